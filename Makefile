@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+# The whole build, non-recursive, out of tree. A variant is a choice on the
+# command line, never an edit:  make CC=clang   make SAN=address,undefined   make DEBUG=1
+#
+#   make            all programs                  make test     everything that needs no cluster
+#   make demo       the main job, end to end      make layers   who may include whom
+#   make deps       Debian packages (root)        make bench    timings, side by side
+#   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+SAN     ?=
+DEBUG   ?=
+V       ?=
+PREFIX  ?= /usr/local
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
+
+empty :=
+comma := ,
+variant := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
+O ?= build/$(variant)
+Q := $(if $(V),,@)
+
+# --- flags -------------------------------------------------------------------
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wundef \
+        -Wwrite-strings -Wformat=2 -Wvla -Werror
+ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE -DNODENS_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS) $(if $(DEBUG),-O0) \
+             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+ALL_LDFLAGS = -pthread $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+
+pc = $(shell pkg-config --libs $(1) 2>/dev/null)
+LIBS_lib := $(or $(call pc,ldns),$(call pc,libldns),-lldns) -ljansson -lyaml -lm
+
+# --- what is built from what -------------------------------------------------
+# Each folder becomes an archive without its main.c; archives link in layer
+# order, so a call that goes the wrong way does not link.
+srcs = $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(1))))
+LIB_SRC      := $(call srcs,lib)
+CORE_SRC     := $(call srcs,resolver/core resolver/plugins)
+RESOLVER_SRC := $(call srcs,resolver resolver/node)
+SIM_SRC      := $(call srcs,sim)
+CT_SRC       := $(call srcs,conntrack-model)
+PCAP_SRC     := $(call srcs,pcap-replay)
+E2E_SRC      := $(call srcs,kind-e2e)
+REPORTS_SRC  := $(call srcs,reports)
+
+PROGRAMS := node-cache dns-sim conntrack-model pcap-replay kind-e2e capacity-report
+main_node-cache      := resolver/main.c
+main_dns-sim         := sim/main.c
+main_conntrack-model := conntrack-model/main.c
+main_pcap-replay     := pcap-replay/main.c
+main_kind-e2e        := kind-e2e/main.c
+main_capacity-report := reports/main.c
+uses_node-cache      := resolver core lib
+uses_dns-sim         := sim ct core lib
+uses_conntrack-model := ct lib
+uses_pcap-replay     := pcap lib
+uses_kind-e2e        := e2e lib
+uses_capacity-report := reports lib
+LIBS_resolver := -lssl -lcrypto -lmnl -lseccomp
+LIBS_pcap     := -lpcap -lz
+LIBS_e2e      := -lcurl -lmnl
+
+archive = $(O)/lib$(1).a
+archives = $(foreach a,$(1),$(call archive,$(a)))
+libs_of = $(foreach a,$(1),$(LIBS_$(a)))
+objs = $(patsubst %.c,$(O)/%.o,$(1))
+
+$(call archive,lib):      $(call objs,$(LIB_SRC))
+$(call archive,core):     $(call objs,$(CORE_SRC))
+$(call archive,resolver): $(call objs,$(RESOLVER_SRC))
+$(call archive,sim):      $(call objs,$(SIM_SRC))
+$(call archive,ct):       $(call objs,$(CT_SRC))
+$(call archive,pcap):     $(call objs,$(PCAP_SRC))
+$(call archive,e2e):      $(call objs,$(E2E_SRC))
+$(call archive,reports):  $(call objs,$(REPORTS_SRC))
+
+BINS := $(addprefix $(O)/bin/,$(PROGRAMS))
+all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(main_$(p))),$(O)/bin/$(p)))
+
+define program
+$(O)/bin/$(1): $(O)/$(main_$(1):.c=.o) $(call archives,$(uses_$(1)))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$(Q)$(CC) $$(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(call archives,$(uses_$(1))) $(call libs_of,$(uses_$(1)))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(O)/%.o: %.c | $(O)/.flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/lib%.a:
+	@rm -f $@; mkdir -p $(@D)
+	$(Q)$(AR) rcs $@ $^
+AR := ar
+
+$(O)/.flags:
+	@mkdir -p $(@D); touch $@
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# --- tests -------------------------------------------------------------------
+UNIT_BINS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+HELPER_BINS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/scenario/*.c tests/live/*.c tests/bench/*.c tests/lab/*.c))
+TEST_ARCHIVES := resolver sim ct pcap e2e reports core lib
+test_archives := $(call archives,$(TEST_ARCHIVES))
+test_libs := $(call libs_of,$(TEST_ARCHIVES))
+
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(test_archives)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(test_archives) $(test_libs) -lcriterion
+# Under gcc a fuzz target replays its corpus; `make fuzz` builds it with libFuzzer.
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(O)/tests/fuzz/replay.o $(test_archives) $(test_libs)
+$(O)/tests/%: $(O)/tests/%.o $(test_archives)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(test_archives) $(test_libs)
+
+TESTS ?=
+tests-build: all $(UNIT_BINS) $(FUZZ_BINS) $(HELPER_BINS)
+test: tests-build layers
+	@O=$(O) SAN=$(SAN) CC=$(CC) tests/run $(TESTS)
+
+layers:
+	@tests/layers
+
+FUZZ_TIME ?= 60
+fuzz:
+	@tests/fuzz/run $(FUZZ_TIME)
+
+# --- the rest ----------------------------------------------------------------
+deps:
+	@tools/deps
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@O=$(O) kind-e2e/demo
+
+bench bench-%: tests-build
+	@O=$(O) tests/bench/run $(if $(filter bench,$@),all,$(@:bench-%=%))
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+MAN := $(wildcard resolver/*.8 sim/*.1 pcap-replay/*.1 conntrack-model/*.1 kind-e2e/*.1 reports/*.1)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(filter %.1,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man8
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(PROGRAMS)) \
+	      $(foreach m,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+clean:
+	rm -rf build
+
+.PHONY: all test tests-build layers fuzz deps demo bench format install uninstall clean

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keyed hashing. Names are chosen by whoever asks, so every table indexed by
+ * one uses a secret key (SipHash-1-3, Aumasson and Bernstein).
+ */
+#ifndef NODENS_HASH_H
+#define NODENS_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hash_key {
+	uint64_t k0, k1;
+};
+
+uint64_t hash_sip13(const struct hash_key *key, const void *data, size_t len);
+
+/* SHA-256 for digests of inputs and for kube-proxy's chain names (FIPS 180-4).
+ * `hex` receives 64 digits and a NUL. */
+void hash_sha256(const void *data, size_t len, uint8_t ret_digest[32]);
+void hash_sha256_hex(const void *data, size_t len, char hex[65]);
+/* Digest of a file's content; 0, or ERR_SYS. */
+int hash_sha256_file(const char *path, char hex[65]);
+
+#endif

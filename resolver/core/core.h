@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cache and forwarder as a pure function of bytes and time. No socket, no
+ * clock, no log, no allocation after core_new; the daemon's loop, dns-sim and
+ * the scenario tests drive this same code.
+ *
+ * A driver hands in queries and upstream answers with `now` (any monotonic ns),
+ * and carries out what the core decides through `struct core_ops`. A cache hit
+ * is returned in place; everything else comes through the ops, which are only
+ * ever called from within core_query, core_answer, core_fail and core_tick.
+ *
+ * One core belongs to one thread.
+ */
+#ifndef NODENS_CORE_H
+#define NODENS_CORE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/name.h"
+#include "lib/wire.h"
+#include "resolver/core/conf.h"
+#include "resolver/core/stats.h"
+
+struct core;
+
+enum core_proto { CORE_UDP, CORE_TCP, CORE_TLS };
+
+/* Who asked. Kept with each waiter and handed back with the reply; the core
+ * reads addr, proto and listener, the rest is the driver's. */
+struct core_client {
+	struct in6_addr addr;  /* v4-mapped */
+	struct in6_addr local; /* address asked: the reply must leave from it */
+	uint64_t cookie;       /* driver's: TCP connection and its generation */
+	uint32_t scope_id;
+	uint16_t port;         /* host order */
+	uint8_t proto;         /* enum core_proto */
+	uint8_t listener;      /* index into core_conf.listener */
+};
+
+/* One question for one upstream. Valid only during the call. */
+struct core_ask {
+	uint32_t id;           /* echo it in core_answer and core_fail; never 0 */
+	uint16_t upstream;     /* index into core_conf.upstream */
+	uint8_t proto;         /* enum core_proto: what to use */
+	const uint8_t *query;  /* message with id 0; the driver sets a fresh id */
+	size_t len;
+};
+
+struct core_ops {
+	void *ctx;
+	/* Send a reply to a client whose query was parked. `bytes` are valid only
+	 * during the call; the message fits the client's transport. */
+	void (*reply)(void *ctx, const struct core_client *c, const uint8_t *bytes, size_t len);
+	/* Ask an upstream. Time-outs are the core's business (core_tick). */
+	void (*ask)(void *ctx, const struct core_ask *a);
+	/* The core lost interest in an ask: forget it, a late answer is welcome
+	 * but not needed. */
+	void (*cancel)(void *ctx, uint32_t ask_id);
+	/* Something an operator should read; level as in lib/log. May be NULL. */
+	void (*event)(void *ctx, int level, const char *text);
+	/* A query was finished (answered, dropped): for query logs, dnstap, top-K.
+	 * NULL when nobody listens, and then it costs nothing. */
+	void (*done)(void *ctx, const struct core_client *c, const struct core_done *done);
+};
+
+enum core_verdict {
+	CORE_REPLY, /* *ret_len octets are in `out`; send them now */
+	CORE_WAIT,  /* parked; ops->reply will follow */
+	CORE_DROP,  /* deserves no answer */
+};
+
+enum core_fail_why { CORE_FAIL_REFUSED, CORE_FAIL_CLOSED, CORE_FAIL_UNREACHABLE, CORE_FAIL_BADREPLY, CORE_FAIL_NOSOCKET, CORE_FAIL_TLS };
+
+/* All memory is allocated here, once. `stats` is the caller's (shared memory in
+ * the daemon) and is only ever added to. */
+int core_new(struct core **ret, const struct core_conf *conf, const struct core_ops *ops,
+	     struct core_stats *stats, const struct hash_key *key, uint64_t seed, struct diag *d);
+/* New configuration, same cache: entries stay valid unless their zone's
+ * upstreams changed. Parked queries finish under the new one. On error nothing
+ * changed. The core keeps `conf`'s content by copy. */
+int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_ns, struct diag *d);
+void core_free(struct core *c);
+
+/* `out` needs DNS_MSG_MAX octets for TCP, CORE_UDP_MAX for UDP; it may not
+ * overlap `in`. */
+#define CORE_UDP_MAX 4096
+enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
+			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len);
+/* A reply came for an ask: transport, source address and id were checked by the
+ * driver; the core checks question and content. Unknown or old ids are ignored. */
+void core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t *bytes, size_t len);
+void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
+/* Do what is due: time-outs, retries, hedges, refreshes, probes. */
+void core_tick(struct core *c, uint64_t now_ns);
+/* When core_tick must be called next; T_NEVER when nothing is pending. */
+uint64_t core_deadline(const struct core *c);
+
+/* Iterate stored entries, for snapshots, hand-over and /debug; false at the end. */
+struct core_entry {
+	const uint8_t *name;
+	uint16_t qtype; /* 0: a whole-name NXDOMAIN */
+	uint16_t flags; /* DO, CD as in the header and OPT */
+	const uint8_t *msg; /* wire form as stored */
+	size_t len;
+	uint64_t stored_ns, expires_ns;
+};
+bool core_entry_next(const struct core *c, size_t *cursor, struct core_entry *ret);
+
+#endif

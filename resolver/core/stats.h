@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything the core counts, as plain numbers in memory the driver owns: the
+ * daemon maps it shared, so that counters survive a worker; the exporter reads
+ * it without asking. Only ever added to (gauges excepted), one writer.
+ */
+#ifndef NODENS_CORE_STATS_H
+#define NODENS_CORE_STATS_H
+
+#include <stdint.h>
+
+#include "resolver/core/conf.h"
+
+/* Bucket edges as CoreDNS exports them; the last bucket is +Inf. */
+#define STATS_DURATION_EDGES 16 /* 0.25 ms * 2^k, k = 0..15 */
+#define STATS_SIZE_EDGES     14 /* 0 100 200 300 400 511 1023 2047 4095 8291 16000 32000 48000 64000 */
+#define STATS_TYPES          18 /* A AAAA CNAME DNSKEY DS MX NSEC3 NSEC NS PTR RRSIG SOA SRV TXT HTTPS IXFR AXFR ANY -> +other, see stats_type_index */
+#define STATS_RCODES         24
+
+struct stats_duration { uint64_t bucket[STATS_DURATION_EDGES + 1]; uint64_t sum_ns, n; };
+struct stats_size { uint64_t bucket[STATS_SIZE_EDGES + 1]; uint64_t sum, n; };
+
+/* proto 0 udp 1 tcp; family 0 IPv4 1 IPv6 */
+struct stats_server { /* per (listener, zone): CoreDNS's (server, zone) */
+	uint64_t requests[2][2][STATS_TYPES + 1];
+	uint64_t responses[STATS_RCODES];
+	uint64_t do_requests;
+	struct stats_duration duration;
+	struct stats_size request_size[2], response_size[2];
+	uint64_t cache_hits_success, cache_hits_denial, cache_misses, cache_requests;
+	uint64_t cache_prefetch, cache_drops, cache_served_stale;
+	uint64_t cache_evict_success, cache_evict_denial;
+};
+
+struct stats_upstream {
+	struct stats_duration duration[STATS_RCODES];
+	uint64_t asks[3];            /* by enum core_proto */
+	uint64_t fails[8];           /* by enum core_fail_why */
+	uint64_t timeouts, healthcheck_failures, late_answers, mismatches;
+	uint64_t conn_hits[3], conn_misses[3]; /* written by the driver */
+};
+
+struct core_stats {
+	uint64_t entries_success, entries_denial, bytes_used, bytes_limit; /* gauges */
+	uint64_t inflight, waiters;  /* gauges */
+	uint64_t inflight_full, waiters_full, cache_full; /* limits reached */
+	uint64_t joined;             /* queries that waited for somebody else's question */
+	uint64_t nx_joined;          /* second type answered by the first type's NXDOMAIN */
+	uint64_t expired_reclaimed, evicted;
+	uint64_t stale_served, prefetches, hedges, retries, failures_cached, failure_hits;
+	uint64_t shield_cuts, shield_synth, shield_checks, shield_contradictions;
+	uint64_t autopath_answers;
+	uint64_t dropped, formerr, notimp, refused, badvers, servfail;
+	uint64_t healthcheck_broken, max_concurrent_rejects;
+	uint64_t panics;
+	uint32_t n_servers, n_upstreams;
+	struct stats_server server[1 /* n_listeners*n_zones + dropped */ * 512];
+	struct stats_upstream upstream[CORE_UPSTREAMS_MAX];
+};
+
+/* What one finished query was, for logs and taps. */
+struct core_done {
+	const uint8_t *query;  size_t query_len;
+	const uint8_t *reply;  size_t reply_len; /* reply_len 0: dropped */
+	uint64_t start_ns, end_ns;
+	uint16_t zone;         /* index into core_conf.zone; UINT16_MAX: none */
+	uint16_t upstream;     /* who answered; UINT16_MAX: nobody was asked */
+	uint8_t from;          /* enum core_from */
+};
+enum core_from { CORE_FROM_NONE, CORE_FROM_CACHE, CORE_FROM_STALE, CORE_FROM_UPSTREAM, CORE_FROM_SHIELD, CORE_FROM_PLUGIN, CORE_FROM_SERVER };
+
+unsigned stats_type_index(uint16_t qtype);
+const char *stats_type_label(unsigned index);
+void stats_duration_add(struct stats_duration *d, uint64_t ns);
+void stats_size_add(struct stats_size *s, uint64_t octets);
+/* The (listener, zone) row; zone index UINT16_MAX is CoreDNS's "dropped". */
+struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone);
+
+#endif
