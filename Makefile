@@ -145,8 +145,10 @@ demo: deps
 	@$(MAKE) --no-print-directory all
 	@O=$(O) kind-e2e/demo
 
-bench bench-%: tests-build
-	@O=$(O) tests/bench/run $(if $(filter bench,$@),all,$(@:bench-%=%))
+bench: tests-build
+	@O=$(O) tests/bench/run all
+bench-%: tests-build
+	@O=$(O) tests/bench/run $*
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
