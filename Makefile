@@ -42,7 +42,7 @@ LIBS_lib := $(or $(call pc,ldns),$(call pc,libldns),-lldns) -ljansson -lyaml -lm
 # order, so a call that goes the wrong way does not link.
 srcs = $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_SRC      := $(call srcs,lib)
-CORE_SRC     := $(call srcs,resolver/core resolver/plugins)
+CORE_SRC     := $(call srcs,resolver/core resolver/plugins resolver/corefile)
 RESOLVER_SRC := $(call srcs,resolver resolver/node)
 SIM_SRC      := $(call srcs,sim)
 CT_SRC       := $(call srcs,conntrack-model)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between the core and what the Corefile can name. A plugin is one
+ * file and one row of the table in plugins.c: its Corefile directive becomes a
+ * compiled step, and the core calls the step's hooks at fixed points of a
+ * query's life. Hooks are pure: bytes in, decisions out; no I/O, no clock, no
+ * allocation per query.
+ *
+ *   arrive ----> [cache] --miss--> ask ----> upstream ----> [cache] --> respond
+ *
+ * CoreDNS's order of plugins around its cache decides which hook a plugin uses:
+ * acl, any, template-before-cache use `arrive`; rewrite, template, hosts, whoami
+ * use `ask`; loadbalance, dns64, minimal, ttl rewrites use `respond`.
+ */
+#ifndef NODENS_PLUGIN_H
+#define NODENS_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/name.h"
+#include "lib/wire.h"
+
+struct core_client;
+
+/* One question on its way through the chain. `ask` hooks may change name,
+ * qtype and qclass: what is then looked for is the changed question, and the
+ * reply is put back under the question as asked. */
+struct plugin_query {
+	uint64_t now_ns;
+	const struct core_client *client; /* NULL for refreshes the core makes itself */
+	struct name name;                 /* lower case */
+	uint16_t qtype, qclass;
+	uint16_t flags;                   /* header flags of the query */
+	const struct dns_edns *edns;      /* the client's OPT; present may be false */
+	const struct name *zone;          /* origin of the server block that matched */
+	const uint8_t *msg;               /* the query as it came; NULL for refreshes */
+	size_t msg_len;
+	uint64_t scratch[4];              /* a step's notes to its own respond hook */
+};
+
+enum plugin_verdict {
+	PLUGIN_NEXT,    /* not mine, or changed and carry on */
+	PLUGIN_REPLY,   /* `out` holds the whole reply (question included); its TTLs decide caching */
+	PLUGIN_RCODE,   /* answer with this rcode and no records: *ret_len is the rcode */
+	PLUGIN_DROP,    /* no answer at all */
+};
+
+struct plugin_step;
+struct plugin_ops {
+	const char *name; /* as in the Corefile */
+	enum plugin_verdict (*arrive)(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out, size_t *ret_len);
+	enum plugin_verdict (*ask)(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out, size_t *ret_len);
+	/* Edit a reply in place before it leaves: `len` may shrink or grow up to
+	 * cap; returns the new length. Called for hits and misses alike. */
+	size_t (*respond)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
+	void (*free)(struct plugin_step *s);
+};
+struct plugin_step { /* first member of each plugin's own compiled form */
+	const struct plugin_ops *ops;
+};
+
+#endif
