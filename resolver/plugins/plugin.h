@@ -6,11 +6,17 @@
  * query's life. Hooks are pure: bytes in, decisions out; no I/O, no clock, no
  * allocation per query.
  *
- *   arrive ----> [cache] --miss--> ask ----> upstream ----> [cache] --> respond
+ *   arrive -> [cache] -miss-> ask -> upstream -> answered -> [cache] -> reask, merge -> respond
  *
  * CoreDNS's order of plugins around its cache decides which hook a plugin uses:
- * acl, any, template-before-cache use `arrive`; rewrite, template, hosts, whoami
- * use `ask`; loadbalance, dns64, minimal, ttl rewrites use `respond`.
+ * acl, any use `arrive`; rewrite, template, hosts, whoami use `ask`; rewrites of
+ * answers, ttl rewrites and minimal use `answered`; loadbalance uses `respond`;
+ * dns64 uses `reask` and `merge`.
+ *
+ * Steps stand in execution order: arrive, ask run first to last; answered,
+ * respond last to first. In answered, reask, merge and respond the query is the
+ * question as asked, not as an ask hook changed it: those hooks work out again
+ * what they did, so that they need no memory and serve refreshes too.
  */
 #ifndef NODENS_PLUGIN_H
 #define NODENS_PLUGIN_H
@@ -36,13 +42,17 @@ struct plugin_query {
 	const struct name *zone;          /* origin of the server block that matched */
 	const uint8_t *msg;               /* the query as it came; NULL for refreshes */
 	size_t msg_len;
-	uint64_t scratch[4];              /* a step's notes to its own respond hook */
+	uint64_t scratch[4];              /* unused by the built-in plugins; zeroed by the core */
 };
 
 enum plugin_verdict {
 	PLUGIN_NEXT,    /* not mine, or changed and carry on */
-	PLUGIN_REPLY,   /* `out` holds the whole reply (question included); its TTLs decide caching */
-	PLUGIN_RCODE,   /* answer with this rcode and no records: *ret_len is the rcode */
+	/* `out` holds the whole reply, question included and without an OPT; header id
+	 * and flags beyond AA and RCODE are the core's. An `arrive` reply is never
+	 * cached. An `ask` reply may be, by its TTLs, but under (name, type) only: an
+	 * NXDOMAIN made by a plugin says nothing about the name's other types. */
+	PLUGIN_REPLY,
+	PLUGIN_RCODE,   /* answer with this rcode and no records: *ret_len is the rcode; never cached */
 	PLUGIN_DROP,    /* no answer at all */
 };
 
@@ -54,6 +64,19 @@ struct plugin_ops {
 	/* Edit a reply in place before it leaves: `len` may shrink or grow up to
 	 * cap; returns the new length. Called for hits and misses alike. */
 	size_t (*respond)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
+	/* The same for an upstream's reply (already under the question as asked),
+	 * once, before it goes into the cache: hits then cost nothing. Must not
+	 * depend on the client; client is NULL here. */
+	size_t (*answered)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
+	/* The final reply to q is known, from the cache or not, before respond:
+	 * non-zero is a second type whose answer is needed too (dns64: A). The core
+	 * looks up or asks (q->name, that type, same class) and calls merge; if that
+	 * question fails, the first reply goes out as it is. At most one step of a
+	 * zone has these two. */
+	uint16_t (*reask)(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *msg, size_t len);
+	/* Both replies in, one out; 0: send the first unchanged. */
+	size_t (*merge)(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *first, size_t first_len,
+			const uint8_t *second, size_t second_len, uint8_t *out, size_t cap);
 	void (*free)(struct plugin_step *s);
 };
 struct plugin_step { /* first member of each plugin's own compiled form */
