@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything the daemon does to the host, behind a handful of calls: the
+ * interface that holds the local addresses, and the rules that turn traffic for
+ * them over to us. Every call is idempotent and bounded in time, so that it can
+ * run at start, every sync interval, and once more on the way out.
+ *
+ * Order that loses no query: interface, sockets bound and answering, rules; and
+ * back: rules, sockets, interface.
+ *
+ * With a fail-open time the rules hold only while node_rules_refresh is called:
+ * the kernel forgets the addresses by itself, and pods reach the cluster DNS
+ * although nobody of us is left to clean up.
+ */
+#ifndef NODENS_NODE_H
+#define NODENS_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "resolver/flags.h"
+
+struct node;
+
+/* errortype of coredns_nodecache_setup_errors_total */
+enum node_error {
+	NODE_ERR_IPTABLES,
+	NODE_ERR_IPTABLES_LOCK,
+	NODE_ERR_INTERFACE_ADD,
+	NODE_ERR_INTERFACE_CHECK,
+	NODE_ERR_CONFIGMAP,
+	NODE_ERRORS
+};
+extern const char *const node_error_label[NODE_ERRORS];
+
+/* Where packets met the rules. Host-network clients pass `host` on the way out
+ * and `in` when they come back over loopback; pods only `in`. */
+enum node_path { NODE_PATH_IN, NODE_PATH_HOST, NODE_PATH_REPLY, NODE_PATH_HEALTH, NODE_PATHS };
+extern const char *const node_path_label[NODE_PATHS];
+struct node_counters {
+	uint64_t packets[NODE_PATHS][2]; /* [path][0 udp, 1 tcp] */
+	uint64_t bytes[NODE_PATHS][2];
+};
+
+/* Decides what RULES_AUTO means here and opens what is needed; touches nothing
+ * yet. `f` must outlive the node. */
+int node_open(struct node **ret, const struct node_flags *f, struct diag *d);
+void node_close(struct node *n); /* leaves interface and rules as they are */
+
+/* Does nothing and succeeds under -setupinterface=false. */
+int node_iface_ensure(struct node *n, struct diag *d);
+int node_iface_remove(struct node *n, struct diag *d);
+/* Likewise under -setupiptables=false and -rules none. One transaction per
+ * family; *ret_changed (may be NULL) tells whether anything had to be repaired. */
+int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d);
+int node_rules_remove(struct node *n, struct diag *d);
+/* Proof of life: call at least three times within the fail-open time, and only
+ * after a self-test passed. Cheap (one netlink message). */
+int node_rules_refresh(struct node *n, struct diag *d);
+/* Let the rules lapse now without removing them: the self-test failed. */
+int node_rules_lapse(struct node *n, struct diag *d);
+
+/* Totals since the rules were installed. */
+int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d);
+/* Interface, rules of both dialects and both families, ours or left by a killed
+ * original, for any address: -cleanup. Carries on after a failure and returns
+ * the first. */
+int node_cleanup(const struct node_flags *f, struct diag *d);
+
+/* What was decided: RULES_IPTABLES, RULES_NFTABLES or RULES_NONE. */
+enum flags_rules node_rules_kind(const struct node *n);
+/* "iptables v1.8.9 (nf_tables)" or the like, for the log. */
+const char *node_rules_words(const struct node *n);
+void node_error_count(struct node *n, enum node_error e); /* the caller's own: configmap */
+const uint64_t *node_errors(const struct node *n);        /* [NODE_ERRORS] */
+
+#endif
