@@ -48,9 +48,9 @@ struct plugin_query {
 enum plugin_verdict {
 	PLUGIN_NEXT,    /* not mine, or changed and carry on */
 	/* `out` holds the whole reply, question included and without an OPT; header id
-	 * and flags beyond AA and RCODE are the core's. An `arrive` reply is never
-	 * cached. An `ask` reply may be, by its TTLs, but under (name, type) only: an
-	 * NXDOMAIN made by a plugin says nothing about the name's other types. */
+	 * and flags beyond AA and RCODE are the core's. Never cached: it is cheap to
+	 * make again, may depend on the client, and an NXDOMAIN made by a plugin says
+	 * nothing about the name's other types. */
 	PLUGIN_REPLY,
 	PLUGIN_RCODE,   /* answer with this rcode and no records: *ret_len is the rcode; never cached */
 	PLUGIN_DROP,    /* no answer at all */
@@ -64,9 +64,9 @@ struct plugin_ops {
 	/* Edit a reply in place before it leaves: `len` may shrink or grow up to
 	 * cap; returns the new length. Called for hits and misses alike. */
 	size_t (*respond)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
-	/* The same for an upstream's reply (already under the question as asked),
-	 * once, before it goes into the cache: hits then cost nothing. Must not
-	 * depend on the client; client is NULL here. */
+	/* The same for a reply by an upstream or an `ask` hook (already under the
+	 * question as asked), once, before it goes into the cache: hits then cost
+	 * nothing. Must not depend on the client; client may be NULL. */
 	size_t (*answered)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
 	/* The final reply to q is known, from the cache or not, before respond:
 	 * non-zero is a second type whose answer is needed too (dns64: A). The core
