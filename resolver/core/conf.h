@@ -3,7 +3,8 @@
  * What the core must know, already checked and compiled: the Corefile reader
  * writes it, scenario tests and the simulator write it by hand. Plain data; all
  * pointers belong to the caller and need to live only during core_new and
- * core_reconfigure.
+ * core_reconfigure, except the compiled plugin steps: the core calls them until
+ * the next core_reconfigure has returned, or core_free.
  */
 #ifndef NODENS_CORE_CONF_H
 #define NODENS_CORE_CONF_H
@@ -51,6 +52,7 @@ struct core_forward {
 	uint32_t failover_rcodes, next_rcodes; /* bit per rcode 0..31 */
 	bool next_on_nodata, failfast_all_unhealthy;
 	uint64_t max_age_ns, expire_ns; /* connections: driver's business */
+	unsigned hedge_percent;      /* second tries after p95, at most this share of asks; 5; 0: never */
 };
 
 struct core_cache_conf {
@@ -65,8 +67,10 @@ struct core_cache_conf {
 	bool stale_enabled, stale_verify;
 	uint64_t stale_ns, stale_verify_timeout_ns; /* window; client timer */
 	uint32_t stale_ttl_s;            /* 30 */
+	uint64_t stale_recheck_ns;       /* after a failed refresh, stale at once for so long; 30 s */
 	uint64_t servfail_ns;            /* 5 s; 0 disables */
 	bool keepttl;
+	bool pos_disabled, neg_disabled; /* `disable success|denial` */
 };
 
 struct core_zone { /* one key of one server block */
@@ -83,6 +87,8 @@ struct core_zone { /* one key of one server block */
 	const struct core_forward *forward; /* in order */
 	const char *nsid;            /* NULL: none */
 	uint16_t bufsize;            /* limit for both sides; 1232 */
+	uint64_t answers_digest;     /* of whatever else shapes answers (plugins' directives): entries
+	                              * stored under another value are not found; 0 when nothing does */
 	size_t n_steps;
 	const struct plugin_step *const *step; /* other plugins, in execution order */
 };

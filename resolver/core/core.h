@@ -108,7 +108,15 @@ struct core_entry {
 	const uint8_t *msg; /* wire form as stored */
 	size_t len;
 	uint64_t stored_ns, expires_ns;
+	uint64_t view; /* whose answers these are: digest of the zone's upstreams and plugins */
+	uint16_t qclass;
+	uint8_t kind;  /* enum answer_kind of answer.h */
+	const uint8_t *ede; /* EDE option data that came with it, or NULL */
+	uint16_t ede_len;
 };
 bool core_entry_next(const struct core *c, size_t *cursor, struct core_entry *ret);
+/* Put one back, in this process or another: 0, ERR_RANGE when it expired,
+ * ERR_SYNTAX when it is no such message, ERR_LIMIT when it does not fit. */
+int core_entry_put(struct core *c, uint64_t now_ns, const struct core_entry *e);
 
 #endif

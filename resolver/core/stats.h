@@ -16,12 +16,19 @@
 #define STATS_SIZE_EDGES     14 /* 0 100 200 300 400 511 1023 2047 4095 8291 16000 32000 48000 64000 */
 #define STATS_TYPES          18 /* A AAAA CNAME DNSKEY DS MX NSEC3 NSEC NS PTR RRSIG SOA SRV TXT HTTPS IXFR AXFR ANY -> +other, see stats_type_index */
 #define STATS_RCODES         24
+#define STATS_SERVERS_MAX    512 /* the last row takes what finds no place */
 
 struct stats_duration { uint64_t bucket[STATS_DURATION_EDGES + 1]; uint64_t sum_ns, n; };
 struct stats_size { uint64_t bucket[STATS_SIZE_EDGES + 1]; uint64_t sum, n; };
 
 /* proto 0 udp 1 tcp; family 0 IPv4 1 IPv6 */
+/* Rows carry their labels, so that an exporter needs no configuration, a row
+ * outlives the zone it counted, and a new worker finds its predecessor's row. */
 struct stats_server { /* per (listener, zone): CoreDNS's (server, zone) */
+	uint64_t key;                /* of server and zone; 0: row not in use */
+	char server[64];             /* "dns://169.254.20.10:53" */
+	char zone[128];              /* "cluster.local.", or "dropped" */
+	char zones[256];             /* origins of the block: label of the cache metrics */
 	uint64_t requests[2][2][STATS_TYPES + 1];
 	uint64_t responses[STATS_RCODES];
 	uint64_t do_requests;
@@ -33,6 +40,8 @@ struct stats_server { /* per (listener, zone): CoreDNS's (server, zone) */
 };
 
 struct stats_upstream {
+	uint64_t key;
+	char to[80];                 /* "10.96.0.11:53" */
 	struct stats_duration duration[STATS_RCODES];
 	uint64_t asks[3];            /* by enum core_proto */
 	uint64_t fails[8];           /* by enum core_fail_why */
@@ -54,8 +63,12 @@ struct core_stats {
 	uint64_t healthcheck_broken, max_concurrent_rejects;
 	uint64_t panics;
 	uint32_t n_servers, n_upstreams;
-	struct stats_server server[1 /* n_listeners*n_zones + dropped */ * 512];
-	struct stats_upstream upstream[CORE_UPSTREAMS_MAX];
+	/* Which row counts for an index of the present configuration; written by
+	 * core_new and core_reconfigure. Readers go through stats_*_of. */
+	uint16_t server_row[CORE_LISTENERS_MAX][CORE_ZONES_MAX + 1]; /* last column: dropped */
+	uint16_t upstream_row[CORE_UPSTREAMS_MAX];
+	struct stats_server server[STATS_SERVERS_MAX];       /* rows 0..n_servers-1 in use */
+	struct stats_upstream upstream[CORE_UPSTREAMS_MAX];  /* rows 0..n_upstreams-1 */
 };
 
 /* What one finished query was, for logs and taps. */
@@ -75,5 +88,8 @@ void stats_duration_add(struct stats_duration *d, uint64_t ns);
 void stats_size_add(struct stats_size *s, uint64_t octets);
 /* The (listener, zone) row; zone index UINT16_MAX is CoreDNS's "dropped". */
 struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone);
+/* The row of core_conf.upstream[upstream]: equal to the index only before the
+ * first reconfiguration. */
+struct stats_upstream *stats_upstream_of(struct core_stats *s, unsigned upstream);
 
 #endif
