@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-#define NS_PER_US 1000ull
-#define NS_PER_MS 1000000ull
-#define NS_PER_S  1000000000ull
+#define NS_PER_US UINT64_C(1000)
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
 #define T_NEVER   UINT64_MAX /* "no deadline" */
 
 uint64_t clock_mono_ns(void); /* CLOCK_MONOTONIC */

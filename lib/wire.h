@@ -120,6 +120,9 @@ struct wire_out {
 	uint16_t name_at[WIRE_COMPRESS_MAX];
 };
 void wire_out_init(struct wire_out *o, void *buf, size_t cap);
+/* Back to an earlier `len`, for a record that did not fit: forgets compression
+ * targets beyond it and clears ERR_SHORT. */
+void wire_out_rewind(struct wire_out *o, size_t len);
 void wire_put_u8(struct wire_out *o, uint8_t v);
 void wire_put_u16(struct wire_out *o, uint16_t v);
 void wire_put_u32(struct wire_out *o, uint32_t v);
