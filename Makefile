@@ -28,7 +28,7 @@ Q := $(if $(V),,@)
 # --- flags -------------------------------------------------------------------
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wundef \
-        -Wwrite-strings -Wformat=2 -Wvla -Werror
+        -Wwrite-strings -Wformat=2 -Wvla -Wno-missing-field-initializers -Werror
 ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE -DNODENS_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS) $(if $(DEBUG),-O0) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)

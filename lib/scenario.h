@@ -108,5 +108,10 @@ void scenario_free(struct scenario *s);
 const char *scen_proxy_str(enum scen_proxy p);       /* "iptables" */
 const char *scen_transport_str(enum scen_transport t); /* "new-port" */
 const char *scen_stub_str(enum scen_stub s);         /* "glibc" */
+/* A cell's name in folders, labels and pictures: "iptables-nocache", "nftables-cache". */
+const char *scen_cell_str(enum scen_proxy p, bool with_cache, char buf[32]);
+/* The same from text in memory; `path` only names it in diagnostics. */
+int scenario_parse(struct scenario **ret, const char *path, const char *text, size_t len,
+		   struct diag *d);
 
 #endif
