@@ -279,31 +279,37 @@ static size_t octet_print(uint8_t c, char out[4])
 	return 4;
 }
 
-/* Appends while it fits; the text stays whole octets and NUL-terminated. */
-static void text_put(char *buf, size_t cap, size_t *len, const char *s, size_t n)
+struct text {
+	char *buf;
+	size_t cap, len; /* cap shrinks to len + 1 at the first piece that does not fit */
+};
+
+static void text_put(struct text *t, const char *s, size_t n)
 {
-	if (*len + n + 1 > cap)
+	if (t->len + n + 1 > t->cap) {
+		t->cap = t->len + 1;
 		return;
-	memcpy(buf + *len, s, n);
-	*len += n;
+	}
+	memcpy(t->buf + t->len, s, n);
+	t->len += n;
 }
 
 size_t name_to_text(const uint8_t *name, char *buf, size_t cap)
 {
-	size_t len = 0;
+	struct text t = {buf, cap, 0};
 
 	if (cap == 0)
 		return 0;
 	if (*name == 0)
-		text_put(buf, cap, &len, ".", 1);
+		text_put(&t, ".", 1);
 	for (; *name; name += 1 + *name) {
 		for (unsigned i = 1; i <= *name; i++) {
 			char out[4];
 
-			text_put(buf, cap, &len, out, octet_print(name[i], out));
+			text_put(&t, out, octet_print(name[i], out));
 		}
-		text_put(buf, cap, &len, ".", 1);
+		text_put(&t, ".", 1);
 	}
-	buf[len] = 0;
-	return len;
+	buf[t.len] = 0;
+	return t.len;
 }
