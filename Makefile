@@ -49,6 +49,7 @@ CT_SRC       := $(call srcs,conntrack-model)
 PCAP_SRC     := $(call srcs,pcap-replay)
 E2E_SRC      := $(call srcs,kind-e2e)
 REPORTS_SRC  := $(call srcs,reports)
+BENCH_SRC    := $(call srcs,tests/bench/kube)
 
 PROGRAMS := node-cache dns-sim conntrack-model pcap-replay kind-e2e capacity-report
 main_node-cache      := resolver/main.c
@@ -80,6 +81,7 @@ $(call archive,ct):       $(call objs,$(CT_SRC))
 $(call archive,pcap):     $(call objs,$(PCAP_SRC))
 $(call archive,e2e):      $(call objs,$(E2E_SRC))
 $(call archive,reports):  $(call objs,$(REPORTS_SRC))
+$(call archive,bench):    $(call objs,$(BENCH_SRC))
 
 BINS := $(addprefix $(O)/bin/,$(PROGRAMS))
 all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(main_$(p))),$(O)/bin/$(p)))
@@ -110,7 +112,7 @@ $(O)/.flags:
 UNIT_BINS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HELPER_BINS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/scenario/*.c tests/live/*.c tests/bench/*.c tests/lab/*.c))
-TEST_ARCHIVES := resolver sim ct pcap e2e reports core lib
+TEST_ARCHIVES := bench resolver sim ct pcap e2e reports core lib
 test_archives := $(call archives,$(TEST_ARCHIVES))
 test_libs := $(call libs_of,$(TEST_ARCHIVES))
 
