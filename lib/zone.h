@@ -29,8 +29,8 @@ enum zone_verdict zone_lookup(const struct zone *z, const uint8_t *name, uint16_
 /* Answers a query message as backend `server_id` would: NSID option when asked
  * for, TC when the answer exceeds the client's UDP size. Returns the reply's
  * length, 0 when the query deserves none. */
-size_t zone_reply(const struct zone *z, const char *server_id, const uint8_t *query,
-		  size_t len, bool tcp, uint8_t *out, size_t cap);
+size_t zone_reply(const struct zone *z, const char *server_id, const uint8_t *query, size_t len,
+		  bool tcp, uint8_t *out, size_t cap);
 
 /* Does `reply` say what the zone says (rcode, set of answer records in any
  * order, TTLs at most the zone's)? NULL when it does, else what differs
