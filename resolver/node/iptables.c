@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan: from what is there and what is wanted to the text of one
+ * transaction. Rules that are deleted are named by the very line that
+ * iptables-save printed, so that nothing else can be hit.
+ */
+#include "resolver/node/iptables.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const table_name[IPT_TABLES] = {"raw", "filter"};
+static const char *const chain_name[IPT_CHAINS] = {"PREROUTING", "INPUT", "OUTPUT"};
+
+void iptables_wanted(const struct flags_ip *ip, uint16_t port, uint16_t health_port, struct ipt_rule *ret)
+{
+	/* In the original's order; each is inserted at the head of its chain. */
+	static const struct {
+		uint8_t table, chain;
+		bool tcp, by_source, health;
+		uint8_t target;
+		enum node_path path;
+	} row[IPTABLES_RULES_PER_IP] = {
+		{IPT_RAW, IPT_PREROUTING, true, false, false, IPT_NOTRACK, NODE_PATH_IN},
+		{IPT_RAW, IPT_PREROUTING, false, false, false, IPT_NOTRACK, NODE_PATH_IN},
+		{IPT_FILTER, IPT_INPUT, true, false, false, IPT_ACCEPT, NODE_PATHS},
+		{IPT_FILTER, IPT_INPUT, false, false, false, IPT_ACCEPT, NODE_PATHS},
+		{IPT_RAW, IPT_OUTPUT, true, true, false, IPT_NOTRACK, NODE_PATH_REPLY},
+		{IPT_RAW, IPT_OUTPUT, false, true, false, IPT_NOTRACK, NODE_PATH_REPLY},
+		{IPT_FILTER, IPT_OUTPUT, true, true, false, IPT_ACCEPT, NODE_PATHS},
+		{IPT_FILTER, IPT_OUTPUT, false, true, false, IPT_ACCEPT, NODE_PATHS},
+		{IPT_RAW, IPT_OUTPUT, true, false, false, IPT_NOTRACK, NODE_PATH_HOST},
+		{IPT_RAW, IPT_OUTPUT, false, false, false, IPT_NOTRACK, NODE_PATH_HOST},
+		{IPT_RAW, IPT_OUTPUT, true, false, true, IPT_NOTRACK, NODE_PATH_HEALTH},
+		{IPT_RAW, IPT_OUTPUT, true, true, true, IPT_NOTRACK, NODE_PATH_HEALTH},
+	};
+
+	for (size_t i = 0; i < IPTABLES_RULES_PER_IP; i++)
+		ret[i] = (struct ipt_rule){
+			.table = row[i].table,
+			.chain = row[i].chain,
+			.target = row[i].target,
+			.tcp = row[i].tcp,
+			.by_source = row[i].by_source,
+			.port = row[i].health ? health_port : port,
+			.path = row[i].path,
+			.addr = ip->addr,
+		};
+}
+
+static bool same_rule(const struct ipt_rule *a, const struct ipt_rule *b)
+{
+	return a->table == b->table && a->chain == b->chain && a->target == b->target && a->tcp == b->tcp &&
+	       a->by_source == b->by_source && a->port == b->port && IN6_ARE_ADDR_EQUAL(&a->addr, &b->addr);
+}
+
+static void rule_write(FILE *f, const struct ipt_rule *r)
+{
+	bool v4 = IN6_IS_ADDR_V4MAPPED(&r->addr);
+	const char *proto = r->tcp ? "tcp" : "udp", *end = r->by_source ? "s" : "d";
+	char addr[INET6_ADDRSTRLEN];
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, r->addr.s6_addr + (v4 ? 12 : 0), addr, sizeof addr);
+	fprintf(f, "-I %s -%s %s/%s -p %s -m %s --%sport %u -m comment --comment \"%s\" -j %s\n", chain_name[r->chain],
+		end, addr, v4 ? "32" : "128", proto, proto, end, r->port,
+		r->target == IPT_NOTRACK ? IPTABLES_COMMENT_SKIP : IPTABLES_COMMENT_ALLOW,
+		r->target == IPT_NOTRACK ? "NOTRACK" : "ACCEPT");
+}
+
+/* --- walking iptables-save's text --- */
+
+struct walk {
+	const char *at;
+	enum ipt_table table; /* IPT_TABLES: one that is none of our business */
+};
+
+/* Next rule of raw or filter; false at the end. */
+static bool next_line(struct walk *w, struct ipt_line *ret)
+{
+	while (*w->at) {
+		const char *line = w->at;
+		size_t len = strcspn(line, "\n");
+
+		w->at = line + len + (line[len] == '\n');
+		if (*line == '*') {
+			w->table = IPT_TABLES;
+			for (int t = 0; t < IPT_TABLES; t++) {
+				if (strlen(table_name[t]) == len - 1 && !memcmp(line + 1, table_name[t], len - 1))
+					w->table = (enum ipt_table)t;
+			}
+		} else if (w->table != IPT_TABLES && iptables_line_parse(w->table, line, len, ret)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_wanted_addr(const struct ipt_line *l, const struct flags_ip *ip, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (IN6_ARE_ADDR_EQUAL(&l->rule.addr, &ip[i].addr))
+			return true;
+	}
+	return false;
+}
+
+static bool is_doomed(const struct ipt_line *l, const struct flags_ip *ip, size_t n, enum ipt_intent intent)
+{
+	if (intent == IPT_CLEANUP && l->commented)
+		return true;
+	if (!l->exact || !is_wanted_addr(l, ip, n))
+		return false;
+	/* Rules of originals before 1.22.19 bear no comment. */
+	return l->commented || (intent == IPT_CLEANUP && l->table == IPT_RAW);
+}
+
+struct plan_out {
+	char *text[IPT_TABLES];
+	size_t size[IPT_TABLES];
+	FILE *f[IPT_TABLES];
+	size_t inserts, deletes;
+};
+
+static void delete_line(struct plan_out *o, const struct ipt_line *l)
+{
+	fprintf(o->f[l->table], "-D %.*s\n", (int)l->len, l->spec);
+	o->deletes++;
+}
+
+/* All copies of a rule but the first go, and when there is none it comes. */
+static void ensure_rule(struct plan_out *o, const char *saved, const struct ipt_rule *rule)
+{
+	struct walk w = {saved, IPT_TABLES};
+	struct ipt_line l;
+	size_t copies = 0;
+
+	while (next_line(&w, &l)) {
+		if (l.exact && l.commented && same_rule(&l.rule, rule) && copies++)
+			delete_line(o, &l);
+	}
+	if (!copies) {
+		rule_write(o->f[rule->table], rule);
+		o->inserts++;
+	}
+}
+
+static void fill(struct plan_out *o, const char *saved, const struct flags_ip *ip, size_t n, bool v4,
+		 uint16_t port, uint16_t health_port, enum ipt_intent intent)
+{
+	struct ipt_rule wanted[IPTABLES_RULES_PER_IP];
+	struct walk w = {saved, IPT_TABLES};
+	struct ipt_line l;
+
+	if (intent != IPT_ENSURE) {
+		while (next_line(&w, &l)) {
+			if (is_doomed(&l, ip, n, intent))
+				delete_line(o, &l);
+		}
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (ip[i].is_v4 != v4)
+			continue;
+		iptables_wanted(&ip[i], port, health_port, wanted);
+		for (size_t k = 0; k < IPTABLES_RULES_PER_IP; k++)
+			ensure_rule(o, saved, &wanted[k]);
+	}
+}
+
+/* The two tables' parts become one input: one transaction. */
+static int assemble(struct plan_out *o, struct ipt_plan *ret)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return ERR_NOMEM;
+	for (int t = 0; t < IPT_TABLES; t++) {
+		if (o->size[t])
+			fprintf(f, "*%s\n%sCOMMIT\n", table_name[t], o->text[t]);
+	}
+	if (fclose(f)) {
+		free(text);
+		return ERR_NOMEM;
+	}
+	*ret = (struct ipt_plan){.text = text, .inserts = o->inserts, .deletes = o->deletes};
+	if (!o->inserts && !o->deletes) {
+		free(text);
+		ret->text = NULL;
+	}
+	return 0;
+}
+
+int iptables_plan(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
+		  uint16_t health_port, enum ipt_intent intent, struct ipt_plan *ret, struct diag *d)
+{
+	struct plan_out o = {.inserts = 0};
+	int err = 0;
+
+	for (int t = 0; t < IPT_TABLES; t++) {
+		o.f[t] = open_memstream(&o.text[t], &o.size[t]);
+		if (!o.f[t])
+			err = ERR_NOMEM;
+	}
+	if (!err)
+		fill(&o, saved, ip, n, v4, port, health_port, intent);
+	for (int t = 0; t < IPT_TABLES; t++) {
+		if (o.f[t] && fclose(o.f[t]))
+			err = ERR_NOMEM;
+	}
+	if (!err)
+		err = assemble(&o, ret);
+	for (int t = 0; t < IPT_TABLES; t++)
+		free(o.text[t]);
+	return err ? diag_set(d, err, "iptables: out of memory") : 0;
+}
+
+static void count_line(const struct ipt_line *l, const struct ipt_rule *wanted, struct node_counters *add_to)
+{
+	for (size_t k = 0; k < IPTABLES_RULES_PER_IP; k++) {
+		if (wanted[k].path == NODE_PATHS || !same_rule(&l->rule, &wanted[k]))
+			continue;
+		add_to->packets[wanted[k].path][wanted[k].tcp] += l->packets;
+		add_to->bytes[wanted[k].path][wanted[k].tcp] += l->bytes;
+	}
+}
+
+void iptables_count(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
+		    uint16_t health_port, struct node_counters *add_to)
+{
+	struct ipt_rule wanted[IPTABLES_RULES_PER_IP];
+	struct walk w = {saved, IPT_TABLES};
+	struct ipt_line l;
+
+	while (next_line(&w, &l)) {
+		for (size_t i = 0; l.exact && l.commented && i < n; i++) {
+			if (ip[i].is_v4 != v4)
+				continue;
+			iptables_wanted(&ip[i], port, health_port, wanted);
+			count_line(&l, wanted, add_to);
+		}
+	}
+}

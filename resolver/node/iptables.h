@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The iptables dialect: per local address the original's twelve rules, same
+ * order, same comments, so that each program can clean up after the other. What
+ * the original does with 24 processes a minute is one `iptables-save` and, only
+ * when something differs, one `iptables-restore --noflush` transaction.
+ *
+ * Planning is pure text work over what iptables-save printed; running is apart.
+ */
+#ifndef NODENS_NODE_IPTABLES_H
+#define NODENS_NODE_IPTABLES_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "resolver/flags.h"
+#include "resolver/node/node.h"
+
+#define IPTABLES_COMMENT_SKIP  "NodeLocal DNS Cache: skip conntrack"
+#define IPTABLES_COMMENT_ALLOW "NodeLocal DNS Cache: allow DNS traffic"
+#define IPTABLES_RULES_PER_IP  12
+
+enum ipt_table { IPT_RAW, IPT_FILTER, IPT_TABLES };
+enum ipt_chain { IPT_PREROUTING, IPT_INPUT, IPT_OUTPUT, IPT_CHAINS };
+enum ipt_target { IPT_NOTRACK, IPT_ACCEPT };
+
+struct ipt_rule {
+	uint8_t table, chain, target;
+	bool tcp, by_source; /* -s ADDR --sport PORT instead of -d ADDR --dport PORT */
+	uint16_t port;
+	enum node_path path; /* what its packet counter means */
+	struct in6_addr addr;
+};
+
+/* What is wanted for one address: IPTABLES_RULES_PER_IP rules. */
+void iptables_wanted(const struct flags_ip *ip, uint16_t port, uint16_t health_port, struct ipt_rule *ret);
+
+/* One "-A ..." line of iptables-save, perhaps with "[packets:bytes] " before. */
+struct ipt_line {
+	enum ipt_table table;
+	const char *spec;  /* behind "-A ", up to the end of the line */
+	size_t len;
+	uint64_t packets, bytes;
+	bool commented;    /* carries one of our comments */
+	bool exact;        /* `rule` says all there is to say */
+	struct ipt_rule rule;
+};
+bool iptables_line_parse(enum ipt_table table, const char *line, size_t len, struct ipt_line *ret);
+
+enum ipt_intent {
+	IPT_ENSURE,  /* insert what is missing, drop duplicates */
+	IPT_REMOVE,  /* delete what is ours for these addresses */
+	IPT_CLEANUP, /* delete whatever carries our comments, and uncommented NOTRACKs of these addresses */
+};
+struct ipt_plan {
+	char *text;        /* input for iptables-restore --noflush; NULL when nothing is to do */
+	size_t inserts, deletes;
+};
+/* `saved`: what iptables-save printed for raw and filter. One family at a time. */
+int iptables_plan(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
+		  uint16_t health_port, enum ipt_intent intent, struct ipt_plan *ret, struct diag *d);
+/* Adds what matching rules counted. */
+void iptables_count(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
+		    uint16_t health_port, struct node_counters *add_to);
+
+/* --- running --- */
+enum ipt_fault { IPT_FAULT_NONE, IPT_FAULT_OTHER, IPT_FAULT_LOCK };
+bool iptables_present(bool v4);
+/* First line of `iptables --version`. */
+void iptables_version(char *ret, size_t size);
+int iptables_apply(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
+		   enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault, struct diag *d);
+int iptables_counters(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
+		      struct node_counters *add_to, struct diag *d);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Look, plan, apply: at most three short-lived processes a family, each with a
+ * limit. The binary decides between nf_tables and the old backend, and takes
+ * the xtables lock itself.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "resolver/node/child.h"
+#include "resolver/node/iptables.h"
+
+#define SAVE_LIMIT    (5 * NS_PER_S)
+#define RESTORE_LIMIT (8 * NS_PER_S) /* it waits 5 s for the lock itself */
+
+static bool in_path(const char *program)
+{
+	const char *path = getenv("PATH");
+	char full[4096];
+
+	if (!path)
+		path = "/usr/sbin:/usr/bin:/sbin:/bin";
+	while (*path) {
+		size_t len = strcspn(path, ":");
+
+		if ((size_t)snprintf(full, sizeof full, "%.*s/%s", (int)len, path, program) < sizeof full &&
+		    !access(full, X_OK))
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+bool iptables_present(bool v4)
+{
+	return in_path(v4 ? "iptables-restore" : "ip6tables-restore") && in_path(v4 ? "iptables-save" : "ip6tables-save");
+}
+
+void iptables_version(char *ret, size_t size)
+{
+	const char *argv[] = {"iptables", "--version", NULL};
+	struct child_result r;
+
+	snprintf(ret, size, "iptables");
+	if (child_run(argv, NULL, SAVE_LIMIT, &r, NULL))
+		return;
+	r.out[strcspn(r.out, "\n")] = '\0';
+	if (*r.out)
+		snprintf(ret, size, "%s", r.out);
+	child_release(&r);
+}
+
+static int fault(const struct child_result *r, const char *program, enum ipt_fault *ret_fault, struct diag *d)
+{
+	char *text = r->err;
+
+	*ret_fault = strstr(text, "holding the xtables lock") ? IPT_FAULT_LOCK : IPT_FAULT_OTHER;
+	text[strcspn(text, "\n")] = '\0';
+	return diag_set(d, ERR_SYS, "%s: exit status %d: %s", program, r->status, *text ? text : "(no words)");
+}
+
+static int run(const char *const *argv, const char *input, uint64_t limit, struct child_result *ret,
+	       enum ipt_fault *ret_fault, struct diag *d)
+{
+	int err = child_run(argv, input, limit, ret, d);
+
+	*ret_fault = err == ERR_TIMEOUT ? IPT_FAULT_LOCK : err ? IPT_FAULT_OTHER : IPT_FAULT_NONE;
+	if (!err && ret->status) {
+		err = fault(ret, argv[0], ret_fault, d);
+		child_release(ret);
+	}
+	return err;
+}
+
+/* raw and filter only: nat of a large cluster is megabytes. */
+static int save(bool v4, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
+{
+	const char *program = v4 ? "iptables-save" : "ip6tables-save";
+	const char *raw[] = {program, "-c", "-t", "raw", NULL}, *filter[] = {program, "-c", "-t", "filter", NULL};
+	struct child_result a, b;
+	int err = run(raw, NULL, SAVE_LIMIT, &a, ret_fault, d);
+
+	if (err)
+		return err;
+	err = run(filter, NULL, SAVE_LIMIT, &b, ret_fault, d);
+	if (!err) {
+		*ret_text = NULL;
+		if (asprintf(ret_text, "%s\n%s", a.out, b.out) < 0)
+			err = diag_set(d, ERR_NOMEM, "%s: out of memory", program);
+		child_release(&b);
+	}
+	child_release(&a);
+	return err;
+}
+
+static int missing(bool v4, enum ipt_fault *ret_fault, struct diag *d)
+{
+	*ret_fault = IPT_FAULT_OTHER;
+	return diag_set(d, ERR_MISSING, "no %s in PATH: install iptables in the image, or use -rules nftables",
+			v4 ? "iptables-restore and iptables-save" : "ip6tables-restore and ip6tables-save");
+}
+
+int iptables_apply(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
+		   enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault, struct diag *d)
+{
+	const char *argv[] = {v4 ? "iptables-restore" : "ip6tables-restore", "--noflush", "-w", "5", NULL};
+	struct child_result r;
+	struct ipt_plan plan;
+	char *saved;
+	int err;
+
+	*ret_changed = false;
+	if (!iptables_present(v4))
+		return missing(v4, ret_fault, d);
+	err = save(v4, &saved, ret_fault, d);
+	if (err)
+		return err;
+	err = iptables_plan(saved, ip, n, v4, port, health_port, intent, &plan, d);
+	free(saved);
+	if (err || !plan.text)
+		return err;
+	err = run(argv, plan.text, RESTORE_LIMIT, &r, ret_fault, d);
+	free(plan.text);
+	if (err)
+		return err;
+	child_release(&r);
+	*ret_changed = true;
+	return 0;
+}
+
+int iptables_counters(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
+		      struct node_counters *add_to, struct diag *d)
+{
+	enum ipt_fault ignored;
+	char *saved;
+	int err = save(v4, &saved, &ignored, d);
+
+	if (err)
+		return err;
+	iptables_count(saved, ip, n, v4, port, health_port, add_to);
+	free(saved);
+	return 0;
+}

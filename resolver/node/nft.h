@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The native dialect: one table `inet nodelocaldns`, both families, written in
+ * one transaction. Its rules hold only for addresses in sets whose elements may
+ * expire, so that nothing needs to be alive for the rules to go away.
+ *
+ * There are no accept rules as in the iptables dialect: a verdict of ours ends
+ * only our own chain, and a drop in another table would still count.
+ */
+#ifndef NODENS_NODE_NFT_H
+#define NODENS_NODE_NFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "resolver/flags.h"
+#include "resolver/node/netlink.h"
+#include "resolver/node/node.h"
+
+#define NFT_TABLE "nodelocaldns"
+
+struct nft_conf {
+	const struct flags_ip *ip;
+	size_t n_ips;
+	uint16_t port, health_port;
+	uint64_t hold_ms; /* elements expire after that; 0: never */
+	/* Rewriting: packets for vip[f] become packets for target[f]; f 0 IPv4, 1
+	 * IPv6; NULL: none. */
+	const struct flags_ip *vip[2], *target[2];
+};
+
+/* kube-proxy's own table, of either family, is there. */
+bool nft_kube_proxy(struct netlink *netfilter);
+/* Builds the table unless it stands as wanted, and proves life once. Counters
+ * survive a rebuild. */
+int nft_ensure(struct netlink *netfilter, const struct nft_conf *c, bool *ret_changed, struct diag *d);
+int nft_refresh(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
+int nft_lapse(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
+int nft_remove(struct netlink *netfilter, struct diag *d); /* success when there is none */
+int nft_counters(struct netlink *netfilter, struct node_counters *ret, struct diag *d);
+
+#endif

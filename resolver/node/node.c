@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/node/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "resolver/node/iface.h"
+#include "resolver/node/iptables.h"
+#include "resolver/node/netlink.h"
+#include "resolver/node/nft.h"
+
+const char *const node_error_label[NODE_ERRORS] = {
+	[NODE_ERR_IPTABLES] = "iptables",
+	[NODE_ERR_IPTABLES_LOCK] = "iptables_lock",
+	[NODE_ERR_INTERFACE_ADD] = "interface_add",
+	[NODE_ERR_INTERFACE_CHECK] = "interface_check",
+	[NODE_ERR_CONFIGMAP] = "configmap",
+};
+
+const char *const node_path_label[NODE_PATHS] = {
+	[NODE_PATH_IN] = "in",
+	[NODE_PATH_HOST] = "host",
+	[NODE_PATH_REPLY] = "reply",
+	[NODE_PATH_HEALTH] = "health",
+};
+
+struct node {
+	const struct node_flags *f;
+	struct netlink *route, *netfilter; /* NULL when not needed */
+	struct iface iface;
+	enum flags_rules kind;
+	struct nft_conf nft;
+	bool swept; /* what another dialect left was looked for */
+	uint64_t errors[NODE_ERRORS];
+	char words[128];
+};
+
+static bool has_family(const struct node_flags *f, bool v4)
+{
+	for (size_t i = 0; i < f->n_localips; i++) {
+		if (f->localip[i].is_v4 == v4)
+			return true;
+	}
+	return false;
+}
+
+static bool iptables_usable(const struct node_flags *f)
+{
+	return (!has_family(f, true) || iptables_present(true)) && (!has_family(f, false) || iptables_present(false));
+}
+
+static enum flags_rules decide(const struct node *n)
+{
+	const struct node_flags *f = n->f;
+
+	if (!f->setup_iptables || f->intercept == INTERCEPT_NONE)
+		return RULES_NONE;
+	if (f->intercept == INTERCEPT_REWRITE)
+		return RULES_NFTABLES; /* iptables cannot rewrite without conntrack */
+	if (f->rules != RULES_AUTO)
+		return f->rules;
+	if (n->netfilter && (nft_kube_proxy(n->netfilter) || !iptables_usable(f)))
+		return RULES_NFTABLES;
+	return RULES_IPTABLES;
+}
+
+/* The addresses packets are rewritten from and to: the last of a family is
+ * nobody's to ask directly (flags_parse checked that there are two). */
+static void nft_conf_fill(struct nft_conf *c, const struct node_flags *f)
+{
+	*c = (struct nft_conf){
+		.ip = f->localip,
+		.n_ips = f->n_localips,
+		.port = f->dns_port,
+		.health_port = f->health_port,
+		.hold_ms = f->failopen_ns / NS_PER_MS,
+	};
+	for (size_t i = 0; f->intercept == INTERCEPT_REWRITE && i < f->n_intercept_vips; i++)
+		c->vip[!f->intercept_vip[i].is_v4] = &f->intercept_vip[i];
+	for (size_t i = 0; i < f->n_localips; i++) {
+		if (c->vip[!f->localip[i].is_v4])
+			c->target[!f->localip[i].is_v4] = &f->localip[i];
+	}
+}
+
+static void describe(struct node *n)
+{
+	if (n->kind == RULES_IPTABLES)
+		iptables_version(n->words, sizeof n->words);
+	else
+		snprintf(n->words, sizeof n->words, "%s", n->kind == RULES_NFTABLES
+				? "nftables, table inet " NFT_TABLE : "no rules");
+}
+
+int node_open(struct node **ret, const struct node_flags *f, struct diag *d)
+{
+	struct node *n = calloc(1, sizeof *n);
+	int err = 0;
+
+	if (!n)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	n->f = f;
+	n->iface.name = f->interface_name;
+	nft_conf_fill(&n->nft, f);
+	if (f->setup_interface)
+		err = netlink_open(&n->route, NETLINK_ROUTE, d);
+	/* A kernel without netfilter netlink may still have iptables. */
+	if (!err && f->setup_iptables && netlink_open(&n->netfilter, NETLINK_NETFILTER, d) &&
+	    (f->rules == RULES_NFTABLES || f->intercept == INTERCEPT_REWRITE))
+		err = ERR_SYS;
+	if (err) {
+		node_close(n);
+		return err;
+	}
+	n->kind = decide(n);
+	describe(n);
+	*ret = n;
+	return 0;
+}
+
+void node_close(struct node *n)
+{
+	if (!n)
+		return;
+	netlink_close(n->route);
+	netlink_close(n->netfilter);
+	free(n);
+}
+
+int node_iface_ensure(struct node *n, struct diag *d)
+{
+	bool changed;
+	int err;
+
+	if (!n->route)
+		return 0;
+	err = iface_ensure(&n->iface, n->route, n->f->localip, n->f->n_localips, &changed, d);
+	if (err) {
+		node_error_count(n, NODE_ERR_INTERFACE_ADD);
+		node_error_count(n, NODE_ERR_INTERFACE_CHECK);
+	}
+	return err;
+}
+
+int node_iface_remove(struct node *n, struct diag *d)
+{
+	return n->route ? iface_remove(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
+}
+
+/* One family after the other; the second is tried whatever the first did. */
+static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_changed, struct diag *d)
+{
+	const struct node_flags *f = n->f;
+	enum ipt_fault fault;
+	bool changed;
+	int first = 0;
+
+	for (int v4 = 1; v4 >= 0; v4--) {
+		if (!has_family(f, v4))
+			continue;
+		int err = iptables_apply(f->localip, f->n_localips, v4, f->dns_port, f->health_port, intent,
+					 &changed, &fault, first ? NULL : d);
+
+		*ret_changed |= changed;
+		if (err) {
+			node_error_count(n, fault == IPT_FAULT_LOCK ? NODE_ERR_IPTABLES_LOCK : NODE_ERR_IPTABLES);
+			first = first ? first : err;
+		}
+	}
+	return first;
+}
+
+/* Once, after our rules stand: rules of the other dialect that a killed
+ * predecessor left would outlive us, and with them the way to a dead cache. */
+static void sweep(struct node *n)
+{
+	bool changed;
+
+	if (n->swept)
+		return;
+	n->swept = true;
+	if (n->kind == RULES_IPTABLES && n->netfilter)
+		nft_remove(n->netfilter, NULL);
+	else if (n->kind == RULES_NFTABLES && iptables_usable(n->f))
+		iptables_both(n, IPT_REMOVE, &changed, NULL);
+}
+
+int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
+{
+	bool changed = false;
+	int err = 0;
+
+	if (n->kind == RULES_IPTABLES) {
+		err = iptables_both(n, IPT_ENSURE, &changed, d);
+	} else if (n->kind == RULES_NFTABLES) {
+		err = nft_ensure(n->netfilter, &n->nft, &changed, d);
+		if (err)
+			node_error_count(n, NODE_ERR_IPTABLES);
+	}
+	if (!err)
+		sweep(n);
+	if (ret_changed)
+		*ret_changed = changed;
+	return err;
+}
+
+int node_rules_remove(struct node *n, struct diag *d)
+{
+	bool changed = false;
+	int err = 0;
+
+	if (n->kind == RULES_IPTABLES)
+		return iptables_both(n, IPT_REMOVE, &changed, d);
+	if (n->kind == RULES_NFTABLES) {
+		err = nft_remove(n->netfilter, d);
+		if (err)
+			node_error_count(n, NODE_ERR_IPTABLES);
+	}
+	return err;
+}
+
+int node_rules_refresh(struct node *n, struct diag *d)
+{
+	return n->kind == RULES_NFTABLES && n->f->failopen_ns ? nft_refresh(n->netfilter, &n->nft, d) : 0;
+}
+
+int node_rules_lapse(struct node *n, struct diag *d)
+{
+	return n->kind == RULES_NFTABLES ? nft_lapse(n->netfilter, &n->nft, d) : 0;
+}
+
+int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d)
+{
+	const struct node_flags *f = n->f;
+	struct node_counters c = {0};
+	int err = 0;
+
+	if (n->kind == RULES_NFTABLES)
+		err = nft_counters(n->netfilter, &c, d);
+	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
+		if (has_family(f, v4))
+			err = iptables_counters(f->localip, f->n_localips, v4, f->dns_port, f->health_port, &c, d);
+	}
+	if (!err)
+		*ret = c;
+	return err;
+}
+
+int node_cleanup(const struct node_flags *f, struct diag *d)
+{
+	struct iface iface = {.name = f->interface_name, .added = UINT64_MAX};
+	struct netlink *route = NULL, *netfilter = NULL;
+	enum ipt_fault fault;
+	bool changed;
+	int first = 0, err;
+
+	for (int v4 = 0; v4 < 2; v4++) {
+		if (!iptables_present(v4))
+			continue;
+		err = iptables_apply(f->localip, f->n_localips, v4, f->dns_port, f->health_port, IPT_CLEANUP, &changed,
+				     &fault, first ? NULL : d);
+		first = first ? first : err;
+	}
+	err = netlink_open(&netfilter, NETLINK_NETFILTER, first ? NULL : d);
+	if (!err)
+		err = nft_remove(netfilter, first ? NULL : d);
+	first = first ? first : err;
+	if (f->setup_interface) {
+		err = netlink_open(&route, NETLINK_ROUTE, first ? NULL : d);
+		if (!err)
+			err = iface_remove(&iface, route, f->localip, f->n_localips, first ? NULL : d);
+		first = first ? first : err;
+	}
+	netlink_close(route);
+	netlink_close(netfilter);
+	return first;
+}
+
+enum flags_rules node_rules_kind(const struct node *n)
+{
+	return n->kind;
+}
+
+const char *node_rules_words(const struct node *n)
+{
+	return n->words;
+}
+
+void node_error_count(struct node *n, enum node_error e)
+{
+	n->errors[e]++;
+}
+
+const uint64_t *node_errors(const struct node *n)
+{
+	return n->errors;
+}
