@@ -136,20 +136,21 @@ static unsigned put_rules(struct nl_buf *b, const struct nft_conf *c)
 	unsigned n = 0;
 
 	for (int f = 0; f < 2; f++) {
-		for (int tcp = 0; c->vip[f] && tcp < 2; tcp++, n += 3) {
-			put_rewrite_in(b, f, "prerouting", NODE_PATH_IN, tcp, c);
-			put_rewrite_in(b, f, "reroute", NODE_PATH_HOST, tcp, c);
+		/* A rewritten packet must not match a plain rule as well: replies
+		 * are rewritten first, queries last. */
+		for (int tcp = 0; c->vip[f] && tcp < 2; tcp++, n++)
 			put_rewrite_out(b, f, tcp, c);
-		}
-		if (!has_family(c, f))
-			continue;
-		for (int tcp = 0; tcp < 2; tcp++, n += 3) {
+		for (int tcp = 0; has_family(c, f) && tcp < 2; tcp++, n += 3) {
 			put_plain_rule(b, f, "prerouting", NODE_PATH_IN, false, tcp, c->port);
 			put_plain_rule(b, f, "output", NODE_PATH_HOST, false, tcp, c->port);
 			put_plain_rule(b, f, "output", NODE_PATH_REPLY, true, tcp, c->port);
 		}
-		for (int source = 0; source < 2; source++, n++)
+		for (int source = 0; has_family(c, f) && source < 2; source++, n++)
 			put_plain_rule(b, f, "output", NODE_PATH_HEALTH, source, true, c->health_port);
+		for (int tcp = 0; c->vip[f] && tcp < 2; tcp++, n += 2) {
+			put_rewrite_in(b, f, "prerouting", NODE_PATH_IN, tcp, c);
+			put_rewrite_in(b, f, "reroute", NODE_PATH_HOST, tcp, c);
+		}
 	}
 	return n;
 }
