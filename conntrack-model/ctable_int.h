@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the connection table: shared by its packet path, its gc and its
+ * protocol rules; nobody else includes it.
+ *
+ * Entries live in one growing array and are named by index, so that growth
+ * moves nothing that is remembered. A node is (entry << 1 | direction) + 1 and
+ * 0 ends a chain. Times are jiffies since the table's own zero.
+ */
+#ifndef NODENS_CTABLE_INT_H
+#define NODENS_CTABLE_INT_H
+
+#include <string.h>
+
+#include "conntrack-model/ctable.h"
+#include "lib/hash.h"
+#include "lib/rng.h"
+
+enum ct_status { CTS_USED = 1, CTS_SEEN_REPLY = 2, CTS_ASSURED = 4, CTS_NAT_CLASH = 8, CTS_REPLY_ONLY = 16 };
+
+struct ct_entry {
+	struct ct_tuple tuple[2];
+	uint64_t expires_j, stream_j;
+	uint32_t next[2], bucket[2];
+	uint8_t status, tcp_state;
+};
+
+struct ct_gc { /* struct conntrack_gc_work */
+	uint64_t due_j, start_j, last_start_j, period_j;
+	int64_t avg_j, n;
+	uint32_t next_bucket;
+	bool early_drop;
+};
+
+struct ctable {
+	struct ct_conf conf;
+	struct hash_key key;
+	struct rng rng;
+	uint32_t *head;
+	struct ct_entry *entry;
+	uint32_t n_entries, cap, free_list; /* free entries chain through next[0] */
+	uint64_t count[CT_NETNS_MAX];
+	uint64_t now_ns, now_j;
+	struct ct_gc gc;
+	struct ct_counters stats;
+};
+
+static inline uint32_t ct_node(uint32_t entry, unsigned dir) { return (entry << 1 | dir) + 1; }
+static inline uint32_t ct_node_entry(uint32_t node) { return (node - 1) >> 1; }
+static inline unsigned ct_node_dir(uint32_t node) { return (node - 1) & 1; }
+static inline bool ct_expired(const struct ct_entry *e, uint64_t now_j) { return e->expires_j <= now_j; }
+
+static inline bool ct_tuple_eq(const struct ct_tuple *a, const struct ct_tuple *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+uint32_t ct_bucket(const struct ctable *t, const struct ct_tuple *tuple);
+uint64_t ct_jiffies(const struct ctable *t, uint64_t now_ns);
+void ct_kill(struct ctable *t, uint32_t entry);
+
+/* ctgc.c: one slice of the worker at its due time. */
+void ct_gc_slice(struct ctable *t);
+/* When a timer armed at `now_j` for `delay_j` really fires. */
+uint64_t ct_timer_expiry(uint64_t now_j, uint64_t delay_j);
+
+/* ctproto.c: what a packet does to its entry. */
+enum ct_step { CT_STEP_KEEP, CT_STEP_KILL, CT_STEP_REOPEN, CT_STEP_INVALID };
+bool ct_proto_new(const struct ctable *t, struct ct_entry *e, const struct ct_packet *p);
+enum ct_step ct_proto_packet(const struct ctable *t, struct ct_entry *e, unsigned dir, const struct ct_packet *p);
+
+#endif

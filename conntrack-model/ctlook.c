@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Looking at a table from outside: counts as `conntrack -C` gives them, live
+ * entries as no kernel interface does, and the dump that is itself a gc.
+ */
+#include "conntrack-model/ctable_int.h"
+
+bool ctable_peek(const struct ctable *t, uint64_t now_ns, const struct ct_tuple *tuple, struct ct_tuple *ret_reply)
+{
+	uint64_t now_j = ct_jiffies(t, now_ns);
+	uint32_t node = t->head[ct_bucket(t, tuple)];
+
+	while (node) {
+		const struct ct_entry *e = &t->entry[ct_node_entry(node)];
+		unsigned dir = ct_node_dir(node);
+		if (!ct_expired(e, now_j) && ct_tuple_eq(&e->tuple[dir], tuple)) {
+			*ret_reply = e->tuple[!dir];
+			return true;
+		}
+		node = e->next[dir];
+	}
+	return false;
+}
+
+uint64_t ctable_count(struct ctable *t, uint64_t now_ns, unsigned netns)
+{
+	ctable_advance(t, now_ns);
+	return t->count[netns];
+}
+
+uint64_t ctable_live(struct ctable *t, uint64_t now_ns, unsigned netns, uint64_t *ret_assured)
+{
+	uint64_t n = 0, assured = 0;
+
+	ctable_advance(t, now_ns);
+	for (uint32_t i = 0; i < t->n_entries; i++) {
+		const struct ct_entry *e = &t->entry[i];
+		if (!e->status || e->tuple[0].netns != netns || ct_expired(e, t->now_j))
+			continue;
+		n++;
+		assured += (e->status & CTS_ASSURED) != 0;
+	}
+	if (ret_assured)
+		*ret_assured = assured;
+	return n;
+}
+
+void ctable_dump(struct ctable *t, uint64_t now_ns)
+{
+	ctable_advance(t, now_ns);
+	for (uint32_t i = 0; i < t->n_entries; i++) {
+		if (!t->entry[i].status || !ct_expired(&t->entry[i], t->now_j))
+			continue;
+		ct_kill(t, i);
+		t->stats.expired_dump++;
+	}
+}
+
+const struct ct_counters *ctable_counters(const struct ctable *t)
+{
+	return &t->stats;
+}
+
+const struct ct_conf *ctable_conf(const struct ctable *t)
+{
+	return &t->conf;
+}
+
+double ctable_gc_period_s(const struct ctable *t)
+{
+	return (double)t->gc.period_j / t->conf.hz;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the walk feeds the table: packets of DNS flows in order of time, from a
+ * query stream or made up. Kept whole in memory (56 octets an event), because
+ * a prediction walks them several times.
+ */
+#ifndef NODENS_CT_EVENTS_H
+#define NODENS_CT_EVENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/qstream.h"
+
+enum ct_event_kind {
+	CTE_QUERY = 'q', CTE_REPLY = 'r', CTE_OPEN = 'o', CTE_CLOSE = 'c',
+	CTE_RESET = 'x', /* the client closes with RST */
+};
+
+struct ct_event {
+	uint64_t t_ns;
+	struct qs_addr client, server;
+	uint8_t kind, proto; /* enum ct_event_kind, enum ct_proto */
+	uint8_t netns;
+	uint32_t seq;        /* keeps equal times in order of making */
+};
+
+struct ct_events {
+	struct ct_event *ev;
+	size_t n, cap;
+	uint64_t end_ns;
+	int err;
+};
+void ct_events_add(struct ct_events *e, const struct ct_event *ev);
+void ct_events_sort(struct ct_events *e);
+void ct_events_release(struct ct_events *e);
+
+/* Reads a whole query stream; records without an address are counted. */
+int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped, struct diag *d);
+
+enum ct_synth_kind {
+	SYNTH_UDP_NEW,     /* a new port for each query, many pods: never reused */
+	SYNTH_UDP_ONE_POD, /* a new socket for each query, one pod's 28,232 ephemeral ports */
+	SYNTH_UDP_FIXED,   /* sixteen sockets for all */
+	SYNTH_UDP_STREAM,  /* flows of three queries, 1.5 s apart */
+	SYNTH_TCP,         /* a connection for each query, closed by FIN */
+	SYNTH_TCP_RST,     /* the same, closed by RST */
+	SYNTH_TCP_ONE,     /* one connection for all */
+};
+struct ct_synth {
+	enum ct_synth_kind kind;
+	double rate_per_s;  /* queries, flows or connections a second */
+	uint64_t from_ns, until_ns;
+	uint8_t netns;
+};
+/* "udp-new:200" and so on; from and until are left alone. */
+int ct_synth_parse(struct ct_synth *ret, const char *text, struct diag *d);
+const char *ct_synth_kinds(void); /* "udp-new, udp-one-pod, ..." */
+/* Appends; sort when all streams are in. */
+void ct_events_synth(struct ct_events *e, const struct ct_synth *s, uint64_t seed);
+/* `n` flows at `t_ns` that stay: UDP made ASSURED over 3 s, or TCP established. */
+void ct_events_standing(struct ct_events *e, size_t n, uint64_t t_ns, uint8_t proto);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walks events through a table: opens TCP with a handshake, sends each new
+ * flow to a random backend, leaves out untracked addresses, and samples the
+ * occupancy on the way.
+ */
+#ifndef NODENS_CT_WALK_H
+#define NODENS_CT_WALK_H
+
+#include "conntrack-model/ctable.h"
+#include "conntrack-model/events.h"
+
+#define WALK_NOTRACK_MAX 64
+
+struct walk_conf {
+	struct ct_conf table;
+	unsigned n_backends;      /* behind each server address; 0: no DNAT */
+	unsigned growth;          /* each client this many times over; 1 */
+	uint64_t sample_ns;       /* one row each; 1 s */
+	uint64_t tail_ns;         /* go on looking after the last event */
+	size_t n_notrack;
+	struct in6_addr notrack[WALK_NOTRACK_MAX];
+	uint8_t netns;            /* whose counts are sampled */
+};
+void walk_conf_init(struct walk_conf *c);
+
+struct walk_row {
+	double t_s;
+	uint64_t live, assured, count; /* count is what nf_conntrack_count shows */
+	uint64_t drop, early_drop, flows, lost; /* totals since the beginning */
+};
+struct walk {
+	struct walk_row *row;
+	size_t n_rows, cap_rows;
+	struct ct_counters stats;
+	uint64_t n_queries, n_untracked; /* packets */
+	uint64_t n_lost;                 /* queries whose packet was dropped */
+	double gc_period_s;
+};
+/* 0 or ERR_NOMEM. */
+int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events *e);
+void walk_release(struct walk *w);
+
+/* Over rows with from_s <= t < until_s. */
+struct walk_range {
+	double min, mean, max, live_mean, live_max;
+	size_t n;
+};
+struct walk_range walk_range(const struct walk *w, double from_s, double until_s);
+
+#endif
