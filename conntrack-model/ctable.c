@@ -13,10 +13,10 @@
 #include "lib/clock.h"
 
 #define EARLY_DROP_BUCKETS 8
-#define CHAIN_MIN          50 /* confirm refuses above 50 + random(0..29) */
-#define CHAIN_SPREAD       30
-#define CLASH_LIFE_S       1
-#define REMAP_TRIES        128
+#define CHAIN_MIN 50 /* confirm refuses above 50 + random(0..29) */
+#define CHAIN_SPREAD 30
+#define CLASH_LIFE_S 1
+#define REMAP_TRIES 128
 
 uint64_t ct_jiffies(const struct ctable *t, uint64_t now_ns)
 {
@@ -37,7 +37,7 @@ struct ctable *ctable_new(const struct ct_conf *c)
 		return NULL;
 	}
 	rng_seed_stream(&t->rng, c->seed, 0x6374);
-	t->key = (struct hash_key){ rng_u64(&t->rng), rng_u64(&t->rng) };
+	t->key = (struct hash_key){rng_u64(&t->rng), rng_u64(&t->rng)};
 	t->free_list = UINT32_MAX;
 	/* an idle worker sweeps about once a minute: somewhere in that */
 	uint64_t phase_j = rng_below(&t->rng, 60ull * c->hz);
@@ -54,24 +54,13 @@ void ctable_free(struct ctable *t)
 	free(t);
 }
 
-void ctable_advance(struct ctable *t, uint64_t now_ns)
-{
-	assert(now_ns >= t->now_ns);
-	t->now_ns = now_ns;
-	uint64_t now_j = ct_jiffies(t, now_ns);
-	while (t->gc.due_j <= now_j) {
-		t->now_j = t->gc.due_j;
-		ct_gc_slice(t);
-	}
-	t->now_j = now_j;
-}
-
 /* --- chains --- */
 
 /* reciprocal_scale() of the hash's upper half */
 uint32_t ct_bucket(const struct ctable *t, const struct ct_tuple *tuple)
 {
-	return (uint32_t)((hash_sip13(&t->key, tuple, sizeof(*tuple)) >> 32) * t->conf.buckets >> 32);
+	return (uint32_t)((hash_sip13(&t->key, tuple, sizeof(*tuple)) >> 32) * t->conf.buckets >>
+			  32);
 }
 
 static void chain_add(struct ctable *t, uint32_t id, unsigned dir)
@@ -129,6 +118,39 @@ static uint32_t find_evicting(struct ctable *t, const struct ct_tuple *tuple, ui
 	return 0;
 }
 
+/* Walks of buckets that have nothing to do with ours: nothing matches. */
+static void other_walks(struct ctable *t, double n)
+{
+	for (t->walks_due += n; t->walks_due >= 1; t->walks_due -= 1) {
+		uint32_t *link = &t->head[rng_below(&t->rng, t->conf.buckets)];
+		while (*link) {
+			uint32_t node = *link, id = ct_node_entry(node);
+			if (!ct_expired(&t->entry[id], t->now_j)) {
+				link = &t->entry[id].next[ct_node_dir(node)];
+				continue;
+			}
+			uint32_t bucket = t->entry[id].bucket[ct_node_dir(node)];
+			ct_kill(t, id);
+			t->stats.expired_lookup++;
+			link = &t->head[bucket];
+		}
+	}
+}
+
+void ctable_advance(struct ctable *t, uint64_t now_ns)
+{
+	assert(now_ns >= t->now_ns);
+	uint64_t now_j = ct_jiffies(t, now_ns);
+	while (t->gc.due_j <= now_j) {
+		t->now_j = t->gc.due_j;
+		ct_gc_slice(t);
+	}
+	t->now_j = now_j;
+	if (t->conf.other_walks_per_s > 0)
+		other_walks(t, (double)(now_ns - t->now_ns) / 1e9 * t->conf.other_walks_per_s);
+	t->now_ns = now_ns;
+}
+
 /* --- making room --- */
 
 static unsigned evict_bucket(struct ctable *t, uint32_t bucket, uint8_t netns)
@@ -182,7 +204,8 @@ static bool pool_grow(struct ctable *t)
 }
 
 /* Room for one entry by the rules of a full table. 0 and an index, or a verdict. */
-static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t netns, uint32_t *ret_id)
+static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t netns,
+				   uint32_t *ret_id)
 {
 	if (t->conf.max && t->count[netns] + 1 > t->conf.max && !early_drop(t, bucket, netns)) {
 		t->gc.early_drop = true;
@@ -198,7 +221,7 @@ static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t ne
 			return CT_NO_MEMORY;
 		*ret_id = t->n_entries++;
 	}
-	t->entry[*ret_id] = (struct ct_entry){ .status = CTS_USED };
+	t->entry[*ret_id] = (struct ct_entry){.status = CTS_USED};
 	if (++t->count[netns] > t->stats.peak)
 		t->stats.peak = t->count[netns];
 	return CT_NEW;
@@ -251,7 +274,8 @@ static enum ct_verdict refuse(struct ctable *t, uint32_t id, uint8_t netns, enum
 	return why;
 }
 
-static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, uint32_t bucket, struct ct_tuple *ret_reply)
+static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, uint32_t bucket,
+				struct ct_tuple *ret_reply)
 {
 	uint8_t netns = p->tuple.netns;
 	uint32_t id;
@@ -282,7 +306,8 @@ static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, uin
 	return CT_NEW;
 }
 
-enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct_packet *p, struct ct_tuple *ret_reply)
+enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct_packet *p,
+			      struct ct_tuple *ret_reply)
 {
 	assert(p->tuple.netns < CT_NETNS_MAX);
 	ctable_advance(t, now_ns);
@@ -341,7 +366,8 @@ enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_p
 	if (t->conf.kernel < CT_KERNEL(5, 7) || find_evicting(t, &reply, reply_bucket))
 		return refuse(t, id, p->tuple.netns, CT_DROP_CLASH);
 	t->entry[id] = (struct ct_entry){
-		.tuple = { p->tuple, reply }, .bucket = { bucket, reply_bucket },
+		.tuple = {p->tuple, reply},
+		.bucket = {bucket, reply_bucket},
 		.status = CTS_USED | CTS_NAT_CLASH | CTS_REPLY_ONLY,
 		.expires_j = t->now_j + CLASH_LIFE_S * t->conf.hz,
 	};

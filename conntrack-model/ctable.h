@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CT_BYTES_ENTRY  256 /* slab object, Linux 6.18; no extension under plain DNAT */
+#define CT_BYTES_ENTRY 256 /* slab object, Linux 6.18; no extension under plain DNAT */
 #define CT_BYTES_BUCKET 8
 #define CT_KERNEL(major, minor) ((unsigned)((major) << 8 | (minor)))
 #define CT_NETNS_MAX 16
@@ -24,28 +24,40 @@
 enum ct_proto { CT_UDP = 17, CT_TCP = 6 };
 enum ct_tcp_flag { CT_FIN = 1, CT_SYN = 2, CT_RST = 4, CT_ACK = 16 };
 enum ct_tcp_state {
-	CT_NONE, CT_SYN_SENT, CT_SYN_RECV, CT_ESTABLISHED, CT_FIN_WAIT, CT_CLOSE_WAIT,
-	CT_LAST_ACK, CT_TIME_WAIT, CT_CLOSE, CT_SYN_SENT2, CT_TCP_STATES,
+	CT_NONE,
+	CT_SYN_SENT,
+	CT_SYN_RECV,
+	CT_ESTABLISHED,
+	CT_FIN_WAIT,
+	CT_CLOSE_WAIT,
+	CT_LAST_ACK,
+	CT_TIME_WAIT,
+	CT_CLOSE,
+	CT_SYN_SENT2,
+	CT_TCP_STATES,
 };
 
-struct ct_tuple { /* hashed as bytes: no padding */
+struct ct_tuple {		  /* hashed as bytes: no padding */
 	struct in6_addr src, dst; /* v4-mapped */
-	uint16_t sport, dport;    /* host order */
-	uint8_t proto;            /* enum ct_proto */
-	uint8_t netns;            /* counts and eviction are per namespace, hash and gc are not */
+	uint16_t sport, dport;	  /* host order */
+	uint8_t proto;		  /* enum ct_proto */
+	uint8_t netns;		  /* counts and eviction are per namespace, hash and gc are not */
 	uint16_t zone;
 };
 
 /* Zero-filled numbers that were never set mean what ctable_conf_init puts there. */
 struct ct_conf {
-	uint64_t max;        /* nf_conntrack_max; 0: unlimited, as up to 6.12 */
-	uint32_t buckets;    /* nf_conntrack_buckets */
-	unsigned hz;         /* CONFIG_HZ: 100, 250, 300, 1000 */
-	unsigned kernel;     /* CT_KERNEL(6, 18) */
+	uint64_t max;	  /* nf_conntrack_max; 0: unlimited, as up to 6.12 */
+	uint32_t buckets; /* nf_conntrack_buckets */
+	unsigned hz;	  /* CONFIG_HZ: 100, 250, 300, 1000 */
+	unsigned kernel;  /* CT_KERNEL(6, 18) */
 	uint32_t udp_s, udp_stream_s;
 	uint32_t tcp_s[CT_TCP_STATES];
+	/* Other traffic's look-ups a second: each frees the dead entries of the
+	 * bucket it walks, so a busy node keeps fewer of them than an idle one. */
+	double other_walks_per_s;
 	uint64_t gc_first_ns; /* when the first gc sweep starts; T_NEVER: drawn from the seed */
-	uint64_t seed;        /* hash randomisation and gc phase */
+	uint64_t seed;	      /* hash randomisation and gc phase */
 	/* what a sweep costs in time; only long sweeps notice (10 ms slices) */
 	uint32_t gc_bucket_ns, gc_entry_ns, gc_evict_ns;
 };
@@ -56,12 +68,12 @@ void ctable_conf_init(struct ct_conf *c);
 uint32_t ctable_default_buckets(uint64_t ram_bytes);
 uint64_t ctable_kube_proxy_max(unsigned n_cores);
 
-struct ct_counters { /* names as in /proc/net/stat/nf_conntrack where it has them */
-	uint64_t new_flows;     /* entries made */
+struct ct_counters {	    /* names as in /proc/net/stat/nf_conntrack where it has them */
+	uint64_t new_flows; /* entries made */
 	uint64_t drop, early_drop, insert_failed, clash_resolve, chaintoolong, invalid;
-	uint64_t table_full;    /* the part of drop that is "table full" */
+	uint64_t table_full; /* the part of drop that is "table full" */
 	uint64_t expired_gc, expired_lookup, expired_dump, gc_killed, gc_sweeps;
-	uint64_t peak;          /* highest count */
+	uint64_t peak; /* highest count */
 };
 
 struct ctable;
@@ -69,22 +81,26 @@ struct ctable *ctable_new(const struct ct_conf *c); /* NULL: no memory */
 void ctable_free(struct ctable *t);
 
 enum ct_verdict {
-	CT_NEW,         /* made an entry */
-	CT_ORIG,        /* belongs to an entry, its first direction */
-	CT_REPLY,       /* belongs to an entry, the other direction */
-	CT_INVALID,     /* TCP packet that fits no state; passes untracked */
-	CT_DROP_FULL,   /* "table full, dropping packet" */
-	CT_DROP_CLASH,  /* insert_failed */
-	CT_DROP_CHAIN,  /* chaintoolong */
-	CT_NO_MEMORY,   /* ours, not the kernel's */
+	CT_NEW,	       /* made an entry */
+	CT_ORIG,       /* belongs to an entry, its first direction */
+	CT_REPLY,      /* belongs to an entry, the other direction */
+	CT_INVALID,    /* TCP packet that fits no state; passes untracked */
+	CT_DROP_FULL,  /* "table full, dropping packet" */
+	CT_DROP_CLASH, /* insert_failed */
+	CT_DROP_CHAIN, /* chaintoolong */
+	CT_NO_MEMORY,  /* ours, not the kernel's */
 };
-static inline bool ct_verdict_dropped(enum ct_verdict v) { return v >= CT_DROP_FULL; }
+static inline bool ct_verdict_dropped(enum ct_verdict v)
+{
+	return v >= CT_DROP_FULL;
+}
 
 struct ct_packet {
-	struct ct_tuple tuple;        /* as the packet carries it */
-	uint8_t tcp_flags;            /* enum ct_tcp_flag */
-	bool may_remap;               /* SNAT picks another port when the reply tuple is taken */
-	const struct ct_tuple *reply; /* should it open a flow: replies will look like this; NULL: no NAT */
+	struct ct_tuple tuple; /* as the packet carries it */
+	uint8_t tcp_flags;     /* enum ct_tcp_flag */
+	bool may_remap;	       /* SNAT picks another port when the reply tuple is taken */
+	const struct ct_tuple
+		*reply; /* should it open a flow: replies will look like this; NULL: no NAT */
 };
 /* `ret_reply` (or NULL) receives the other direction's tuple of the packet's
  * entry: where DNAT sends an original packet, what un-DNAT makes of a reply. */

@@ -16,7 +16,13 @@
 #include "lib/hash.h"
 #include "lib/rng.h"
 
-enum ct_status { CTS_USED = 1, CTS_SEEN_REPLY = 2, CTS_ASSURED = 4, CTS_NAT_CLASH = 8, CTS_REPLY_ONLY = 16 };
+enum ct_status {
+	CTS_USED = 1,
+	CTS_SEEN_REPLY = 2,
+	CTS_ASSURED = 4,
+	CTS_NAT_CLASH = 8,
+	CTS_REPLY_ONLY = 16
+};
 
 struct ct_entry {
 	struct ct_tuple tuple[2];
@@ -41,14 +47,27 @@ struct ctable {
 	uint32_t n_entries, cap, free_list; /* free entries chain through next[0] */
 	uint64_t count[CT_NETNS_MAX];
 	uint64_t now_ns, now_j;
+	double walks_due; /* of other traffic, fraction carried over */
 	struct ct_gc gc;
 	struct ct_counters stats;
 };
 
-static inline uint32_t ct_node(uint32_t entry, unsigned dir) { return (entry << 1 | dir) + 1; }
-static inline uint32_t ct_node_entry(uint32_t node) { return (node - 1) >> 1; }
-static inline unsigned ct_node_dir(uint32_t node) { return (node - 1) & 1; }
-static inline bool ct_expired(const struct ct_entry *e, uint64_t now_j) { return e->expires_j <= now_j; }
+static inline uint32_t ct_node(uint32_t entry, unsigned dir)
+{
+	return (entry << 1 | dir) + 1;
+}
+static inline uint32_t ct_node_entry(uint32_t node)
+{
+	return (node - 1) >> 1;
+}
+static inline unsigned ct_node_dir(uint32_t node)
+{
+	return (node - 1) & 1;
+}
+static inline bool ct_expired(const struct ct_entry *e, uint64_t now_j)
+{
+	return e->expires_j <= now_j;
+}
 
 static inline bool ct_tuple_eq(const struct ct_tuple *a, const struct ct_tuple *b)
 {
@@ -67,6 +86,7 @@ uint64_t ct_timer_expiry(uint64_t now_j, uint64_t delay_j);
 /* ctproto.c: what a packet does to its entry. */
 enum ct_step { CT_STEP_KEEP, CT_STEP_KILL, CT_STEP_REOPEN, CT_STEP_INVALID };
 bool ct_proto_new(const struct ctable *t, struct ct_entry *e, const struct ct_packet *p);
-enum ct_step ct_proto_packet(const struct ctable *t, struct ct_entry *e, unsigned dir, const struct ct_packet *p);
+enum ct_step ct_proto_packet(const struct ctable *t, struct ct_entry *e, unsigned dir,
+			     const struct ct_packet *p);
 
 #endif

@@ -6,15 +6,29 @@
 #include "lib/clock.h"
 
 static const struct ct_conf defaults = {
-	.max = 262144, .buckets = 262144, .hz = 250, .kernel = CT_KERNEL(6, 18),
-	.udp_s = 30, .udp_stream_s = 120,
-	.tcp_s = {
-		[CT_SYN_SENT] = 120, [CT_SYN_RECV] = 60, [CT_ESTABLISHED] = 432000,
-		[CT_FIN_WAIT] = 120, [CT_CLOSE_WAIT] = 60, [CT_LAST_ACK] = 30,
-		[CT_TIME_WAIT] = 120, [CT_CLOSE] = 10, [CT_SYN_SENT2] = 120,
-	},
-	.gc_first_ns = T_NEVER, .seed = 1,
-	.gc_bucket_ns = 15, .gc_entry_ns = 60, .gc_evict_ns = 400,
+	.max = 262144,
+	.buckets = 262144,
+	.hz = 250,
+	.kernel = CT_KERNEL(6, 18),
+	.udp_s = 30,
+	.udp_stream_s = 120,
+	.tcp_s =
+		{
+			[CT_SYN_SENT] = 120,
+			[CT_SYN_RECV] = 60,
+			[CT_ESTABLISHED] = 432000,
+			[CT_FIN_WAIT] = 120,
+			[CT_CLOSE_WAIT] = 60,
+			[CT_LAST_ACK] = 30,
+			[CT_TIME_WAIT] = 120,
+			[CT_CLOSE] = 10,
+			[CT_SYN_SENT2] = 120,
+		},
+	.gc_first_ns = T_NEVER,
+	.seed = 1,
+	.gc_bucket_ns = 15,
+	.gc_entry_ns = 60,
+	.gc_evict_ns = 400,
 };
 
 void ctable_conf_init(struct ct_conf *c)
@@ -48,6 +62,11 @@ uint64_t ctable_bytes(uint64_t n_entries, uint64_t n_buckets)
 
 void ct_tuple_invert(struct ct_tuple *ret, const struct ct_tuple *t)
 {
-	*ret = (struct ct_tuple){ .src = t->dst, .dst = t->src, .sport = t->dport, .dport = t->sport,
-				  .proto = t->proto, .netns = t->netns, .zone = t->zone };
+	*ret = (struct ct_tuple){.src = t->dst,
+				 .dst = t->src,
+				 .sport = t->dport,
+				 .dport = t->sport,
+				 .proto = t->proto,
+				 .netns = t->netns,
+				 .zone = t->zone};
 }

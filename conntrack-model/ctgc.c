@@ -8,11 +8,11 @@
  */
 #include "conntrack-model/ctable_int.h"
 
-#define WHEEL_LEVEL_SIZE  64
+#define WHEEL_LEVEL_SIZE 64
 #define WHEEL_LEVEL_SHIFT 3
-#define WHEEL_LEVELS      9
-#define SLICE_NS          10000000ull
-#define EVICT_PER_SECOND  64000
+#define WHEEL_LEVELS 9
+#define SLICE_NS 10000000ull
+#define EVICT_PER_SECOND 64000
 
 /* Level n takes delays from 63 * 8^(n-1) jiffies on and has a granularity of
  * 8^n; the expiry is rounded up so that no timer fires early. */
@@ -20,8 +20,8 @@ uint64_t ct_timer_expiry(uint64_t now_j, uint64_t delay_j)
 {
 	unsigned level = 0;
 
-	while (level + 1 < WHEEL_LEVELS &&
-	       delay_j >= (uint64_t)(WHEEL_LEVEL_SIZE - 1) << (level * WHEEL_LEVEL_SHIFT))
+	while (level + 1 < WHEEL_LEVELS && delay_j >= (uint64_t)(WHEEL_LEVEL_SIZE - 1)
+							      << (level * WHEEL_LEVEL_SHIFT))
 		level++;
 	unsigned shift = level * WHEEL_LEVEL_SHIFT;
 	return (((now_j + delay_j) >> shift) + 1) << shift;
@@ -47,7 +47,8 @@ static bool may_early_drop(const struct ct_entry *e)
 {
 	if (!(e->status & CTS_ASSURED))
 		return true;
-	return e->tuple[0].proto == CT_TCP && e->tcp_state >= CT_FIN_WAIT && e->tcp_state <= CT_CLOSE;
+	return e->tuple[0].proto == CT_TCP && e->tcp_state >= CT_FIN_WAIT &&
+	       e->tcp_state <= CT_CLOSE;
 }
 
 static void visit(struct slice *s, uint32_t id)
@@ -64,7 +65,8 @@ static void visit(struct slice *s, uint32_t id)
 		t->stats.expired_gc++;
 		return;
 	}
-	int64_t left = clamp_j((int64_t)(e->expires_j - now_j), t->conf.hz, 300 * (int64_t)t->conf.hz);
+	int64_t left =
+		clamp_j((int64_t)(e->expires_j - now_j), t->conf.hz, 300 * (int64_t)t->conf.hz);
 	t->gc.avg_j += (left - t->gc.avg_j) / ++t->gc.n;
 	if (s->max95 && t->count[e->tuple[0].netns] >= s->max95 && may_early_drop(e)) {
 		ct_kill(t, id);
@@ -115,7 +117,7 @@ static uint64_t sweep_end(struct ctable *t, uint64_t now_j)
 
 void ct_gc_slice(struct ctable *t)
 {
-	struct slice s = { .t = t, .max95 = t->gc.early_drop ? t->conf.max / 100 * 95 : 0 };
+	struct slice s = {.t = t, .max95 = t->gc.early_drop ? t->conf.max / 100 * 95 : 0};
 	uint32_t i = t->gc.next_bucket;
 	uint64_t delay_j;
 

@@ -5,7 +5,8 @@
  */
 #include "conntrack-model/ctable_int.h"
 
-bool ctable_peek(const struct ctable *t, uint64_t now_ns, const struct ct_tuple *tuple, struct ct_tuple *ret_reply)
+bool ctable_peek(const struct ctable *t, uint64_t now_ns, const struct ct_tuple *tuple,
+		 struct ct_tuple *ret_reply)
 {
 	uint64_t now_j = ct_jiffies(t, now_ns);
 	uint32_t node = t->head[ct_bucket(t, tuple)];

@@ -24,21 +24,23 @@ enum tcp_kind { K_SYN, K_SYNACK, K_FIN, K_ACK, K_RST, K_NONE, K_KINDS };
 #define IG 101 /* let pass, change nothing */
 
 static const uint8_t tcp_next[2][K_KINDS][CT_TCP_STATES] = {
-	{ /* original direction; columns: NO SS SR ES FW CW LA TW CL S2 */
-		[K_SYN] = { SS, SS, IG, IG, IG, IG, IG, SS, SS, S2 },
-		[K_SYNACK] = { IV, IV, IG, IG, IG, IG, IG, IG, IG, SR },
-		[K_FIN] = { IV, IV, FW, FW, LA, LA, LA, TW, CL, IV },
-		[K_ACK] = { ES, IV, ES, ES, CW, CW, TW, TW, CL, IV },
-		[K_RST] = { IV, CL, CL, CL, CL, CL, CL, CL, CL, CL },
-		[K_NONE] = { IV, IV, IV, IV, IV, IV, IV, IV, IV, IV },
+	{
+		/* original direction; columns: NO SS SR ES FW CW LA TW CL S2 */
+		[K_SYN] = {SS, SS, IG, IG, IG, IG, IG, SS, SS, S2},
+		[K_SYNACK] = {IV, IV, IG, IG, IG, IG, IG, IG, IG, SR},
+		[K_FIN] = {IV, IV, FW, FW, LA, LA, LA, TW, CL, IV},
+		[K_ACK] = {ES, IV, ES, ES, CW, CW, TW, TW, CL, IV},
+		[K_RST] = {IV, CL, CL, CL, CL, CL, CL, CL, CL, CL},
+		[K_NONE] = {IV, IV, IV, IV, IV, IV, IV, IV, IV, IV},
 	},
-	{ /* reply direction */
-		[K_SYN] = { IV, S2, IV, IV, IV, IV, IV, SS, IV, S2 },
-		[K_SYNACK] = { IV, SR, IG, IG, IG, IG, IG, IG, IG, SR },
-		[K_FIN] = { IV, IV, FW, FW, LA, LA, LA, TW, CL, IV },
-		[K_ACK] = { IV, IG, SR, ES, CW, CW, TW, TW, CL, IG },
-		[K_RST] = { IV, CL, CL, CL, CL, CL, CL, CL, CL, CL },
-		[K_NONE] = { IV, IV, IV, IV, IV, IV, IV, IV, IV, IV },
+	{
+		/* reply direction */
+		[K_SYN] = {IV, S2, IV, IV, IV, IV, IV, SS, IV, S2},
+		[K_SYNACK] = {IV, SR, IG, IG, IG, IG, IG, IG, IG, SR},
+		[K_FIN] = {IV, IV, FW, FW, LA, LA, LA, TW, CL, IV},
+		[K_ACK] = {IV, IG, SR, ES, CW, CW, TW, TW, CL, IG},
+		[K_RST] = {IV, CL, CL, CL, CL, CL, CL, CL, CL, CL},
+		[K_NONE] = {IV, IV, IV, IV, IV, IV, IV, IV, IV, IV},
 	},
 };
 
@@ -88,7 +90,8 @@ static void udp_packet(const struct ctable *t, struct ct_entry *e)
 		e->status |= CTS_ASSURED;
 }
 
-static enum ct_step tcp_packet(const struct ctable *t, struct ct_entry *e, unsigned dir, uint8_t flags)
+static enum ct_step tcp_packet(const struct ctable *t, struct ct_entry *e, unsigned dir,
+			       uint8_t flags)
 {
 	enum tcp_kind kind = tcp_kind_of(flags);
 	uint8_t old = e->tcp_state, new = tcp_next[dir][kind][old];
@@ -101,14 +104,16 @@ static enum ct_step tcp_packet(const struct ctable *t, struct ct_entry *e, unsig
 		return CT_STEP_REOPEN;
 	if (kind == K_RST && !(e->status & CTS_SEEN_REPLY))
 		return CT_STEP_KILL;
-	if ((e->status & CTS_SEEN_REPLY) && new == CT_ESTABLISHED && (old == CT_SYN_RECV || old == CT_ESTABLISHED))
+	if ((e->status & CTS_SEEN_REPLY) && new == CT_ESTABLISHED &&
+	    (old == CT_SYN_RECV || old == CT_ESTABLISHED))
 		e->status |= CTS_ASSURED;
 	e->tcp_state = new;
 	refresh(t, e, t->conf.tcp_s[new]);
 	return CT_STEP_KEEP;
 }
 
-enum ct_step ct_proto_packet(const struct ctable *t, struct ct_entry *e, unsigned dir, const struct ct_packet *p)
+enum ct_step ct_proto_packet(const struct ctable *t, struct ct_entry *e, unsigned dir,
+			     const struct ct_packet *p)
 {
 	enum ct_step step = CT_STEP_KEEP;
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Events from a query stream, and the array they live in.
+ * The array events live in.
  */
 #include "conntrack-model/events.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "conntrack-model/ctable.h"
 
 void ct_events_add(struct ct_events *e, const struct ct_event *ev)
 {
@@ -49,42 +47,4 @@ void ct_events_release(struct ct_events *e)
 {
 	free(e->ev);
 	memset(e, 0, sizeof(*e));
-}
-
-static bool addr_known(const struct qs_addr *a)
-{
-	return !IN6_IS_ADDR_UNSPECIFIED(&a->ip);
-}
-
-static int add_record(struct ct_events *e, const struct qrec *r)
-{
-	if (!addr_known(&r->client) || !addr_known(&r->server))
-		return 0;
-	struct ct_event ev = {
-		.t_ns = r->t_ns, .client = r->client, .server = r->server, .kind = (uint8_t)r->kind,
-		.proto = r->proto == QS_UDP ? CT_UDP : CT_TCP,
-	};
-	ct_events_add(e, &ev);
-	return 1;
-}
-
-int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped, struct diag *d)
-{
-	struct qs_reader *r;
-	struct qrec rec;
-	uint64_t n_skipped = 0;
-	int rc = qs_reader_open(&r, path, d);
-
-	if (rc < 0)
-		return rc;
-	while ((rc = qs_reader_next(r, &rec, d)) > 0)
-		n_skipped += !add_record(e, &rec);
-	qs_reader_close(r);
-	if (rc < 0)
-		return rc;
-	if (e->err)
-		return diag_set(d, e->err, "%s: too large for memory", path);
-	ct_events_sort(e);
-	*ret_n_skipped = n_skipped;
-	return 0;
 }

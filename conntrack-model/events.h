@@ -14,7 +14,10 @@
 #include "lib/qstream.h"
 
 enum ct_event_kind {
-	CTE_QUERY = 'q', CTE_REPLY = 'r', CTE_OPEN = 'o', CTE_CLOSE = 'c',
+	CTE_QUERY = 'q',
+	CTE_REPLY = 'r',
+	CTE_OPEN = 'o',
+	CTE_CLOSE = 'c',
 	CTE_RESET = 'x', /* the client closes with RST */
 };
 
@@ -23,7 +26,7 @@ struct ct_event {
 	struct qs_addr client, server;
 	uint8_t kind, proto; /* enum ct_event_kind, enum ct_proto */
 	uint8_t netns;
-	uint32_t seq;        /* keeps equal times in order of making */
+	uint32_t seq; /* keeps equal times in order of making */
 };
 
 struct ct_events {
@@ -37,20 +40,21 @@ void ct_events_sort(struct ct_events *e);
 void ct_events_release(struct ct_events *e);
 
 /* Reads a whole query stream; records without an address are counted. */
-int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped, struct diag *d);
+int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped,
+		      struct diag *d);
 
 enum ct_synth_kind {
-	SYNTH_UDP_NEW,     /* a new port for each query, many pods: never reused */
+	SYNTH_UDP_NEW,	   /* a new port for each query, many pods: never reused */
 	SYNTH_UDP_ONE_POD, /* a new socket for each query, one pod's 28,232 ephemeral ports */
 	SYNTH_UDP_FIXED,   /* sixteen sockets for all */
 	SYNTH_UDP_STREAM,  /* flows of three queries, 1.5 s apart */
-	SYNTH_TCP,         /* a connection for each query, closed by FIN */
-	SYNTH_TCP_RST,     /* the same, closed by RST */
-	SYNTH_TCP_ONE,     /* one connection for all */
+	SYNTH_TCP,	   /* a connection for each query, closed by FIN */
+	SYNTH_TCP_RST,	   /* the same, closed by RST */
+	SYNTH_TCP_ONE,	   /* one connection for all */
 };
 struct ct_synth {
 	enum ct_synth_kind kind;
-	double rate_per_s;  /* queries, flows or connections a second */
+	double rate_per_s; /* queries, flows or connections a second */
 	uint64_t from_ns, until_ns;
 	uint8_t netns;
 };

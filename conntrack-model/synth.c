@@ -14,19 +14,24 @@
 #include "lib/clock.h"
 #include "lib/rng.h"
 
-#define N_PODS          64
-#define EPHEMERAL_LOW   32768 /* net.ipv4.ip_local_port_range */
-#define EPHEMERAL_N     28232
-#define FIXED_PORTS     16
-#define STREAM_PACKETS  3
-#define STREAM_GAP_NS   1500000000ull
-#define REPLY_AFTER_NS  500000ull
-#define TCP_CLIENTS     2
+#define N_PODS 64
+#define EPHEMERAL_LOW 32768 /* net.ipv4.ip_local_port_range */
+#define EPHEMERAL_N 28232
+#define FIXED_PORTS 16
+#define STREAM_PACKETS 3
+#define STREAM_GAP_NS 1500000000ull
+#define REPLY_AFTER_NS 500000ull
+#define TCP_CLIENTS 2
 
 static const char *const kind_name[] = {
-	[SYNTH_UDP_NEW] = "udp-new", [SYNTH_UDP_ONE_POD] = "udp-one-pod", [SYNTH_UDP_FIXED] = "udp-fixed",
-	[SYNTH_UDP_STREAM] = "udp-stream", [SYNTH_TCP] = "tcp", [SYNTH_TCP_RST] = "tcp-rst",
-	[SYNTH_TCP_ONE] = "tcp-one", NULL,
+	[SYNTH_UDP_NEW] = "udp-new",
+	[SYNTH_UDP_ONE_POD] = "udp-one-pod",
+	[SYNTH_UDP_FIXED] = "udp-fixed",
+	[SYNTH_UDP_STREAM] = "udp-stream",
+	[SYNTH_TCP] = "tcp",
+	[SYNTH_TCP_RST] = "tcp-rst",
+	[SYNTH_TCP_ONE] = "tcp-one",
+	NULL,
 };
 
 const char *ct_synth_kinds(void)
@@ -40,21 +45,25 @@ int ct_synth_parse(struct ct_synth *ret, const char *text, struct diag *d)
 	char *end;
 
 	for (size_t k = 0; colon && kind_name[k]; k++) {
-		if (strlen(kind_name[k]) != (size_t)(colon - text) || strncmp(text, kind_name[k], (size_t)(colon - text)) != 0)
+		if (strlen(kind_name[k]) != (size_t)(colon - text) ||
+		    strncmp(text, kind_name[k], (size_t)(colon - text)) != 0)
 			continue;
 		double rate = strtod(colon + 1, &end);
 		if (end == colon + 1 || *end || !(rate > 0) || rate > 1e6)
-			return diag_set(d, ERR_RANGE, "'%s': the rate is a number above 0, up to 1000000 a second", text);
+			return diag_set(
+				d, ERR_RANGE,
+				"'%s': the rate is a number above 0, up to 1000000 a second", text);
 		ret->kind = (enum ct_synth_kind)k;
 		ret->rate_per_s = rate;
 		return 0;
 	}
-	return diag_set(d, ERR_UNKNOWN, "'%s': expected KIND:RATE, KIND one of %s", text, ct_synth_kinds());
+	return diag_set(d, ERR_UNKNOWN, "'%s': expected KIND:RATE, KIND one of %s", text,
+			ct_synth_kinds());
 }
 
 static struct qs_addr addr4(uint32_t ip, uint16_t port)
 {
-	struct qs_addr a = { .port = port };
+	struct qs_addr a = {.port = port};
 	uint32_t be = htonl(ip);
 
 	a.ip.s6_addr[10] = a.ip.s6_addr[11] = 0xff;
@@ -67,7 +76,9 @@ static struct ct_event flow(const struct ct_synth *s, uint8_t proto, unsigned po
 {
 	return (struct ct_event){
 		.client = addr4(0x0af40000u + (s->netns << 8) + 2 + pod, port),
-		.server = addr4(0x0a60000au, 53), .proto = proto, .netns = s->netns,
+		.server = addr4(0x0a60000au, 53),
+		.proto = proto,
+		.netns = s->netns,
 	};
 }
 
@@ -90,7 +101,8 @@ static uint16_t ephemeral(struct rng *r)
 }
 
 /* The i-th arrival of the stream. */
-static void put_arrival(struct ct_events *e, const struct ct_synth *s, struct rng *r, uint64_t i, uint64_t t_ns)
+static void put_arrival(struct ct_events *e, const struct ct_synth *s, struct rng *r, uint64_t i,
+			uint64_t t_ns)
 {
 	struct ct_event ev;
 
@@ -117,7 +129,8 @@ static void put_arrival(struct ct_events *e, const struct ct_synth *s, struct rn
 		ev = flow(s, CT_TCP, i % TCP_CLIENTS, ephemeral(r));
 		put(e, &ev, t_ns, CTE_OPEN);
 		put_exchange(e, &ev, t_ns);
-		put(e, &ev, t_ns + 2 * REPLY_AFTER_NS, s->kind == SYNTH_TCP ? CTE_CLOSE : CTE_RESET);
+		put(e, &ev, t_ns + 2 * REPLY_AFTER_NS,
+		    s->kind == SYNTH_TCP ? CTE_CLOSE : CTE_RESET);
 		break;
 	case SYNTH_TCP_ONE:
 		ev = flow(s, CT_TCP, 0, 50000);
@@ -142,8 +155,10 @@ void ct_events_standing(struct ct_events *e, size_t n, uint64_t t_ns, uint8_t pr
 {
 	for (size_t i = 0; i < n; i++) {
 		struct ct_event ev = {
-			.client = addr4(0x0ac80000u + (uint32_t)(i / 50000), (uint16_t)(1024 + i % 50000)),
-			.server = addr4(0x0a60000au, 53), .proto = proto,
+			.client = addr4(0x0ac80000u + (uint32_t)(i / 50000),
+					(uint16_t)(1024 + i % 50000)),
+			.server = addr4(0x0a60000au, 53),
+			.proto = proto,
 		};
 		if (proto == CT_TCP) {
 			put(e, &ev, t_ns, CTE_OPEN);

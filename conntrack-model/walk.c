@@ -42,7 +42,7 @@ static int add_row(struct walker *w, uint64_t t_ns)
 		o->cap_rows = cap;
 	}
 	struct walk_row *r = &o->row[o->n_rows++];
-	*r = (struct walk_row){ .t_s = (double)t_ns / 1e9 };
+	*r = (struct walk_row){.t_s = (double)t_ns / 1e9};
 	r->count = ctable_count(w->t, t_ns, w->c->netns);
 	r->live = ctable_live(w->t, t_ns, w->c->netns, &r->assured);
 	const struct ct_counters *s = ctable_counters(w->t);
@@ -91,28 +91,30 @@ static void backend_reply(struct walker *w, const struct ct_tuple *orig, struct 
 	memcpy(&ret->src.s6_addr[12], &ip, 4);
 }
 
-static enum ct_verdict send_original(struct walker *w, uint64_t t_ns, const struct ct_tuple *orig, uint8_t flags)
+static enum ct_verdict send_original(struct walker *w, uint64_t t_ns, const struct ct_tuple *orig,
+				     uint8_t flags)
 {
 	struct ct_tuple reply;
-	struct ct_packet p = { .tuple = *orig, .tcp_flags = flags, .reply = &reply };
+	struct ct_packet p = {.tuple = *orig, .tcp_flags = flags, .reply = &reply};
 
 	backend_reply(w, orig, &reply);
 	return ctable_packet(w->t, t_ns, &p, NULL);
 }
 
-static enum ct_verdict send_reply(struct walker *w, uint64_t t_ns, const struct ct_tuple *orig, uint8_t flags)
+/* A query that was dropped has no reply, whatever the stream says. */
+static enum ct_verdict send_reply(struct walker *w, uint64_t t_ns, const struct ct_tuple *orig,
+				  uint8_t flags)
 {
-	struct ct_packet p = { .tcp_flags = flags };
+	struct ct_packet p = {.tcp_flags = flags};
 
-	/* An entry that is gone leaves the reply without its mapping: it makes a
-	 * wrong entry of its own. */
 	if (!ctable_peek(w->t, t_ns, orig, &p.tuple))
-		backend_reply(w, orig, &p.tuple);
+		return CT_INVALID;
 	return ctable_packet(w->t, t_ns, &p, NULL);
 }
 
 /* Packets of one event; what is told is the fate of the first. */
-static enum ct_verdict step_tcp(struct walker *w, uint64_t t_ns, const struct ct_tuple *o, uint8_t kind)
+static enum ct_verdict step_tcp(struct walker *w, uint64_t t_ns, const struct ct_tuple *o,
+				uint8_t kind)
 {
 	enum ct_verdict v;
 
@@ -141,8 +143,12 @@ static enum ct_verdict step_tcp(struct walker *w, uint64_t t_ns, const struct ct
 static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 {
 	struct ct_tuple o = {
-		.src = copy ? client_copy(ev->client.ip, copy) : ev->client.ip, .dst = ev->server.ip,
-		.sport = ev->client.port, .dport = ev->server.port, .proto = ev->proto, .netns = ev->netns,
+		.src = copy ? client_copy(ev->client.ip, copy) : ev->client.ip,
+		.dst = ev->server.ip,
+		.sport = ev->client.port,
+		.dport = ev->server.port,
+		.proto = ev->proto,
+		.netns = ev->netns,
 	};
 	enum ct_verdict v;
 
@@ -179,7 +185,7 @@ static int walk_events(struct walker *w, const struct ct_events *e)
 
 int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events *e)
 {
-	struct walker w = { .c = c, .out = ret, .next_row_ns = c->sample_ns };
+	struct walker w = {.c = c, .out = ret, .next_row_ns = c->sample_ns};
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
@@ -205,7 +211,7 @@ void walk_release(struct walk *w)
 
 struct walk_range walk_range(const struct walk *w, double from_s, double until_s)
 {
-	struct walk_range g = { .min = 0 };
+	struct walk_range g = {.min = 0};
 
 	for (size_t i = 0; i < w->n_rows; i++) {
 		const struct walk_row *r = &w->row[i];

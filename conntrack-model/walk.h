@@ -14,19 +14,19 @@
 
 struct walk_conf {
 	struct ct_conf table;
-	unsigned n_backends;      /* behind each server address; 0: no DNAT */
-	unsigned growth;          /* each client this many times over; 1 */
-	uint64_t sample_ns;       /* one row each; 1 s */
-	uint64_t tail_ns;         /* go on looking after the last event */
+	unsigned n_backends; /* behind each server address; 0: no DNAT */
+	unsigned growth;     /* each client this many times over; 1 */
+	uint64_t sample_ns;  /* one row each; 1 s */
+	uint64_t tail_ns;    /* go on looking after the last event */
 	size_t n_notrack;
 	struct in6_addr notrack[WALK_NOTRACK_MAX];
-	uint8_t netns;            /* whose counts are sampled */
+	uint8_t netns; /* whose counts are sampled */
 };
 void walk_conf_init(struct walk_conf *c);
 
 struct walk_row {
 	double t_s;
-	uint64_t live, assured, count; /* count is what nf_conntrack_count shows */
+	uint64_t live, assured, count;		/* count is what nf_conntrack_count shows */
 	uint64_t drop, early_drop, flows, lost; /* totals since the beginning */
 };
 struct walk {
@@ -34,7 +34,7 @@ struct walk {
 	size_t n_rows, cap_rows;
 	struct ct_counters stats;
 	uint64_t n_queries, n_untracked; /* packets */
-	uint64_t n_lost;                 /* queries whose packet was dropped */
+	uint64_t n_lost;		 /* queries whose packet was dropped */
 	double gc_period_s;
 };
 /* 0 or ERR_NOMEM. */

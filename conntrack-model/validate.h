@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model beside the kernel: the same load, the measured occupancy or loss,
+ * the error. What was measured is an extract of runs on Linux 6.18
+ * (docs/conntrack.md); with the runs' own files in a folder it is read from
+ * there instead.
+ */
+#ifndef NODENS_CT_VALIDATE_H
+#define NODENS_CT_VALIDATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "lib/err.h"
+
+enum truth_kind {
+	TRUTH_OCCUPANCY, /* min, mean, max of the count in the window */
+	TRUTH_LOSS,	 /* share of new flows dropped, early drops a second */
+};
+struct truth_value { /* unused fields 0 */
+	double min, mean, max;
+	double lost, early_per_s;
+};
+struct truth_row {
+	const char *name; /* file name without .csv */
+	enum truth_kind kind;
+	struct truth_value measured, model;
+	bool from_file;
+};
+
+#define VALIDATE_ROWS_MAX 32
+/* Runs every case (a few seconds). `dir` NULL: measured values as committed.
+ * A file that is missing in `dir` falls back to the extract. */
+int validate_run(struct truth_row rows[VALIDATE_ROWS_MAX], size_t *ret_n, const char *dir,
+		 struct diag *d);
+void validate_print(const struct truth_row *rows, size_t n, FILE *out);
+/* The largest relative error of the mean occupancy, and the largest error of a
+ * lost share in points. */
+void validate_worst(const struct truth_row *rows, size_t n, double *ret_mean_rel,
+		    double *ret_lost_points);
+
+#endif
