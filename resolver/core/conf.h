@@ -36,7 +36,7 @@ struct core_upstream {
 
 struct core_forward {
 	struct name from;
-	size_t n_to;
+	size_t n_to;                 /* 0: its resolv.conf names nobody (yet); SERVFAIL */
 	uint16_t to[CORE_FORWARD_TO_MAX]; /* indexes into core_conf.upstream */
 	size_t n_except;
 	const struct name *except;
@@ -47,6 +47,7 @@ struct core_forward {
 	bool health_no_rec;
 	struct name health_domain;   /* "." */
 	uint64_t max_concurrent;     /* 0: unlimited (the core's own limit remains) */
+	unsigned max_connect_attempts; /* asks per question; 0: no limit but the budget */
 	uint64_t read_timeout_ns;    /* one attempt; 2 s */
 	uint64_t budget_ns;          /* whole question; below the stub's 5 s: 4.5 s */
 	uint32_t failover_rcodes, next_rcodes; /* bit per rcode 0..31 */
@@ -71,6 +72,11 @@ struct core_cache_conf {
 	uint64_t servfail_ns;            /* 5 s; 0 disables */
 	bool keepttl;
 	bool pos_disabled, neg_disabled; /* `disable success|denial` */
+	/* Parts of the zone: stored at all (none: every name), and whose positive or
+	 * negative answers are not; a name belongs to one as name_within says. Whole
+	 * zones are said with enabled, pos_disabled, neg_disabled. */
+	size_t n_only, n_no_pos, n_no_neg;
+	const struct name *only, *no_pos, *no_neg;
 };
 
 struct core_zone { /* one key of one server block */

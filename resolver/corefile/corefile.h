@@ -144,7 +144,6 @@ struct corefile_file {           /* a change calls for reading everything again 
 struct corefile_plan {
 	struct core_conf conf;
 	const uint32_t *listener_scope; /* per core listener: IPv6 zone index */
-	const bool *listener_tls;       /* per core listener: tls:// key */
 	const struct corefile_upstream *upstream;
 	size_t n_blocks;
 	const struct corefile_block *block;
