@@ -64,6 +64,7 @@ uses_conntrack-model := ct lib
 uses_pcap-replay     := pcap lib
 uses_kind-e2e        := e2e lib
 uses_capacity-report := reports lib
+LIBS_core     := -lpcre2-8
 LIBS_resolver := -lssl -lcrypto -lmnl -lseccomp
 LIBS_pcap     := -lpcap -lz
 LIBS_e2e      := -lcurl -lmnl

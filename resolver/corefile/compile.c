@@ -36,6 +36,17 @@ static int directive_unknown(struct cf_setup *s, const struct cf_token *t)
 	return cf_error(s, t, "Unknown directive '%s'%s", t->text, cf_did_you_mean(s->arena, t->text, names));
 }
 
+/* Does a change of this directive change answers that may lie in the cache? */
+static bool directive_shapes_answers(const char *name)
+{
+	static const char *const list[] = {"rewrite", "template", "hosts", "minimal"};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (strcmp(name, list[i]) == 0)
+			return true;
+	return false;
+}
+
 static int directive_setup(struct cf_setup *s, const struct cf_node *n)
 {
 	const struct cf_token *t = &n->tok[0];
@@ -52,6 +63,9 @@ static int directive_setup(struct cf_setup *s, const struct cf_node *n)
 				t->text, s->b->seen[row]->line);
 	if (!s->b->seen[row])
 		s->b->seen[row] = t;
+	if (directive_shapes_answers(t->text) &&
+	    cf_digest_node(n, s->b->zone.answers_digest, &s->b->zone.answers_digest) != 0)
+		return cf_nomem(s);
 	return d->setup(s, n);
 }
 

@@ -69,6 +69,7 @@ struct corefile_env {
 	const char *(*get_var)(void *ctx, const char *name); /* NULL: unset */
 	/* Addresses of an interface, how many; 0: no such interface. */
 	size_t (*if_addrs)(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope, size_t max);
+	bool (*readable)(void *ctx, const char *path);
 	/* Addresses of a host name, asked at `n` servers (0: the system's own
 	 * resolver); how many, 0: none. */
 	size_t (*host_addrs)(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port, size_t n,

@@ -45,12 +45,18 @@ static size_t env_if_addrs(void *ctx, const char *ifname, struct in6_addr *ret, 
 	return n;
 }
 
+static bool env_readable(void *ctx, const char *path)
+{
+	(void)ctx;
+	return access(path, R_OK) == 0;
+}
+
 void corefile_env_defaults(struct corefile_env *e)
 {
 	static char host[256];
 
 	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == 0)
 		strcpy(host, "localhost");
-	*e = (struct corefile_env){.dns_port = 53, .hostname = host, .get_var = env_var, .if_addrs = env_if_addrs,
+	*e = (struct corefile_env){.dns_port = 53, .hostname = host, .get_var = env_var, .if_addrs = env_if_addrs, .readable = env_readable,
 				   .host_addrs = corefile_host_addrs};
 }

@@ -82,11 +82,14 @@ static const char *token_fill_placeholders(struct cf_parse *p, const struct cf_t
 
 		if (!hit)
 			continue;
-		if (p->env->lint)
+		if (p->env->lint && p->said_filled >> i & 1)
+			; /* once is enough */
+		else if (p->env->lint)
 			cf_report_warn(p->report, t, "template token %s is not filled; checked with %s in its place",
 				       placeholder[i][0], placeholder[i][1]);
 		else
 			cf_report_error(p->report, t, "template token %s was never filled", placeholder[i][0]);
+		p->said_filled |= 1u << i;
 		text = text_replace(p->arena, text, (size_t)(hit - text), strlen(placeholder[i][0]),
 				    placeholder[i][1]);
 		if (!text)

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hash.h"
-
 /* Snippets are top-level, and their braces nest. */
 static int parse_snippet(struct cf_parse *p, const struct cf_token *key)
 {
@@ -243,56 +241,6 @@ int cf_parse_servers(struct cf_parse *p, struct corefile *c)
 	return err;
 }
 
-static void digest_node(struct arena *a, const struct cf_node *n, char **text, size_t *len)
-{
-	for (size_t i = 0; i < n->n; i++) {
-		size_t l = strlen(n->tok[i].text) + 1;
-
-		memcpy(*text + *len, n->tok[i].text, l);
-		*len += l;
-	}
-	(*text)[(*len)++] = '{';
-	for (size_t i = 0; i < n->n_nodes; i++)
-		digest_node(a, &n->node[i], text, len);
-	(*text)[(*len)++] = '}';
-}
-
-static size_t digest_size(const struct cf_node *n)
-{
-	size_t size = 2;
-
-	for (size_t i = 0; i < n->n; i++)
-		size += strlen(n->tok[i].text) + 1;
-	for (size_t i = 0; i < n->n_nodes; i++)
-		size += digest_size(&n->node[i]);
-	return size;
-}
-
-static int corefile_digest(struct corefile *c)
-{
-	size_t len = 0;
-	struct cf_node s;
-
-	char *text = NULL;
-	size_t total = 1;
-
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < c->n_servers; i++) {
-			s = (struct cf_node){.n = c->server[i].n_keys, .tok = c->server[i].key,
-					     .n_nodes = c->server[i].n_nodes, .node = c->server[i].node};
-			if (pass == 0)
-				total += digest_size(&s);
-			else
-				digest_node(c->arena, &s, &text, &len);
-		}
-		if (pass == 0 && !(text = malloc(total)))
-			return ERR_NOMEM;
-	}
-	hash_sha256_hex(text, len, c->digest);
-	free(text);
-	return 0;
-}
-
 static int corefile_read(struct cf_parse *p, struct corefile *c, const char *file, const char *text, size_t len)
 {
 	struct cf_tokens got = {0};
@@ -308,7 +256,7 @@ static int corefile_read(struct cf_parse *p, struct corefile *c, const char *fil
 		err = cf_parse_servers(p, c);
 	c->n_files = p->n_files;
 	c->file = p->file;
-	return err ? err : corefile_digest(c);
+	return err ? err : cf_digest(c);
 }
 
 int corefile_parse_text(struct corefile **ret, const char *file, const char *text, size_t len,

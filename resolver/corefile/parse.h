@@ -34,6 +34,7 @@ struct cf_parse {
 	struct cf_tokens in;        /* a stack, next token on top: an import pushes */
 	size_t n_pushed;            /* in all, at most CF_TOKENS_MAX */
 	size_t n_imports;
+	unsigned said_filled;       /* bit per template token mentioned */
 	struct cf_token last;       /* taken last: where the end of file is missing something */
 	size_t n_snippets;
 	struct cf_snippet *snippet;
@@ -56,6 +57,10 @@ int cf_import(struct cf_parse *p);
 bool cf_is(const struct cf_token *t, const char *symbol); /* and not quoted */
 /* A whole file; text is malloc'd and NUL-terminated. "stdin" is the standard input. */
 int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag *d);
+/* SHA-256 over a tree's tokens. */
+int cf_digest(struct corefile *c);
+/* The same over one node, 64 bits of it, chained through `seed`. */
+int cf_digest_node(const struct cf_node *n, uint64_t seed, uint64_t *ret);
 /* Servers into the arena. Faults are reported, and reading goes on. */
 int cf_parse_servers(struct cf_parse *p, struct corefile *c);
 

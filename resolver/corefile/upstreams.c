@@ -95,7 +95,7 @@ static int forward_upstreams(struct cf_setup *s, struct cf_forward *f, struct up
 
 	for (size_t i = 0; i < f->n_targets; i++) {
 		const struct cf_target *t = &f->target[i];
-		uint16_t index;
+		uint16_t index = 0;
 		bool twice = false;
 
 		if (target_is_own(s, t)) {

@@ -157,13 +157,13 @@ bool cf_parse_ip_port(const char *text, uint16_t default_port, struct in6_addr *
 
 int cf_listen_addr(struct cf_setup *s, const struct cf_token *t, struct corefile_addr *ret)
 {
-	struct corefile_addr a = {.set = true, .text = t->text};
+	struct corefile_addr a = {.set = true, .text = arena_str(s->arena, t->text)};
 	const char *text = t->text;
 	uint64_t port;
 
 	if (strncmp(text, "localhost:", 10) == 0)
 		text = arena_printf(s->arena, "127.0.0.1%s", text + 9);
-	if (!text)
+	if (!text || !a.text)
 		return cf_nomem(s);
 	if (text[0] == ':') {
 		if (!digits_parse(text + 1, &port) || port > 65535)

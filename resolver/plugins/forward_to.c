@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a TO word of `forward` stands for: [dns://|tls://]IP[%name][:port], a
+ * file with `nameserver` lines, or a host name, looked up once. The files are
+ * watched by the daemon, so an upstream that appears in one is used at once.
+ */
+#include <string.h>
+
+#include "resolver/plugins/forward.h"
+
+enum { TLS_PORT = 853, HOST_ADDRS_MAX = 8 };
+#define RESOLVED_STUB "/run/systemd/resolve/resolv.conf"
+
+static int target_add(struct cf_setup *s, struct forward_options *o, const struct cf_target *t)
+{
+	struct cf_forward *f = o->f;
+	struct cf_target *slot = arena_push(s->arena, &f->target, &f->n_targets, sizeof(*slot));
+
+	if (!slot)
+		return cf_nomem(s);
+	*slot = *t;
+	if (t->transport == CORE_TO_TLS && t->tls_name && o->tls_name)
+		return cf_error(s, &t->at, "both tls_servername '%s' and a name in '%s' are set: expected one",
+				o->tls_name, t->at.text);
+	if (t->transport == CORE_TO_TLS && !t->tls_name)
+		slot->tls_name = o->tls_name;
+	return 0;
+}
+
+/* "nameserver ADDRESS" lines; everything else of the format is not ours. */
+static int targets_of_text(struct cf_setup *s, struct forward_options *o, const struct cf_token *at,
+			   const char *path, const char *text, size_t *ret_loopback)
+{
+	struct cf_target t = {.port = DNS_PORT, .from_file = path, .at = *at};
+	char word[128];
+	int err = 0;
+
+	*ret_loopback = 0;
+	for (const char *line = text; line && err == 0; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		line += strspn(line, " \t");
+		if (strncmp(line, "nameserver", 10) != 0 || !strchr(" \t", line[10]) || line[10] == 0)
+			continue;
+		const char *a = line + 10 + strspn(line + 10, " \t");
+		size_t len = strcspn(a, " \t\r\n#;");
+
+		if (len >= sizeof(word))
+			continue;
+		memcpy(word, a, len);
+		word[len] = 0;
+		if (!cf_parse_ip(word, &t.addr, &t.scope_id)) {
+			cf_warn(s, at, "%s: nameserver '%s' is not an IP address: left out", path, word);
+			continue;
+		}
+		*ret_loopback += IN6_IS_ADDR_V4MAPPED(&t.addr) ? t.addr.s6_addr[12] == 127
+							       : IN6_IS_ADDR_LOOPBACK(&t.addr);
+		err = target_add(s, o, &t);
+	}
+	return err;
+}
+
+/* systemd's resolv.conf names its own stub, 127.0.0.53, which may well forward
+ * to us; the servers behind it stand in another file. */
+static int targets_of_file(struct cf_setup *s, struct forward_options *o, const struct cf_token *at, const char *path)
+{
+	size_t before = o->f->n_targets, n_loopback;
+	const char *file = arena_str(s->arena, path);
+	const char *text = file ? cf_read(s, at, path, COREFILE_FILE_RESOLV, 0) : NULL;
+
+	if (!text)
+		return 0; /* reported */
+	int err = targets_of_text(s, o, at, file, text, &n_loopback);
+	size_t n = o->f->n_targets - before;
+
+	if (err)
+		return err;
+	if (n == 0)
+		cf_warn(s, at, "no nameserver in %s (yet): it is watched", path);
+	if (n == 0 || n_loopback < n || strcmp(path, "/etc/resolv.conf") != 0)
+		return 0;
+	if (!s->env->readable(s->env->ctx, RESOLVED_STUB))
+		return 0;
+	cf_warn(s, at, "%s names only this host; the servers of %s are used", path, RESOLVED_STUB);
+	o->f->n_targets = before;
+	return targets_of_file(s, o, at, RESOLVED_STUB);
+}
+
+static int targets_of_host(struct cf_setup *s, struct forward_options *o, const struct cf_token *at, const char *host,
+			   uint16_t port, uint8_t transport)
+{
+	struct in6_addr a[HOST_ADDRS_MAX];
+	struct cf_target t = {.port = port, .transport = transport, .at = *at};
+	size_t n = 0;
+	int err = 0;
+
+	if (s->env->host_addrs && !s->env->lint)
+		n = s->env->host_addrs(s->env->ctx, host, o->resolver, o->resolver_port, o->n_resolvers, a,
+				       HOST_ADDRS_MAX);
+	if (n == 0)
+		return cf_absent(s, at, "not an IP address or file, and no address is known for the name: '%s'",
+				 at->text);
+	for (size_t i = 0; i < n && err == 0; i++) {
+		t.addr = a[i];
+		t.tls_name = transport == CORE_TO_TLS && !o->tls_name ? arena_str(s->arena, host) : NULL;
+		err = target_add(s, o, &t);
+	}
+	return err;
+}
+
+/* "9.9.9.9%dns.quad9.net:853": the part after % is a server name for TLS. */
+static const char *tls_name_cut(struct cf_setup *s, const char *text, const char **ret_rest)
+{
+	const char *percent = strchr(text, '%');
+	const char *colon = percent ? strrchr(percent, ':') : NULL;
+	const char *name = percent ? percent + 1 : NULL;
+
+	*ret_rest = text;
+	if (!percent)
+		return NULL;
+	name = arena_strn(s->arena, name, colon ? (size_t)(colon - name) : strlen(name));
+	*ret_rest = arena_printf(s->arena, "%.*s%s%s", (int)(percent - text), text,
+				 text[0] == '[' && !strchr(percent, ']') ? "]" : "", colon ? colon : "");
+	return name;
+}
+
+static bool looks_like_host(const char *text)
+{
+	bool dot = false, letter = false;
+
+	for (const char *c = text; *c; c++) {
+		bool ok = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+			  *c == '-' || *c == '.' || *c == '_';
+
+		dot |= *c == '.' && c > text;
+		letter |= ok && (*c | 32) >= 'a' && (*c | 32) <= 'z';
+		if (!ok)
+			return false;
+	}
+	return letter && (dot || strcmp(text, "localhost") == 0);
+}
+
+/* host or host:port. */
+static int host_or_fault(struct cf_setup *s, struct forward_options *o, const struct cf_token *t, const char *text,
+			 uint16_t port, uint8_t transport)
+{
+	const char *colon = strrchr(text, ':');
+	struct cf_token p = *t;
+	uint64_t v = port;
+
+	if (colon) {
+		p.text = colon + 1;
+		text = arena_strn(s->arena, text, (size_t)(colon - text));
+		if (!text)
+			return cf_nomem(s);
+	}
+	if (!looks_like_host(text))
+		return cf_error(s, t, "not an IP address or file: '%s'", t->text);
+	int err = colon ? cf_number(s, &p, 1, 65535, &v) : 0;
+
+	return err ? err : targets_of_host(s, o, t, text, (uint16_t)v, transport);
+}
+
+int forward_to(struct cf_setup *s, struct forward_options *o, const struct cf_token *t)
+{
+	struct cf_target target = {.at = *t};
+	const char *text = t->text;
+	uint16_t port = DNS_PORT;
+
+	if (strncmp(text, "tls://", 6) == 0) {
+		target.transport = CORE_TO_TLS;
+		port = TLS_PORT;
+		text += 6;
+	} else if (strncmp(text, "dns://", 6) == 0) {
+		text += 6;
+	} else if (strstr(text, "://")) {
+		return cf_error(s, t, "'%s' is not supported as a destination protocol in forward: expected dns:// or tls://",
+				t->text);
+	}
+	if (text[0] == 0)
+		return cf_error(s, t, "invalid address: '%s'", t->text);
+	if (target.transport == CORE_TO_TLS)
+		target.tls_name = tls_name_cut(s, text, &text);
+	if (!text)
+		return cf_nomem(s);
+	if (cf_parse_ip_port(text, port, &target.addr, &target.port, &target.scope_id))
+		return target_add(s, o, &target);
+	if (target.transport != CORE_TO_TLS && (text[0] == '/' || text[0] == '.' || s->env->readable(s->env->ctx, text)))
+		return targets_of_file(s, o, t, text);
+	return host_or_fault(s, o, t, text, port, target.transport);
+}
