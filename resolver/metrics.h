@@ -14,6 +14,7 @@
 
 #include "resolver/core/conf.h"
 #include "resolver/core/stats.h"
+#include "resolver/corefile/corefile.h"
 #include "resolver/node/node.h"
 
 #define METRICS_HEALTH_EDGES 5 /* 0.25 ms * 10^k, k = 0..4 */
@@ -41,13 +42,17 @@ struct metrics_driver {
 };
 
 struct metrics_input {
-	const struct core_conf *conf;
+	const struct core_conf *conf;          /* unused: rows carry their labels */
+	const struct corefile_plan *plan;      /* plugins of blocks; NULL before the first */
 	size_t n_stats;
 	const struct core_stats *const *stats; /* one a worker; summed here */
 	const struct metrics_driver *driver;
 	const uint64_t *setup_errors;          /* [NODE_ERRORS] or NULL */
 	const struct node_counters *counters;  /* or NULL: no rules */
 	const char *version;
+	size_t n_pids;                         /* workers: their CPU time and memory count as ours */
+	const int *pid;
+	uint64_t start_s; /* of this process, seconds since the epoch; 0: ask /proc */
 };
 
 /* Everything, ending with a newline. */
