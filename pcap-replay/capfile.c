@@ -231,8 +231,8 @@ static int ng_block(struct capfile *c, uint32_t *ret_type, size_t *ret_len, stru
 static int ng_next(struct capfile *c, struct frame *f, struct diag *d)
 {
 	for (;;) {
-		uint32_t type;
-		size_t len;
+		uint32_t type = 0;
+		size_t len = 0;
 		int rc = ng_block(c, &type, &len, d);
 		if (rc <= 0)
 			return rc;

@@ -173,7 +173,7 @@ static void print_queries(const struct summary *s, FILE *out)
 	if (c->answers_again)
 		line(out, "answered twice", c->answers_again, "");
 	if (c->no_question)
-		line(out, "no question section", c->no_question, "");
+		line(out, "no readable question", c->no_question, "");
 }
 
 static void print_table(const char *title, const uint64_t *count, size_t n,
