@@ -7,6 +7,7 @@
 #ifndef NODENS_CT_EVENTS_H
 #define NODENS_CT_EVENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,9 +40,10 @@ void ct_events_add(struct ct_events *e, const struct ct_event *ev);
 void ct_events_sort(struct ct_events *e);
 void ct_events_release(struct ct_events *e);
 
-/* Reads a whole query stream; records without an address are counted. */
+/* Appends a whole query stream; records without an address are counted, not
+ * taken. `ret_upstream`: the stream says it was taken between node and backends. */
 int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped,
-		      struct diag *d);
+		      bool *ret_upstream, struct diag *d);
 
 enum ct_synth_kind {
 	SYNTH_UDP_NEW,	   /* a new port for each query, many pods: never reused */

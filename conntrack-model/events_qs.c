@@ -2,6 +2,8 @@
 /*
  * Events from a query stream (lib/qstream.h).
  */
+#include <string.h>
+
 #include "conntrack-model/ctable.h"
 #include "conntrack-model/events.h"
 
@@ -26,7 +28,7 @@ static int add_record(struct ct_events *e, const struct qrec *r)
 }
 
 int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped,
-		      struct diag *d)
+		      bool *ret_upstream, struct diag *d)
 {
 	struct qs_reader *r;
 	struct qrec rec;
@@ -37,12 +39,13 @@ int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_ski
 		return rc;
 	while ((rc = qs_reader_next(r, &rec, d)) > 0)
 		n_skipped += !add_record(e, &rec);
+	const char *point = qs_reader_fact(r, "point");
+	*ret_upstream = point && strcmp(point, "upstream") == 0;
 	qs_reader_close(r);
 	if (rc < 0)
 		return rc;
 	if (e->err)
 		return diag_set(d, e->err, "%s: too large for memory", path);
-	ct_events_sort(e);
 	*ret_n_skipped = n_skipped;
 	return 0;
 }

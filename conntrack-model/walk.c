@@ -174,7 +174,8 @@ static int walk_events(struct walker *w, const struct ct_events *e)
 		const struct ct_event *ev = &e->ev[i];
 		rc = rows_until(w, ev->t_ns);
 		if (untracked(w->c, &ev->server.ip) || untracked(w->c, &ev->client.ip)) {
-			w->out->n_untracked++;
+			w->out->n_untracked += w->c->growth;
+			w->out->n_untracked_replies += ev->kind == CTE_REPLY ? w->c->growth : 0;
 			continue;
 		}
 		for (unsigned k = 0; k < w->c->growth && rc == 0; k++)

@@ -33,8 +33,9 @@ struct walk {
 	struct walk_row *row;
 	size_t n_rows, cap_rows;
 	struct ct_counters stats;
-	uint64_t n_queries, n_untracked; /* packets */
-	uint64_t n_lost;		 /* queries whose packet was dropped */
+	uint64_t n_queries;
+	uint64_t n_untracked, n_untracked_replies; /* packets */
+	uint64_t n_lost;			   /* queries whose packet was dropped */
 	double gc_period_s;
 };
 /* 0 or ERR_NOMEM. */

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * conntrack-model: the kernel's connection table under a DNS load, without a
+ * kernel. See conntrack-model(1) and docs/conntrack.md.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conntrack-model/predict.h"
+#include "conntrack-model/validate.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/opt.h"
+
+enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
+
+struct options {
+	const char *qs, *out, *validate;
+	struct opt_list synth, notrack, labels;
+	uint64_t duration_ns, max, buckets, hz, backends, growth, other, udp_s, stream_s, seed;
+	double other_walks;
+	unsigned kernel;
+	struct predict_conf predict;
+	struct ct_synth load[OPT_LIST_MAX];
+};
+
+static int parse_kernel(void *value, const char *text, struct diag *d)
+{
+	unsigned major, minor;
+	char rest;
+
+	if (sscanf(text, "%u.%u%c", &major, &minor, &rest) != 2 || major < 3 || major > 99 ||
+	    minor > 255)
+		return diag_set(d, ERR_RANGE, "'%s': expected a kernel version like 6.18", text);
+	*(unsigned *)value = CT_KERNEL(major, minor);
+	return 0;
+}
+
+static struct options o = {.duration_ns = 120 * NS_PER_S,
+			   .max = 262144,
+			   .buckets = 262144,
+			   .hz = 250,
+			   .backends = 2,
+			   .growth = 1,
+			   .udp_s = 30,
+			   .stream_s = 120,
+			   .seed = 1,
+			   .kernel = CT_KERNEL(6, 18),
+			   .predict = {.headroom = 2}};
+
+/* clang-format off */
+static const struct opt_def defs[] = {
+	{"qs", 'i', OPT_TEXT, &o.qs, "FILE", "query stream to walk; - is standard input", 0, 0, NULL},
+	{"synth", 0, OPT_LIST, &o.synth, "KIND:RATE", "made-up load; may be repeated", 0, 0, NULL},
+	{"duration", 0, OPT_DURATION, &o.duration_ns, "TIME", "how long a made-up load runs", 0, 0, NULL},
+	{"validate", 0, OPT_TEXT, &o.validate, "DIR", "print the error against measured runs; - uses the built-in extract", 0, 0, NULL},
+	{"max", 'm', OPT_U64, &o.max, "N", "nf_conntrack_max; 0 means no limit", 0, UINT32_MAX, NULL},
+	{"buckets", 'b', OPT_U64, &o.buckets, "N", "nf_conntrack_buckets", 1, 1u << 26, NULL},
+	{"hz", 0, OPT_U64, &o.hz, "N", "the kernel's CONFIG_HZ", 24, 1000, NULL},
+	{"kernel", 'k', OPT_CUSTOM, &o.kernel, "VERSION", "kernel whose rules apply (default 6.18)", 0, 0, parse_kernel},
+	{"udp-timeout", 0, OPT_U64, &o.udp_s, "SECONDS", "nf_conntrack_udp_timeout", 1, 86400, NULL},
+	{"udp-stream-timeout", 0, OPT_U64, &o.stream_s, "SECONDS", "nf_conntrack_udp_timeout_stream", 1, 86400, NULL},
+	{"notrack", 'n', OPT_LIST, &o.notrack, "ADDRESS", "traffic with it skips the table; may be repeated", 0, 0, NULL},
+	{"backends", 0, OPT_U64, &o.backends, "N", "backends a Service address is translated to; 0 means none", 0, 65536, NULL},
+	{"growth", 'g', OPT_U64, &o.growth, "N", "every client so many times over", 1, 64, NULL},
+	{"other", 0, OPT_U64, &o.other, "N", "entries of other traffic, established TCP", 0, 4000000, NULL},
+	{"other-walks", 0, OPT_F64, &o.other_walks, "RATE", "look-ups a second by other traffic", 0, 0, NULL},
+	{"tail", 0, OPT_DURATION, &o.predict.walk.tail_ns, "TIME", "go on looking after the last packet", 0, 0, NULL},
+	{"headroom", 0, OPT_F64, &o.predict.headroom, "FACTOR", "advised max over predicted peak", 0, 0, NULL},
+	{"sensitivity", 's', OPT_BOOL, &o.predict.sensitivity, NULL, "also try timeouts of 10 and 5 s and a load 2 and 4 times as high", 0, 0, NULL},
+	{"label", 'l', OPT_LIST, &o.labels, "KEY=VALUE", "goes into the record: scenario, cell; may be repeated", 0, 0, NULL},
+	{"seed", 0, OPT_U64, &o.seed, "N", "hash randomisation, backends, phase of the gc", 0, UINT64_MAX, NULL},
+	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record there", 0, 0, NULL},
+	{0},
+};
+/* clang-format on */
+static const struct opt_prog program = {
+	"conntrack-model", "[options] --qs FILE | --synth KIND:RATE... | --validate DIR",
+	"Predicts the kernel's connection table under a DNS load.", defs, OPT_GNU};
+
+static int run_validation(void)
+{
+	static struct truth_row rows[VALIDATE_ROWS_MAX];
+	struct diag d = {{0}};
+	size_t n;
+
+	if (validate_run(rows, &n, strcmp(o.validate, "-") == 0 ? NULL : o.validate, &d) < 0) {
+		log_error("%s", d.text);
+		return EXIT_INVALID;
+	}
+	validate_print(rows, n, stdout);
+	return 0;
+}
+
+static int build_conf(struct diag *d)
+{
+	struct walk_conf *w = &o.predict.walk;
+	uint64_t tail_ns = w->tail_ns;
+
+	walk_conf_init(w);
+	w->tail_ns = tail_ns;
+	w->table.max = o.max;
+	w->table.buckets = (uint32_t)o.buckets;
+	w->table.hz = (unsigned)o.hz;
+	w->table.kernel = o.kernel;
+	w->table.udp_s = (uint32_t)o.udp_s;
+	w->table.udp_stream_s = (uint32_t)o.stream_s;
+	w->table.seed = o.seed;
+	w->table.other_walks_per_s = o.other_walks;
+	w->n_backends = (unsigned)o.backends;
+	w->growth = (unsigned)o.growth;
+	for (size_t i = 0; i < o.notrack.n; i++) {
+		if (qs_ip_from_text(&w->notrack[i], o.notrack.item[i]) < 0)
+			return diag_set(d, ERR_SYNTAX, "--notrack '%s': not an IP address",
+					o.notrack.item[i]);
+		w->n_notrack++;
+	}
+	for (size_t i = 0; i < o.synth.n; i++) {
+		o.load[i].until_ns = o.duration_ns;
+		if (ct_synth_parse(&o.load[i], o.synth.item[i], d) < 0)
+			return ERR_SYNTAX;
+	}
+	if (o.predict.headroom < 1 || o.other_walks < 0)
+		return diag_set(d, ERR_RANGE, "--headroom is at least 1, --other-walks at least 0");
+	return 0;
+}
+
+static int load_events(struct ct_events *e, struct diag *d)
+{
+	uint64_t n_skipped = 0;
+	int rc = 0;
+
+	ct_events_standing(e, o.other, 0, CT_TCP);
+	if (o.qs)
+		rc = ct_events_from_qs(e, o.qs, &n_skipped, &o.predict.upstream, d);
+	for (size_t i = 0; i < o.synth.n && rc == 0; i++)
+		ct_events_synth(e, &o.load[i], o.seed + i);
+	if (rc == 0 && e->err)
+		rc = diag_set(d, e->err, "out of memory");
+	if (n_skipped)
+		log_warn("%s: %llu records without addresses were left out", o.qs,
+			 (unsigned long long)n_skipped);
+	ct_events_sort(e);
+	return rc;
+}
+
+static int run_prediction(int argc, char **argv)
+{
+	struct diag d = {{0}};
+	struct ct_events e = {0};
+	struct prediction p = {0};
+	struct predict_source src = {o.qs, &o.labels, argc, argv};
+
+	int rc = load_events(&e, &d);
+	if (rc == 0 && (rc = predict(&p, &o.predict, &e)) < 0)
+		diag_set(&d, rc, "out of memory");
+	if (rc == 0 && o.out)
+		rc = predict_write(&p, &o.predict, &src, o.out, &d);
+	if (rc == 0)
+		predict_print(&p, &o.predict, stdout);
+	else
+		log_error("%s", d.text);
+	predict_release(&p);
+	ct_events_release(&e);
+	return rc == 0 ? 0 : EXIT_INVALID;
+}
+
+int main(int argc, char **argv)
+{
+	struct diag d = {{0}};
+	char special;
+	char **given = calloc((size_t)argc + 1, sizeof(*given)); /* the parser moves argv about */
+
+	if (!given)
+		return EXIT_INVALID;
+	memcpy(given, argv, (size_t)argc * sizeof(*given));
+	log_setup("conntrack-model", LOG_STYLE_TOOL, LOG_LVL_INFO);
+	int n = opt_parse(&program, argc, argv, &special, &d);
+	if (special) {
+		free(given);
+		if (special == 'h')
+			opt_help(&program, stdout);
+		else
+			printf("conntrack-model %s\n", opt_version());
+		return 0;
+	}
+	if (n >= 0 && (n > 0 || !!o.qs + (o.synth.n > 0) + !!o.validate != 1))
+		n = diag_set(&d, ERR_MISSING,
+			     "give one of --qs, --synth and --validate, and no operands");
+	if (n >= 0 && !o.validate)
+		n = build_conf(&d);
+	if (n < 0) {
+		log_error("%s", d.text);
+		free(given);
+		return EXIT_USAGE;
+	}
+	int rc = o.validate ? run_validation() : run_prediction(argc, given);
+	free(given);
+	return rc;
+}

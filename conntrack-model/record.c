@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The prediction as a result record. `conntrack.*` means entries a dump would
+ * show, which are live ones, because that is what the lab measures;
+ * nf_conntrack_count, which counts dead ones too, has names of its own.
+ */
+#include <string.h>
+
+#include "conntrack-model/predict.h"
+#include "lib/metrics_common.h"
+#include "lib/result.h"
+
+static const struct metric_def defs[] = {
+	METRICS_COMMON,
+	{"model.count_peak", "entries", MERGE_MAX,
+	 "peak of nf_conntrack_count, dead entries included"},
+	{"model.count_mean", "entries", MERGE_MAX, "its mean over the samples"},
+	{"model.live_mean", "entries", MERGE_MAX,
+	 "mean of the entries whose timeout has not passed"},
+	{"model.count_peak_unlimited", "entries", MERGE_MAX, "the peak had there been no limit"},
+	{"model.max", "entries", MERGE_SAME, "nf_conntrack_max assumed; 0: none"},
+	{"model.buckets", "buckets", MERGE_SAME, "nf_conntrack_buckets assumed"},
+	{"model.max_advised", "entries", MERGE_MAX, "nf_conntrack_max to set"},
+	{"model.bytes_peak", "bytes", MERGE_MAX, "kernel memory at the peak, hash included"},
+	{"model.queries", "queries", MERGE_SUM, "queries or connections that met the table"},
+	{"model.queries_lost", "queries", MERGE_SUM, "of these, dropped by it"},
+	{"model.gc_sweeps", "sweeps", MERGE_SUM, "passes of the gc worker"},
+	{"model.gc_period_s", "s", MERGE_MAX, "between the starts of the last two passes"},
+	{"model.expired_by_gc", "entries", MERGE_SUM, "dead entries the gc worker freed"},
+	{"model.expired_by_lookup", "entries", MERGE_SUM,
+	 "dead entries freed by look-ups in their bucket"},
+	{0},
+};
+
+static void put_common(struct result *r, const struct prediction *p, bool upstream)
+{
+	const struct walk *w = &p->walk;
+	const struct ct_counters *s = &w->stats;
+
+	if (upstream) {
+		result_num(r, "conntrack.upstream_peak", p->range.live_max);
+	} else {
+		result_num(r, "conntrack.peak", p->range.live_max);
+		result_num(r, "conntrack.final",
+			   w->n_rows ? (double)w->row[w->n_rows - 1].live : 0);
+		result_num(r, "conntrack.created", (double)s->new_flows);
+	}
+	result_num(r, "conntrack.insert_failed", (double)s->insert_failed);
+	result_num(r, "conntrack.drop", (double)s->table_full);
+	result_num(r, "conntrack.early_drop", (double)s->early_drop);
+	if (w->n_untracked) {
+		result_num(r, "notrack.packets_in",
+			   (double)(w->n_untracked - w->n_untracked_replies));
+		result_num(r, "notrack.packets_out", (double)w->n_untracked_replies);
+	}
+}
+
+static void put_model(struct result *r, const struct prediction *p, const struct ct_conf *t)
+{
+	const struct walk *w = &p->walk;
+
+	result_num(r, "model.count_peak", (double)w->stats.peak);
+	result_num(r, "model.count_mean", p->range.mean);
+	result_num(r, "model.live_mean", p->range.live_mean);
+	result_num(r, "model.count_peak_unlimited", (double)p->peak_free);
+	result_num(r, "model.max", (double)t->max);
+	result_num(r, "model.buckets", t->buckets);
+	result_num(r, "model.max_advised", (double)p->advised_max);
+	result_num(r, "model.bytes_peak", (double)p->bytes_peak);
+	result_num(r, "model.queries", (double)w->n_queries);
+	result_num(r, "model.queries_lost", (double)w->n_lost);
+	result_num(r, "model.gc_sweeps", (double)w->stats.gc_sweeps);
+	result_num(r, "model.gc_period_s", w->gc_period_s);
+	result_num(r, "model.expired_by_gc", (double)w->stats.expired_gc);
+	result_num(r, "model.expired_by_lookup", (double)w->stats.expired_lookup);
+}
+
+static void put_series(struct result *r, const struct walk *w, bool upstream)
+{
+	const char *columns[] = {SERIES_T_S,
+				 upstream ? SERIES_CT_UPSTREAM : SERIES_CT_CLIENT,
+				 "nf_conntrack_count",
+				 "assured_entries",
+				 "early_drop",
+				 "drop",
+				 NULL};
+
+	result_columns(r, columns);
+	for (size_t i = 0; i < w->n_rows; i++) {
+		const struct walk_row *o = &w->row[i];
+		double v[] = {o->t_s,
+			      (double)o->live,
+			      (double)o->count,
+			      (double)o->assured,
+			      (double)o->early_drop,
+			      (double)o->drop};
+		result_row(r, v);
+	}
+}
+
+static int put_labels(struct result *r, const struct opt_list *labels, struct diag *d)
+{
+	char key[64];
+
+	result_label(r, LABEL_ENGINE, ENGINE_MODEL);
+	for (size_t i = 0; labels && i < labels->n; i++) {
+		const char *eq = strchr(labels->item[i], '=');
+		if (!eq || eq == labels->item[i] || (size_t)(eq - labels->item[i]) >= sizeof(key))
+			return diag_set(d, ERR_SYNTAX, "label '%s': expected KEY=VALUE",
+					labels->item[i]);
+		memcpy(key, labels->item[i], (size_t)(eq - labels->item[i]));
+		key[eq - labels->item[i]] = 0;
+		result_label(r, key, eq + 1);
+	}
+	return 0;
+}
+
+int predict_write(const struct prediction *p, const struct predict_conf *c,
+		  const struct predict_source *src, const char *dir, struct diag *d)
+{
+	struct result *r;
+	int rc = result_open(&r, dir, "conntrack-model", defs, src->argc, src->argv, d);
+
+	if (rc < 0)
+		return rc;
+	rc = put_labels(r, src->labels, d);
+	if (rc < 0) {
+		result_abandon(r);
+		return rc;
+	}
+	result_seed(r, c->walk.table.seed);
+	if (src->qs_path && strcmp(src->qs_path, "-") != 0)
+		result_input(r, src->qs_path);
+	put_common(r, p, c->upstream);
+	put_model(r, p, &c->walk.table);
+	put_series(r, &p->walk, c->upstream);
+	if (p->walk.n_lost)
+		result_remark(r, "note", "the table would have been full: queries were dropped");
+	return result_close(r, d);
+}
