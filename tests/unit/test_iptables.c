@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/node/iptables.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SKIP  "-m comment --comment \"NodeLocal DNS Cache: skip conntrack\""
+#define ALLOW "-m comment --comment \"NodeLocal DNS Cache: allow DNS traffic\""
+
+static struct flags_ip ip_of(const char *text)
+{
+	struct flags_ip ip = {.is_v4 = false};
+
+	cr_assert_eq(flags_ip_parse(text, &ip), 0);
+	return ip;
+}
+
+static struct ipt_plan plan(const char *saved, const char *addr, enum ipt_intent intent)
+{
+	struct flags_ip ip = ip_of(addr);
+	struct ipt_plan p = {0};
+	struct diag d;
+
+	cr_assert_eq(iptables_plan(saved, &ip, 1, ip.is_v4, 53, 8080, intent, &p, &d), 0);
+	return p;
+}
+
+/* What iptables-save would print once the plan was applied to nothing. */
+static char *as_saved(const char *planned)
+{
+	char *text = strdup(planned);
+
+	for (char *p = text; (p = strstr(p, "-I ")); p++)
+		p[1] = 'A';
+	return text;
+}
+
+/* The twelve rules in the order in which the original inserts them. */
+static const char EXPECTED[] =
+	"*raw\n"
+	"-I PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+	"-I PREROUTING -d 169.254.20.10/32 -p udp -m udp --dport 53 " SKIP " -j NOTRACK\n"
+	"-I OUTPUT -s 169.254.20.10/32 -p tcp -m tcp --sport 53 " SKIP " -j NOTRACK\n"
+	"-I OUTPUT -s 169.254.20.10/32 -p udp -m udp --sport 53 " SKIP " -j NOTRACK\n"
+	"-I OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+	"-I OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 " SKIP " -j NOTRACK\n"
+	"-I OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 8080 " SKIP " -j NOTRACK\n"
+	"-I OUTPUT -s 169.254.20.10/32 -p tcp -m tcp --sport 8080 " SKIP " -j NOTRACK\n"
+	"COMMIT\n"
+	"*filter\n"
+	"-I INPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 53 " ALLOW " -j ACCEPT\n"
+	"-I INPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 " ALLOW " -j ACCEPT\n"
+	"-I OUTPUT -s 169.254.20.10/32 -p tcp -m tcp --sport 53 " ALLOW " -j ACCEPT\n"
+	"-I OUTPUT -s 169.254.20.10/32 -p udp -m udp --sport 53 " ALLOW " -j ACCEPT\n"
+	"COMMIT\n";
+
+Test(iptables, twelve_rules_where_there_are_none)
+{
+	struct ipt_plan p = plan("", "169.254.20.10", IPT_ENSURE);
+
+	cr_expect_str_eq(p.text, EXPECTED);
+	cr_expect_eq(p.inserts, 12);
+	cr_expect_eq(p.deletes, 0);
+	free(p.text);
+}
+
+Test(iptables, nothing_to_do_when_they_stand)
+{
+	char *saved = as_saved(EXPECTED);
+	struct ipt_plan p = plan(saved, "169.254.20.10", IPT_ENSURE);
+
+	cr_expect_null(p.text);
+	free(saved);
+}
+
+Test(iptables, only_what_is_missing_comes)
+{
+	char *saved = as_saved(EXPECTED);
+	char *gone = strstr(saved, "-A OUTPUT -d 169.254.20.10/32 -p udp");
+	struct ipt_plan p;
+
+	memmove(gone, strchr(gone, '\n') + 1, strlen(strchr(gone, '\n')));
+	p = plan(saved, "169.254.20.10", IPT_ENSURE);
+	cr_assert_not_null(p.text);
+	cr_expect_eq(p.inserts, 1);
+	cr_expect_str_eq(p.text, "*raw\n-I OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 " SKIP " -j NOTRACK\nCOMMIT\n");
+	free(p.text);
+	free(saved);
+}
+
+Test(iptables, duplicates_are_pruned_to_one)
+{
+	char *saved = as_saved(EXPECTED), *twice;
+	struct ipt_plan p;
+
+	cr_assert_geq(asprintf(&twice, "*raw\n:PREROUTING ACCEPT [3:4]\n"
+			       "[7:9] -A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 " SKIP " -j CT --notrack\n"
+			       "COMMIT\n%s", saved), 0);
+	p = plan(twice, "169.254.20.10", IPT_ENSURE);
+	cr_assert_not_null(p.text);
+	cr_expect_eq(p.deletes, 1);
+	cr_expect_eq(p.inserts, 0);
+	free(p.text);
+	free(twice);
+	free(saved);
+}
+
+Test(iptables, other_rules_are_left_alone)
+{
+	static const char saved[] =
+		"*nat\n-A PREROUTING -d 169.254.20.10/32 -p udp -m udp --dport 53 -j KUBE-SERVICES\nCOMMIT\n"
+		"*raw\n"
+		"-A PREROUTING -d 169.254.20.11/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK\n"
+		"-A PREROUTING ! -d 169.254.20.10/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+		"-A PREROUTING -d 169.254.20.10/32 -i eth0 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+		"-A PREROUTING -d 169.254.20.0/24 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -m comment --comment \"mine\" -j NOTRACK\n"
+		"COMMIT\n";
+	struct ipt_plan p = plan(saved, "169.254.20.10", IPT_REMOVE);
+
+	cr_expect_null(p.text, "%s", p.text);
+}
+
+Test(iptables, cleanup_takes_ours_of_any_address_and_bare_notracks)
+{
+	static const char saved[] =
+		"*raw\n"
+		"-A PREROUTING -d 169.254.20.11/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK\n"
+		"-A PREROUTING -d 169.254.20.12/32 -p tcp -m tcp --dport 53 -j NOTRACK\n"
+		"-A OUTPUT -m mark --mark 0x1 " SKIP " -j NOTRACK\n"
+		"COMMIT\n*filter\n"
+		"-A INPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j ACCEPT\n"
+		"COMMIT\n";
+	struct ipt_plan p = plan(saved, "169.254.20.10", IPT_CLEANUP);
+
+	cr_assert_not_null(p.text);
+	cr_expect_str_eq(p.text, "*raw\n"
+			 "-D PREROUTING -d 169.254.20.11/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
+			 "-D PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK\n"
+			 "-D OUTPUT -m mark --mark 0x1 " SKIP " -j NOTRACK\n"
+			 "COMMIT\n");
+	free(p.text);
+}
+
+Test(iptables, removal_names_each_rule_as_saved)
+{
+	char *saved = as_saved(EXPECTED);
+	struct ipt_plan p = plan(saved, "169.254.20.10", IPT_REMOVE);
+
+	cr_expect_eq(p.deletes, 12);
+	cr_expect_eq(p.inserts, 0);
+	free(p.text);
+	free(saved);
+}
+
+Test(iptables, ipv6)
+{
+	struct ipt_plan p = plan("", "fd00::a", IPT_ENSURE);
+
+	cr_expect(strstr(p.text, "-I PREROUTING -d fd00::a/128 -p udp -m udp --dport 53") != NULL);
+	cr_expect_eq(p.inserts, 12);
+	free(p.text);
+}
+
+Test(iptables, counters_go_to_their_paths)
+{
+	static const char saved[] =
+		"*raw\n"
+		"[10:700] -A PREROUTING -d 169.254.20.10/32 -p udp -m udp --dport 53 " SKIP " -j NOTRACK\n"
+		"[4:200] -A OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 " SKIP " -j NOTRACK\n"
+		"[9:900] -A OUTPUT -s 169.254.20.10/32 -p udp -m udp --sport 53 " SKIP " -j NOTRACK\n"
+		"[3:30] -A OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 8080 " SKIP " -j NOTRACK\n"
+		"[2:20] -A OUTPUT -s 169.254.20.10/32 -p tcp -m tcp --sport 8080 " SKIP " -j NOTRACK\n"
+		"COMMIT\n*filter\n"
+		"[99:99] -A INPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 " ALLOW " -j ACCEPT\nCOMMIT\n";
+	struct flags_ip ip = ip_of("169.254.20.10");
+	struct node_counters c = {0};
+
+	iptables_count(saved, &ip, 1, true, 53, 8080, &c);
+	cr_expect_eq(c.packets[NODE_PATH_IN][0], 10);
+	cr_expect_eq(c.bytes[NODE_PATH_IN][0], 700);
+	cr_expect_eq(c.packets[NODE_PATH_HOST][0], 4);
+	cr_expect_eq(c.packets[NODE_PATH_REPLY][0], 9);
+	cr_expect_eq(c.packets[NODE_PATH_HEALTH][1], 5);
+	cr_expect_eq(c.packets[NODE_PATH_IN][1], 0);
+}
