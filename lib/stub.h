@@ -37,6 +37,8 @@ struct stub_conf {
 	bool nsid;             /* add OPT with NSID, to learn who answered */
 	uint16_t edns_size;    /* with nsid; 1232 */
 };
+/* One server (the cluster DNS), and NSID asked for, so that each answer tells who
+ * made it. 0, or ERR_SYNTAX/ERR_LIMIT for a search domain that is no name. */
 int stub_conf_from_scenario(struct stub_conf *ret, const struct scenario *s, const struct scen_load *l);
 
 /* What outlives a lookup in one thread of a real libc: glibc's sticky
@@ -52,6 +54,7 @@ struct stub_action {
 	unsigned slot;         /* OPEN, SEND, CLOSE */
 	unsigned server;       /* OPEN (connected) and SEND: index of the nameserver */
 	bool tcp;              /* OPEN */
+	bool unconnected;      /* OPEN: one socket for all servers (musl); SEND names the server */
 	const uint8_t *query;  /* SEND: message without the TCP length prefix; valid until the next call */
 	size_t len;
 	uint64_t deadline_ns;  /* WAIT: call stub_expire then */
@@ -72,7 +75,9 @@ struct stub_outcome {
 
 struct stub; /* one lookup in progress */
 size_t stub_sizeof(void);       /* for drivers that pool their storage */
-/* `name` is the application's spelling. Ids come from `rng`. */
+/* `name` is the application's spelling. Ids come from `rng`. `c`, `t` and `rng`
+ * must outlive the lookup. 0, or an error of name_from_text, or ERR_RANGE for a
+ * configuration without servers or attempts. */
 int stub_start(struct stub *s, const struct stub_conf *c, struct stub_thread *t,
 	       struct rng *rng, const char *name, uint64_t now_ns);
 void stub_next(struct stub *s, uint64_t now_ns, struct stub_action *ret);
