@@ -51,6 +51,8 @@ struct core_ask {
 	size_t len;
 };
 
+/* Ops must not call core_query, core_answer or core_tick; core_fail may be called
+ * from within `ask`, and takes effect when the core has done what it was at. */
 struct core_ops {
 	void *ctx;
 	/* Send a reply to a client whose query was parked. `bytes` are valid only
@@ -74,6 +76,7 @@ enum core_verdict {
 	CORE_DROP,  /* deserves no answer */
 };
 
+/* Why an exchange ended without an answer. */
 enum core_fail_why { CORE_FAIL_REFUSED, CORE_FAIL_CLOSED, CORE_FAIL_UNREACHABLE, CORE_FAIL_BADREPLY, CORE_FAIL_NOSOCKET, CORE_FAIL_TLS };
 
 /* All memory is allocated here, once. `stats` is the caller's (shared memory in
@@ -92,8 +95,10 @@ void core_free(struct core *c);
 enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
 			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len);
 /* A reply came for an ask: transport, source address and id were checked by the
- * driver; the core checks question and content. Unknown or old ids are ignored. */
-void core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t *bytes, size_t len);
+ * driver; the core checks question and content. Unknown or old ids are ignored.
+ * False: over UDP, not an answer to what was asked (forged, or stray): go on
+ * listening. True: the exchange is over. */
+bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t *bytes, size_t len);
 void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
 /* Do what is due: time-outs, retries, hedges, refreshes, probes. */
 void core_tick(struct core *c, uint64_t now_ns);
@@ -104,7 +109,8 @@ uint64_t core_deadline(const struct core *c);
 struct core_entry {
 	const uint8_t *name;
 	uint16_t qtype; /* 0: a whole-name NXDOMAIN */
-	uint16_t flags; /* DO, CD as in the header and OPT */
+	uint16_t flags; /* CD as in the header */
+	bool is_do;     /* DO was set */
 	const uint8_t *msg; /* wire form as stored */
 	size_t len;
 	uint64_t stored_ns, expires_ns;

@@ -7,6 +7,7 @@
 #ifndef NODENS_CORE_STATS_H
 #define NODENS_CORE_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "resolver/core/conf.h"
@@ -28,6 +29,7 @@ struct stats_server { /* per (listener, zone): CoreDNS's (server, zone) */
 	uint64_t key;                /* of server and zone; 0: row not in use */
 	char server[64];             /* "dns://169.254.20.10:53" */
 	char zone[128];              /* "cluster.local.", or "dropped" */
+	bool has_metrics;            /* the zone has a prometheus plugin */
 	char zones[256];             /* origins of the block: label of the cache metrics */
 	uint64_t requests[2][2][STATS_TYPES + 1];
 	uint64_t responses[STATS_RCODES];

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/core/answer.h"
+
+#include <string.h>
+
+#include "lib/err.h"
+
+#define TTL_MAX INT32_MAX /* RFC 2181 section 8: more counts as 0 */
+
+/* --- packing --- */
+
+struct pack {
+	struct wire in;
+	struct wire_out out;
+	const uint8_t *asked, *name;
+};
+
+static void rdata_name(struct pack *p, bool compress)
+{
+	struct name n = {.len = 1};
+
+	wire_name(&p->in, &n);
+	if (p->in.err)
+		return;
+	if (compress)
+		wire_put_name(&p->out, n.b);
+	else
+		wire_put_name_plain(&p->out, n.b);
+}
+
+static void rdata_bytes(struct pack *p, size_t n)
+{
+	const uint8_t *b = wire_bytes(&p->in, n);
+
+	if (b)
+		wire_put_bytes(&p->out, b, n);
+}
+
+/* Types whose RDATA may hold compressed names on the way in (RFC 3597 section
+ * 4); only those of RFC 1035 may be compressed on the way out. */
+static void rdata_copy(struct pack *p, const struct dns_rr *rr)
+{
+	switch (rr->type) {
+	case DNS_NS: case DNS_CNAME: case DNS_PTR:
+	case 3: case 4: case 7: case 8: case 9: /* MD MF MB MG MR */
+		rdata_name(p, true);
+		break;
+	case DNS_SOA:
+		rdata_name(p, true);
+		rdata_name(p, true);
+		break;
+	case 14: /* MINFO */
+		rdata_name(p, true);
+		rdata_name(p, true);
+		break;
+	case DNS_MX:
+		rdata_bytes(p, 2);
+		rdata_name(p, true);
+		break;
+	case 18: case 21: case 36: /* AFSDB RT KX */
+		rdata_bytes(p, 2);
+		rdata_name(p, false);
+		break;
+	case 26: /* PX */
+		rdata_bytes(p, 2);
+		rdata_name(p, false);
+		rdata_name(p, false);
+		break;
+	case 17: /* RP */
+		rdata_name(p, false);
+		rdata_name(p, false);
+		break;
+	case DNS_SRV:
+		rdata_bytes(p, 6);
+		rdata_name(p, false);
+		break;
+	case DNS_DNAME:
+		rdata_name(p, false);
+		break;
+	default:
+		break;
+	}
+	if (!p->in.err && p->in.off < rr->end)
+		rdata_bytes(p, rr->end - p->in.off);
+	if (!p->in.err && p->in.off != rr->end)
+		p->in.err = ERR_SYNTAX; /* a name ran over the RDATA's end */
+}
+
+/* Copies a section's records; returns how many were kept. */
+static unsigned section_pack(struct pack *p, unsigned n)
+{
+	unsigned kept = 0;
+
+	for (; n > 0 && !p->in.err && !p->out.err; n--) {
+		struct name owner = {.len = 1};
+		struct dns_rr rr = {0};
+		size_t start = p->in.off, mark;
+
+		wire_name(&p->in, &owner);
+		p->in.off = start;
+		wire_rr(&p->in, &rr);
+		if (p->in.err)
+			break;
+		if (rr.type == DNS_OPT)
+			continue;
+		p->in.off = rr.rdata_off;
+		mark = wire_rr_begin(&p->out,
+				     p->asked && name_eq(owner.b, p->asked) ? p->name : owner.b,
+				     rr.type, rr.rclass, rr.ttl);
+		rdata_copy(p, &rr);
+		wire_rr_end(&p->out, mark);
+		kept++;
+	}
+	return kept;
+}
+
+int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
+		const struct answer_question *q, const uint8_t *asked, bool keep_aa)
+{
+	struct pack p = {.asked = asked, .name = q->name};
+	struct dns_header h = {0}, out = {.n_qd = 1};
+
+	wire_init(&p.in, msg, len);
+	wire_header(&p.in, &h);
+	for (unsigned i = 0; i < h.n_qd && !p.in.err; i++) {
+		wire_name_skip(&p.in);
+		wire_skip(&p.in, 4);
+	}
+	wire_out_init(&p.out, buf->msg, DNS_MSG_MAX);
+	wire_put_header(&p.out, &out);
+	wire_put_question(&p.out, q->name, q->qtype, q->qclass);
+	out.n_an = (uint16_t)section_pack(&p, h.n_an);
+	out.n_ns = (uint16_t)section_pack(&p, h.n_ns);
+	out.n_ar = (uint16_t)section_pack(&p, h.n_ar);
+	if (p.in.err || p.out.err)
+		return p.in.err ? p.in.err : p.out.err;
+	out.flags = DNS_QR | DNS_RA | (h.flags & (DNS_AD | 15u)) | (keep_aa ? h.flags & DNS_AA : 0);
+	set_be16(buf->msg + 2, out.flags);
+	set_be16(buf->msg + 6, out.n_an);
+	set_be16(buf->msg + 8, out.n_ns);
+	set_be16(buf->msg + 10, out.n_ar);
+	return (int)p.out.len;
+}
+
+void answer_empty(struct answer *ret, uint8_t *buf, const struct answer_question *q,
+		  unsigned rcode)
+{
+	struct dns_header h = {.flags = (uint16_t)(DNS_QR | DNS_RA | (rcode & 15)), .n_qd = 1};
+	struct wire_out o;
+
+	wire_out_init(&o, buf, ANSWER_EMPTY_MAX);
+	wire_put_header(&o, &h);
+	wire_put_question(&o, q->name, q->qtype, q->qclass);
+	*ret = (struct answer){.msg = buf, .len = o.len};
+	ret->kind = rcode == DNS_NOERROR ? ANSWER_DENIAL : ANSWER_FAILURE;
+}
+
+/* --- what it says, and for how long --- */
+
+struct scan {
+	struct answer_buf *buf;
+	const struct core_cache_conf *conf;
+	unsigned n_ttl;
+	uint32_t min_s;
+	bool has_soa, negative;
+};
+
+static uint32_t ttl_clamp(uint32_t ttl_s, uint32_t min_s, bool min_set, uint32_t max_s)
+{
+	if (ttl_s > TTL_MAX)
+		ttl_s = 0;
+	if (ttl_s == 0 && !min_set)
+		return 0; /* its owner said: not even once */
+	if (ttl_s < min_s)
+		ttl_s = min_s;
+	return ttl_s > max_s ? max_s : ttl_s;
+}
+
+/* RFC 2308 section 5: a denial lives min(TTL of the SOA, its MINIMUM). */
+static uint32_t soa_ttl(const struct scan *s, const struct dns_rr *rr)
+{
+	uint32_t minimum_s = get_be32(s->buf->msg + rr->end - 4);
+
+	return rr->ttl < minimum_s ? rr->ttl : minimum_s;
+}
+
+static void rr_scan(struct scan *s, const struct dns_rr *rr, enum dns_section sec)
+{
+	const struct core_cache_conf *c = s->conf;
+	uint32_t ttl_s = rr->ttl;
+
+	if (sec == DNS_SEC_AUTHORITY && rr->type == DNS_SOA && rr->rdlen >= 22) {
+		s->has_soa = true;
+		if (s->negative)
+			ttl_s = soa_ttl(s, rr);
+	}
+	if (s->negative && sec == DNS_SEC_AUTHORITY)
+		ttl_s = ttl_clamp(ttl_s, c->neg_min_s, c->neg_min_set, c->neg_max_s);
+	else
+		ttl_s = ttl_clamp(ttl_s, c->pos_min_s, c->pos_min_set, c->pos_max_s);
+	set_be32(s->buf->msg + rr->ttl_off, ttl_s);
+	if (ttl_s < s->min_s)
+		s->min_s = ttl_s;
+	s->buf->ttl_at[s->n_ttl++] = (uint16_t)rr->ttl_off;
+}
+
+static int section_scan(struct scan *s, struct wire *w, unsigned n, enum dns_section sec)
+{
+	for (; n > 0; n--) {
+		struct dns_rr rr = {0};
+
+		wire_rr(w, &rr);
+		if (w->err || s->n_ttl == ANSWER_RRS_MAX)
+			return ERR_SYNTAX;
+		rr_scan(s, &rr, sec);
+	}
+	return 0;
+}
+
+/* True when the answer section holds a record of the type asked for. */
+static bool answers_type(const uint8_t *msg, size_t len, size_t off, unsigned n, uint16_t qtype)
+{
+	struct wire w;
+
+	wire_init(&w, msg, len);
+	w.off = off;
+	for (; n > 0 && !w.err; n--) {
+		struct dns_rr rr = {0};
+
+		wire_rr(&w, &rr);
+		if (!w.err && (rr.type == qtype || qtype == DNS_ANY))
+			return true;
+	}
+	return false;
+}
+
+static enum answer_kind kind_of(const struct dns_header *h, bool has_type)
+{
+	switch (DNS_RCODE(h->flags)) {
+	case DNS_NOERROR:
+		return has_type ? ANSWER_POSITIVE : ANSWER_DENIAL;
+	case DNS_NXDOMAIN: /* behind a CNAME it speaks of the target, not of the name */
+		return h->n_an == 0 ? ANSWER_NXDOMAIN : ANSWER_DENIAL;
+	default:
+		return ANSWER_FAILURE;
+	}
+}
+
+int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,
+		const struct core_cache_conf *conf)
+{
+	struct scan s = {.buf = buf, .conf = conf, .min_s = UINT32_MAX};
+	struct dns_question q = {0};
+	struct dns_header h = {0};
+	struct wire w;
+	enum answer_kind kind;
+
+	if (len > DNS_MSG_MAX)
+		return ERR_SYNTAX;
+	wire_init(&w, buf->msg, len);
+	wire_header(&w, &h);
+	wire_question(&w, &q);
+	if (w.err || h.n_qd != 1)
+		return ERR_SYNTAX;
+	kind = kind_of(&h, answers_type(buf->msg, len, w.off, h.n_an, q.qtype));
+	s.negative = kind == ANSWER_DENIAL || kind == ANSWER_NXDOMAIN;
+	if (section_scan(&s, &w, h.n_an, DNS_SEC_ANSWER) < 0 ||
+	    section_scan(&s, &w, h.n_ns, DNS_SEC_AUTHORITY) < 0 ||
+	    section_scan(&s, &w, h.n_ar, DNS_SEC_ADDITIONAL) < 0)
+		return ERR_SYNTAX;
+	/* RFC 2308 section 5: without an SOA a denial has no lifetime. */
+	if (s.n_ttl == 0 || kind == ANSWER_FAILURE || (s.negative && !s.has_soa))
+		s.min_s = 0;
+	*ret = (struct answer){.msg = buf->msg,
+			       .len = len,
+			       .ttl_at = buf->ttl_at,
+			       .n_ttl = (uint16_t)s.n_ttl,
+			       .ttl_s = s.min_s,
+			       .kind = (uint8_t)kind};
+	return 0;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/core/core_int.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resolver/plugins/plugin.h"
+
+/* Failures reported from within ops->ask wait until the core is done. */
+void core_enter(struct core *c)
+{
+	c->depth++;
+}
+
+void core_leave(struct core *c, uint64_t now_ns)
+{
+	assert(c->depth > 0);
+	if (c->depth == 1) {
+		for (unsigned i = 0; i < c->n_deferred; i++) { /* the list may grow meanwhile */
+			struct deferred f = c->deferred[i];
+
+			core_fail_now(c, now_ns, f.ask_id, f.why);
+		}
+		c->n_deferred = 0;
+		c->stats->inflight = c->tab.in_use;
+		c->stats->waiters = c->tab.waiting;
+	}
+	c->depth--;
+}
+
+/* --- keys and entries --- */
+
+void key_of_query(const struct core *c, const struct query *q, const struct config_zone *z,
+		  struct cache_key *ret)
+{
+	ret->name = q->name;
+	ret->name_len = q->name_len;
+	ret->key_flags = q->key_flags;
+	ret->qtype = q->qtype;
+	ret->qclass = q->qclass;
+	ret->hash = hash_sip13(&c->key, q->name, q->name_len) ^ z->view;
+}
+
+uint64_t key_mark(const struct cache_key *k)
+{
+	uint64_t x = k->hash ^ ((uint64_t)k->qtype << 40 | (uint64_t)k->qclass << 8 | k->key_flags);
+
+	x = (x ^ x >> 32) * 0x9e3779b97f4a7c15u;
+	return x ? x : 1;
+}
+
+struct entry *entry_fresh(const struct cache_hit *h, uint64_t now_ns)
+{
+	if (h->exact && entry_expires_ns(h->exact) > now_ns)
+		return h->exact;
+	if (h->nxdomain && entry_expires_ns(h->nxdomain) > now_ns)
+		return h->nxdomain;
+	return NULL;
+}
+
+struct entry *entry_stale(const struct cache_hit *h, const struct config_zone *z, uint64_t now_ns)
+{
+	uint64_t window = z->z.cache.stale_ns;
+
+	if (!z->z.cache.stale_enabled)
+		return NULL;
+	if (h->exact && entry_expires_ns(h->exact) + window > now_ns)
+		return h->exact;
+	if (h->nxdomain && entry_expires_ns(h->nxdomain) + window > now_ns)
+		return h->nxdomain;
+	return NULL;
+}
+
+void cache_gauges(struct core *c)
+{
+	struct core_stats *s = c->stats;
+
+	s->entries_success = c->cache.counts.entries[CACHE_POSITIVE];
+	s->entries_denial = c->cache.counts.entries[CACHE_DENIAL];
+	s->bytes_used = cache_bytes_used(&c->cache);
+}
+
+/* --- queries --- */
+
+static enum core_verdict query_reject(struct core *c, struct visit *v, enum query_verdict why,
+				      size_t *ret_len)
+{
+	struct core_stats *s = c->stats;
+
+	switch (why) {
+	case QUERY_FORMERR:
+		s->formerr++;
+		*ret_len = serve_rcode(c, v, DNS_FORMERR, -1);
+		break;
+	case QUERY_NOTIMP:
+		s->notimp++;
+		*ret_len = serve_rcode(c, v, DNS_NOTIMP, -1);
+		break;
+	case QUERY_BADVERS:
+		s->badvers++;
+		*ret_len = serve_rcode(c, v, DNS_BADVERS, -1);
+		break;
+	case QUERY_COOKIE_ONLY:
+		*ret_len = serve_rcode(c, v, DNS_NOERROR, -1);
+		break;
+	case QUERY_REFUSED:
+		s->refused++;
+		*ret_len = serve_rcode(c, v, DNS_REFUSED, -1);
+		break;
+	default:
+		s->dropped++;
+		return CORE_DROP;
+	}
+	return CORE_REPLY;
+}
+
+static void requests_count(struct core *c, const struct visit *v)
+{
+	const struct core_client *cl = v->client;
+	struct stats_server *row = stats_server_of(c->stats, cl->listener, v->zone_index);
+	bool tcp = cl->proto != CORE_UDP, v6 = !IN6_IS_ADDR_V4MAPPED(&cl->addr);
+
+	row->requests[tcp][v6][stats_type_index(v->q->qtype)]++;
+	stats_size_add(&row->request_size[tcp], v->q->len);
+	row->do_requests += v->q->edns.do_bit;
+}
+
+/* Prefetch: asked for often enough and near its end (CoreDNS's rule). */
+static void prefetch_consider(struct core *c, const struct visit *v, const struct cache_key *k,
+			      struct entry *e)
+{
+	const struct core_cache_conf *cc = &v->zone->z.cache;
+	uint32_t now_s = (uint32_t)(v->now_ns / NS_PER_S);
+	uint64_t left_ns = entry_expires_ns(e) - v->now_ns;
+	struct stats_server *row;
+
+	if (e->hits && (uint64_t)(now_s - e->last_hit_s) * NS_PER_S > cc->prefetch_window_ns)
+		e->hits = 0;
+	e->last_hit_s = now_s;
+	if (e->hits < UINT16_MAX)
+		e->hits++;
+	if (e->hits < cc->prefetch_hits || e->is_refreshing ||
+	    left_ns > (uint64_t)e->ttl_s * NS_PER_S / 100 * cc->prefetch_percent)
+		return;
+	e->is_refreshing = true;
+	if (refresh_start(c, k, v->zone_index, v->client->listener, v->client->proto, FOR_REFRESH,
+			  v->now_ns) == NIL)
+		return;
+	row = stats_server_of(c->stats, v->client->listener, v->zone_index);
+	row->cache_prefetch++;
+	c->stats->prefetches++;
+}
+
+static size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k,
+			struct entry *e)
+{
+	struct stats_server *row = stats_server_of(c->stats, v->client->listener, v->zone_index);
+	size_t len;
+
+	if (e->kind == ANSWER_POSITIVE)
+		row->cache_hits_success++;
+	else
+		row->cache_hits_denial++;
+	cache_touch(e);
+	v->from = CORE_FROM_CACHE;
+	len = serve_entry(c, v, e, false);
+	if (v->zone->z.cache.prefetch_hits)
+		prefetch_consider(c, v, k, e);
+	return len;
+}
+
+/* Runs the arrive hooks. CORE_WAIT means: none of them took it. */
+static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *ret_len)
+{
+	struct plugin_query p;
+	struct wire_out o;
+
+	plugin_query_fill(&p, v);
+	for (size_t i = 0; i < v->zone->z.n_steps; i++) {
+		const struct plugin_step *s = v->zone->z.step[i];
+		size_t len = 0;
+
+		if (!s->ops->arrive)
+			continue;
+		wire_out_init(&o, c->buf->msg, DNS_MSG_MAX);
+		switch (s->ops->arrive(s, &p, &o, &len)) {
+		case PLUGIN_NEXT:
+			continue;
+		case PLUGIN_REPLY:
+			v->from = CORE_FROM_PLUGIN;
+			*ret_len = serve_plugin(c, v, o.len, false);
+			return CORE_REPLY;
+		case PLUGIN_RCODE:
+			v->from = CORE_FROM_PLUGIN;
+			*ret_len = serve_rcode(c, v, (unsigned)len, -1);
+			return CORE_REPLY;
+		case PLUGIN_DROP:
+			serve_drop(c, v);
+			return CORE_DROP;
+		}
+	}
+	return CORE_WAIT;
+}
+
+static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len)
+{
+	struct cache_hit found = {0};
+	struct cache_key k;
+
+	if (v->zone->hooks & HOOK_ARRIVE) {
+		enum core_verdict verdict = hooks_arrive(c, v, ret_len);
+
+		if (verdict != CORE_WAIT)
+			return verdict;
+	}
+	key_of_query(c, v->q, v->zone, &k);
+	if (v->zone->z.cache.enabled) {
+		struct stats_server *row =
+			stats_server_of(c->stats, v->client->listener, v->zone_index);
+		struct entry *e;
+
+		row->cache_requests++;
+		cache_find(&c->cache, &k, &found);
+		e = entry_fresh(&found, v->now_ns);
+		if (e) {
+			*ret_len = hit_serve(c, v, &k, e);
+			return *ret_len ? CORE_REPLY : CORE_WAIT;
+		}
+		row->cache_misses++;
+	}
+	return miss_query(c, v, &k, &found, ret_len);
+}
+
+enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
+			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len)
+{
+	struct query q;
+	struct visit v = {.client = cl,
+			  .q = &q,
+			  .zone_index = ZONE_NONE,
+			  .upstream = UPSTREAM_NONE,
+			  .from = CORE_FROM_SERVER,
+			  .start_ns = now_ns,
+			  .now_ns = now_ns,
+			  .out = out,
+			  .cap = cl->proto == CORE_UDP ? CORE_UDP_MAX : DNS_MSG_MAX};
+	enum core_verdict verdict;
+	enum query_verdict judged = query_parse(&q, in, len);
+
+	assert(cl->listener < c->conf->n_listeners);
+	if (judged != QUERY_OK)
+		return query_reject(c, &v, judged, ret_len);
+	v.zone_index = config_route(c->conf, cl->listener, &q);
+	requests_count(c, &v);
+	if (v.zone_index == ZONE_NONE)
+		return query_reject(c, &v, QUERY_REFUSED, ret_len);
+	v.zone = &c->conf->zone[v.zone_index];
+	core_enter(c);
+	verdict = query_serve(c, &v, ret_len);
+	core_leave(c, now_ns);
+	return verdict;
+}
+
+uint64_t core_deadline(const struct core *c)
+{
+	return timers_next(&c->timers);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core from inside. A query's way through the files:
+ *
+ *   query.c -> core.c: route, hooks, cache --hit--> serve.c: the reply
+ *                |miss
+ *              miss.c: join or start a question, stale answers, refreshes
+ *                |
+ *              try.c: which upstream, when again, when twice -> ops->ask
+ *                |  (core_answer, core_fail, core_tick: exchange.c)
+ *              finish.c: store, reply to all who wait, wake the followers
+ */
+#ifndef NODENS_CORE_INT_H
+#define NODENS_CORE_INT_H
+
+#include "lib/clock.h"
+#include "lib/rng.h"
+#include "resolver/core/config.h"
+#include "resolver/core/core.h"
+#include "resolver/core/failures.h"
+#include "resolver/core/questions.h"
+#include "resolver/core/reply.h"
+#include "resolver/core/timers.h"
+#include "resolver/core/upstream.h"
+
+#define DEFERRED_MAX 256
+#define UPSTREAM_NONE UINT16_MAX
+/* Levels of lib/log.h, whose header brings output functions with it. */
+enum event_level { EVENT_DEBUG, EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
+
+struct deferred { /* a core_fail called from within ops->ask */
+	uint32_t ask_id;
+	enum core_fail_why why;
+};
+
+struct core {
+	struct config *conf;
+	struct core_ops ops;
+	struct core_stats *stats;
+	struct hash_key key;
+	struct rng rng;
+	struct cache cache;
+	struct failures failures;
+	struct questions tab;
+	struct timers timers;          /* items: questions, then upstreams */
+	struct upstream *up;           /* CORE_UPSTREAMS_MAX */
+	struct forward_state *forward; /* of zone z: from forward_at[z] on */
+	uint32_t forward_at[CORE_ZONES_MAX + 1];
+	struct answer_buf *buf;        /* the answer being worked on */
+	uint8_t *reply;                /* replies to parked clients; DNS_MSG_MAX */
+	uint8_t *hook;                 /* what respond hooks edit; DNS_MSG_MAX */
+	uint8_t *second, *merged;      /* for merge hooks; DNS_MSG_MAX each */
+	uint32_t id_bits, id_turn;     /* ask ids: turn << id_bits | slot */
+	uint32_t hedge_credit;         /* hundredths of a hedge */
+	unsigned depth;                /* inside so many entry points */
+	unsigned n_deferred;
+	struct deferred deferred[DEFERRED_MAX];
+};
+
+/* One client's query on its way to a reply. */
+struct visit {
+	const struct core_client *client;
+	const struct query *q;
+	const struct config_zone *zone; /* NULL: none */
+	uint16_t zone_index;
+	uint16_t upstream;              /* who answered */
+	uint8_t from;                   /* enum core_from */
+	uint64_t start_ns, now_ns;
+	uint8_t *out;
+	size_t cap;
+};
+
+/* --- core.c --- */
+void core_enter(struct core *c);
+void core_leave(struct core *c, uint64_t now_ns);
+void key_of_query(const struct core *c, const struct query *q, const struct config_zone *z,
+		  struct cache_key *ret);
+uint64_t key_mark(const struct cache_key *k); /* for the failure table */
+#define core_say(c, level, ...)                                                \
+	do {                                                                    \
+		if ((c)->ops.event) {                                           \
+			struct diag said;                                       \
+			diag_set(&said, 0, __VA_ARGS__);                        \
+			(c)->ops.event((c)->ops.ctx, level, said.text);         \
+		}                                                               \
+	} while (0)
+void cache_gauges(struct core *c);
+/* Usable at `now`, or NULL: this type's answer, else the whole name's denial. */
+struct entry *entry_fresh(const struct cache_hit *h, uint64_t now_ns);
+/* The same for expired entries inside the zone's stale window. */
+struct entry *entry_stale(const struct cache_hit *h, const struct config_zone *z, uint64_t now_ns);
+
+/* --- setup.c --- */
+void stats_bind(struct core *c);
+int forwards_new(const struct config *conf, struct forward_state **ret, uint32_t *at);
+void upstream_fresh(const struct core *c, struct upstream *u, const struct core_upstream *conf);
+
+/* --- serve.c: all return the reply's length in v->out; 0: parked for a second half --- */
+size_t serve_answer(struct core *c, const struct visit *v, const struct answer *a,
+		    struct reply_age age, const uint8_t *ede, size_t ede_len);
+size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale);
+size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede);
+/* A plugin's reply of `len` octets in c->buf->msg. */
+size_t serve_plugin(struct core *c, const struct visit *v, size_t len, bool answered);
+/* The second half of a merged reply came; NULL: it never will. */
+size_t serve_second(struct core *c, const struct visit *v, const struct answer *second);
+void serve_drop(struct core *c, const struct visit *v);
+struct plugin_query;
+void plugin_query_fill(struct plugin_query *p, const struct visit *v);
+
+/* --- miss.c --- */
+/* Parks the visit for the second half of its reply; false: not possible. */
+bool second_park(struct core *c, const struct visit *v, const struct cache_key *k);
+enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
+			     const struct cache_hit *found, size_t *ret_len);
+/* Starts, or finds under way, a question nobody waits for; NIL when full. */
+uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone, unsigned listener,
+		       unsigned proto, enum question_purpose purpose, uint64_t now_ns);
+/* Replies with what is stale to all who wait for a question; false: nothing is. */
+bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns);
+
+/* --- try.c --- */
+void question_ask(struct core *c, uint32_t qi, uint64_t now_ns); /* from its first forward on */
+void try_next(struct core *c, uint32_t qi, uint64_t now_ns);
+void try_again(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
+	       uint64_t now_ns); /* the same upstream, not counted as a try */
+void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns);
+bool next_forward(struct core *c, uint32_t qi, uint64_t now_ns); /* false: there is none */
+bool has_untried(const struct core *c, const struct question *q);
+void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
+unsigned asks_open(const struct question *q);
+uint64_t follow_delay(struct core *c, const struct question *leader);
+void question_timer(struct core *c, uint32_t qi);
+void question_release_forward(struct core *c, struct question *q);
+const struct core_forward *question_forward(const struct core *c, const struct question *q);
+
+/* --- health.c --- */
+void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, bool tcp,
+		     uint64_t now_ns);
+void upstream_answered(struct core *c, unsigned u, uint64_t now_ns);
+void probe_due(struct core *c, unsigned u, uint64_t now_ns);
+void probe_failed(struct core *c, unsigned u, uint64_t now_ns);
+uint32_t ask_id_new(struct core *c, uint32_t slot);
+
+/* --- exchange.c --- */
+void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
+
+/* --- finish.c --- */
+void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
+		     uint64_t now_ns);
+void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
+void question_failed_note(struct core *c, const struct question *q, unsigned rcode, unsigned ede,
+			  uint64_t now_ns);
+/* Nobody answered. `note`: remember it, RFC 9520. */
+void question_fail(struct core *c, uint32_t qi, unsigned rcode, int ede, bool note,
+		   uint64_t now_ns);
+
+#endif

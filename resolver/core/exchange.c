@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What came back from upstreams, or did not: the judgement on each answer,
+ * failure and time-out, before finish.c makes replies of it.
+ */
+#include "resolver/core/core_int.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "resolver/plugins/plugin.h"
+
+#define PLAIN_NS      (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS */
+#define RCODE_BADCOOKIE 23
+
+/* --- finding the exchange --- */
+
+static struct ask *ask_find(struct core *c, uint32_t id, uint32_t *ret_qi)
+{
+	uint32_t slot = id & ((1u << c->id_bits) - 1), qi = slot / ASKS_MAX;
+	struct question *q;
+
+	if (!id || qi >= c->tab.n_questions)
+		return NULL;
+	q = &c->tab.question[qi];
+	if (!q->in_use || q->ask[slot % ASKS_MAX].id != id)
+		return NULL;
+	*ret_qi = qi;
+	return &q->ask[slot % ASKS_MAX];
+}
+
+/* Upstream whose probe has this id, or -1. */
+static int probe_find(const struct core *c, uint32_t id)
+{
+	uint32_t slot = id & ((1u << c->id_bits) - 1), first = c->tab.n_questions * ASKS_MAX;
+
+	if (!id || slot < first || slot - first >= CORE_UPSTREAMS_MAX ||
+	    c->up[slot - first].probe_id != id)
+		return -1;
+	return (int)(slot - first);
+}
+
+/* --- judging an answer --- */
+
+static bool matches(const struct question *q, const struct dns_msg *m)
+{
+	if (!(m->h.flags & DNS_QR) || DNS_OPCODE(m->h.flags) != DNS_QUERY)
+		return false;
+	if (m->h.n_qd == 0) /* some servers return nothing but the header with an error */
+		return m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN;
+	return m->h.n_qd == 1 && m->q.qtype == q->asked_type && m->q.qclass == q->asked_class &&
+	       name_eq(m->q.name, q->asked.b);
+}
+
+/* Forged, stray or from before our time: not an answer to this exchange. */
+static bool belongs(struct core *c, const struct question *q, const struct ask *a,
+		    const struct dns_msg *m)
+{
+	const uint8_t *cookie;
+	uint16_t len = 0;
+
+	if (!matches(q, m))
+		return false;
+	if (!a->had_cookie || (m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN &&
+			       m->rcode != RCODE_BADCOOKIE))
+		return true;
+	cookie = dns_edns_option(&m->edns, EDNS_COOKIE, &len);
+	return cookie_jar_take(&c->up[a->upstream].jar, cookie, len);
+}
+
+/* The same upstream must be asked in another way: by TCP, with its cookie,
+ * without EDNS. True when that was done. */
+static bool ask_otherwise(struct core *c, uint32_t qi, struct ask *a, const struct dns_msg *m,
+			  uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	struct ask old = *a;
+	enum core_proto proto = old.proto;
+
+	if (old.proto == CORE_UDP && m->h.flags & DNS_TC) {
+		proto = CORE_TCP;
+	} else if (m->rcode == RCODE_BADCOOKIE && q->n_closed < 2) {
+		if (q->n_closed++)
+			proto = CORE_TCP; /* RFC 7873 section 5.3 */
+	} else if (old.has_edns && !m->edns.present &&
+		   (m->rcode == DNS_FORMERR || m->rcode == DNS_NOTIMP)) {
+		c->up[old.upstream].plain_until_ns = now_ns + PLAIN_NS;
+	} else {
+		return false;
+	}
+	ask_close(c, qi, a, false);
+	try_again(c, qi, old.upstream, proto, now_ns);
+	return true;
+}
+
+/* An answer, but another upstream, or the next forward, may have a better one.
+ * True when the question goes on. */
+static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const struct dns_msg *m,
+			  uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f = question_forward(c, q);
+	uint32_t bit = m->rcode < 32 ? 1u << m->rcode : 0;
+	bool failure = m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN;
+
+	if (failure && asks_open(q) > 1) { /* a hedge is out: let it speak */
+		q->last_rcode = m->rcode;
+		ask_close(c, qi, a, false);
+		return true;
+	}
+	if (f->failover_rcodes & bit && has_untried(c, q)) {
+		q->last_rcode = m->rcode;
+		ask_close(c, qi, a, false);
+		try_next(c, qi, now_ns);
+		return true;
+	}
+	if (f->next_rcodes & bit ||
+	    (f->next_on_nodata && m->rcode == DNS_NOERROR && m->h.n_an == 0))
+		return next_forward(c, qi, now_ns);
+	return false;
+}
+
+static size_t hooks_answered(struct core *c, const struct question *q, size_t len, uint64_t now_ns)
+{
+	const struct config_zone *z = &c->conf->zone[q->zone];
+	struct plugin_query p = {.now_ns = now_ns,
+				 .qtype = q->qtype,
+				 .qclass = q->qclass,
+				 .flags = DNS_RD,
+				 .edns = &(const struct dns_edns){.present = false},
+				 .zone = &z->z.origin};
+
+	p.name.len = q->name_len;
+	memcpy(p.name.b, q->name, q->name_len);
+	for (size_t i = z->z.n_steps; i-- > 0;) {
+		const struct plugin_step *s = z->z.step[i];
+
+		if (s->ops->answered)
+			len = s->ops->answered(s, &p, c->buf->msg, len, DNS_MSG_MAX);
+	}
+	return len;
+}
+
+static void ede_take(struct core *c, const struct dns_msg *m, struct answer *a)
+{
+	uint16_t len = 0;
+	const uint8_t *ede = dns_edns_option(&m->edns, EDNS_EDE, &len);
+
+	if (!ede || len < 2)
+		return;
+	if (len > ANSWER_EDE_MAX)
+		len = 2; /* the code without its words */
+	memcpy(c->buf->ede, ede, len);
+	a->ede = c->buf->ede;
+	a->ede_len = len;
+}
+
+/* Brings the message into stored form. 0, or ERR_* when it is not usable. */
+static int answer_make(struct core *c, const struct question *q, const uint8_t *bytes, size_t len,
+		       const struct dns_msg *m, struct answer *ret, uint64_t now_ns)
+{
+	const struct config_zone *z = &c->conf->zone[q->zone];
+	struct answer_question aq = {q->name, q->qtype, q->qclass};
+	int n = answer_pack(c->buf, bytes, len, &aq, q->is_renamed ? q->asked.b : NULL, false);
+
+	if (n < 0)
+		return n;
+	if (z->hooks & HOOK_ANSWERED)
+		n = (int)hooks_answered(c, q, (size_t)n, now_ns);
+	n = answer_scan(ret, c->buf, (size_t)n, &z->z.cache);
+	if (n < 0)
+		return n;
+	ede_take(c, m, ret);
+	return 0;
+}
+
+static void answer_counts(struct core *c, const struct ask *a, const struct dns_msg *m,
+			  uint64_t now_ns)
+{
+	struct stats_upstream *s = stats_upstream_of(c->stats, a->upstream);
+	unsigned rcode = m->rcode < STATS_RCODES ? m->rcode : STATS_RCODES - 1;
+
+	stats_duration_add(&s->duration[rcode], now_ns - a->sent_ns);
+	rtt_add(&c->up[a->upstream].rtt, now_ns - a->sent_ns);
+	upstream_answered(c, a->upstream, now_ns);
+}
+
+static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct ask *ask,
+			    const uint8_t *bytes, size_t len)
+{
+	struct question *q = &c->tab.question[qi];
+	uint16_t upstream = ask->upstream;
+	struct answer a;
+	struct dns_msg m;
+
+	if (dns_msg_parse(&m, bytes, len) < 0 || !belongs(c, q, ask, &m)) {
+		stats_upstream_of(c->stats, upstream)->mismatches++;
+		if (ask->proto == CORE_UDP)
+			return false;
+		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		return true;
+	}
+	answer_counts(c, ask, &m, now_ns);
+	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, now_ns))
+		return true;
+	if (answer_make(c, q, bytes, len, &m, &a, now_ns) < 0) {
+		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		return true;
+	}
+	ask_close(c, qi, ask, false);
+	if (a.kind == ANSWER_FAILURE)
+		question_failed_note(c, q, DNS_RCODE(m.h.flags), a.ede ? get_be16(a.ede) : 0, now_ns);
+	question_finish(c, qi, &a, upstream, now_ns);
+	return true;
+}
+
+bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t *bytes, size_t len)
+{
+	uint32_t qi = NIL;
+	struct ask *ask = ask_find(c, ask_id, &qi);
+	int probed = probe_find(c, ask_id);
+	bool taken = true;
+
+	core_enter(c);
+	if (ask) {
+		taken = exchange_answer(c, now_ns, qi, ask, bytes, len);
+	} else if (probed >= 0) {
+		c->up[probed].is_probing = false; /* nothing left to cancel */
+		upstream_answered(c, (unsigned)probed, now_ns);
+	}
+	core_leave(c, now_ns);
+	return taken;
+}
+
+/* --- failures --- */
+
+static void fail_tell(struct core *c, const struct question *q, unsigned upstream, const char *why)
+{
+	char name[NAME_MAX_TEXT], type[16];
+
+	if (!c->ops.event || !c->conf->zone[q->zone].z.has_errors)
+		return;
+	name_to_text(q->name, name, sizeof(name));
+	core_say(c, EVENT_ERROR, "plugin/errors: 2 %s %s: %s: %s", name,
+		 dns_type_str(q->qtype, type), c->conf->upstream[upstream].label, why);
+}
+
+static const char *const why_text[] = {
+	[CORE_FAIL_REFUSED] = "connection refused",
+	[CORE_FAIL_CLOSED] = "EOF",
+	[CORE_FAIL_UNREACHABLE] = "no route to host",
+	[CORE_FAIL_BADREPLY] = "bad reply",
+	[CORE_FAIL_NOSOCKET] = "no socket",
+	[CORE_FAIL_TLS] = "TLS handshake failed",
+};
+
+void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
+{
+	uint32_t qi = NIL;
+	struct ask *ask = ask_find(c, ask_id, &qi);
+	int probed = probe_find(c, ask_id);
+	struct question *q;
+	struct ask old;
+
+	if (probed >= 0) {
+		stats_upstream_of(c->stats, (unsigned)probed)->fails[why]++;
+		probe_failed(c, (unsigned)probed, now_ns);
+	}
+	if (!ask)
+		return;
+	q = &c->tab.question[qi];
+	old = *ask;
+	stats_upstream_of(c->stats, old.upstream)->fails[why]++;
+	ask_close(c, qi, ask, false);
+	/* A peer may close an idle connection just as we use it: no fault. */
+	if (why == CORE_FAIL_CLOSED && q->n_closed == 0) {
+		q->n_closed++;
+		try_again(c, qi, old.upstream, old.proto, now_ns);
+		return;
+	}
+	q->last_ede = why == CORE_FAIL_UNREACHABLE ? EDE_NO_REACHABLE : EDE_NETWORK;
+	fail_tell(c, q, old.upstream, why_text[why]);
+	if (why != CORE_FAIL_NOSOCKET)
+		upstream_failed(c, old.upstream, question_forward(c, q), old.proto != CORE_UDP,
+				now_ns);
+	if (!asks_open(q) || has_untried(c, q))
+		try_next(c, qi, now_ns);
+}
+
+void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
+{
+	assert((size_t)why < sizeof(why_text) / sizeof(why_text[0]));
+	if (c->depth > 0) {
+		if (c->n_deferred < DEFERRED_MAX)
+			c->deferred[c->n_deferred++] = (struct deferred){ask_id, why};
+		return; /* beyond that, the time-out finds it */
+	}
+	core_enter(c);
+	core_fail_now(c, now_ns, ask_id, why);
+	core_leave(c, now_ns);
+}
+
+/* --- time --- */
+
+/* Silence for a whole read time-out. The exchange stays open. */
+static void exchange_timeout(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f = question_forward(c, q);
+
+	for (unsigned i = 0; i < ASKS_MAX; i++) {
+		struct ask *a = &q->ask[i];
+
+		if (!a->id || now_ns - a->sent_ns < f->read_timeout_ns ||
+		    now_ns - a->sent_ns >= 2 * f->read_timeout_ns)
+			continue; /* not yet, or counted at the time-out before */
+		stats_upstream_of(c->stats, a->upstream)->timeouts++;
+		q->last_ede = EDE_NO_REACHABLE;
+		fail_tell(c, q, a->upstream, "i/o timeout");
+		upstream_failed(c, a->upstream, f, a->proto != CORE_UDP, now_ns);
+	}
+	try_next(c, qi, now_ns);
+}
+
+static void question_due(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+
+	if (q->stale_ns <= now_ns) {
+		q->stale_ns = T_NEVER;
+		stale_to_waiters(c, qi, now_ns);
+	}
+	if (q->end_ns <= now_ns) {
+		question_fail(c, qi, q->last_rcode ? q->last_rcode : DNS_SERVFAIL,
+			      EDE_NO_REACHABLE, true, now_ns);
+	} else if (q->follow_ns <= now_ns) {
+		q->follow_ns = T_NEVER;
+		follower_remove(&c->tab, qi);
+		question_ask(c, qi, now_ns);
+	} else if (q->retry_ns <= now_ns) {
+		q->retry_ns = T_NEVER;
+		exchange_timeout(c, qi, now_ns);
+	} else if (q->hedge_ns <= now_ns) {
+		try_hedge(c, qi, now_ns);
+	} else {
+		question_timer(c, qi);
+	}
+}
+
+void core_tick(struct core *c, uint64_t now_ns)
+{
+	uint32_t item;
+
+	core_enter(c);
+	while ((item = timers_pop(&c->timers, now_ns)) != UINT32_MAX) {
+		if (item >= c->tab.n_questions)
+			probe_due(c, item - c->tab.n_questions, now_ns);
+		else
+			question_due(c, item, now_ns);
+	}
+	core_leave(c, now_ns);
+}

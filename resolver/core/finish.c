@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a question: its answer is stored, everybody who waits gets a reply
+ * made from it, and questions that followed it are answered with it or asked.
+ */
+#include "resolver/core/core_int.h"
+
+#include <string.h>
+
+/* One parked client, its query read again. */
+static void visit_of(struct core *c, const struct waiter *w, struct query *query,
+		     struct visit *v, uint64_t now_ns)
+{
+	query_parse(query, w->query, w->query_len); /* it was accepted once */
+	*v = (struct visit){.client = &w->client,
+			    .q = query,
+			    .zone = &c->conf->zone[w->zone],
+			    .zone_index = w->zone,
+			    .upstream = UPSTREAM_NONE,
+			    .from = CORE_FROM_UPSTREAM,
+			    .start_ns = w->start_ns,
+			    .now_ns = now_ns,
+			    .out = c->reply,
+			    .cap = w->client.proto == CORE_UDP ? CORE_UDP_MAX : DNS_MSG_MAX};
+}
+
+static void waiter_send(struct core *c, uint32_t wi, size_t len)
+{
+	struct waiter *w = &c->tab.waiter[wi];
+
+	if (len) /* otherwise it went on to wait for a second half */
+		c->ops.reply(c->ops.ctx, &w->client, c->reply, len);
+	waiter_free(&c->tab, wi);
+}
+
+void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns)
+{
+	struct query query;
+	struct visit v;
+	uint32_t wi;
+
+	while ((wi = waiter_take(&c->tab, q)) != NIL) {
+		struct waiter *w = &c->tab.waiter[wi];
+		size_t len;
+
+		visit_of(c, w, &query, &v, now_ns);
+		v.from = CORE_FROM_STALE;
+		if (w->is_second) {
+			struct answer a;
+
+			cache_answer(e, &a);
+			len = serve_second(c, &v, &a);
+		} else {
+			len = serve_entry(c, &v, e, true);
+		}
+		waiter_send(c, wi, len);
+	}
+}
+
+static void waiters_serve(struct core *c, struct question *q, const struct answer *a,
+			  uint16_t upstream, uint64_t now_ns)
+{
+	struct reply_age age = {0, REPLY_KEEP_TTL};
+	uint32_t wi;
+	struct query query;
+	struct visit v;
+
+	while ((wi = waiter_take(&c->tab, q)) != NIL) {
+		struct waiter *w = &c->tab.waiter[wi];
+		size_t len;
+
+		visit_of(c, w, &query, &v, now_ns);
+		v.upstream = upstream;
+		len = w->is_second ? serve_second(c, &v, a) : serve_answer(c, &v, a, age, NULL, 0);
+		waiter_send(c, wi, len);
+	}
+}
+
+static void answer_store(struct core *c, const struct question *q, const struct answer *a,
+			 uint64_t now_ns)
+{
+	const struct core_cache_conf *cc = &c->conf->zone[q->zone].z.cache;
+	struct stats_server *row = stats_server_of(c->stats, q->listener, q->zone);
+	uint64_t evicted[CACHE_REGIONS];
+	struct cache_key k;
+
+	question_key(q, &k);
+	failures_clear(&c->failures, key_mark(&k));
+	if (!cc->enabled || a->ttl_s == 0 ||
+	    (a->kind == ANSWER_POSITIVE ? cc->pos_disabled : cc->neg_disabled))
+		return;
+	memcpy(evicted, c->cache.counts.evicted_by, sizeof(evicted));
+	if (!cache_put(&c->cache, &k, a, now_ns))
+		c->stats->cache_full++;
+	row->cache_evict_success += c->cache.counts.evicted_by[CACHE_POSITIVE] - evicted[CACHE_POSITIVE];
+	row->cache_evict_denial += c->cache.counts.evicted_by[CACHE_DENIAL] - evicted[CACHE_DENIAL];
+	c->stats->evicted = c->cache.counts.evicted;
+	c->stats->expired_reclaimed = c->cache.counts.reclaimed;
+	cache_gauges(c);
+}
+
+/* A renewal came to nothing: the next hit may try again. */
+static void refreshing_clear(struct core *c, const struct question *q)
+{
+	struct cache_hit found;
+	struct cache_key k;
+
+	question_key(q, &k);
+	cache_find(&c->cache, &k, &found);
+	if (found.exact)
+		found.exact->is_refreshing = false;
+	if (found.nxdomain)
+		found.nxdomain->is_refreshing = false;
+}
+
+static uint32_t waiters_count(const struct core *c, const struct question *q)
+{
+	uint32_t n = 0;
+
+	for (uint32_t wi = q->first_waiter; wi != NIL; wi = c->tab.waiter[wi].next)
+		n++;
+	return n;
+}
+
+static void followers_wake(struct core *c, uint32_t first, const struct answer *a,
+			   uint16_t upstream, uint64_t now_ns)
+{
+	for (uint32_t i = first; i != NIL; i = c->tab.question[i].next_follower)
+		c->tab.question[i].leader = NIL;
+	while (first != NIL) {
+		struct question *f = &c->tab.question[first];
+		uint32_t next = f->next_follower;
+
+		f->next_follower = NIL;
+		f->follow_ns = T_NEVER;
+		if (a->kind == ANSWER_NXDOMAIN) {
+			c->stats->nx_joined += waiters_count(c, f);
+			question_finish(c, first, a, upstream, now_ns);
+		} else {
+			question_ask(c, first, now_ns);
+		}
+		first = next;
+	}
+}
+
+/* Out of every list but its waiters' and followers'. */
+static void question_detach(struct core *c, uint32_t qi)
+{
+	struct question *q = &c->tab.question[qi];
+
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		if (q->ask[i].id)
+			ask_close(c, qi, &q->ask[i], true);
+	question_release_forward(c, q);
+	follower_remove(&c->tab, qi);
+	timers_set(&c->timers, qi, T_NEVER);
+}
+
+void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
+		     uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	uint32_t followers = q->first_follower;
+
+	question_detach(c, qi);
+	if (a->kind != ANSWER_FAILURE)
+		answer_store(c, q, a, now_ns);
+	refreshing_clear(c, q);
+	if (a->kind != ANSWER_FAILURE || !stale_to_waiters(c, qi, now_ns))
+		waiters_serve(c, q, a, upstream, now_ns);
+	q->first_follower = NIL;
+	question_remove(&c->tab, qi);
+	followers_wake(c, followers, a, upstream, now_ns);
+}
+
+void question_failed_note(struct core *c, const struct question *q, unsigned rcode, unsigned ede,
+			  uint64_t now_ns)
+{
+	const struct core_cache_conf *cc = &c->conf->zone[q->zone].z.cache;
+	struct cache_key k;
+
+	if (!cc->servfail_ns && !cc->stale_enabled)
+		return;
+	question_key(q, &k);
+	failures_note(&c->failures, key_mark(&k), now_ns, cc->servfail_ns,
+		      cc->stale_enabled ? cc->stale_recheck_ns : 0, (uint16_t)rcode, (uint16_t)ede);
+	c->stats->failures_cached++;
+}
+
+void question_fail(struct core *c, uint32_t qi, unsigned rcode, int ede, bool note,
+		   uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	struct answer_question aq = {q->name, q->qtype, q->qclass};
+	uint8_t msg[ANSWER_EMPTY_MAX], data[2];
+	struct answer a;
+
+	if (note)
+		question_failed_note(c, q, rcode, ede > 0 ? (unsigned)ede : 0, now_ns);
+	answer_empty(&a, msg, &aq, rcode);
+	a.kind = ANSWER_FAILURE;
+	if (ede >= 0) {
+		set_be16(data, (uint16_t)ede);
+		a.ede = data;
+		a.ede_len = 2;
+	}
+	question_finish(c, qi, &a, UPSTREAM_NONE, now_ns);
+}

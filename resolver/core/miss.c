@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No fresh answer: what else can be said at once (a recent failure, a plugin's
+ * own reply, a stale answer), and otherwise which question to join or begin.
+ */
+#include "resolver/core/core_int.h"
+
+#include <string.h>
+
+#include "resolver/plugins/plugin.h"
+
+struct start { /* a question about to begin */
+	const struct cache_key *key;
+	const struct plugin_query *asked; /* as ask hooks left it; NULL: unchanged */
+	uint16_t zone;
+	uint8_t listener, proto, purpose;
+	uint64_t now_ns;
+};
+
+static bool asks_changed(const struct plugin_query *p, const struct cache_key *k)
+{
+	return p->qtype != k->qtype || p->qclass != k->qclass || p->name.len != k->name_len ||
+	       memcmp(p->name.b, k->name, k->name_len) != 0;
+}
+
+/* Runs the ask hooks over `p`. NEXT: upstreams are to be asked. */
+static enum plugin_verdict hooks_ask(struct core *c, const struct config_zone *z,
+				     struct plugin_query *p, size_t *ret_len)
+{
+	struct wire_out o;
+
+	for (size_t i = 0; i < z->z.n_steps; i++) {
+		const struct plugin_step *s = z->z.step[i];
+		enum plugin_verdict verdict;
+
+		if (!s->ops->ask)
+			continue;
+		wire_out_init(&o, c->buf->msg, DNS_MSG_MAX);
+		verdict = s->ops->ask(s, p, &o, ret_len);
+		if (verdict == PLUGIN_REPLY)
+			*ret_len = o.len;
+		if (verdict != PLUGIN_NEXT)
+			return verdict;
+	}
+	return PLUGIN_NEXT;
+}
+
+/* The other type of the same name is under way, and nothing says that the name
+ * exists: its NXDOMAIN would answer this one too. */
+static bool follow_sibling(struct core *c, uint32_t qi, const struct cache_key *k, uint64_t now_ns)
+{
+	uint32_t leader;
+
+	if (cache_name_known(&c->cache, k))
+		return false;
+	leader = question_sibling(&c->tab, k);
+	if (leader == NIL)
+		return false;
+	follower_add(&c->tab, leader, qi);
+	c->tab.question[qi].follow_ns =
+		now_ns + follow_delay(c, &c->tab.question[leader]);
+	question_timer(c, qi);
+	return true;
+}
+
+/* Enters a question into the table; it is not asked yet. NIL when full. */
+static uint32_t question_enter(struct core *c, const struct start *s)
+{
+	const struct config_zone *z = &c->conf->zone[s->zone];
+	uint32_t qi = question_add(&c->tab, s->key);
+	struct question *q;
+
+	if (qi == NIL) {
+		c->stats->inflight_full++;
+		return NIL;
+	}
+	q = &c->tab.question[qi];
+	q->zone = s->zone;
+	q->view = z->view;
+	q->listener = s->listener;
+	q->proto = s->proto;
+	q->purpose = s->purpose;
+	q->start_ns = s->now_ns;
+	q->asked.len = q->name_len;
+	memcpy(q->asked.b, q->name, q->name_len);
+	if (s->asked && asks_changed(s->asked, s->key)) {
+		q->is_renamed = true;
+		q->asked.len = (uint8_t)name_lower(q->asked.b, s->asked->name.b);
+		q->asked_type = s->asked->qtype;
+		q->asked_class = s->asked->qclass;
+	}
+	return qi;
+}
+
+static void question_begin(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	struct cache_key k;
+
+	question_key(q, &k);
+	/* The question itself is in its bucket: siblings are of another type. */
+	if (!q->is_renamed && follow_sibling(c, qi, &k, now_ns))
+		return;
+	question_ask(c, qi, now_ns);
+}
+
+uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone, unsigned listener,
+		       unsigned proto, enum question_purpose purpose, uint64_t now_ns)
+{
+	struct start s = {.key = k,
+			  .zone = zone,
+			  .listener = (uint8_t)listener,
+			  .proto = (uint8_t)proto,
+			  .purpose = (uint8_t)purpose,
+			  .now_ns = now_ns};
+	const struct config_zone *z = &c->conf->zone[zone];
+	struct plugin_query p;
+	uint32_t qi = question_find(&c->tab, k);
+
+	if (qi != NIL)
+		return qi;
+	if (z->hooks & HOOK_ASK) {
+		size_t len = 0;
+
+		memset(&p, 0, sizeof(p));
+		p.now_ns = now_ns;
+		p.name.len = k->name_len;
+		memcpy(p.name.b, k->name, k->name_len);
+		p.qtype = k->qtype;
+		p.qclass = k->qclass;
+		p.flags = DNS_RD;
+		p.edns = &(const struct dns_edns){.present = false};
+		p.zone = &z->z.origin;
+		if (hooks_ask(c, z, &p, &len) != PLUGIN_NEXT)
+			return NIL; /* a plugin answers: nothing to renew */
+		s.asked = &p;
+	}
+	qi = question_enter(c, &s);
+	if (qi != NIL)
+		question_ask(c, qi, now_ns);
+	return qi;
+}
+
+/* --- stale --- */
+
+static size_t stale_serve(struct core *c, struct visit *v, struct entry *e)
+{
+	v->from = CORE_FROM_STALE;
+	cache_touch(e);
+	return serve_entry(c, v, e, true);
+}
+
+/* Now and not after a try: CoreDNS's `immediate`, or a try failed just now, or
+ * the client timer of the question under way has run out already. */
+static bool stale_at_once(const struct core *c, const struct visit *v, const struct cache_key *k,
+			  bool failed)
+{
+	uint32_t qi;
+
+	if (!v->zone->z.cache.stale_verify || failed)
+		return true;
+	qi = question_find(&c->tab, k);
+	return qi != NIL && v->now_ns - c->tab.question[qi].start_ns >=
+				    v->zone->z.cache.stale_verify_timeout_ns;
+}
+
+static size_t stale_immediate(struct core *c, struct visit *v, const struct cache_key *k,
+			      struct entry *e, bool failed)
+{
+	uint8_t listener = v->client->listener, proto = v->client->proto;
+	size_t len = stale_serve(c, v, e);
+
+	if (!failed && !e->is_refreshing) {
+		e->is_refreshing = true;
+		refresh_start(c, k, v->zone_index, listener, proto, FOR_REFRESH, v->now_ns);
+	}
+	return len;
+}
+
+/* --- misses --- */
+
+static enum core_verdict refuse(struct core *c, struct visit *v, uint64_t *counter, size_t *ret_len)
+{
+	++*counter;
+	v->from = CORE_FROM_SERVER;
+	*ret_len = serve_rcode(c, v, DNS_SERVFAIL, -1);
+	return CORE_REPLY;
+}
+
+static enum core_verdict park(struct core *c, struct visit *v, const struct cache_key *k,
+			      const struct plugin_query *asked, size_t *ret_len)
+{
+	struct start s = {.key = k,
+			  .asked = asked,
+			  .zone = v->zone_index,
+			  .listener = v->client->listener,
+			  .proto = v->client->proto,
+			  .purpose = FOR_CLIENTS,
+			  .now_ns = v->now_ns};
+	uint32_t qi = question_find(&c->tab, k);
+	bool joined = qi != NIL;
+
+	if (c->tab.waiting == c->tab.n_waiters)
+		return refuse(c, v, &c->stats->waiters_full, ret_len);
+	if (!joined) {
+		uint64_t unused = 0;
+
+		qi = question_enter(c, &s);
+		if (qi == NIL)
+			return refuse(c, v, &unused, ret_len);
+	} else {
+		c->stats->joined++;
+	}
+	waiter_add(&c->tab, qi, v->client, v->q, v->zone_index, v->start_ns);
+	if (!joined)
+		question_begin(c, qi, v->now_ns);
+	return CORE_WAIT;
+}
+
+bool second_park(struct core *c, const struct visit *v, const struct cache_key *k)
+{
+	struct start s = {.key = k,
+			  .zone = v->zone_index,
+			  .listener = v->client->listener,
+			  .proto = v->client->proto,
+			  .purpose = FOR_CLIENTS,
+			  .now_ns = v->now_ns};
+	uint32_t qi = question_find(&c->tab, k), wi;
+	bool joined = qi != NIL;
+
+	if (failures_find(&c->failures, key_mark(k), v->now_ns) ||
+	    c->tab.waiting == c->tab.n_waiters)
+		return false;
+	if (!joined)
+		qi = question_enter(c, &s);
+	if (qi == NIL)
+		return false;
+	wi = waiter_add(&c->tab, qi, v->client, v->q, v->zone_index, v->start_ns);
+	c->tab.waiter[wi].is_second = true;
+	if (!joined)
+		question_ask(c, qi, v->now_ns);
+	return true;
+}
+
+/* With a stale answer in hand the client waits only so long (RFC 8767 section 5). */
+static void client_timer(struct core *c, const struct visit *v, const struct cache_key *k)
+{
+	uint32_t qi = question_find(&c->tab, k);
+	struct question *q;
+
+	if (qi == NIL)
+		return;
+	q = &c->tab.question[qi];
+	if (q->stale_ns == T_NEVER)
+		q->stale_ns = q->start_ns + v->zone->z.cache.stale_verify_timeout_ns;
+	question_timer(c, qi);
+}
+
+static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const struct cache_key *k,
+					 size_t *ret_len)
+{
+	struct plugin_query p;
+	size_t len = 0;
+
+	if (!(v->zone->hooks & HOOK_ASK))
+		return park(c, v, k, NULL, ret_len);
+	plugin_query_fill(&p, v);
+	switch (hooks_ask(c, v->zone, &p, &len)) {
+	case PLUGIN_REPLY:
+		v->from = CORE_FROM_PLUGIN;
+		*ret_len = serve_plugin(c, v, len, true);
+		return *ret_len ? CORE_REPLY : CORE_WAIT;
+	case PLUGIN_RCODE:
+		v->from = CORE_FROM_PLUGIN;
+		*ret_len = serve_rcode(c, v, (unsigned)len, -1);
+		return CORE_REPLY;
+	case PLUGIN_DROP:
+		serve_drop(c, v);
+		return CORE_DROP;
+	default:
+		return park(c, v, k, &p, ret_len);
+	}
+}
+
+enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
+			     const struct cache_hit *found, size_t *ret_len)
+{
+	const struct failure *f = failures_find(&c->failures, key_mark(k), v->now_ns);
+	struct entry *stale = entry_stale(found, v->zone, v->now_ns);
+	enum core_verdict verdict;
+
+	if (stale && stale_at_once(c, v, k, f != NULL)) {
+		*ret_len = stale_immediate(c, v, k, stale, f != NULL);
+		return *ret_len ? CORE_REPLY : CORE_WAIT;
+	}
+	if (f && v->now_ns < f->until_ns) {
+		c->stats->failure_hits++;
+		v->from = CORE_FROM_CACHE;
+		*ret_len = serve_rcode(c, v, f->rcode, f->ede ? f->ede : EDE_CACHED_ERROR);
+		return CORE_REPLY;
+	}
+	verdict = plugins_or_park(c, v, k, ret_len);
+	if (stale && verdict == CORE_WAIT)
+		client_timer(c, v, k);
+	return verdict;
+}
+
+bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	struct cache_hit found;
+	struct cache_key k;
+	struct entry *e;
+
+	question_key(q, &k);
+	cache_find(&c->cache, &k, &found);
+	e = entry_stale(&found, &c->conf->zone[q->zone], now_ns);
+	if (!e)
+		return false;
+	waiters_serve_entry(c, q, e, now_ns);
+	return true;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/core/questions.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+
+int questions_init(struct questions *t, uint32_t n_questions, uint32_t n_waiters)
+{
+	memset(t, 0, sizeof(*t));
+	t->n_questions = n_questions;
+	t->n_waiters = n_waiters;
+	t->n_buckets = n_questions;
+	t->question = calloc(n_questions, sizeof(*t->question));
+	t->waiter = calloc(n_waiters, sizeof(*t->waiter));
+	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
+	if (!t->question || !t->waiter || !t->bucket) {
+		questions_release(t);
+		return ERR_NOMEM;
+	}
+	memset(t->bucket, 0xff, t->n_buckets * sizeof(*t->bucket));
+	t->free_question = t->free_waiter = NIL;
+	return 0;
+}
+
+void questions_release(struct questions *t)
+{
+	free(t->question);
+	free(t->waiter);
+	free(t->bucket);
+	t->question = NULL;
+	t->waiter = NULL;
+	t->bucket = NULL;
+}
+
+static uint32_t *bucket_of(const struct questions *t, uint64_t hash)
+{
+	return &t->bucket[(hash >> 32) * t->n_buckets >> 32];
+}
+
+static bool same_name(const struct question *q, const struct cache_key *k)
+{
+	return q->hash == k->hash && q->key_flags == k->key_flags && q->qclass == k->qclass &&
+	       q->name_len == k->name_len && memcmp(q->name, k->name, k->name_len) == 0;
+}
+
+uint32_t question_find(const struct questions *t, const struct cache_key *k)
+{
+	for (uint32_t i = *bucket_of(t, k->hash); i != NIL; i = t->question[i].next)
+		if (t->question[i].qtype == k->qtype && same_name(&t->question[i], k))
+			return i;
+	return NIL;
+}
+
+uint32_t question_sibling(const struct questions *t, const struct cache_key *k)
+{
+	for (uint32_t i = *bucket_of(t, k->hash); i != NIL; i = t->question[i].next) {
+		const struct question *q = &t->question[i];
+
+		if (q->qtype != k->qtype && q->leader == NIL && !q->is_renamed && same_name(q, k))
+			return i;
+	}
+	return NIL;
+}
+
+/* Free places are handed out lowest first, later last freed first: memory that
+ * was never needed stays untouched. */
+static uint32_t question_take(struct questions *t)
+{
+	uint32_t i = t->free_question;
+
+	if (i != NIL)
+		t->free_question = t->question[i].next;
+	else if (t->in_use < t->n_questions)
+		i = t->in_use;
+	return i;
+}
+
+uint32_t question_add(struct questions *t, const struct cache_key *k)
+{
+	uint32_t i = question_take(t), *bucket = bucket_of(t, k->hash);
+	struct question *q;
+
+	if (i == NIL)
+		return NIL;
+	q = &t->question[i];
+	memset(q, 0, sizeof(*q));
+	q->in_use = true;
+	q->name_len = k->name_len;
+	q->key_flags = k->key_flags;
+	q->qtype = q->asked_type = k->qtype;
+	q->qclass = q->asked_class = k->qclass;
+	q->hash = k->hash;
+	memcpy(q->name, k->name, k->name_len);
+	q->first_waiter = q->last_waiter = NIL;
+	q->leader = q->first_follower = q->next_follower = NIL;
+	q->retry_ns = q->hedge_ns = q->stale_ns = q->follow_ns = q->end_ns = T_NEVER;
+	q->next = *bucket;
+	*bucket = i;
+	t->in_use++;
+	return i;
+}
+
+static void bucket_leave(struct questions *t, uint32_t qi)
+{
+	uint32_t *link = bucket_of(t, t->question[qi].hash);
+
+	while (*link != qi)
+		link = &t->question[*link].next;
+	*link = t->question[qi].next;
+}
+
+void question_rehash(struct questions *t, uint32_t qi, uint64_t hash)
+{
+	uint32_t *bucket = bucket_of(t, hash);
+
+	bucket_leave(t, qi);
+	t->question[qi].hash = hash;
+	t->question[qi].next = *bucket;
+	*bucket = qi;
+}
+
+void question_remove(struct questions *t, uint32_t qi)
+{
+	struct question *q = &t->question[qi];
+
+	assert(q->in_use && q->first_waiter == NIL && q->first_follower == NIL &&
+	       q->leader == NIL);
+	bucket_leave(t, qi);
+	q->in_use = false;
+	q->next = t->free_question;
+	t->free_question = qi;
+	t->in_use--;
+}
+
+void question_key(const struct question *q, struct cache_key *ret)
+{
+	*ret = (struct cache_key){.name = q->name,
+				  .name_len = q->name_len,
+				  .key_flags = q->key_flags,
+				  .qtype = q->qtype,
+				  .qclass = q->qclass,
+				  .hash = q->hash};
+}
+
+uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *client,
+		    const struct query *query, uint16_t zone, uint64_t now_ns)
+{
+	struct question *q = &t->question[qi];
+	uint32_t i = t->free_waiter;
+	struct waiter *w;
+
+	if (i != NIL)
+		t->free_waiter = t->waiter[i].next;
+	else if (t->waiting < t->n_waiters)
+		i = t->waiting;
+	else
+		return NIL;
+	w = &t->waiter[i];
+	w->client = *client;
+	w->start_ns = now_ns;
+	w->next = NIL;
+	w->is_second = false;
+	w->zone = zone;
+	w->query_len = (uint16_t)query_compact(query, w->query);
+	if (q->last_waiter == NIL)
+		q->first_waiter = i;
+	else
+		t->waiter[q->last_waiter].next = i;
+	q->last_waiter = i;
+	t->waiting++;
+	return i;
+}
+
+uint32_t waiter_take(struct questions *t, struct question *q)
+{
+	uint32_t i = q->first_waiter;
+
+	if (i == NIL)
+		return NIL;
+	q->first_waiter = t->waiter[i].next;
+	if (q->first_waiter == NIL)
+		q->last_waiter = NIL;
+	return i;
+}
+
+void waiter_free(struct questions *t, uint32_t wi)
+{
+	t->waiter[wi].next = t->free_waiter;
+	t->free_waiter = wi;
+	t->waiting--;
+}
+
+void follower_add(struct questions *t, uint32_t leader, uint32_t qi)
+{
+	t->question[qi].leader = leader;
+	t->question[qi].next_follower = t->question[leader].first_follower;
+	t->question[leader].first_follower = qi;
+}
+
+void follower_remove(struct questions *t, uint32_t qi)
+{
+	struct question *q = &t->question[qi];
+	uint32_t *link;
+
+	if (q->leader == NIL)
+		return;
+	link = &t->question[q->leader].first_follower;
+	while (*link != qi)
+		link = &t->question[*link].next_follower;
+	*link = q->next_follower;
+	q->leader = q->next_follower = NIL;
+}

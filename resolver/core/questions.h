@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions on their way: one for each distinct key, with the clients that wait
+ * for it. Two fixed tables; indexes instead of pointers; NIL ends a list.
+ *
+ * A question may follow another (its leader) instead of being asked: the other
+ * type of the same name, whose NXDOMAIN would answer both, or an ancestor whose
+ * NXDOMAIN would. When the leader is done, the follower is either answered by
+ * it or asked itself.
+ */
+#ifndef NODENS_CORE_QUESTIONS_H
+#define NODENS_CORE_QUESTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/name.h"
+#include "resolver/core/cache.h"
+#include "resolver/core/core.h"
+#include "resolver/core/query.h"
+
+#define NIL UINT32_MAX
+#define ASKS_MAX 4 /* exchanges of one question that may be open together */
+
+struct ask {
+	uint32_t id; /* 0: not open */
+	uint16_t upstream;
+	uint8_t proto;
+	bool is_hedge, has_edns, had_cookie;
+	uint64_t sent_ns;
+};
+
+enum question_purpose {
+	FOR_CLIENTS,
+	FOR_REFRESH, /* prefetch, or renewal of what was served stale */
+	FOR_CUT,     /* the search-path shield wants to know whether a name exists */
+	FOR_CHECK,   /* the shield's sampled check of an answer it made */
+};
+
+struct question {
+	bool in_use, is_renamed;  /* renamed: an ask hook changed what upstreams are asked */
+	uint8_t purpose;
+	uint8_t name_len, key_flags;
+	uint8_t listener, proto;  /* where the first client asked, and how */
+	uint16_t qtype, qclass, zone;
+	uint64_t hash, view;
+	uint32_t next;            /* in its bucket; or in the free list */
+	uint32_t first_waiter, last_waiter;
+	uint32_t leader, first_follower, next_follower;
+	/* asking */
+	bool is_counted;          /* in its forward's `concurrent` */
+	uint8_t forward;          /* index into its zone's list */
+	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
+	uint16_t tried;           /* bit per target, this round */
+	uint16_t last_rcode, last_ede; /* why it has failed so far */
+	uint16_t asked_type, asked_class;
+	struct ask ask[ASKS_MAX];
+	uint64_t start_ns, end_ns; /* end: the budget */
+	uint64_t retry_ns, hedge_ns, stale_ns, follow_ns; /* T_NEVER: not set */
+	uint8_t name[NAME_MAX_WIRE + 1]; /* lower case */
+	struct name asked;
+};
+
+struct waiter {
+	struct core_client client;
+	uint64_t start_ns;
+	uint32_t next;
+	uint16_t query_len, zone;
+	bool is_second; /* waits for the second half of a merged reply (dns64) */
+	uint8_t query[QUERY_COMPACT_MAX];
+};
+
+struct questions {
+	struct question *question;
+	struct waiter *waiter;
+	uint32_t *bucket; /* by hash of name and view: all types of a name in one chain */
+	uint32_t n_buckets, n_questions, n_waiters;
+	uint32_t free_question, free_waiter;
+	uint32_t in_use, waiting;
+};
+
+int questions_init(struct questions *t, uint32_t n_questions, uint32_t n_waiters);
+void questions_release(struct questions *t);
+
+/* The question with this key, or NIL. */
+uint32_t question_find(const struct questions *t, const struct cache_key *k);
+/* Another type of the same name that is being asked (not following), or NIL. */
+uint32_t question_sibling(const struct questions *t, const struct cache_key *k);
+/* A new one in the table, all zero but its key; NIL when full. */
+uint32_t question_add(struct questions *t, const struct cache_key *k);
+/* Out of table; waiters and followers must be gone. */
+void question_remove(struct questions *t, uint32_t qi);
+void question_key(const struct question *q, struct cache_key *ret);
+
+/* Its hash or view changed: into the right bucket. */
+void question_rehash(struct questions *t, uint32_t qi, uint64_t hash);
+
+/* Parks a client; NIL when full. */
+uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *client,
+		    const struct query *q, uint16_t zone, uint64_t now_ns);
+/* Takes the first waiter off its list and returns its index; NIL. Give it back
+ * with waiter_free when its reply is out. */
+uint32_t waiter_take(struct questions *t, struct question *q);
+void waiter_free(struct questions *t, uint32_t wi);
+
+void follower_add(struct questions *t, uint32_t leader, uint32_t qi);
+void follower_remove(struct questions *t, uint32_t qi);
+
+#endif

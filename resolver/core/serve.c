@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last stretch of every reply, hit or miss: plugins that edit replies, the
+ * OPT, the size limit, the counters, the log hook. Zones without such plugins
+ * take the short way: one copy into the client's buffer.
+ */
+#include "resolver/core/core_int.h"
+
+#include <string.h>
+
+#include "resolver/plugins/plugin.h"
+
+static void opts_fill(const struct core *c, const struct visit *v, struct reply_opts *o)
+{
+	bool udp = v->client->proto == CORE_UDP;
+
+	o->bufsize = v->zone ? v->zone->z.bufsize : 1232;
+	o->nsid = v->zone ? v->zone->z.nsid : NULL;
+	o->nsid_len = v->zone ? v->zone->nsid_len : 0;
+	o->limit = reply_limit(v->q, udp, o->bufsize, v->cap);
+	o->ede = NULL;
+	o->ede_len = 0;
+	o->has_cookie = v->q->cookie != NULL;
+	if (o->has_cookie)
+		cookie_server_make(&c->key, &v->client->addr, v->q->cookie,
+				   (uint32_t)(v->now_ns / NS_PER_S), o->cookie);
+}
+
+/* Counts a reply that is ready in v->out. */
+static size_t account(struct core *c, const struct visit *v, size_t len, unsigned rcode)
+{
+	const struct core_client *cl = v->client;
+	struct stats_server *row = stats_server_of(c->stats, cl->listener, v->zone_index);
+
+	row->responses[rcode < STATS_RCODES ? rcode : STATS_RCODES - 1]++;
+	stats_size_add(&row->response_size[cl->proto != CORE_UDP], len);
+	stats_duration_add(&row->duration, v->now_ns - v->start_ns);
+	if (c->ops.done) {
+		struct core_done done = {.query = v->q->msg,
+					 .query_len = v->q->len,
+					 .reply = v->out,
+					 .reply_len = len,
+					 .start_ns = v->start_ns,
+					 .end_ns = v->now_ns,
+					 .zone = v->zone_index,
+					 .upstream = v->upstream,
+					 .from = v->from};
+
+		c->ops.done(c->ops.ctx, cl, &done);
+	}
+	return len;
+}
+
+void serve_drop(struct core *c, const struct visit *v)
+{
+	c->stats->dropped++;
+	if (c->ops.done) {
+		struct core_done done = {.query = v->q->msg,
+					 .query_len = v->q->len,
+					 .start_ns = v->start_ns,
+					 .end_ns = v->now_ns,
+					 .zone = v->zone_index,
+					 .upstream = UPSTREAM_NONE,
+					 .from = v->from};
+
+		c->ops.done(c->ops.ctx, v->client, &done);
+	}
+}
+
+void plugin_query_fill(struct plugin_query *p, const struct visit *v)
+{
+	const struct query *q = v->q;
+
+	memset(p, 0, sizeof(*p));
+	p->now_ns = v->now_ns;
+	p->client = v->client;
+	p->name.len = q->name_len;
+	memcpy(p->name.b, q->name, q->name_len);
+	p->qtype = q->qtype;
+	p->qclass = q->qclass;
+	p->flags = q->flags;
+	p->edns = &q->edns;
+	p->zone = &v->zone->z.origin;
+	p->msg = q->msg;
+	p->msg_len = q->len;
+}
+
+/* Respond hooks over a whole message without OPT, then what the client's
+ * transport allows of it. */
+static size_t seal(struct core *c, const struct visit *v, uint8_t *msg, size_t len,
+		   const uint8_t *ede, size_t ede_len)
+{
+	struct reply_opts o;
+	struct plugin_query p;
+	size_t room;
+	unsigned rcode;
+
+	if (v->zone->hooks & HOOK_RESPOND) {
+		plugin_query_fill(&p, v);
+		for (size_t i = v->zone->z.n_steps; i-- > 0;) {
+			const struct plugin_step *s = v->zone->z.step[i];
+
+			if (s->ops->respond)
+				len = s->ops->respond(s, &p, msg, len, DNS_MSG_MAX);
+		}
+	}
+	rcode = DNS_RCODE(get_be16(msg + 2));
+	opts_fill(c, v, &o);
+	o.ede = ede;
+	o.ede_len = (uint16_t)ede_len;
+	room = o.limit - reply_opt_len(v->q, &o);
+	len = reply_truncate(msg, len, room);
+	memcpy(v->out, msg, len);
+	len = reply_opt_put(v->q, 0, &o, ede, ede_len, v->out, len, o.limit);
+	return account(c, v, len, rcode);
+}
+
+/* --- replies made of two answers (dns64) --- */
+
+static const struct plugin_step *merger_of(const struct visit *v)
+{
+	for (size_t i = 0; i < v->zone->z.n_steps; i++)
+		if (v->zone->z.step[i]->ops->reask && v->zone->z.step[i]->ops->merge)
+			return v->zone->z.step[i];
+	return NULL;
+}
+
+static size_t merge_seal(struct core *c, const struct visit *v, size_t first_len,
+			 const struct answer *second, uint32_t age_s)
+{
+	const struct plugin_step *s = merger_of(v);
+	struct plugin_query p;
+	size_t len;
+
+	plugin_query_fill(&p, v);
+	memcpy(c->second, second->msg, second->len);
+	for (unsigned i = 0; i < second->n_ttl && age_s; i++) {
+		uint8_t *ttl = c->second + second->ttl_at[i];
+
+		set_be32(ttl, get_be32(ttl) > age_s ? get_be32(ttl) - age_s : 0);
+	}
+	len = s->ops->merge(s, &p, c->hook, first_len, c->second, second->len, c->merged,
+			    DNS_MSG_MAX);
+	if (!len)
+		return seal(c, v, c->hook, first_len, NULL, 0);
+	return seal(c, v, c->merged, len, NULL, 0);
+}
+
+/* The first half is in c->hook. Is a second needed, and there? */
+static size_t merge_begin(struct core *c, const struct visit *v, size_t first_len)
+{
+	const struct plugin_step *s = merger_of(v);
+	struct plugin_query p;
+	struct cache_hit found;
+	struct cache_key k;
+	struct answer second;
+	struct entry *e;
+
+	plugin_query_fill(&p, v);
+	key_of_query(c, v->q, v->zone, &k);
+	k.qtype = s->ops->reask(s, &p, c->hook, first_len);
+	if (!k.qtype)
+		return seal(c, v, c->hook, first_len, NULL, 0);
+	cache_find(&c->cache, &k, &found);
+	e = v->zone->z.cache.enabled ? entry_fresh(&found, v->now_ns) : NULL;
+	if (!e) {
+		if (second_park(c, v, &k))
+			return 0;
+		return seal(c, v, c->hook, first_len, NULL, 0);
+	}
+	cache_touch(e);
+	cache_answer(e, &second);
+	return merge_seal(c, v, first_len, &second, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
+}
+
+size_t serve_second(struct core *c, const struct visit *v, const struct answer *second)
+{
+	uint8_t empty[ANSWER_EMPTY_MAX];
+	struct reply_age age = {0, REPLY_KEEP_TTL};
+	struct cache_hit found;
+	struct cache_key k;
+	struct answer first;
+	struct entry *e;
+
+	/* The first half was in the cache a moment ago; when it was not to be
+	 * stored, it was an answer without records. */
+	key_of_query(c, v->q, v->zone, &k);
+	cache_find(&c->cache, &k, &found);
+	e = entry_fresh(&found, v->now_ns);
+	if (e) {
+		cache_answer(e, &first);
+		age.age_s = (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S);
+	} else {
+		struct answer_question q = {v->q->name, v->q->qtype, v->q->qclass};
+
+		answer_empty(&first, empty, &q, DNS_NOERROR);
+	}
+	reply_body(v->q, &first, age, c->hook);
+	if (!second || second->kind == ANSWER_FAILURE)
+		return seal(c, v, c->hook, first.len, NULL, 0);
+	return merge_seal(c, v, first.len, second, 0);
+}
+
+/* --- the ways in --- */
+
+size_t serve_answer(struct core *c, const struct visit *v, const struct answer *a,
+		    struct reply_age age, const uint8_t *ede, size_t ede_len)
+{
+	struct reply_opts o;
+	size_t len;
+
+	if (v->zone->hooks & (HOOK_RESPOND | HOOK_REASK)) {
+		reply_body(v->q, a, age, c->hook);
+		if (v->zone->hooks & HOOK_REASK)
+			return merge_begin(c, v, a->len);
+		return seal(c, v, c->hook, a->len, ede ? ede : a->ede, ede ? ede_len : a->ede_len);
+	}
+	opts_fill(c, v, &o);
+	o.ede = ede;
+	o.ede_len = (uint16_t)ede_len;
+	len = reply_answer(v->q, a, age, &o, v->out);
+	return account(c, v, len, DNS_RCODE(get_be16(a->msg + 2)));
+}
+
+size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale)
+{
+	struct reply_age age = {(uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S), REPLY_KEEP_TTL};
+	uint8_t ede[2];
+	struct answer a;
+
+	cache_answer(e, &a);
+	if (is_stale) {
+		age.fixed_s = v->zone->z.cache.stale_ttl_s;
+		set_be16(ede, e->kind == ANSWER_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE);
+		c->stats->stale_served++;
+		stats_server_of(c->stats, v->client->listener, v->zone_index)->cache_served_stale++;
+	} else if (v->zone->z.cache.keepttl) {
+		age.age_s = 0;
+	}
+	return serve_answer(c, v, &a, age, is_stale ? ede : NULL, is_stale ? 2 : 0);
+}
+
+size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede)
+{
+	struct reply_opts o;
+	uint8_t data[2];
+	size_t len;
+
+	opts_fill(c, v, &o);
+	if (ede >= 0) {
+		set_be16(data, (uint16_t)ede);
+		o.ede = data;
+		o.ede_len = 2;
+	}
+	if (rcode == DNS_SERVFAIL)
+		c->stats->servfail++;
+	len = reply_rcode(v->q, rcode, &o, v->out);
+	return account(c, v, len, rcode);
+}
+
+size_t serve_plugin(struct core *c, const struct visit *v, size_t len, bool answered)
+{
+	const struct query *q = v->q;
+	size_t question = (size_t)(q->question_end - DNS_HEADER_LEN);
+	uint8_t *msg = c->hook;
+	uint16_t flags;
+
+	if (answered && v->zone->hooks & HOOK_ANSWERED) {
+		struct plugin_query p;
+
+		plugin_query_fill(&p, v);
+		for (size_t i = v->zone->z.n_steps; i-- > 0;) {
+			const struct plugin_step *s = v->zone->z.step[i];
+
+			if (s->ops->answered)
+				len = s->ops->answered(s, &p, c->buf->msg, len, DNS_MSG_MAX);
+		}
+	}
+	memcpy(msg, c->buf->msg, len);
+	flags = get_be16(msg + 2) & (DNS_AA | 15);
+	set_be16(msg, q->id);
+	set_be16(msg + 2, flags | DNS_QR | DNS_RA | (q->flags & (DNS_RD | DNS_CD)));
+	/* Its question is ours in lower case: spell it as the client did. */
+	if (get_be16(msg + 4) == 1 && len >= q->question_end &&
+	    name_check(msg + DNS_HEADER_LEN, question) == question - 4)
+		memcpy(msg + DNS_HEADER_LEN, q->msg + DNS_HEADER_LEN, question);
+	return seal(c, v, msg, len, NULL, 0);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/core/stats.h"
+
+#include <string.h>
+
+#include "lib/wire.h"
+
+#define EDGE_MIN_NS 250000u /* 0.25 ms */
+
+static const struct {
+	uint16_t type;
+	const char *label;
+} types[STATS_TYPES + 1] = {
+	{DNS_A, "A"},	      {DNS_AAAA, "AAAA"},   {DNS_CNAME, "CNAME"}, {DNS_DNSKEY, "DNSKEY"},
+	{DNS_DS, "DS"},	      {DNS_MX, "MX"},	    {DNS_NSEC3, "NSEC3"}, {DNS_NSEC, "NSEC"},
+	{DNS_NS, "NS"},	      {DNS_PTR, "PTR"},	    {DNS_RRSIG, "RRSIG"}, {DNS_SOA, "SOA"},
+	{DNS_SRV, "SRV"},     {DNS_TXT, "TXT"},	    {DNS_HTTPS, "HTTPS"}, {DNS_IXFR, "IXFR"},
+	{DNS_AXFR, "AXFR"},   {DNS_ANY, "ANY"},	    {0, "other"},
+};
+
+static const uint16_t size_edges[STATS_SIZE_EDGES] = {
+	0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000,
+};
+
+unsigned stats_type_index(uint16_t qtype)
+{
+	unsigned i = 0;
+
+	while (i < STATS_TYPES && types[i].type != qtype)
+		i++;
+	return i;
+}
+
+const char *stats_type_label(unsigned index)
+{
+	return index <= STATS_TYPES ? types[index].label : "other";
+}
+
+void stats_duration_add(struct stats_duration *d, uint64_t ns)
+{
+	unsigned i = 0;
+
+	while (i < STATS_DURATION_EDGES && ns > (uint64_t)EDGE_MIN_NS << i)
+		i++;
+	d->bucket[i]++;
+	d->sum_ns += ns;
+	d->n++;
+}
+
+void stats_size_add(struct stats_size *s, uint64_t octets)
+{
+	unsigned i = 0;
+
+	while (i < STATS_SIZE_EDGES && octets > size_edges[i])
+		i++;
+	s->bucket[i]++;
+	s->sum += octets;
+	s->n++;
+}
+
+struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone)
+{
+	unsigned column = zone < CORE_ZONES_MAX ? zone : CORE_ZONES_MAX;
+
+	return &s->server[s->server_row[listener < CORE_LISTENERS_MAX ? listener : 0][column]];
+}
+
+struct stats_upstream *stats_upstream_of(struct core_stats *s, unsigned upstream)
+{
+	return &s->upstream[s->upstream_row[upstream < CORE_UPSTREAMS_MAX ? upstream : 0]];
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One question and the upstreams of its forward: which to ask, how, when to ask
+ * the next, and when to ask twice. An exchange that timed out stays open, since
+ * a late answer is as good as any.
+ *
+ * A hedge is a second try before the first has failed, sent once the upstream
+ * has been silent for longer than it is for 95 of 100 questions. It is paid from
+ * a credit that each first try adds to, so hedges stay a bounded share.
+ */
+#include "resolver/core/core_int.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define HEDGE_COST       100             /* hundredths */
+#define HEDGE_CREDIT_MAX (10 * HEDGE_COST)
+#define HEDGE_MIN_NS     (5 * NS_PER_MS)
+#define HEDGE_BLIND_NS   (400 * NS_PER_MS) /* while the upstream is unknown */
+#define FOLLOW_MAX_NS    (250 * NS_PER_MS)
+#define ROUND_PAUSE_NS   (250 * NS_PER_MS) /* when each target has failed at once */
+#define QUERY_MAX        (DNS_HEADER_LEN + NAME_MAX_WIRE + 4 + 11 + 4 + 40)
+
+/* --- bookkeeping --- */
+
+const struct core_forward *question_forward(const struct core *c, const struct question *q)
+{
+	return &c->conf->zone[q->zone].z.forward[q->forward];
+}
+
+static struct forward_state *state_of(struct core *c, const struct question *q)
+{
+	return &c->forward[c->forward_at[q->zone] + q->forward];
+}
+
+void question_release_forward(struct core *c, struct question *q)
+{
+	if (q->is_counted)
+		state_of(c, q)->concurrent--;
+	q->is_counted = false;
+}
+
+void question_timer(struct core *c, uint32_t qi)
+{
+	const struct question *q = &c->tab.question[qi];
+	uint64_t at = q->end_ns;
+
+	if (q->retry_ns < at)
+		at = q->retry_ns;
+	if (q->hedge_ns < at)
+		at = q->hedge_ns;
+	if (q->stale_ns < at)
+		at = q->stale_ns;
+	if (q->follow_ns < at)
+		at = q->follow_ns;
+	timers_set(&c->timers, qi, at);
+}
+
+unsigned asks_open(const struct question *q)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		n += q->ask[i].id != 0;
+	return n;
+}
+
+void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel)
+{
+	uint32_t id = a->id;
+
+	assert(c->tab.question[qi].in_use && id);
+	a->id = 0;
+	if (cancel && c->ops.cancel)
+		c->ops.cancel(c->ops.ctx, id);
+}
+
+uint32_t ask_id_new(struct core *c, uint32_t slot)
+{
+	uint32_t id;
+
+	do
+		id = ++c->id_turn << c->id_bits | slot;
+	while (!id);
+	return id;
+}
+
+/* A free place among the question's exchanges; the oldest gives way. */
+static struct ask *ask_take(struct core *c, uint32_t qi)
+{
+	struct question *q = &c->tab.question[qi];
+	struct ask *oldest = &q->ask[0];
+
+	for (unsigned i = 0; i < ASKS_MAX; i++) {
+		if (!q->ask[i].id)
+			return &q->ask[i];
+		if (q->ask[i].sent_ns < oldest->sent_ns)
+			oldest = &q->ask[i];
+	}
+	ask_close(c, qi, oldest, true);
+	return oldest;
+}
+
+/* --- sending --- */
+
+static void opt_put(struct wire_out *o, const struct question *q, const struct upstream *u,
+		    uint16_t bufsize, bool cookie)
+{
+	size_t mark = wire_opt_begin(o, bufsize, 0, 0, q->key_flags & QUERY_DO);
+
+	if (cookie) {
+		wire_put_u16(o, EDNS_COOKIE);
+		wire_put_u16(o, (uint16_t)(COOKIE_CLIENT_LEN + u->jar.server_len));
+		wire_put_bytes(o, u->jar.client, COOKIE_CLIENT_LEN);
+		wire_put_bytes(o, u->jar.server, u->jar.server_len);
+	}
+	wire_opt_end(o, mark);
+}
+
+static size_t query_write(const struct core *c, const struct question *q, const struct ask *a,
+			  uint8_t *buf)
+{
+	struct dns_header h = {.flags = DNS_RD | DNS_AD, .n_qd = 1, .n_ar = a->has_edns};
+	struct wire_out o;
+
+	if (q->key_flags & QUERY_CD)
+		h.flags |= DNS_CD;
+	wire_out_init(&o, buf, QUERY_MAX);
+	wire_put_header(&o, &h);
+	wire_put_question(&o, q->asked.b, q->asked_type, q->asked_class);
+	if (a->has_edns)
+		opt_put(&o, q, &c->up[a->upstream], c->conf->zone[q->zone].z.bufsize,
+			a->had_cookie);
+	assert(!o.err);
+	return o.len;
+}
+
+static void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
+		     bool is_hedge, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	struct upstream *u = &c->up[upstream];
+	struct ask *a = ask_take(c, qi);
+	uint8_t buf[QUERY_MAX];
+	struct core_ask out;
+
+	*a = (struct ask){.upstream = (uint16_t)upstream,
+			  .proto = (uint8_t)proto,
+			  .is_hedge = is_hedge,
+			  .has_edns = now_ns >= u->plain_until_ns,
+			  .sent_ns = now_ns};
+	a->had_cookie = a->has_edns && proto == CORE_UDP;
+	a->id = ask_id_new(c, qi * ASKS_MAX + (uint32_t)(a - q->ask));
+	out = (struct core_ask){.id = a->id,
+				.upstream = (uint16_t)upstream,
+				.proto = (uint8_t)proto,
+				.query = buf,
+				.len = query_write(c, q, a, buf)};
+	stats_upstream_of(c->stats, upstream)->asks[proto]++;
+	c->ops.ask(c->ops.ctx, &out);
+}
+
+static enum core_proto proto_for(const struct core *c, const struct question *q,
+				 const struct core_forward *f, unsigned upstream)
+{
+	switch (c->conf->upstream[upstream].transport) {
+	case CORE_TO_UDP:
+		return CORE_UDP;
+	case CORE_TO_TCP:
+		return CORE_TCP;
+	case CORE_TO_TLS:
+		return CORE_TLS;
+	default:
+		if (f->force_tcp)
+			return CORE_TCP;
+		return f->prefer_udp || q->proto == CORE_UDP ? CORE_UDP : CORE_TCP;
+	}
+}
+
+/* --- when --- */
+
+static uint64_t hedge_delay(struct core *c, unsigned upstream)
+{
+	uint64_t p95 = rtt_p95(&c->up[upstream].rtt);
+
+	if (!p95)
+		return HEDGE_BLIND_NS;
+	return p95 < HEDGE_MIN_NS ? HEDGE_MIN_NS : p95;
+}
+
+uint64_t follow_delay(struct core *c, const struct question *leader)
+{
+	uint64_t delay = FOLLOW_MAX_NS;
+
+	for (unsigned i = 0; i < ASKS_MAX; i++) {
+		if (leader->ask[i].id) {
+			uint64_t p95 = 2 * hedge_delay(c, leader->ask[i].upstream);
+
+			return p95 < delay ? p95 : delay;
+		}
+	}
+	return delay;
+}
+
+/* --- choosing --- */
+
+bool has_untried(const struct core *c, const struct question *q)
+{
+	const struct core_forward *f = question_forward(c, q);
+
+	return q->tried != (1u << f->n_to) - 1;
+}
+
+/* One upstream is asked three times before its failure is believed. */
+static bool may_try(const struct core_forward *f, const struct question *q)
+{
+	return q->n_tries < 2 * f->n_to + 1;
+}
+
+static void try_send(struct core *c, uint32_t qi, unsigned target, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f = question_forward(c, q);
+	unsigned u = f->to[target];
+
+	q->tried |= (uint16_t)(1u << target);
+	if (q->n_tries++ > 0)
+		c->stats->retries++;
+	c->hedge_credit += f->hedge_percent;
+	if (c->hedge_credit > HEDGE_CREDIT_MAX)
+		c->hedge_credit = HEDGE_CREDIT_MAX;
+	q->retry_ns = now_ns + f->read_timeout_ns;
+	q->hedge_ns = f->hedge_percent ? now_ns + hedge_delay(c, u) : T_NEVER;
+	question_timer(c, qi);
+	ask_send(c, qi, u, proto_for(c, q, f, u), false, now_ns);
+}
+
+void try_next(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f = question_forward(c, q);
+	bool all_down;
+	int target;
+
+	if (now_ns >= q->end_ns || !may_try(f, q)) {
+		q->retry_ns = T_NEVER;
+		q->hedge_ns = T_NEVER;
+		if (asks_open(q) && now_ns < q->end_ns)
+			question_timer(c, qi); /* the last may still answer */
+		else
+			question_fail(c, qi, q->last_rcode ? q->last_rcode : DNS_SERVFAIL,
+				      q->last_ede ? q->last_ede : EDE_NO_REACHABLE, true, now_ns);
+		return;
+	}
+	target = upstream_choose(c->up, f, state_of(c, q), q->tried, &c->rng, &all_down);
+	if (target < 0) { /* a new round, after a breath if all failed at once */
+		q->tried = 0;
+		if (!asks_open(q)) {
+			q->retry_ns = now_ns + ROUND_PAUSE_NS;
+			q->hedge_ns = T_NEVER;
+			question_timer(c, qi);
+			return;
+		}
+		target = upstream_choose(c->up, f, state_of(c, q), 0, &c->rng, &all_down);
+	}
+	if (all_down) {
+		c->stats->healthcheck_broken++;
+		if (f->failfast_all_unhealthy) {
+			question_fail(c, qi, DNS_SERVFAIL, EDE_NO_REACHABLE, true, now_ns);
+			return;
+		}
+	}
+	assert(target >= 0);
+	try_send(c, qi, (unsigned)target, now_ns);
+}
+
+void try_again(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
+	       uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+
+	q->retry_ns = now_ns + question_forward(c, q)->read_timeout_ns;
+	question_timer(c, qi);
+	ask_send(c, qi, upstream, proto, false, now_ns);
+}
+
+void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f = question_forward(c, q);
+	unsigned u = UPSTREAM_NONE;
+	bool all_down;
+	int target;
+
+	q->hedge_ns = T_NEVER;
+	question_timer(c, qi);
+	if (c->hedge_credit < HEDGE_COST || !asks_open(q))
+		return;
+	target = upstream_choose(c->up, f, state_of(c, q), q->tried, &c->rng, &all_down);
+	if (target >= 0 && !all_down) {
+		q->tried |= (uint16_t)(1u << target);
+		u = f->to[target];
+	} else { /* nobody else: the same once more, by another socket */
+		for (unsigned i = 0; i < ASKS_MAX; i++)
+			if (q->ask[i].id)
+				u = q->ask[i].upstream;
+	}
+	c->hedge_credit -= HEDGE_COST;
+	c->stats->hedges++;
+	ask_send(c, qi, u, proto_for(c, q, f, u), true, now_ns);
+}
+
+/* --- forwards --- */
+
+/* Enters forward `index` with a fresh round of tries. */
+static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f;
+	struct forward_state *state;
+
+	question_release_forward(c, q);
+	q->forward = (uint8_t)index;
+	f = question_forward(c, q);
+	state = state_of(c, q);
+	if (f->max_concurrent && state->concurrent >= f->max_concurrent) {
+		c->stats->max_concurrent_rejects++;
+		question_fail(c, qi, DNS_REFUSED, -1, false, now_ns);
+		return;
+	}
+	state->concurrent++;
+	q->is_counted = true;
+	q->n_tries = 0;
+	q->tried = 0;
+	if (q->end_ns == T_NEVER)
+		q->end_ns = q->start_ns + f->budget_ns;
+	if (q->end_ns <= now_ns)
+		q->end_ns = now_ns + f->read_timeout_ns;
+	try_next(c, qi, now_ns);
+}
+
+void question_ask(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	size_t index;
+
+	if (config_forward(&c->conf->zone[q->zone], q->asked.b, 0, &index))
+		forward_enter(c, qi, index, now_ns);
+	else
+		question_fail(c, qi, DNS_SERVFAIL, -1, false, now_ns);
+}
+
+bool next_forward(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	size_t index;
+
+	if (!config_forward(&c->conf->zone[q->zone], q->asked.b, q->forward + 1u, &index))
+		return false;
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		if (q->ask[i].id)
+			ask_close(c, qi, &q->ask[i], true);
+	forward_enter(c, qi, index, now_ns);
+	return true;
+}
