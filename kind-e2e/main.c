@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kind-e2e: runs a scenario for real in a lab of network namespaces and writes
+ * down what each cell measured and proved. Only the command line is here:
+ * run.c has the run, cell.c one cell, sandbox.c the private world, probe.c what
+ * this machine can do.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kind-e2e/outdir.h"
+#include "kind-e2e/probe.h"
+#include "kind-e2e/run.h"
+#include "lib/log.h"
+
+static struct run_options run_opts;
+static const char *clean_out;
+
+/* clang-format off */
+static const struct opt_def run_defs[] = {
+	{"scenario", 's', OPT_TEXT, &run_opts.scenario, "FILE", "what to run (required)", 0, 0, NULL},
+	{"out", 'o', OPT_TEXT, &run_opts.out, "DIR", "where the records go, one folder a cell (required)", 0, 0, NULL},
+	{"cell", 'c', OPT_LIST, &run_opts.cells, "NAME", "only this cell, such as nftables-cache; may be repeated", 0, 0, NULL},
+	{"duration", 'd', OPT_DURATION, &run_opts.duration_ns, "TIME", "load of this length instead of the scenario's", 0, 0, NULL},
+	{"keep", 'k', OPT_BOOL, &run_opts.keep, NULL, "leave each cell standing until Enter is pressed", 0, 0, NULL},
+	{0},
+};
+static const struct opt_def clean_defs[] = {
+	{"out", 'o', OPT_TEXT, &clean_out, "DIR", "where a killed run wrote (required)", 0, 0, NULL},
+	{0},
+};
+static const struct opt_def no_defs[] = {{0}};
+/* clang-format on */
+
+static int cmd_run(int argc, char **argv)
+{
+	if (!run_opts.scenario || !run_opts.out) {
+		log_error("run needs --scenario FILE and --out DIR");
+		return 3;
+	}
+	return run_main(&run_opts, argc, argv);
+}
+
+static int cmd_clean(int argc, char **argv)
+{
+	struct outdir out;
+	struct diag d = {""};
+
+	(void)argc;
+	(void)argv;
+	if (!clean_out || outdir_open(&out, clean_out, &d)) {
+		log_error("%s", clean_out ? d.text : "clean needs --out DIR");
+		return 3;
+	}
+	printf("%u temporary files removed; namespaces, rules and processes of a killed run went "
+	       "with it\n",
+	       outdir_sweep(&out));
+	outdir_close(&out);
+	return 0;
+}
+
+static int cmd_probe(int argc, char **argv)
+{
+	struct probe_report r;
+	char bin[4096];
+
+	(void)argc;
+	(void)argv;
+	run_bin_dir(bin, sizeof bin);
+	probe_all(&r, bin);
+	for (unsigned i = 0; i < N_PROBES; i++)
+		printf("%-18s %-3s  %s%s%s\n", probe_name[i], r.p[i].ok ? "yes" : "no",
+		       probe_use[i], r.p[i].ok ? "" : ": ", r.p[i].why);
+	return r.p[PROBE_SANDBOX].ok ? 0 : 1;
+}
+
+struct command {
+	const char *name;
+	struct opt_prog prog;
+	int (*run)(int argc, char **argv);
+};
+static const struct command commands[] = {
+	{"run",
+	 {"kind-e2e run", "--scenario FILE --out DIR [--cell NAME]...",
+	  "Run a scenario's cells in a lab and record what each measured and proved.", run_defs,
+	  OPT_GNU},
+	 cmd_run},
+	{"clean",
+	 {"kind-e2e clean", "--out DIR", "Remove what a killed run left half written.", clean_defs,
+	  OPT_GNU},
+	 cmd_clean},
+	{"probe",
+	 {"kind-e2e probe", "", "Say what this machine's kernel and tools can do for a lab.",
+	  no_defs, OPT_GNU},
+	 cmd_probe},
+};
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+static int help(void)
+{
+	printf("Usage: kind-e2e COMMAND [OPTIONS]\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		opt_help(&commands[i].prog, stdout);
+		putchar('\n');
+	}
+	return 0;
+}
+
+static int usage(void)
+{
+	fputs("usage: kind-e2e run|clean|probe [OPTIONS]; kind-e2e --help says more\n", stderr);
+	return 3;
+}
+
+static int dispatch(const struct command *c, int argc, char **argv)
+{
+	struct diag d = {""};
+	char special = 0;
+	int n, n_args = argc;
+	char *args[256];
+
+	if (argc > 255) {
+		log_error("too many arguments");
+		return 3;
+	}
+	memcpy(args, argv, (size_t)argc * sizeof argv[0]);
+	args[argc] = NULL;
+	n = opt_parse(&c->prog, n_args - 1, args + 1, &special, &d);
+	if (special == 'h') {
+		opt_help(&c->prog, stdout);
+		return 0;
+	}
+	if (special == 'v') {
+		printf("kind-e2e %s\n", opt_version());
+		return 0;
+	}
+	if (n > 0)
+		n = diag_set(&d, ERR_UNKNOWN, "unexpected argument '%s'", args[2]);
+	if (n < 0) {
+		log_error("%s", d.text);
+		return 3;
+	}
+	return c->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	log_setup("kind-e2e", LOG_STYLE_TOOL, LOG_LVL_INFO);
+	if (argc < 2)
+		return usage();
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help();
+	if (!strcmp(argv[1], "--version")) {
+		printf("kind-e2e %s\n", opt_version());
+		return 0;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return dispatch(&commands[i], argc, argv);
+	log_error("unknown command '%s'", argv[1]);
+	return usage();
+}
