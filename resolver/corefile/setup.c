@@ -167,10 +167,12 @@ const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *p
 	}
 	int err = cf_read_file(path, &text, &len, &d);
 
-	if (err) {
+	if (err && kind == COREFILE_FILE_HOSTS)
+		cf_warn(s, at, "%s (it is used once it can be read)", d.text);
+	else if (err)
 		cf_absent(s, at, "%s", d.text);
+	if (err)
 		return NULL;
-	}
 	char *copy = arena_strn(s->arena, text, strlen(text));
 
 	free(text);

@@ -21,6 +21,7 @@
 #ifndef NODENS_PLUGIN_H
 #define NODENS_PLUGIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,11 @@ struct plugin_query {
 	const uint8_t *msg;               /* the query as it came; NULL for refreshes */
 	size_t msg_len;
 	uint64_t scratch[4];              /* unused by the built-in plugins; zeroed by the core */
+	/* Set by a hook that replies: an extended error (RFC 8914) for the core to
+	 * put into the client's OPT, if it sent one. The text may be NULL. */
+	bool has_ede;
+	uint16_t ede_code;
+	const char *ede_text;
 };
 
 enum plugin_verdict {

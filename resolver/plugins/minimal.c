@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * minimal: answers without authority and additional records. Denials,
+ * referrals and errors stay whole: their authority section is their content.
+ */
+#include <string.h>
+
+#include "resolver/plugins/plugins.h"
+
+/* The OPT record, wherever it stands in the additional section. */
+static bool opt_find(struct wire *w, unsigned n, size_t *ret_off, size_t *ret_end)
+{
+	struct dns_rr rr;
+
+	for (unsigned i = 0; i < n; i++) {
+		size_t off = w->off;
+
+		wire_rr(w, &rr);
+		if (w->err)
+			return false;
+		if (rr.type == DNS_OPT) {
+			*ret_off = off;
+			*ret_end = rr.end;
+			return true;
+		}
+	}
+	return false;
+}
+
+static size_t minimal_answered(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len,
+			       size_t cap)
+{
+	size_t opt = 0, opt_end = 0, end;
+	struct dns_question question;
+	struct dns_header h;
+	struct dns_rr rr;
+	struct wire w;
+
+	(void)s;
+	(void)q;
+	(void)cap;
+	wire_init(&w, msg, len);
+	wire_header(&w, &h);
+	if (w.err || h.n_qd != 1 || h.n_an == 0 || DNS_RCODE(h.flags) != DNS_NOERROR || h.n_ns + h.n_ar == 0)
+		return len;
+	wire_question(&w, &question);
+	for (unsigned i = 0; i < h.n_an; i++)
+		wire_rr(&w, &rr);
+	if (w.err)
+		return len;
+	end = w.off;
+	bool has_opt = opt_find(&w, (unsigned)h.n_ns + h.n_ar, &opt, &opt_end);
+
+	if (w.err)
+		return len;
+	if (has_opt) { /* owner is the root: no pointers in it */
+		memmove(msg + end, msg + opt, opt_end - opt);
+		end += opt_end - opt;
+	}
+	set_be16(msg + 8, 0);
+	set_be16(msg + 10, has_opt);
+	return end;
+}
+
+static const struct plugin_ops ops = {.name = "minimal", .answered = minimal_answered};
+
+int setup_minimal(struct cf_setup *s, const struct cf_node *n)
+{
+	int err = cf_args(s, n, 0, 0, "");
+
+	if (err)
+		return err;
+	return cf_step_new(s, &ops, sizeof(struct plugin_step)) ? 0 : ERR_NOMEM;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rewrite [continue|stop] FIELD ...: the question on its way up, and the answer
+ * on its way back. The way back needs no memory of the way up: it runs the same
+ * rules over the question as asked and collects what must be undone.
+ */
+#include "resolver/plugins/rewrite.h"
+
+#include <string.h>
+
+#include "resolver/plugins/message.h"
+
+enum { UNDO_MAX = 24, AUTO_MAX = 8 };
+
+enum undo_kind { UNDO_REMAP, UNDO_SUFFIX, UNDO_REGEX };
+struct undo { /* one thing to do to names of the answer */
+	enum undo_kind kind;
+	bool names, values;
+	const char *from, *to;
+	const struct cf_regex *regex;
+};
+struct rewrite_run {
+	char name[NAME_MAX_TEXT]; /* the question's name as it stands */
+	uint16_t qtype, qclass;
+	size_t n_undo, n_auto;
+	struct undo undo[UNDO_MAX];
+	char before[AUTO_MAX][NAME_MAX_TEXT], after[AUTO_MAX][NAME_MAX_TEXT];
+	bool has_ttl;
+	uint32_t ttl_min_s, ttl_max_s;
+	bool has_rcode;
+	uint16_t rcode_from, rcode_to;
+};
+
+/* Appends; false when it does not fit. */
+static bool text_add(char *buf, size_t *at, const char *s, size_t len)
+{
+	if (*at + len >= NAME_MAX_TEXT)
+		return false;
+	memcpy(buf + *at, s, len);
+	*at += len;
+	buf[*at] = 0;
+	return true;
+}
+
+/* `to` with {n} filled from the groups of a match in `src`. */
+static bool text_fill(char *buf, const char *to, const char *src, const struct cf_match *m)
+{
+	size_t at = 0;
+
+	buf[0] = 0;
+	while (*to) {
+		unsigned g = 0, n = 1;
+
+		if (*to == '{')
+			while (to[n] >= '0' && to[n] <= '9' && n < 4)
+				g = g * 10 + (unsigned)(to[n++] - '0');
+		if (*to != '{' || n == 1 || to[n] != '}' || g >= m->n) {
+			if (!text_add(buf, &at, to++, 1))
+				return false;
+			continue;
+		}
+		if (m->g[g].start != SIZE_MAX && !text_add(buf, &at, src + m->g[g].start, m->g[g].end - m->g[g].start))
+			return false;
+		to += n + 1;
+	}
+	return true;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t a = strlen(s), b = strlen(end);
+
+	return a >= b && strcmp(s + a - b, end) == 0;
+}
+
+static bool rule_matches(const struct rewrite_rule *r, const char *name, struct cf_match *m)
+{
+	switch (r->match) {
+	case REWRITE_EXACT:
+		return strcmp(name, r->from) == 0;
+	case REWRITE_PREFIX:
+		return strncmp(name, r->from, strlen(r->from)) == 0;
+	case REWRITE_SUFFIX:
+		return ends_with(name, r->from);
+	case REWRITE_SUBSTRING:
+		return strstr(name, r->from) != NULL;
+	case REWRITE_REGEX:
+		return cf_regex_exec(r->regex, name, strlen(name), m);
+	}
+	return false;
+}
+
+/* The name that a matching rule makes of `name`. */
+static bool rule_name(const struct rewrite_rule *r, const char *name, const struct cf_match *m, char *buf)
+{
+	size_t at = 0, from_len = strlen(r->from), to_len = strlen(r->to);
+
+	buf[0] = 0;
+	switch (r->match) {
+	case REWRITE_EXACT:
+		return text_add(buf, &at, r->to, to_len);
+	case REWRITE_PREFIX:
+		return text_add(buf, &at, r->to, to_len) && text_add(buf, &at, name + from_len, strlen(name + from_len));
+	case REWRITE_SUFFIX:
+		return text_add(buf, &at, name, strlen(name) - from_len) && text_add(buf, &at, r->to, to_len);
+	case REWRITE_SUBSTRING:
+		for (const char *hit; from_len && (hit = strstr(name, r->from)); name = hit + from_len)
+			if (!text_add(buf, &at, name, (size_t)(hit - name)) || !text_add(buf, &at, r->to, to_len))
+				return false;
+		return text_add(buf, &at, name, strlen(name));
+	case REWRITE_REGEX:
+		return text_fill(buf, r->to, name, m);
+	}
+	return false;
+}
+
+static void undo_add(struct rewrite_run *run, const struct undo *u)
+{
+	if (run->n_undo < UNDO_MAX)
+		run->undo[run->n_undo++] = *u;
+}
+
+static void undo_name_rule(const struct rewrite_rule *r, struct rewrite_run *run, const char *before, const char *after)
+{
+	if (r->is_auto && r->match == REWRITE_SUFFIX) {
+		undo_add(run, &(struct undo){.kind = UNDO_SUFFIX, .names = true, .values = true, .from = r->to, .to = r->from});
+	} else if (r->is_auto && run->n_auto < AUTO_MAX) {
+		char *b = run->before[run->n_auto], *a = run->after[run->n_auto++];
+
+		strcpy(b, before);
+		strcpy(a, after);
+		undo_add(run, &(struct undo){.kind = UNDO_REMAP, .names = true, .values = true, .from = a, .to = b});
+	}
+	for (size_t i = 0; i < r->n_answers; i++)
+		undo_add(run, &(struct undo){.kind = UNDO_REGEX, .names = !r->answer[i].is_value,
+					     .values = r->answer[i].is_value, .regex = r->answer[i].from,
+					     .to = r->answer[i].to});
+}
+
+/* One rule: did it apply? -1: it makes a name that is none. */
+static int rule_run(const struct rewrite_rule *r, struct rewrite_run *run)
+{
+	struct cf_match m = {0};
+	char to[NAME_MAX_TEXT];
+
+	switch (r->field) {
+	case REWRITE_TYPE:
+		if (run->qtype != r->from_value)
+			return 0;
+		run->qtype = r->to_value;
+		return 1;
+	case REWRITE_CLASS:
+		if (run->qclass != r->from_value)
+			return 0;
+		run->qclass = r->to_value;
+		return 1;
+	default:
+		break;
+	}
+	if (!rule_matches(r, run->name, &m))
+		return 0;
+	if (r->field == REWRITE_NAME) {
+		if (!rule_name(r, run->name, &m, to))
+			return -1;
+		undo_name_rule(r, run, run->name, to);
+		strcpy(run->name, to);
+	} else if (r->field == REWRITE_TTL) {
+		run->has_ttl = true;
+		run->ttl_min_s = r->ttl_min_s;
+		run->ttl_max_s = r->ttl_max_s;
+	} else {
+		run->has_rcode = true;
+		run->rcode_from = r->from_value;
+		run->rcode_to = r->to_value;
+	}
+	return 1;
+}
+
+/* How many rules applied; -1 as above. */
+static int rules_run(const struct rewrite *w, const struct plugin_query *q, struct rewrite_run *run)
+{
+	int n = 0;
+
+	run->qtype = q->qtype;
+	run->qclass = q->qclass;
+	run->n_undo = run->n_auto = 0;
+	run->has_ttl = run->has_rcode = false;
+	name_to_text(q->name.b, run->name, sizeof(run->name));
+	for (size_t i = 0; i < w->n; i++) {
+		int hit = rule_run(&w->rule[i], run);
+
+		if (hit < 0)
+			return -1;
+		n += hit;
+		if (hit && !w->rule[i].goes_on)
+			break;
+	}
+	return n;
+}
+
+static enum plugin_verdict rewrite_ask(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out,
+				       size_t *ret_len)
+{
+	struct rewrite_run run;
+	struct name name;
+	int n = rules_run((const struct rewrite *)s, q, &run);
+
+	(void)out;
+	if (n == 0)
+		return PLUGIN_NEXT;
+	if (n < 0 || name_from_text(&name, run.name) != 0) {
+		*ret_len = DNS_SERVFAIL;
+		return PLUGIN_RCODE;
+	}
+	name_lower(name.b, name.b);
+	q->name = name;
+	q->qtype = run.qtype;
+	q->qclass = run.qclass;
+	return PLUGIN_NEXT;
+}
+
+/* One undo on a name's text; false when it does not apply. */
+static bool undo_text(const struct undo *u, const char *src, char *to)
+{
+	size_t at = 0, len = strlen(src), from_len = u->from ? strlen(u->from) : 0;
+	struct cf_match m;
+
+	to[0] = 0;
+	switch (u->kind) {
+	case UNDO_REMAP: /* the name, or one below it */
+		if (!ends_with(src, u->from) || (len > from_len && src[len - from_len - 1] != '.'))
+			return false;
+		break;
+	case UNDO_SUFFIX:
+		if (!ends_with(src, u->from))
+			return false;
+		break;
+	case UNDO_REGEX:
+		return cf_regex_exec(u->regex, src, len, &m) && text_fill(to, u->to, src, &m);
+	}
+	return text_add(to, &at, src, len - from_len) && text_add(to, &at, u->to, strlen(u->to));
+}
+
+static bool undo_name(const struct rewrite_run *run, const uint8_t *name, bool value, struct name *ret)
+{
+	char text[NAME_MAX_TEXT], to[NAME_MAX_TEXT];
+	struct name low;
+	bool changed = false;
+
+	name_lower(low.b, name);
+	name_to_text(low.b, text, sizeof(text));
+	for (size_t i = run->n_undo; i-- > 0;) { /* last rule first */
+		const struct undo *u = &run->undo[i];
+
+		if ((value ? u->values : u->names) && undo_text(u, text, to)) {
+			strcpy(text, to);
+			changed = true;
+		}
+	}
+	return changed && name_from_text(ret, text) == 0;
+}
+
+static bool undo_owner(void *ctx, const uint8_t *name, struct name *ret)
+{
+	return undo_name(ctx, name, false, ret);
+}
+
+static bool undo_value(void *ctx, const uint8_t *name, struct name *ret)
+{
+	return undo_name(ctx, name, true, ret);
+}
+
+static uint32_t undo_ttl(void *ctx, uint32_t ttl_s)
+{
+	const struct rewrite_run *run = ctx;
+
+	if (!run->has_ttl)
+		return ttl_s;
+	return ttl_s < run->ttl_min_s ? run->ttl_min_s : ttl_s > run->ttl_max_s ? run->ttl_max_s : ttl_s;
+}
+
+static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len,
+			       size_t cap)
+{
+	struct rewrite_run run;
+
+	if (len < DNS_HEADER_LEN || rules_run((const struct rewrite *)s, q, &run) <= 0)
+		return len;
+	uint16_t flags = get_be16(msg + 2);
+
+	if (run.has_rcode && DNS_RCODE(flags) == run.rcode_from)
+		set_be16(msg + 2, (uint16_t)((flags & ~15) | run.rcode_to));
+	if (run.n_undo == 0 && !run.has_ttl)
+		return len;
+	struct message_map map = {.ctx = &run, .owner = undo_owner, .value = undo_value, .ttl = undo_ttl};
+
+	return message_map(&map, msg, len, cap);
+}
+
+static const struct plugin_ops ops = {.name = "rewrite", .ask = rewrite_ask, .answered = rewrite_answered};
+
+static int rule_add(struct cf_setup *s, struct rewrite *w, const struct cf_token *tok, size_t n)
+{
+	struct rewrite_rule r;
+	int err = rewrite_rule_read(s, tok, n, &r);
+
+	if (err)
+		return err == ERR_UNSUPPORTED ? 0 : err;
+	struct rewrite_rule *slot = arena_push(s->arena, &w->rule, &w->n, sizeof(*slot));
+
+	if (!slot)
+		return cf_nomem(s);
+	*slot = r;
+	return 0;
+}
+
+/* The block form is one rule over several lines: their words in a row. */
+int setup_rewrite(struct cf_setup *s, const struct cf_node *n)
+{
+	struct rewrite *w = cf_step_find(s, &ops);
+	struct cf_token *tok = NULL;
+	size_t n_tok = 0;
+	int err = 0;
+
+	if (!w)
+		w = cf_step_new(s, &ops, sizeof(*w));
+	if (!w)
+		return ERR_NOMEM;
+	for (size_t i = 0; i <= n->n_nodes; i++) {
+		const struct cf_node *line = i ? &n->node[i - 1] : n;
+
+		for (size_t k = i ? 0 : 1; k < line->n; k++) {
+			struct cf_token *slot = arena_push(s->arena, &tok, &n_tok, sizeof(*slot));
+
+			if (!slot)
+				return cf_nomem(s);
+			*slot = line->tok[k];
+		}
+	}
+	if (n_tok == 0)
+		return cf_error(s, &n->tok[0], "no rule type specified for rewrite");
+	err = rule_add(s, w, tok, n_tok);
+	return err;
+}
