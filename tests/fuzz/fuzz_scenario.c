@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct scenario *s;
-	struct diag d = { "" };
+	struct diag d = {""};
 	struct lookup l;
 	if (scenario_parse(&s, "fuzz.yaml", (const char *)data, size, &d)) {
 		assert(d.text[0]);
