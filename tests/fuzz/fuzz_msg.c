@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	}
 	text = msg_to_text(data, len);
-	assert((text != NULL) == (msg_check(data, len) == 0));
+	assert(!text || msg_check(data, len) == 0); /* ldns cannot print all that it parses */
 	free(text);
 	for (int section = 0; section < 3; section++)
 		free(msg_section_text(data, len, section, section & 1));
