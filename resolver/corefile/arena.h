@@ -20,7 +20,8 @@ void *arena_copy(struct arena *a, const void *p, size_t n_bytes);
 char *arena_str(struct arena *a, const char *s);
 char *arena_strn(struct arena *a, const char *s, size_t len);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 /* Room for one more element in an array of *n elements of `size` octets: grows
  * by doubling within the arena. Returns the new element (zeroed) or NULL. */
 void *arena_push(struct arena *a, void *array_ptr, size_t *n, size_t size);
