@@ -14,7 +14,8 @@
 static const char *const table_name[IPT_TABLES] = {"raw", "filter"};
 static const char *const chain_name[IPT_CHAINS] = {"PREROUTING", "INPUT", "OUTPUT"};
 
-void iptables_wanted(const struct flags_ip *ip, uint16_t port, uint16_t health_port, struct ipt_rule *ret)
+size_t iptables_wanted(const struct ipt_conf *c, const struct flags_ip *ip,
+		       struct ipt_rule ret[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP])
 {
 	/* In the original's order; each is inserted at the head of its chain. */
 	static const struct {
@@ -37,6 +38,8 @@ void iptables_wanted(const struct flags_ip *ip, uint16_t port, uint16_t health_p
 		{IPT_RAW, IPT_OUTPUT, true, true, true, IPT_NOTRACK, NODE_PATH_HEALTH},
 	};
 
+	size_t n = IPTABLES_RULES_PER_IP;
+
 	for (size_t i = 0; i < IPTABLES_RULES_PER_IP; i++)
 		ret[i] = (struct ipt_rule){
 			.table = row[i].table,
@@ -44,28 +47,41 @@ void iptables_wanted(const struct flags_ip *ip, uint16_t port, uint16_t health_p
 			.target = row[i].target,
 			.tcp = row[i].tcp,
 			.by_source = row[i].by_source,
-			.port = row[i].health ? health_port : port,
+			.port = row[i].health ? c->health_port : c->port,
 			.path = row[i].path,
 			.addr = ip->addr,
 		};
+	/* Above what turns queries over to us: the same matches, and the set. */
+	for (size_t i = 0; c->set && i < IPTABLES_RULES_PER_IP; i++) {
+		if (ret[i].path != NODE_PATH_IN && ret[i].path != NODE_PATH_HOST)
+			continue;
+		ret[n] = ret[i];
+		ret[n].gate = true;
+		ret[n].target = IPT_ACCEPT;
+		ret[n++].path = NODE_PATHS;
+	}
+	return n;
 }
 
 static bool same_rule(const struct ipt_rule *a, const struct ipt_rule *b)
 {
-	return a->table == b->table && a->chain == b->chain && a->target == b->target && a->tcp == b->tcp &&
+	return a->gate == b->gate && a->table == b->table && a->chain == b->chain && a->target == b->target && a->tcp == b->tcp &&
 	       a->by_source == b->by_source && a->port == b->port && IN6_ARE_ADDR_EQUAL(&a->addr, &b->addr);
 }
 
-static void rule_write(FILE *f, const struct ipt_rule *r)
+static void rule_write(FILE *f, const struct ipt_rule *r, const char *set)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(&r->addr);
 	const char *proto = r->tcp ? "tcp" : "udp", *end = r->by_source ? "s" : "d";
 	char addr[INET6_ADDRSTRLEN];
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, r->addr.s6_addr + (v4 ? 12 : 0), addr, sizeof addr);
-	fprintf(f, "-I %s -%s %s/%s -p %s -m %s --%sport %u -m comment --comment \"%s\" -j %s\n", chain_name[r->chain],
-		end, addr, v4 ? "32" : "128", proto, proto, end, r->port,
-		r->target == IPT_NOTRACK ? IPTABLES_COMMENT_SKIP : IPTABLES_COMMENT_ALLOW,
+	fprintf(f, "-I %s -%s %s/%s -p %s -m %s --%sport %u", chain_name[r->chain], end, addr, v4 ? "32" : "128", proto,
+		proto, end, r->port);
+	if (r->gate)
+		fprintf(f, " -m set ! --match-set %s dst", set);
+	fprintf(f, " -m comment --comment \"%s\" -j %s\n",
+		r->gate ? IPTABLES_COMMENT_GATE : r->target == IPT_NOTRACK ? IPTABLES_COMMENT_SKIP : IPTABLES_COMMENT_ALLOW,
 		r->target == IPT_NOTRACK ? "NOTRACK" : "ACCEPT");
 }
 
@@ -97,20 +113,20 @@ static bool next_line(struct walk *w, struct ipt_line *ret)
 	return false;
 }
 
-static bool is_wanted_addr(const struct ipt_line *l, const struct flags_ip *ip, size_t n)
+static bool is_wanted_addr(const struct ipt_line *l, const struct ipt_conf *c)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (IN6_ARE_ADDR_EQUAL(&l->rule.addr, &ip[i].addr))
+	for (size_t i = 0; i < c->n_ips; i++) {
+		if (IN6_ARE_ADDR_EQUAL(&l->rule.addr, &c->ip[i].addr))
 			return true;
 	}
 	return false;
 }
 
-static bool is_doomed(const struct ipt_line *l, const struct flags_ip *ip, size_t n, enum ipt_intent intent)
+static bool is_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum ipt_intent intent)
 {
 	if (intent == IPT_CLEANUP && l->commented)
 		return true;
-	if (!l->exact || !is_wanted_addr(l, ip, n))
+	if (!l->exact || !is_wanted_addr(l, c))
 		return false;
 	/* Rules of originals before 1.22.19 bear no comment. */
 	return l->commented || (intent == IPT_CLEANUP && l->table == IPT_RAW);
@@ -141,31 +157,63 @@ static void ensure_rule(struct plan_out *o, const char *saved, const struct ipt_
 			delete_line(o, &l);
 	}
 	if (!copies) {
-		rule_write(o->f[rule->table], rule);
+		rule_write(o->f[rule->table], rule, NULL);
 		o->inserts++;
 	}
 }
 
-static void fill(struct plan_out *o, const char *saved, const struct flags_ip *ip, size_t n, bool v4,
-		 uint16_t port, uint16_t health_port, enum ipt_intent intent)
+/* All gates of an address are there, once, and above its NOTRACK rules. */
+static bool gates_stand(const char *saved, const struct ipt_conf *c, const struct flags_ip *ip)
 {
-	struct ipt_rule wanted[IPTABLES_RULES_PER_IP];
+	struct walk w = {saved, IPT_TABLES};
+	struct ipt_line l;
+	size_t gates = 0;
+	bool below[IPT_CHAINS] = {false};
+
+	while (next_line(&w, &l)) {
+		if (!l.exact || !l.commented || l.table != IPT_RAW || !IN6_ARE_ADDR_EQUAL(&l.rule.addr, &ip->addr))
+			continue;
+		if (!l.rule.gate && !l.rule.by_source && l.rule.port == c->port)
+			below[l.rule.chain] = true;
+		else if (l.rule.gate && (below[l.rule.chain] || l.rule.port != c->port))
+			return false;
+		gates += l.rule.gate;
+	}
+	return gates == (c->set ? IPTABLES_GATES_PER_IP : 0);
+}
+
+static void ensure_address(struct plan_out *o, const char *saved, const struct ipt_conf *c, const struct flags_ip *ip)
+{
+	struct ipt_rule wanted[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP];
+	size_t n = iptables_wanted(c, ip, wanted), before = o->inserts;
 	struct walk w = {saved, IPT_TABLES};
 	struct ipt_line l;
 
-	if (intent != IPT_ENSURE) {
-		while (next_line(&w, &l)) {
-			if (is_doomed(&l, ip, n, intent))
-				delete_line(o, &l);
-		}
+	for (size_t i = 0; i < IPTABLES_RULES_PER_IP; i++)
+		ensure_rule(o, saved, &wanted[i]);
+	/* What was just inserted stands above the gates: they come anew. */
+	if (gates_stand(saved, c, ip) && (!c->set || o->inserts == before))
 		return;
+	while (next_line(&w, &l)) {
+		if (l.exact && l.commented && l.rule.gate && IN6_ARE_ADDR_EQUAL(&l.rule.addr, &ip->addr))
+			delete_line(o, &l);
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (ip[i].is_v4 != v4)
-			continue;
-		iptables_wanted(&ip[i], port, health_port, wanted);
-		for (size_t k = 0; k < IPTABLES_RULES_PER_IP; k++)
-			ensure_rule(o, saved, &wanted[k]);
+	for (size_t i = IPTABLES_RULES_PER_IP; i < n; i++, o->inserts++)
+		rule_write(o->f[wanted[i].table], &wanted[i], c->set);
+}
+
+static void fill(struct plan_out *o, const char *saved, const struct ipt_conf *c, enum ipt_intent intent)
+{
+	struct walk w = {saved, IPT_TABLES};
+	struct ipt_line l;
+
+	while (intent != IPT_ENSURE && next_line(&w, &l)) {
+		if (is_doomed(&l, c, intent))
+			delete_line(o, &l);
+	}
+	for (size_t i = 0; intent == IPT_ENSURE && i < c->n_ips; i++) {
+		if (c->ip[i].is_v4 == c->v4)
+			ensure_address(o, saved, c, &c->ip[i]);
 	}
 }
 
@@ -194,8 +242,8 @@ static int assemble(struct plan_out *o, struct ipt_plan *ret)
 	return 0;
 }
 
-int iptables_plan(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
-		  uint16_t health_port, enum ipt_intent intent, struct ipt_plan *ret, struct diag *d)
+int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, struct ipt_plan *ret,
+		  struct diag *d)
 {
 	struct plan_out o = {.inserts = 0};
 	int err = 0;
@@ -206,7 +254,7 @@ int iptables_plan(const char *saved, const struct flags_ip *ip, size_t n, bool v
 			err = ERR_NOMEM;
 	}
 	if (!err)
-		fill(&o, saved, ip, n, v4, port, health_port, intent);
+		fill(&o, saved, c, intent);
 	for (int t = 0; t < IPT_TABLES; t++) {
 		if (o.f[t] && fclose(o.f[t]))
 			err = ERR_NOMEM;
@@ -218,9 +266,9 @@ int iptables_plan(const char *saved, const struct flags_ip *ip, size_t n, bool v
 	return err ? diag_set(d, err, "iptables: out of memory") : 0;
 }
 
-static void count_line(const struct ipt_line *l, const struct ipt_rule *wanted, struct node_counters *add_to)
+static void count_line(const struct ipt_line *l, const struct ipt_rule *wanted, size_t n, struct node_counters *add_to)
 {
-	for (size_t k = 0; k < IPTABLES_RULES_PER_IP; k++) {
+	for (size_t k = 0; k < n; k++) {
 		if (wanted[k].path == NODE_PATHS || !same_rule(&l->rule, &wanted[k]))
 			continue;
 		add_to->packets[wanted[k].path][wanted[k].tcp] += l->packets;
@@ -228,19 +276,16 @@ static void count_line(const struct ipt_line *l, const struct ipt_rule *wanted, 
 	}
 }
 
-void iptables_count(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
-		    uint16_t health_port, struct node_counters *add_to)
+void iptables_count(const char *saved, const struct ipt_conf *c, struct node_counters *add_to)
 {
-	struct ipt_rule wanted[IPTABLES_RULES_PER_IP];
+	struct ipt_rule wanted[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP];
 	struct walk w = {saved, IPT_TABLES};
 	struct ipt_line l;
 
 	while (next_line(&w, &l)) {
-		for (size_t i = 0; l.exact && l.commented && i < n; i++) {
-			if (ip[i].is_v4 != v4)
-				continue;
-			iptables_wanted(&ip[i], port, health_port, wanted);
-			count_line(&l, wanted, add_to);
+		for (size_t i = 0; l.exact && l.commented && i < c->n_ips; i++) {
+			if (c->ip[i].is_v4 == c->v4)
+				count_line(&l, wanted, iptables_wanted(c, &c->ip[i], wanted), add_to);
 		}
 	}
 }

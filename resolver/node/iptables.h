@@ -5,6 +5,10 @@
  * the original does with 24 processes a minute is one `iptables-save` and, only
  * when something differs, one `iptables-restore --noflush` transaction.
  *
+ * With a set, four more rules an address stand above those twelve: packets for
+ * an address that is not in the set pass the NOTRACK rules by. The set's
+ * entries expire, so the rules lapse with nobody left to remove them.
+ *
  * Planning is pure text work over what iptables-save printed; running is apart.
  */
 #ifndef NODENS_NODE_IPTABLES_H
@@ -21,7 +25,9 @@
 
 #define IPTABLES_COMMENT_SKIP  "NodeLocal DNS Cache: skip conntrack"
 #define IPTABLES_COMMENT_ALLOW "NodeLocal DNS Cache: allow DNS traffic"
+#define IPTABLES_COMMENT_GATE  "NodeLocal DNS Cache: unless alive"
 #define IPTABLES_RULES_PER_IP  12
+#define IPTABLES_GATES_PER_IP  4
 
 enum ipt_table { IPT_RAW, IPT_FILTER, IPT_TABLES };
 enum ipt_chain { IPT_PREROUTING, IPT_INPUT, IPT_OUTPUT, IPT_CHAINS };
@@ -29,14 +35,26 @@ enum ipt_target { IPT_NOTRACK, IPT_ACCEPT };
 
 struct ipt_rule {
 	uint8_t table, chain, target;
+	bool gate;           /* only when the address is not in the set */
 	bool tcp, by_source; /* -s ADDR --sport PORT instead of -d ADDR --dport PORT */
 	uint16_t port;
 	enum node_path path; /* what its packet counter means */
 	struct in6_addr addr;
 };
 
-/* What is wanted for one address: IPTABLES_RULES_PER_IP rules. */
-void iptables_wanted(const struct flags_ip *ip, uint16_t port, uint16_t health_port, struct ipt_rule *ret);
+/* One family's part. */
+struct ipt_conf {
+	const struct flags_ip *ip; /* of both families: those of the other are passed over */
+	size_t n_ips;
+	bool v4;
+	uint16_t port, health_port;
+	const char *set;           /* NULL: no gates */
+};
+
+/* What is wanted for one address: the twelve, and then the gates if any;
+ * returns how many. */
+size_t iptables_wanted(const struct ipt_conf *c, const struct flags_ip *ip,
+		       struct ipt_rule ret[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP]);
 
 /* One "-A ..." line of iptables-save, perhaps with "[packets:bytes] " before. */
 struct ipt_line {
@@ -45,7 +63,7 @@ struct ipt_line {
 	size_t len;
 	uint64_t packets, bytes;
 	bool commented;    /* carries one of our comments */
-	bool exact;        /* `rule` says all there is to say */
+	bool exact;        /* `rule` says all there is to say, apart from the set's name */
 	struct ipt_rule rule;
 };
 bool iptables_line_parse(enum ipt_table table, const char *line, size_t len, struct ipt_line *ret);
@@ -60,20 +78,18 @@ struct ipt_plan {
 	size_t inserts, deletes;
 };
 /* `saved`: what iptables-save printed for raw and filter. One family at a time. */
-int iptables_plan(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
-		  uint16_t health_port, enum ipt_intent intent, struct ipt_plan *ret, struct diag *d);
+int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, struct ipt_plan *ret,
+		  struct diag *d);
 /* Adds what matching rules counted. */
-void iptables_count(const char *saved, const struct flags_ip *ip, size_t n, bool v4, uint16_t port,
-		    uint16_t health_port, struct node_counters *add_to);
+void iptables_count(const char *saved, const struct ipt_conf *c, struct node_counters *add_to);
 
 /* --- running --- */
 enum ipt_fault { IPT_FAULT_NONE, IPT_FAULT_OTHER, IPT_FAULT_LOCK };
 bool iptables_present(bool v4);
 /* First line of `iptables --version`. */
 void iptables_version(char *ret, size_t size);
-int iptables_apply(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
-		   enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault, struct diag *d);
-int iptables_counters(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
-		      struct node_counters *add_to, struct diag *d);
+int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
+		   struct diag *d);
+int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, struct diag *d);
 
 #endif

@@ -124,7 +124,11 @@ static bool take_option(struct words *w, struct ipt_rule *r, int *ret_saw, char 
 	}
 	if (word_is(w, "--comment"))
 		return next_word(w);
-	return word_is(w, "-m") && next_word(w) && (word_is(w, "tcp") || word_is(w, "udp") || word_is(w, "comment"));
+	if (word_is(w, "!")) { /* only before the set */
+		r->gate = next_word(w) && word_is(w, "--match-set") && next_word(w) && next_word(w) && word_is(w, "dst");
+		return r->gate;
+	}
+	return word_is(w, "-m") && next_word(w) && (word_is(w, "set") || word_is(w, "tcp") || word_is(w, "udp") || word_is(w, "comment"));
 }
 
 static bool parse_exact(struct words w, struct ipt_rule *r)
@@ -156,7 +160,8 @@ static bool has_comment(struct words w)
 {
 	while (next_word(&w)) {
 		if (word_is(&w, "--comment") && next_word(&w) &&
-		    (word_is(&w, IPTABLES_COMMENT_SKIP) || word_is(&w, IPTABLES_COMMENT_ALLOW)))
+		    (word_is(&w, IPTABLES_COMMENT_SKIP) || word_is(&w, IPTABLES_COMMENT_ALLOW) ||
+		     word_is(&w, IPTABLES_COMMENT_GATE)))
 			return true;
 	}
 	return false;

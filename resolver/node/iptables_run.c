@@ -103,22 +103,22 @@ static int missing(bool v4, enum ipt_fault *ret_fault, struct diag *d)
 			v4 ? "iptables-restore and iptables-save" : "ip6tables-restore and ip6tables-save");
 }
 
-int iptables_apply(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
-		   enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault, struct diag *d)
+int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
+		   struct diag *d)
 {
-	const char *argv[] = {v4 ? "iptables-restore" : "ip6tables-restore", "--noflush", "-w", "5", NULL};
+	const char *argv[] = {c->v4 ? "iptables-restore" : "ip6tables-restore", "--noflush", "-w", "5", NULL};
 	struct child_result r;
 	struct ipt_plan plan;
 	char *saved;
 	int err;
 
 	*ret_changed = false;
-	if (!iptables_present(v4))
-		return missing(v4, ret_fault, d);
-	err = save(v4, &saved, ret_fault, d);
+	if (!iptables_present(c->v4))
+		return missing(c->v4, ret_fault, d);
+	err = save(c->v4, &saved, ret_fault, d);
 	if (err)
 		return err;
-	err = iptables_plan(saved, ip, n, v4, port, health_port, intent, &plan, d);
+	err = iptables_plan(saved, c, intent, &plan, d);
 	free(saved);
 	if (err || !plan.text)
 		return err;
@@ -131,16 +131,15 @@ int iptables_apply(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, 
 	return 0;
 }
 
-int iptables_counters(const struct flags_ip *ip, size_t n, bool v4, uint16_t port, uint16_t health_port,
-		      struct node_counters *add_to, struct diag *d)
+int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, struct diag *d)
 {
 	enum ipt_fault ignored;
 	char *saved;
-	int err = save(v4, &saved, &ignored, d);
+	int err = save(c->v4, &saved, &ignored, d);
 
 	if (err)
 		return err;
-	iptables_count(saved, ip, n, v4, port, health_port, add_to);
+	iptables_count(saved, c, add_to);
 	free(saved);
 	return 0;
 }

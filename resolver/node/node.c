@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "resolver/node/iface.h"
+#include "resolver/node/ipset.h"
 #include "resolver/node/iptables.h"
 #include "resolver/node/netlink.h"
 #include "resolver/node/nft.h"
@@ -32,10 +33,13 @@ struct node {
 	struct iface iface;
 	enum flags_rules kind;
 	struct nft_conf nft;
+	bool gated; /* the iptables dialect asks sets whether we are alive */
 	bool swept; /* what another dialect left was looked for */
 	uint64_t errors[NODE_ERRORS];
 	char words[128];
 };
+
+static const char *const set_name[2] = {"nodelocaldns6", "nodelocaldns4"}; /* by v4 */
 
 static bool has_family(const struct node_flags *f, bool v4)
 {
@@ -149,20 +153,32 @@ int node_iface_remove(struct node *n, struct diag *d)
 	return n->route ? iface_remove(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
 }
 
+static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, bool gated)
+{
+	return (struct ipt_conf){
+		.ip = f->localip,
+		.n_ips = f->n_localips,
+		.v4 = v4,
+		.port = f->dns_port,
+		.health_port = f->health_port,
+		.set = gated ? set_name[v4] : NULL,
+	};
+}
+
 /* One family after the other; the second is tried whatever the first did. */
 static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_changed, struct diag *d)
 {
-	const struct node_flags *f = n->f;
 	enum ipt_fault fault;
 	bool changed;
 	int first = 0;
 
 	for (int v4 = 1; v4 >= 0; v4--) {
-		if (!has_family(f, v4))
-			continue;
-		int err = iptables_apply(f->localip, f->n_localips, v4, f->dns_port, f->health_port, intent,
-					 &changed, &fault, first ? NULL : d);
+		struct ipt_conf c = ipt_conf(n->f, v4, n->gated);
+		int err;
 
+		if (!has_family(n->f, v4))
+			continue;
+		err = iptables_apply(&c, intent, &changed, &fault, first ? NULL : d);
 		*ret_changed |= changed;
 		if (err) {
 			node_error_count(n, fault == IPT_FAULT_LOCK ? NODE_ERR_IPTABLES_LOCK : NODE_ERR_IPTABLES);
@@ -172,19 +188,83 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	return first;
 }
 
+/* Whole seconds, rounded down: the promise is "at most". */
+static uint32_t hold_s(const struct node_flags *f)
+{
+	return f->failopen_ns < 2 * NS_PER_S ? 1 : (uint32_t)(f->failopen_ns / NS_PER_S);
+}
+
+static int sets_put(struct node *n, struct diag *d)
+{
+	int first = 0;
+
+	for (int v4 = 0; v4 < 2; v4++) {
+		if (!has_family(n->f, v4))
+			continue;
+		int err = ipset_put(n->netfilter, set_name[v4], n->f->localip, n->f->n_localips, v4, hold_s(n->f),
+				    first ? NULL : d);
+
+		first = first ? first : err;
+	}
+	return first;
+}
+
+/* The sets come before the rules that ask them. A kernel without ipset, or an
+ * iptables without its match, leaves us without: then only a living supervisor
+ * can take the rules away, and node_failopen tells. */
+static void gates_prepare(struct node *n)
+{
+	n->gated = n->f->failopen_ns && n->netfilter;
+	for (int v4 = 0; n->gated && v4 < 2; v4++) {
+		if (has_family(n->f, v4) && ipset_create(n->netfilter, set_name[v4], v4, NULL))
+			n->gated = false;
+	}
+	if (n->gated && sets_put(n, NULL))
+		n->gated = false;
+}
+
+static void sets_destroy(struct netlink *netfilter)
+{
+	for (int v4 = 0; v4 < 2; v4++)
+		ipset_destroy(netfilter, set_name[v4], NULL);
+}
+
+static int iptables_ensure(struct node *n, bool *ret_changed, struct diag *d)
+{
+	uint64_t held = n->errors[NODE_ERR_IPTABLES_LOCK];
+	struct diag first;
+	int err;
+
+	gates_prepare(n);
+	err = iptables_both(n, IPT_ENSURE, ret_changed, &first);
+	if (err && n->gated && n->errors[NODE_ERR_IPTABLES_LOCK] == held) {
+		n->gated = false;
+		err = iptables_both(n, IPT_ENSURE, ret_changed, NULL);
+	}
+	return err ? diag_set(d, err, "%s", first.text) : 0;
+}
+
+static int iptables_remove(struct node *n, struct diag *d)
+{
+	bool changed;
+	int err = iptables_both(n, IPT_REMOVE, &changed, d);
+
+	if (n->netfilter)
+		sets_destroy(n->netfilter);
+	return err;
+}
+
 /* Once, after our rules stand: rules of the other dialect that a killed
  * predecessor left would outlive us, and with them the way to a dead cache. */
 static void sweep(struct node *n)
 {
-	bool changed;
-
 	if (n->swept)
 		return;
 	n->swept = true;
 	if (n->kind == RULES_IPTABLES && n->netfilter)
 		nft_remove(n->netfilter, NULL);
 	else if (n->kind == RULES_NFTABLES && iptables_usable(n->f))
-		iptables_both(n, IPT_REMOVE, &changed, NULL);
+		iptables_remove(n, NULL);
 }
 
 int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
@@ -193,7 +273,7 @@ int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
 	int err = 0;
 
 	if (n->kind == RULES_IPTABLES) {
-		err = iptables_both(n, IPT_ENSURE, &changed, d);
+		err = iptables_ensure(n, &changed, d);
 	} else if (n->kind == RULES_NFTABLES) {
 		err = nft_ensure(n->netfilter, &n->nft, &changed, d);
 		if (err)
@@ -208,11 +288,10 @@ int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
 
 int node_rules_remove(struct node *n, struct diag *d)
 {
-	bool changed = false;
 	int err = 0;
 
 	if (n->kind == RULES_IPTABLES)
-		return iptables_both(n, IPT_REMOVE, &changed, d);
+		return iptables_remove(n, d);
 	if (n->kind == RULES_NFTABLES) {
 		err = nft_remove(n->netfilter, d);
 		if (err)
@@ -223,25 +302,46 @@ int node_rules_remove(struct node *n, struct diag *d)
 
 int node_rules_refresh(struct node *n, struct diag *d)
 {
-	return n->kind == RULES_NFTABLES && n->f->failopen_ns ? nft_refresh(n->netfilter, &n->nft, d) : 0;
+	if (n->kind == RULES_NFTABLES && n->f->failopen_ns)
+		return nft_refresh(n->netfilter, &n->nft, d);
+	return n->kind == RULES_IPTABLES && n->gated ? sets_put(n, d) : 0;
 }
 
+/* Without sets to empty, lapsing is removing. */
 int node_rules_lapse(struct node *n, struct diag *d)
 {
-	return n->kind == RULES_NFTABLES ? nft_lapse(n->netfilter, &n->nft, d) : 0;
+	int err = 0;
+
+	if (n->kind == RULES_NFTABLES)
+		return nft_lapse(n->netfilter, &n->nft, d);
+	if (n->kind != RULES_IPTABLES)
+		return 0;
+	if (!n->gated)
+		return iptables_remove(n, d);
+	for (int v4 = 0; v4 < 2; v4++) {
+		if (has_family(n->f, v4) && ipset_flush(n->netfilter, set_name[v4], err ? NULL : d))
+			err = ERR_SYS;
+	}
+	return err;
+}
+
+bool node_failopen(const struct node *n)
+{
+	return n->f->failopen_ns && (n->kind == RULES_NFTABLES || n->gated);
 }
 
 int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d)
 {
-	const struct node_flags *f = n->f;
 	struct node_counters c = {0};
 	int err = 0;
 
 	if (n->kind == RULES_NFTABLES)
 		err = nft_counters(n->netfilter, &c, d);
 	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
-		if (has_family(f, v4))
-			err = iptables_counters(f->localip, f->n_localips, v4, f->dns_port, f->health_port, &c, d);
+		struct ipt_conf conf = ipt_conf(n->f, v4, n->gated);
+
+		if (has_family(n->f, v4))
+			err = iptables_counters(&conf, &c, d);
 	}
 	if (!err)
 		*ret = c;
@@ -257,15 +357,18 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 	int first = 0, err;
 
 	for (int v4 = 0; v4 < 2; v4++) {
+		struct ipt_conf c = ipt_conf(f, v4, false);
+
 		if (!iptables_present(v4))
 			continue;
-		err = iptables_apply(f->localip, f->n_localips, v4, f->dns_port, f->health_port, IPT_CLEANUP, &changed,
-				     &fault, first ? NULL : d);
+		err = iptables_apply(&c, IPT_CLEANUP, &changed, &fault, first ? NULL : d);
 		first = first ? first : err;
 	}
 	err = netlink_open(&netfilter, NETLINK_NETFILTER, first ? NULL : d);
-	if (!err)
+	if (!err) {
 		err = nft_remove(netfilter, first ? NULL : d);
+		sets_destroy(netfilter);
+	}
 	first = first ? first : err;
 	if (f->setup_interface) {
 		err = netlink_open(&route, NETLINK_ROUTE, first ? NULL : d);

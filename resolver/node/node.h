@@ -59,6 +59,10 @@ int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */
 int node_rules_refresh(struct node *n, struct diag *d);
+/* Known after the first node_rules_ensure: the kernel withdraws the rules by
+ * itself. False with iptables where ipset is missing: then node_rules_remove by
+ * a living process is all there is. */
+bool node_failopen(const struct node *n);
 /* Let the rules lapse now without removing them: the self-test failed. */
 int node_rules_lapse(struct node *n, struct diag *d);
 

@@ -59,6 +59,8 @@ static int act(struct node *n, const struct node_flags *f, const char *what, str
 		return errors(n), 0;
 	if (!strcmp(what, "words"))
 		return puts(node_rules_words(n)) < 0;
+	if (!strcmp(what, "failopen"))
+		return printf("failopen %d\n", node_failopen(n)) < 0;
 	return diag_set(d, ERR_UNKNOWN, "no such action: %s", what);
 }
 

@@ -16,13 +16,16 @@ static struct flags_ip ip_of(const char *text)
 	return ip;
 }
 
+static const char *set; /* for plan() */
+
 static struct ipt_plan plan(const char *saved, const char *addr, enum ipt_intent intent)
 {
 	struct flags_ip ip = ip_of(addr);
+	struct ipt_conf c = {.ip = &ip, .n_ips = 1, .v4 = ip.is_v4, .port = 53, .health_port = 8080, .set = set};
 	struct ipt_plan p = {0};
 	struct diag d;
 
-	cr_assert_eq(iptables_plan(saved, &ip, 1, ip.is_v4, 53, 8080, intent, &p, &d), 0);
+	cr_assert_eq(iptables_plan(saved, &c, intent, &p, &d), 0);
 	return p;
 }
 
@@ -179,11 +182,96 @@ Test(iptables, counters_go_to_their_paths)
 	struct flags_ip ip = ip_of("169.254.20.10");
 	struct node_counters c = {0};
 
-	iptables_count(saved, &ip, 1, true, 53, 8080, &c);
+	iptables_count(saved, &(struct ipt_conf){.ip = &ip, .n_ips = 1, .v4 = true, .port = 53, .health_port = 8080}, &c);
 	cr_expect_eq(c.packets[NODE_PATH_IN][0], 10);
 	cr_expect_eq(c.bytes[NODE_PATH_IN][0], 700);
 	cr_expect_eq(c.packets[NODE_PATH_HOST][0], 4);
 	cr_expect_eq(c.packets[NODE_PATH_REPLY][0], 9);
 	cr_expect_eq(c.packets[NODE_PATH_HEALTH][1], 5);
 	cr_expect_eq(c.packets[NODE_PATH_IN][1], 0);
+}
+
+#define GATE(chain, proto) "-" chain " -d 169.254.20.10/32 -p " proto " -m " proto " --dport 53 -m set ! --match-set live dst " \
+	"-m comment --comment \"NodeLocal DNS Cache: unless alive\" -j ACCEPT\n"
+/* As inserted: the last one ends up on top. */
+#define GATES(op) GATE(op " PREROUTING", "tcp") GATE(op " PREROUTING", "udp") GATE(op " OUTPUT", "tcp") GATE(op " OUTPUT", "udp")
+
+/* iptables-save of a host where a plan of insertions was carried out: each
+ * chain's rules in reverse order. */
+static char *carried_out(const char *planned)
+{
+	char *copy = strdup(planned), *text = strdup(""), *line, *at = copy, *next;
+
+	while ((line = strsep(&at, "\n"))) {
+		if (!strncmp(line, "-I", 2)) {
+			line[1] = 'A';
+			cr_assert_geq(asprintf(&next, "%s\n%s", line, text), 0);
+		} else {
+			continue;
+		}
+		free(text);
+		text = next;
+	}
+	cr_assert_geq(asprintf(&next, "*raw\n%s", text), 0); /* filter's rules are no harm in raw */
+	free(text);
+	free(copy);
+	return next;
+}
+
+Test(iptables, gates_stand_above_what_they_guard)
+{
+	struct ipt_plan p, again;
+	char *saved, *gate;
+
+	set = "live";
+	p = plan("", "169.254.20.10", IPT_ENSURE);
+	cr_expect_eq(p.inserts, 16);
+	cr_expect(strstr(p.text, "--sport 8080 " SKIP " -j NOTRACK\n" GATES("I") "COMMIT") != NULL, "%s", p.text);
+	saved = carried_out(p.text);
+	/* filter's four are missing in that text, and only they */
+	again = plan(saved, "169.254.20.10", IPT_ENSURE);
+	cr_expect(strstr(again.text, "*filter") != NULL);
+	free(again.text);
+	gate = strstr(saved, "-A OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 -m set");
+	cr_assert_not_null(gate);
+	free(p.text);
+	free(saved);
+}
+
+Test(iptables, a_missing_rule_brings_the_gates_above_it_again)
+{
+	char *full, *gone;
+	struct ipt_plan p;
+
+	set = "live";
+	cr_assert_geq(asprintf(&full, "*raw\n" GATES("A") "%s", strstr(EXPECTED, "-I PREROUTING")), 0);
+	for (char *c = full; (c = strstr(c, "-I ")); c++)
+		c[1] = 'A';
+	p = plan(full, "169.254.20.10", IPT_ENSURE);
+	cr_expect_null(p.text, "%s", p.text);
+	gone = strstr(full, "-A PREROUTING -d 169.254.20.10/32 -p udp -m udp --dport 53 -m comment");
+	memmove(gone, strchr(gone, '\n') + 1, strlen(strchr(gone, '\n')));
+	p = plan(full, "169.254.20.10", IPT_ENSURE);
+	cr_expect_eq(p.inserts, 5);
+	cr_expect_eq(p.deletes, 4);
+	free(p.text);
+	free(full);
+}
+
+Test(iptables, gates_go_when_not_wanted)
+{
+	char *full;
+	struct ipt_plan p;
+
+	cr_assert_geq(asprintf(&full, "*raw\n" GATES("A") "%s", strstr(EXPECTED, "-I PREROUTING")), 0);
+	for (char *c = full; (c = strstr(c, "-I ")); c++)
+		c[1] = 'A';
+	p = plan(full, "169.254.20.10", IPT_ENSURE);
+	cr_expect_eq(p.inserts, 0);
+	cr_expect_eq(p.deletes, 4);
+	free(p.text);
+	p = plan(full, "169.254.20.10", IPT_REMOVE);
+	cr_expect_eq(p.deletes, 16);
+	free(p.text);
+	free(full);
 }

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/node/ipset.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/ipset/ip_set.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+#include "lib/clock.h"
+
+#define PROTOCOL      6 /* spoken by every kernel since 2.6.39 */
+#define MAX_ENTRIES   64
+#define DESTROY_TRIES 20
+#define DESTROY_STEP  (5 * NS_PER_MS)
+
+static void begin(struct nl_buf *b, uint16_t command, uint16_t flags, bool v4, const char *set)
+{
+	struct nfgenmsg *g = nl_begin(b, (uint16_t)(NFNL_SUBSYS_IPSET << 8 | command), flags, sizeof *g);
+
+	if (g) {
+		g->nfgen_family = v4 ? AF_INET : AF_INET6;
+		g->version = NFNETLINK_V0;
+	}
+	nl_put_u8(b, IPSET_ATTR_PROTOCOL, PROTOCOL);
+	nl_put_text(b, IPSET_ATTR_SETNAME, set);
+}
+
+int ipset_create(struct netlink *nl, const char *set, bool v4, struct diag *d)
+{
+	struct nl_buf b;
+	size_t data;
+
+	nl_init(&b);
+	begin(&b, IPSET_CMD_CREATE, NLM_F_CREATE, v4, set);
+	nl_put_text(&b, IPSET_ATTR_TYPENAME, "hash:ip");
+	nl_put_u8(&b, IPSET_ATTR_REVISION, 0);
+	nl_put_u8(&b, IPSET_ATTR_FAMILY, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	data = nl_nest(&b, IPSET_ATTR_DATA);
+	nl_put_be32(&b, IPSET_ATTR_TIMEOUT | NLA_F_NET_BYTEORDER, 0);
+	nl_put_be32(&b, IPSET_ATTR_MAXELEM | NLA_F_NET_BYTEORDER, MAX_ENTRIES);
+	nl_end(&b, data);
+	return netlink_send(nl, &b, NULL, NULL, "ipset: creating a set", d);
+}
+
+int ipset_put(struct netlink *nl, const char *set, const struct flags_ip *ip, size_t n, bool v4, uint32_t timeout_s,
+	      struct diag *d)
+{
+	struct nl_buf b;
+
+	nl_init(&b);
+	for (size_t i = 0; i < n; i++) {
+		size_t data, addr;
+
+		if (ip[i].is_v4 != v4)
+			continue;
+		begin(&b, IPSET_CMD_ADD, 0, v4, set);
+		data = nl_nest(&b, IPSET_ATTR_DATA);
+		addr = nl_nest(&b, IPSET_ATTR_IP);
+		nl_put(&b, (v4 ? IPSET_ATTR_IPADDR_IPV4 : IPSET_ATTR_IPADDR_IPV6) | NLA_F_NET_BYTEORDER,
+		       ip[i].addr.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
+		nl_end(&b, addr);
+		nl_put_be32(&b, IPSET_ATTR_TIMEOUT | NLA_F_NET_BYTEORDER, timeout_s);
+		nl_end(&b, data);
+	}
+	return netlink_send(nl, &b, NULL, NULL, "ipset: renewing addresses", d);
+}
+
+int ipset_flush(struct netlink *nl, const char *set, struct diag *d)
+{
+	struct nl_buf b;
+
+	nl_init(&b);
+	begin(&b, IPSET_CMD_FLUSH, 0, true, set);
+	return netlink_send(nl, &b, NULL, NULL, "ipset: withdrawing addresses", d);
+}
+
+int ipset_destroy(struct netlink *nl, const char *set, struct diag *d)
+{
+	int err = 0;
+
+	for (int i = 0; i < DESTROY_TRIES; i++) {
+		struct nl_buf b;
+
+		nl_init(&b);
+		begin(&b, IPSET_CMD_DESTROY, 0, true, set);
+		err = netlink_send(nl, &b, NULL, NULL, "ipset: removing a set", d);
+		if (!err || netlink_errno(nl) != IPSET_ERR_BUSY)
+			break;
+		clock_sleep_until(clock_mono_ns() + DESTROY_STEP);
+	}
+	/* No such set, or a kernel without any. */
+	return err && (netlink_errno(nl) == ENOENT || netlink_errno(nl) == EINVAL) ? 0 : err;
+}
