@@ -24,7 +24,7 @@ struct lab { /* what all cells share */
 	const char *bin;                 /* where the other programs are */
 	int argc;
 	char **argv;
-	bool keep; /* leave the cell standing until Enter */
+	int keep_fd; /* where Enter comes from that ends a standing cell; -1: none stands */
 	void (*progress)(void *arg, double share, const char *phase);
 	void *progress_arg;
 };

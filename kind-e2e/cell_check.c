@@ -105,9 +105,11 @@ static void check_answers(struct checker *k, const struct cell *c, const struct 
 	if (c->lab->s->loss == 0)
 		check(k, "no lookup was lost", t->total && !t->lost,
 		      "%" PRIu64 " of %" PRIu64 " lost", t->lost, t->total);
-	check(k, "libc's getaddrinfo agrees", c->gai->asked && c->gai->right == c->gai->asked,
-	      "%" PRIu64 " of %" PRIu64 " names%s%s", c->gai->right, c->gai->asked,
-	      c->gai->why_wrong[0] ? ": " : "", c->gai->why_wrong);
+	if (c->lab->s->loss == 0)
+		check(k, "libc's getaddrinfo agrees",
+		      c->gai->asked && c->gai->right == c->gai->asked,
+		      "%" PRIu64 " of %" PRIu64 " names%s%s", c->gai->right, c->gai->asked,
+		      c->gai->why_wrong[0] ? ": " : "", c->gai->why_wrong);
 	check(k, "the table lost no packet",
 	      c->after.ct.insert_failed == c->before.ct.insert_failed &&
 		      c->after.ct.drop == c->before.ct.drop,

@@ -18,7 +18,7 @@
 #include "lib/scenario.h"
 
 #define TOPO_BACKENDS_MAX 8
-#define TOPO_PODS_MAX     16
+#define TOPO_PODS_MAX     64
 #define TOPO_POD_CIDR     "10.244.0.0/16"
 #define TOPO_SERVICE_CIDR "10.96.0.0/16"
 #define TOPO_NET          "e2e-net"
