@@ -17,10 +17,10 @@
 #include "lib/clock.h"
 
 #define READY_LIMIT_NS (10 * NS_PER_S)
-#define SAMPLE_NS      (250 * NS_PER_MS)
+#define SAMPLE_NS (250 * NS_PER_MS)
 #define LOAD_HEADSTART (500 * NS_PER_MS)
 /* Beyond the scenario's own end: the longest a stub resolver can hold on. */
-#define LOAD_GRACE_NS  (120 * NS_PER_S)
+#define LOAD_GRACE_NS (120 * NS_PER_S)
 
 static void *shared_memory(size_t size)
 {

@@ -85,7 +85,7 @@ struct checker {
 };
 
 __attribute__((format(printf, 4, 5))) static void check(struct checker *k, const char *name,
-							 bool passed, const char *fmt, ...)
+							bool passed, const char *fmt, ...)
 {
 	char detail[400];
 	va_list ap;
@@ -155,8 +155,7 @@ static void check_notrack(struct checker *k, const struct totals *t)
 {
 	check(k, "NOTRACK counted every packet to the cache",
 	      t->notrack_in == t->udp_sent + t->tcp_out,
-	      "%" PRIu64 " packets; pods sent %" PRIu64 " UDP queries and %" PRIu64
-	      " TCP segments",
+	      "%" PRIu64 " packets; pods sent %" PRIu64 " UDP queries and %" PRIu64 " TCP segments",
 	      t->notrack_in, t->udp_sent, t->tcp_out);
 	check(k, "NOTRACK counted every packet from the cache",
 	      t->notrack_out == t->udp_received + t->tcp_in,
