@@ -20,6 +20,7 @@ struct bars {
 	const char *unit;
 	bool there[BOOK_CELLS_MAX][ENG_N];
 	size_t slot[BOOK_CELLS_MAX], n_slots; /* places on the x axis: cells without the metric have none */
+	bool has_engine[ENG_N];
 	double top;
 };
 
@@ -48,10 +49,15 @@ static void put_boxes(FILE *out, const struct bars *s, const struct record *r, d
 		fprintf(out, "%.3f %.3f %.9g %.9g\n", x - 0.13, x + 0.13, y, total);
 }
 
-/* Engines stand side by side when there may be several. */
+/* Engines stand side by side, in the same place in every cell. */
 static double bar_x(const struct bars *s, size_t cell, int e)
 {
-	return (double)s->slot[cell] + (s->part ? 0.3 * e - 0.15 : 0);
+	int rank = 0, n = 0;
+	for (int k = 0; k < ENG_N; k++) {
+		n += s->has_engine[k];
+		rank += k < e && s->has_engine[k];
+	}
+	return (double)s->slot[cell] + 0.3 * (rank - (n - 1) / 2.0);
 }
 
 static int put_bar(struct bars *s, size_t cell, int e, FILE *labels, struct diag *d)
@@ -102,7 +108,7 @@ static void put_script(FILE *gp, const struct bars *s, const char *y_label)
 		"set yrange [0:%.6g]\nset xrange [-0.5:%.1f]\nset grid noxtics\n"
 		"set xtics scale 0\nset ylabel '%s' textcolor rgb '" COLOUR_INK "'\nset format y '%s'\n"
 		"plot '%s-tics.dat' using 1:2:xticlabels(3) with points ps 0 notitle",
-		s->top > 0 ? s->top * 1.15 : 1, (double)s->n_slots - 0.5, y_label, s->part ? "%.0s%c" : "%g", s->f->id);
+		s->top > 0 ? s->top * 1.15 : 1, (double)s->n_slots - 0.5, y_label, s->top >= 10000 ? "%.0s%c" : "%g", s->f->id);
 	for (size_t i = 0; i < s->b->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++)
 			if (s->there[i][e])
@@ -130,18 +136,21 @@ static void put_finding(const struct bars *s)
 			}
 }
 
-static bool any(const struct book *b, const char *metric)
+static bool find_engines(struct bars *s)
 {
-	for (size_t i = 0; i < b->n_cells; i++)
-		if (has_any(&b->cell[i], metric))
-			return true;
-	return false;
+	bool any = false;
+	double v;
+	for (size_t i = 0; i < s->b->n_cells; i++)
+		for (int e = 0; e < ENG_N; e++)
+			if (cell_num(&s->b->cell[i], (enum engine)e, s->metric, &v))
+				any = s->has_engine[e] = true;
+	return any;
 }
 
 static int write_bars(struct bars *s, const char *title, const char *y_label, enum figure_kind kind,
 		      struct diag *d)
 {
-	if (!any(s->b, s->metric) || !(s->f = figure_add(s->fs, kind)))
+	if (!find_engines(s) || !(s->f = figure_add(s->fs, kind)))
 		return 0;
 	snprintf(s->f->title, sizeof(s->f->title), "%s", title);
 	snprintf(s->f->heading, sizeof(s->f->heading), "%s", title);

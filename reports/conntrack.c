@@ -13,17 +13,20 @@
 
 #define POINTS_MAX 600
 
+struct extent { /* shared by all cells, so that they compare */
+	double t_max, peak;
+};
+
 static const double *column(const struct cell *c, int e)
 {
 	return c->run[e] ? record_column(c->run[e], SERIES_CT_CLIENT) : NULL;
 }
 
 /* Rows "t entries", thinned to the highest of each stretch: peaks stay. */
-static double put_rows(FILE *out, const struct record *r, const double *v)
+static void put_rows(FILE *out, const struct record *r, const double *v, struct extent *x)
 {
 	const double *t = record_column(r, SERIES_T_S);
 	size_t n = record_rows(r), step = n / POINTS_MAX + 1;
-	double peak = 0;
 	for (size_t i = 0; i < n; i += step) {
 		double high = NAN;
 		for (size_t k = i; k < i + step && k < n; k++)
@@ -31,13 +34,13 @@ static double put_rows(FILE *out, const struct record *r, const double *v)
 		if (isnan(high))
 			continue;
 		fprintf(out, "%.6g %.9g\n", t[i], high);
-		peak = fmax(peak, high);
+		x->peak = fmax(x->peak, high);
+		x->t_max = fmax(x->t_max, t[i]);
 	}
-	return peak;
 }
 
 static int put_data(struct figures *fs, const struct figure *f, const struct cell *c, int e,
-		    double *peak, struct diag *d)
+		    struct extent *x, struct diag *d)
 {
 	char name[48];
 	snprintf(name, sizeof(name), "%s-%d.dat", f->id, e);
@@ -45,7 +48,7 @@ static int put_data(struct figures *fs, const struct figure *f, const struct cel
 	if (!out)
 		return ERR_SYS;
 	fprintf(out, "t_s \"%s\"\n", engine_title((enum engine)e));
-	*peak = fmax(*peak, put_rows(out, c->run[e], column(c, e)));
+	put_rows(out, c->run[e], column(c, e), x);
 	return fclose(out) ? diag_errno(d, "%s", name) : 0;
 }
 
@@ -82,7 +85,7 @@ static void put_words(struct figure *f, const struct cell *c)
 						 engine_title((enum engine)e), fmt_count(v, text));
 }
 
-static int write_cell(struct figures *fs, const struct book *b, size_t index, double *peak,
+static int write_cell(struct figures *fs, const struct book *b, size_t index, struct extent *x,
 		      struct diag *d)
 {
 	const struct cell *c = &b->cell[index];
@@ -93,21 +96,21 @@ static int write_cell(struct figures *fs, const struct book *b, size_t index, do
 	put_words(f, c);
 	for (int e = 0; !rc && e < ENG_N; e++)
 		if (column(c, e))
-			rc = put_data(fs, f, c, e, peak, d);
+			rc = put_data(fs, f, c, e, x, d);
 	return rc;
 }
 
 /* The scale needs every cell's peak, so scripts come after all data. */
 static int write_script(struct figures *fs, const struct figure *f, const struct cell *c, size_t index,
-			double peak, struct diag *d)
+			const struct extent *x, struct diag *d)
 {
 	FILE *gp = figure_script(fs, f, d);
 	if (!gp)
 		return ERR_SYS;
 	fprintf(gp,
-		"set key width -2\nset yrange [0:%.6g]\nset xrange [0:*]\n"
+		"set key width -2\nset yrange [0:%.6g]\nset xrange [0:%.6g]\n"
 		"set xlabel 'seconds since the load began' textcolor rgb '" COLOUR_INK "'\n",
-		peak > 0 ? peak * 1.08 : 10);
+		x->peak > 0 ? x->peak * 1.08 : 10, x->t_max > 0 ? x->t_max : 1);
 	put_lines(gp, f, c, index);
 	return fclose(gp) ? diag_errno(d, "%s.gp", f->id) : 0;
 }
@@ -115,17 +118,17 @@ static int write_script(struct figures *fs, const struct figure *f, const struct
 int conntrack_write(struct figures *fs, const struct book *b, struct diag *d)
 {
 	size_t first = fs->n, k = 0;
-	double peak = 0;
+	struct extent x = { 0, 0 };
 	int rc = 0;
 	bool drawable[BOOK_CELLS_MAX] = { 0 };
 	for (size_t i = 0; !rc && i < b->n_cells; i++) {
 		for (int e = 0; e < ENG_N; e++)
 			drawable[i] = drawable[i] || column(&b->cell[i], e);
 		if (drawable[i])
-			rc = write_cell(fs, b, i, &peak, d);
+			rc = write_cell(fs, b, i, &x, d);
 	}
 	for (size_t i = 0; !rc && i < b->n_cells && first + k < fs->n; i++)
 		if (drawable[i])
-			rc = write_script(fs, &fs->fig[first + k++], &b->cell[i], i, peak, d);
+			rc = write_script(fs, &fs->fig[first + k++], &b->cell[i], i, &x, d);
 	return rc;
 }

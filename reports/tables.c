@@ -69,6 +69,35 @@ static bool column_used(const struct book *b, const char *metric)
 	return false;
 }
 
+/* Why a cell has no numbers. */
+static void put_reason(const struct record *r, unsigned columns, FILE *out)
+{
+	const char *kind, *text, *reason = "no numbers in its record";
+	for (size_t i = 0; record_remark(r, i, &kind, &text); i++)
+		if (!strcmp(kind, "skip"))
+			reason = text;
+	fprintf(out, "<td class=\"text\" colspan=\"%u\"><span class=\"tag warn\">skipped</span> ", columns);
+	html_text(out, reason);
+	fputs("</td>", out);
+}
+
+static void put_cell_row(const struct book *b, size_t index, FILE *out)
+{
+	const struct cell *c = &b->cell[index];
+	unsigned columns = 0;
+	fputs("<tr>", out);
+	put_cell_head(index, c, out, 1);
+	for (const struct row_def *row = cell_rows; row->metric; row++)
+		columns += column_used(b, row->metric);
+	if (columns && !record_metric_name(cell_best(c), 0))
+		put_reason(cell_best(c), columns, out);
+	else
+		for (const struct row_def *row = cell_rows; row->metric; row++)
+			if (column_used(b, row->metric))
+				put_num(cell_best(c), row->metric, out);
+	fputs("</tr>\n", out);
+}
+
 void section_cells(const struct report *r, FILE *out)
 {
 	const struct book *b = r->book;
@@ -82,14 +111,8 @@ void section_cells(const struct report *r, FILE *out)
 		if (column_used(b, c->metric))
 			fprintf(out, "<th scope=\"col\">%s</th>", c->words);
 	fputs("</tr></thead>\n<tbody>\n", out);
-	for (size_t i = 0; i < b->n_cells; i++) {
-		fputs("<tr>", out);
-		put_cell_head(i, &b->cell[i], out, 1);
-		for (const struct row_def *c = cell_rows; c->metric; c++)
-			if (column_used(b, c->metric))
-				put_num(cell_best(&b->cell[i]), c->metric, out);
-		fputs("</tr>\n", out);
-	}
+	for (size_t i = 0; i < b->n_cells; i++)
+		put_cell_row(b, i, out);
 	fputs("</tbody></table></div>\n</section>\n", out);
 }
 
@@ -197,7 +220,7 @@ void section_conntrack(const struct report *r, FILE *out)
 	for (size_t i = 0; i < r->book->n_cells; i++) {
 		bool first = true;
 		for (int e = 0; e < ENG_N; e++) {
-			if (!r->book->cell[i].run[e])
+			if (!r->book->cell[i].run[e] || !record_metric_name(r->book->cell[i].run[e], 0))
 				continue;
 			fprintf(out, "<tr%s>", first ? " class=\"first\"" : "");
 			put_cell_head(i, &r->book->cell[i], out, 1);

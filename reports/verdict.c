@@ -49,6 +49,17 @@ static void put_tile(const struct cell *off, const struct cell *on, const struct
 	fputs("</div></div>\n", out);
 }
 
+/* Is there any number to compare? A cell that was skipped has none. */
+static bool comparable(const struct cell *off, const struct cell *on)
+{
+	enum engine e;
+	double a, b;
+	for (const struct row_def *t = tiles; on && t->metric; t++)
+		if (pair_num(off, on, t->metric, &a, &b, &e))
+			return true;
+	return false;
+}
+
 static void put_pair(const struct cell *off, const struct cell *on, FILE *out)
 {
 	fputs("<h3>", out);
@@ -66,7 +77,7 @@ static void count_changes(const struct book *b, size_t *ret_better, size_t *ret_
 		const struct cell *off = &b->cell[i], *on = book_with_cache(b, off);
 		enum engine e;
 		double was, is;
-		*ret_pairs += on != NULL;
+		*ret_pairs += comparable(off, on);
 		for (const struct row_def *t = tiles; on && t->metric; t++) {
 			if (!pair_num(off, on, t->metric, &was, &is, &e))
 				continue;
@@ -91,7 +102,7 @@ static struct sentence judge(const struct report *r, const struct tally *t)
 	if (t->thresholds_unknown)
 		return (struct sentence){ "warn", "A threshold could not be judged." };
 	if (!pairs)
-		return (struct sentence){ "warn", "No pair of cells, without and with the cache, to compare." };
+		return (struct sentence){ "warn", "There is no pair of cells, without and with the cache, to compare." };
 	if (worse && better)
 		return (struct sentence){ "warn", "The cache made some things better and others worse." };
 	if (worse)
@@ -140,7 +151,7 @@ void section_verdict(const struct report *r, FILE *out)
 		s.words);
 	for (size_t i = 0; i < r->book->n_cells; i++) {
 		const struct cell *on = book_with_cache(r->book, &r->book->cell[i]);
-		if (on)
+		if (comparable(&r->book->cell[i], on))
 			put_pair(&r->book->cell[i], on, out);
 	}
 	put_thresholds(r, out);

@@ -14,7 +14,7 @@ set lmargin 9
 set rmargin 3
 set key width -2
 set yrange [0:2885.76]
-set xrange [0:*]
+set xrange [0:12]
 set xlabel 'seconds since the load began' textcolor rgb '#1f2933'
 plot 'f5-0.dat' using 1:2 with filledcurves y1=0 fc rgb '#d55e00' fs transparent solid 0.16 noborder notitle, \
      'f5-0.dat' using 1:2 with lines lc rgb '#d55e00' lw 1.8 dt 1 title columnhead(2), \
