@@ -120,6 +120,11 @@ void ctable_advance(struct ctable *t, uint64_t now_ns);
 uint64_t ctable_count(struct ctable *t, uint64_t now_ns, unsigned netns);
 /* Entries whose timeout has not passed, and how many of them are ASSURED. Walks. */
 uint64_t ctable_live(struct ctable *t, uint64_t now_ns, unsigned netns, uint64_t *ret_assured);
+/* Live entries by kind: `kind_of` sorts each by its original tuple into one of
+ * `n` counters, or returns n to leave it out. One walk. */
+void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
+		       unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx),
+		       const void *ctx, uint64_t *ret_counts, unsigned n);
 /* What a ctnetlink dump does, in any namespace: frees all expired entries. */
 void ctable_dump(struct ctable *t, uint64_t now_ns);
 const struct ct_counters *ctable_counters(const struct ctable *t);

@@ -46,6 +46,22 @@ uint64_t ctable_live(struct ctable *t, uint64_t now_ns, unsigned netns, uint64_t
 	return n;
 }
 
+void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
+		       unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx),
+		       const void *ctx, uint64_t *ret_counts, unsigned n)
+{
+	memset(ret_counts, 0, n * sizeof(*ret_counts));
+	ctable_advance(t, now_ns);
+	for (uint32_t i = 0; i < t->n_entries; i++) {
+		const struct ct_entry *e = &t->entry[i];
+		if (!e->status || e->tuple[0].netns != netns || ct_expired(e, t->now_j))
+			continue;
+		unsigned kind = kind_of(&e->tuple[0], ctx);
+		if (kind < n)
+			ret_counts[kind]++;
+	}
+}
+
 void ctable_dump(struct ctable *t, uint64_t now_ns)
 {
 	ctable_advance(t, now_ns);

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of costs: defaults, file, text.
+ */
+#include "sim/costs.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/opt.h"
+
+#define Z99 2.3263478740408408 /* 99th percentile of the normal distribution */
+#define US NS_PER_US
+
+static const struct sim_costs defaults = {
+	.pod_cache = {24 * US, 70 * US},
+	.cache_pod = {24 * US, 70 * US},
+	.pod_backend = {30 * US, 90 * US},
+	.backend_pod = {30 * US, 90 * US},
+	.node_backend = {30 * US, 90 * US},
+	.backend_node = {30 * US, 90 * US},
+	.node_world = {30 * US, 90 * US},
+	.world_node = {30 * US, 90 * US},
+	.client = {15 * US, 60 * US},
+	.start = {28 * US, 110 * US},
+	.hit_cpu_ns = 6 * US,
+	.miss_cpu_ns = 14 * US,
+	.answer_cpu_ns = 12 * US,
+	.tcp_cpu_ns = 20 * US,
+	.backend_cpu_ns = 0,
+	.new_flow_ns = 4 * US,
+	.rto_ns = 200 * NS_PER_MS,
+	.syn_rto_ns = NS_PER_S,
+	.conn_idle_ns = 10 * NS_PER_S,
+	.conn_age_ns = 120 * NS_PER_S,
+	.cache_queue = 4096,
+	.backend_queue = 256,
+	.race_share = 0,
+};
+
+#define ROW(field, kind, help)                                                                     \
+	{                                                                                          \
+#field, kind, offsetof(struct sim_costs, field), help                              \
+	}
+#define ROW_NS(field, help)                                                                        \
+	{                                                                                          \
+#field, COST_NS, offsetof(struct sim_costs, field##_ns), help                      \
+	}
+/* clang-format off */
+const struct cost_def cost_defs[] = {
+	ROW(pod_cache,    COST_DELAY, "pod to the node's cache, one way"),
+	ROW(cache_pod,    COST_DELAY, "and back"),
+	ROW(pod_backend,  COST_DELAY, "pod to a backend through kube-proxy's rules, one way"),
+	ROW(backend_pod,  COST_DELAY, "and back"),
+	ROW(node_backend, COST_DELAY, "cache to a backend, one way"),
+	ROW(backend_node, COST_DELAY, "and back"),
+	ROW(node_world,   COST_DELAY, "cache to a resolver outside the cluster, one way"),
+	ROW(world_node,   COST_DELAY, "and back"),
+	ROW(client,       COST_DELAY, "the pod's thread wakes up and goes on"),
+	ROW(start,        COST_DELAY, "a lookup's intended start to its first packet: the load program"),
+	ROW_NS(hit_cpu,      "the cache answers from memory"),
+	ROW_NS(miss_cpu,     "the cache asks upstream"),
+	ROW_NS(answer_cpu,   "the cache takes an answer from upstream"),
+	ROW_NS(tcp_cpu,      "more for each message over a pod's TCP connection"),
+	ROW_NS(backend_cpu,  "a backend works on a query; 0: it is never busy"),
+	ROW_NS(new_flow,     "the first packet of a flow walks the rules"),
+	ROW_NS(rto,          "TCP repeats a lost segment after"),
+	ROW_NS(syn_rto,      "TCP repeats a lost SYN after"),
+	ROW_NS(conn_idle,    "the cache closes an idle connection after"),
+	ROW_NS(conn_age,     "the cache closes any connection after"),
+	ROW(cache_queue,   COST_COUNT, "datagrams that wait for the cache before more are lost"),
+	ROW(backend_queue, COST_COUNT, "datagrams that wait for a busy backend"),
+	ROW(race_share,    COST_SHARE, "share of A/AAAA pairs from one socket that race for one entry"),
+	{0},
+};
+/* clang-format on */
+
+void sim_costs_init(struct sim_costs *c)
+{
+	*c = defaults;
+}
+
+static const struct cost_def *find(const char *name, size_t len)
+{
+	for (const struct cost_def *c = cost_defs; c->name; c++)
+		if (strlen(c->name) == len && strncmp(c->name, name, len) == 0)
+			return c;
+	return NULL;
+}
+
+static int set(struct sim_costs *c, const struct cost_def *def, char *text)
+{
+	char *save, *end;
+	char *first = strtok_r(text, " \t", &save), *second = strtok_r(NULL, " \t", &save);
+	void *at = (char *)c + def->off;
+
+	if (!first || (second && def->kind != COST_DELAY) || strtok_r(NULL, " \t", &save))
+		return ERR_SYNTAX;
+	if (def->kind == COST_DELAY) {
+		struct scen_delay v;
+		if (opt_duration(first, 0, &v.median_ns) < 0 ||
+		    opt_duration(second ? second : first, 0, &v.p99_ns) < 0 ||
+		    v.p99_ns < v.median_ns)
+			return ERR_SYNTAX;
+		*(struct scen_delay *)at = v;
+		return 0;
+	}
+	if (def->kind == COST_NS)
+		return opt_duration(first, 0, at) < 0 ? ERR_SYNTAX : 0;
+	double v = strtod(first, &end);
+	if (*end || !(v >= 0) || (def->kind == COST_SHARE && v > 1) || v > 1e9)
+		return ERR_SYNTAX;
+	if (def->kind == COST_COUNT)
+		*(uint64_t *)at = (uint64_t)v;
+	else
+		*(double *)at = v;
+	return 0;
+}
+
+static int load_line(struct sim_costs *c, const char *path, unsigned n, char *line, struct diag *d)
+{
+	static const char *const takes[] = {"a duration, or median and p99 ('12us 80us')",
+					    "a duration ('12us')", "a count",
+					    "a share from 0 to 1"};
+	const char *names[64];
+	size_t n_names = 0;
+
+	line[strcspn(line, "#\n")] = 0;
+	char *name = line + strspn(line, " \t");
+	if (!*name)
+		return 0;
+	size_t len = strcspn(name, " \t=");
+	char *value = name + len + strspn(name + len, " \t");
+	const struct cost_def *def = find(name, len);
+	if (*value != '=')
+		return diag_at(d, ERR_SYNTAX, path, n, 0, "expected NAME = VALUE");
+	if (def)
+		return set(c, def, value + 1) == 0
+			       ? 0
+			       : diag_at(d, ERR_SYNTAX, path, n, 0, "%s takes %s", def->name,
+					 takes[def->kind]);
+	for (const struct cost_def *k = cost_defs; k->name; k++)
+		names[n_names++] = k->name;
+	names[n_names] = NULL;
+	name[len] = 0;
+	const char *near = err_suggest(name, names);
+	return diag_at(d, ERR_UNKNOWN, path, n, 0, "unknown cost '%s'%s%s%s", name,
+		       near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d)
+{
+	char line[512];
+	FILE *f = fopen(path, "re");
+	int rc = 0;
+
+	if (!f)
+		return diag_errno(d, "%s", path);
+	for (unsigned n = 1; rc == 0 && fgets(line, sizeof(line), f); n++)
+		rc = load_line(c, path, n, line, d);
+	fclose(f);
+	return rc;
+}
+
+static void duration_text(uint64_t ns, char buf[24])
+{
+	static const struct {
+		uint64_t ns;
+		const char *unit;
+	} units[] = {{NS_PER_S, "s"}, {NS_PER_MS, "ms"}, {NS_PER_US, "us"}, {1, "ns"}};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (ns % units[i].ns == 0 && (ns > 0 || units[i].ns == 1)) {
+			snprintf(buf, 24, "%" PRIu64 "%s", ns / units[i].ns, units[i].unit);
+			return;
+		}
+	}
+}
+
+void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[64])
+{
+	const void *at = (const char *)c + def->off;
+	char a[24] = "", b[24] = "";
+
+	switch (def->kind) {
+	case COST_DELAY:
+		duration_text(((const struct scen_delay *)at)->median_ns, a);
+		duration_text(((const struct scen_delay *)at)->p99_ns, b);
+		snprintf(buf, 64, "%s %s", a, b);
+		break;
+	case COST_NS:
+		duration_text(*(const uint64_t *)at, a);
+		snprintf(buf, 64, "%s", a);
+		break;
+	case COST_COUNT:
+		snprintf(buf, 64, "%" PRIu64, *(const uint64_t *)at);
+		break;
+	case COST_SHARE:
+		snprintf(buf, 64, "%g", *(const double *)at);
+		break;
+	}
+}
+
+uint64_t delay_draw(const struct scen_delay *d, struct rng *r)
+{
+	if (d->p99_ns <= d->median_ns || d->median_ns == 0)
+		return d->median_ns;
+	/* Box and Muller; the second value is thrown away to keep draws independent of order */
+	double u = 1 - rng_unit(r), v = rng_unit(r);
+	double z = sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+	double sigma = log((double)d->p99_ns / (double)d->median_ns) / Z99;
+	return (uint64_t)((double)d->median_ns * exp(sigma * z));
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What things cost in time. The simulator knows what happens, not how fast a
+ * machine is: these numbers were measured in the lab (docs/simulator.md says
+ * how), can be replaced by a file, and go into every record, because a
+ * prediction is only as good as they are.
+ */
+#ifndef NODENS_SIM_COSTS_H
+#define NODENS_SIM_COSTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/rng.h"
+#include "lib/scenario.h"
+
+struct sim_costs {
+	/* one way, one message: log-normal by median and p99 */
+	struct scen_delay pod_cache, cache_pod;	      /* pod and cache on one node */
+	struct scen_delay pod_backend, backend_pod;   /* through kube-proxy's rules */
+	struct scen_delay node_backend, backend_node; /* cache to backend and back */
+	struct scen_delay node_world, world_node;     /* cache to a resolver outside */
+	struct scen_delay client;		      /* pod's thread: wake up, go on */
+	struct scen_delay start;		      /* intended start to first packet */
+	/* processor time, constant */
+	uint64_t hit_cpu_ns, miss_cpu_ns, answer_cpu_ns; /* the cache, a message */
+	uint64_t tcp_cpu_ns;				 /* more for a message over TCP */
+	uint64_t backend_cpu_ns;			 /* a backend, a query; 0: never busy */
+	uint64_t new_flow_ns;				 /* rules walked by a flow's first packet */
+	uint64_t rto_ns, syn_rto_ns;			 /* TCP's first retransmission */
+	uint64_t conn_idle_ns, conn_age_ns;		 /* the cache's connections */
+	uint64_t cache_queue, backend_queue;		 /* datagrams a socket buffer holds */
+	double race_share; /* pairs of packets that race for one entry; 0 for glibc on one CPU */
+};
+
+struct cost_def {
+	const char *name;
+	enum { COST_DELAY, COST_NS, COST_COUNT, COST_SHARE } kind;
+	size_t off;
+	const char *help;
+};
+extern const struct cost_def cost_defs[]; /* ends with a NULL name */
+
+void sim_costs_init(struct sim_costs *c);
+/* "name = 12us", "name = 12us 80us" (median, p99), "name = 0.01"; # remarks. */
+int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d);
+/* "12us 80us": as the file would say it. */
+void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[64]);
+
+uint64_t delay_draw(const struct scen_delay *d, struct rng *r);
+
+#endif

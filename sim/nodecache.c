@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The node's cache: the daemon's core behind one processor. A message waits
+ * for the processor, costs it time, and what the core says leaves when that
+ * time is over. Datagrams beyond the socket's buffer are lost, as the kernel's
+ * would be.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resolver/corefile/corefile.h"
+#include "sim/world.h"
+
+#define WORLD_RESOLVER "172.18.0.1"
+
+/* --- configuration --- */
+
+char *sim_corefile(const struct scenario *s, enum scen_proxy proxy)
+{
+	char local[INET_ADDRSTRLEN], service[INET_ADDRSTRLEN], upstream[INET_ADDRSTRLEN], bind[64];
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	inet_ntop(AF_INET, &s->local_dns, local, sizeof(local));
+	inet_ntop(AF_INET, &s->cluster_dns, service, sizeof(service));
+	inet_ntop(AF_INET, &s->upstream_dns, upstream, sizeof(upstream));
+	snprintf(bind, sizeof(bind), proxy == SCEN_IPVS ? "%s" : "%s %s", local, service);
+	const char *const reverse[] = {"in-addr.arpa", "ip6.arpa"};
+	fprintf(f,
+		"%s:53 {\n errors\n nsid node-cache\n cache {\n  success %u %u\n  denial %u %u\n "
+		"}\n"
+		" bind %s\n forward . %s {\n  force_tcp\n }\n}\n",
+		s->domain, s->cache_success, s->cache_ttl_s, s->cache_denial,
+		s->cache_negative_ttl_s, bind, upstream);
+	for (size_t i = 0; i < 2; i++)
+		fprintf(f,
+			"%s:53 {\n errors\n nsid node-cache\n cache %u\n bind %s\n forward . %s "
+			"{\n  force_tcp\n }\n}\n",
+			reverse[i], s->cache_ttl_s, bind, upstream);
+	fprintf(f, ".:53 {\n errors\n nsid node-cache\n cache %u\n bind %s\n forward . %s\n}\n",
+		s->cache_ttl_s, bind, WORLD_RESOLVER);
+	if (fclose(f) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static const char *no_var(void *ctx, const char *name)
+{
+	(void)ctx;
+	(void)name;
+	return NULL;
+}
+
+static size_t no_addrs(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope,
+		       size_t max)
+{
+	(void)ctx;
+	(void)ifname;
+	(void)ret;
+	(void)ret_scope;
+	(void)max;
+	return 0;
+}
+
+static bool not_readable(void *ctx, const char *path)
+{
+	(void)ctx;
+	(void)path;
+	return false;
+}
+
+static size_t no_host(void *ctx, const char *host, const struct in6_addr *server,
+		      const uint16_t *port, size_t n, struct in6_addr *ret, size_t max)
+{
+	(void)ctx;
+	(void)host;
+	(void)server;
+	(void)port;
+	(void)n;
+	(void)ret;
+	(void)max;
+	return 0;
+}
+
+/* Nothing of this machine may shape the result. */
+static const struct corefile_env sealed = {
+	.dns_port = DNS_PORT,
+	.hostname = "node",
+	.get_var = no_var,
+	.if_addrs = no_addrs,
+	.readable = not_readable,
+	.host_addrs = no_host,
+};
+
+static int compile(struct world *w, struct diag *d)
+{
+	struct corefile *tree = NULL;
+	char *text = sim_corefile(w->s, w->c->proxy);
+
+	if (!text)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	int rc = corefile_parse_text(&tree, "Corefile", text, strlen(text), &sealed, d);
+	if (rc == 0)
+		rc = corefile_compile(&w->plan, tree, &sealed, d);
+	corefile_free(tree);
+	free(text);
+	if (rc < 0)
+		return rc;
+	w->core_conf = &w->plan->conf;
+	struct in6_addr asked =
+		addr_of(w->c->proxy == SCEN_IPVS ? w->s->local_dns : w->s->cluster_dns);
+	for (size_t i = 0; i < w->core_conf->n_listeners; i++)
+		if (memcmp(&w->core_conf->listener[i].addr, &asked, sizeof(asked)) == 0)
+			w->listener = (uint8_t)i;
+	return 0;
+}
+
+/* --- what the core wants --- */
+
+static void on_reply(void *ctx, const struct core_client *c, const uint8_t *bytes, size_t len)
+{
+	struct node *n = ctx;
+
+	net_cache_reply(n->w, n, c, bytes, len);
+}
+
+static void on_ask(void *ctx, const struct core_ask *a)
+{
+	struct node *n = ctx;
+
+	net_ask(n->w, n, a);
+}
+
+static void on_cancel(void *ctx, uint32_t ask_id)
+{
+	(void)ctx;
+	(void)ask_id;
+}
+
+static int node_init(struct world *w, struct node *n, struct diag *d)
+{
+	struct core_ops ops = {.ctx = n, .reply = on_reply, .ask = on_ask, .cancel = on_cancel};
+	struct hash_key key = {rng_u64(&n->rng), rng_u64(&n->rng)};
+
+	n->queue_end = &n->queue;
+	n->tick_at_ns = T_NEVER;
+	n->stats = calloc(1, sizeof(*n->stats));
+	n->up = calloc(w->core_conf->n_upstreams + 1, sizeof(*n->up));
+	if (!n->stats || !n->up)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	return core_new(&n->core, w->core_conf, &ops, n->stats, &key, rng_u64(&n->rng), d);
+}
+
+int nodecache_init(struct world *w, struct diag *d)
+{
+	int rc = compile(w, d);
+
+	for (unsigned i = 0; i < w->n_nodes && rc == 0; i++)
+		rc = node_init(w, &w->node[i], d);
+	return rc;
+}
+
+void nodecache_release(struct world *w)
+{
+	for (unsigned i = 0; i < w->n_nodes; i++) {
+		struct node *n = &w->node[i];
+		while (n->queue) {
+			struct pkt *p = n->queue;
+			n->queue = p->next;
+			pkt_free(w, p);
+		}
+		core_free(n->core);
+		free(n->stats);
+		free(n->up);
+	}
+	corefile_plan_free(w->plan);
+}
+
+/* --- one processor --- */
+
+static void schedule_tick(struct world *w, struct node *n)
+{
+	uint64_t at_ns = core_deadline(n->core);
+
+	if (at_ns >= n->tick_at_ns)
+		return;
+	n->tick_at_ns = at_ns > w->now_ns ? at_ns : w->now_ns;
+	evq_push(&w->q, n->tick_at_ns, EV_TICK, n->index, NULL);
+}
+
+static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p)
+{
+	const struct sim_costs *k = &w->c->costs;
+	uint64_t more_ns = p->tcp ? k->tcp_cpu_ns : 0;
+	struct core_client cl = {
+		.addr = pod_addr(p->pod),
+		.local = w->core_conf->listener[w->listener].addr,
+		.cookie = (uint64_t)p->lookup << 32 | (uint64_t)p->gen << 8 | p->slot,
+		.port = p->port,
+		.proto = p->tcp ? CORE_TCP : CORE_UDP,
+		.listener = w->listener,
+	};
+	size_t len = 0;
+
+	n->out_ns = w->now_ns + k->miss_cpu_ns + more_ns;
+	if (core_query(n->core, w->now_ns, &cl, p->data, p->len, w->scratch, &len) != CORE_REPLY)
+		return k->miss_cpu_ns + more_ns;
+	n->out_ns = w->now_ns + k->hit_cpu_ns + more_ns;
+	net_cache_reply(w, n, &cl, w->scratch, len);
+	return k->hit_cpu_ns + more_ns;
+}
+
+static uint64_t serve_answer(struct world *w, struct node *n, struct pkt *p)
+{
+	uint64_t cpu_ns = w->c->costs.answer_cpu_ns;
+
+	n->out_ns = w->now_ns + cpu_ns;
+	if (net_node_reply(w, p))
+		core_answer(n->core, w->now_ns, p->ask_id, p->data, p->len);
+	return cpu_ns;
+}
+
+static void serve(struct world *w, struct node *n, struct pkt *p)
+{
+	uint64_t cpu_ns = p->from_node ? serve_answer(w, n, p) : serve_query(w, n, p);
+
+	pkt_free(w, p);
+	n->busy = true;
+	w->r->cache_cpu_ns += cpu_ns;
+	evq_push(&w->q, w->now_ns + cpu_ns, EV_CACHE_FREE, n->index, NULL);
+	schedule_tick(w, n);
+}
+
+void nodecache_receive(struct world *w, struct pkt *p)
+{
+	struct node *n = &w->node[p->node];
+
+	if (!n->busy) {
+		serve(w, n, p);
+		return;
+	}
+	if (n->n_queue >= w->c->costs.cache_queue && !p->tcp) {
+		w->r->cache_dropped++;
+		pkt_free(w, p);
+		return;
+	}
+	p->next = NULL;
+	*n->queue_end = p;
+	n->queue_end = &p->next;
+	n->n_queue++;
+}
+
+void nodecache_free(struct world *w, uint32_t node)
+{
+	struct node *n = &w->node[node];
+	struct pkt *p = n->queue;
+
+	n->busy = false;
+	if (!p)
+		return;
+	n->queue = p->next;
+	if (!n->queue)
+		n->queue_end = &n->queue;
+	n->n_queue--;
+	serve(w, n, p);
+}
+
+void nodecache_tick(struct world *w, uint32_t node, uint64_t t_ns)
+{
+	struct node *n = &w->node[node];
+
+	if (n->tick_at_ns != t_ns)
+		return; /* an earlier one took its place */
+	n->tick_at_ns = T_NEVER;
+	n->out_ns = w->now_ns;
+	core_tick(n->core, w->now_ns);
+	schedule_tick(w, n);
+}
+
+void nodecache_count(struct world *w)
+{
+	struct sim_result *r = w->r;
+
+	for (unsigned i = 0; i < w->n_nodes; i++) {
+		const struct core_stats *s = w->node[i].stats;
+		for (uint32_t k = 0; s && k < s->n_servers; k++) {
+			r->cache_queries += s->server[k].cache_requests;
+			r->cache_hits +=
+				s->server[k].cache_hits_success + s->server[k].cache_hits_denial;
+			r->cache_misses += s->server[k].cache_misses;
+		}
+	}
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Pods: the workload starts lookups, lib/stub says what each one does next, and
+ * its sockets are slots here. The loop is the load program's of the lab, with
+ * packets in place of sockets.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+#define SYN_TRIES 6
+#define GEN_MASK 0xffffffu /* it travels in the core's cookie */
+
+int pods_init(struct world *w, struct diag *d)
+{
+	for (size_t i = 0; i < w->s->n_loads; i++) {
+		int rc = stub_conf_from_scenario(&w->stub_conf[i], w->s, &w->s->load[i]);
+		if (rc < 0)
+			return diag_set(d, rc, "load %s: a search domain is not a name",
+					w->s->load[i].name);
+	}
+	w->free_run = UINT32_MAX;
+	w->load = workload_new(&w->sampled, -1);
+	if (!w->load)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	w->have_next = workload_next(w->load, &w->next);
+	if (w->have_next)
+		evq_push(&w->q, w->next.t_ns, EV_LOOKUP, 0, NULL);
+	return 0;
+}
+
+void pods_release(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n_runs; i++)
+		free(w->run[i]);
+	free(w->run);
+	workload_free(w->load);
+}
+
+static struct stream_state *stream_of(struct world *w, const struct lookup *l)
+{
+	return &w->node[l->node].stream[l->pod * w->s->n_loads + l->load];
+}
+
+/* --- the pool of lookups --- */
+
+static bool pool_grow(struct world *w)
+{
+	if (w->n_runs == w->cap_runs) {
+		uint32_t cap = w->cap_runs ? w->cap_runs * 2 : 256;
+		struct lookup_run **p = realloc(w->run, cap * sizeof(*p));
+		if (!p)
+			return false;
+		w->run = p;
+		w->cap_runs = cap;
+	}
+	struct lookup_run *l = calloc(1, sizeof(*l) + stub_sizeof());
+	if (!l)
+		return false;
+	l->stub = (struct stub *)(l + 1);
+	l->next_free = w->free_run;
+	w->free_run = w->n_runs;
+	w->run[w->n_runs++] = l;
+	return true;
+}
+
+static bool run_take(struct world *w, uint32_t *ret)
+{
+	if (w->free_run == UINT32_MAX && !pool_grow(w))
+		return false;
+	*ret = w->free_run;
+	struct lookup_run *l = w->run[*ret];
+	w->free_run = l->next_free;
+	l->gen = (l->gen + 1) & GEN_MASK;
+	l->active = true;
+	l->expire_at_ns = T_NEVER;
+	memset(l->slot, 0, sizeof(l->slot));
+	w->n_active++;
+	return true;
+}
+
+static void run_give(struct world *w, uint32_t id)
+{
+	struct lookup_run *l = w->run[id];
+
+	l->active = false;
+	l->next_free = w->free_run;
+	w->free_run = id;
+	w->n_active--;
+}
+
+static struct lookup_run *run_of(struct world *w, uint32_t id, uint32_t gen)
+{
+	struct lookup_run *l = w->run[id];
+
+	return l->active && l->gen == gen ? l : NULL;
+}
+
+/* --- sockets --- */
+
+static void pending_drop(struct world *w, struct slot *s)
+{
+	while (s->pending) {
+		struct pkt *p = s->pending;
+		s->pending = p->next;
+		pkt_free(w, p);
+	}
+}
+
+static void slot_up(struct world *w, struct lookup_run *l, struct slot *s)
+{
+	struct pkt *p = s->pending, *next;
+
+	s->up = true;
+	s->pending = NULL;
+	for (; p; p = next) {
+		next = p->next;
+		net_pod_send(w, l, p);
+	}
+}
+
+static void slot_connect(struct world *w, uint32_t id, unsigned slot)
+{
+	struct lookup_run *l = w->run[id];
+	struct slot *s = &l->slot[slot];
+
+	if (net_pod_connect(w, l, slot)) {
+		slot_up(w, l, s);
+		return;
+	}
+	uint64_t wait_ns = w->c->costs.syn_rto_ns << s->n_syn;
+	if (++s->n_syn < SYN_TRIES)
+		evq_push(&w->q, w->now_ns + wait_ns, EV_SYN, id,
+			 (void *)((uintptr_t)l->gen << 8 | slot));
+}
+
+void pods_syn(struct world *w, uint32_t run, uint32_t gen, unsigned slot)
+{
+	struct lookup_run *l = run_of(w, run, gen);
+
+	if (l && l->slot[slot].open && l->slot[slot].tcp && !l->slot[slot].up)
+		slot_connect(w, run, slot);
+}
+
+static void qs_put(struct world *w, const struct lookup_run *l, const struct slot *s, char kind,
+		   const uint8_t *msg, size_t len)
+{
+	struct qrec r;
+	struct dns_msg m;
+
+	if (!w->qs || l->what.node != 0)
+		return;
+	qrec_clear(&r);
+	r.t_ns = w->now_ns;
+	r.kind = kind;
+	r.proto = s->tcp ? QS_TCP : QS_UDP;
+	r.client = (struct qs_addr){pod_addr(l->what.pod), s->port};
+	r.server = (struct qs_addr){addr_of(w->s->cluster_dns), DNS_PORT};
+	if (msg && dns_msg_parse(&m, msg, len) == 0) {
+		r.id = m.h.id;
+		name_copy(&r.qname, m.q.name);
+		r.qtype = m.q.qtype;
+		r.flags = m.h.flags & 0x87f0;
+		r.len = (int32_t)len;
+		if (kind == QS_REPLY) {
+			r.rcode = m.rcode;
+			r.ttl_s = m.min_ttl_s == UINT32_MAX ? -1 : (int64_t)m.min_ttl_s;
+		}
+	}
+	qs_writer_put(w->qs, &r);
+}
+
+static void slot_open(struct world *w, uint32_t id, unsigned slot, bool tcp)
+{
+	struct lookup_run *l = w->run[id];
+	struct stream_state *st = stream_of(w, &l->what);
+	bool same = w->s->load[l->what.load].transport == SCEN_SAME_SOCKET && slot == 0 && !tcp;
+
+	l->slot[slot] = (struct slot){.open = true, .tcp = tcp, .new_ns = T_NEVER};
+	l->slot[slot].port = same ? st->same_port : port_draw(&st->rng);
+	if (!tcp)
+		return;
+	qs_put(w, l, &l->slot[slot], QS_OPEN, NULL, 0);
+	slot_connect(w, id, slot);
+}
+
+static void slot_close(struct world *w, struct lookup_run *l, unsigned slot)
+{
+	struct slot *s = &l->slot[slot];
+
+	if (!s->open)
+		return;
+	if (s->tcp) {
+		qs_put(w, l, s, QS_CLOSE, NULL, 0);
+		pending_drop(w, s);
+		net_pod_close(w, l, slot);
+	}
+	s->open = false;
+}
+
+static void slot_send(struct world *w, uint32_t id, const struct stub_action *a)
+{
+	struct lookup_run *l = w->run[id];
+	struct slot *s = &l->slot[a->slot];
+
+	if (!s->open)
+		slot_open(w, id, a->slot, false);
+	struct pkt *p = pkt_refill(w, NULL, a->query, a->len);
+	if (!p)
+		return;
+	p->lookup = id;
+	p->gen = l->gen;
+	p->slot = (uint8_t)a->slot;
+	p->node = l->what.node;
+	p->pod = (uint16_t)l->what.pod;
+	p->port = s->port;
+	p->tcp = s->tcp;
+	w->r->queries++;
+	qs_put(w, l, s, QS_QUESTION, a->query, a->len);
+	if (!s->tcp || s->up) {
+		net_pod_send(w, l, p);
+		return;
+	}
+	struct pkt **at = &s->pending;
+	while (*at)
+		at = &(*at)->next;
+	p->next = NULL;
+	*at = p;
+}
+
+/* --- a lookup's life --- */
+
+static void finish(struct world *w, uint32_t id)
+{
+	struct lookup_run *l = w->run[id];
+	struct sim_result *r = w->r;
+	struct stub_outcome o;
+
+	stub_outcome(l->stub, &o);
+	r->retried += o.n_retries;
+	for (unsigned i = 0; i < STUB_SLOTS_MAX; i++)
+		slot_close(w, l, i);
+	if (!l->what.counted) {
+		r->warmup++;
+	} else {
+		r->total++;
+		r->partial += o.partial;
+		r->lost += o.result == STUB_FAIL;
+		r->ok += o.result == STUB_OK;
+		r->notfound += o.result == STUB_NOTFOUND;
+		hist_record(&r->latency[l->what.load], w->now_ns - l->what.t_ns);
+	}
+	run_give(w, id);
+}
+
+static void pull(struct world *w, uint32_t id)
+{
+	struct lookup_run *l = w->run[id];
+	struct stub_action a;
+
+	for (;;) {
+		stub_next(l->stub, w->now_ns, &a);
+		switch (a.act) {
+		case STUB_OPEN:
+			slot_open(w, id, a.slot, a.tcp);
+			break;
+		case STUB_SEND:
+			slot_send(w, id, &a);
+			break;
+		case STUB_CLOSE:
+			slot_close(w, l, a.slot);
+			break;
+		case STUB_WAIT:
+			l->deadline_ns = a.deadline_ns;
+			if (l->deadline_ns <
+			    l->expire_at_ns) { /* else the event on its way will do */
+				l->expire_at_ns = l->deadline_ns;
+				evq_push(&w->q, l->deadline_ns, EV_EXPIRE, id,
+					 (void *)(uintptr_t)l->gen);
+			}
+			return;
+		case STUB_DONE:
+			finish(w, id);
+			return;
+		}
+	}
+}
+
+void pods_begin(struct world *w, uint32_t run, uint32_t gen)
+{
+	struct lookup_run *l = run_of(w, run, gen);
+
+	if (!l)
+		return;
+	struct stream_state *st = stream_of(w, &l->what);
+	int rc = stub_start(l->stub, &w->stub_conf[l->what.load], &st->thread, &st->rng,
+			    w->s->ask[l->what.ask].name, w->now_ns);
+	if (rc < 0) {
+		w->err = rc;
+		run_give(w, run);
+		return;
+	}
+	pull(w, run);
+}
+
+void pods_lookup(struct world *w)
+{
+	uint32_t id;
+
+	if (!run_take(w, &id)) {
+		w->err = ERR_NOMEM;
+		return;
+	}
+	struct lookup_run *l = w->run[id];
+	l->what = w->next;
+	w->begun++;
+	uint64_t late_ns = delay_draw(&w->c->costs.start, &stream_of(w, &l->what)->rng);
+	evq_push(&w->q, w->now_ns + late_ns, EV_BEGIN, id, (void *)(uintptr_t)l->gen);
+	w->have_next = workload_next(w->load, &w->next);
+	if (w->have_next)
+		evq_push(&w->q, w->next.t_ns, EV_LOOKUP, 0, NULL);
+}
+
+void pods_expire(struct world *w, uint32_t run, uint32_t gen)
+{
+	struct lookup_run *l = run_of(w, run, gen);
+
+	if (!l || l->expire_at_ns != w->now_ns)
+		return;
+	l->expire_at_ns = T_NEVER;
+	if (l->deadline_ns > w->now_ns) { /* it was moved meanwhile */
+		l->expire_at_ns = l->deadline_ns;
+		evq_push(&w->q, l->deadline_ns, EV_EXPIRE, run, (void *)(uintptr_t)gen);
+		return;
+	}
+	stub_expire(l->stub, w->now_ns);
+	pull(w, run);
+}
+
+static void judge(struct world *w, const struct pkt *p)
+{
+	if (w->node[p->node].core)
+		w->r->by_cache++;
+	else
+		w->r->by_backend++;
+	if (!w->c->verify)
+		return;
+	const char *why = zone_check(w->c->zone, p->data, p->len);
+	if (!why)
+		w->r->verified++;
+	else if (!w->r->wrong++)
+		snprintf(w->r->why_wrong, sizeof(w->r->why_wrong), "%s", why);
+}
+
+void pods_receive(struct world *w, struct pkt *p)
+{
+	bool passed = w->node[p->node].core || net_pod_reply(w, p);
+	struct lookup_run *l = run_of(w, p->lookup, p->gen);
+
+	if (passed && l && l->slot[p->slot].open) {
+		qs_put(w, l, &l->slot[p->slot], QS_REPLY, p->data, p->len);
+		if (stub_receive(l->stub, w->now_ns, p->slot, p->data, p->len)) {
+			judge(w, p);
+			pull(w, p->lookup);
+		}
+	}
+	pkt_free(w, p);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What is looked at from outside at fixed times: the tables, and the totals so
+ * far. Entries of pods and of the cache's own questions are told apart by who
+ * opened the flow.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+enum { KIND_POD, KIND_NODE, KINDS };
+
+static unsigned kind_of(const struct ct_tuple *orig, const void *ctx)
+{
+	(void)ctx;
+	return orig->src.s6_addr[12] == 10 ? KIND_POD : KIND_NODE; /* 10.244/16, 172.18/16 */
+}
+
+static void peak(uint64_t *most, uint64_t n)
+{
+	if (n > *most)
+		*most = n;
+}
+
+static void look(struct world *w, struct sim_sample *s, bool final)
+{
+	struct sim_result *r = w->r;
+
+	for (unsigned i = 0; i < w->n_nodes; i++) {
+		uint64_t n[KINDS], count = ctable_count(w->node[i].ct, w->now_ns, 0);
+		ctable_live_kinds(w->node[i].ct, w->now_ns, 0, kind_of, NULL, n, KINDS);
+		peak(&r->ct_client_peak, n[KIND_POD]);
+		peak(&r->ct_upstream_peak, n[KIND_NODE]);
+		peak(&r->ct_count_peak, count);
+		s->client += (double)n[KIND_POD] / w->n_nodes;
+		s->upstream += (double)n[KIND_NODE] / w->n_nodes;
+		s->count += (double)count / w->n_nodes;
+		if (final)
+			r->ct_client_final += n[KIND_POD];
+	}
+}
+
+void sample_take(struct world *w)
+{
+	struct sim_result *r = w->r;
+	bool final = w->now_ns >= w->end_ns;
+
+	if (r->n_samples == r->cap_samples) {
+		size_t cap = r->cap_samples ? r->cap_samples * 2 : 256;
+		struct sim_sample *p = realloc(r->sample, cap * sizeof(*p));
+		if (!p) {
+			w->err = ERR_NOMEM;
+			return;
+		}
+		r->sample = p;
+		r->cap_samples = cap;
+	}
+	struct sim_sample *s = &r->sample[r->n_samples++];
+	*s = (struct sim_sample){.t_s = (double)w->now_ns / 1e9,
+				 .lookups = w->begun,
+				 .lost = r->lost,
+				 .upstream_queries = r->upstream_total};
+	look(w, s, final);
+	if (!final) {
+		uint64_t next_ns = w->now_ns + w->sample_ns;
+		evq_push(&w->q, next_ns < w->end_ns ? next_ns : w->end_ns, EV_SAMPLE, 0, NULL);
+	}
+}
+
+void sample_finish(struct world *w)
+{
+	for (unsigned i = 0; i < w->n_nodes; i++) {
+		const struct ct_counters *c = ctable_counters(w->node[i].ct);
+		w->r->ct_insert_failed += c->insert_failed;
+		w->r->ct_full += c->table_full;
+		w->r->ct_early_drop += c->early_drop;
+		peak(&w->r->ct_count_peak, c->peak);
+	}
+}

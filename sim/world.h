@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the simulator. A message is a packet that travels: each leg of its
+ * way is one event, and who holds it decides where it goes next:
+ *
+ *   pod --> [table, rules] --> backend --> [table] --> pod        no cache
+ *   pod --> cache --> pod                                         hit
+ *   pod --> cache --> [table, rules] --> backend --> cache --> pod  miss
+ *
+ * The reply travels in the packet of its query. Every random draw comes from
+ * one generator per node, so that nodes do not disturb each other.
+ */
+#ifndef NODENS_SIM_WORLD_H
+#define NODENS_SIM_WORLD_H
+
+#include "conntrack-model/ctable.h"
+#include "lib/clock.h"
+#include "lib/qstream.h"
+#include "lib/stub.h"
+#include "lib/wire.h"
+#include "lib/workload.h"
+#include "resolver/core/core.h"
+#include "sim/evq.h"
+#include "sim/sim.h"
+
+#define PKT_CAP 1280
+#define BACKEND_WORLD UINT16_MAX /* the resolver outside the cluster */
+
+enum sim_event {
+	EV_LOOKUP,     /* the workload's next lookup begins */
+	EV_BEGIN,      /* and sends its first packet; a: lookup, p: generation */
+	EV_EXPIRE,     /* a lookup's deadline; a: lookup, p: its generation */
+	EV_SYN,	       /* a pod's connection attempt is repeated; a: lookup, p: gen and slot */
+	EV_AT_CACHE,   /* a packet reaches the cache */
+	EV_CACHE_FREE, /* the cache's processor is free again; a: node */
+	EV_AT_BACKEND,
+	EV_AT_NODE, /* a backend's reply reaches the cache */
+	EV_AT_POD,
+	EV_TICK, /* the core's deadline; a: node */
+	EV_SAMPLE,
+};
+
+struct pkt {
+	struct pkt *next;
+	uint32_t lookup, gen; /* who asked */
+	uint32_t node, ask_id;
+	uint16_t pod, port, backend, id;
+	uint8_t slot;
+	bool tcp, from_node, big;
+	uint32_t conn; /* from_node && tcp: number of the connection */
+	uint32_t len;
+	uint8_t data[];
+};
+
+struct slot {		    /* a socket of a lookup */
+	bool open, tcp, up; /* up: TCP is established */
+	uint8_t n_syn;
+	uint16_t port, backend;
+	uint64_t new_ns;		  /* UDP: when its flow got its entry */
+	uint64_t ready_ns, out_ns, in_ns; /* TCP: established; last message arrives each way */
+	struct pkt *pending, **pending_end;
+};
+
+struct lookup_run {
+	struct lookup what;
+	uint32_t gen, next_free;
+	bool active;
+	uint64_t expire_at_ns; /* event that is on its way; T_NEVER: none */
+	uint64_t deadline_ns;
+	struct slot slot[STUB_SLOTS_MAX];
+	struct stub *stub;
+};
+
+struct stream_state { /* one (pod, load) */
+	struct stub_thread thread;
+	struct rng rng;
+	uint16_t same_port;
+};
+
+struct up_conn { /* a connection of the cache to an upstream */
+	bool open;
+	uint32_t number;
+	uint16_t port, backend;
+	uint64_t opened_ns, used_ns, ready_ns, out_ns, in_ns;
+	uint64_t max_age_ns;
+};
+
+struct node {
+	struct world *w;
+	uint32_t index;
+	struct rng rng;
+	struct ctable *ct;
+	struct stream_state *stream; /* [pod * n_loads + load] */
+	/* the cache; core NULL: none */
+	struct core *core;
+	struct core_stats *stats;
+	struct up_conn *up; /* per upstream */
+	struct pkt *queue, **queue_end;
+	uint64_t n_queue;
+	bool busy;
+	uint64_t out_ns; /* when what the core says now leaves */
+	uint64_t tick_at_ns;
+};
+
+struct station { /* a backend's processor */
+	uint64_t busy_until_ns, last_ns, n;
+	struct rng rng;
+};
+
+struct world {
+	const struct sim_conf *c;
+	const struct scenario *s;
+	struct scenario sampled; /* the scenario with fewer nodes */
+	struct sim_result *r;
+	struct evq q;
+	uint64_t now_ns, end_ns, sample_ns;
+	struct workload *load;
+	struct lookup next;
+	bool have_next;
+	struct stub_conf stub_conf[SCEN_LOADS_MAX];
+	uint32_t n_runs, cap_runs, free_run, n_active;
+	struct lookup_run **run;
+	struct pkt *free_pkt;
+	unsigned n_nodes;
+	struct node *node;
+	struct station backend[SIM_BACKENDS_MAX];
+	struct core_conf *core_conf;
+	struct corefile_plan *plan;
+	uint8_t listener;
+	uint64_t begun, lost_counted;
+	struct qs_writer *qs;
+	int err;
+	uint8_t scratch[DNS_MSG_MAX];
+};
+
+/* world.c */
+struct pkt *pkt_new(struct world *w, size_t len);
+void pkt_free(struct world *w, struct pkt *p);
+/* The same packet with other bytes; may move. NULL: no memory. */
+struct pkt *pkt_refill(struct world *w, struct pkt *p, const uint8_t *data, size_t len);
+struct in6_addr addr_of(struct in_addr a);
+struct in6_addr pod_addr(unsigned pod);
+uint16_t port_draw(struct rng *r);
+
+/* pods.c */
+int pods_init(struct world *w, struct diag *d);
+void pods_release(struct world *w);
+void pods_lookup(struct world *w); /* EV_LOOKUP */
+void pods_begin(struct world *w, uint32_t run, uint32_t gen);
+void pods_expire(struct world *w, uint32_t run, uint32_t gen);
+void pods_syn(struct world *w, uint32_t run, uint32_t gen, unsigned slot);
+void pods_receive(struct world *w, struct pkt *p); /* EV_AT_POD */
+
+/* net.c: what lies between */
+void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p);
+/* True when the connection is up (slot->ready_ns says since when). */
+bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot);
+void net_pod_close(struct world *w, struct lookup_run *l, unsigned slot);
+/* False: the reply was lost in the table. */
+bool net_pod_reply(struct world *w, struct pkt *p);
+void net_ask(struct world *w, struct node *n, const struct core_ask *a);
+bool net_node_reply(struct world *w, struct pkt *p);
+void net_cache_reply(struct world *w, struct node *n, const struct core_client *cl,
+		     const uint8_t *bytes, size_t len);
+void backend_receive(struct world *w, struct pkt *p); /* EV_AT_BACKEND */
+
+/* nodecache.c */
+int nodecache_init(struct world *w, struct diag *d);
+void nodecache_release(struct world *w);
+void nodecache_receive(struct world *w, struct pkt *p); /* EV_AT_CACHE, EV_AT_NODE */
+void nodecache_free(struct world *w, uint32_t node);	/* EV_CACHE_FREE */
+void nodecache_tick(struct world *w, uint32_t node, uint64_t t_ns);
+void nodecache_count(struct world *w);
+
+/* sample.c */
+void sample_take(struct world *w);
+void sample_finish(struct world *w);
+
+#endif
