@@ -29,9 +29,11 @@ Q := $(if $(V),,@)
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wundef \
         -Wwrite-strings -Wformat=2 -Wvla -Wno-missing-field-initializers -Werror
+# under sanitizers gcc forgets ranges it knows otherwise, and warns of truncation that cannot be
+SAN_WARN := $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE -DNODENS_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS) $(if $(DEBUG),-O0) \
-             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined $(SAN_WARN))
 ALL_LDFLAGS = -pthread $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 pc = $(shell pkg-config --libs $(1) 2>/dev/null)

@@ -20,7 +20,7 @@
 #include "lib/wire.h"
 
 #define WAITING_MAX 65536
-#define CONNS_MAX   1024
+#define CONNS_MAX 1024
 
 struct conn {
 	struct ev ev;

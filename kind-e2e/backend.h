@@ -13,10 +13,10 @@
 #include "lib/scenario.h"
 #include "lib/zone.h"
 
-struct backend_shared { /* in memory that the lab's other processes see */
-	uint64_t udp, tcp;      /* queries that arrived */
-	uint64_t connections;   /* TCP connections accepted */
-	uint64_t ready;         /* 1 once both sockets are bound */
+struct backend_shared {	      /* in memory that the lab's other processes see */
+	uint64_t udp, tcp;    /* queries that arrived */
+	uint64_t connections; /* TCP connections accepted */
+	uint64_t ready;	      /* 1 once both sockets are bound */
 };
 
 struct backend_conf {

@@ -17,10 +17,10 @@
 #include "lib/clock.h"
 
 #define READY_LIMIT_NS (10 * NS_PER_S)
-#define SAMPLE_NS      (250 * NS_PER_MS)
+#define SAMPLE_NS (250 * NS_PER_MS)
 #define LOAD_HEADSTART (500 * NS_PER_MS)
 /* Beyond the scenario's own end: the longest a stub resolver can hold on. */
-#define LOAD_GRACE_NS  (120 * NS_PER_S)
+#define LOAD_GRACE_NS (120 * NS_PER_S)
 
 static void *shared_memory(size_t size)
 {
@@ -320,14 +320,15 @@ static void cell_down(struct cell *c)
 
 static void hold(const struct cell *c)
 {
-	char line[8];
+	char byte;
 
-	printf("%s stands; from another terminal: nsenter -t %d -a ip netns exec " NETNS_NODE
-	       " sh\nEnter takes it down.\n",
-	       c->name, (int)getppid());
-	fflush(stdout);
-	if (!fgets(line, sizeof line, stdin))
-		return;
+	fprintf(stderr,
+		"\n%s stands; to go in, from another terminal:\n"
+		"  nsenter -t $(pgrep -n e2e-init) -a ip netns exec " NETNS_NODE " sh\n"
+		"Enter takes it down.\n",
+		c->name);
+	while (read(c->lab->keep_fd, &byte, 1) == 1 && byte != '\n')
+		;
 }
 
 int cell_run(struct cell *c, struct diag *d)
@@ -339,7 +340,7 @@ int cell_run(struct cell *c, struct diag *d)
 	code = cell_up(c, d);
 	c->setup_ns = clock_mono_ns() - begin;
 	code = code ? code : cell_measure(c, d);
-	if (c->lab->keep)
+	if (c->lab->keep_fd >= 0)
 		hold(c);
 	c->lab->progress(c->lab->progress_arg, 1, "taking down");
 	cell_down(c);

@@ -21,17 +21,17 @@ struct lab { /* what all cells share */
 	const struct scenario *s;
 	const struct zone *zone;
 	const char *scenario_path, *out; /* absolute folder */
-	const char *bin;                 /* where the other programs are */
+	const char *bin;		 /* where the other programs are */
 	int argc;
 	char **argv;
-	bool keep; /* leave the cell standing until Enter */
+	int keep_fd; /* where Enter comes from that ends a standing cell; -1: none stands */
 	void (*progress)(void *arg, double share, const char *phase);
 	void *progress_arg;
 };
 
 #define CELL_SERVERS_MAX (TOPO_BACKENDS_MAX + 1) /* and the resolver beyond the uplink */
 
-struct ct_split { /* who the entries of the node's table belong to */
+struct ct_split {	   /* who the entries of the node's table belong to */
 	uint64_t client;   /* pods to port 53 of the cluster DNS */
 	uint64_t upstream; /* the node itself to any port 53 */
 	uint64_t other;
@@ -58,7 +58,7 @@ struct cell {
 	bool with_cache;
 	char name[32], dir[4096 - 64];
 	struct topo topo;
-	char server_id[CELL_SERVERS_MAX][16];
+	char server_id[CELL_SERVERS_MAX][24];
 	pid_t server[CELL_SERVERS_MAX], load[TOPO_PODS_MAX], cache, capture[TOPO_PODS_MAX];
 	struct backend_shared *served; /* [CELL_SERVERS_MAX], shared memory */
 	struct load_shared *loads;     /* [TOPO_PODS_MAX], likewise */
@@ -103,7 +103,7 @@ int stream_merge(const struct cell *c, struct diag *d);
  * passed. */
 int cell_record(const struct cell *c, const char *failed, bool *ret_good, struct diag *d);
 /* A cell that this machine cannot run. */
-int cell_record_skip(const struct lab *lab, enum scen_proxy proxy, bool with_cache,
-		     const char *why, struct diag *d);
+int cell_record_skip(const struct lab *lab, enum scen_proxy proxy, bool with_cache, const char *why,
+		     struct diag *d);
 
 #endif

@@ -19,7 +19,7 @@
 #include "lib/clock.h"
 
 #define CACHE_READY_NS (20 * NS_PER_S)
-#define CACHE_STOP_NS  (20 * NS_PER_S)
+#define CACHE_STOP_NS (20 * NS_PER_S)
 
 struct start {
 	const struct cell *c;
@@ -70,9 +70,18 @@ static int cache_body(void *arg)
 	const struct start *st = arg;
 	const struct cell *c = st->c;
 	char prog[4200], conf[4200], base[4200], pid[4200], log[4200], local[64];
-	const char *argv[] = {prog,  "-localip",     local,	       "-conf",
-			      conf,  "-basecorefile", base,	       "-upstreamsvc",
-			      "kube-dns-upstream",    "-pidfile", pid, NULL};
+	const char *argv[] = {prog,
+			      "-localip",
+			      local,
+			      "-conf",
+			      conf,
+			      "-basecorefile",
+			      base,
+			      "-upstreamsvc",
+			      "kube-dns-upstream",
+			      "-pidfile",
+			      pid,
+			      NULL};
 	struct diag d = {""};
 
 	snprintf(prog, sizeof prog, "%s/node-cache", c->lab->bin);
@@ -105,7 +114,9 @@ static int dead(struct cell *c, int status, struct diag *d)
 		log[--len] = '\0';
 	last = log ? strrchr(log, '\n') : NULL;
 	diag_set(d, ERR_SYS, "node-cache: %s before it was ready: %s", proc_status_str(status, how),
-		 last ? last + 1 : log ? log : "");
+		 last  ? last + 1
+		 : log ? log
+		       : "");
 	free(log);
 	return ERR_SYS;
 }

@@ -17,7 +17,7 @@
 #include "lib/result.h"
 
 #define CAPTURE_READY_NS (10 * NS_PER_S)
-#define CAPTURE_STOP_NS  (20 * NS_PER_S)
+#define CAPTURE_STOP_NS (20 * NS_PER_S)
 
 struct capture_start {
 	const struct cell *c;

@@ -85,7 +85,7 @@ struct checker {
 };
 
 __attribute__((format(printf, 4, 5))) static void check(struct checker *k, const char *name,
-							 bool passed, const char *fmt, ...)
+							bool passed, const char *fmt, ...)
 {
 	char detail[400];
 	va_list ap;
@@ -105,9 +105,11 @@ static void check_answers(struct checker *k, const struct cell *c, const struct 
 	if (c->lab->s->loss == 0)
 		check(k, "no lookup was lost", t->total && !t->lost,
 		      "%" PRIu64 " of %" PRIu64 " lost", t->lost, t->total);
-	check(k, "libc's getaddrinfo agrees", c->gai->asked && c->gai->right == c->gai->asked,
-	      "%" PRIu64 " of %" PRIu64 " names%s%s", c->gai->right, c->gai->asked,
-	      c->gai->why_wrong[0] ? ": " : "", c->gai->why_wrong);
+	if (c->lab->s->loss == 0)
+		check(k, "libc's getaddrinfo agrees",
+		      c->gai->asked && c->gai->right == c->gai->asked,
+		      "%" PRIu64 " of %" PRIu64 " names%s%s", c->gai->right, c->gai->asked,
+		      c->gai->why_wrong[0] ? ": " : "", c->gai->why_wrong);
 	check(k, "the table lost no packet",
 	      c->after.ct.insert_failed == c->before.ct.insert_failed &&
 		      c->after.ct.drop == c->before.ct.drop,
@@ -153,8 +155,7 @@ static void check_notrack(struct checker *k, const struct totals *t)
 {
 	check(k, "NOTRACK counted every packet to the cache",
 	      t->notrack_in == t->udp_sent + t->tcp_out,
-	      "%" PRIu64 " packets; pods sent %" PRIu64 " UDP queries and %" PRIu64
-	      " TCP segments",
+	      "%" PRIu64 " packets; pods sent %" PRIu64 " UDP queries and %" PRIu64 " TCP segments",
 	      t->notrack_in, t->udp_sent, t->tcp_out);
 	check(k, "NOTRACK counted every packet from the cache",
 	      t->notrack_out == t->udp_received + t->tcp_in,

@@ -54,15 +54,20 @@ static void split_sample(const struct cell *c, const struct sample *s, double *r
 
 static void put_series(const struct cell *c, struct result *r)
 {
-	static const char *const columns[] = {SERIES_T_S,    SERIES_CT_CLIENT, SERIES_CT_UPSTREAM,
-					      SERIES_LOOKUPS, SERIES_LOST,	SERIES_UPSTREAM, NULL};
+	static const char *const columns[] = {SERIES_T_S,
+					      SERIES_CT_CLIENT,
+					      SERIES_CT_UPSTREAM,
+					      SERIES_LOOKUPS,
+					      SERIES_LOST,
+					      SERIES_UPSTREAM,
+					      NULL};
 	double peak = 0, upstream_peak = 0;
 
 	result_columns(r, columns);
 	for (size_t i = 0; i < c->n_samples; i++) {
 		const struct sample *s = &c->samples[i];
-		double row[6] = {s->t_s, 0, 0, (double)s->begun, (double)s->lost,
-				 (double)s->upstream};
+		double row[6] = {
+			s->t_s, 0, 0, (double)s->begun, (double)s->lost, (double)s->upstream};
 
 		split_sample(c, s, &row[1], &row[2]);
 		peak = row[1] > peak ? row[1] : peak;
@@ -172,15 +177,17 @@ static void put_remarks(const struct cell *c, const struct totals *t, struct res
 		result_remark(r, "skip", text);
 	}
 	if (t->late_p99_ns > 10000000) {
-		snprintf(text, sizeof text,
-			 "the load program itself was late (p99 %.1f ms): the machine was busy with "
-			 "other things, and the tail below is partly theirs",
-			 (double)t->late_p99_ns / 1e6);
+		snprintf(
+			text, sizeof text,
+			"the load program itself was late (p99 %.1f ms): the machine was busy with "
+			"other things, and the tail below is partly theirs",
+			(double)t->late_p99_ns / 1e6);
 		result_remark(r, "note", text);
 	}
 	if (c->lab->s->conntrack_max && c->lab->s->conntrack_max != c->after.ct.max) {
 		snprintf(text, sizeof text,
-			 "the scenario's conntrack max is %llu; the lab had the machine's, %llu: the "
+			 "the scenario's conntrack max is %llu; the lab had the machine's, %llu: "
+			 "the "
 			 "kernel takes it from the first network namespace only",
 			 (unsigned long long)c->lab->s->conntrack_max,
 			 (unsigned long long)c->after.ct.max);
@@ -233,8 +240,8 @@ int cell_record(const struct cell *c, const char *failed, bool *ret_good, struct
 	return result_close(r, d);
 }
 
-int cell_record_skip(const struct lab *lab, enum scen_proxy proxy, bool with_cache,
-		     const char *why, struct diag *d)
+int cell_record_skip(const struct lab *lab, enum scen_proxy proxy, bool with_cache, const char *why,
+		     struct diag *d)
 {
 	struct result *r = NULL;
 	int code = open_record(&r, lab, proxy, with_cache, d);

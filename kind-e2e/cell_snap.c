@@ -22,7 +22,7 @@
 #include "lib/wire.h"
 
 #define SETTLE_LIMIT_NS (3 * NS_PER_S)
-#define METRICS_URL     "http://" TOPO_NODE_IP ":9253/metrics"
+#define METRICS_URL "http://" TOPO_NODE_IP ":9253/metrics"
 
 struct splitting {
 	const struct cell *c;
@@ -136,9 +136,8 @@ int snap_take(struct cell *c, struct snap *ret, struct diag *d)
 static int same(const struct snap *x, const struct snap *y)
 {
 	return x->notrack.packets_in == y->notrack.packets_in &&
-	       x->notrack.packets_out == y->notrack.packets_out &&
-	       x->pod_tcp_in == y->pod_tcp_in && x->pod_tcp_out == y->pod_tcp_out &&
-	       x->cache_queries == y->cache_queries &&
+	       x->notrack.packets_out == y->notrack.packets_out && x->pod_tcp_in == y->pod_tcp_in &&
+	       x->pod_tcp_out == y->pod_tcp_out && x->cache_queries == y->cache_queries &&
 	       !memcmp(x->served, y->served, sizeof x->served);
 }
 

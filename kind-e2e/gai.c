@@ -10,7 +10,7 @@
 #include "lib/wire.h"
 
 #define ADDRS_MAX 64
-#define ASKS_MAX  32
+#define ASKS_MAX 32
 #define QUERY_MAX 300
 
 struct addr_set {
@@ -53,7 +53,8 @@ static void zone_addrs(const struct zone *z, const struct name *name, uint16_t q
 {
 	static uint8_t reply[DNS_MSG_MAX];
 	uint8_t query[QUERY_MAX];
-	size_t len = dns_query_build(query, sizeof query, 1, name->b, qtype, DNS_RD, 0, false, false);
+	size_t len =
+		dns_query_build(query, sizeof query, 1, name->b, qtype, DNS_RD, 0, false, false);
 	struct dns_msg m;
 	struct dns_rr rr;
 	struct wire w;

@@ -127,7 +127,8 @@ static void put_jumps(FILE *out, const struct jump *j)
 static void put_reject(const struct kproxy_at *at, FILE *out)
 {
 	fprintf(out,
-		"-A KUBE-SERVICES -m comment --comment \"%s:%s has no endpoints\" -m %s -p %s -d %s "
+		"-A KUBE-SERVICES -m comment --comment \"%s:%s has no endpoints\" -m %s -p %s -d "
+		"%s "
 		"--dport %u -j REJECT\n",
 		at->service->name, at->port->name, at->port->proto, at->port->proto, at->vip,
 		(unsigned)at->port->port);
@@ -222,8 +223,8 @@ static void put_port_rules(const struct kproxy_at *at, FILE *out)
 
 static void put_nat(const struct kproxy_conf *c, FILE *out)
 {
-	static const char *const chains[] = {"KUBE-SERVICES",	 "KUBE-NODEPORTS",
-					     "KUBE-POSTROUTING", "KUBE-MARK-MASQ",
+	static const char *const chains[] = {"KUBE-SERVICES",	  "KUBE-NODEPORTS",
+					     "KUBE-POSTROUTING",  "KUBE-MARK-MASQ",
 					     "KUBE-PROXY-CANARY", NULL};
 
 	fputs("*nat\n", out);

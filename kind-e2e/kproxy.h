@@ -13,13 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KPROXY_CHAIN_MAX 32  /* iptables: "KUBE-SVC-" and 16 characters */
-#define KPROXY_NAME_MAX  256 /* nftables chain names */
+#define KPROXY_CHAIN_MAX 32 /* iptables: "KUBE-SVC-" and 16 characters */
+#define KPROXY_NAME_MAX 256 /* nftables chain names */
 
 struct kproxy_port {
 	const char *name;  /* "dns-tcp" */
 	const char *proto; /* "udp", "tcp" */
-	uint16_t port;     /* of the Service and of its endpoints */
+	uint16_t port;	   /* of the Service and of its endpoints */
 };
 
 struct kproxy_service {
@@ -33,9 +33,9 @@ struct kproxy_conf {
 	const struct kproxy_service *services;
 	size_t n_services;
 	const struct in_addr *endpoints; /* the same behind every Service */
-	size_t n_endpoints;              /* 0: the Services reject */
-	const char *pod_cidr;            /* "10.244.0.0/16" */
-	const char *service_cidr;        /* "10.96.0.0/16", or NULL when not known */
+	size_t n_endpoints;		 /* 0: the Services reject */
+	const char *pod_cidr;		 /* "10.244.0.0/16" */
+	const char *service_cidr;	 /* "10.96.0.0/16", or NULL when not known */
 };
 
 /* Whole rule sets; caller frees. NULL: no memory. */

@@ -12,7 +12,8 @@
 
 static const char fixed_head[] =
 	"add table " T " { comment \"rules for kube-proxy\" ; }\n"
-	"add chain " T " filter-prerouting-pre-dnat { type filter hook prerouting priority -110 ; }\n"
+	"add chain " T
+	" filter-prerouting-pre-dnat { type filter hook prerouting priority -110 ; }\n"
 	"add chain " T " filter-output-pre-dnat { type filter hook output priority -110 ; }\n"
 	"add chain " T " filter-input { type filter hook input priority 0 ; }\n"
 	"add chain " T " filter-forward { type filter hook forward priority 0 ; }\n"
@@ -47,7 +48,8 @@ static const char fixed_head[] =
 	"comment \"Reject traffic to invalid ports of ClusterIPs\"\n";
 
 static const char fixed_tail[] =
-	"add map " T " no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict ; "
+	"add map " T
+	" no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict ; "
 	"comment \"vmap to drop or reject packets to services with no endpoints\" ; }\n"
 	"add map " T " no-endpoint-nodeports { type inet_proto . inet_service : verdict ; "
 	"comment \"vmap to drop or reject packets to service nodeports with no endpoints\" ; }\n"
@@ -56,7 +58,8 @@ static const char fixed_tail[] =
 	"add rule " T " reject-chain reject\n"
 	"add rule " T " service-endpoints-check ip daddr . meta l4proto . th dport vmap "
 	"@no-endpoint-services\n"
-	"add rule " T " nodeport-endpoints-check ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap "
+	"add rule " T
+	" nodeport-endpoints-check ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap "
 	"@no-endpoint-nodeports\n"
 	"add map " T " firewall-ips { type ipv4_addr . inet_proto . inet_service : verdict ; "
 	"comment \"destinations that are subject to LoadBalancerSourceRanges\" ; }\n"
@@ -109,8 +112,9 @@ static void put_port(const struct kproxy_at *at, FILE *out)
 	fprintf(out, "add element " T " cluster-ips { %s }\n", at->vip);
 	fprintf(out, "add element " T " service-ips { %s . %s . %u : goto %s }\n", at->vip,
 		at->port->proto, (unsigned)at->port->port, svc);
-	fprintf(out, "add rule " T " %s ip daddr %s %s dport %u ip saddr != %s jump "
-		     "mark-for-masquerade\n",
+	fprintf(out,
+		"add rule " T " %s ip daddr %s %s dport %u ip saddr != %s jump "
+		"mark-for-masquerade\n",
 		svc, at->vip, at->port->proto, (unsigned)at->port->port, at->conf->pod_cidr);
 	fprintf(out, "add rule " T " %s numgen random mod %zu vmap {", svc, n);
 	for (size_t i = 0; i < n; i++) {

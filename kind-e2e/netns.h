@@ -10,7 +10,7 @@
 #include "lib/err.h"
 
 #define NETNS_PREFIX "e2e-"
-#define NETNS_NODE   "e2e-node"
+#define NETNS_NODE "e2e-node"
 
 int netns_make(const char *name, struct diag *d);
 /* Into it, and back to where the process began; enter does not nest. */

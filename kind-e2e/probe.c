@@ -105,7 +105,7 @@ static int try_all(void *arg)
 	try_rules(&r->p[PROBE_NFTABLES], &t, SCEN_NFTABLES);
 	r->p[PROBE_NETEM].ok = true;
 	{
-		static const char *const tc[] = {"tc",	"qdisc", "add",	  "dev", "lo",
+		static const char *const tc[] = {"tc",	 "qdisc", "add",   "dev", "lo",
 						 "root", "netem", "delay", "1ms", NULL};
 
 		if (proc_run(tc, NULL, NULL, &d))
@@ -127,8 +127,8 @@ static void try_program(struct probe *p, const char *bin, const char *name)
 
 void probe_all(struct probe_report *ret, const char *bin)
 {
-	struct probe_report *r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE,
-				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct probe_report *r =
+		mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct diag d = {""};
 
 	memset(ret, 0, sizeof *ret);

@@ -13,7 +13,7 @@
 #include "lib/scenario.h"
 
 enum probe_id {
-	PROBE_SANDBOX,  /* private namespaces at all */
+	PROBE_SANDBOX, /* private namespaces at all */
 	PROBE_VETH,
 	PROBE_BRIDGE,
 	PROBE_CONNTRACK,
@@ -22,8 +22,8 @@ enum probe_id {
 	PROBE_IPVS,
 	PROBE_DUMMY,
 	PROBE_NETEM,
-	PROBE_CACHE,    /* the daemon is built */
-	PROBE_CAPTURE,  /* pcap-replay is built */
+	PROBE_CACHE,   /* the daemon is built */
+	PROBE_CAPTURE, /* pcap-replay is built */
 	N_PROBES
 };
 

@@ -10,8 +10,8 @@ struct progress {
 	FILE *out;
 	bool tty;
 	unsigned n_cells, cell; /* cell: the one that runs, from 0 */
-	const char *name;       /* of that cell */
-	char last[64];          /* phase last named in plain lines */
+	const char *name;	/* of that cell */
+	char last[64];		/* phase last named in plain lines */
 };
 
 void progress_init(struct progress *p, FILE *out, unsigned n_cells);

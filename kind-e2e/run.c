@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kind-e2e/run.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +203,7 @@ int run_main(const struct run_options *o, int argc, char **argv)
 			     .bin = bin,
 			     .argc = argc,
 			     .argv = argv,
-			     .keep = o->keep};
+			     .keep_fd = o->keep ? fcntl(0, F_DUPFD_CLOEXEC, 3) : -1};
 	if (prepare(&r, o, &zone, &d) || outdir_open(&out, o->out, &d)) {
 		log_error("%s", d.text);
 		rc = 3;

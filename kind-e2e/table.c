@@ -49,8 +49,7 @@ void table_row(const char *out, const char *cell, bool with_head)
 
 	if (with_head)
 		printf("%-18s %8s %5s %9s %9s %9s %8s %9s %9s  %s\n", "cell", "lookups", "lost",
-		       "p50 us", "p99 us", "p99.9 us", "entries", "upstream", "cpu ms",
-		       "checks");
+		       "p50 us", "p99 us", "p99.9 us", "entries", "upstream", "cpu ms", "checks");
 	snprintf(dir, sizeof dir, "%s/%s", out, cell);
 	if (record_load(&r, dir, &d)) {
 		printf("%-18s %s\n", cell, d.text);

@@ -200,8 +200,8 @@ int topo_proxy(const struct topo *t, enum scen_proxy mode, struct diag *d)
 		{"kube-system/kube-dns", t->s->cluster_dns, ports, 3},
 		{"kube-system/kube-dns-upstream", t->s->upstream_dns, ports, 2},
 	};
-	const struct kproxy_conf conf = {services,	2,	       t->backend,
-					 t->n_backends, TOPO_POD_CIDR, TOPO_SERVICE_CIDR};
+	const struct kproxy_conf conf = {
+		services, 2, t->backend, t->n_backends, TOPO_POD_CIDR, TOPO_SERVICE_CIDR};
 	char *rules = mode == SCEN_IPTABLES ? kproxy_iptables(&conf) : kproxy_nftables(&conf);
 	int code;
 

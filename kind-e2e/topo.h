@@ -18,13 +18,13 @@
 #include "lib/scenario.h"
 
 #define TOPO_BACKENDS_MAX 8
-#define TOPO_PODS_MAX     16
-#define TOPO_POD_CIDR     "10.244.0.0/16"
+#define TOPO_PODS_MAX 64
+#define TOPO_POD_CIDR "10.244.0.0/16"
 #define TOPO_SERVICE_CIDR "10.96.0.0/16"
-#define TOPO_NET          "e2e-net"
-#define TOPO_NODE_IP      "172.18.0.2"
-#define TOPO_NET_IP       "172.18.0.1"
-#define TOPO_CACHE_LINK   "nodelocaldns"
+#define TOPO_NET "e2e-net"
+#define TOPO_NODE_IP "172.18.0.2"
+#define TOPO_NET_IP "172.18.0.1"
+#define TOPO_CACHE_LINK "nodelocaldns"
 
 struct topo {
 	const struct scenario *s;
@@ -43,8 +43,8 @@ int topo_loss(const struct topo *t, double share, struct diag *d);
  * in for the dummy device that not every kernel has. */
 int topo_cache_link(struct diag *d);
 
-void topo_pod_ns(char ret[32], unsigned pod);         /* "e2e-pod1" for 0 */
-void topo_pod_link(char ret[16], unsigned pod);       /* the node's side of its veth */
+void topo_pod_ns(char ret[32], unsigned pod);	      /* "e2e-pod1" for 0 */
+void topo_pod_link(char ret[16], unsigned pod);	      /* the node's side of its veth */
 void topo_backend_ns(char ret[32], unsigned backend); /* "e2e-dns1" for 0 */
 
 #endif

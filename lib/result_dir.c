@@ -13,7 +13,7 @@
 
 #define TEMP ".partial"
 
-static int make_dirs(const char *path, struct diag *d)
+int dirs_make(const char *path, struct diag *d)
 {
 	char *copy = strdup(path), *p = copy;
 	int rc = copy ? 0 : diag_set(d, ERR_NOMEM, "no memory");
@@ -76,7 +76,7 @@ static void release(struct result_dir *rd)
 int result_dir_open(struct result_dir *ret, const char *path, struct diag *d)
 {
 	struct result_dir rd = { strdup(path), NULL };
-	int rc = rd.path ? make_dirs(path, d) : diag_set(d, ERR_NOMEM, "no memory");
+	int rc = rd.path ? dirs_make(path, d) : diag_set(d, ERR_NOMEM, "no memory");
 	if (!rc && asprintf(&rd.temp, "%s/" TEMP, path) < 0) {
 		rd.temp = NULL;
 		rc = diag_set(d, ERR_NOMEM, "no memory");

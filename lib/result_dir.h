@@ -18,7 +18,9 @@ struct result_dir {
 	char *path, *temp; /* temp: where files grow */
 };
 
-/* mkdir -p, and an empty subfolder; what a killed run left in it goes. */
+/* mkdir -p */
+int dirs_make(const char *path, struct diag *d);
+/* dirs_make, and an empty subfolder; what a killed run left in it goes. */
 int result_dir_open(struct result_dir *ret, const char *path, struct diag *d);
 /* A new file in the subfolder. */
 FILE *result_dir_create(const struct result_dir *rd, const char *name, struct diag *d);

@@ -217,7 +217,7 @@ void stub_finish(struct stub *s, enum stub_result result)
 	s->out.result = result;
 	s->out.final_name = s->qname;
 	for (unsigned i = 0; i < s->n_q; i++) {
-		bool have = s->q[i].state == Q_RECORDS;
+		bool have = result == STUB_OK && s->q[i].state == Q_RECORDS;
 
 		if (s->q[i].type == DNS_A)
 			s->out.have_a = have;

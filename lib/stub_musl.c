@@ -43,15 +43,15 @@ static void name_end(struct stub *s, uint64_t now_ns)
 	for (unsigned i = 0; i < s->n_q; i++) {
 		stub_slot_close(s, &m->tcp_slot[i]);
 		if (s->q[i].state == Q_PENDING) {
-			/* A family that brought records is thrown away too. */
-			for (unsigned j = 0; j < s->n_q; j++)
-				s->q[j].state = Q_FAILED;
-			stub_finish(s, STUB_FAIL);
+			stub_finish(s, STUB_FAIL); /* also when the other family came */
 			return;
 		}
-		if (s->q[i].state == Q_NXDOMAIN && s->name_at != STUB_BARE) {
+		if (s->q[i].state == Q_NXDOMAIN) {
 			stub_slots_close(s);
-			name_begin(s, now_ns, s->name_at + 1);
+			if (s->name_at == STUB_BARE)
+				stub_finish(s, STUB_NOTFOUND);
+			else
+				name_begin(s, now_ns, s->name_at + 1);
 			return;
 		}
 	}

@@ -54,6 +54,7 @@ const struct metric_def summary_metrics[] = {
 	{"names.distinct", "1", MERGE_MAX, "distinct names asked for"},
 	{"tcp.connections", "1", MERGE_SUM, "TCP connections seen from their SYN"},
 	{"tcp.holes", "1", MERGE_SUM, "segments missing from the capture"},
+	{"latency.capture", "ns", MERGE_SUM, "histogram: question to answer, as the capture saw it"},
 	{NULL, NULL, MERGE_SUM, NULL},
 };
 

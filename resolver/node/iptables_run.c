@@ -75,24 +75,33 @@ static int run(const char *const *argv, const char *input, uint64_t limit, struc
 	return err;
 }
 
-/* raw and filter only: nat of a large cluster is megabytes. */
-static int save(bool v4, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
+/* One table's text. */
+static int save_table(bool v4, const char *table, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
 {
-	const char *program = v4 ? "iptables-save" : "ip6tables-save";
-	const char *raw[] = {program, "-c", "-t", "raw", NULL}, *filter[] = {program, "-c", "-t", "filter", NULL};
-	struct child_result a, b;
-	int err = run(raw, NULL, SAVE_LIMIT, &a, ret_fault, d);
+	const char *argv[] = {v4 ? "iptables-save" : "ip6tables-save", "-c", "-t", table, NULL};
+	struct child_result r;
+	int err = run(argv, NULL, SAVE_LIMIT, &r, ret_fault, d);
 
 	if (err)
 		return err;
-	err = run(filter, NULL, SAVE_LIMIT, &b, ret_fault, d);
-	if (!err) {
-		*ret_text = NULL;
-		if (asprintf(ret_text, "%s\n%s", a.out, b.out) < 0)
-			err = diag_set(d, ERR_NOMEM, "%s: out of memory", program);
-		child_release(&b);
-	}
-	child_release(&a);
+	*ret_text = r.out;
+	r.out = NULL;
+	child_release(&r);
+	return 0;
+}
+
+/* raw and filter only: nat of a large cluster is megabytes. */
+static int save(bool v4, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
+{
+	char *raw = NULL, *filter = NULL;
+	int err = save_table(v4, "raw", &raw, ret_fault, d);
+
+	if (!err)
+		err = save_table(v4, "filter", &filter, ret_fault, d);
+	if (!err && asprintf(ret_text, "%s\n%s", raw, filter) < 0)
+		err = diag_set(d, ERR_NOMEM, "iptables: out of memory");
+	free(raw);
+	free(filter);
 	return err;
 }
 
@@ -135,7 +144,7 @@ int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, st
 {
 	enum ipt_fault ignored;
 	char *saved;
-	int err = save(c->v4, &saved, &ignored, d);
+	int err = save_table(c->v4, "raw", &saved, &ignored, d); /* all that count are there */
 
 	if (err)
 		return err;

@@ -188,10 +188,11 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	return first;
 }
 
-/* Whole seconds, rounded down: the promise is "at most". */
+/* Whole seconds, rounded up: looking through a large iptables may delay a
+ * renewal, and rules that flap are no better than rules that hold. */
 static uint32_t hold_s(const struct node_flags *f)
 {
-	return f->failopen_ns < 2 * NS_PER_S ? 1 : (uint32_t)(f->failopen_ns / NS_PER_S);
+	return (uint32_t)((f->failopen_ns + NS_PER_S - 1) / NS_PER_S);
 }
 
 static int sets_put(struct node *n, struct diag *d)

@@ -100,11 +100,11 @@ Test(cell_check, a_good_cell_passes)
 	cr_expect_str_eq(judge(), "");
 }
 
-#define BREAKS(cache, change, name) \
-	do { \
-		good_cell(cache); \
-		change; \
-		cr_expect_str_eq(judge(), name, "after %s", #change); \
+#define BREAKS(cache, change, name)                                                                \
+	do {                                                                                       \
+		good_cell(cache);                                                                  \
+		change;                                                                            \
+		cr_expect_str_eq(judge(), name, "after %s", #change);                              \
 	} while (0)
 
 Test(cell_check, every_cell_is_judged_by_its_answers)

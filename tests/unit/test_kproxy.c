@@ -71,7 +71,8 @@ static char *read_file(const char *path)
 static void compare(const char *name, char *(*make)(const struct kproxy_conf *), size_t n)
 {
 	struct in_addr vip[2], ep[3];
-	struct kproxy_service services[2] = {{DNS, {0}, ports, 3}, {DNS "-upstream", {0}, ports, 2}};
+	struct kproxy_service services[2] = {{DNS, {0}, ports, 3},
+					     {DNS "-upstream", {0}, ports, 2}};
 	struct kproxy_conf conf = {services, 2, ep, n, "10.244.0.0/16", "10.96.0.0/16"};
 	char path[100], *want, *got;
 

@@ -7,7 +7,8 @@ static const char text[] =
 	"# HELP coredns_cache_hits_total The count of cache hits.\n"
 	"# TYPE coredns_cache_hits_total counter\n"
 	"coredns_cache_hits_total{server=\"dns://10.96.0.10:53\",type=\"success\",zones=\".\"} 15\n"
-	"coredns_cache_hits_total{server=\"dns://10.96.0.10:53\",type=\"denial\",zones=\".\"} 2.5e1\n"
+	"coredns_cache_hits_total{server=\"dns://10.96.0.10:53\",type=\"denial\",zones=\".\"} "
+	"2.5e1\n"
 	"coredns_cache_hits_total_other{type=\"success\"} 1000\n"
 	"coredns_odd{name=\"a } b \\\" type=\"} 7\n"
 	"plain 3\n";

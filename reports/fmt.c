@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reports/fmt.h"
+
+#include <math.h>
+#include <string.h>
+
+#define THIN "\u202f" /* narrow no-break space */
+
+/* Three significant digits, but whole numbers whole. */
+static const char *three_digits(double v, const char *unit, char buf[FMT_MAX])
+{
+	double size = fabs(v);
+	int decimals = size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
+	snprintf(buf, FMT_MAX, "%.*f" THIN "%s", decimals, v, unit);
+	return buf;
+}
+
+const char *fmt_ns(double ns, char buf[FMT_MAX])
+{
+	double size = fabs(ns);
+	if (size < 999.5)
+		return three_digits(ns, "ns", buf);
+	if (size < 999.5e3)
+		return three_digits(ns / 1e3, "\u00b5s", buf);
+	if (size < 999.5e6)
+		return three_digits(ns / 1e6, "ms", buf);
+	return three_digits(ns / 1e9, "s", buf);
+}
+
+const char *fmt_count(double v, char buf[FMT_MAX])
+{
+	char digits[32], *out = buf;
+	if (v != floor(v) || fabs(v) >= 1e15) {
+		snprintf(buf, FMT_MAX, "%.3g", v);
+		return buf;
+	}
+	snprintf(digits, sizeof(digits), "%.0f", fabs(v));
+	size_t len = strlen(digits);
+	if (v < 0)
+		out += sprintf(out, "\u2212");
+	for (size_t i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			out += sprintf(out, THIN);
+		*out++ = digits[i];
+	}
+	*out = '\0';
+	return buf;
+}
+
+const char *fmt_unit(double v, const char *unit, char buf[FMT_MAX])
+{
+	if (unit && !strcmp(unit, "ns"))
+		return fmt_ns(v, buf);
+	if (unit && !strcmp(unit, "s"))
+		return three_digits(v, "s", buf);
+	if (unit && !strcmp(unit, "bytes"))
+		return three_digits(v / (1 << 20), "MiB", buf);
+	return fmt_count(v, buf);
+}
+
+const char *fmt_change(double from, double to, char buf[FMT_MAX])
+{
+	double share = to / from - 1;
+	if (to == from)
+		snprintf(buf, FMT_MAX, "no change");
+	else if (to >= 10 * from)
+		snprintf(buf, FMT_MAX, "\u00d7" THIN "%.0f", to / from);
+	else
+		snprintf(buf, FMT_MAX, "%s%.*f" THIN "%%", share < 0 ? "\u2212" : "+",
+			 fabs(share) < 0.0995 ? 1 : 0, fabs(share) * 100);
+	return buf;
+}
+
+void html_text(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&#39;", out);
+			break;
+		default:
+			/* controls are not allowed in HTML text */
+			fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+		}
+	}
+}

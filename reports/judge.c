@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reports/judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/metrics_common.h"
+#include "reports/fmt.h"
+
+static const struct {
+	const char *text;
+	enum judge_op op;
+} ops[] = { /* longer ones first */
+	{ ">=", JUDGE_GE }, { "<=", JUDGE_LE }, { "==", JUDGE_EQ },
+	{ "!=", JUDGE_NE }, { ">", JUDGE_GT },	{ "<", JUDGE_LT },
+};
+
+static const struct {
+	const char *text;
+	double scale; /* durations become nanoseconds */
+} units[] = {
+	{ "", 1 }, { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "%", 0.01 },
+};
+
+static void trim(char *s)
+{
+	size_t lead = strspn(s, " \t"), len = strlen(s);
+	memmove(s, s + lead, len - lead + 1);
+	len -= lead;
+	while (len && (s[len - 1] == ' ' || s[len - 1] == '\t'))
+		s[--len] = '\0';
+}
+
+static int parse_value(double *ret, const char *text)
+{
+	char *end;
+	double v = strtod(text, &end);
+	if (end == text || !isfinite(v))
+		return ERR_SYNTAX;
+	while (*end == ' ')
+		end++;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (!strcmp(end, units[i].text)) {
+			*ret = v * units[i].scale;
+			return 0;
+		}
+	}
+	return ERR_SYNTAX;
+}
+
+/* "[CELL:][ENGINE/]METRIC" */
+static int parse_subject(struct threshold *t, char *text)
+{
+	static const char *const engines[ENG_N] = { ENGINE_LAB, ENGINE_SIM, ENGINE_MODEL };
+	char *colon = strrchr(text, ':'), *metric = text;
+	t->engine = -1;
+	if (colon) {
+		*colon = '\0';
+		trim(text);
+		if (!*text || strlen(text) >= sizeof(t->cell))
+			return ERR_SYNTAX;
+		strcpy(t->cell, text);
+		metric = colon + 1;
+	}
+	char *slash = strchr(metric, '/');
+	if (slash) {
+		*slash = '\0';
+		trim(metric);
+		for (int e = 0; e < ENG_N; e++)
+			if (!strcmp(engines[e], metric))
+				t->engine = e;
+		if (t->engine < 0)
+			return ERR_UNKNOWN;
+		metric = slash + 1;
+	}
+	trim(metric);
+	if (!*metric || strlen(metric) >= sizeof(t->metric) || strpbrk(metric, " \t"))
+		return ERR_SYNTAX;
+	strcpy(t->metric, metric);
+	return 0;
+}
+
+int threshold_parse(struct threshold *ret, const char *text, struct diag *d)
+{
+	struct threshold t = { .text = text };
+	char subject[256];
+	size_t at = strcspn(text, "<>=!"), op = 0;
+	int rc = ERR_SYNTAX;
+	while (op < sizeof(ops) / sizeof(ops[0]) && strncmp(text + at, ops[op].text, strlen(ops[op].text)))
+		op++;
+	if (op < sizeof(ops) / sizeof(ops[0]) && at < sizeof(subject)) {
+		snprintf(subject, sizeof(subject), "%.*s", (int)at, text);
+		t.op = ops[op].op;
+		rc = parse_subject(&t, subject);
+		if (!rc)
+			rc = parse_value(&t.value, text + at + strlen(ops[op].text));
+	}
+	if (rc)
+		return diag_set(d, rc,
+				"'%s': expected [CELL:][lab/|sim/|model/]METRIC OP VALUE, OP one of > >= < <= == !=, "
+				"VALUE a number, with ns, us, ms or s for times: 'iptables-cache:latency.all.p99>1ms'",
+				text);
+	*ret = t;
+	return 0;
+}
+
+size_t checks_failed(const struct record *r, size_t *ret_total)
+{
+	const char *name, *detail;
+	bool passed;
+	size_t n = 0, failed = 0;
+	for (; record_check(r, n, &name, &passed, &detail); n++)
+		failed += !passed;
+	if (ret_total)
+		*ret_total = n;
+	return failed;
+}
+
+static bool holds(enum judge_op op, double a, double b)
+{
+	switch (op) {
+	case JUDGE_GT:
+		return a > b;
+	case JUDGE_GE:
+		return a >= b;
+	case JUDGE_LT:
+		return a < b;
+	case JUDGE_LE:
+		return a <= b;
+	case JUDGE_EQ:
+		return a == b;
+	default:
+		return a != b;
+	}
+}
+
+static bool value_of(const struct record *r, const char *metric, double *ret)
+{
+	if (strcmp(metric, "checks.failed"))
+		return record_num(r, metric, ret);
+	*ret = (double)checks_failed(r, NULL);
+	return true;
+}
+
+void threshold_judge(struct judged *ret, const struct threshold *t, const struct book *b)
+{
+	int engine = t->engine;
+	char text[FMT_MAX];
+	*ret = (struct judged){ .t = *t, .verdict = VERDICT_UNKNOWN };
+	snprintf(ret->detail, sizeof(ret->detail), "no record has this metric");
+	if (engine < 0 && book_has(b, ENG_LAB))
+		engine = ENG_LAB;
+	for (size_t i = 0; i < b->n_cells; i++) {
+		const struct cell *c = &b->cell[i];
+		const struct record *r = engine < 0 ? cell_best(c) : c->run[engine];
+		double v;
+		if ((*t->cell && strcmp(t->cell, c->name)) || !r || !value_of(r, t->metric, &v))
+			continue;
+		bool fails = holds(t->op, v, t->value);
+		if (ret->verdict == VERDICT_UNKNOWN || fails)
+			snprintf(ret->detail, sizeof(ret->detail), "%s: %s", c->title,
+				 fmt_unit(v, record_unit(r, t->metric), text));
+		ret->verdict = fails ? VERDICT_FAIL : VERDICT_PASS;
+		if (fails)
+			return;
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each process gives up, for good. The supervisor keeps what rules,
+ * interface and port 53 need; a worker, which reads whatever anybody sends,
+ * keeps no capability and only the system calls a server of sockets makes.
+ */
+#ifndef NODENS_NODE_PRIVILEGES_H
+#define NODENS_NODE_PRIVILEGES_H
+
+#include <stdbool.h>
+
+#include "lib/err.h"
+
+/* Keeps CAP_NET_ADMIN and CAP_NET_BIND_SERVICE, and CAP_NET_RAW when the old
+ * iptables backend may have to open its socket; sets no_new_privs. Call it when
+ * limits are raised and before workers are forked. Does nothing that fails when
+ * the container had less to begin with. */
+int privileges_supervisor(bool keep_net_raw, struct diag *d);
+/* No capability, no_new_privs, and the filter of system calls: reading files,
+ * sockets of the IP families and unix ones, memory that is never executable
+ * anew, time. Anything else fails with EPERM. Sanitized builds have no filter,
+ * because the sanitizers' run-time needs more. */
+int privileges_worker(struct diag *d);
+/* The filter alone, for who drops capabilities himself. */
+int privileges_filter(struct diag *d);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs scenario files over the core on a virtual clock and prints TAP: one
+ * result a file. A file is: configuration (config.h), then lines `at TIME act`
+ * (act.h) and `expect ...` (expect.h). Times never go back.
+ */
+#include "tests/scenario/expect.h"
+
+static void line_run(struct world *w)
+{
+	struct script *s = &w->s;
+
+	if (config_line(w))
+		return;
+	if (!w->core)
+		core_start(w);
+	if (s->failed)
+		return;
+	if (word_is(s, "at")) {
+		uint64_t t_ns = duration_next(s, "a time");
+
+		if (t_ns < w->now_ns)
+			script_fail(s, "time goes back");
+		else
+			time_pass(w, t_ns);
+		act_line(w);
+	} else if (word_is(s, "expect")) {
+		expect_line(w);
+	} else {
+		script_fail(s, "'%s': a line starts with at, expect, or is configuration",
+			    s->word[0]);
+	}
+	if (word_left(s))
+		script_fail(s, "'%s' is too much", s->word[s->at]);
+}
+
+static void world_free(struct world *w)
+{
+	core_free(w->core);
+	for (size_t i = 0; i < w->n_said; i++)
+		free(w->said[i].bytes);
+	free(w->stats);
+	free(w);
+}
+
+/* True when the file holds what it says; otherwise `why` has the first breach. */
+static bool file_run(const char *path, char *why, size_t cap)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	FILE *f = fopen(path, "r");
+	bool ok;
+
+	w->stats = calloc(1, sizeof(*w->stats));
+	w->s.path = path;
+	if (!f)
+		script_fail(&w->s, "cannot be read");
+	while (!w->s.failed && fgets(w->s.text, sizeof(w->s.text), f)) {
+		w->s.line++;
+		script_split(&w->s);
+		if (w->s.n && !w->s.failed)
+			line_run(w);
+	}
+	if (!w->s.failed)
+		expect_nothing(w);
+	if (f)
+		fclose(f);
+	ok = !w->s.failed;
+	snprintf(why, cap, "%s", w->s.why);
+	world_free(w);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	char why[1024];
+	int failed = 0;
+
+	printf("1..%d\n", argc - 1);
+	for (int i = 1; i < argc; i++) {
+		const char *name = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
+		bool ok = file_run(argv[i], why, sizeof(why));
+
+		printf("%s %d - %s\n", ok ? "ok" : "not ok", i, name);
+		for (char *l = ok ? NULL : strtok(why, "\n"); l; l = strtok(NULL, "\n"))
+			printf("# %s\n", l);
+		failed += !ok;
+		fflush(stdout);
+	}
+	return failed > 0;
+}
