@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the shell round the core counts: sockets, connections, processes. Lives
+ * beside struct core_stats in memory that worker and supervisor share, so that
+ * it survives a worker. One writer each; only ever added to, gauges excepted.
+ */
+#ifndef NODENS_DRIVER_STATS_H
+#define NODENS_DRIVER_STATS_H
+
+#include <stdint.h>
+
+#include "resolver/core/stats.h"
+
+struct driver_stats { /* written by a worker */
+	/* clients, UDP */
+	uint64_t udp_received, udp_batches, udp_sent, udp_send_errors;
+	uint64_t udp_large;           /* queries that did not fit a batch slot */
+	/* clients, TCP */
+	uint64_t tcp_open;            /* gauge */
+	uint64_t tcp_accepted, tcp_refused_total, tcp_refused_client, tcp_evicted;
+	uint64_t tcp_timeouts, tcp_slow_readers, tcp_errors, tcp_paused;
+	/* upstreams */
+	uint64_t up_udp_open, up_tcp_open; /* gauges */
+	uint64_t up_tcp_connects, up_tcp_lost, up_tcp_aged, up_tcp_idle, up_tcp_strays;
+	uint64_t up_tls_resumed, up_udp_strays, up_no_socket;
+};
+
+#define SHM_WORKERS_MAX 64
+
+/* The shared mapping: one row a worker slot, and what the supervisor counts. */
+struct shm_worker {
+	struct core_stats core;
+	struct driver_stats driver;
+};
+struct shm {
+	uint32_t n_workers;
+	uint64_t worker_restarts, reloads, reload_failures, selftests, selftest_failures;
+	uint64_t http_requests, http_refused;
+	struct shm_worker worker[];
+};
+
+#endif
