@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the `log` and `errors` plugins print for a finished query, in CoreDNS's
+ * words, because people's dashboards parse them.
+ */
+#ifndef NODENS_LOG_QUERY_H
+#define NODENS_LOG_QUERY_H
+
+#include "resolver/core/core.h"
+#include "resolver/corefile/corefile.h"
+
+struct log_query;
+
+/* *ret is NULL when no block logs anything. The plan must outlive it. */
+int log_query_new(struct log_query **ret, const struct corefile_plan *p, struct diag *d);
+void log_query_free(struct log_query *l);
+void log_query_write(struct log_query *l, const struct core_client *c, const struct core_done *done);
+
+#endif

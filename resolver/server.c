@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each listener has a slot for life; the core knows it by its place in the
+ * present configuration. A parked query remembers the slot, so that its reply
+ * leaves from the right socket even when a reload moved everything.
+ */
+#include "resolver/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/rng.h"
+#include "resolver/log_query.h"
+#include "resolver/sockaddr.h"
+
+struct listener {
+	bool used, udp_on, tcp_on;
+	uint32_t generation; /* of the slot: replies to a predecessor's clients are dropped */
+	struct in6_addr addr;
+	uint16_t port;
+	int udp_fd, tcp_fd;
+	struct udp_listener udp;
+	struct tcp_listener tcp;
+};
+
+struct server {
+	struct loop *loop;
+	struct shm_worker *shm;
+	struct core *core;
+	struct corefile_plan *plan;
+	struct udp_batch *batch;
+	struct stream_scratch *scratch;
+	struct tcp_server *tcp;
+	struct upstreams upstreams;
+	struct loop_timer core_timer;
+	struct log_query *log;
+	struct listener listener[CORE_LISTENERS_MAX];
+	unsigned n_slots; /* in use or once in use */
+};
+
+/* --- what the core asks for --- */
+
+static void on_reply(void *ctx, const struct core_client *c, const uint8_t *bytes, size_t len)
+{
+	struct server *s = ctx;
+	if (c->proto != CORE_UDP) {
+		tcp_reply(s->tcp, c, bytes, len);
+		return;
+	}
+	uint32_t slot = (uint32_t)c->cookie;
+	struct listener *l = &s->listener[slot];
+	if (l->used && l->generation == c->cookie >> 32)
+		udp_reply(&l->udp, c, bytes, len);
+}
+
+static void on_ask(void *ctx, const struct core_ask *a)
+{
+	struct server *s = ctx;
+	upstreams_ask(&s->upstreams, a);
+}
+
+static void on_cancel(void *ctx, uint32_t ask_id)
+{
+	struct server *s = ctx;
+	upstreams_cancel(&s->upstreams, ask_id);
+}
+
+static void on_event(void *ctx, int level, const char *text)
+{
+	(void)ctx;
+	log_line((enum log_level)level, "%s", text);
+}
+
+static void on_done(void *ctx, const struct core_client *c, const struct core_done *done)
+{
+	struct server *s = ctx;
+	if (s->log)
+		log_query_write(s->log, c, done);
+}
+
+/* --- what upstreams tell --- */
+
+static void on_answer(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len)
+{
+	struct server *s = ctx;
+	core_answer(s->core, s->loop->now_ns, ask_id, bytes, len);
+}
+
+static void on_fail(void *ctx, uint32_t ask_id, enum core_fail_why why)
+{
+	struct server *s = ctx;
+	core_fail(s->core, s->loop->now_ns, ask_id, why);
+}
+
+/* --- the loop's hooks --- */
+
+static void core_due(struct loop_timer *t)
+{
+	struct server *s = container_of(t, struct server, core_timer);
+	core_tick(s->core, s->loop->now_ns);
+}
+
+/* Everything gathered in this round leaves. */
+static void before_sleep(void *ctx)
+{
+	struct server *s = ctx;
+	if (!s->core)
+		return;
+	upstreams_flush(&s->upstreams);
+	tcp_flush(s->tcp);
+	upstreams_flush(&s->upstreams); /* queries that a resumed connection brought */
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->listener[i].used)
+			udp_flush(&s->listener[i].udp);
+	uint64_t due = core_deadline(s->core);
+	if (due != T_NEVER && due <= s->loop->now_ns)
+		due = s->loop->now_ns + 1;
+	loop_timer_set(s->loop, &s->core_timer, due);
+}
+
+/* --- listeners --- */
+
+static struct listener *listener_find(struct server *s, const struct core_listener *c)
+{
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		struct listener *l = &s->listener[i];
+		if (l->used && l->port == c->port && memcmp(&l->addr, &c->addr, sizeof(c->addr)) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+static void listener_close(struct server *s, struct listener *l)
+{
+	if (l->udp_on) {
+		udp_listener_stop(&l->udp);
+		udp_listener_release(&l->udp);
+	}
+	if (l->tcp_on)
+		tcp_listener_stop(&l->tcp);
+	if (s->tcp)
+		tcp_server_place(s->tcp, (uint8_t)(l - s->listener), -1);
+	if (l->udp_fd >= 0)
+		close(l->udp_fd);
+	if (l->tcp_fd >= 0)
+		close(l->tcp_fd);
+	l->used = l->udp_on = l->tcp_on = false;
+	l->generation++;
+}
+
+static int listener_start(struct server *s, struct listener *l, struct diag *d)
+{
+	unsigned slot = (unsigned)(l - s->listener);
+	if (l->udp_fd >= 0) {
+		int rc = udp_listener_init(&l->udp, l->udp_fd, s->batch, &s->shm->driver, d);
+		if (rc < 0)
+			return rc;
+		l->udp.cookie = (uint64_t)l->generation << 32 | slot;
+		l->udp_on = true;
+		if (udp_listener_start(&l->udp, s->loop, s->core) < 0)
+			return diag_errno(d, "epoll");
+	}
+	if (l->tcp_fd >= 0) {
+		l->tcp_on = true;
+		if (tcp_listener_start(&l->tcp, s->tcp, l->tcp_fd, (uint8_t)slot) < 0)
+			return diag_errno(d, "epoll");
+	}
+	return 0;
+}
+
+static struct listener *slot_free(struct server *s)
+{
+	for (unsigned i = 0; i < CORE_LISTENERS_MAX; i++) {
+		if (s->listener[i].used)
+			continue;
+		if (i >= s->n_slots)
+			s->n_slots = i + 1;
+		return &s->listener[i];
+	}
+	return NULL;
+}
+
+/* Known addresses keep their slot and their sockets; the new descriptors are
+ * other names of the same sockets. */
+static int listeners_switch(struct server *s, const struct server_sockets *sk, struct diag *d)
+{
+	const struct core_conf *conf = &s->plan->conf;
+	bool keep[CORE_LISTENERS_MAX] = { 0 };
+	struct listener *of[CORE_LISTENERS_MAX] = { 0 };
+	int rc = 0;
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		of[i] = listener_find(s, &conf->listener[i]);
+		if (of[i])
+			keep[of[i] - s->listener] = true;
+	}
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->listener[i].used && !keep[i])
+			listener_close(s, &s->listener[i]);
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		struct listener *l = of[i];
+		if (l) {
+			close(sk->udp[i]);
+			close(sk->tcp[i]);
+		} else {
+			l = slot_free(s);
+			assert(l);
+			l->used = true;
+			l->addr = conf->listener[i].addr;
+			l->port = conf->listener[i].port;
+			l->udp_fd = sk->udp[i];
+			l->tcp_fd = sk->tcp[i];
+			rc = listener_start(s, l, d) < 0 ? ERR_SYS : rc;
+		}
+		l->udp.index = (uint8_t)i;
+		tcp_server_place(s->tcp, (uint8_t)(l - s->listener), (int)i);
+	}
+	return rc;
+}
+
+/* --- configuration --- */
+
+static void upstream_conf_of(struct upstream_conf *ret, const struct corefile_plan *p, size_t i)
+{
+	const struct core_upstream *c = &p->conf.upstream[i];
+	const struct corefile_upstream *x = &p->upstream[i];
+	*ret = (struct upstream_conf){
+		.addr = c->addr, .port = c->port, .scope_id = x->scope_id,
+		.has_source = x->has_source, .source = x->source,
+		.tls = c->transport == CORE_TO_TLS, .tls_name = c->tls_name,
+		.tls_ca = x->tls_ca, .tls_cert = x->tls_cert, .tls_key = x->tls_key,
+		.max_age_ns = x->max_age_ns, .expire_ns = x->expire_ns,
+	};
+}
+
+static int upstreams_switch(struct server *s, const struct corefile_plan *p, struct diag *d)
+{
+	struct upstream_conf conf[CORE_UPSTREAMS_MAX];
+	for (size_t i = 0; i < p->conf.n_upstreams; i++)
+		upstream_conf_of(&conf[i], p, i);
+	return upstreams_configure(&s->upstreams, conf, (unsigned)p->conf.n_upstreams, d);
+}
+
+/* One set of timers and limits serves all blocks: the most patient one's. */
+static void limits_of(struct tcp_limits *l, const struct corefile_plan *p)
+{
+	tcp_limits_default(l);
+	for (size_t i = 0; i < p->n_blocks; i++) {
+		const struct corefile_block *b = &p->block[i];
+		uint64_t read_ns = b->tcp_read_ns, write_ns = b->tcp_write_ns, idle_ns = b->tcp_idle_ns;
+		if (i == 0 || read_ns > l->read_ns)
+			l->read_ns = read_ns ? read_ns : l->read_ns;
+		if (i == 0 || write_ns > l->write_ns)
+			l->write_ns = write_ns ? write_ns : l->write_ns;
+		if (i == 0 || idle_ns > l->idle_ns)
+			l->idle_ns = idle_ns ? idle_ns : l->idle_ns;
+	}
+}
+
+static int core_switch(struct server *s, const struct corefile_plan *p, struct diag *d)
+{
+	struct core_ops ops = { .ctx = s, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
+				.event = on_event, .done = on_done };
+	struct hash_key key;
+	if (s->core)
+		return core_reconfigure(s->core, &p->conf, s->loop->now_ns, d);
+	rng_os_bytes(&key, sizeof(key));
+	return core_new(&s->core, &p->conf, &ops, &s->shm->core, &key, rng_os_u64(), d);
+}
+
+int server_configure(struct server *s, struct corefile_plan **plan, const struct server_sockets *sk,
+		     struct diag *d)
+{
+	struct corefile_plan *old = s->plan, *p = *plan;
+	struct log_query *log = NULL;
+	struct tcp_limits limits;
+	int rc = log_query_new(&log, p, d);
+	if (rc == 0)
+		rc = core_switch(s, p, d);
+	if (rc < 0) {
+		log_query_free(log);
+		return rc;
+	}
+	rc = upstreams_switch(s, p, d);
+	if (rc < 0) { /* only TLS files can do that: back to what was */
+		log_query_free(log);
+		if (old)
+			core_reconfigure(s->core, &old->conf, s->loop->now_ns, NULL);
+		return rc;
+	}
+	for (size_t i = 0; i < p->conf.n_upstreams; i++)
+		upstreams_set_stats(&s->upstreams, (unsigned)i,
+				    stats_upstream_of(&s->shm->core, (unsigned)i));
+	limits_of(&limits, p);
+	tcp_server_set_core(s->tcp, s->core);
+	tcp_server_set_limits(s->tcp, &limits);
+	s->plan = p;
+	*plan = NULL;
+	log_query_free(s->log);
+	s->log = log;
+	rc = listeners_switch(s, sk, d);
+	corefile_plan_free(old);
+	return rc;
+}
+
+/* --- life --- */
+
+int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm, struct diag *d)
+{
+	struct upstream_events ev = { .answer = on_answer, .fail = on_fail, .event = on_event };
+	struct tcp_limits limits;
+	struct server *s = calloc(1, sizeof(*s));
+	if (!s)
+		return diag_set(d, ERR_NOMEM, "no memory for the server");
+	tcp_limits_default(&limits);
+	s->loop = loop;
+	s->shm = shm;
+	s->core_timer.due = core_due;
+	s->batch = udp_batch_new();
+	s->scratch = malloc(sizeof(*s->scratch));
+	s->tcp = s->scratch ? tcp_server_new(loop, &limits, s->scratch, &shm->driver) : NULL;
+	ev.ctx = s;
+	if (!s->batch || !s->tcp ||
+	    upstreams_init(&s->upstreams, loop, &ev, s->scratch, &shm->driver) < 0) {
+		server_free(s);
+		return diag_set(d, ERR_NOMEM, "no memory for the server");
+	}
+	loop->before_sleep = before_sleep;
+	loop->ctx = s;
+	*ret = s;
+	return 0;
+}
+
+void server_free(struct server *s)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->listener[i].used)
+			listener_close(s, &s->listener[i]);
+	tcp_server_free(s->tcp);
+	upstreams_release(&s->upstreams);
+	core_free(s->core);
+	udp_batch_free(s->batch);
+	free(s->scratch);
+	log_query_free(s->log);
+	corefile_plan_free(s->plan);
+	loop_timer_set(s->loop, &s->core_timer, T_NEVER);
+	s->loop->before_sleep = NULL;
+	free(s);
+}
+
+void server_drain(struct server *s)
+{
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		if (s->listener[i].udp_on)
+			udp_listener_stop(&s->listener[i].udp);
+		if (s->listener[i].tcp_on)
+			tcp_listener_stop(&s->listener[i].tcp);
+	}
+	tcp_server_drain(s->tcp, -1);
+}
+
+bool server_idle(const struct server *s)
+{
+	return s->shm->core.waiters == 0 && tcp_server_open(s->tcp) == 0;
+}
+
+struct core *server_core(struct server *s)
+{
+	return s->core;
+}
+
+const struct corefile_plan *server_plan(const struct server *s)
+{
+	return s->plan;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data plane of one worker: sockets on one side, upstreams on the other,
+ * the core in the middle, one loop around all of it. Knows nothing of where its
+ * sockets and its configuration come from.
+ */
+#ifndef NODENS_SERVER_H
+#define NODENS_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver/corefile/corefile.h"
+#include "resolver/driver_stats.h"
+#include "resolver/listen_tcp.h"
+#include "resolver/listen_udp.h"
+#include "resolver/loop.h"
+#include "resolver/upstream.h"
+
+struct server;
+
+/* The bound sockets of each listener of a plan, in its order; -1: not served on
+ * that transport. */
+struct server_sockets {
+	int udp[CORE_LISTENERS_MAX], tcp[CORE_LISTENERS_MAX];
+};
+
+int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm, struct diag *d);
+void server_free(struct server *s);
+/* Takes the plan and closes the descriptors in time, on success; on failure
+ * nothing changed and both remain the caller's. The cache survives. */
+int server_configure(struct server *s, struct corefile_plan **plan, const struct server_sockets *sk,
+		     struct diag *d);
+/* No new connection or query; what was accepted is still answered. */
+void server_drain(struct server *s);
+/* Nothing parked, nothing unsent. */
+bool server_idle(const struct server *s);
+struct core *server_core(struct server *s);
+const struct corefile_plan *server_plan(const struct server *s);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections to one upstream: few, kept open, many questions in flight on
+ * each, answers in any order (RFC 7766 section 6.2.1.1).
+ *
+ *   connecting -> [TLS handshake] -> open -> draining -> closed
+ *
+ * A connection drains (takes no new question) when it reaches its jittered age.
+ * It is suspected when a question was given up while nothing came in, or when
+ * a sister connection broke; one octet received clears it. While it is suspected,
+ * new questions go over a new connection: a dead peer costs one timeout, not
+ * one for each socket.
+ */
+#ifndef NODENS_UPOOL_TCP_H
+#define NODENS_UPOOL_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver/asks.h"
+#include "resolver/idmap.h"
+#include "resolver/stream.h"
+
+struct upstream;
+struct upool_conn;
+
+struct upool {
+	struct upstream *up;
+	bool tls;
+	unsigned n_conns;
+	struct upool_conn *conns;
+};
+
+void upool_init(struct upool *p, struct upstream *up, bool tls);
+/* All connections go; questions still on them are failed as CLOSED. */
+void upool_release(struct upool *p);
+void upool_ask(struct upool *p, struct ask *a, const struct core_ask *what);
+/* The ask's row is given back; its id stays taken on the connection. */
+void upool_cancel(struct ask *a);
+/* No new connection will be opened; idle ones close now, others when done. */
+void upool_retire(struct upool *p);
+
+struct upstreams;
+void upool_flush(struct upstreams *u);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The upstream transports against sockets of the test's own: ids, answers out
+ * of order, broken connections, cancelled questions, strangers' datagrams.
+ */
+#include <criterion/criterion.h>
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/wire.h"
+#include "resolver/idmap.h"
+#include "resolver/upstream.h"
+
+static struct loop loop;
+static struct stream_scratch scratch;
+static struct driver_stats stats;
+static struct upstreams ups;
+static struct stats_upstream up_stats;
+static int n_answers, n_fails;
+static uint32_t answer_id[64], fail_id[64];
+static int fail_why[64], ask_again;
+static uint8_t answer_tag[64];
+static int listen_fd, udp_fd;
+static uint16_t port;
+
+static void ask(uint32_t id, uint8_t proto);
+
+static void on_answer(void *ctx, uint32_t id, const uint8_t *b, size_t len)
+{
+	(void)ctx;
+	answer_id[n_answers] = id;
+	answer_tag[n_answers++] = b[len - 1];
+}
+
+static void on_fail(void *ctx, uint32_t id, enum core_fail_why why)
+{
+	(void)ctx;
+	fail_id[n_fails] = id;
+	fail_why[n_fails++] = (int)why;
+	if (ask_again > 0) {
+		ask_again--;
+		ask(id + 100, CORE_TCP);
+	}
+}
+
+static void flush(void *ctx)
+{
+	(void)ctx;
+	upstreams_flush(&ups);
+}
+
+static void setup(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	struct upstream_events ev = { .answer = on_answer, .fail = on_fail };
+	cr_assert_eq(loop_init(&loop, NULL), 0);
+	loop.before_sleep = flush;
+	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(bind(listen_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	cr_assert_eq(listen(listen_fd, 16), 0);
+	cr_assert_eq(getsockname(listen_fd, (struct sockaddr *)&sa, &len), 0);
+	port = ntohs(sa.sin_port);
+	udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(bind(udp_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	cr_assert_eq(upstreams_init(&ups, &loop, &ev, &scratch, &stats), 0);
+	struct upstream_conf conf = { .port = port, .expire_ns = 100 * NS_PER_MS };
+	conf.addr.s6_addr[10] = conf.addr.s6_addr[11] = 0xff;
+	conf.addr.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(upstreams_configure(&ups, &conf, 1, NULL), 0);
+	upstreams_set_stats(&ups, 0, &up_stats);
+}
+
+static void teardown(void)
+{
+	upstreams_release(&ups);
+	loop_release(&loop);
+}
+
+/* The message's last octet tells questions apart. */
+static void ask(uint32_t id, uint8_t proto)
+{
+	uint8_t q[18] = { [2] = 1, [5] = 1, [17] = (uint8_t)id };
+	struct core_ask a = { .id = id, .proto = proto, .query = q, .len = sizeof(q) };
+	upstreams_ask(&ups, &a);
+}
+
+static int accept_one(void)
+{
+	for (;;) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK);
+		if (fd >= 0)
+			return fd;
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	}
+}
+
+/* Reads n framed questions; fills their messages of 18 octets. */
+static void questions_read(int fd, uint8_t (*q)[20], int n)
+{
+	size_t have = 0, want = (size_t)n * 20;
+	while (have < want) {
+		ssize_t r = recv(fd, (uint8_t *)q + have, want - have, 0);
+		if (r > 0)
+			have += (size_t)r;
+		else
+			cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	}
+}
+
+static void answer_write(int fd, const uint8_t *q)
+{
+	uint8_t a[20];
+	memcpy(a, q, 20);
+	a[4] |= 0x80;
+	cr_assert_eq(send(fd, a, 20, 0), 20);
+}
+
+static void until(const int *counter, int n)
+{
+	while (*counter < n)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 10 * NS_PER_MS), 0);
+}
+
+TestSuite(upstream, .init = setup, .fini = teardown, .timeout = 20);
+
+Test(upstream, many_questions_share_a_connection_and_answers_come_in_any_order)
+{
+	uint8_t q[10][20];
+	for (uint32_t id = 1; id <= 10; id++)
+		ask(id, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 10);
+	for (int i = 0; i < 10; i++)
+		for (int j = 0; j < i; j++)
+			cr_assert_neq(get_be16(q[i] + 2), get_be16(q[j] + 2), "an id twice");
+	for (int i = 9; i >= 0; i--)
+		answer_write(fd, q[i]);
+	until(&n_answers, 10);
+	for (int i = 0; i < 10; i++) {
+		cr_assert_eq(answer_id[i], 10u - (unsigned)i);
+		cr_assert_eq(answer_tag[i], 10 - i);
+	}
+	cr_assert_eq(accept(listen_fd, NULL, NULL), -1, "one connection was enough");
+	cr_assert_eq(up_stats.conn_misses[CORE_TCP], 1);
+	cr_assert_eq(up_stats.conn_hits[CORE_TCP], 9);
+}
+
+Test(upstream, a_broken_connection_fails_all_its_questions_and_a_new_one_takes_the_next)
+{
+	uint8_t q[3][20];
+	for (uint32_t id = 1; id <= 3; id++)
+		ask(id, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 3);
+	ask_again = 3;
+	close(fd);
+	until(&n_fails, 3);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(fail_why[i], CORE_FAIL_CLOSED);
+	fd = accept_one();
+	questions_read(fd, q, 3);
+	for (int i = 0; i < 3; i++)
+		answer_write(fd, q[i]);
+	until(&n_answers, 3);
+	cr_assert_eq(stats.up_tcp_connects, 2);
+}
+
+Test(upstream, a_cancelled_question_is_forgotten_and_its_late_answer_harms_nobody)
+{
+	uint8_t q[2][20];
+	ask(1, CORE_TCP);
+	ask(2, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 2);
+	upstreams_cancel(&ups, 1);
+	upstreams_cancel(&ups, 77); /* never heard of it */
+	answer_write(fd, q[0]);
+	answer_write(fd, q[1]);
+	until(&n_answers, 1);
+	cr_assert_eq(answer_id[0], 2);
+	cr_assert_eq(n_fails, 0);
+}
+
+Test(upstream, a_silent_connection_is_avoided_once_a_question_was_given_up)
+{
+	uint8_t q[1][20];
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	uint64_t later = loop.now_ns + 350 * NS_PER_MS;
+	while (loop.now_ns < later)
+		cr_assert_eq(loop_step(&loop, later), 0);
+	upstreams_cancel(&ups, 1);
+	ask(2, CORE_TCP);
+	int second = accept_one();
+	questions_read(second, q, 1);
+	answer_write(second, q[0]);
+	until(&n_answers, 1);
+}
+
+Test(upstream, refused_is_told_before_the_loop_sleeps_and_never_from_within)
+{
+	close(listen_fd);
+	ask(1, CORE_TCP);
+	cr_assert_eq(n_fails, 0);
+	until(&n_fails, 1);
+	cr_assert_eq(fail_why[0], CORE_FAIL_REFUSED);
+}
+
+Test(upstream, an_idle_connection_is_closed_after_its_time)
+{
+	uint8_t q[1][20];
+	char b;
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	while (recv(fd, &b, 1, 0) < 0)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 10 * NS_PER_MS), 0);
+	cr_assert_eq(stats.up_tcp_idle, 1);
+	cr_assert_eq(stats.up_tcp_open, 0);
+}
+
+Test(upstream, each_question_over_udp_has_its_own_port_and_wrong_ids_are_passed_over)
+{
+	struct sockaddr_in from[3];
+	uint8_t q[3][18];
+	socklen_t len = sizeof(from[0]);
+	for (uint32_t id = 1; id <= 3; id++)
+		ask(id, CORE_UDP);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(recvfrom(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], &len), 18);
+	cr_assert_neq(from[0].sin_port, from[1].sin_port);
+	cr_assert_neq(from[1].sin_port, from[2].sin_port);
+	for (int i = 2; i >= 0; i--) {
+		q[i][2] |= 0x80;
+		q[i][0] ^= 1;
+		sendto(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], len);
+		q[i][0] ^= 1;
+		sendto(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], len);
+	}
+	until(&n_answers, 3);
+	cr_assert_eq(stats.up_udp_strays, 3);
+	cr_assert_eq(stats.up_udp_open, 0);
+}
+
+Test(upstream, somebody_who_guesses_ids_ends_the_question)
+{
+	struct sockaddr_in from;
+	uint8_t q[18];
+	socklen_t len = sizeof(from);
+	ask(1, CORE_UDP);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+	q[2] |= 0x80;
+	for (int i = 1; i <= 20; i++) {
+		q[0] ^= (uint8_t)i;
+		sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+		q[0] ^= (uint8_t)i;
+	}
+	until(&n_fails, 1);
+	cr_assert_eq(fail_why[0], CORE_FAIL_BADREPLY);
+}
+
+Test(upstream, an_upstream_that_stays_keeps_its_connection_across_a_reload)
+{
+	uint8_t q[1][20];
+	struct upstream_conf conf[2] = { ups.up[0]->conf, ups.up[0]->conf };
+	conf[0].port = (uint16_t)(port ^ 1);
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	cr_assert_eq(upstreams_configure(&ups, conf, 2, NULL), 0); /* now second */
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	uint8_t m[18] = { [2] = 1, [5] = 1, [17] = 5 };
+	struct core_ask a = { .id = 5, .upstream = 1, .proto = CORE_TCP, .query = m, .len = sizeof(m) };
+	upstreams_ask(&ups, &a);
+	questions_read(fd, q, 1);
+	cr_assert_eq(stats.up_tcp_connects, 1);
+}
+
+Test(upstream, one_that_goes_finishes_what_it_was_asked)
+{
+	uint8_t q[1][20];
+	char b;
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	cr_assert_eq(upstreams_configure(&ups, NULL, 0, NULL), 0);
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	while (recv(fd, &b, 1, 0) < 0)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_assert_eq(n_fails, 0);
+	cr_assert_null(ups.retired);
+}
+
+Test(idmap, ids_are_unique_and_survive_growth_and_deletion)
+{
+	struct idmap m = { 0 };
+	static uint16_t id[IDMAP_MAX];
+	static int owner[IDMAP_MAX];
+	static bool used[65536];
+	void *o;
+	uint16_t extra;
+	for (int i = 0; i < IDMAP_MAX; i++) {
+		cr_assert_eq(idmap_add(&m, &owner[i], &id[i]), 0);
+		cr_assert(!used[id[i]]);
+		used[id[i]] = true;
+	}
+	cr_assert_eq(idmap_add(&m, &owner[0], &extra), ERR_LIMIT);
+	for (int i = 0; i < IDMAP_MAX; i += 2) {
+		cr_assert(idmap_take(&m, id[i], &o));
+		cr_assert_eq(o, &owner[i]);
+		cr_assert(!idmap_take(&m, id[i], &o));
+	}
+	idmap_orphan(&m, id[1]);
+	unsigned at = 0, n = 0;
+	while (idmap_next(&m, &at))
+		n++;
+	cr_assert_eq(n, IDMAP_MAX / 2 - 1);
+	for (int i = 1; i < IDMAP_MAX; i += 2)
+		cr_assert(idmap_take(&m, id[i], &o));
+	cr_assert_eq(m.n, 0);
+	idmap_release(&m);
+}
