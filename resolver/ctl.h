@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What supervisor and worker say to each other: datagrams on a socketpair
+ * (SOCK_SEQPACKET), one struct ctl_msg each, descriptors beside it.
+ */
+#ifndef NODENS_CTL_H
+#define NODENS_CTL_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "resolver/core/conf.h"
+
+enum ctl_type {
+	/* supervisor -> worker */
+	CTL_CONFIGURE, /* fds: the Corefile (memory), then per listener UDP, TCP */
+	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
+	/* worker -> supervisor */
+	CTL_READY,     /* configured, `value`: of CTL_CONFIGURE */
+	CTL_FAILED,    /* not configured: `text`; the old configuration stays */
+};
+
+struct ctl_listener {
+	struct in6_addr addr;
+	uint16_t port;
+};
+
+#define CTL_FDS_MAX (1 + 2 * CORE_LISTENERS_MAX)
+struct ctl_msg {
+	uint32_t type, value;
+	uint32_t n_listeners;
+	struct ctl_listener listener[CORE_LISTENERS_MAX];
+	char file[256]; /* name of the Corefile, for messages and relative paths */
+	char text[512];
+};
+
+/* Both non-blocking and close-on-exec. */
+int ctl_pair(int ret_fd[2], struct diag *d);
+/* Descriptors are duplicated by the kernel: the caller keeps its own. */
+int ctl_send(int fd, const struct ctl_msg *m, const int *fds, unsigned n_fds);
+/* 1: a message; 0: nothing there; ERR_PEER: the other side is gone. The
+ * received descriptors are the caller's. */
+int ctl_recv(int fd, struct ctl_msg *ret, int ret_fds[CTL_FDS_MAX], unsigned *ret_n_fds);
+
+#endif

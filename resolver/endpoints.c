@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the daemon says over HTTP: /metrics, /health, /ready. Which address
+ * serves which of them is the Corefile's and the command line's choice, as in
+ * the original; /ready is served wherever /health is, besides its own address.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/opt.h"
+#include "resolver/sockaddr.h"
+#include "resolver/supervisor.h"
+
+enum { SERVE_METRICS = 1, SERVE_HEALTH = 2, SERVE_READY = 4 };
+
+static void text_response(struct http_response *rs, int status, const char *text)
+{
+	rs->status = status;
+	rs->body = strdup(text);
+	rs->len = rs->body ? strlen(text) : 0;
+}
+
+/* What workers count for themselves, added up. */
+static void driver_gather(struct supervisor *s)
+{
+	struct metrics_driver *m = &s->metrics;
+	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = 0;
+	for (unsigned i = 0; i < s->workers.n; i++) {
+		const struct driver_stats *d = &s->shm->worker[i].driver;
+		m->tcp_clients += d->tcp_open;
+		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;
+		m->udp_received += d->udp_received;
+	}
+	m->workers = workers_alive(&s->workers);
+	m->worker_restarts = s->shm->worker_restarts;
+	m->ready = s->phase == PHASE_SERVING && s->selftest_good;
+}
+
+static void metrics_response(struct supervisor *s, struct http_response *rs)
+{
+	const struct core_stats *stats[SHM_WORKERS_MAX];
+	int pid[SHM_WORKERS_MAX];
+	struct node_counters counters;
+	struct metrics_input in = { .plan = s->config.plan, .n_stats = s->workers.n, .stats = stats,
+				    .driver = &s->metrics, .setup_errors = node_errors(s->node),
+				    .version = opt_version(), .pid = pid, .start_s = s->start_real_s };
+	struct diag d;
+	driver_gather(s);
+	for (unsigned i = 0; i < s->workers.n; i++) {
+		stats[i] = &s->shm->worker[i].core;
+		if (s->workers.slot[i].pid)
+			pid[in.n_pids++] = s->workers.slot[i].pid;
+	}
+	if (s->rules_on && node_counters_read(s->node, &counters, &d) == 0)
+		in.counters = &counters;
+	FILE *f = open_memstream(&rs->body, &rs->len);
+	if (!f) {
+		rs->status = 500;
+		s->metrics.scrapes[1]++;
+		return;
+	}
+	metrics_write(&in, f);
+	rs->status = fclose(f) == 0 ? 200 : 500;
+	rs->type = METRICS_CONTENT_TYPE;
+	s->metrics.scrapes[rs->status == 200 ? 0 : 1]++;
+}
+
+/* /health is the original's constant OK; /health?self tells what the last trip
+ * through the data path said. */
+static void health_response(struct supervisor *s, const struct http_request *rq,
+			    struct http_response *rs)
+{
+	if (strcmp(rq->query, "self") == 0 && !s->selftest_good)
+		text_response(rs, 503, "self-test failed");
+	else
+		text_response(rs, 200, "OK");
+}
+
+/* Once told to stop this is 503, and the connection ends with it: a prober that
+ * kept it open would go on believing the old answer. */
+static void ready_response(struct supervisor *s, struct http_response *rs)
+{
+	if (s->phase == PHASE_SERVING && s->selftest_good) {
+		text_response(rs, 200, "OK");
+		return;
+	}
+	text_response(rs, 503, s->phase == PHASE_STARTING  ? "starting"
+			       : s->phase == PHASE_SERVING ? "self-test failed"
+							   : "stopping");
+	rs->close = true;
+}
+
+static void handle(void *ctx, const struct http_request *rq, struct http_response *rs)
+{
+	struct supervisor *s = ctx;
+	if (strcmp(rq->path, "/metrics") == 0 && rq->mask & SERVE_METRICS)
+		metrics_response(s, rs);
+	else if (strcmp(rq->path, "/health") == 0 && rq->mask & SERVE_HEALTH)
+		health_response(s, rq, rs);
+	else if (strcmp(rq->path, "/ready") == 0 && rq->mask & (SERVE_READY | SERVE_HEALTH))
+		ready_response(s, rs);
+}
+
+/* --- listeners --- */
+
+static void serve(struct supervisor *s, const struct corefile_addr *a, uint32_t mask)
+{
+	struct diag d;
+	if (a->set && http_listen(s->http, &a->addr, a->port, a->scope_id, mask, &d) < 0)
+		log_error("%s: %s", mask == SERVE_METRICS ? "metrics" : mask == SERVE_HEALTH ? "health" : "ready",
+			  d.text);
+}
+
+static void serve_flag(struct supervisor *s)
+{
+	struct corefile_addr a = { .set = true };
+	const char *text = s->flags->metrics_listen;
+	if (!*text)
+		return;
+	if (sockaddr_parse(text, 9353, &a.addr, &a.port) < 0) {
+		log_error("-metrics-listen-address: '%s' is no address", text);
+		return;
+	}
+	serve(s, &a, SERVE_METRICS);
+}
+
+void endpoints_sync(struct supervisor *s)
+{
+	const struct corefile_plan *p = s->config.plan;
+	http_mark(s->http);
+	serve_flag(s);
+	for (size_t i = 0; p && i < p->n_blocks; i++) {
+		serve(s, &p->block[i].prometheus, SERVE_METRICS);
+		serve(s, &p->block[i].health, SERVE_HEALTH);
+		serve(s, &p->block[i].ready, SERVE_READY);
+	}
+	http_sweep(s->http);
+}
+
+int endpoints_start(struct supervisor *s, struct diag *d)
+{
+	s->http = http_new(&s->loop, NULL, handle, s);
+	if (!s->http)
+		return diag_set(d, ERR_NOMEM, "no memory for HTTP");
+	endpoints_sync(s);
+	return 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node-cache: a table of contents. */
+#include <stdio.h>
+
+#include "lib/log.h"
+#include "lib/opt.h"
+#include "resolver/corefile/corefile.h"
+#include "resolver/flags.h"
+#include "resolver/node/node.h"
+#include "resolver/plugins/plugins.h"
+#include "resolver/supervisor.h"
+
+static int check(const struct node_flags *f)
+{
+	struct corefile_env env;
+	corefile_env_defaults(&env);
+	env.dns_port = f->dns_port;
+	env.lint = true;
+	return corefile_check(*f->conf ? f->conf : f->base_corefile, &env, stdout);
+}
+
+static int cleanup(const struct node_flags *f)
+{
+	struct diag d;
+	if (node_cleanup(f, &d) == 0)
+		return 0;
+	log_error("%s", d.text);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct node_flags f;
+	struct diag d = { "" };
+	log_setup("node-cache", LOG_STYLE_BOOT, LOG_LVL_INFO);
+	if (flags_parse(&f, argc, argv, &d) < 0) {
+		log_line(LOG_LVL_FATAL, "%s", d.text);
+		return f.exit_code;
+	}
+	if (f.help) {
+		flags_usage(stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < f.n_warnings; i++)
+		log_warn("%s", f.warning[i]);
+	if (f.version) {
+		printf("node-cache (Nodens) %s\n", opt_version());
+		return 0;
+	}
+	if (f.check)
+		return check(&f);
+	if (f.cleanup)
+		return cleanup(&f);
+	log_info("Starting node-cache image: %s", opt_version());
+	return supervisor_run(&f);
+}

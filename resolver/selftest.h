@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Do we answer? Asks each listener's address over UDP and one of them over TCP,
+ * as a pod would, and wants a DNS reply in time. The question (EDNS version 1)
+ * is answered by the worker itself with BADVERS, so that it tells about us and
+ * not about an upstream, and leaves cache and query metrics alone.
+ */
+#ifndef NODENS_SELFTEST_H
+#define NODENS_SELFTEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver/corefile/corefile.h"
+#include "resolver/loop.h"
+
+struct selftest;
+
+struct selftest_result {
+	bool ok;
+	uint64_t took_ns;
+	char words[160]; /* what failed */
+};
+typedef void selftest_done_f(void *ctx, const struct selftest_result *r);
+
+struct selftest *selftest_new(struct loop *loop, selftest_done_f *done, void *ctx);
+void selftest_free(struct selftest *t);
+/* Begins one; a run in progress is left to finish. `done` is called from the
+ * loop, at the latest after timeout_ns. */
+void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32_t *scope,
+		  uint64_t timeout_ns);
+bool selftest_busy(const struct selftest *t);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See the header. */
+#include "resolver/sockets.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "resolver/listen_tcp.h"
+#include "resolver/listen_udp.h"
+
+static void set_close(struct socket_set *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		close(t->udp[i]);
+		close(t->tcp[i]);
+	}
+	t->n = 0;
+}
+
+static int set_open(struct socket_set *t, const struct core_listener *l, uint32_t scope_id,
+		    unsigned n_workers, struct diag *d)
+{
+	*t = (struct socket_set){ .addr = l->addr, .port = l->port, .scope_id = scope_id };
+	while (t->n < n_workers) {
+		int udp = udp_socket_open(&l->addr, l->port, scope_id, d);
+		int tcp = udp < 0 ? udp : tcp_socket_open(&l->addr, l->port, scope_id, d);
+		if (tcp < 0) {
+			if (udp >= 0)
+				close(udp);
+			set_close(t);
+			return tcp;
+		}
+		t->udp[t->n] = udp;
+		t->tcp[t->n++] = tcp;
+	}
+	return 0;
+}
+
+static bool is_for(const struct socket_set *t, const struct core_listener *l)
+{
+	return t->port == l->port && memcmp(&t->addr, &l->addr, sizeof(l->addr)) == 0;
+}
+
+int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d)
+{
+	unsigned before = s->n;
+	for (size_t i = 0; i < p->conf.n_listeners; i++) {
+		const struct core_listener *l = &p->conf.listener[i];
+		unsigned j = 0;
+		while (j < s->n && !is_for(&s->set[j], l))
+			j++;
+		if (j < s->n)
+			continue;
+		int rc = s->n == CORE_LISTENERS_MAX
+				 ? diag_set(d, ERR_LIMIT, "more than %d listeners", CORE_LISTENERS_MAX)
+				 : set_open(&s->set[s->n], l, p->listener_scope[i], n_workers, d);
+		if (rc < 0) {
+			while (s->n > before)
+				set_close(&s->set[--s->n]);
+			return rc;
+		}
+		s->n++;
+	}
+	return 0;
+}
+
+void sockets_trim(struct sockets *s, const struct corefile_plan *p)
+{
+	for (unsigned j = 0; j < s->n;) {
+		bool wanted = false;
+		for (size_t i = 0; i < p->conf.n_listeners; i++)
+			wanted |= is_for(&s->set[j], &p->conf.listener[i]);
+		if (wanted) {
+			j++;
+			continue;
+		}
+		set_close(&s->set[j]);
+		s->set[j] = s->set[--s->n];
+	}
+}
+
+void sockets_close(struct sockets *s)
+{
+	while (s->n)
+		set_close(&s->set[--s->n]);
+}
+
+uint64_t sockets_drops(const struct sockets *s)
+{
+	uint64_t sum = 0;
+	for (unsigned j = 0; j < s->n; j++)
+		for (unsigned i = 0; i < s->set[j].n; i++)
+			sum += udp_socket_drops(s->set[j].udp[i]);
+	return sum;
+}

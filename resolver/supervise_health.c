@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proof of life. Rules send a node's DNS to us only while a self-test passes:
+ * each success refreshes them, a second failure in a row lets them lapse, and
+ * when all of us are gone the kernel forgets them by itself (node.h).
+ */
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "resolver/supervisor.h"
+
+#define START_RETRY_NS   (20 * NS_PER_MS)
+#define TEST_TIMEOUT_NS  (400 * NS_PER_MS)
+#define TEST_INTERVAL_NS NS_PER_S
+#define LAPSE_FAILURES   2
+
+static bool failopen_on(const struct supervisor *s)
+{
+	return s->rules_on && s->flags->failopen_ns > 0;
+}
+
+static bool health_configured(const struct supervisor *s)
+{
+	for (size_t i = 0; s->config.plan && i < s->config.plan->n_blocks; i++)
+		if (s->config.plan->block[i].health.set)
+			return true;
+	return false;
+}
+
+/* Three refreshes fit into the time after which the rules lapse. With nothing
+ * to refresh and nobody asking for health there is no reason to wake up. */
+static uint64_t interval(const struct supervisor *s)
+{
+	if (s->phase == PHASE_STARTING)
+		return START_RETRY_NS;
+	if (failopen_on(s) && s->flags->failopen_ns / 3 < TEST_INTERVAL_NS)
+		return s->flags->failopen_ns / 3;
+	if (failopen_on(s) || health_configured(s))
+		return TEST_INTERVAL_NS;
+	return s->flags->sync_interval_ns;
+}
+
+static uint64_t timeout(const struct supervisor *s)
+{
+	uint64_t every = interval(s);
+	if (s->phase == PHASE_STARTING || every > TEST_TIMEOUT_NS)
+		return TEST_TIMEOUT_NS;
+	return every - every / 8;
+}
+
+static void rules_refresh(struct supervisor *s)
+{
+	struct diag d;
+	if (failopen_on(s) && node_rules_refresh(s->node, &d) < 0)
+		log_error("rules: %s", d.text);
+}
+
+static void selftest_failed(struct supervisor *s, const char *words)
+{
+	struct diag d;
+	s->metrics.selftest_failed++;
+	s->selftest_failures++;
+	if (s->phase == PHASE_STARTING)
+		return;
+	if (s->selftest_failures == LAPSE_FAILURES) {
+		log_error("self-test failed: %s", words);
+		if (failopen_on(s) && node_rules_lapse(s->node, &d) < 0)
+			log_error("rules: %s", d.text);
+	}
+	s->selftest_good = s->selftest_failures < LAPSE_FAILURES;
+}
+
+static void selftest_passed(struct supervisor *s)
+{
+	s->metrics.selftest_ok++;
+	if (s->selftest_failures >= LAPSE_FAILURES && s->phase != PHASE_STARTING)
+		log_info("self-test passes again");
+	s->selftest_failures = 0;
+	s->selftest_good = true;
+	if (s->phase == PHASE_STARTING)
+		supervisor_serving(s);
+	else
+		rules_refresh(s);
+}
+
+static void selftest_done(void *ctx, const struct selftest_result *r)
+{
+	struct supervisor *s = ctx;
+	if (s->phase >= PHASE_DRAINING)
+		return;
+	if (health_configured(s))
+		metrics_health_add(&s->metrics, r->took_ns, r->ok);
+	if (r->ok)
+		selftest_passed(s);
+	else
+		selftest_failed(s, r->words);
+	if (s->phase < PHASE_DRAINING)
+		loop_timer_set(&s->loop, &s->selftest_timer, s->loop.now_ns + interval(s));
+}
+
+void supervise_selftest(struct supervisor *s)
+{
+	const struct corefile_plan *p = s->config.plan;
+	if (!p || s->phase >= PHASE_DRAINING)
+		return;
+	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
+	selftest_run(s->selftest, &p->conf, p->listener_scope, timeout(s));
+}
+
+static void selftest_due(struct loop_timer *t)
+{
+	supervise_selftest(container_of(t, struct supervisor, selftest_timer));
+}
+
+/* --- interface and rules --- */
+
+void supervise_sync(struct supervisor *s)
+{
+	struct diag d = { "" };
+	bool changed = false, was_on = s->rules_on;
+	if (s->phase != PHASE_SERVING && s->phase != PHASE_STARTING)
+		return;
+	if (node_iface_ensure(s->node, &d) < 0)
+		log_error("interface %s: %s", s->flags->interface_name, d.text);
+	if (s->phase == PHASE_SERVING && s->flags->setup_iptables) {
+		if (node_rules_ensure(s->node, &changed, &d) < 0) {
+			log_error("rules: %s", d.text);
+		} else {
+			s->rules_on = true;
+			if (changed && was_on)
+				log_warn("rules were missing or changed: repaired");
+			s->metrics.rules_repaired += changed && was_on;
+		}
+	}
+	s->metrics.rules_active = s->rules_on;
+	endpoints_sync(s);
+	if (s->phase == PHASE_SERVING)
+		loop_timer_set(&s->loop, &s->sync_timer, s->loop.now_ns + s->flags->sync_interval_ns);
+}
+
+static void sync_due(struct loop_timer *t)
+{
+	supervise_sync(container_of(t, struct supervisor, sync_timer));
+}
+
+void supervise_rules_off(struct supervisor *s)
+{
+	struct diag d;
+	loop_timer_set(&s->loop, &s->sync_timer, T_NEVER);
+	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
+	if (s->flags->skip_teardown || !s->node)
+		return;
+	if (node_rules_remove(s->node, &d) < 0)
+		log_error("rules: %s", d.text);
+	s->rules_on = false;
+	s->metrics.rules_active = 0;
+}
+
+int supervise_health_start(struct supervisor *s, struct diag *d)
+{
+	s->selftest_timer.due = selftest_due;
+	s->sync_timer.due = sync_due;
+	s->selftest = selftest_new(&s->loop, selftest_done, s);
+	return s->selftest ? 0 : diag_set(d, ERR_NOMEM, "no memory for the self-test");
+}
+
+void supervise_health_release(struct supervisor *s)
+{
+	selftest_free(s->selftest);
+	s->selftest = NULL;
+	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
+	loop_timer_set(&s->loop, &s->sync_timer, T_NEVER);
+}

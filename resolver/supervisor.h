@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process that keeps the privileges: interface, rules, listening sockets,
+ * configuration, HTTP. It parses nothing that comes from the network but HTTP
+ * requests; workers do the rest.
+ *
+ * The order that loses no query:
+ *   read configuration -> interface -> sockets -> workers serve -> self-test
+ *   passed -> pidfile, rules, /ready 200
+ * and back:
+ *   /ready 503 -> lameduck -> pidfile, rules -> workers finish -> interface
+ */
+#ifndef NODENS_SUPERVISOR_H
+#define NODENS_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver/config.h"
+#include "resolver/http.h"
+#include "resolver/loop.h"
+#include "resolver/metrics.h"
+#include "resolver/node/node.h"
+#include "resolver/selftest.h"
+#include "resolver/sockets.h"
+#include "resolver/watch.h"
+#include "resolver/workers.h"
+
+enum supervisor_phase {
+	PHASE_STARTING, /* until the first self-test has passed */
+	PHASE_SERVING,
+	PHASE_LAMEDUCK, /* told to stop; still serving */
+	PHASE_DRAINING, /* rules are gone; workers finish */
+	PHASE_DONE,
+};
+
+struct supervisor {
+	const struct node_flags *flags;
+	struct loop loop;
+	struct loop_fd signals;
+	enum supervisor_phase phase;
+	int exit_code;
+	struct node *node;
+	struct shm *shm;
+	/* configuration */
+	struct config_source source;
+	struct config config;     /* what the workers serve */
+	struct config pending;    /* what they were told to serve */
+	bool reload_again;
+	char refused[65];         /* digest of the file last refused: said once */
+	struct watch watch;
+	struct loop_timer poll;   /* looks at the files where inotify cannot */
+	/* data plane */
+	struct sockets sockets;
+	struct workers workers;
+	/* proof of life */
+	struct selftest *selftest;
+	struct loop_timer selftest_timer, sync_timer, phase_timer;
+	bool selftest_good, rules_on;
+	unsigned selftest_failures; /* in a row */
+	/* what others see */
+	struct http_server *http;
+	struct metrics_driver metrics;
+	uint64_t start_real_s;
+};
+
+/* Runs until told to stop; returns the exit status. */
+int supervisor_run(const struct node_flags *f);
+
+/* --- supervise_config.c --- */
+/* First configuration: 0, or an error with words; nothing runs yet. */
+int supervise_config_start(struct supervisor *s, struct diag *d);
+/* Read again; switches when something changed and is good. `told`: say so even
+ * when nothing changed. */
+void supervise_reload(struct supervisor *s, bool told);
+/* A worker took the pending configuration, or refused it. */
+void supervise_worker_changed(void *ctx, struct worker_slot *w, const char *why);
+void supervise_config_release(struct supervisor *s);
+
+/* --- supervise_health.c --- */
+int supervise_health_start(struct supervisor *s, struct diag *d);
+void supervise_selftest(struct supervisor *s);
+/* Interface and rules as they should be, now and every sync interval. */
+void supervise_sync(struct supervisor *s);
+void supervise_rules_off(struct supervisor *s);
+void supervise_health_release(struct supervisor *s);
+
+/* --- endpoints.c --- */
+int endpoints_start(struct supervisor *s, struct diag *d);
+/* Opens and closes HTTP listeners as the configuration wants. What cannot be
+ * bound is said, tried again later, and does not stop DNS. */
+void endpoints_sync(struct supervisor *s);
+
+/* --- supervisor.c, for the others --- */
+void supervisor_serving(struct supervisor *s); /* the first self-test has passed */
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * waits for CTL_CONFIGURE -> serves -> CTL_DRAIN -> answers what is parked ->
+ * exit 0. When the supervisor's end of the control socket closes it exits at
+ * once: nobody would replace it or clean up after it.
+ */
+#include "resolver/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "resolver/ctl.h"
+#include "resolver/node/privileges.h"
+#include "resolver/server.h"
+
+/* Datagrams already on their way still find us after the rules are gone. */
+#define DRAIN_SERVE_NS (100 * NS_PER_MS)
+#define DRAIN_POLL_NS  (5 * NS_PER_MS)
+
+struct worker {
+	const struct worker_start *start;
+	struct loop loop;
+	struct loop_fd ctl;
+	struct server *server;
+	struct loop_timer drain;
+	uint64_t drain_serve_until_ns, drain_deadline_ns;
+	bool draining, closed;
+	int exit_code;
+};
+
+static void fds_close(const int *fd, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		close(fd[i]);
+}
+
+/* --- configuration --- */
+
+static int plan_read(struct worker *w, const struct ctl_msg *m, int fd, struct corefile_plan **ret,
+		     struct diag *d)
+{
+	struct corefile_env env;
+	struct corefile *tree;
+	struct stat st;
+	char *text;
+	corefile_env_defaults(&env);
+	env.dns_port = w->start->dns_port;
+	if (fstat(fd, &st) < 0)
+		return diag_errno(d, "fstat");
+	if (st.st_size == 0)
+		return diag_set(d, ERR_SHORT, "%s: empty", m->file);
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return diag_errno(d, "mmap");
+	int rc = corefile_parse_text(&tree, m->file, text, (size_t)st.st_size, &env, d);
+	munmap(text, (size_t)st.st_size);
+	if (rc < 0)
+		return rc;
+	rc = corefile_compile(ret, tree, &env, d);
+	corefile_free(tree);
+	return rc;
+}
+
+/* The supervisor opened a pair of sockets for each listener of its own reading
+ * of the same text; they are matched by address. */
+static int sockets_match(const struct corefile_plan *p, const struct ctl_msg *m, const int *fds,
+			 struct server_sockets *ret, struct diag *d)
+{
+	for (size_t i = 0; i < p->conf.n_listeners; i++) {
+		const struct core_listener *l = &p->conf.listener[i];
+		uint32_t j = 0;
+		while (j < m->n_listeners && (m->listener[j].port != l->port ||
+					      memcmp(&m->listener[j].addr, &l->addr, sizeof(l->addr))))
+			j++;
+		if (j == m->n_listeners)
+			return diag_set(d, ERR_MISSING, "%s: no socket for %s", m->file, l->label);
+		ret->udp[i] = fds[1 + 2 * j];
+		ret->tcp[i] = fds[2 + 2 * j];
+	}
+	return 0;
+}
+
+/* Sockets that the plan does not use are the caller's again. */
+static void sockets_close_unused(const struct server_sockets *sk, size_t n, const int *fds, unsigned n_fds)
+{
+	for (unsigned i = 1; i < n_fds; i++) {
+		bool used = false;
+		for (size_t j = 0; j < n; j++)
+			used |= sk->udp[j] == fds[i] || sk->tcp[j] == fds[i];
+		if (!used)
+			close(fds[i]);
+	}
+}
+
+static void configure(struct worker *w, const struct ctl_msg *m, const int *fds, unsigned n_fds)
+{
+	struct ctl_msg reply = { .type = CTL_READY, .value = m->value };
+	struct corefile_plan *plan = NULL;
+	struct server_sockets sk;
+	struct diag d = { "" };
+	int rc = n_fds == 1 + 2 * m->n_listeners ? 0 : diag_set(&d, ERR_SHORT, "descriptors are missing");
+	if (rc == 0)
+		rc = plan_read(w, m, fds[0], &plan, &d);
+	if (rc == 0)
+		rc = sockets_match(plan, m, fds, &sk, &d);
+	size_t n = rc == 0 ? plan->conf.n_listeners : 0;
+	if (rc == 0)
+		rc = server_configure(w->server, &plan, &sk, &d);
+	if (rc == 0) {
+		close(fds[0]);
+		sockets_close_unused(&sk, n, fds, n_fds);
+	} else {
+		fds_close(fds, n_fds);
+		corefile_plan_free(plan);
+		reply.type = CTL_FAILED;
+		memcpy(reply.text, d.text, sizeof(reply.text));
+	}
+	ctl_send(w->ctl.fd, &reply, NULL, 0);
+}
+
+/* --- the end --- */
+
+static void drain_step(struct loop_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, drain);
+	uint64_t now = w->loop.now_ns;
+	if (!w->closed && now >= w->drain_serve_until_ns) {
+		w->closed = true;
+		server_drain(w->server);
+	}
+	if (now >= w->drain_deadline_ns || (w->closed && server_idle(w->server))) {
+		w->loop.stop = true;
+		return;
+	}
+	loop_timer_set(&w->loop, &w->drain, now + DRAIN_POLL_NS);
+}
+
+static void drain_begin(struct worker *w, uint32_t allowed_ms)
+{
+	if (w->draining)
+		return;
+	w->draining = true;
+	w->drain_deadline_ns = w->loop.now_ns + allowed_ms * NS_PER_MS;
+	w->drain_serve_until_ns = w->loop.now_ns + DRAIN_SERVE_NS;
+	loop_timer_set(&w->loop, &w->drain, w->loop.now_ns + DRAIN_POLL_NS);
+}
+
+static void ctl_ready(struct loop_fd *fd, uint32_t events)
+{
+	struct worker *w = container_of(fd, struct worker, ctl);
+	struct ctl_msg m;
+	int fds[CTL_FDS_MAX], rc;
+	unsigned n_fds = 0;
+	(void)events;
+	while ((rc = ctl_recv(fd->fd, &m, fds, &n_fds)) > 0) {
+		if (m.type == CTL_CONFIGURE && !w->draining)
+			configure(w, &m, fds, n_fds);
+		else
+			fds_close(fds, n_fds);
+		if (m.type == CTL_DRAIN)
+			drain_begin(w, m.value);
+	}
+	if (rc < 0) {
+		w->exit_code = 1;
+		w->loop.stop = true;
+	}
+}
+
+/* Die with the supervisor, for nobody would clean up after us; checked, because
+ * it may have died before the request took hold. Then give everything up. */
+static int sandbox_enter(pid_t supervisor, struct diag *d)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return diag_errno(d, "prctl(PR_SET_PDEATHSIG)");
+	if (getppid() != supervisor)
+		return diag_set(d, ERR_PEER, "the supervisor is gone");
+	return privileges_worker(d);
+}
+
+int worker_main(const struct worker_start *start)
+{
+	struct worker w = { .start = start, .ctl.ready = ctl_ready, .drain.due = drain_step };
+	struct diag d = { "" };
+	prctl(PR_SET_NAME, "node-cache-dns", 0, 0, 0);
+	signal(SIGPIPE, SIG_IGN);
+	int rc = sandbox_enter(start->supervisor, &d);
+	if (rc == 0)
+		rc = loop_init(&w.loop, &d);
+	if (rc == 0)
+		rc = server_new(&w.server, &w.loop, start->shm, &d);
+	if (rc == 0 && loop_add(&w.loop, &w.ctl, start->ctl_fd, EPOLLIN) < 0)
+		rc = diag_errno(&d, "epoll");
+	if (rc < 0) {
+		log_error("worker %u: %s", start->index, d.text);
+		return 1;
+	}
+	if (loop_run(&w.loop) < 0)
+		w.exit_code = 1;
+	loop_del(&w.loop, &w.ctl);
+	server_free(w.server);
+	loop_timer_set(&w.loop, &w.drain, T_NEVER);
+	loop_release(&w.loop);
+	return w.exit_code;
+}

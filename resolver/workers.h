@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's side of the workers: start, configure, replace. A worker
+ * that dies is forked anew at once, with the sockets its predecessor had; one
+ * that keeps dying is given more and more time, up to a second.
+ */
+#ifndef NODENS_WORKERS_H
+#define NODENS_WORKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "resolver/loop.h"
+#include "resolver/sockets.h"
+
+struct workers;
+
+struct worker_slot {
+	struct workers *all;
+	pid_t pid;            /* 0: none at the moment */
+	struct loop_fd ctl;
+	struct loop_timer restart;
+	unsigned index, quick_deaths;
+	uint64_t started_ns;
+	uint32_t ready;       /* last configuration it serves */
+};
+
+struct workers {
+	struct loop *loop;
+	struct shm *shm;
+	const struct sockets *sockets;
+	uint16_t dns_port;
+	unsigned n;
+	bool stopping;
+	uint32_t generation;  /* of the configuration; 0: none yet */
+	int text_fd;          /* Corefile, in memory */
+	char file[256];
+	struct worker_slot slot[SHM_WORKERS_MAX];
+	/* a worker serves the present configuration; or refused it (why) */
+	void (*changed)(void *ctx, struct worker_slot *w, const char *why);
+	void *ctx;
+};
+
+int workers_init(struct workers *w, struct loop *loop, struct shm *shm, const struct sockets *s,
+		 unsigned n, uint16_t dns_port);
+/* The configuration that every worker, present and future, shall serve. */
+int workers_configure(struct workers *w, const char *file, const char *text, size_t len, struct diag *d);
+/* Fork those that are not there. */
+void workers_start(struct workers *w);
+/* All serve the present configuration. */
+bool workers_ready(const struct workers *w);
+unsigned workers_alive(const struct workers *w);
+/* After SIGCHLD: collect the dead, replace them. */
+void workers_reap(struct workers *w);
+/* No replacement any more; they exit by themselves when done. */
+void workers_drain(struct workers *w, uint32_t allowed_ms);
+void workers_kill(struct workers *w);
+void workers_release(struct workers *w);
+
+#endif

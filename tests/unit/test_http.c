@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "resolver/http.h"
+#include "resolver/sockaddr.h"
+
+static struct loop loop;
+static struct http_server *server;
+static uint16_t port;
+static struct in6_addr local;
+
+static void handle(void *ctx, const struct http_request *rq, struct http_response *rs)
+{
+	(void)ctx;
+	if (strcmp(rq->path, "/hello") == 0) {
+		rs->status = 200;
+		rs->len = (size_t)asprintf(&rs->body, "hello %s mask %u", rq->query, rq->mask);
+	} else if (strcmp(rq->path, "/bye") == 0) {
+		rs->status = 503;
+		rs->close = true;
+	} else if (strcmp(rq->path, "/large") == 0) {
+		rs->status = 200;
+		rs->len = 8 << 20;
+		rs->body = malloc(rs->len);
+		memset(rs->body, 'x', rs->len);
+	}
+}
+
+static uint16_t port_free(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	close(fd);
+	return ntohs(sa.sin_port);
+}
+
+static void setup(void)
+{
+	struct http_limits limits = { 4, 300 * NS_PER_MS, 300 * NS_PER_MS };
+	struct diag d;
+	local = addr_from_v4((struct in_addr){ htonl(INADDR_LOOPBACK) });
+	port = port_free();
+	cr_assert_eq(loop_init(&loop, NULL), 0);
+	server = http_new(&loop, &limits, handle, NULL);
+	cr_assert_eq(http_listen(server, &local, port, 0, 2, &d), 0, "%s", d.text);
+}
+
+static void teardown(void)
+{
+	http_free(server);
+	loop_release(&loop);
+}
+
+static int client(void)
+{
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_from(&sa, &local, port, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(fd, &sa.sa, len), 0);
+	return fd;
+}
+
+static size_t talk(int fd, const char *text, char *reply, size_t cap)
+{
+	size_t have = 0;
+	ssize_t n;
+	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	for (;;) { /* until the server has nothing to say for a while, or closed */
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 20 * NS_PER_MS), 0);
+		n = recv(fd, reply + have, cap - have - 1, MSG_DONTWAIT);
+		if (n <= 0 && have)
+			break;
+		if (n == 0)
+			break;
+		have += n > 0 ? (size_t)n : 0;
+	}
+	reply[have] = 0;
+	return have;
+}
+
+TestSuite(http, .init = setup, .fini = teardown, .timeout = 20);
+
+Test(http, one_connection_answers_many_requests)
+{
+	char b[4096];
+	int fd = client();
+	talk(fd, "GET /hello?you HTTP/1.1\r\nHost: x\r\n\r\n", b, sizeof(b));
+	cr_assert(strstr(b, "HTTP/1.1 200 OK\r\n") == b, "%s", b);
+	cr_assert(strstr(b, "Content-Length: 16\r\n"));
+	cr_assert(strstr(b, "\r\n\r\nhello you mask 2"));
+	talk(fd, "HEAD /hello HTTP/1.1\r\n\r\n", b, sizeof(b));
+	cr_assert(strstr(b, "Content-Length: 13\r\n"));
+	cr_assert(!strstr(b, "mask"));
+	talk(fd, "GET /nowhere HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n", b, sizeof(b));
+	cr_assert(strstr(b, "404 Not Found"));
+	cr_assert(strstr(b, "hello "), "what was pipelined is answered too");
+	close(fd);
+}
+
+Test(http, connections_end_when_either_side_says_so)
+{
+	static const char *const last[] = {
+		"GET /hello HTTP/1.0\r\n\r\n", "GET /hello HTTP/1.1\r\nConnection: Close\r\n\r\n",
+		"GET /bye HTTP/1.1\r\n\r\n",   "POST /hello HTTP/1.1\r\n\r\n",
+		"GET hello HTTP/1.1\r\n\r\n",  "\r\n\r\n",
+		"GET /hello HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+	};
+	char b[4096];
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+		int fd = client();
+		talk(fd, last[i], b, sizeof(b));
+		cr_assert(strstr(b, "Connection: close\r\n"), "%zu: %s", i, b);
+		cr_assert_eq(recv(fd, b, sizeof(b), MSG_DONTWAIT), 0, "%zu", i);
+		close(fd);
+	}
+}
+
+Test(http, an_endless_header_is_refused)
+{
+	char b[4096], big[9000];
+	int fd = client();
+	memset(big, 'a', sizeof(big));
+	memcpy(big, "GET / HTTP/1.1\r\nX: ", 19);
+	big[8500] = 0;
+	talk(fd, big, b, sizeof(b));
+	cr_assert(strstr(b, "HTTP/1.1 431 "), "%s", b);
+	close(fd);
+}
+
+Test(http, a_large_body_comes_whole_through_a_slow_reader)
+{
+	static char b[(8 << 20) + 4096];
+	size_t have = 0;
+	int fd = client();
+	send(fd, "GET /large HTTP/1.1\r\nConnection: close\r\n\r\n", 42, 0);
+	for (;;) {
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+		ssize_t n = recv(fd, b + have, sizeof(b) - have, MSG_DONTWAIT);
+		if (n == 0)
+			break;
+		have += n > 0 ? (size_t)n : 0;
+	}
+	cr_assert_gt(have, 8u << 20);
+	close(fd);
+}
+
+Test(http, connections_are_bounded_and_silent_ones_end)
+{
+	uint64_t requests, refused;
+	char b[16];
+	int fd[6];
+	for (int i = 0; i < 6; i++)
+		fd[i] = client();
+	do {
+		loop_step(&loop, loop.now_ns + NS_PER_MS);
+		http_counts(server, &requests, &refused);
+	} while (refused < 2);
+	int closed = 0;
+	while (closed < 6) { /* the other four by their timers */
+		loop_step(&loop, loop.now_ns + 10 * NS_PER_MS);
+		closed = 0;
+		for (int i = 0; i < 6; i++)
+			closed += recv(fd[i], b, sizeof(b), MSG_DONTWAIT) == 0;
+	}
+	for (int i = 0; i < 6; i++)
+		close(fd[i]);
+}
+
+Test(http, listeners_follow_the_configuration)
+{
+	struct diag d;
+	char b[4096];
+	http_mark(server);
+	cr_assert_eq(http_listen(server, &local, port, 0, 4, &d), 0);
+	cr_assert_eq(http_listen(server, &local, port, 0, 1, &d), 0);
+	http_sweep(server);
+	int fd = client();
+	talk(fd, "GET /hello HTTP/1.1\r\n\r\n", b, sizeof(b));
+	cr_assert(strstr(b, "mask 5"));
+	close(fd);
+	http_mark(server);
+	http_sweep(server);
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_from(&sa, &local, port, 0);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(fd, &sa.sa, len), -1);
+	close(fd);
+}
+
+Test(http, a_port_in_use_is_an_error_with_words)
+{
+	struct diag d = { "" };
+	struct http_server *other = http_new(&loop, NULL, handle, NULL);
+	cr_assert_eq(http_listen(other, &local, port, 0, 1, &d), ERR_SYS);
+	cr_assert(strstr(d.text, "in use"), "%s", d.text);
+	http_free(other);
+}
