@@ -155,6 +155,21 @@ bool cf_parse_ip_port(const char *text, uint16_t default_port, struct in6_addr *
 	return true;
 }
 
+static int listen_fault(struct cf_setup *s, const struct cf_token *t, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	char *host = colon ? arena_strn(s->arena, text, (size_t)(colon - text)) : NULL;
+	struct in6_addr a;
+	uint64_t port;
+
+	if (host && strchr(host, ':') && cf_parse_ip(host, &a, NULL) && digits_parse(colon + 1, &port) && port < 65536)
+		return cf_error(s, t, "'%s': an IPv6 address with a port needs brackets: expected %s", t->text,
+				cf_addr_text(s->arena, &a, (uint16_t)port));
+	if (cf_parse_ip(text, &a, NULL))
+		return cf_error(s, t, "'%s' has no port: expected %s", t->text, cf_addr_text(s->arena, &a, 8080));
+	return cf_error(s, t, "'%s' is not an address to listen on: expected IP:port, [IPv6]:port or :port", t->text);
+}
+
 int cf_listen_addr(struct cf_setup *s, const struct cf_token *t, struct corefile_addr *ret)
 {
 	struct corefile_addr a = {.set = true, .text = arena_str(s->arena, t->text)};
@@ -171,19 +186,7 @@ int cf_listen_addr(struct cf_setup *s, const struct cf_token *t, struct corefile
 		a.addr = in6addr_any;
 		a.port = (uint16_t)port;
 	} else if (!cf_parse_ip_port(text, 0, &a.addr, &a.port, &a.scope_id) || a.port == 0) {
-		struct in6_addr bare;
-
-		if (cf_parse_ip(text, &bare, NULL))
-			return cf_error(s, t, "'%s' has no port: expected %s", t->text,
-					cf_addr_text(s->arena, &bare, 8080));
-		const char *colon = strrchr(text, ':');
-		char *host = colon ? arena_strn(s->arena, text, (size_t)(colon - text)) : NULL;
-
-		if (host && cf_parse_ip(host, &bare, NULL) && strchr(host, ':'))
-			return cf_error(s, t, "'%s': an IPv6 address with a port needs brackets: expected %s", t->text,
-					cf_addr_text(s->arena, &bare, (uint16_t)atoi(colon + 1)));
-		return cf_error(s, t, "'%s' is not an address to listen on: expected IP:port, [IPv6]:port or :port",
-				t->text);
+		return listen_fault(s, t, text);
 	}
 	*ret = a;
 	return 0;

@@ -46,9 +46,18 @@ static bool zone_goes_where_reverse_goes(const struct core_zone *z, const struct
 	return false;
 }
 
+/* Kubernetes' default domain, which is nobody else's. */
+static bool zone_is_default_domain(const struct core_zone *z)
+{
+	static const uint8_t name[] = "\7cluster\5local";
+
+	return name_eq(z->origin.b, name);
+}
+
 /* Explicit marks decide alone. Without any, the first key that is neither the
- * root nor a reverse zone, and is forwarded to the servers that also get a
- * reverse zone, is the cluster domain: the stock Corefile's shape. */
+ * root nor a reverse zone, and is either forwarded to the servers that also get
+ * a reverse zone (the stock Corefile's shape) or cluster.local, is the cluster
+ * domain. */
 void cf_mark_cluster(struct cf_setup *s, struct core_zone *zone, size_t n)
 {
 	const struct name *origin = NULL;
@@ -61,7 +70,7 @@ void cf_mark_cluster(struct cf_setup *s, struct core_zone *zone, size_t n)
 	for (size_t i = 0; i < n && !marked; i++) {
 		if (origin ? !name_eq(origin->b, zone[i].origin.b) : !zone_is_plain(&zone[i]))
 			continue;
-		if (!zone_goes_where_reverse_goes(&zone[i], zone, n))
+		if (!zone_is_default_domain(&zone[i]) && !zone_goes_where_reverse_goes(&zone[i], zone, n))
 			continue;
 		zone[i].is_cluster = true;
 		origin = &zone[i].origin;

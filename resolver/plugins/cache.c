@@ -190,12 +190,16 @@ static const struct cf_option options[] = {
 	{0},
 };
 
-static bool is_number(const char *s)
+/* "30", and "3600s", which CoreDNS takes for a zone's name and AKS writes. */
+static bool is_ttl(struct cf_setup *s, const struct cf_token *t)
 {
-	for (; *s >= '0' && *s <= '9'; s++)
-		if (s[1] == 0)
-			return true;
-	return false;
+	size_t digits = strspn(t->text, "0123456789");
+
+	if (digits && strcmp(t->text + digits, "s") == 0)
+		cf_warn(s, t, "'%s' is taken as the TTL; CoreDNS takes it for a zone and caches nothing", t->text);
+	else if (digits == 0 || t->text[digits])
+		return false;
+	return true;
 }
 
 int setup_cache(struct cf_setup *s, const struct cf_node *n)
@@ -207,8 +211,11 @@ int setup_cache(struct cf_setup *s, const struct cf_node *n)
 	int err = 0;
 
 	c->enabled = true;
-	if (n->n > 1 && is_number(n->tok[1].text)) {
-		err = cf_number(s, &n->tok[1], 1, TTL_MAX_S, &ttl);
+	if (n->n > 1 && is_ttl(s, &n->tok[1])) {
+		struct cf_token t = n->tok[1];
+
+		t.text = arena_strn(s->arena, t.text, strspn(t.text, "0123456789"));
+		err = t.text ? cf_number(s, &t, 1, TTL_MAX_S, &ttl) : cf_nomem(s);
 		if (err == 0)
 			c->pos_max_s = c->neg_max_s = (uint32_t)ttl;
 		first_zone = 2;

@@ -101,7 +101,9 @@ static int expr_compile(struct cf_setup *s, const struct cf_token *t, const char
 	char *word[WORDS_MAX];
 	struct gotext_part part = {0};
 
-	if (len >= 4 && memcmp(text, "/*", 2) == 0)
+	size_t blanks = strspn(text, " \t\r\n");
+
+	if (len >= blanks + 4 && memcmp(text + blanks, "/*", 2) == 0)
 		return 0;
 	unsigned n = expr_split(s, text, len, word);
 
