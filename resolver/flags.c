@@ -112,12 +112,11 @@ void flags_table(struct node_flags *f, struct opt_def *ret_defs)
 		{"quiet", 0, OPT_BOOL, &f->quiet, NULL, "no banner at start", 0, 0, NULL},
 		{"check", 0, OPT_BOOL, &f->check, NULL, "read the Corefile of -conf, say what is wrong with it, and exit", 0, 0, NULL},
 		{"cleanup", 0, OPT_BOOL, &f->cleanup, NULL, "remove rules and interface of any earlier instance, and exit", 0, 0, NULL},
-		{"workers", 0, OPT_U64, &f->workers, "N", "processes that answer (default 0: one a CPU, at most 4)", 0, 64, NULL},
+		{"workers", 0, OPT_U64, &f->workers, "N", "processes that answer (default 0: the program chooses)", 0, 64, NULL},
 		{"rules", 0, OPT_CUSTOM, &f->rules, "KIND", "auto, iptables, nftables or none (default auto: what kube-proxy uses)", 0, 0, rules_parse},
 		{"intercept", 0, OPT_CUSTOM, &f->intercept, "HOW", "notrack, rewrite or none (default notrack); rewrite is for IPVS", 0, 0, intercept_parse},
 		{"intercept-ip", 0, OPT_TEXT, &f->intercept_text, "IP,...", "cluster addresses that -intercept rewrite takes over (default KUBE_DNS_SERVICE_HOST)", 0, 0, NULL},
 		{"failopen", 0, OPT_DURATION, &f->failopen_ns, "TIME", "rules lapse by themselves this long after the last passed self-test (default 1500ms); 0: never", 0, 0, NULL},
-		{"handover", 0, OPT_TEXT, &f->handover, "SOCKET", "take over sockets and cache from the instance behind this unix socket, and hand them on", 0, 0, NULL},
 		{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 	};
 
@@ -140,7 +139,6 @@ static void defaults(struct node_flags *f)
 		.kubedns_cm = "",
 		.upstream_svc = "kube-dns",
 		.pidfile = "",
-		.handover = "",
 		.failopen_ns = 1500 * NS_PER_MS,
 		.localip_text = "",
 		.health_port_text = "8080",

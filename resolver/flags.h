@@ -58,13 +58,12 @@ struct node_flags {
 
 	/* ours */
 	bool check, cleanup;
-	uint64_t workers;              /* 0: as many as the machine has CPUs, at most 4 */
+	uint64_t workers;              /* 0: the program chooses */
 	enum flags_rules rules;
 	enum flags_intercept intercept;
 	size_t n_intercept_vips;       /* -intercept-ip: cluster addresses to rewrite */
 	struct flags_ip intercept_vip[FLAGS_LOCALIPS_MAX];
 	uint64_t failopen_ns;          /* rules lapse this long after the last refresh; 0: never */
-	const char *handover;          /* unix socket for hand-over; "" = none */
 
 	/* outcome */
 	int exit_code;                 /* when flags_parse fails or help was printed */
