@@ -21,6 +21,7 @@ struct sim_costs {
 	struct scen_delay pod_backend, backend_pod;   /* through kube-proxy's rules */
 	struct scen_delay node_backend, backend_node; /* cache to backend and back */
 	struct scen_delay node_world, world_node;     /* cache to a resolver outside */
+	struct scen_delay tcp_setup;		      /* more for a pod's TCP connection */
 	struct scen_delay client;		      /* pod's thread: wake up, go on */
 	struct scen_delay start;		      /* intended start to first packet */
 	/* processor time, constant */

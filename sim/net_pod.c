@@ -87,11 +87,12 @@ bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot)
 	struct node *n = &w->node[l->what.node];
 	struct slot *s = &l->slot[slot];
 	const struct sim_costs *k = &w->c->costs;
+	uint64_t setup_ns = delay_draw(&k->tcp_setup, &n->rng);
 
 	if (n->core) {
 		w->r->notrack_in += 2;
 		w->r->notrack_out++;
-		s->ready_ns = w->now_ns + delay_draw(&k->pod_cache, &n->rng) +
+		s->ready_ns = w->now_ns + setup_ns + delay_draw(&k->pod_cache, &n->rng) +
 			      delay_draw(&k->cache_pod, &n->rng);
 		return true;
 	}
@@ -105,7 +106,7 @@ bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot)
 		return false;
 	uint16_t ignored;
 	net_to_service(w, n, &orig, CT_ACK, &ignored);
-	s->ready_ns = w->now_ns + k->new_flow_ns + delay_draw(&k->pod_backend, &n->rng) +
+	s->ready_ns = w->now_ns + setup_ns + k->new_flow_ns + delay_draw(&k->pod_backend, &n->rng) +
 		      delay_draw(&k->backend_pod, &n->rng);
 	return true;
 }
