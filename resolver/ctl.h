@@ -16,8 +16,10 @@ enum ctl_type {
 	/* supervisor -> worker */
 	CTL_CONFIGURE, /* fds: the Corefile (memory), then per listener UDP, TCP */
 	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
+	CTL_PING,      /* does your loop turn? */
 	/* worker -> supervisor */
 	CTL_READY,     /* configured, `value`: of CTL_CONFIGURE */
+	CTL_PONG,
 	CTL_FAILED,    /* not configured: `text`; the old configuration stays */
 };
 

@@ -12,6 +12,7 @@
 #define TEST_TIMEOUT_NS  (400 * NS_PER_MS)
 #define TEST_INTERVAL_NS NS_PER_S
 #define LAPSE_FAILURES   2
+#define HANG_NS          (3 * NS_PER_S) /* a starved machine is slower than a test */
 
 static bool failopen_on(const struct supervisor *s)
 {
@@ -34,7 +35,7 @@ static uint64_t interval(const struct supervisor *s)
 		return START_RETRY_NS;
 	if (failopen_on(s) && s->flags->failopen_ns / 3 < TEST_INTERVAL_NS)
 		return s->flags->failopen_ns / 3;
-	if (failopen_on(s) || health_configured(s))
+	if (failopen_on(s) || health_configured(s) || s->selftest_failures)
 		return TEST_INTERVAL_NS;
 	return s->flags->sync_interval_ns;
 }
@@ -102,6 +103,8 @@ void supervise_selftest(struct supervisor *s)
 	const struct corefile_plan *p = s->config.plan;
 	if (!p || s->phase >= PHASE_DRAINING)
 		return;
+	if (s->phase == PHASE_SERVING)
+		workers_ping(&s->workers, HANG_NS);
 	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
 	selftest_run(s->selftest, &p->conf, p->listener_scope, timeout(s));
 }

@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/opt.h"
+#include "resolver/node/privileges.h"
 #include "resolver/sockaddr.h"
 
 #define DRAIN_MS      5000 /* as long as the original waits for its servers */
@@ -244,6 +245,8 @@ static int start(struct supervisor *s, struct diag *d)
 		rc = shm_start(s, n_workers, d);
 	if (rc == 0)
 		rc = node_open(&s->node, s->flags, d);
+	if (rc == 0)
+		rc = privileges_supervisor(node_rules_kind(s->node) == RULES_IPTABLES, d);
 	if (rc == 0)
 		rc = endpoints_start(s, d);
 	if (rc == 0)

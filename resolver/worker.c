@@ -160,6 +160,11 @@ static void ctl_ready(struct loop_fd *fd, uint32_t events)
 	unsigned n_fds = 0;
 	(void)events;
 	while ((rc = ctl_recv(fd->fd, &m, fds, &n_fds)) > 0) {
+		if (m.type == CTL_PING) {
+			m.type = CTL_PONG;
+			ctl_send(fd->fd, &m, NULL, 0);
+			continue;
+		}
 		if (m.type == CTL_CONFIGURE && !w->draining)
 			configure(w, &m, fds, n_fds);
 		else

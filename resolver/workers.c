@@ -48,6 +48,8 @@ static void slot_configure(struct worker_slot *s)
 static void slot_message(struct worker_slot *s, const struct ctl_msg *m)
 {
 	struct workers *w = s->all;
+	if (m->type == CTL_PONG)
+		s->ping_ns = 0;
 	if (m->value != w->generation)
 		return; /* about a configuration already replaced */
 	if (m->type == CTL_READY) {
@@ -144,6 +146,7 @@ static void slot_start(struct worker_slot *s)
 	}
 	s->pid = pid;
 	s->ready = 0;
+	s->ping_ns = 0;
 	slot_configure(s);
 }
 
@@ -249,6 +252,25 @@ unsigned workers_alive(const struct workers *w)
 	for (unsigned i = 0; i < w->n; i++)
 		n += w->slot[i].pid != 0;
 	return n;
+}
+
+void workers_ping(struct workers *w, uint64_t patience_ns)
+{
+	struct ctl_msg m = { .type = CTL_PING };
+	uint64_t now = w->loop->now_ns;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct worker_slot *s = &w->slot[i];
+		if (!s->pid)
+			continue;
+		if (!s->ping_ns) {
+			ctl_send(s->ctl.fd, &m, NULL, 0);
+			s->ping_ns = now;
+		} else if (now - s->ping_ns > patience_ns) {
+			log_error("worker %u has not moved for %.1f s", i, (double)(now - s->ping_ns) / 1e9);
+			kill(s->pid, SIGKILL);
+			s->ping_ns = 0;
+		}
+	}
 }
 
 void workers_drain(struct workers *w, uint32_t allowed_ms)

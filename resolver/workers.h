@@ -22,7 +22,7 @@ struct worker_slot {
 	struct loop_fd ctl;
 	struct loop_timer restart;
 	unsigned index, quick_deaths;
-	uint64_t started_ns;
+	uint64_t started_ns, ping_ns; /* ping_ns: the oldest without an answer, 0: none */
 	uint32_t ready;       /* last configuration it serves */
 };
 
@@ -53,6 +53,9 @@ bool workers_ready(const struct workers *w);
 unsigned workers_alive(const struct workers *w);
 /* After SIGCHLD: collect the dead, replace them. */
 void workers_reap(struct workers *w);
+/* Ask each whether its loop turns, and kill one that has not answered for
+ * `patience_ns`: a hung worker is worth less than a new one. */
+void workers_ping(struct workers *w, uint64_t patience_ns);
 /* No replacement any more; they exit by themselves when done. */
 void workers_drain(struct workers *w, uint32_t allowed_ms);
 void workers_kill(struct workers *w);
