@@ -386,12 +386,13 @@ static struct entry *entry_new(struct cache *c, const struct cache_key *k, const
 			       k->key_flags) | 1;
 	uint32_t *ghost = ghost_of(p, k->hash, mark);
 	bool returns = *ghost == mark;
-	struct entry *e = region_push(c, p, size, returns, now_ns);
+	bool to_main = returns || size > p->small.cap / 2;
+	struct entry *e = region_push(c, p, size, to_main, now_ns);
 
 	if (returns)
 		*ghost = 0;
 	memset((uint8_t *)e + sizeof(e->size), 0, sizeof(*e) - sizeof(e->size));
-	e->ring = (uint8_t)(region * 2 + returns);
+	e->ring = (uint8_t)(region * 2 + to_main);
 	entry_write(e, k, a, now_ns);
 	ring_count(ring_of(c, e), e);
 	slot_add(c, e);
@@ -444,7 +445,7 @@ struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct
 	/* The type's own older answer would hide the name's denial. */
 	if (a->kind == ANSWER_NXDOMAIN && old.exact)
 		cache_remove(c, old.exact);
-	if (size > c->part[region_of(a->kind)].small.cap / 2) {
+	if (size > c->part[region_of(a->kind)].main.cap / 4) {
 		c->counts.too_big++;
 		return NULL;
 	}

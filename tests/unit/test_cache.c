@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cache against a naive model: an array searched from end to end, which
+ * knows neither rings nor hashes. Random operations must give equal results
+ * while everything fits; when it does not, the cache may forget but never lie.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/hash.h"
+#include "lib/rng.h"
+#include "resolver/core/cache.h"
+#include "resolver/core/query.h"
+
+#define MODEL_MAX 20000
+#define MIB       (1024u * 1024u)
+
+/* --- the model --- */
+
+struct model_entry {
+	char name[32];
+	uint16_t qtype; /* 0: the whole name does not exist */
+	uint8_t key_flags, kind;
+	uint32_t value, ttl_s;
+	uint64_t stored_ns;
+	bool in_use;
+};
+static struct model_entry model[MODEL_MAX];
+static size_t n_model;
+
+static struct model_entry *model_find(const char *name, uint16_t qtype, uint8_t key_flags)
+{
+	for (size_t i = 0; i < n_model; i++)
+		if (model[i].in_use && model[i].qtype == qtype && model[i].key_flags == key_flags &&
+		    strcmp(model[i].name, name) == 0)
+			return &model[i];
+	return NULL;
+}
+
+static void model_drop(const char *name, uint16_t qtype, uint8_t key_flags)
+{
+	struct model_entry *e = model_find(name, qtype, key_flags);
+
+	if (e)
+		e->in_use = false;
+}
+
+static void model_put(const struct model_entry *e)
+{
+	if (e->kind == ANSWER_NXDOMAIN) { /* takes the place of the type asked */
+		model_drop(e->name, e->qtype, e->key_flags);
+		model_drop(e->name, 0, e->key_flags);
+	} else {
+		model_drop(e->name, 0, e->key_flags);
+		model_drop(e->name, e->qtype, e->key_flags);
+	}
+	cr_assert(n_model < MODEL_MAX);
+	model[n_model] = *e;
+	model[n_model].in_use = true;
+	if (e->kind == ANSWER_NXDOMAIN)
+		model[n_model].qtype = 0;
+	n_model++;
+}
+
+/* --- the cache, spoken to in the model's terms --- */
+
+static const struct hash_key key = {1, 2};
+
+static void key_make(struct cache_key *k, struct name *n, const char *text, uint16_t qtype,
+		     uint8_t key_flags)
+{
+	cr_assert_eq(name_from_text(n, text), 0);
+	*k = (struct cache_key){.name = n->b,
+				.name_len = n->len,
+				.key_flags = key_flags,
+				.qtype = qtype,
+				.qclass = DNS_IN,
+				.hash = hash_sip13(&key, n->b, n->len)};
+}
+
+/* An answer whose records hold `value` and some padding. */
+static void answer_build(struct answer *a, struct answer_buf *buf, const struct cache_key *k,
+			 const struct model_entry *e, size_t pad)
+{
+	struct dns_header h = {.flags = DNS_QR | (e->kind == ANSWER_NXDOMAIN ? DNS_NXDOMAIN : 0),
+			       .n_qd = 1, .n_an = 1};
+	struct wire_out o;
+	size_t mark;
+
+	wire_out_init(&o, buf->msg, DNS_MSG_MAX);
+	wire_put_header(&o, &h);
+	wire_put_question(&o, k->name, k->qtype, DNS_IN);
+	mark = wire_rr_begin(&o, k->name, DNS_TXT, DNS_IN, e->ttl_s);
+	buf->ttl_at[0] = (uint16_t)(o.len - 6);
+	wire_put_u32(&o, e->value);
+	for (; pad; pad--)
+		wire_put_u8(&o, 'x');
+	wire_rr_end(&o, mark);
+	*a = (struct answer){.msg = buf->msg, .len = o.len, .ttl_at = buf->ttl_at, .n_ttl = 1,
+			     .ttl_s = e->ttl_s, .kind = e->kind};
+}
+
+static uint32_t entry_value(const struct entry *e)
+{
+	return get_be32(e->msg + entry_ttl_at(e)[0] + 6);
+}
+
+static struct entry *fresh(const struct cache_hit *h, uint64_t now_ns)
+{
+	if (h->exact && entry_expires_ns(h->exact) > now_ns)
+		return h->exact;
+	return h->nxdomain && entry_expires_ns(h->nxdomain) > now_ns ? h->nxdomain : NULL;
+}
+
+static struct model_entry *model_fresh(const char *name, uint16_t qtype, uint8_t key_flags,
+				       uint64_t now_ns)
+{
+	struct model_entry *e = model_find(name, qtype, key_flags);
+
+	if (e && e->stored_ns + e->ttl_s * NS_PER_S > now_ns)
+		return e;
+	e = model_find(name, 0, key_flags);
+	return e && e->stored_ns + e->ttl_s * NS_PER_S > now_ns ? e : NULL;
+}
+
+struct walk {
+	struct cache c;
+	struct answer_buf buf;
+	struct rng rng;
+	uint64_t now_ns;
+	unsigned found, forgotten;
+};
+
+static void step_put(struct walk *w, struct model_entry *e, size_t pad_max)
+{
+	struct cache_key k;
+	struct answer a;
+	struct name n;
+
+	e->kind = (uint8_t)(ANSWER_POSITIVE + rng_below(&w->rng, 3));
+	e->ttl_s = (uint32_t)(1 + rng_below(&w->rng, 60));
+	e->value = (uint32_t)rng_u64(&w->rng);
+	e->stored_ns = w->now_ns;
+	key_make(&k, &n, e->name, e->qtype, e->key_flags);
+	answer_build(&a, &w->buf, &k, e, rng_below(&w->rng, pad_max));
+	cr_assert_not_null(cache_put(&w->c, &k, &a, w->now_ns));
+	model_put(e);
+}
+
+static void step_get(struct walk *w, const struct model_entry *e, bool may_forget)
+{
+	struct model_entry *want = model_fresh(e->name, e->qtype, e->key_flags, w->now_ns);
+	struct cache_hit hit;
+	struct cache_key k;
+	struct entry *got;
+	struct name n;
+
+	key_make(&k, &n, e->name, e->qtype, e->key_flags);
+	cache_find(&w->c, &k, &hit);
+	got = fresh(&hit, w->now_ns);
+	if (!got) {
+		cr_assert(may_forget || !want, "%s %u is lost", e->name, e->qtype);
+		w->forgotten += want != NULL;
+		return;
+	}
+	cache_touch(got);
+	w->found++;
+	if (!may_forget || want) {
+		cr_assert_not_null(want, "%s %u should not be there", e->name, e->qtype);
+		/* The exact entry may be gone and the name's denial still be there. */
+		cr_assert(entry_value(got) == want->value || (may_forget && got == hit.nxdomain));
+	}
+}
+
+static void counts_check(const struct cache *c)
+{
+	const struct entry *e;
+	uint64_t n[CACHE_REGIONS] = {0, 0};
+	size_t cursor = 0;
+
+	while (cache_next(c, &cursor, &e))
+		n[e->kind == ANSWER_POSITIVE ? CACHE_POSITIVE : CACHE_DENIAL]++;
+	cr_assert_eq(n[CACHE_POSITIVE], c->counts.entries[CACHE_POSITIVE]);
+	cr_assert_eq(n[CACHE_DENIAL], c->counts.entries[CACHE_DENIAL]);
+	cr_assert_eq(n[0] + n[1], c->n_used);
+}
+
+static void walk(uint64_t bytes, unsigned names, unsigned steps, size_t pad_max, bool may_forget)
+{
+	static struct walk w;
+	static const uint16_t types[] = {DNS_A, DNS_AAAA, DNS_MX};
+
+	memset(&w, 0, sizeof(w));
+	n_model = 0;
+	rng_seed(&w.rng, 42);
+	w.now_ns = NS_PER_S;
+	cr_assert_eq(cache_init(&w.c, bytes, 30), 0);
+	for (unsigned i = 0; i < steps; i++) {
+		struct model_entry e = {.qtype = types[rng_below(&w.rng, 3)],
+					.key_flags = rng_below(&w.rng, 8) ? 0 : QUERY_DO};
+
+		snprintf(e.name, sizeof(e.name), "n%lu.example.",
+			 (unsigned long)rng_below(&w.rng, names));
+		if (rng_below(&w.rng, 3) == 0)
+			step_put(&w, &e, pad_max);
+		else
+			step_get(&w, &e, may_forget);
+		w.now_ns += rng_below(&w.rng, 100 * NS_PER_MS);
+		if (i % 500 == 0)
+			counts_check(&w.c);
+	}
+	cr_assert_gt(w.found, steps / 50);
+	cr_assert(may_forget ? w.forgotten > 0 : w.forgotten == 0);
+	cr_assert_leq(cache_bytes_used(&w.c), bytes);
+	cache_release(&w.c);
+}
+
+Test(cache, equals_the_model_while_all_fits)
+{
+	walk(16 * MIB, 300, 20000, 100, false);
+}
+
+Test(cache, forgets_but_never_lies)
+{
+	walk(65536, 1500, 20000, 300, true);
+}
+
+Test(cache, entries_of_all_sizes_in_a_tight_ring)
+{
+	walk(128 * 1024, 400, 20000, 2000, true);
+}
+
+/* --- eviction --- */
+
+static struct cache tight;
+static struct answer_buf shared;
+
+static void put_ttl(const char *name, uint32_t ttl_s, uint64_t now_ns)
+{
+	struct model_entry e = {.kind = ANSWER_POSITIVE, .ttl_s = ttl_s, .qtype = DNS_A};
+	struct cache_key k;
+	struct answer a;
+	struct name n;
+
+	key_make(&k, &n, name, DNS_A, 0);
+	answer_build(&a, &shared, &k, &e, 100);
+	cr_assert_not_null(cache_put(&tight, &k, &a, now_ns));
+}
+
+static struct entry *get(const char *name)
+{
+	struct cache_hit hit;
+	struct cache_key k;
+	struct name n;
+
+	key_make(&k, &n, name, DNS_A, 0);
+	cache_find(&tight, &k, &hit);
+	return hit.exact;
+}
+
+/* Names seen once pass through; the ones asked for again stay. */
+Test(cache, a_scan_does_not_push_out_what_is_used)
+{
+	char name[32];
+	unsigned kept = 0;
+
+	cr_assert_eq(cache_init(&tight, 256 * 1024, 30), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "hot%u.example.", i);
+		put_ttl(name, 3600, NS_PER_S);
+		cache_touch(get(name));
+	}
+	for (unsigned i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "scan%u.example.", i);
+		put_ttl(name, 3600, NS_PER_S);
+		snprintf(name, sizeof(name), "hot%u.example.", i % 100);
+		if (get(name))
+			cache_touch(get(name));
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "hot%u.example.", i);
+		kept += get(name) != NULL;
+	}
+	cr_assert_gt(kept, 95, "only %u of 100 are left", kept);
+	cache_release(&tight);
+}
+
+/* While a ring holds expired octets, nothing live is evicted. */
+Test(cache, expired_goes_first)
+{
+	char name[32];
+	uint64_t before;
+
+	cr_assert_eq(cache_init(&tight, 256 * 1024, 30), 0);
+	for (unsigned i = 0; tight.counts.evicted == 0; i++) {
+		snprintf(name, sizeof(name), "n%u.example.", i);
+		put_ttl(name, i % 2 ? 5 : 3600, NS_PER_S);
+	}
+	before = tight.counts.evicted;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "new%u.example.", i);
+		put_ttl(name, 3600, 10 * NS_PER_S);
+	}
+	cr_assert_eq(tight.counts.evicted, before);
+	cr_assert_gt(tight.counts.reclaimed, 50u);
+	cache_release(&tight);
+}
+
+Test(cache, ten_thousand_of_each_kind_fit_12_mib)
+{
+	struct model_entry e = {.ttl_s = 3600, .qtype = DNS_A};
+	struct cache_key k;
+	struct answer a;
+	struct name n;
+
+	cr_assert_eq(cache_init(&tight, 12 * MIB, 40), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "service-%u.some-namespace.svc.cluster.local.", i);
+		key_make(&k, &n, text, DNS_A, 0);
+		e.kind = i % 2 ? ANSWER_POSITIVE : ANSWER_NXDOMAIN;
+		answer_build(&a, &shared, &k, &e, i % 2 ? 48 : 90); /* addresses; an SOA */
+		cr_assert_not_null(cache_put(&tight, &k, &a, NS_PER_S));
+	}
+	cr_assert_eq(tight.counts.entries[CACHE_POSITIVE], 10000u);
+	cr_assert_eq(tight.counts.entries[CACHE_DENIAL], 10000u);
+	cr_assert_eq(tight.counts.evicted, 0u);
+	cache_release(&tight);
+}
+
+Test(cache, a_refresh_of_equal_size_keeps_its_place)
+{
+	struct entry *before;
+
+	cr_assert_eq(cache_init(&tight, MIB, 30), 0);
+	put_ttl("a.example.", 5, NS_PER_S);
+	before = get("a.example.");
+	cache_touch(before);
+	put_ttl("a.example.", 50, 7 * NS_PER_S);
+	cr_assert_eq(get("a.example."), before);
+	cr_assert_eq(before->freq, 1);
+	cr_assert_eq(entry_expires_ns(before), 57 * NS_PER_S);
+	cache_release(&tight);
+}
+
+Test(cache, sizes_out_of_range_are_refused)
+{
+	struct cache c;
+
+	cr_assert_lt(cache_init(&c, 1000, 30), 0);
+	cr_assert_lt(cache_init(&c, MIB, 0), 0);
+	cr_assert_lt(cache_init(&c, MIB, 95), 0);
+}
