@@ -79,7 +79,7 @@ static const struct opt_prog program = {
 	"conntrack-model", "[options] --qs FILE | --synth KIND:RATE... | --validate DIR",
 	"Predicts the kernel's connection table under a DNS load.", defs, OPT_GNU};
 
-static int run_validation(void)
+static int run_validation(int argc, char **argv)
 {
 	static struct truth_row rows[VALIDATE_ROWS_MAX];
 	struct diag d = {{0}};
@@ -90,6 +90,10 @@ static int run_validation(void)
 		return EXIT_INVALID;
 	}
 	validate_print(rows, n, stdout);
+	if (o.out && validate_write(rows, n, o.out, argc, argv, &d) < 0) {
+		log_error("%s", d.text);
+		return EXIT_INVALID;
+	}
 	return 0;
 }
 
@@ -195,7 +199,7 @@ int main(int argc, char **argv)
 		free(given);
 		return EXIT_USAGE;
 	}
-	int rc = o.validate ? run_validation() : run_prediction(argc, given);
+	int rc = o.validate ? run_validation(argc, given) : run_prediction(argc, given);
 	free(given);
 	return rc;
 }

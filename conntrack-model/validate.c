@@ -261,7 +261,9 @@ int validate_run(struct truth_row rows[VALIDATE_ROWS_MAX], size_t *ret_n, const 
 		 struct diag *d)
 {
 	for (size_t i = 0; i < N_CASES; i++) {
-		rows[i] = (struct truth_row){.name = cases[i].name, .kind = cases[i].kind};
+		rows[i] = (struct truth_row){.name = cases[i].name,
+					     .kind = cases[i].kind,
+					     .shared_gc = cases[i].mixed != 0};
 		measured_case(&cases[i], dir, &rows[i]);
 		if (model_case(&cases[i], &rows[i].model) < 0)
 			return diag_set(d, ERR_NOMEM, "%s: out of memory", cases[i].name);
@@ -327,4 +329,20 @@ void validate_worst(const struct truth_row *rows, size_t n, double *ret_mean_rel
 			*ret_lost_points = fmax(*ret_lost_points,
 						100 * fabs(r->model.lost - r->measured.lost));
 	}
+}
+
+static bool near(double model, double measured, double tolerance)
+{
+	return fabs(model - measured) <= tolerance * measured;
+}
+
+bool validate_holds(const struct truth_row *row)
+{
+	const struct truth_value *k = &row->measured, *m = &row->model;
+	double tolerance = row->shared_gc ? 0.10 : 0.03;
+
+	if (row->kind == TRUTH_LOSS)
+		return fabs(m->lost - k->lost) < 0.05;
+	return near(m->min, k->min, tolerance) && near(m->mean, k->mean, tolerance) &&
+	       near(m->max, k->max, tolerance);
 }

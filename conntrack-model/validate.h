@@ -26,7 +26,7 @@ struct truth_row {
 	const char *name; /* file name without .csv */
 	enum truth_kind kind;
 	struct truth_value measured, model;
-	bool from_file;
+	bool from_file, shared_gc;
 };
 
 #define VALIDATE_ROWS_MAX 32
@@ -39,5 +39,11 @@ void validate_print(const struct truth_row *rows, size_t n, FILE *out);
  * lost share in points. */
 void validate_worst(const struct truth_row *rows, size_t n, double *ret_mean_rel,
 		    double *ret_lost_points);
+
+/* Within the tolerance stated in docs/conntrack.md: 3 % of each of min, mean and
+ * max (10 % where runs shared a gc), 5 points of loss. */
+bool validate_holds(const struct truth_row *row);
+int validate_write(const struct truth_row *rows, size_t n, const char *dir, int argc, char **argv,
+		   struct diag *d);
 
 #endif
