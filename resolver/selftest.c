@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Probes are bound to the loopback device: an address that is not ours (yet)
- * must not be asked on the wire.
+ * A probe's own address is the one it asks: binding fails when that is not
+ * ours (yet), so nothing goes on the wire. (Binding to the loopback device
+ * would not do: the kernel takes the device that holds the address for the one
+ * a reply came from.)
+ *
+ * A Service address is asked only when there is no other. While our rules are
+ * not there, kube-proxy's turn our own packets to it over to the cluster DNS,
+ * whose answer would say nothing about us.
  */
 #include "resolver/selftest.h"
 
@@ -113,29 +119,29 @@ static void probe_ready(struct loop_fd *w, uint32_t events)
 }
 
 /* Under a wildcard any of our addresses will do. */
-static void probe_address(const struct core_listener *l, union sockaddr_any *sa, socklen_t *len,
-			  uint32_t scope)
+static socklen_t probe_address(const struct core_listener *l, uint16_t port, uint32_t scope,
+			       union sockaddr_any *ret)
 {
 	struct in6_addr addr = l->addr;
 	if (addr_is_any(&addr))
 		addr = addr_from_v4((struct in_addr){ htonl(INADDR_LOOPBACK) });
-	*len = sockaddr_from(sa, &addr, l->port, scope);
+	return sockaddr_from(ret, &addr, port, scope);
 }
 
 static int probe_open(struct selftest *t, const struct core_listener *l, uint32_t scope, bool tcp)
 {
 	struct probe *p = &t->probe[t->n++];
-	union sockaddr_any sa;
-	socklen_t len;
+	union sockaddr_any sa, own;
+	socklen_t len = probe_address(l, l->port, scope, &sa);
 	*p = (struct probe){ .test = t, .addr = l->addr, .port = l->port, .tcp = tcp,
 			     .id = rng_os_u16(), .watch.ready = probe_ready };
-	probe_address(l, &sa, &len, scope);
+	probe_address(l, 0, scope, &own);
 	int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
 	int fd = socket(sa.sa.sa_family, type, 0);
 	if (fd < 0)
 		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3);
-	if ((connect(fd, &sa.sa, len) < 0 && errno != EINPROGRESS) ||
+	if (bind(fd, &own.sa, len) < 0 ||
+	    (connect(fd, &sa.sa, len) < 0 && errno != EINPROGRESS) ||
 	    loop_add(t->loop, &p->watch, fd, tcp ? EPOLLOUT : EPOLLIN) < 0) {
 		close(fd);
 		return -1;
@@ -163,6 +169,26 @@ static void step(struct loop_timer *timer)
 		loop_timer_set(t->loop, &t->timer, t->loop->now_ns + t->step_ns);
 }
 
+/* Loopback and link-local addresses are never a Service's. */
+static bool never_service(const struct in6_addr *a)
+{
+	const uint8_t *v4 = a->s6_addr + 12;
+	if (addr_is_any(a) || IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_LINKLOCAL(a))
+		return true;
+	return IN6_IS_ADDR_V4MAPPED(a) && (v4[0] == 127 || (v4[0] == 169 && v4[1] == 254));
+}
+
+/* The listeners to ask: one bit each. */
+static uint64_t chosen(const struct core_conf *conf)
+{
+	uint64_t own = 0, all = 0;
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		all |= (uint64_t)1 << i;
+		own |= (uint64_t)never_service(&conf->listener[i].addr) << i;
+	}
+	return own ? own : all;
+}
+
 void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32_t *scope,
 		  uint64_t timeout_ns)
 {
@@ -174,13 +200,18 @@ void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32
 	t->deadline_ns = t->start_ns + timeout_ns;
 	t->step_ns = timeout_ns / RETRIES;
 	loop_timer_set(t->loop, &t->timer, t->start_ns + t->step_ns);
-	for (size_t i = 0; i < conf->n_listeners; i++)
-		if (probe_open(t, &conf->listener[i], scope ? scope[i] : 0, false) < 0) {
+	uint64_t ask = chosen(conf);
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		uint32_t zone = scope ? scope[i] : 0;
+		bool first = !t->n;
+		if (!(ask >> i & 1))
+			continue;
+		if (probe_open(t, &conf->listener[i], zone, false) < 0 ||
+		    (first && probe_open(t, &conf->listener[i], zone, true) < 0)) {
 			finish(t, &t->probe[t->n - 1], strerror(errno));
 			return;
 		}
-	if (conf->n_listeners && probe_open(t, &conf->listener[0], scope ? scope[0] : 0, true) < 0)
-		finish(t, &t->probe[t->n - 1], strerror(errno));
+	}
 }
 
 bool selftest_busy(const struct selftest *t)
