@@ -129,11 +129,23 @@ static int start_servers(struct cell *c, struct diag *d)
 	return code ? code : servers_ready(c, n + 1, d);
 }
 
+static int count_untracked(struct diag *d)
+{
+	int code = netns_enter(NETNS_NODE, d);
+
+	if (code)
+		return code;
+	code = notrack_install(d);
+	netns_leave();
+	return code;
+}
+
 static int cell_up(struct cell *c, struct diag *d)
 {
 	int code = topo_build(&c->topo, d);
 
 	code = code ? code : topo_proxy(&c->topo, c->proxy, d);
+	code = code ? code : count_untracked(d);
 	code = code ? code : topo_loss(&c->topo, c->lab->s->loss, d);
 	code = code ? code : start_servers(c, d);
 	if (!code && c->with_cache)

@@ -66,6 +66,8 @@ void totals_make(const struct cell *c, struct totals *ret)
 	t.tcp_in = b->pod_tcp_in - a->pod_tcp_in;
 	t.notrack_in = b->notrack.packets_in - a->notrack.packets_in;
 	t.notrack_out = b->notrack.packets_out - a->notrack.packets_out;
+	t.rule_in = (b->notrack.rule_in - a->notrack.rule_in) -
+		    (b->notrack.rule_host - a->notrack.rule_host);
 	t.external = b->served[n] - a->served[n];
 	for (unsigned i = 0; i <= n; i++)
 		t.served += b->served[i] - a->served[i];
@@ -143,6 +145,9 @@ static void check_without_cache(struct checker *k, const struct cell *c, const s
 	      entries && entries <= t->tuples && enough,
 	      "%" PRIu64 " entries for %" PRIu64 " ports%s", entries, t->tuples,
 	      totals_nothing_expired(c) ? "" : " (longer than their time-out)");
+	check(k, "no packet skipped the table", !t->notrack_in && !t->notrack_out,
+	      "%" PRIu64 " untracked to the cluster DNS, %" PRIu64 " back", t->notrack_in,
+	      t->notrack_out);
 	check(k, "backends answered", t->by_backend && !t->by_cache && !t->by_other,
 	      "%" PRIu64 " by backends, %" PRIu64 " by the cache, %" PRIu64 " unnamed",
 	      t->by_backend, t->by_cache, t->by_other);
@@ -153,14 +158,18 @@ static void check_without_cache(struct checker *k, const struct cell *c, const s
 
 static void check_notrack(struct checker *k, const struct totals *t)
 {
-	check(k, "NOTRACK counted every packet to the cache",
+	check(k, "every packet to the cache skipped the table",
 	      t->notrack_in == t->udp_sent + t->tcp_out,
-	      "%" PRIu64 " packets; pods sent %" PRIu64 " UDP queries and %" PRIu64 " TCP segments",
+	      "%" PRIu64 " untracked; pods sent %" PRIu64 " UDP queries and %" PRIu64
+	      " TCP segments",
 	      t->notrack_in, t->udp_sent, t->tcp_out);
-	check(k, "NOTRACK counted every packet from the cache",
+	check(k, "every packet from the cache skipped the table",
 	      t->notrack_out == t->udp_received + t->tcp_in,
-	      "%" PRIu64 " packets; pods got %" PRIu64 " UDP answers and %" PRIu64 " TCP segments",
+	      "%" PRIu64 " untracked; pods got %" PRIu64 " UDP answers and %" PRIu64
+	      " TCP segments",
 	      t->notrack_out, t->udp_received, t->tcp_in);
+	check(k, "the NOTRACK rules counted the same", t->rule_in == t->notrack_in,
+	      "%" PRIu64 " by the rules, the node's own packets aside", t->rule_in);
 }
 
 static void check_with_cache(struct checker *k, const struct cell *c, const struct totals *t)

@@ -15,7 +15,8 @@ struct totals {
 	uint64_t answered;		  /* messages that reached the load */
 	const char *why_wrong;		  /* "" when nothing was wrong */
 	uint64_t tcp_out, tcp_in;	  /* segments */
-	uint64_t notrack_in, notrack_out; /* packets */
+	uint64_t notrack_in, notrack_out; /* packets of pods that skipped the table */
+	uint64_t rule_in;		  /* by the NOTRACK rules' own counters */
 	uint64_t served, external;	  /* queries at the servers */
 	uint64_t late_p99_ns;
 };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the NOTRACK rules of the node counted: packets of pods towards the cache
- * (prerouting, port 53 as destination) and the cache's packets back (output,
- * port 53 as source). Rules of either dialect count: nft's own, and iptables'.
+ * Packets that skip connection tracking, counted twice. The lab's own counters
+ * sit on the pods' links, behind whatever rule took the packet out of tracking,
+ * and see nothing but pods. The NOTRACK rules' own counters, of either dialect,
+ * see the node's own packets as well (the cache asks itself whether it is
+ * alive): those pass a rule on the way out, and again on the way in.
  */
 #ifndef NODENS_KIND_E2E_NOTRACK_H
 #define NODENS_KIND_E2E_NOTRACK_H
@@ -12,13 +14,17 @@
 #include "lib/err.h"
 
 struct notrack {
-	unsigned n_rules; /* all NOTRACK rules for port 53 */
-	uint64_t packets_in, packets_out;
+	uint64_t packets_in, packets_out; /* untracked, port 53, from and to pods */
+	unsigned n_rules;		  /* NOTRACK rules for port 53 */
+	uint64_t rule_in, rule_host;	  /* counted by those for packets to port 53 */
 };
-/* Reads the rules of the namespace the process is in. */
+/* The lab's own counters, in the namespace the process is in. */
+int notrack_install(struct diag *d);
+/* Reads both there. */
 int notrack_read(struct notrack *ret, struct diag *d);
 
-/* Text of `nft list ruleset`, and of `iptables-save -c`. */
+/* From the text of `nft list ruleset`, or of `iptables-save -c`, which sets
+ * only what is the rules'. */
 void notrack_parse_nft(struct notrack *ret, const char *text);
 void notrack_parse_save(struct notrack *ret, const char *text);
 

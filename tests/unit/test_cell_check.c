@@ -52,6 +52,8 @@ static void good_cell(bool with_cache)
 	b.c.after.pod_tcp_out = b.c.after.pod_tcp_in = 100;
 	if (with_cache) {
 		b.c.after.notrack.packets_in = b.c.after.notrack.packets_out = 280;
+		b.c.after.notrack.rule_in = 290; /* 10 of them the node's own */
+		b.c.after.notrack.rule_host = 10;
 		b.c.after.cache_queries = 200;
 		b.c.after.cache_misses = 20;
 		b.c.after.served[0] = 20;
@@ -124,6 +126,7 @@ Test(cell_check, without_the_cache_the_table_fills_and_backends_answer)
 {
 	BREAKS(false, b.c.after.split.client = 100, "one table entry for each port a pod used");
 	BREAKS(false, b.c.after.split.client = 121, "one table entry for each port a pod used");
+	BREAKS(false, b.c.after.notrack.packets_out = 1, "no packet skipped the table");
 	BREAKS(false, strcpy(b.load[0].server[0].id, "node-cache"), "backends answered");
 	BREAKS(false, strcpy(b.load[0].server[0].id, ""), "backends answered");
 	BREAKS(false, b.c.after.served[1] = 49, "every query reached a backend");
@@ -132,10 +135,11 @@ Test(cell_check, without_the_cache_the_table_fills_and_backends_answer)
 Test(cell_check, with_the_cache_the_table_stays_empty_and_the_cache_answers)
 {
 	BREAKS(true, b.c.after.split.client = 1, "client DNS leaves no table entry");
-	BREAKS(true, b.c.after.notrack.packets_in = 279,
-	       "NOTRACK counted every packet to the cache");
+	BREAKS(true, (b.c.after.notrack.packets_in = 279, b.c.after.notrack.rule_in = 289),
+	       "every packet to the cache skipped the table");
 	BREAKS(true, b.c.after.notrack.packets_out = 281,
-	       "NOTRACK counted every packet from the cache");
+	       "every packet from the cache skipped the table");
+	BREAKS(true, b.c.after.notrack.rule_host = 0, "the NOTRACK rules counted the same");
 	BREAKS(true, strcpy(b.load[0].server[0].id, "backend-2"), "the cache answered");
 	BREAKS(true, b.c.after.cache_queries = 199, "the cache's own count agrees");
 	BREAKS(true, b.c.after.served[1] = 1, "backends saw only misses");

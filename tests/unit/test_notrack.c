@@ -27,6 +27,25 @@ static const char nft[] =
 	"\t}\n"
 	"}\n";
 
+static const char named[] =
+	"table inet nodelocaldns {\n"
+	"\tcounter in_udp {\n\t\tpackets 11 bytes 616\n\t}\n\n"
+	"\tcounter host_udp {\n\t\tpackets 4 bytes 616\n\t}\n\n"
+	"\tchain prerouting {\n"
+	"\t\ttype filter hook prerouting priority raw; policy accept;\n"
+	"\t\tip daddr @v4 udp dport 53 counter name \"in_udp\" notrack comment \"x\"\n"
+	"\t\tip6 daddr @v6 udp dport 53 counter name \"in_udp\" notrack comment \"x\"\n"
+	"\t}\n"
+	"\tchain output {\n"
+	"\t\ttype filter hook output priority raw; policy accept;\n"
+	"\t\tip daddr @v4 udp dport 53 counter name \"host_udp\" notrack comment \"x\"\n"
+	"\t}\n"
+	"}\n"
+	"table ip e2e-count {\n"
+	"\tcounter e2e_pods_in {\n\t\tpackets 7 bytes 616\n\t}\n\n"
+	"\tcounter e2e_pods_out {\n\t\tpackets 6 bytes 616\n\t}\n"
+	"}\n";
+
 static const char save[] =
 	"*raw\n"
 	":PREROUTING ACCEPT [9:9]\n"
@@ -45,27 +64,40 @@ Test(notrack, nft_rules_count_by_hook_and_port)
 	struct notrack t;
 
 	notrack_parse_nft(&t, nft);
-	cr_expect_eq(t.packets_in, 142);
-	cr_expect_eq(t.packets_out, 11);
+	cr_expect_eq(t.rule_in, 142);
+	cr_expect_eq(t.rule_host, 5);
+	cr_expect_eq(t.packets_in, 0);
 	cr_expect_eq(t.n_rules, 5); /* the host's own way to the cache is a rule too */
+}
+
+Test(notrack, a_named_counter_in_two_rules_counts_once)
+{
+	struct notrack t;
+
+	notrack_parse_nft(&t, named);
+	cr_expect_eq(t.rule_in, 11);
+	cr_expect_eq(t.rule_host, 4);
+	cr_expect_eq(t.n_rules, 3);
+	cr_expect_eq(t.packets_in, 7);
+	cr_expect_eq(t.packets_out, 6);
 }
 
 Test(notrack, iptables_save_counts_the_same_way)
 {
-	struct notrack t;
+	struct notrack t = {0};
 
 	notrack_parse_save(&t, save);
-	cr_expect_eq(t.packets_in, 12);
-	cr_expect_eq(t.packets_out, 3);
+	cr_expect_eq(t.rule_in, 12);
+	cr_expect_eq(t.rule_host, 0);
 	cr_expect_eq(t.n_rules, 2);
 }
 
 Test(notrack, no_rules_no_counts)
 {
-	struct notrack t = {9, 9, 9};
+	struct notrack t = {9, 9, 9, 9, 9};
 
 	notrack_parse_nft(&t, "");
-	cr_expect(t.n_rules == 0 && t.packets_in == 0 && t.packets_out == 0);
+	cr_expect(t.n_rules == 0 && t.rule_in == 0 && t.packets_in == 0);
 	notrack_parse_save(&t, "*raw\nCOMMIT");
 	cr_expect(t.n_rules == 0);
 }
