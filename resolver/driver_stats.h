@@ -22,6 +22,7 @@ struct driver_stats { /* written by a worker */
 	/* upstreams */
 	uint64_t up_udp_open, up_tcp_open; /* gauges */
 	uint64_t up_tcp_connects, up_tcp_lost, up_tcp_aged, up_tcp_idle, up_tcp_strays;
+	uint64_t log_lost;            /* query log lines nobody read in time */
 	uint64_t up_tls_resumed, up_udp_strays, up_no_socket;
 };
 

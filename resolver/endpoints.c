@@ -26,12 +26,13 @@ static void text_response(struct http_response *rs, int status, const char *text
 static void driver_gather(struct supervisor *s)
 {
 	struct metrics_driver *m = &s->metrics;
-	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = 0;
+	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = m->log_lines_dropped = 0;
 	for (unsigned i = 0; i < s->workers.n; i++) {
 		const struct driver_stats *d = &s->shm->worker[i].driver;
 		m->tcp_clients += d->tcp_open;
 		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;
 		m->udp_received += d->udp_received;
+		m->log_lines_dropped += d->log_lost;
 	}
 	m->workers = workers_alive(&s->workers);
 	m->worker_restarts = s->shm->worker_restarts;

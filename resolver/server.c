@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rng.h"
+#include "resolver/log_errors.h"
 #include "resolver/log_query.h"
 #include "resolver/sockaddr.h"
 
@@ -38,6 +39,7 @@ struct server {
 	struct upstreams upstreams;
 	struct loop_timer core_timer;
 	struct log_query *log;
+	struct log_errors *errors;
 	struct listener listener[CORE_LISTENERS_MAX];
 	unsigned n_slots; /* in use or once in use */
 };
@@ -71,23 +73,23 @@ static void on_cancel(void *ctx, uint32_t ask_id)
 
 static void on_event(void *ctx, int level, const char *text)
 {
-	(void)ctx;
-	log_line((enum log_level)level, "%s", text);
+	struct server *s = ctx;
+	if (!log_errors_take(s->errors, text))
+		log_line((enum log_level)level, "%s", text);
 }
 
 static void on_done(void *ctx, const struct core_client *c, const struct core_done *done)
 {
 	struct server *s = ctx;
-	if (s->log)
-		log_query_write(s->log, c, done);
+	log_query_add(s->log, c, done);
 }
 
 /* --- what upstreams tell --- */
 
-static void on_answer(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len)
+static bool on_answer(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len)
 {
 	struct server *s = ctx;
-	core_answer(s->core, s->loop->now_ns, ask_id, bytes, len);
+	return core_answer(s->core, s->loop->now_ns, ask_id, bytes, len);
 }
 
 static void on_fail(void *ctx, uint32_t ask_id, enum core_fail_why why)
@@ -116,6 +118,7 @@ static void before_sleep(void *ctx)
 	for (unsigned i = 0; i < s->n_slots; i++)
 		if (s->listener[i].used)
 			udp_flush(&s->listener[i].udp);
+	log_query_flush(s->log);
 	uint64_t due = core_deadline(s->core);
 	if (due != T_NEVER && due <= s->loop->now_ns)
 		due = s->loop->now_ns + 1;
@@ -263,7 +266,7 @@ static void limits_of(struct tcp_limits *l, const struct corefile_plan *p)
 static int core_switch(struct server *s, const struct corefile_plan *p, struct diag *d)
 {
 	struct core_ops ops = { .ctx = s, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
-				.event = on_event, .done = on_done };
+				.event = on_event };
 	struct hash_key key;
 	if (s->core)
 		return core_reconfigure(s->core, &p->conf, s->loop->now_ns, d);
@@ -276,17 +279,22 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 {
 	struct corefile_plan *old = s->plan, *p = *plan;
 	struct log_query *log = NULL;
+	struct log_errors *errors = NULL;
 	struct tcp_limits limits;
-	int rc = log_query_new(&log, p, d);
+	int rc = log_query_new(&log, p, &s->shm->driver.log_lost, d);
+	if (rc == 0)
+		rc = log_errors_new(&errors, p, s->loop, d);
 	if (rc == 0)
 		rc = core_switch(s, p, d);
 	if (rc < 0) {
 		log_query_free(log);
+		log_errors_free(errors);
 		return rc;
 	}
 	rc = upstreams_switch(s, p, d);
 	if (rc < 0) { /* only TLS files can do that: back to what was */
 		log_query_free(log);
+		log_errors_free(errors);
 		if (old)
 			core_reconfigure(s->core, &old->conf, s->loop->now_ns, NULL);
 		return rc;
@@ -300,7 +308,10 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 	s->plan = p;
 	*plan = NULL;
 	log_query_free(s->log);
+	log_errors_free(s->errors);
 	s->log = log;
+	s->errors = errors;
+	core_set_done(s->core, log ? on_done : NULL);
 	rc = listeners_switch(s, sk, d);
 	corefile_plan_free(old);
 	return rc;
@@ -347,6 +358,7 @@ void server_free(struct server *s)
 	udp_batch_free(s->batch);
 	free(s->scratch);
 	log_query_free(s->log);
+	log_errors_free(s->errors);
 	corefile_plan_free(s->plan);
 	loop_timer_set(s->loop, &s->core_timer, T_NEVER);
 	s->loop->before_sleep = NULL;

@@ -191,10 +191,12 @@ static bool conn_message(void *ctx, const uint8_t *msg, size_t len)
 	if (c->ids.n == 0)
 		c->idle_ns = c->heard_ns;
 	if (owner) {
+		struct upstreams *u = conn_all(c);
 		struct ask *a = owner;
+		uint32_t id = a->id;
 		c->n_asks--;
-		a->conn = NULL;
-		upstream_ask_answered(conn_all(c), a, msg, len);
+		asks_free(&u->asks, a);
+		u->events.answer(u->events.ctx, id, msg, len);
 	}
 	return true;
 }

@@ -45,13 +45,6 @@ void upstream_fail_later(struct upstreams *u, struct ask *a, enum core_fail_why 
 	u->failed_end = &a->list_next;
 }
 
-void upstream_ask_answered(struct upstreams *u, struct ask *a, const uint8_t *bytes, size_t len)
-{
-	uint32_t id = a->id;
-	asks_free(&u->asks, a);
-	u->events.answer(u->events.ctx, id, bytes, len);
-}
-
 void upstream_ask_failed(struct upstreams *u, struct ask *a, enum core_fail_why why)
 {
 	uint32_t id = a->id;

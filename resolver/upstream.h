@@ -35,7 +35,8 @@ struct upstream_conf {
 
 struct upstream_events {
 	void *ctx;
-	void (*answer)(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len);
+	/* False: not an answer to this question; over UDP go on listening. */
+	bool (*answer)(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len);
 	void (*fail)(void *ctx, uint32_t ask_id, enum core_fail_why why);
 	void (*event)(void *ctx, int level, const char *text); /* may be NULL */
 };
@@ -84,7 +85,6 @@ void upstreams_flush(struct upstreams *u);
 
 void upstream_fail_later(struct upstreams *u, struct ask *a, enum core_fail_why why);
 /* The ask is over: its row is given back, then the core is told. */
-void upstream_ask_answered(struct upstreams *u, struct ask *a, const uint8_t *bytes, size_t len);
 void upstream_ask_failed(struct upstreams *u, struct ask *a, enum core_fail_why why);
 enum core_fail_why upstream_why(int err_no);
 

@@ -26,18 +26,30 @@ void upstream_udp_close(struct ask *a)
 	u->stats->up_udp_open--;
 }
 
-/* False: go on waiting. */
-static bool datagram_take(struct ask *a, const uint8_t *b, size_t len)
+static void ask_over(struct ask *a)
 {
-	struct upstreams *u = a->up->all;
-	if (len >= DNS_HEADER_LEN && get_be16(b) == a->dns_id && (b[2] & 0x80)) {
-		upstream_udp_close(a);
-		upstream_ask_answered(u, a, b, len);
+	upstream_udp_close(a);
+	asks_free(&a->up->all->asks, a);
+}
+
+static bool is_answer(struct upstreams *u, struct ask *a, const uint8_t *b, size_t len)
+{
+	return len >= DNS_HEADER_LEN && get_be16(b) == a->dns_id && (b[2] & 0x80) &&
+	       u->events.answer(u->events.ctx, a->id, b, len);
+}
+
+/* False: go on listening. The core may have cancelled the ask by itself. */
+static bool datagram_take(struct upstreams *u, struct ask *a, const uint8_t *b, size_t len)
+{
+	uint32_t id = a->id;
+	bool taken = is_answer(u, a, b, len);
+	if (a->id != id || a->place != ASK_UDP)
+		return true;
+	if (taken) {
+		ask_over(a);
 		return true;
 	}
 	u->stats->up_udp_strays++;
-	if (a->up->stats)
-		a->up->stats->mismatches++;
 	if (++a->n_strays < STRAYS_MAX)
 		return false;
 	upstream_udp_close(a);
@@ -53,7 +65,7 @@ static void udp_answer_ready(struct loop_fd *w, uint32_t events)
 	for (;;) {
 		ssize_t n = recv(w->fd, u->scratch->b, sizeof(u->scratch->b), 0);
 		if (n >= 0) {
-			if (datagram_take(a, u->scratch->b, (size_t)n))
+			if (datagram_take(u, a, u->scratch->b, (size_t)n))
 				return;
 		} else if (errno == EAGAIN) {
 			return;

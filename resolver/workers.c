@@ -273,6 +273,14 @@ void workers_ping(struct workers *w, uint64_t patience_ns)
 	}
 }
 
+bool workers_prompt(const struct workers *w, uint64_t age_ns)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->slot[i].ping_ns && w->loop->now_ns - w->slot[i].ping_ns > age_ns)
+			return false;
+	return true;
+}
+
 void workers_drain(struct workers *w, uint32_t allowed_ms)
 {
 	struct ctl_msg m = { .type = CTL_DRAIN, .value = allowed_ms };

@@ -56,6 +56,8 @@ void workers_reap(struct workers *w);
 /* Ask each whether its loop turns, and kill one that has not answered for
  * `patience_ns`: a hung worker is worth less than a new one. */
 void workers_ping(struct workers *w, uint64_t patience_ns);
+/* Every worker's loop answered lately: no ping is older than `age_ns`. */
+bool workers_prompt(const struct workers *w, uint64_t age_ns);
 /* No replacement any more; they exit by themselves when done. */
 void workers_drain(struct workers *w, uint32_t allowed_ms);
 void workers_kill(struct workers *w);

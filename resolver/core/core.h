@@ -87,6 +87,8 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
  * upstreams changed. Parked queries finish under the new one. On error nothing
  * changed. The core keeps `conf`'s content by copy. */
 int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_ns, struct diag *d);
+/* Who listens to finished queries may change with the configuration. */
+void core_set_done(struct core *c, void (*done)(void *ctx, const struct core_client *cl, const struct core_done *done));
 void core_free(struct core *c);
 
 /* `out` needs DNS_MSG_MAX octets for TCP, CORE_UDP_MAX for UDP; it may not

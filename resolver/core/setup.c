@@ -211,6 +211,11 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
 	return 0;
 }
 
+void core_set_done(struct core *c, void (*done)(void *ctx, const struct core_client *cl, const struct core_done *done))
+{
+	c->ops.done = done;
+}
+
 void core_free(struct core *c)
 {
 	if (!c)

@@ -29,11 +29,14 @@ static uint16_t port;
 
 static void ask(uint32_t id, uint8_t proto);
 
-static void on_answer(void *ctx, uint32_t id, const uint8_t *b, size_t len)
+static bool on_answer(void *ctx, uint32_t id, const uint8_t *b, size_t len)
 {
 	(void)ctx;
+	if (b[6] == 0xee) /* what the tests call a forgery */
+		return false;
 	answer_id[n_answers] = id;
 	answer_tag[n_answers++] = b[len - 1];
+	return true;
 }
 
 static void on_fail(void *ctx, uint32_t id, enum core_fail_why why)
@@ -247,6 +250,23 @@ Test(upstream, each_question_over_udp_has_its_own_port_and_wrong_ids_are_passed_
 	}
 	until(&n_answers, 3);
 	cr_assert_eq(stats.up_udp_strays, 3);
+	cr_assert_eq(stats.up_udp_open, 0);
+}
+
+Test(upstream, a_reply_that_the_core_does_not_take_leaves_the_socket_open)
+{
+	struct sockaddr_in from;
+	uint8_t q[18];
+	socklen_t len = sizeof(from);
+	ask(1, CORE_UDP);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+	q[2] |= 0x80;
+	q[6] = 0xee;
+	sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+	q[6] = 0;
+	sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+	until(&n_answers, 1);
+	cr_assert_eq(stats.up_udp_strays, 1);
 	cr_assert_eq(stats.up_udp_open, 0);
 }
 

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Client sockets against a core of the test's own: it answers at once, later
+ * or never, as the query's last octet says.
+ */
+#include <criterion/criterion.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/wire.h"
+#include "resolver/listen_tcp.h"
+#include "resolver/listen_udp.h"
+#include "resolver/sockaddr.h"
+
+static struct loop loop;
+static struct stream_scratch scratch;
+static struct driver_stats stats;
+static struct tcp_server *tcp;
+static struct tcp_listener tcp_l;
+static struct udp_listener udp_l;
+static struct udp_batch *batch;
+static uint16_t port;
+static struct in6_addr lo;
+static int n_queries;
+static size_t last_len;
+static struct core_client parked[600];
+static uint8_t parked_tag[600];
+static int n_parked;
+
+enum { NOW = 1, LATER = 2, NEVER = 3, BIG = 4 };
+
+enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
+			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len)
+{
+	(void)c;
+	(void)now_ns;
+	n_queries++;
+	last_len = len;
+	switch (in[len - 1]) {
+	case LATER:
+		parked[n_parked] = *cl;
+		parked_tag[n_parked++] = in[0];
+		return CORE_WAIT;
+	case NEVER:
+		return CORE_DROP;
+	case BIG:
+		memset(out, 7, 60000);
+		*ret_len = 60000;
+		return CORE_REPLY;
+	default:
+		memcpy(out, in, 12);
+		out[11] = cl->local.s6_addr[15];
+		*ret_len = 12;
+		return CORE_REPLY;
+	}
+}
+
+static void flush(void *ctx)
+{
+	(void)ctx;
+	tcp_flush(tcp);
+	udp_flush(&udp_l);
+}
+
+static void start(const struct tcp_limits *limits, const char *bind_to)
+{
+	struct diag d = { "" };
+	uint16_t p;
+	union sockaddr_any sa;
+	socklen_t len = sizeof(sa);
+	uint32_t scope;
+	struct in6_addr addr;
+	cr_assert_eq(sockaddr_parse(bind_to, 0, &addr, &p), 0);
+	lo = addr_from_v4((struct in_addr){ htonl(INADDR_LOOPBACK) });
+	cr_assert_eq(loop_init(&loop, NULL), 0);
+	loop.before_sleep = flush;
+	tcp = tcp_server_new(&loop, limits, &scratch, &stats);
+	tcp_server_place(tcp, 3, 0);
+	int fd = tcp_socket_open(&addr, 0, 0, &d);
+	cr_assert_geq(fd, 0, "%s", d.text);
+	getsockname(fd, &sa.sa, &len);
+	sockaddr_split(&sa, &addr, &port, &scope);
+	cr_assert_eq(tcp_listener_start(&tcp_l, tcp, fd, 3), 0);
+	int ufd = udp_socket_open(&addr, port, 0, &d);
+	cr_assert_geq(ufd, 0, "%s", d.text);
+	batch = udp_batch_new();
+	cr_assert_eq(udp_listener_init(&udp_l, ufd, batch, &stats, &d), 0);
+	cr_assert_eq(udp_listener_start(&udp_l, &loop, NULL), 0);
+}
+
+static void start_default(void)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	start(&l, "127.0.0.1");
+}
+
+static int client_from(int type, const char *source)
+{
+	union sockaddr_any sa;
+	struct in6_addr a;
+	uint16_t p;
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+	if (source) {
+		cr_assert_eq(sockaddr_parse(source, 0, &a, &p), 0);
+		socklen_t len = sockaddr_from(&sa, &a, 0, 0);
+		cr_assert_eq(bind(fd, &sa.sa, len), 0);
+	}
+	socklen_t len = sockaddr_from(&sa, &lo, port, 0);
+	connect(fd, &sa.sa, len);
+	return fd;
+}
+
+static void step(void)
+{
+	cr_assert_eq(loop_step(&loop, loop.now_ns + 5 * NS_PER_MS), 0);
+}
+
+static void query_tcp(int fd, uint8_t tag, uint8_t what)
+{
+	uint8_t b[22] = { 0, 20, tag, [21] = what };
+	ssize_t n;
+	while ((n = send(fd, b, sizeof(b), MSG_NOSIGNAL)) < 0)
+		step();
+	cr_assert_eq(n, (ssize_t)sizeof(b));
+}
+
+static size_t read_some(int fd, uint8_t *b, size_t want)
+{
+	size_t have = 0;
+	while (have < want) {
+		ssize_t n = recv(fd, b + have, want - have, 0);
+		if (n == 0)
+			break;
+		if (n > 0)
+			have += (size_t)n;
+		step();
+	}
+	return have;
+}
+
+static bool is_closed(int fd)
+{
+	uint8_t b[4096];
+	ssize_t n = recv(fd, b, sizeof(b), 0);
+	return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
+TestSuite(listen, .timeout = 20);
+
+Test(listen, tcp_replies_leave_in_the_order_they_are_ready)
+{
+	uint8_t b[42], r[12] = { 0 };
+	start_default();
+	int fd = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd, 1, LATER);
+	query_tcp(fd, 2, LATER);
+	query_tcp(fd, 3, NOW);
+	while (n_parked < 2)
+		step();
+	cr_assert_eq(parked[0].proto, CORE_TCP);
+	cr_assert_eq(parked[0].listener, 0);
+	r[0] = 2;
+	tcp_reply(tcp, &parked[1], r, 12);
+	r[0] = 1;
+	tcp_reply(tcp, &parked[0], r, 12);
+	cr_assert_eq(read_some(fd, b, 42), 42);
+	cr_assert_eq(b[2], 3);
+	cr_assert_eq(b[16], 2);
+	cr_assert_eq(b[30], 1);
+	cr_assert_eq(tcp_server_open(tcp), 1);
+}
+
+Test(listen, a_reply_to_a_connection_that_is_gone_reaches_nobody)
+{
+	uint8_t r[12] = { 0 };
+	start_default();
+	int fd = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd, 1, LATER);
+	while (n_parked < 1)
+		step();
+	struct linger l = { 1, 0 };
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	close(fd);
+	while (tcp_server_open(tcp))
+		step();
+	fd = client_from(SOCK_STREAM, NULL);
+	while (!tcp_server_open(tcp))
+		step(); /* takes the same slot */
+	tcp_reply(tcp, &parked[0], r, 12);
+	step();
+	cr_assert_eq(recv(fd, r, 12, 0), -1);
+}
+
+Test(listen, a_half_closed_client_still_gets_its_reply)
+{
+	uint8_t b[14], r[12] = { 0 };
+	start_default();
+	int fd = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd, 1, LATER);
+	shutdown(fd, SHUT_WR);
+	while (n_parked < 1)
+		step();
+	for (int i = 0; i < 5; i++)
+		step();
+	tcp_reply(tcp, &parked[0], r, 12);
+	cr_assert_eq(read_some(fd, b, 14), 14);
+	while (tcp_server_open(tcp))
+		step();
+}
+
+Test(listen, connections_per_client_are_bounded)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.conns_per_client = 2;
+	start(&l, "0.0.0.0");
+	int fd[3], other;
+	for (int i = 0; i < 3; i++)
+		fd[i] = client_from(SOCK_STREAM, "127.0.0.2");
+	while (stats.tcp_refused_client < 1)
+		step();
+	other = client_from(SOCK_STREAM, "127.0.0.3");
+	while (tcp_server_open(tcp) < 3)
+		step();
+	cr_assert(is_closed(fd[2]));
+	close(fd[0]);
+	while (tcp_server_open(tcp) > 2)
+		step();
+	fd[0] = client_from(SOCK_STREAM, "127.0.0.2");
+	while (tcp_server_open(tcp) < 3)
+		step();
+	cr_assert(!is_closed(other));
+}
+
+Test(listen, when_all_places_are_taken_the_longest_idle_makes_room_but_no_busy_one)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.conns_max = 3;
+	start(&l, "127.0.0.1");
+	int fd[5];
+	uint8_t b[14];
+	for (int i = 0; i < 3; i++) {
+		fd[i] = client_from(SOCK_STREAM, NULL);
+		query_tcp(fd[i], 1, i == 0 ? LATER : NOW);
+		if (i)
+			cr_assert_eq(read_some(fd[i], b, 14), 14);
+	}
+	while (n_queries < 3)
+		step();
+	fd[3] = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd[3], 1, LATER);
+	while (n_parked < 2)
+		step();
+	cr_assert_eq(stats.tcp_evicted, 1);
+	cr_assert(!is_closed(fd[0]), "it waits for a reply");
+	cr_assert(is_closed(fd[1]), "it was idle the longest");
+	cr_assert(!is_closed(fd[2]));
+	query_tcp(fd[2], 1, LATER);
+	while (n_parked < 3)
+		step();
+	fd[4] = client_from(SOCK_STREAM, NULL);
+	while (stats.tcp_refused_total < 1)
+		step();
+}
+
+Test(listen, silence_has_its_timers)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.read_ns = 60 * NS_PER_MS;
+	l.idle_ns = 120 * NS_PER_MS;
+	start(&l, "127.0.0.1");
+	int mute = client_from(SOCK_STREAM, NULL), slow = client_from(SOCK_STREAM, NULL);
+	int idle = client_from(SOCK_STREAM, NULL), waiting = client_from(SOCK_STREAM, NULL);
+	uint8_t b[14];
+	query_tcp(idle, 1, NOW);
+	query_tcp(waiting, 1, LATER);
+	cr_assert_eq(read_some(idle, b, 14), 14);
+	cr_assert_eq(send(slow, "\0\24abc", 5, 0), 5); /* trickles: must not help */
+	while (tcp_server_open(tcp) > 2) {
+		step();
+		send(slow, "", 1, MSG_NOSIGNAL);
+	}
+	cr_assert(is_closed(mute));
+	while (tcp_server_open(tcp) > 1)
+		step();
+	cr_assert(is_closed(idle));
+	uint64_t later = loop.now_ns + 200 * NS_PER_MS;
+	while (loop.now_ns < later)
+		step();
+	cr_assert_eq(tcp_server_open(tcp), 1, "one that waits for us is not idle");
+	cr_assert_eq(stats.tcp_timeouts, 3);
+}
+
+Test(listen, a_client_that_asks_much_and_reads_nothing_is_stopped_then_dropped)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.write_ns = 100 * NS_PER_MS;
+	l.out_max_bytes = 256 * 1024;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL), small = 4096;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	uint8_t b[22] = { 0, 20, [21] = BIG };
+	step();
+	for (int i = 0; i < 2000; i++)
+		send(fd, b, sizeof(b), MSG_NOSIGNAL);
+	while (tcp_server_open(tcp))
+		step();
+	cr_assert_lt(n_queries, 500, "backpressure reached the socket");
+	cr_assert_eq(stats.tcp_slow_readers, 1);
+}
+
+Test(listen, too_many_in_flight_pause_reading_and_resume)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.pipeline_max = 8;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL);
+	uint8_t r[12] = { 0 }, b[14];
+	for (int i = 0; i < 30; i++)
+		query_tcp(fd, (uint8_t)i, LATER);
+	while (n_parked < 8)
+		step();
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_assert_eq(n_parked, 8);
+	for (int i = 0; i < 30; i++) {
+		while (n_parked <= i)
+			step();
+		r[0] = parked_tag[i];
+		tcp_reply(tcp, &parked[i], r, 12);
+		cr_assert_eq(read_some(fd, b, 14), 14);
+		cr_assert_eq(b[2], i);
+	}
+}
+
+Test(listen, draining_ends_idle_connections_now_and_busy_ones_after_their_reply)
+{
+	uint8_t b[14], r[12] = { 0 };
+	start_default();
+	int idle = client_from(SOCK_STREAM, NULL), busy = client_from(SOCK_STREAM, NULL);
+	query_tcp(busy, 1, LATER);
+	while (n_parked < 1 || tcp_server_open(tcp) < 2)
+		step();
+	tcp_listener_stop(&tcp_l);
+	tcp_server_drain(tcp, -1);
+	step();
+	cr_assert_eq(tcp_server_open(tcp), 1);
+	cr_assert(is_closed(idle));
+	tcp_reply(tcp, &parked[0], r, 12);
+	cr_assert_eq(read_some(busy, b, 14), 14);
+	while (tcp_server_open(tcp))
+		step();
+}
+
+Test(listen, udp_queries_of_every_size_are_answered)
+{
+	static uint8_t q[65507];
+	static const size_t sizes[] = { 12, 511, 512, 513, 4096, 9000, 65507 };
+	uint8_t b[64];
+	start_default();
+	int fd = client_from(SOCK_DGRAM, NULL), large = 1 << 20;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		memset(q, 0, sizeof(q));
+		q[0] = (uint8_t)i;
+		q[sizes[i] - 1] = NOW;
+		cr_assert_eq(send(fd, q, sizes[i], 0), (ssize_t)sizes[i]);
+		while (recv(fd, b, sizeof(b), 0) < 0)
+			step();
+		cr_assert_eq(last_len, sizes[i]);
+		cr_assert_eq(b[0], sizes[i] == 12 ? 0 : i);
+	}
+	cr_assert_eq(stats.udp_large, 4);
+}
+
+Test(listen, udp_replies_come_from_the_address_asked)
+{
+	struct tcp_limits l;
+	union sockaddr_any sa, from;
+	struct in6_addr a;
+	uint16_t p;
+	uint8_t q[20] = { [19] = NOW }, b[64];
+	tcp_limits_default(&l);
+	start(&l, "0.0.0.0");
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(sockaddr_parse("127.0.0.77", 0, &a, &p), 0);
+	socklen_t len = sockaddr_from(&sa, &a, port, 0);
+	cr_assert_eq(sendto(fd, q, 20, 0, &sa.sa, len), 20);
+	len = sizeof(from);
+	while (recvfrom(fd, b, sizeof(b), 0, &from.sa, &len) < 0)
+		step();
+	cr_assert_eq(from.v4.sin_addr.s_addr, sa.v4.sin_addr.s_addr);
+	cr_assert_eq(b[11], 77, "and the core knows it");
+	q[19] = LATER; /* the same for one that was parked */
+	sendto(fd, q, 20, 0, &sa.sa, sizeof(sa.v4));
+	while (n_parked < 1)
+		step();
+	udp_reply(&udp_l, &parked[0], q, 20);
+	len = sizeof(from);
+	while (recvfrom(fd, b, sizeof(b), 0, &from.sa, &len) < 0)
+		step();
+	cr_assert_eq(from.v4.sin_addr.s_addr, sa.v4.sin_addr.s_addr);
+}
+
+Test(listen, a_burst_beyond_one_batch_is_answered_whole)
+{
+	uint8_t q[20] = { [19] = NOW }, b[64];
+	int n = 0;
+	start_default();
+	int fd = client_from(SOCK_DGRAM, NULL);
+	for (int i = 0; i < 200; i++)
+		cr_assert_eq(send(fd, q, 20, 0), 20);
+	while (n < 200) {
+		step();
+		while (recv(fd, b, sizeof(b), 0) == 12)
+			n++;
+	}
+	cr_assert_eq(stats.udp_received, 200);
+	cr_assert_leq(stats.udp_batches, 5);
+	cr_assert_eq(udp_socket_drops(udp_l.watch.fd), 0);
+}
+
+Test(listen, the_receive_buffer_holds_a_burst_of_thousands)
+{
+	uint8_t q[60] = { [59] = NEVER };
+	start_default();
+	int fd = client_from(SOCK_DGRAM, NULL);
+	for (int i = 0; i < 4000; i++)
+		cr_assert_eq(send(fd, q, sizeof(q), 0), (ssize_t)sizeof(q));
+	cr_assert_eq(udp_socket_drops(udp_l.watch.fd), 0);
+	while (stats.udp_received < 4000)
+		step();
+}
