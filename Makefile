@@ -51,7 +51,7 @@ CT_SRC       := $(call srcs,conntrack-model)
 PCAP_SRC     := $(call srcs,pcap-replay)
 E2E_SRC      := $(call srcs,kind-e2e)
 REPORTS_SRC  := $(call srcs,reports)
-BENCH_SRC    := $(call srcs,tests/bench/kube)
+BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
 
 PROGRAMS := node-cache dns-sim conntrack-model pcap-replay kind-e2e capacity-report
 main_node-cache      := resolver/main.c
@@ -150,9 +150,11 @@ demo: deps
 	@$(MAKE) --no-print-directory all
 	@O=$(O) kind-e2e/demo
 
-bench: tests-build
+BENCH_BINS := $(filter $(O)/tests/bench/%,$(HELPER_BINS)) $(O)/bin/node-cache
+bench: $(BENCH_BINS)
+	@tools/deps packages-bench.txt
 	@O=$(O) tests/bench/run all
-bench-%: tests-build
+bench-%: $(BENCH_BINS)
 	@O=$(O) tests/bench/run $*
 
 format:
