@@ -173,6 +173,8 @@ static int parse_keys(struct cf_parse *p, struct cf_server *s)
 			if (comma)
 				return cf_report_error(p->report, t,
 						       "Expected another address but had '{' - check for extra comma");
+			if (s->n_keys == 0)
+				return cf_report_error(p->report, t, "unexpected '{': expected a zone before it, as in 'example.org {'");
 			return 0;
 		}
 		if (s->n_keys && t->starts_line && !comma)

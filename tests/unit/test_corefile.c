@@ -191,6 +191,7 @@ Test(corefile, faults_name_place_and_expectation)
 		{"(a) {\n}\n(a) {\n}\n. {\n}\n", "redeclaration of previously declared snippet a"},
 		{". {\n {\n }\n}\n", "unexpected '{'"},
 		{"", "no server block"},
+		{"{\n}\n", "f:1:1: unexpected '{': expected a zone before it"},
 		{"a.org {\n}\nb.org\nerrors\n", "expected '{' after 'b.org'"},
 		{". {\n cache 30\n cache 40\n}\n", "f:3:2: plugin/cache: this plugin can only be used once per Server Block (first on line 2)"},
 		{". {\n forward . __PILLAR__CLUSTER__DNS__\n}\n", "template token __PILLAR__CLUSTER__DNS__ was never filled"},
