@@ -16,8 +16,8 @@ static int forward_check(const struct core_conf *conf, const struct core_zone *z
 	char text[NAME_MAX_TEXT];
 
 	name_to_text(z->origin.b, text, sizeof(text));
-	if (f->n_to == 0 || f->n_to > CORE_FORWARD_TO_MAX)
-		return diag_set(d, ERR_RANGE, "zone %s: forward needs 1..%d targets", text,
+	if (f->n_to > CORE_FORWARD_TO_MAX)
+		return diag_set(d, ERR_RANGE, "zone %s: forward takes at most %d targets", text,
 				CORE_FORWARD_TO_MAX);
 	for (size_t i = 0; i < f->n_to; i++)
 		if (f->to[i] >= conf->n_upstreams)
@@ -76,8 +76,10 @@ static size_t text_size(const char *s)
 
 static size_t zone_size(const struct core_zone *z)
 {
-	size_t n = text_size(z->label_zones) + text_size(z->nsid) + 3 * 16;
+	const struct core_cache_conf *cc = &z->cache;
+	size_t n = text_size(z->label_zones) + text_size(z->nsid) + 6 * 16;
 
+	n += (cc->n_only + cc->n_no_pos + cc->n_no_neg) * sizeof(struct name);
 	n += z->n_forward * sizeof(*z->forward) + z->n_steps * sizeof(*z->step);
 	for (size_t i = 0; i < z->n_forward; i++)
 		n += z->forward[i].n_except * sizeof(struct name) + 16;
@@ -103,9 +105,13 @@ static size_t conf_size(const struct core_conf *conf)
 
 static void zone_copy(struct arena *a, struct config_zone *to, const struct core_zone *from)
 {
+	struct core_cache_conf *cc = &to->z.cache;
 	struct core_forward *f;
 
 	to->z = *from;
+	cc->only = arena_take(a, cc->only, cc->n_only * sizeof(*cc->only));
+	cc->no_pos = arena_take(a, cc->no_pos, cc->n_no_pos * sizeof(*cc->no_pos));
+	cc->no_neg = arena_take(a, cc->no_neg, cc->n_no_neg * sizeof(*cc->no_neg));
 	name_lower(to->z.origin.b, from->origin.b);
 	to->z.label_zones = arena_text(a, from->label_zones);
 	to->z.nsid = arena_text(a, from->nsid);
@@ -168,7 +174,8 @@ static bool same_limits(const struct core_cache_conf *a, const struct core_cache
 {
 	return a->pos_max_s == b->pos_max_s && a->pos_min_s == b->pos_min_s &&
 	       a->neg_max_s == b->neg_max_s && a->neg_min_s == b->neg_min_s &&
-	       a->enabled == b->enabled;
+	       a->enabled == b->enabled && a->pos_disabled == b->pos_disabled &&
+	       a->neg_disabled == b->neg_disabled;
 }
 
 /* Blocks with the same upstreams share entries unless they keep them differently. */

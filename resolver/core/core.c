@@ -189,11 +189,11 @@ static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *r
 			continue;
 		case PLUGIN_REPLY:
 			v->from = CORE_FROM_PLUGIN;
-			*ret_len = serve_plugin(c, v, o.len, false);
+			*ret_len = serve_plugin(c, v, &p, o.len, false);
 			return CORE_REPLY;
 		case PLUGIN_RCODE:
 			v->from = CORE_FROM_PLUGIN;
-			*ret_len = serve_rcode(c, v, (unsigned)len, -1);
+			*ret_len = serve_rcode(c, v, (unsigned)len, p.has_ede ? p.ede_code : -1);
 			return CORE_REPLY;
 		case PLUGIN_DROP:
 			serve_drop(c, v);

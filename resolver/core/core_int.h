@@ -99,13 +99,14 @@ void upstream_fresh(const struct core *c, struct upstream *u, const struct core_
 size_t serve_answer(struct core *c, const struct visit *v, const struct answer *a,
 		    struct reply_age age, const uint8_t *ede, size_t ede_len);
 size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale);
+struct plugin_query;
 size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede);
 /* A plugin's reply of `len` octets in c->buf->msg. */
-size_t serve_plugin(struct core *c, const struct visit *v, size_t len, bool answered);
+size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *p, size_t len,
+		    bool answered);
 /* The second half of a merged reply came; NULL: it never will. */
 size_t serve_second(struct core *c, const struct visit *v, const struct answer *second);
 void serve_drop(struct core *c, const struct visit *v);
-struct plugin_query;
 void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 
 /* --- miss.c --- */

@@ -76,6 +76,25 @@ static void waiters_serve(struct core *c, struct question *q, const struct answe
 	}
 }
 
+static bool name_in_any(const uint8_t *name, const struct name *zone, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (name_within(name, zone[i].b))
+			return true;
+	return false;
+}
+
+/* What the Corefile says about storing this answer. */
+static bool may_store(const struct core_cache_conf *cc, const struct question *q, bool positive)
+{
+	if (!cc->enabled || (positive ? cc->pos_disabled : cc->neg_disabled))
+		return false;
+	if (cc->n_only && !name_in_any(q->name, cc->only, cc->n_only))
+		return false;
+	return positive ? !name_in_any(q->name, cc->no_pos, cc->n_no_pos)
+			: !name_in_any(q->name, cc->no_neg, cc->n_no_neg);
+}
+
 static void answer_store(struct core *c, const struct question *q, const struct answer *a,
 			 uint64_t now_ns)
 {
@@ -86,8 +105,7 @@ static void answer_store(struct core *c, const struct question *q, const struct 
 
 	question_key(q, &k);
 	failures_clear(&c->failures, key_mark(&k));
-	if (!cc->enabled || a->ttl_s == 0 ||
-	    (a->kind == ANSWER_POSITIVE ? cc->pos_disabled : cc->neg_disabled))
+	if (a->ttl_s == 0 || !may_store(cc, q, a->kind == ANSWER_POSITIVE))
 		return;
 	memcpy(evicted, c->cache.counts.evicted_by, sizeof(evicted));
 	if (!cache_put(&c->cache, &k, a, now_ns))

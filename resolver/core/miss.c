@@ -268,11 +268,11 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 	switch (hooks_ask(c, v->zone, &p, &len)) {
 	case PLUGIN_REPLY:
 		v->from = CORE_FROM_PLUGIN;
-		*ret_len = serve_plugin(c, v, len, true);
+		*ret_len = serve_plugin(c, v, &p, len, true);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
 	case PLUGIN_RCODE:
 		v->from = CORE_FROM_PLUGIN;
-		*ret_len = serve_rcode(c, v, (unsigned)len, -1);
+		*ret_len = serve_rcode(c, v, (unsigned)len, p.has_ede ? p.ede_code : -1);
 		return CORE_REPLY;
 	case PLUGIN_DROP:
 		serve_drop(c, v);

@@ -10,6 +10,8 @@
 
 #include "resolver/plugins/plugin.h"
 
+enum { EDE_TEXT_MAX = 100 };
+
 static void opts_fill(const struct core *c, const struct visit *v, struct reply_opts *o)
 {
 	bool udp = v->client->proto == CORE_UDP;
@@ -258,8 +260,24 @@ size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ed
 	return account(c, v, len, rcode);
 }
 
-size_t serve_plugin(struct core *c, const struct visit *v, size_t len, bool answered)
+/* A hook's extended error as option data; `data` takes it with its words. */
+static size_t ede_of(const struct plugin_query *p, uint8_t data[EDE_TEXT_MAX + 2])
 {
+	size_t n = p->ede_text ? strnlen(p->ede_text, EDE_TEXT_MAX) : 0;
+
+	if (!p->has_ede)
+		return 0;
+	set_be16(data, p->ede_code);
+	if (n)
+		memcpy(data + 2, p->ede_text, n);
+	return n + 2;
+}
+
+size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *asked, size_t len,
+		    bool answered)
+{
+	uint8_t ede[EDE_TEXT_MAX + 2];
+	size_t ede_len = ede_of(asked, ede);
 	const struct query *q = v->q;
 	size_t question = (size_t)(q->question_end - DNS_HEADER_LEN);
 	uint8_t *msg = c->hook;
@@ -284,5 +302,5 @@ size_t serve_plugin(struct core *c, const struct visit *v, size_t len, bool answ
 	if (get_be16(msg + 4) == 1 && len >= q->question_end &&
 	    name_check(msg + DNS_HEADER_LEN, question) == question - 4)
 		memcpy(msg + DNS_HEADER_LEN, q->msg + DNS_HEADER_LEN, question);
-	return seal(c, v, msg, len, NULL, 0);
+	return seal(c, v, msg, len, ede_len ? ede : NULL, ede_len);
 }

@@ -214,6 +214,8 @@ bool has_untried(const struct core *c, const struct question *q)
 /* One upstream is asked three times before its failure is believed. */
 static bool may_try(const struct core_forward *f, const struct question *q)
 {
+	if (f->max_connect_attempts && q->n_tries >= f->max_connect_attempts)
+		return false;
 	return q->n_tries < 2 * f->n_to + 1;
 }
 
@@ -323,6 +325,10 @@ static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t no
 	q->forward = (uint8_t)index;
 	f = question_forward(c, q);
 	state = state_of(c, q);
+	if (f->n_to == 0) { /* its resolv.conf is empty for now */
+		question_fail(c, qi, DNS_SERVFAIL, EDE_NO_REACHABLE, false, now_ns);
+		return;
+	}
 	if (f->max_concurrent && state->concurrent >= f->max_concurrent) {
 		c->stats->max_concurrent_rejects++;
 		question_fail(c, qi, DNS_REFUSED, -1, false, now_ns);

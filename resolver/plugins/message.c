@@ -110,10 +110,10 @@ static void rr_map(const struct message_map *m, struct wire *w, struct wire_out 
 	wire_rr_end(o, mark);
 }
 
-size_t message_map(const struct message_map *m, uint8_t *msg, size_t len, size_t cap)
+size_t message_map(const struct message_map *m, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap)
 {
 	uint8_t out[DNS_MSG_MAX];
-	struct dns_question q;
+	struct dns_question old;
 	struct dns_header h;
 	struct wire_out o;
 	struct wire w;
@@ -122,12 +122,12 @@ size_t message_map(const struct message_map *m, uint8_t *msg, size_t len, size_t
 	wire_header(&w, &h);
 	if (w.err || h.n_qd != 1)
 		return len;
-	wire_question(&w, &q);
+	wire_question(&w, &old);
 	if (w.err)
 		return len;
 	wire_out_init(&o, out, cap < sizeof(out) ? cap : sizeof(out));
 	wire_put_header(&o, &h);
-	wire_put_question(&o, q.name, q.qtype, q.qclass);
+	wire_put_question(&o, q->name.b, q->qtype, q->qclass);
 	for (unsigned i = 0; i < (unsigned)h.n_an + h.n_ns + h.n_ar && !w.err && !o.err; i++)
 		rr_map(m, &w, &o);
 	if (w.err || o.err)

@@ -24,9 +24,9 @@ struct message_map {
 	bool (*value)(void *ctx, const uint8_t *name, struct name *ret); /* names in RDATA */
 	uint32_t (*ttl)(void *ctx, uint32_t ttl_s);
 };
-/* Rebuilds `msg` in place; its length, or `len` unchanged when it cannot be read
- * or would not fit. */
-size_t message_map(const struct message_map *m, uint8_t *msg, size_t len, size_t cap);
+/* Rebuilds `msg` in place under q's question; its length, or `len` unchanged when
+ * it cannot be read or would not fit. */
+size_t message_map(const struct message_map *m, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
 /* One record's RDATA, names expanded and written anew into `o`. */
 void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *rr, const struct message_map *m);
 

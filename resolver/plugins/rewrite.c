@@ -290,11 +290,9 @@ static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_
 
 	if (run.has_rcode && DNS_RCODE(flags) == run.rcode_from)
 		set_be16(msg + 2, (uint16_t)((flags & ~15) | run.rcode_to));
-	if (run.n_undo == 0 && !run.has_ttl)
-		return len;
 	struct message_map map = {.ctx = &run, .owner = undo_owner, .value = undo_value, .ttl = undo_ttl};
 
-	return message_map(&map, msg, len, cap);
+	return message_map(&map, q, msg, len, cap);
 }
 
 static const struct plugin_ops ops = {.name = "rewrite", .ask = rewrite_ask, .answered = rewrite_answered};

@@ -103,6 +103,26 @@ Test(plugin_rewrite, answers_are_mapped_back)
 			 "0 a.x.org. 60 IN MX 10 mail.a.x.org.\na.x.org. 60 IN SRV 1 2 3 s.org.\n");
 }
 
+/* Another step's reply stands under the question as rewritten. */
+Test(plugin_rewrite, the_question_is_put_back)
+{
+	struct corefile_plan *p;
+	const struct plugin_step *s = step_of(&p, "rewrite continue type A AAAA\nrewrite name a.example.org b.example.net");
+	uint8_t msg[512];
+	struct dns_msg m;
+	struct asked a;
+	size_t len = reply_make(msg, sizeof(msg), "b.example.net", DNS_AAAA, 0,
+				(const char *const[]){"b.example.net. 60 AAAA 2001:db8::1", NULL});
+
+	ask_init(&a, "a.example.org", DNS_A, "10.0.0.1");
+	len = s->ops->answered(s, &a.q, msg, len, sizeof(msg));
+	cr_assert_eq(dns_msg_parse(&m, msg, len), 0);
+	cr_assert_eq(m.q.qtype, DNS_A);
+	cr_assert(name_eq(m.q.name, a.q.name.b));
+	cr_assert_str_eq(section_of(msg, len, 0), "a.example.org. 60 IN AAAA 2001:db8::1\n");
+	corefile_plan_free(p);
+}
+
 Test(plugin_rewrite, ttl_and_rcode)
 {
 	static const char *const rr[] = {"x.example.org. 5 A 192.0.2.1", "x.example.org. 500 A 192.0.2.2", NULL};
