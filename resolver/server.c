@@ -7,6 +7,7 @@
 #include "resolver/server.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,9 +74,20 @@ static void on_cancel(void *ctx, uint32_t ask_id)
 
 static void on_event(void *ctx, int level, const char *text)
 {
+	(void)ctx;
+	log_line((enum log_level)level, "%s", text);
+}
+
+static void on_failed(void *ctx, const struct core_failed *f)
+{
 	struct server *s = ctx;
+	char name[NAME_MAX_TEXT], type[16], text[NAME_MAX_TEXT + 256];
+	const char *up = f->upstream < s->plan->conf.n_upstreams ? s->plan->conf.upstream[f->upstream].label : NULL;
+	name_to_text(f->name, name, sizeof(name));
+	snprintf(text, sizeof(text), "plugin/errors: %u %s %s: %s%s%s", f->rcode, name,
+		 dns_type_str(f->qtype, type), up ? up : "", up ? ": " : "", core_fail_text(f->why));
 	if (!log_errors_take(s->errors, text))
-		log_line((enum log_level)level, "%s", text);
+		log_error("%s", text);
 }
 
 static void on_done(void *ctx, const struct core_client *c, const struct core_done *done)
@@ -266,7 +278,7 @@ static void limits_of(struct tcp_limits *l, const struct corefile_plan *p)
 static int core_switch(struct server *s, const struct corefile_plan *p, struct diag *d)
 {
 	struct core_ops ops = { .ctx = s, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
-				.event = on_event };
+				.event = on_event, .failed = on_failed };
 	struct hash_key key;
 	if (s->core)
 		return core_reconfigure(s->core, &p->conf, s->loop->now_ns, d);

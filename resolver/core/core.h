@@ -49,6 +49,18 @@ struct core_ask {
 	uint8_t proto;         /* enum core_proto: what to use */
 	const uint8_t *query;  /* message with id 0; the driver sets a fresh id */
 	size_t len;
+	uint16_t zone;         /* index into core_conf.zone; UINT16_MAX: a health probe */
+};
+
+/* A client's question came to nothing. Valid only during the call. */
+struct core_failed {
+	const uint8_t *name;
+	uint16_t qtype, rcode; /* rcode: what the client is told */
+	uint16_t zone;         /* index into core_conf.zone */
+	uint16_t upstream;     /* asked last; UINT16_MAX: none was */
+	uint8_t proto;         /* enum core_proto: how it was asked */
+	uint8_t why;           /* enum core_fail_why, of the last exchange */
+	uint32_t ask_id;       /* the exchange, when it is still open; else 0 */
 };
 
 /* Ops must not call core_query, core_answer or core_tick; core_fail may be called
@@ -68,6 +80,9 @@ struct core_ops {
 	/* A query was finished (answered, dropped): for query logs, dnstap, top-K.
 	 * NULL when nobody listens, and then it costs nothing. */
 	void (*done)(void *ctx, const struct core_client *c, const struct core_done *done);
+	/* What the `errors` plugin prints, for zones that have it; once a question,
+	 * however many clients wait for it. NULL: nobody listens. */
+	void (*failed)(void *ctx, const struct core_failed *f);
 };
 
 enum core_verdict {
@@ -77,7 +92,13 @@ enum core_verdict {
 };
 
 /* Why an exchange ended without an answer. */
-enum core_fail_why { CORE_FAIL_REFUSED, CORE_FAIL_CLOSED, CORE_FAIL_UNREACHABLE, CORE_FAIL_BADREPLY, CORE_FAIL_NOSOCKET, CORE_FAIL_TLS };
+enum core_fail_why {
+	CORE_FAIL_REFUSED, CORE_FAIL_CLOSED, CORE_FAIL_UNREACHABLE, CORE_FAIL_BADREPLY, CORE_FAIL_NOSOCKET, CORE_FAIL_TLS,
+	/* found by the core itself: never in a core_fail */
+	CORE_FAIL_TIMEOUT, CORE_FAIL_UNHEALTHY, CORE_FAIL_LIMIT, CORE_FAIL_NO_FORWARD,
+};
+/* "connection refused", "i/o timeout", ... */
+const char *core_fail_text(enum core_fail_why why);
 
 /* All memory is allocated here, once. `stats` is the caller's (shared memory in
  * the daemon) and is only ever added to. */

@@ -145,6 +145,10 @@ uint32_t ask_id_new(struct core *c, uint32_t slot);
 
 /* --- exchange.c --- */
 void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
+/* Before question_fail: tells who listens what went wrong. */
+void failure_tell(struct core *c, const struct question *q, unsigned rcode, enum core_fail_why why);
+/* The same with what the question's last exchange died of. */
+void failure_tell_last(struct core *c, const struct question *q);
 
 /* --- finish.c --- */
 void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,

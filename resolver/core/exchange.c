@@ -234,25 +234,72 @@ bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t
 
 /* --- failures --- */
 
-static void fail_tell(struct core *c, const struct question *q, unsigned upstream, const char *why)
+const char *core_fail_text(enum core_fail_why why)
 {
-	char name[NAME_MAX_TEXT], type[16];
+	static const char *const text[] = {
+		[CORE_FAIL_REFUSED] = "connection refused",
+		[CORE_FAIL_CLOSED] = "EOF",
+		[CORE_FAIL_UNREACHABLE] = "no route to host",
+		[CORE_FAIL_BADREPLY] = "bad reply",
+		[CORE_FAIL_NOSOCKET] = "too many open files",
+		[CORE_FAIL_TLS] = "TLS handshake failed",
+		[CORE_FAIL_TIMEOUT] = "i/o timeout",
+		[CORE_FAIL_UNHEALTHY] = "no healthy proxies",
+		[CORE_FAIL_LIMIT] = "concurrent queries exceeded maximum",
+		[CORE_FAIL_NO_FORWARD] = "no next plugin found",
+	};
 
-	if (!c->ops.event || !c->conf->zone[q->zone].z.has_errors)
-		return;
-	name_to_text(q->name, name, sizeof(name));
-	core_say(c, EVENT_ERROR, "plugin/errors: 2 %s %s: %s: %s", name,
-		 dns_type_str(q->qtype, type), c->conf->upstream[upstream].label, why);
+	return text[why];
 }
 
-static const char *const why_text[] = {
-	[CORE_FAIL_REFUSED] = "connection refused",
-	[CORE_FAIL_CLOSED] = "EOF",
-	[CORE_FAIL_UNREACHABLE] = "no route to host",
-	[CORE_FAIL_BADREPLY] = "bad reply",
-	[CORE_FAIL_NOSOCKET] = "no socket",
-	[CORE_FAIL_TLS] = "TLS handshake failed",
-};
+static void failed_call(struct core *c, const struct question *q, struct core_failed f)
+{
+	if (!c->ops.failed || q->purpose != FOR_CLIENTS || !c->conf->zone[q->zone].z.has_errors)
+		return;
+	f.name = q->name;
+	f.qtype = q->qtype;
+	f.zone = q->zone;
+	c->ops.failed(c->ops.ctx, &f);
+}
+
+void failure_tell(struct core *c, const struct question *q, unsigned rcode, enum core_fail_why why)
+{
+	failed_call(c, q, (struct core_failed){.rcode = (uint16_t)rcode,
+					       .upstream = UPSTREAM_NONE,
+					       .why = (uint8_t)why});
+}
+
+void failure_tell_last(struct core *c, const struct question *q)
+{
+	struct core_failed f = {.rcode = DNS_SERVFAIL,
+				.upstream = q->last_upstream,
+				.proto = q->last_proto,
+				.why = (uint8_t)(q->last_why - 1)};
+	const struct ask *newest = NULL;
+
+	if (q->last_rcode)
+		return; /* an upstream's own words: an answer, not an error */
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		if (q->ask[i].id && (!newest || q->ask[i].sent_ns > newest->sent_ns))
+			newest = &q->ask[i];
+	if (newest) {
+		f.upstream = newest->upstream;
+		f.proto = newest->proto;
+		f.why = CORE_FAIL_TIMEOUT;
+		f.ask_id = newest->id;
+	} else if (!q->last_why) {
+		f.upstream = UPSTREAM_NONE;
+		f.why = CORE_FAIL_UNHEALTHY;
+	}
+	failed_call(c, q, f);
+}
+
+static void failure_note(struct question *q, const struct ask *a, enum core_fail_why why)
+{
+	q->last_upstream = a->upstream;
+	q->last_proto = a->proto;
+	q->last_why = (uint8_t)(why + 1);
+}
 
 void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
 {
@@ -279,7 +326,7 @@ void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_f
 		return;
 	}
 	q->last_ede = why == CORE_FAIL_UNREACHABLE ? EDE_NO_REACHABLE : EDE_NETWORK;
-	fail_tell(c, q, old.upstream, why_text[why]);
+	failure_note(q, &old, why);
 	if (why != CORE_FAIL_NOSOCKET)
 		upstream_failed(c, old.upstream, question_forward(c, q), old.proto != CORE_UDP,
 				now_ns);
@@ -289,7 +336,7 @@ void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_f
 
 void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
 {
-	assert((size_t)why < sizeof(why_text) / sizeof(why_text[0]));
+	assert(why < CORE_FAIL_TIMEOUT);
 	if (c->depth > 0) {
 		if (c->n_deferred < DEFERRED_MAX)
 			c->deferred[c->n_deferred++] = (struct deferred){ask_id, why};
@@ -316,7 +363,7 @@ static void exchange_timeout(struct core *c, uint32_t qi, uint64_t now_ns)
 			continue; /* not yet, or counted at the time-out before */
 		stats_upstream_of(c->stats, a->upstream)->timeouts++;
 		q->last_ede = EDE_NO_REACHABLE;
-		fail_tell(c, q, a->upstream, "i/o timeout");
+		failure_note(q, a, CORE_FAIL_TIMEOUT);
 		upstream_failed(c, a->upstream, f, a->proto != CORE_UDP, now_ns);
 	}
 	try_next(c, qi, now_ns);
@@ -331,6 +378,7 @@ static void question_due(struct core *c, uint32_t qi, uint64_t now_ns)
 		stale_to_waiters(c, qi, now_ns);
 	}
 	if (q->end_ns <= now_ns) {
+		failure_tell_last(c, q);
 		question_fail(c, qi, q->last_rcode ? q->last_rcode : DNS_SERVFAIL,
 			      EDE_NO_REACHABLE, true, now_ns);
 	} else if (q->follow_ns <= now_ns) {

@@ -16,7 +16,8 @@ static void probe_send(struct core *c, unsigned u, uint64_t now_ns)
 {
 	struct upstream *up = &c->up[u];
 	uint8_t buf[DNS_HEADER_LEN + NAME_MAX_WIRE + 4];
-	struct core_ask a = {.upstream = (uint16_t)u, .proto = up->probe_proto, .query = buf};
+	struct core_ask a = {.upstream = (uint16_t)u, .proto = up->probe_proto, .query = buf,
+			     .zone = UINT16_MAX};
 
 	up->is_probing = true;
 	up->probe_sent_ns = now_ns;

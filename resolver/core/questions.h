@@ -53,6 +53,8 @@ struct question {
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
 	uint16_t tried;           /* bit per target, this round */
 	uint16_t last_rcode, last_ede; /* why it has failed so far */
+	uint16_t last_upstream;   /* whose exchange failed last */
+	uint8_t last_proto, last_why; /* last_why: enum core_fail_why + 1; 0: none failed */
 	uint16_t asked_type, asked_class;
 	struct ask ask[ASKS_MAX];
 	uint64_t start_ns, end_ns; /* end: the budget */

@@ -155,7 +155,8 @@ static void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_p
 				.upstream = (uint16_t)upstream,
 				.proto = (uint8_t)proto,
 				.query = buf,
-				.len = query_write(c, q, a, buf)};
+				.len = query_write(c, q, a, buf),
+				.zone = q->zone};
 	stats_upstream_of(c->stats, upstream)->asks[proto]++;
 	c->ops.ask(c->ops.ctx, &out);
 }
@@ -247,11 +248,13 @@ void try_next(struct core *c, uint32_t qi, uint64_t now_ns)
 	if (now_ns >= q->end_ns || !may_try(f, q)) {
 		q->retry_ns = T_NEVER;
 		q->hedge_ns = T_NEVER;
-		if (asks_open(q) && now_ns < q->end_ns)
+		if (asks_open(q) && now_ns < q->end_ns) {
 			question_timer(c, qi); /* the last may still answer */
-		else
-			question_fail(c, qi, q->last_rcode ? q->last_rcode : DNS_SERVFAIL,
-				      q->last_ede ? q->last_ede : EDE_NO_REACHABLE, true, now_ns);
+			return;
+		}
+		failure_tell_last(c, q);
+		question_fail(c, qi, q->last_rcode ? q->last_rcode : DNS_SERVFAIL,
+			      q->last_ede ? q->last_ede : EDE_NO_REACHABLE, true, now_ns);
 		return;
 	}
 	target = upstream_choose(c->up, f, state_of(c, q), q->tried, &c->rng, &all_down);
@@ -268,6 +271,7 @@ void try_next(struct core *c, uint32_t qi, uint64_t now_ns)
 	if (all_down) {
 		c->stats->healthcheck_broken++;
 		if (f->failfast_all_unhealthy) {
+			failure_tell(c, q, DNS_SERVFAIL, CORE_FAIL_UNHEALTHY);
 			question_fail(c, qi, DNS_SERVFAIL, EDE_NO_REACHABLE, true, now_ns);
 			return;
 		}
@@ -331,6 +335,7 @@ static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t no
 	}
 	if (f->max_concurrent && state->concurrent >= f->max_concurrent) {
 		c->stats->max_concurrent_rejects++;
+		failure_tell(c, q, DNS_REFUSED, CORE_FAIL_LIMIT);
 		question_fail(c, qi, DNS_REFUSED, -1, false, now_ns);
 		return;
 	}
@@ -350,10 +355,12 @@ void question_ask(struct core *c, uint32_t qi, uint64_t now_ns)
 	struct question *q = &c->tab.question[qi];
 	size_t index;
 
-	if (config_forward(&c->conf->zone[q->zone], q->asked.b, 0, &index))
+	if (config_forward(&c->conf->zone[q->zone], q->asked.b, 0, &index)) {
 		forward_enter(c, qi, index, now_ns);
-	else
-		question_fail(c, qi, DNS_SERVFAIL, -1, false, now_ns);
+		return;
+	}
+	failure_tell(c, q, DNS_SERVFAIL, CORE_FAIL_NO_FORWARD);
+	question_fail(c, qi, DNS_SERVFAIL, -1, false, now_ns);
 }
 
 bool next_forward(struct core *c, uint32_t qi, uint64_t now_ns)

@@ -124,6 +124,20 @@ static void on_event(void *ctx, int level, const char *text)
 	snprintf(w->events + n, sizeof(w->events) - n, "%d %s\n", level, text);
 }
 
+/* The words that the daemon makes of it, but for the addresses of its sockets. */
+static void on_failed(void *ctx, const struct core_failed *f)
+{
+	struct world *w = ctx;
+	char name[NAME_MAX_TEXT], type[16], line[NAME_MAX_TEXT + 256];
+	bool has_upstream = f->upstream != UINT16_MAX;
+
+	name_to_text(f->name, name, sizeof(name));
+	snprintf(line, sizeof(line), "plugin/errors: %u %s %s: %s%s%s", f->rcode, name,
+		 dns_type_str(f->qtype, type), has_upstream ? w->conf.upstream[f->upstream].label : "",
+		 has_upstream ? ": " : "", core_fail_text(f->why));
+	on_event(w, 3, line);
+}
+
 static void core_start(struct world *w)
 {
 	static const struct hash_key key = {1, 2};
@@ -131,7 +145,8 @@ static void core_start(struct world *w)
 			       .reply = on_reply,
 			       .ask = on_ask,
 			       .cancel = on_cancel,
-			       .event = on_event};
+			       .event = on_event,
+			       .failed = on_failed};
 	struct diag d = {""};
 
 	config_complete(w);
