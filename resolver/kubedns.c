@@ -200,7 +200,8 @@ static int stubs_fill(struct kubedns_conf *c, const struct jdoc *map, struct dia
 		return diag_set(d, ERR_NOMEM, "stubDomains: out of memory");
 	for (size_t i = 0; !err && jdoc_member(map, i, &domain, &servers); i++)
 		err = stub_fill(&c->stub[c->n_stubs++], domain, servers, d);
-	qsort(c->stub, c->n_stubs, sizeof *c->stub, stub_cmp);
+	if (!err) /* a refused entry is half filled */
+		qsort(c->stub, c->n_stubs, sizeof *c->stub, stub_cmp);
 	return err;
 }
 
