@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node-cache: a table of contents. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "lib/log.h"
 #include "lib/opt.h"
 #include "resolver/corefile/corefile.h"
 #include "resolver/flags.h"
 #include "resolver/node/node.h"
-#include "resolver/plugins/plugins.h"
+#include "resolver/corefile/setup.h"
 #include "resolver/supervisor.h"
 
 static int check(const struct node_flags *f)
@@ -17,6 +19,29 @@ static int check(const struct node_flags *f)
 	env.dns_port = f->dns_port;
 	env.lint = true;
 	return corefile_check(*f->conf ? f->conf : f->base_corefile, &env, stdout);
+}
+
+static int text_cmp(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* As CoreDNS prints it: by name. */
+static int plugins(void)
+{
+	size_t n = 0, max = cf_directive_count();
+	const char **name = calloc(max, sizeof(*name));
+	if (!name)
+		return 1;
+	for (size_t i = 0; i < max; i++)
+		if (!(cf_directives[i].flags & CF_NOT_HERE))
+			name[n++] = cf_directives[i].name;
+	qsort(name, n, sizeof(*name), text_cmp);
+	puts("Other plugins:");
+	for (size_t i = 0; i < n; i++)
+		printf("  dns.%s\n", name[i]);
+	free(name);
+	return 0;
 }
 
 static int cleanup(const struct node_flags *f)
@@ -47,6 +72,8 @@ int main(int argc, char **argv)
 		printf("node-cache (Nodens) %s\n", opt_version());
 		return 0;
 	}
+	if (f.plugins)
+		return plugins();
 	if (f.check)
 		return check(&f);
 	if (f.cleanup)
