@@ -119,13 +119,14 @@ static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query
 	struct wire_out o;
 	struct wire w;
 
-	if (dns_msg_parse(&m, second, second_len) != 0 || m.h.n_an == 0 || m.rcode != DNS_NOERROR)
+	if (first_len < DNS_HEADER_LEN || dns_msg_parse(&m, second, second_len) != 0 || m.h.n_an == 0 || m.rcode != DNS_NOERROR)
 		return 0;
-	struct dns_header h = m.h;
+	/* Made here, not signed there; the id is the client's already. */
+	struct dns_header h = {.id = get_be16(first),
+			       .flags = (uint16_t)((get_be16(first + 2) & ~(DNS_AD | 15)) | (m.h.flags & DNS_TC)),
+			       .n_qd = 1,
+			       .n_an = m.h.n_an};
 
-	h.n_qd = 1;
-	h.flags = (uint16_t)(h.flags & ~DNS_AD); /* made here, not signed there */
-	h.n_ns = h.n_ar = 0;
 	wire_out_init(&o, out, cap);
 	wire_put_header(&o, &h);
 	wire_put_question(&o, q->name.b, DNS_AAAA, DNS_IN);

@@ -70,8 +70,9 @@ struct plugin_ops {
 	/* Edit a reply in place before it leaves: `len` may shrink or grow up to
 	 * cap; returns the new length. Called for hits and misses alike. */
 	size_t (*respond)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
-	/* The same for a reply by an upstream or an `ask` hook (already under the
-	 * question as asked), once, before it goes into the cache: hits then cost
+	/* The same for a reply by an upstream (already under the question as asked,
+	 * and owners that are the name an ask hook put there are so too) or by an
+	 * `ask` hook (as that made it), once, before it goes into the cache: hits then cost
 	 * nothing. Must not depend on the client; client may be NULL. */
 	size_t (*answered)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
 	/* The final reply to q is known, from the cache or not, before respond:

@@ -20,6 +20,7 @@ struct undo { /* one thing to do to names of the answer */
 	const struct cf_regex *regex;
 };
 struct rewrite_run {
+	const struct name *asked;
 	char name[NAME_MAX_TEXT]; /* the question's name as it stands */
 	uint16_t qtype, qclass;
 	size_t n_undo, n_auto;
@@ -181,6 +182,7 @@ static int rules_run(const struct rewrite *w, const struct plugin_query *q, stru
 {
 	int n = 0;
 
+	run->asked = &q->name;
 	run->qtype = q->qtype;
 	run->qclass = q->qclass;
 	run->n_undo = run->n_auto = 0;
@@ -260,9 +262,12 @@ static bool undo_name(const struct rewrite_run *run, const uint8_t *name, bool v
 	return changed && name_from_text(ret, text) == 0;
 }
 
+/* The core has put the name as asked back already; what lies beside it is ours. */
 static bool undo_owner(void *ctx, const uint8_t *name, struct name *ret)
 {
-	return undo_name(ctx, name, false, ret);
+	const struct rewrite_run *run = ctx;
+
+	return !name_eq(name, run->asked->b) && undo_name(run, name, false, ret);
 }
 
 static bool undo_value(void *ctx, const uint8_t *name, struct name *ret)

@@ -118,7 +118,9 @@ static enum plugin_verdict template_ask(const struct plugin_step *s, struct plug
 	return reply_end(out, t->rcode, true, n, ret_len);
 }
 
-static void record_copy(struct wire *w, struct wire_out *o)
+/* The core gave the target's records the name that was asked; they get their
+ * own back. */
+static void record_copy(struct wire *w, const struct name *asked, const struct name *target, struct wire_out *o)
 {
 	struct wire head = *w;
 	struct name owner;
@@ -128,7 +130,8 @@ static void record_copy(struct wire *w, struct wire_out *o)
 	wire_name(&head, &owner);
 	if (w->err || head.err)
 		return;
-	size_t mark = wire_rr_begin(o, owner.b, rr.type, rr.rclass, rr.ttl);
+	bool renamed = rr.type != DNS_OPT && name_eq(owner.b, asked->b);
+	size_t mark = wire_rr_begin(o, renamed ? target->b : owner.b, rr.type, rr.rclass, rr.ttl);
 
 	rdata_copy(o, w, &rr, NULL);
 	wire_rr_end(o, mark);
@@ -142,6 +145,7 @@ static size_t template_answered(const struct plugin_step *s, const struct plugin
 	uint8_t out[DNS_MSG_MAX];
 	char text[RRTEXT_MAX];
 	struct template_run r;
+	struct name target;
 	struct dns_msg m;
 	struct wire_out o;
 	struct wire w;
@@ -149,7 +153,7 @@ static size_t template_answered(const struct plugin_step *s, const struct plugin
 	if (!template_alias_for(t, q) || template_fit(t, q, &r) != FIT_FULL || dns_msg_parse(&m, msg, len) != 0)
 		return len;
 	if ((m.rcode != DNS_NOERROR && m.rcode != DNS_NXDOMAIN) || m.h.n_an == UINT16_MAX ||
-	    !gotext_run(&t->rr[0][0], &r.v, text, sizeof(text)))
+	    !gotext_run(&t->rr[0][0], &r.v, text, sizeof(text)) || !rrtext_target(text, &target))
 		return len;
 	wire_out_init(&o, out, cap < sizeof(out) ? cap : sizeof(out));
 	unsigned n = (unsigned)m.h.n_an + m.h.n_ns + m.h.n_ar;
@@ -162,7 +166,7 @@ static size_t template_answered(const struct plugin_step *s, const struct plugin
 	wire_init(&w, msg, len);
 	w.off = m.answer_off;
 	for (unsigned i = 0; i < n && !w.err; i++)
-		record_copy(&w, &o);
+		record_copy(&w, &q->name, &target, &o);
 	if (w.err || o.err)
 		return len;
 	memcpy(msg, out, o.len);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs scenario files over the core on a virtual clock and prints TAP: one
- * result a file. A file is: configuration (config.h), then lines `at TIME act`
+ * result a file. A file is: configuration (config.h, corefile.h), then lines `at TIME act`
  * (act.h) and `expect ...` (expect.h). Times never go back.
  */
+#include "tests/scenario/corefile.h"
 #include "tests/scenario/expect.h"
 
 static void line_run(struct world *w)
@@ -37,10 +38,35 @@ static void line_run(struct world *w)
 static void world_free(struct world *w)
 {
 	core_free(w->core);
+	for (size_t i = 0; i < w->n_plans; i++)
+		corefile_plan_free(w->plan[i]);
 	for (size_t i = 0; i < w->n_said; i++)
 		free(w->said[i].bytes);
 	free(w->stats);
 	free(w);
+}
+
+/* The lines up to `end`, as they stand. */
+static void corefile_read(struct world *w, FILE *f)
+{
+	static char text[16384];
+	size_t n = 0;
+
+	text[0] = 0;
+	while (fgets(w->s.text, sizeof(w->s.text), f)) {
+		size_t len = strlen(w->s.text);
+
+		w->s.line++;
+		if (strcmp(w->s.text, "end\n") == 0) {
+			config_corefile(w, text);
+			return;
+		}
+		if (n + len >= sizeof(text))
+			break;
+		memcpy(text + n, w->s.text, len + 1);
+		n += len;
+	}
+	script_fail(&w->s, "corefile: no line `end`, or too long");
 }
 
 /* True when the file holds what it says; otherwise `why` has the first breach. */
@@ -57,7 +83,9 @@ static bool file_run(const char *path, char *why, size_t cap)
 	while (!w->s.failed && fgets(w->s.text, sizeof(w->s.text), f)) {
 		w->s.line++;
 		script_split(&w->s);
-		if (w->s.n && !w->s.failed)
+		if (w->s.n == 1 && strcmp(w->s.word[0], "corefile") == 0)
+			corefile_read(w, f);
+		else if (w->s.n && !w->s.failed)
 			line_run(w);
 	}
 	if (!w->s.failed)

@@ -48,6 +48,8 @@ struct world {
 	struct name except[16][4];
 	struct core_upstream upstream[16];
 	char text[16][64], label[16][64];
+	struct corefile_plan *plan[4]; /* corefile.h */
+	size_t n_plans;
 	/* what happened */
 	struct sent sent[THINGS_MAX];
 	struct said said[THINGS_MAX];

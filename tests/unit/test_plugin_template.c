@@ -95,7 +95,7 @@ Test(plugin_template, an_alias_sends_the_question_on)
 	name_to_text(a.q.name.b, text, sizeof(text));
 	cr_assert_str_eq(text, "x.example.net.");
 	size_t len = reply_make(msg, sizeof(msg), "x.example.org", DNS_A, 0,
-				(const char *const[]){"x.example.net. 60 A 192.0.2.1", NULL});
+				(const char *const[]){"x.example.org. 60 A 192.0.2.1", NULL});
 
 	ask_init(&a, "x.example.org", DNS_A, "10.0.0.1");
 	a.q.client = NULL;
