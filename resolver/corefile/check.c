@@ -6,7 +6,8 @@
 static void report_print(const struct cf_report *r, FILE *out, size_t *n_warnings)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		fprintf(out, "%s: %s\n", r->note[i].is_error ? "error" : "warning", r->note[i].text);
+		fprintf(out, "%s: %s\n", r->note[i].is_error ? "error" : "warning",
+			r->note[i].text);
 		*n_warnings += !r->note[i].is_error;
 	}
 	if (r->n >= CF_NOTES_MAX)
@@ -42,11 +43,11 @@ int corefile_check(const char *path, const struct corefile_env *e, FILE *out)
 		n_upstreams = p->conf.n_upstreams;
 	}
 	if (n_errors == 0)
-		fprintf(out, "%s: good: %zu zones, %zu listeners, %zu upstreams; %zu warnings\n", path, n_zones,
-			n_listeners, n_upstreams, n_warnings);
+		fprintf(out, "%s: good: %zu zones, %zu listeners, %zu upstreams; %zu warnings\n",
+			path, n_zones, n_listeners, n_upstreams, n_warnings);
 	else
-		fprintf(out, "%s: %zu error%s, %zu warning%s\n", path, n_errors, n_errors == 1 ? "" : "s", n_warnings,
-			n_warnings == 1 ? "" : "s");
+		fprintf(out, "%s: %zu error%s, %zu warning%s\n", path, n_errors,
+			n_errors == 1 ? "" : "s", n_warnings, n_warnings == 1 ? "" : "s");
 	corefile_plan_free(p);
 	corefile_free(c);
 	return n_errors ? 1 : 0;

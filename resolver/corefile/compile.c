@@ -33,7 +33,8 @@ static int directive_unknown(struct cf_setup *s, const struct cf_token *t)
 		if (!(d->flags & CF_NOT_HERE))
 			names[n++] = d->name;
 	names[n] = NULL;
-	return cf_error(s, t, "Unknown directive '%s'%s", t->text, cf_did_you_mean(s->arena, t->text, names));
+	return cf_error(s, t, "Unknown directive '%s'%s", t->text,
+			cf_did_you_mean(s->arena, t->text, names));
 }
 
 /* Does a change of this directive change answers that may lie in the cache? */
@@ -56,10 +57,14 @@ static int directive_setup(struct cf_setup *s, const struct cf_node *n)
 	if (!d)
 		return directive_unknown(s, t);
 	if (d->flags & CF_NOT_HERE)
-		return cf_error(s, t, "no action found for directive '%s' with server type 'dns' (missing a plugin?)",
+		return cf_error(s, t,
+				"no action found for directive '%s' with server type 'dns' "
+				"(missing a plugin?)",
 				t->text);
 	if (s->b->seen[row] && !(d->flags & CF_REPEATS))
-		return cf_error(s, t, "plugin/%s: this plugin can only be used once per Server Block (first on line %u)",
+		return cf_error(s, t,
+				"plugin/%s: this plugin can only be used once per Server Block "
+				"(first on line %u)",
 				t->text, s->b->seen[row]->line);
 	if (!s->b->seen[row])
 		s->b->seen[row] = t;
@@ -170,7 +175,8 @@ static int plan_files(struct cf_setup *s, const struct corefile *c)
 
 		if (!f)
 			return cf_nomem(s);
-		*f = (struct corefile_file){.path = arena_str(s->arena, c->file[i]), .kind = COREFILE_FILE_CONFIG};
+		*f = (struct corefile_file){.path = arena_str(s->arena, c->file[i]),
+					    .kind = COREFILE_FILE_CONFIG};
 		if (!f->path)
 			return cf_nomem(s);
 	}
@@ -238,8 +244,8 @@ static int plan_build(struct cf_setup *s, const struct corefile *c)
 }
 
 /* Both reports in one: the tree's notes come first. */
-int cf_compile_report(struct corefile_plan **ret, const struct corefile *c, const struct corefile_env *e,
-		      struct cf_report **ret_report)
+int cf_compile_report(struct corefile_plan **ret, const struct corefile *c,
+		      const struct corefile_env *e, struct cf_report **ret_report)
 {
 	struct arena *a = arena_new(CF_ARENA_MAX);
 	struct corefile_plan *p = a ? arena_alloc(a, sizeof(*p)) : NULL;
@@ -262,8 +268,8 @@ int cf_compile_report(struct corefile_plan **ret, const struct corefile *c, cons
 	return err ? err : r->n_errors ? ERR_SYNTAX : 0;
 }
 
-int corefile_compile(struct corefile_plan **ret, const struct corefile *c, const struct corefile_env *e,
-		     struct diag *d)
+int corefile_compile(struct corefile_plan **ret, const struct corefile *c,
+		     const struct corefile_env *e, struct diag *d)
 {
 	struct corefile_plan *p;
 	struct cf_report *r = NULL;
@@ -292,7 +298,8 @@ void corefile_plan_free(struct corefile_plan *p)
 	arena_free(p->arena);
 }
 
-int corefile_load(struct corefile_plan **ret, const char *path, const struct corefile_env *e, struct diag *d)
+int corefile_load(struct corefile_plan **ret, const char *path, const struct corefile_env *e,
+		  struct diag *d)
 {
 	struct corefile *c;
 	int err = corefile_parse_file(&c, path, e, d);

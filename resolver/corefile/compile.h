@@ -18,7 +18,7 @@ void cf_mark_cluster(struct cf_setup *s, struct core_zone *zone, size_t n);
 
 /* As corefile_compile, but everything found goes to the report (in the plan's
  * arena), and the plan is handed out in any case: NULL only without memory. */
-int cf_compile_report(struct corefile_plan **ret, const struct corefile *c, const struct corefile_env *e,
-		      struct cf_report **ret_report);
+int cf_compile_report(struct corefile_plan **ret, const struct corefile *c,
+		      const struct corefile_env *e, struct cf_report **ret_report);
 
 #endif

@@ -27,19 +27,19 @@
 /* --- the tree --- */
 
 struct cf_token {
-	const char *text;      /* quotes removed, environment expanded */
+	const char *text; /* quotes removed, environment expanded */
 	const char *file;
-	unsigned line, col;    /* from 1 */
-	bool quoted;           /* then `{`, `}` and `import` are plain text */
+	unsigned line, col; /* from 1 */
+	bool quoted;	    /* then `{`, `}` and `import` are plain text */
 	bool starts_line;
 };
-struct cf_node {               /* a directive, or a line of its block */
-	size_t n;              /* tokens, the name included: at least 1 */
+struct cf_node {  /* a directive, or a line of its block */
+	size_t n; /* tokens, the name included: at least 1 */
 	struct cf_token *tok;
 	bool has_block;
 	size_t n_nodes;
 	struct cf_node *node;
-	struct cf_token end;   /* closing brace, or the last token: where something is missing */
+	struct cf_token end; /* closing brace, or the last token: where something is missing */
 };
 struct cf_server {
 	size_t n_keys;
@@ -50,9 +50,9 @@ struct cf_server {
 struct corefile {
 	size_t n_servers;
 	struct cf_server *server;
-	size_t n_files;        /* this file and what it imports, to be watched */
+	size_t n_files; /* this file and what it imports, to be watched */
 	const char *const *file;
-	char digest[65];       /* SHA-256 over the tokens: equal means nothing changed */
+	char digest[65]; /* SHA-256 over the tokens: equal means nothing changed */
 	struct cf_report *report;
 	struct arena *arena;
 };
@@ -60,20 +60,21 @@ struct corefile {
 /* --- the world outside --- */
 
 struct corefile_env {
-	uint16_t dns_port;              /* of keys without a port: -dns.port */
-	const char *hostname;           /* nsid, dnstap identity */
+	uint16_t dns_port;    /* of keys without a port: -dns.port */
+	const char *hostname; /* nsid, dnstap identity */
 	/* A lint on another machine than the node: missing files and interfaces are
 	 * warnings, unfilled __PILLAR__ tokens get sample values. */
 	bool lint;
 	void *ctx;
 	const char *(*get_var)(void *ctx, const char *name); /* NULL: unset */
 	/* Addresses of an interface, how many; 0: no such interface. */
-	size_t (*if_addrs)(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope, size_t max);
+	size_t (*if_addrs)(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope,
+			   size_t max);
 	bool (*readable)(void *ctx, const char *path);
 	/* Addresses of a host name, asked at `n` servers (0: the system's own
 	 * resolver); how many, 0: none. */
-	size_t (*host_addrs)(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port, size_t n,
-			     struct in6_addr *ret, size_t max);
+	size_t (*host_addrs)(void *ctx, const char *host, const struct in6_addr *server,
+			     const uint16_t *port, size_t n, struct in6_addr *ret, size_t max);
 };
 /* Port 53, this host's name, environment and interfaces. */
 void corefile_env_defaults(struct corefile_env *e);
@@ -84,10 +85,10 @@ enum { COREFILE_HTTP_MAX = 16, COREFILE_CONSOLIDATE_MAX = 16, COREFILE_LOG_MAX =
 
 struct corefile_addr {
 	bool set;
-	struct in6_addr addr;   /* v4-mapped; any: in6addr_any */
+	struct in6_addr addr; /* v4-mapped; any: in6addr_any */
 	uint16_t port;
 	uint32_t scope_id;
-	const char *text;       /* as written */
+	const char *text; /* as written */
 };
 enum corefile_level { COREFILE_ERROR, COREFILE_WARNING, COREFILE_INFO, COREFILE_DEBUG };
 struct corefile_consolidate {
@@ -97,50 +98,63 @@ struct corefile_consolidate {
 	enum corefile_level level;
 	bool show_first;
 };
-enum { COREFILE_LOG_SUCCESS = 1, COREFILE_LOG_DENIAL = 2, COREFILE_LOG_FAILURE = 4, COREFILE_LOG_ALL = 7 };
+enum {
+	COREFILE_LOG_SUCCESS = 1,
+	COREFILE_LOG_DENIAL = 2,
+	COREFILE_LOG_FAILURE = 4,
+	COREFILE_LOG_ALL = 7
+};
 struct corefile_log {
 	size_t n_names;
 	const struct name *name; /* log only these and what is below */
-	const char *format;      /* placeholders as CoreDNS's; {common} and {combined} already expanded */
-	unsigned classes;        /* COREFILE_LOG_* */
-	double sample;           /* share logged, 1.0: all (our option `sample`) */
+	const char
+		*format;  /* placeholders as CoreDNS's; {common} and {combined} already expanded */
+	unsigned classes; /* COREFILE_LOG_* */
+	double sample;	  /* share logged, 1.0: all (our option `sample`) */
 };
 struct corefile_dnstap {
-	const char *target;      /* path of a unix socket, or "host:port" */
+	const char *target; /* path of a unix socket, or "host:port" */
 	bool is_tcp, full;
 	const char *identity, *version, *extra;
 };
-struct corefile_block {          /* a server block; core_zone.block indexes these */
-	const char *label;       /* its keys as written, joined by blanks */
+struct corefile_block {	   /* a server block; core_zone.block indexes these */
+	const char *label; /* its keys as written, joined by blanks */
 	const char *file;
 	unsigned line;
-	uint64_t listeners;      /* bit per core listener */
+	uint64_t listeners; /* bit per core listener */
 	struct corefile_addr health, ready, prometheus;
 	uint64_t lameduck_ns;
 	bool ready_continuously;
 	bool has_errors, stacktrace, loop, debug, has_cache;
 	size_t n_consolidate, n_logs;
 	struct corefile_consolidate consolidate[COREFILE_CONSOLIDATE_MAX];
-	struct corefile_log log[COREFILE_LOG_MAX]; /* first whose names match decides */
-	struct corefile_dnstap dnstap;             /* target NULL: off */
+	struct corefile_log log[COREFILE_LOG_MAX];	 /* first whose names match decides */
+	struct corefile_dnstap dnstap;			 /* target NULL: off */
 	uint64_t tcp_read_ns, tcp_write_ns, tcp_idle_ns; /* 3 s, 5 s, 10 s */
-	int64_t tcp_max_queries;                   /* per connection; -1: unlimited */
+	int64_t tcp_max_queries;			 /* per connection; -1: unlimited */
 	size_t n_plugins;
-	const char *const *plugin;                 /* names in use: coredns_plugin_enabled */
+	const char *const *plugin; /* names in use: coredns_plugin_enabled */
 };
 struct corefile_upstream { /* beside core_upstream of the same index: the sockets' business */
 	uint32_t scope_id;
 	bool has_source;
 	struct in6_addr source;
 	const char *tls_cert, *tls_key, *tls_ca; /* files or NULL */
-	uint64_t max_age_ns, expire_ns;          /* of its connections; 0: no limit, default */
-	uint32_t max_idle_conns;                 /* 0: no limit */
+	uint64_t max_age_ns, expire_ns;		 /* of its connections; 0: no limit, default */
+	uint32_t max_idle_conns;		 /* 0: no limit */
 };
-enum corefile_file_kind { COREFILE_FILE_CONFIG, COREFILE_FILE_RESOLV, COREFILE_FILE_HOSTS, COREFILE_FILE_WEIGHTS, COREFILE_FILE_TLS };
-struct corefile_file {           /* a change calls for reading everything again */
+enum corefile_file_kind {
+	COREFILE_FILE_CONFIG,
+	COREFILE_FILE_RESOLV,
+	COREFILE_FILE_HOSTS,
+	COREFILE_FILE_WEIGHTS,
+	COREFILE_FILE_TLS
+};
+struct corefile_file { /* a change calls for reading everything again */
 	const char *path;
 	enum corefile_file_kind kind;
-	uint64_t poll_ns;        /* hosts and weights: how often the Corefile wants it read; 0: not at all */
+	uint64_t poll_ns; /* hosts and weights: how often the Corefile wants it read; 0: not at all
+			   */
 };
 struct corefile_plan {
 	struct core_conf conf;
@@ -148,15 +162,15 @@ struct corefile_plan {
 	const struct corefile_upstream *upstream;
 	size_t n_blocks;
 	const struct corefile_block *block;
-	bool reload;                    /* any block says so */
+	bool reload; /* any block says so */
 	uint64_t reload_interval_ns, reload_jitter_ns;
 	size_t n_files;
 	const struct corefile_file *file;
 	size_t n_warnings;
-	const char *const *warning;     /* "file:line:col: ..." */
-	char digest[65];                /* of the Corefile's tokens and of the files it names */
+	const char *const *warning; /* "file:line:col: ..." */
+	char digest[65];	    /* of the Corefile's tokens and of the files it names */
 	struct arena *arena;
-	size_t n_steps;                 /* all compiled steps, to be freed with the plan */
+	size_t n_steps; /* all compiled steps, to be freed with the plan */
 	struct plugin_step **step;
 	size_t n_regex;
 	struct cf_regex **regex;
@@ -167,14 +181,16 @@ struct corefile_plan {
 int corefile_parse_text(struct corefile **ret, const char *file, const char *text, size_t len,
 			const struct corefile_env *e, struct diag *d);
 /* "stdin" reads the standard input, as CoreDNS does. */
-int corefile_parse_file(struct corefile **ret, const char *path, const struct corefile_env *e, struct diag *d);
+int corefile_parse_file(struct corefile **ret, const char *path, const struct corefile_env *e,
+			struct diag *d);
 void corefile_free(struct corefile *c);
 /* `c` must outlive nothing: the plan has its own copies. */
-int corefile_compile(struct corefile_plan **ret, const struct corefile *c, const struct corefile_env *e,
-		     struct diag *d);
+int corefile_compile(struct corefile_plan **ret, const struct corefile *c,
+		     const struct corefile_env *e, struct diag *d);
 void corefile_plan_free(struct corefile_plan *p);
 /* The two in one: what the daemon calls at start and at reload. */
-int corefile_load(struct corefile_plan **ret, const char *path, const struct corefile_env *e, struct diag *d);
+int corefile_load(struct corefile_plan **ret, const char *path, const struct corefile_env *e,
+		  struct diag *d);
 /* `node-cache -check`: every error and warning as a line, then a summary line.
  * 0 when there are no errors, else 1. */
 int corefile_check(const char *path, const struct corefile_env *e, FILE *out);

@@ -34,7 +34,8 @@ static char *node_put(const struct cf_node *n, char *to)
 
 static struct cf_node server_node(const struct cf_server *s)
 {
-	return (struct cf_node){.n = s->n_keys, .tok = s->key, .n_nodes = s->n_nodes, .node = s->node};
+	return (struct cf_node){
+		.n = s->n_keys, .tok = s->key, .n_nodes = s->n_nodes, .node = s->node};
 }
 
 int cf_digest(struct corefile *c)

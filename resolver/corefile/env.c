@@ -15,7 +15,8 @@ static const char *env_var(void *ctx, const char *name)
 	return getenv(name);
 }
 
-static size_t env_if_addrs(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope, size_t max)
+static size_t env_if_addrs(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope,
+			   size_t max)
 {
 	struct ifaddrs *list;
 	size_t n = 0;
@@ -38,7 +39,8 @@ static size_t env_if_addrs(void *ctx, const char *ifname, struct in6_addr *ret, 
 
 			memcpy(&sa, i->ifa_addr, sizeof(sa));
 			ret[n] = sa.sin6_addr;
-			ret_scope[n++] = IN6_IS_ADDR_LINKLOCAL(&sa.sin6_addr) ? sa.sin6_scope_id : 0;
+			ret_scope[n++] =
+				IN6_IS_ADDR_LINKLOCAL(&sa.sin6_addr) ? sa.sin6_scope_id : 0;
 		}
 	}
 	freeifaddrs(list);
@@ -57,6 +59,10 @@ void corefile_env_defaults(struct corefile_env *e)
 
 	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == 0)
 		strcpy(host, "localhost");
-	*e = (struct corefile_env){.dns_port = 53, .hostname = host, .get_var = env_var, .if_addrs = env_if_addrs, .readable = env_readable,
+	*e = (struct corefile_env){.dns_port = 53,
+				   .hostname = host,
+				   .get_var = env_var,
+				   .if_addrs = env_if_addrs,
+				   .readable = env_readable,
 				   .host_addrs = corefile_host_addrs};
 }

@@ -23,7 +23,8 @@ static bool addr_from_sockaddr(const struct sockaddr *sa, struct in6_addr *ret)
 		*ret = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
 	} else if (sa->sa_family == AF_INET) {
 		*ret = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-		memcpy(ret->s6_addr + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+		memcpy(ret->s6_addr + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr,
+		       4);
 	} else {
 		return false;
 	}
@@ -44,15 +45,16 @@ static size_t addrs_of_system(const char *host, struct in6_addr *ret, size_t max
 }
 
 /* Addresses of the wanted type out of a reply to our question. */
-static size_t addrs_of_reply(const uint8_t *msg, size_t len, uint16_t id, uint16_t qtype, struct in6_addr *ret,
-			     size_t max)
+static size_t addrs_of_reply(const uint8_t *msg, size_t len, uint16_t id, uint16_t qtype,
+			     struct in6_addr *ret, size_t max)
 {
 	struct dns_msg m;
 	struct dns_rr rr;
 	struct wire w;
 	size_t n = 0;
 
-	if (dns_msg_parse(&m, msg, len) != 0 || m.h.id != id || !(m.h.flags & DNS_QR) || m.rcode != DNS_NOERROR)
+	if (dns_msg_parse(&m, msg, len) != 0 || m.h.id != id || !(m.h.flags & DNS_QR) ||
+	    m.rcode != DNS_NOERROR)
 		return 0;
 	wire_init(&w, msg, len);
 	w.off = m.answer_off;
@@ -69,20 +71,23 @@ static size_t addrs_of_reply(const uint8_t *msg, size_t len, uint16_t id, uint16
 	return n;
 }
 
-static size_t server_ask(const struct name *host, uint16_t qtype, const struct in6_addr *server, uint16_t port,
-			 struct in6_addr *ret, size_t max)
+static size_t server_ask(const struct name *host, uint16_t qtype, const struct in6_addr *server,
+			 uint16_t port, struct in6_addr *ret, size_t max)
 {
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = *server, .sin6_port = htons(port)};
+	struct sockaddr_in6 to = {
+		.sin6_family = AF_INET6, .sin6_addr = *server, .sin6_port = htons(port)};
 	uint16_t id = rng_os_u16();
 	uint8_t buf[1500];
-	size_t len = dns_query_build(buf, sizeof(buf), id, host->b, qtype, DNS_RD, 1232, false, false), n = 0;
+	size_t len = dns_query_build(buf, sizeof(buf), id, host->b, qtype, DNS_RD, 1232, false,
+				     false),
+	       n = 0;
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	if (fd < 0)
 		return 0;
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && send(fd, buf, len, 0) == (ssize_t)len &&
-	    poll(&p, 1, ASK_WAIT_MS) == 1) {
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+	    send(fd, buf, len, 0) == (ssize_t)len && poll(&p, 1, ASK_WAIT_MS) == 1) {
 		ssize_t got = recv(fd, buf, sizeof(buf), 0);
 
 		if (got > 0)
@@ -92,8 +97,8 @@ static size_t server_ask(const struct name *host, uint16_t qtype, const struct i
 	return n;
 }
 
-size_t corefile_host_addrs(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port, size_t n,
-			   struct in6_addr *ret, size_t max)
+size_t corefile_host_addrs(void *ctx, const char *host, const struct in6_addr *server,
+			   const uint16_t *port, size_t n, struct in6_addr *ret, size_t max)
 {
 	struct name name;
 	size_t got = 0;

@@ -33,7 +33,8 @@ int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag
 			char *grown = cap > CF_TEXT_MAX * 2u ? NULL : realloc(text, cap);
 
 			if (!grown) {
-				err = diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path, CF_TEXT_MAX);
+				err = diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path,
+					       CF_TEXT_MAX);
 				break;
 			}
 			text = grown;
@@ -63,7 +64,8 @@ int cf_push(struct cf_parse *p, const struct cf_tokens *t, bool starts_line)
 {
 	p->n_pushed += t->n;
 	if (p->n_pushed > CF_TOKENS_MAX)
-		return cf_report_error(p->report, &p->last, "imports grow the file past %d words", CF_TOKENS_MAX);
+		return cf_report_error(p->report, &p->last, "imports grow the file past %d words",
+				       CF_TOKENS_MAX);
 	for (size_t i = t->n; i-- > 0;) {
 		int err = cf_tokens_add(&p->in, &t->tok[i]);
 
@@ -88,7 +90,8 @@ bool cf_take(struct cf_parse *p, struct cf_token *ret)
 	return true;
 }
 
-static int import_file(struct cf_parse *p, const struct cf_token *at, const char *path, struct cf_tokens *ret)
+static int import_file(struct cf_parse *p, const struct cf_token *at, const char *path,
+		       struct cf_tokens *ret)
 {
 	struct diag d;
 	char *text;
@@ -116,7 +119,8 @@ static int import_glob(struct cf_parse *p, const struct cf_token *arg, struct cf
 	unsigned n_stars = 0, n_marks = 0;
 
 	if (pattern[0] != '/' && slash)
-		pattern = arena_printf(p->arena, "%.*s/%s", (int)(slash - arg->file), arg->file, arg->text);
+		pattern = arena_printf(p->arena, "%.*s/%s", (int)(slash - arg->file), arg->file,
+				       arg->text);
 	if (!pattern)
 		return ERR_NOMEM;
 	for (const char *s = pattern; *s; s++) {
@@ -124,27 +128,34 @@ static int import_glob(struct cf_parse *p, const struct cf_token *arg, struct cf
 		n_marks += *s == '?';
 	}
 	if (n_stars > 1 || n_marks > 1 || (strchr(pattern, '[') && strchr(pattern, ']')))
-		return cf_report_error(p->report, arg,
-				       "Glob pattern may only contain one wildcard (*), but has others: %s", pattern);
+		return cf_report_error(
+			p->report, arg,
+			"Glob pattern may only contain one wildcard (*), but has others: %s",
+			pattern);
 	glob_t g;
 	int rc = glob(pattern, 0, NULL, &g), err = 0;
 
 	if (rc == GLOB_NOMATCH) {
 		if (n_stars + n_marks)
-			cf_report_warn(p->report, arg, "No files matching import glob pattern: %s", arg->text);
+			cf_report_warn(p->report, arg, "No files matching import glob pattern: %s",
+				       arg->text);
 		else if (strchr(arg->text, '/') || strchr(arg->text, '.'))
-			err = cf_report_error(p->report, arg, "File to import not found: %s", arg->text);
+			err = cf_report_error(p->report, arg, "File to import not found: %s",
+					      arg->text);
 		else
 			err = cf_report_error(p->report, arg,
-					      "File to import not found: %s (and no snippet (%s) is defined above)",
+					      "File to import not found: %s (and no snippet (%s) "
+					      "is defined above)",
 					      arg->text, arg->text);
 		return err;
 	}
 	if (rc != 0)
-		return cf_report_error(p->report, arg, "cannot import %s: %s", arg->text, strerror(errno));
+		return cf_report_error(p->report, arg, "cannot import %s: %s", arg->text,
+				       strerror(errno));
 	for (size_t i = 0; i < g.gl_pathc && err == 0; i++) {
 		if (++p->n_imports > CF_IMPORTS_MAX)
-			err = cf_report_error(p->report, arg, "more than %d imports: does a file import itself?",
+			err = cf_report_error(p->report, arg,
+					      "more than %d imports: does a file import itself?",
 					      CF_IMPORTS_MAX);
 		else
 			err = import_file(p, arg, g.gl_pathv[i], ret);
@@ -159,13 +170,15 @@ static bool import_arg(struct cf_parse *p, const struct cf_token *stmt, struct c
 	const struct cf_token *t = cf_peek(p, 0);
 
 	if (!t || t->starts_line || cf_is(t, "}")) {
-		cf_report_error(p->report, stmt, "import needs a snippet's name, a file or a glob pattern");
+		cf_report_error(p->report, stmt,
+				"import needs a snippet's name, a file or a glob pattern");
 		return false;
 	}
 	cf_take(p, ret);
 	t = cf_peek(p, 0);
 	if (t && !t->starts_line && !cf_is(t, "}"))
-		cf_report_error(p->report, t, "Import takes only one argument (glob pattern or file)");
+		cf_report_error(p->report, t,
+				"Import takes only one argument (glob pattern or file)");
 	else if (ret->text[0] == 0)
 		cf_report_error(p->report, ret, "Import requires a non-empty filepath");
 	else
@@ -183,8 +196,10 @@ int cf_import(struct cf_parse *p)
 	cf_take(p, &stmt);
 	if (++p->n_imports > CF_IMPORTS_MAX) {
 		p->in.n = 0; /* no way to go on from here */
-		return cf_report_error(p->report, &stmt, "more than %d imports: does a file or snippet import itself?",
-				       CF_IMPORTS_MAX);
+		return cf_report_error(
+			p->report, &stmt,
+			"more than %d imports: does a file or snippet import itself?",
+			CF_IMPORTS_MAX);
 	}
 	if (!import_arg(p, &stmt, &arg))
 		return ERR_SYNTAX;

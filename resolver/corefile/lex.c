@@ -68,7 +68,8 @@ static const char *const placeholder[][2] = {
 };
 
 /* `text` with the first `old` after `from` replaced; NULL when out of memory. */
-static const char *text_replace(struct arena *a, const char *text, size_t at, size_t old_len, const char *now)
+static const char *text_replace(struct arena *a, const char *text, size_t at, size_t old_len,
+				const char *now)
 {
 	return arena_printf(a, "%.*s%s%s", (int)at, text, now, text + at + old_len);
 }
@@ -85,10 +86,13 @@ static const char *token_fill_placeholders(struct cf_parse *p, const struct cf_t
 		if (p->env->lint && p->said_filled >> i & 1)
 			; /* once is enough */
 		else if (p->env->lint)
-			cf_report_warn(p->report, t, "template token %s is not filled; checked with %s in its place",
-				       placeholder[i][0], placeholder[i][1]);
+			cf_report_warn(
+				p->report, t,
+				"template token %s is not filled; checked with %s in its place",
+				placeholder[i][0], placeholder[i][1]);
 		else
-			cf_report_error(p->report, t, "template token %s was never filled", placeholder[i][0]);
+			cf_report_error(p->report, t, "template token %s was never filled",
+					placeholder[i][0]);
 		p->said_filled |= 1u << i;
 		text = text_replace(p->arena, text, (size_t)(hit - text), strlen(placeholder[i][0]),
 				    placeholder[i][1]);
@@ -100,8 +104,8 @@ static const char *token_fill_placeholders(struct cf_parse *p, const struct cf_t
 
 /* One way of writing a reference; at most 64 a token, and what a variable holds
  * is not looked at again. */
-static const char *token_expand(struct cf_parse *p, const struct cf_token *t, const char *text, const char *open,
-				const char *close)
+static const char *token_expand(struct cf_parse *p, const struct cf_token *t, const char *text,
+				const char *open, const char *close)
 {
 	size_t from = 0;
 
@@ -117,10 +121,13 @@ static const char *token_expand(struct cf_parse *p, const struct cf_token *t, co
 		if (!name)
 			return NULL;
 		if (!value)
-			cf_report_warn(p->report, t, "environment variable %s is not set: nothing is put in", name);
+			cf_report_warn(p->report, t,
+				       "environment variable %s is not set: nothing is put in",
+				       name);
 		size_t at = (size_t)(hit - text);
 
-		text = text_replace(p->arena, text, at, (size_t)(end - hit) + strlen(close), value ? value : "");
+		text = text_replace(p->arena, text, at, (size_t)(end - hit) + strlen(close),
+				    value ? value : "");
 		from = at + (value ? strlen(value) : 0);
 	}
 	return text;
@@ -167,7 +174,8 @@ static void lex_plain(struct lexer *x)
 	}
 }
 
-int cf_lex(struct cf_parse *p, const char *file, const char *text, size_t len, struct cf_tokens *ret)
+int cf_lex(struct cf_parse *p, const char *file, const char *text, size_t len,
+	   struct cf_tokens *ret)
 {
 	struct lexer x = {.p = p, .file = file, .s = text, .end = text + len, .line = 1, .col = 1};
 	int err = len > CF_TEXT_MAX ? ERR_LIMIT : 0;
@@ -178,7 +186,10 @@ int cf_lex(struct cf_parse *p, const char *file, const char *text, size_t len, s
 	if (!x.buf)
 		return err ? err : ERR_NOMEM;
 	while (x.s < x.end && err == 0) {
-		struct cf_token t = {.file = file, .line = x.line, .col = x.col, .starts_line = !x.line_has_token};
+		struct cf_token t = {.file = file,
+				     .line = x.line,
+				     .col = x.col,
+				     .starts_line = !x.line_has_token};
 		unsigned char c = (unsigned char)*x.s;
 
 		if (lex_blank(c) || c == 0) {

@@ -15,34 +15,37 @@ static const char *listener_label(struct arena *a, const struct in6_addr *addr, 
 	return arena_printf(a, "dns://%s", text);
 }
 
-static int listener_add(struct cf_setup *s, const struct cf_bind *bind, uint16_t port, struct core_listener **list,
-			uint32_t **scope, uint64_t *ret_mask)
+static int listener_add(struct cf_setup *s, const struct cf_bind *bind, uint16_t port,
+			struct core_listener **list, uint32_t **scope, uint64_t *ret_mask)
 {
 	struct core_conf *c = &s->plan->conf;
 	size_t n_scope = c->n_listeners;
 
 	for (size_t i = 0; i < c->n_listeners; i++)
-		if ((*list)[i].port == port && memcmp(&(*list)[i].addr, &bind->addr, sizeof(bind->addr)) == 0 &&
+		if ((*list)[i].port == port &&
+		    memcmp(&(*list)[i].addr, &bind->addr, sizeof(bind->addr)) == 0 &&
 		    (*scope)[i] == bind->scope_id) {
 			*ret_mask |= 1ull << i;
 			return 0;
 		}
 	if (c->n_listeners >= CORE_LISTENERS_MAX)
-		return cf_error(s, bind->at.text ? &bind->at : NULL, "more than %d addresses to listen on",
-				CORE_LISTENERS_MAX);
+		return cf_error(s, bind->at.text ? &bind->at : NULL,
+				"more than %d addresses to listen on", CORE_LISTENERS_MAX);
 	struct core_listener *l = arena_push(s->arena, list, &c->n_listeners, sizeof(*l));
 	uint32_t *sc = arena_push(s->arena, scope, &n_scope, sizeof(*sc));
 
 	if (!l || !sc)
 		return cf_nomem(s);
-	*l = (struct core_listener){.addr = bind->addr, .port = port,
+	*l = (struct core_listener){.addr = bind->addr,
+				    .port = port,
 				    .label = listener_label(s->arena, &bind->addr, port)};
 	*sc = bind->scope_id;
 	*ret_mask |= 1ull << (c->n_listeners - 1);
 	return l->label ? 0 : cf_nomem(s);
 }
 
-static int block_listeners(struct cf_setup *s, struct cf_block *b, struct core_listener **list, uint32_t **scope)
+static int block_listeners(struct cf_setup *s, struct cf_block *b, struct core_listener **list,
+			   uint32_t **scope)
 {
 	static const struct cf_bind everywhere = {.addr = IN6ADDR_ANY_INIT};
 	const struct cf_bind *bind = b->n_binds ? b->bind : &everywhere;
@@ -63,22 +66,25 @@ static int block_listeners(struct cf_setup *s, struct cf_block *b, struct core_l
 	return 0;
 }
 
-static const char *zone_addr_text(struct cf_setup *s, const struct name *zone, const struct core_listener *l)
+static const char *zone_addr_text(struct cf_setup *s, const struct name *zone,
+				  const struct core_listener *l)
 {
 	char text[NAME_MAX_TEXT];
 	const char *ip = cf_addr_text(s->arena, &l->addr, l->port);
 	const char *colon = strrchr(ip, ':');
 
 	name_to_text(zone->b, text, sizeof(text));
-	const char *out = colon && colon != ip ? arena_printf(s->arena, "dns://%s:%u on %.*s", text, l->port,
-							      (int)(colon - ip), ip)
-					       : arena_printf(s->arena, "dns://%s:%u", text, l->port);
+	const char *out = colon && colon != ip
+				  ? arena_printf(s->arena, "dns://%s:%u on %.*s", text, l->port,
+						 (int)(colon - ip), ip)
+				  : arena_printf(s->arena, "dns://%s:%u", text, l->port);
 
 	return out ? out : "";
 }
 
 /* One name of one block against one of another (or the same) block. */
-static bool names_clash(struct cf_setup *s, const struct cf_block *a, size_t i, const struct cf_block *b, size_t k)
+static bool names_clash(struct cf_setup *s, const struct cf_block *a, size_t i,
+			const struct cf_block *b, size_t k)
 {
 	const struct core_listener *l = s->plan->conf.listener;
 	uint64_t both = a->mask[i] & b->mask[k];
@@ -93,14 +99,17 @@ static bool names_clash(struct cf_setup *s, const struct cf_block *a, size_t i, 
 	}
 	for (size_t x = 0; x < n; x++)
 		for (size_t y = 0; y < n; y++) {
-			bool any_x = IN6_IS_ADDR_UNSPECIFIED(&l[x].addr), any_y = IN6_IS_ADDR_UNSPECIFIED(&l[y].addr);
+			bool any_x = IN6_IS_ADDR_UNSPECIFIED(&l[x].addr),
+			     any_y = IN6_IS_ADDR_UNSPECIFIED(&l[y].addr);
 
-			if (!(a->mask[i] >> x & 1) || !(b->mask[k] >> y & 1) || l[x].port != l[y].port ||
-			    any_x == any_y)
+			if (!(a->mask[i] >> x & 1) || !(b->mask[k] >> y & 1) ||
+			    l[x].port != l[y].port || any_x == any_y)
 				continue;
-			cf_error(s, &a->key[i], "cannot serve %s - zone overlap listener capacity with %s (line %u)",
-				 zone_addr_text(s, &a->name[i], &l[x]), zone_addr_text(s, &b->name[k], &l[y]),
-				 b->key[k].line);
+			cf_error(s, &a->key[i],
+				 "cannot serve %s - zone overlap listener capacity with %s (line "
+				 "%u)",
+				 zone_addr_text(s, &a->name[i], &l[x]),
+				 zone_addr_text(s, &b->name[k], &l[y]), b->key[k].line);
 			return true;
 		}
 	return false;

@@ -21,11 +21,13 @@ static int parse_snippet(struct cf_parse *p, const struct cf_token *key)
 	if (!name)
 		return ERR_NOMEM;
 	if (!next || !cf_is(next, "{"))
-		return cf_report_error(p->report, key, "snippet %s: expected '{' after its name", key->text);
+		return cf_report_error(p->report, key, "snippet %s: expected '{' after its name",
+				       key->text);
 	for (size_t i = 0; i < p->n_snippets; i++)
 		if (strcmp(p->snippet[i].name, name) == 0)
-			cf_report_error(p->report, key, "redeclaration of previously declared snippet %s (%s:%u)", name,
-					p->snippet[i].at.file, p->snippet[i].at.line);
+			cf_report_error(p->report, key,
+					"redeclaration of previously declared snippet %s (%s:%u)",
+					name, p->snippet[i].at.file, p->snippet[i].at.line);
 	struct cf_snippet *s = arena_push(p->arena, &p->snippet, &p->n_snippets, sizeof(*s));
 
 	if (!s)
@@ -73,14 +75,17 @@ static int parse_node(struct cf_parse *p, unsigned depth, struct cf_node *n)
 			cf_take(p, &brace);
 			n->has_block = true;
 			if (depth >= CF_DEPTH_MAX)
-				return cf_report_error(p->report, &brace, "blocks nest deeper than %d", CF_DEPTH_MAX);
+				return cf_report_error(p->report, &brace,
+						       "blocks nest deeper than %d", CF_DEPTH_MAX);
 			int err = parse_lines(p, depth + 1, &n->n_nodes, &n->node, &brace, &n->end);
 
 			if (err)
 				return err;
 			t = cf_peek(p, 0);
 			if (t && !t->starts_line && !cf_is(t, "}"))
-				return cf_report_error(p->report, t, "'%s' after '}': expected the end of the line", t->text);
+				return cf_report_error(
+					p->report, t,
+					"'%s' after '}': expected the end of the line", t->text);
 			return 0;
 		}
 		int err = node_token(p, n);
@@ -105,11 +110,13 @@ static int parse_lines(struct cf_parse *p, unsigned depth, size_t *n_nodes, stru
 				*ret_end = end;
 				return 0;
 			}
-			cf_report_error(p->report, &end, "Unexpected '}' because no matching opening brace");
+			cf_report_error(p->report, &end,
+					"Unexpected '}' because no matching opening brace");
 			continue;
 		}
 		if (cf_is(t, "{"))
-			return cf_report_error(p->report, t, "unexpected '{': expected a name before it%s",
+			return cf_report_error(p->report, t,
+					       "unexpected '{': expected a name before it%s",
 					       *n_nodes ? ", on the same line" : "");
 		if (cf_is(t, "import")) {
 			int err = cf_import(p);
@@ -125,7 +132,8 @@ static int parse_lines(struct cf_parse *p, unsigned depth, size_t *n_nodes, stru
 			return err;
 	}
 	if (open)
-		return cf_report_error(p->report, open, "the '{' here is never closed: unexpected end of file");
+		return cf_report_error(p->report, open,
+				       "the '{' here is never closed: unexpected end of file");
 	return 0;
 }
 
@@ -172,21 +180,28 @@ static int parse_keys(struct cf_parse *p, struct cf_server *s)
 		if (cf_is(t, "{")) {
 			if (comma)
 				return cf_report_error(p->report, t,
-						       "Expected another address but had '{' - check for extra comma");
+						       "Expected another address but had '{' - "
+						       "check for extra comma");
 			if (s->n_keys == 0)
-				return cf_report_error(p->report, t, "unexpected '{': expected a zone before it, as in 'example.org {'");
+				return cf_report_error(p->report, t,
+						       "unexpected '{': expected a zone before it, "
+						       "as in 'example.org {'");
 			return 0;
 		}
 		if (s->n_keys && t->starts_line && !comma)
 			return 0;
 		if (cf_is(t, "}"))
-			return cf_report_error(p->report, t, "unexpected '}': expected a zone, as in 'example.org {'");
+			return cf_report_error(
+				p->report, t,
+				"unexpected '}': expected a zone, as in 'example.org {'");
 		cf_take(p, &taken);
 		if (key_add(p, s, &taken, &comma) != 0)
 			return ERR_NOMEM;
 	}
 	if (comma)
-		return cf_report_error(p->report, &p->last, "expected another zone after ',', found the end of the file");
+		return cf_report_error(
+			p->report, &p->last,
+			"expected another zone after ',', found the end of the file");
 	return 0;
 }
 
@@ -215,12 +230,14 @@ static int parse_server(struct cf_parse *p, struct corefile *c)
 		cf_take(p, &brace);
 	else if (c->n_servers)
 		return cf_report_error(p->report, &s.key[0],
-				       "expected '{' after '%s': only a file with one server block may leave out braces",
+				       "expected '{' after '%s': only a file with one server block "
+				       "may leave out braces",
 				       s.key[s.n_keys - 1].text);
 	err = parse_lines(p, 0, &s.n_nodes, &s.node, braces ? &brace : NULL, &end);
 	t = cf_peek(p, 0);
 	if (err == 0 && braces && t && !t->starts_line)
-		err = cf_report_error(p->report, t, "'%s' after '}': expected the end of the line", t->text);
+		err = cf_report_error(p->report, t, "'%s' after '}': expected the end of the line",
+				      t->text);
 	struct cf_server *slot = arena_push(p->arena, &c->server, &c->n_servers, sizeof(*slot));
 
 	if (!slot)
@@ -238,12 +255,15 @@ int cf_parse_servers(struct cf_parse *p, struct corefile *c)
 	while (err == 0 && cf_peek(p, 0))
 		err = parse_server(p, c);
 	if (err == 0 && c->n_servers == 0 && p->report->n_errors == 0)
-		cf_report_error(p->report, NULL, "%s: no server block: expected one, as in '. { forward . /etc/resolv.conf }'",
+		cf_report_error(p->report, NULL,
+				"%s: no server block: expected one, as in '. { forward . "
+				"/etc/resolv.conf }'",
 				c->file[0]);
 	return err;
 }
 
-static int corefile_read(struct cf_parse *p, struct corefile *c, const char *file, const char *text, size_t len)
+static int corefile_read(struct cf_parse *p, struct corefile *c, const char *file, const char *text,
+			 size_t len)
 {
 	struct cf_tokens got = {0};
 	int err = cf_lex(p, file, text, len, &got);
@@ -252,8 +272,8 @@ static int corefile_read(struct cf_parse *p, struct corefile *c, const char *fil
 		err = cf_push(p, &got, true);
 	free(got.tok);
 	if (err == ERR_LIMIT)
-		err = cf_report_error(p->report, NULL, "%s: larger than %d octets or %d words", file, CF_TEXT_MAX,
-				      CF_TOKENS_MAX);
+		err = cf_report_error(p->report, NULL, "%s: larger than %d octets or %d words",
+				      file, CF_TEXT_MAX, CF_TOKENS_MAX);
 	if (err == 0)
 		err = cf_parse_servers(p, c);
 	c->n_files = p->n_files;
@@ -289,7 +309,8 @@ int corefile_parse_text(struct corefile **ret, const char *file, const char *tex
 	return 0;
 }
 
-int corefile_parse_file(struct corefile **ret, const char *path, const struct corefile_env *e, struct diag *d)
+int corefile_parse_file(struct corefile **ret, const char *path, const struct corefile_env *e,
+			struct diag *d)
 {
 	char *text;
 	size_t len;

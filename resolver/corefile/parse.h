@@ -11,16 +11,16 @@
 #include "resolver/corefile/report.h"
 
 enum {
-	CF_TEXT_MAX = 4 << 20,      /* octets of one file */
-	CF_TOKENS_MAX = 100000,     /* after all imports */
-	CF_IMPORTS_MAX = 10000,     /* import statements carried out */
-	CF_DEPTH_MAX = 8,           /* braces within braces */
+	CF_TEXT_MAX = 4 << 20,	/* octets of one file */
+	CF_TOKENS_MAX = 100000, /* after all imports */
+	CF_IMPORTS_MAX = 10000, /* import statements carried out */
+	CF_DEPTH_MAX = 8,	/* braces within braces */
 	CF_ARENA_MAX = 64 << 20,
 };
 
 struct cf_tokens {
 	size_t n, cap;
-	struct cf_token *tok;       /* malloc'd */
+	struct cf_token *tok; /* malloc'd */
 };
 struct cf_snippet {
 	const char *name;
@@ -31,11 +31,11 @@ struct cf_parse {
 	const struct corefile_env *env;
 	struct arena *arena;
 	struct cf_report *report;
-	struct cf_tokens in;        /* a stack, next token on top: an import pushes */
-	size_t n_pushed;            /* in all, at most CF_TOKENS_MAX */
+	struct cf_tokens in; /* a stack, next token on top: an import pushes */
+	size_t n_pushed;     /* in all, at most CF_TOKENS_MAX */
 	size_t n_imports;
-	unsigned said_filled;       /* bit per template token mentioned */
-	struct cf_token last;       /* taken last: where the end of file is missing something */
+	unsigned said_filled; /* bit per template token mentioned */
+	struct cf_token last; /* taken last: where the end of file is missing something */
 	size_t n_snippets;
 	struct cf_snippet *snippet;
 	size_t n_files;
@@ -43,7 +43,8 @@ struct cf_parse {
 };
 
 /* Tokens of a text; faults go to the report. ERR_NOMEM, ERR_LIMIT or 0. */
-int cf_lex(struct cf_parse *p, const char *file, const char *text, size_t len, struct cf_tokens *ret);
+int cf_lex(struct cf_parse *p, const char *file, const char *text, size_t len,
+	   struct cf_tokens *ret);
 int cf_tokens_add(struct cf_tokens *t, const struct cf_token *tok);
 /* Make these the next ones to come. */
 int cf_push(struct cf_parse *p, const struct cf_tokens *t, bool starts_line);

@@ -26,19 +26,20 @@ int cf_regex_new(struct cf_regex **ret, const char *pattern, struct diag *d)
 	PCRE2_SIZE at = 0;
 
 	if (strlen(pattern) > CF_PATTERN_MAX)
-		return diag_set(d, ERR_LIMIT, "regular expression longer than %d octets", CF_PATTERN_MAX);
+		return diag_set(d, ERR_LIMIT, "regular expression longer than %d octets",
+				CF_PATTERN_MAX);
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return diag_set(d, ERR_NOMEM, "out of memory");
-	r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
-				&code, &at, NULL);
+	r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+				PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
 	if (!r->code) {
 		PCRE2_UCHAR words[120];
 
 		pcre2_get_error_message(code, words, sizeof(words));
 		cf_regex_free(r);
-		return diag_set(d, ERR_SYNTAX, "invalid regular expression '%s': %s at offset %zu", pattern,
-				(const char *)words, (size_t)at);
+		return diag_set(d, ERR_SYNTAX, "invalid regular expression '%s': %s at offset %zu",
+				pattern, (const char *)words, (size_t)at);
 	}
 	r->data = pcre2_match_data_create(CF_GROUPS_MAX, NULL);
 	r->limits = pcre2_match_context_create(NULL);
@@ -75,7 +76,8 @@ bool cf_regex_exec(const struct cf_regex *r, const char *text, size_t len, struc
 
 	ret->n = rc == 0 ? CF_GROUPS_MAX : (size_t)rc; /* 0: more groups than there is room */
 	for (size_t i = 0; i < ret->n; i++) {
-		bool sane = v[2 * i] != PCRE2_UNSET && v[2 * i] <= v[2 * i + 1] && v[2 * i + 1] <= len;
+		bool sane =
+			v[2 * i] != PCRE2_UNSET && v[2 * i] <= v[2 * i + 1] && v[2 * i + 1] <= len;
 
 		ret->g[i].start = sane ? v[2 * i] : SIZE_MAX;
 		ret->g[i].end = sane ? v[2 * i + 1] : SIZE_MAX;

@@ -11,7 +11,8 @@ struct cf_report *cf_report_new(struct arena *a)
 	return r;
 }
 
-void cf_report_add(struct cf_report *r, bool is_error, const struct cf_token *at, const char *fmt, va_list ap)
+void cf_report_add(struct cf_report *r, bool is_error, const struct cf_token *at, const char *fmt,
+		   va_list ap)
 {
 	if (is_error)
 		r->n_errors++;

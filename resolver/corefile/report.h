@@ -31,8 +31,8 @@ int cf_report_error(struct cf_report *r, const struct cf_token *at, const char *
 	__attribute__((format(printf, 3, 4)));
 void cf_report_warn(struct cf_report *r, const struct cf_token *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-void cf_report_add(struct cf_report *r, bool is_error, const struct cf_token *at, const char *fmt, va_list ap)
-	__attribute__((format(printf, 4, 0)));
+void cf_report_add(struct cf_report *r, bool is_error, const struct cf_token *at, const char *fmt,
+		   va_list ap) __attribute__((format(printf, 4, 0)));
 /* The first error as a diag; returns ERR_SYNTAX, or ERR_NOMEM when there is none. */
 int cf_report_diag(const struct cf_report *r, struct diag *d);
 /* " (did you mean 'x'?)" or "". */

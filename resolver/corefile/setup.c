@@ -43,24 +43,27 @@ int cf_nomem(struct cf_setup *s)
 	return ERR_NOMEM;
 }
 
-int cf_args(struct cf_setup *s, const struct cf_node *n, unsigned min, unsigned max, const char *usage)
+int cf_args(struct cf_setup *s, const struct cf_node *n, unsigned min, unsigned max,
+	    const char *usage)
 {
 	const char *name = n->tok[0].text;
 
 	if (n->n - 1 < min)
-		return cf_error(s, &n->tok[n->n - 1], "Wrong argument count or unexpected line ending after '%s': expected '%s%s%s'",
+		return cf_error(s, &n->tok[n->n - 1],
+				"Wrong argument count or unexpected line ending after '%s': "
+				"expected '%s%s%s'",
 				n->tok[n->n - 1].text, name, usage[0] ? " " : "", usage);
 	if (n->n - 1 > max)
-		return cf_error(s, &n->tok[max + 1], "unexpected '%s': expected '%s%s%s'", n->tok[max + 1].text, name,
-				usage[0] ? " " : "", usage);
+		return cf_error(s, &n->tok[max + 1], "unexpected '%s': expected '%s%s%s'",
+				n->tok[max + 1].text, name, usage[0] ? " " : "", usage);
 	return 0;
 }
 
 int cf_no_block(struct cf_setup *s, const struct cf_node *n)
 {
 	if (n->n_nodes)
-		return cf_error(s, &n->node[0].tok[0], "unexpected '%s': '%s' has no options", n->node[0].tok[0].text,
-				n->tok[0].text);
+		return cf_error(s, &n->node[0].tok[0], "unexpected '%s': '%s' has no options",
+				n->node[0].tok[0].text, n->tok[0].text);
 	return 0;
 }
 
@@ -70,7 +73,11 @@ static const char *list_text(struct arena *a, const char *const *list)
 	const char *text = "";
 
 	for (size_t i = 0; list[i] && text; i++)
-		text = arena_printf(a, "%s%s%s", text, i == 0 ? "" : list[i + 1] ? ", " : " or ", list[i]);
+		text = arena_printf(a, "%s%s%s", text,
+				    i == 0	  ? ""
+				    : list[i + 1] ? ", "
+						  : " or ",
+				    list[i]);
 	return text ? text : "";
 }
 
@@ -89,7 +96,8 @@ int cf_options(struct cf_setup *s, const struct cf_node *n, const struct cf_opti
 
 		while (o->name && strcmp(o->name, line->tok[0].text) != 0)
 			o++;
-		int e = !o->name ? cf_error(s, &line->tok[0], "unknown property '%s' of '%s'%s: expected %s",
+		int e = !o->name ? cf_error(s, &line->tok[0],
+					    "unknown property '%s' of '%s'%s: expected %s",
 					    line->tok[0].text, n->tok[0].text,
 					    cf_did_you_mean(s->arena, line->tok[0].text, names),
 					    list_text(s->arena, names))
@@ -105,20 +113,22 @@ int cf_options(struct cf_setup *s, const struct cf_node *n, const struct cf_opti
 	return err;
 }
 
-int cf_choice(struct cf_setup *s, const struct cf_token *t, const char *what, const char *const *list)
+int cf_choice(struct cf_setup *s, const struct cf_token *t, const char *what,
+	      const char *const *list)
 {
 	for (int i = 0; list[i]; i++)
 		if (strcmp(list[i], t->text) == 0)
 			return i;
-	cf_error(s, t, "unknown %s '%s'%s: expected %s", what, t->text, cf_did_you_mean(s->arena, t->text, list),
-		 list_text(s->arena, list));
+	cf_error(s, t, "unknown %s '%s'%s: expected %s", what, t->text,
+		 cf_did_you_mean(s->arena, t->text, list), list_text(s->arena, list));
 	return -1;
 }
 
 void *cf_step_new(struct cf_setup *s, const struct plugin_ops *ops, size_t size)
 {
 	struct plugin_step *step = arena_alloc(s->arena, size);
-	struct plugin_step **all = step ? arena_push(s->arena, &s->all_step, &s->n_all_steps, sizeof(*all)) : NULL;
+	struct plugin_step **all =
+		step ? arena_push(s->arena, &s->all_step, &s->n_all_steps, sizeof(*all)) : NULL;
 	const struct plugin_step **mine =
 		all ? arena_push(s->arena, &s->b->step, &s->b->n_steps, sizeof(*mine)) : NULL;
 
@@ -143,8 +153,8 @@ void *cf_step_find(struct cf_setup *s, const struct plugin_ops *ops)
 	return NULL;
 }
 
-const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path, enum corefile_file_kind kind,
-		    uint64_t poll_ns)
+const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path,
+		    enum corefile_file_kind kind, uint64_t poll_ns)
 {
 	struct corefile_file *f = NULL;
 	struct diag d;

@@ -24,10 +24,10 @@ struct cf_bind {
 struct cf_target {
 	struct in6_addr addr;
 	uint16_t port;
-	uint8_t transport;          /* enum core_transport */
+	uint8_t transport; /* enum core_transport */
 	uint32_t scope_id;
 	const char *tls_name;
-	const char *from_file;      /* NULL: written in the Corefile */
+	const char *from_file; /* NULL: written in the Corefile */
 	struct cf_token at;
 };
 struct cf_forward {
@@ -37,18 +37,18 @@ struct cf_forward {
 	struct cf_target *target;
 	struct corefile_upstream sock; /* source, TLS files, ages: for all its targets */
 };
-struct cf_block {               /* one server block */
+struct cf_block { /* one server block */
 	const struct cf_server *src;
 	struct corefile_block out;
-	size_t n_names;         /* zones of its keys, CIDR expanded */
+	size_t n_names; /* zones of its keys, CIDR expanded */
 	struct name *name;
-	uint16_t *port;         /* per name */
-	struct cf_token *key;   /* per name */
-	uint64_t *mask;         /* per name: its listeners; set when all blocks are read */
+	uint16_t *port;	      /* per name */
+	struct cf_token *key; /* per name */
+	uint64_t *mask;	      /* per name: its listeners; set when all blocks are read */
 	size_t n_binds;
 	struct cf_bind *bind;
-	struct core_zone zone;  /* what all its zones have in common */
-	bool mark_cluster;      /* search_path { cluster } */
+	struct core_zone zone; /* what all its zones have in common */
+	bool mark_cluster;     /* search_path { cluster } */
 	size_t n_forwards, n_steps;
 	struct cf_forward *forward;
 	const struct plugin_step **step;
@@ -72,10 +72,10 @@ struct cf_setup {
 /* --- the table of directives: resolver/plugins/plugins.c --- */
 
 enum {
-	CF_REPEATS = 1,     /* may stand more than once in a block */
-	CF_NOT_HERE = 2,    /* CoreDNS knows it, this program does not */
+	CF_REPEATS = 1,	 /* may stand more than once in a block */
+	CF_NOT_HERE = 2, /* CoreDNS knows it, this program does not */
 };
-struct cf_directive {       /* rows in execution order */
+struct cf_directive { /* rows in execution order */
 	const char *name;
 	int (*setup)(struct cf_setup *s, const struct cf_node *n);
 	unsigned flags;
@@ -85,8 +85,10 @@ size_t cf_directive_count(void);
 
 /* --- faults --- */
 
-int cf_error(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void cf_warn(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int cf_error(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void cf_warn(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* An error, or on a lint away from the node a warning; 0 in the latter case. */
 int cf_absent(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -97,32 +99,37 @@ int cf_nomem(struct cf_setup *s);
 struct cf_option {
 	const char *name;
 	unsigned min_args, max_args; /* without the name */
-	const char *usage;           /* "CAPACITY [TTL [MINTTL]]" */
+	const char *usage;	     /* "CAPACITY [TTL [MINTTL]]" */
 	int (*set)(struct cf_setup *s, const struct cf_node *n, void *to);
 };
 enum { CF_MANY = 1000 };
 /* Between min and max arguments, else an error that shows the usage. */
-int cf_args(struct cf_setup *s, const struct cf_node *n, unsigned min, unsigned max, const char *usage);
+int cf_args(struct cf_setup *s, const struct cf_node *n, unsigned min, unsigned max,
+	    const char *usage);
 int cf_no_block(struct cf_setup *s, const struct cf_node *n);
 /* Each line of n's block through its row of `table` (ends with a NULL name). */
-int cf_options(struct cf_setup *s, const struct cf_node *n, const struct cf_option *table, void *to);
+int cf_options(struct cf_setup *s, const struct cf_node *n, const struct cf_option *table,
+	       void *to);
 /* "expected one of a, b, c (did you mean 'b'?)"; returns the index or -1. `list` ends with NULL. */
-int cf_choice(struct cf_setup *s, const struct cf_token *t, const char *what, const char *const *list);
-int cf_number(struct cf_setup *s, const struct cf_token *t, uint64_t min, uint64_t max, uint64_t *ret);
+int cf_choice(struct cf_setup *s, const struct cf_token *t, const char *what,
+	      const char *const *list);
+int cf_number(struct cf_setup *s, const struct cf_token *t, uint64_t min, uint64_t max,
+	      uint64_t *ret);
 /* bare_unit_ns as in opt_duration: 0 demands a unit. */
-int cf_duration(struct cf_setup *s, const struct cf_token *t, uint64_t bare_unit_ns, uint64_t min_ns, uint64_t max_ns,
-		uint64_t *ret_ns);
+int cf_duration(struct cf_setup *s, const struct cf_token *t, uint64_t bare_unit_ns,
+		uint64_t min_ns, uint64_t max_ns, uint64_t *ret_ns);
 int cf_name(struct cf_setup *s, const struct cf_token *t, struct name *ret);
 /* A zone or a CIDR block, which may give several names: appended, lower case. */
 int cf_zone(struct cf_setup *s, const struct cf_token *t, struct name **list, size_t *n);
-int cf_zones(struct cf_setup *s, const struct cf_token *t, size_t n_tokens, struct name **list, size_t *n);
+int cf_zones(struct cf_setup *s, const struct cf_token *t, size_t n_tokens, struct name **list,
+	     size_t *n);
 int cf_rcode(struct cf_setup *s, const struct cf_token *t, uint16_t *ret);
 int cf_type(struct cf_setup *s, const struct cf_token *t, uint16_t *ret);
 /* IP literal, v6 perhaps with %zone; no brackets. */
 bool cf_parse_ip(const char *text, struct in6_addr *ret, uint32_t *ret_scope);
 /* IP, IP:port, [IP]:port. */
-bool cf_parse_ip_port(const char *text, uint16_t default_port, struct in6_addr *ret, uint16_t *ret_port,
-		      uint32_t *ret_scope);
+bool cf_parse_ip_port(const char *text, uint16_t default_port, struct in6_addr *ret,
+		      uint16_t *ret_port, uint32_t *ret_scope);
 /* Where an HTTP listener goes: ":8080", "IP:8080", "[v6]:8080", "localhost:8080". */
 int cf_listen_addr(struct cf_setup *s, const struct cf_token *t, struct corefile_addr *ret);
 /* "10.0.0.0/8" or an address; v4 becomes v4-mapped with bits + 96. */
@@ -139,11 +146,11 @@ void *cf_step_new(struct cf_setup *s, const struct plugin_ops *ops, size_t size)
 /* The block's step with these ops, or NULL. */
 void *cf_step_find(struct cf_setup *s, const struct plugin_ops *ops);
 /* A file to be watched; its content (NUL-terminated, in the arena) or NULL. */
-const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path, enum corefile_file_kind kind,
-		    uint64_t poll_ns);
+const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path,
+		    enum corefile_file_kind kind, uint64_t poll_ns);
 /* struct corefile_env's host_addrs, for real. */
-size_t corefile_host_addrs(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port, size_t n,
-			   struct in6_addr *ret, size_t max);
+size_t corefile_host_addrs(void *ctx, const char *host, const struct in6_addr *server,
+			   const uint16_t *port, size_t n, struct in6_addr *ret, size_t max);
 struct cf_regex *cf_regex(struct cf_setup *s, const struct cf_token *at, const char *pattern);
 
 #endif

@@ -52,8 +52,9 @@ static bool target_is_own(const struct cf_setup *s, const struct cf_target *t)
 static bool sock_eq(const struct corefile_upstream *a, const struct corefile_upstream *b)
 {
 	return a->scope_id == b->scope_id && a->has_source == b->has_source &&
-	       memcmp(&a->source, &b->source, sizeof(a->source)) == 0 && text_eq(a->tls_cert, b->tls_cert) &&
-	       text_eq(a->tls_key, b->tls_key) && text_eq(a->tls_ca, b->tls_ca) && a->max_age_ns == b->max_age_ns &&
+	       memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
+	       text_eq(a->tls_cert, b->tls_cert) && text_eq(a->tls_key, b->tls_key) &&
+	       text_eq(a->tls_ca, b->tls_ca) && a->max_age_ns == b->max_age_ns &&
 	       a->expire_ns == b->expire_ns && a->max_idle_conns == b->max_idle_conns;
 }
 
@@ -69,8 +70,10 @@ static int upstream_add(struct cf_setup *s, const struct cf_forward *f, const st
 	for (size_t i = 0; i < list->n; i++) {
 		const struct core_upstream *u = &list->core[i];
 
-		if (u->port == t->port && u->transport == t->transport && text_eq(u->tls_name, t->tls_name) &&
-		    memcmp(&u->addr, &t->addr, sizeof(t->addr)) == 0 && sock_eq(&list->sock[i], &sock)) {
+		if (u->port == t->port && u->transport == t->transport &&
+		    text_eq(u->tls_name, t->tls_name) &&
+		    memcmp(&u->addr, &t->addr, sizeof(t->addr)) == 0 &&
+		    sock_eq(&list->sock[i], &sock)) {
 			*ret = (uint16_t)i;
 			return 0;
 		}
@@ -83,8 +86,11 @@ static int upstream_add(struct cf_setup *s, const struct cf_forward *f, const st
 	if (!u || !x)
 		return cf_nomem(s);
 	*x = sock;
-	*u = (struct core_upstream){.addr = t->addr, .port = t->port, .transport = t->transport,
-				    .label = cf_addr_text(s->arena, &t->addr, t->port), .tls_name = t->tls_name};
+	*u = (struct core_upstream){.addr = t->addr,
+				    .port = t->port,
+				    .transport = t->transport,
+				    .label = cf_addr_text(s->arena, &t->addr, t->port),
+				    .tls_name = t->tls_name};
 	*ret = (uint16_t)(list->n - 1);
 	return 0;
 }
@@ -100,9 +106,11 @@ static int forward_upstreams(struct cf_setup *s, struct cf_forward *f, struct up
 
 		if (target_is_own(s, t)) {
 			n_own++;
-			cf_warn(s, &t->at, "upstream %s%s%s is an address we listen on: left out, it would be a loop",
-				cf_addr_text(s->arena, &t->addr, t->port), t->from_file ? " of " : "",
-				t->from_file ? t->from_file : "");
+			cf_warn(s, &t->at,
+				"upstream %s%s%s is an address we listen on: left out, it would be "
+				"a loop",
+				cf_addr_text(s->arena, &t->addr, t->port),
+				t->from_file ? " of " : "", t->from_file ? t->from_file : "");
 			continue;
 		}
 		int err = upstream_add(s, f, t, list, &index);
@@ -114,11 +122,13 @@ static int forward_upstreams(struct cf_setup *s, struct cf_forward *f, struct up
 		if (twice)
 			continue;
 		if (f->conf.n_to >= CORE_FORWARD_TO_MAX)
-			return cf_error(s, &t->at, "more than %d TOs configured", CORE_FORWARD_TO_MAX);
+			return cf_error(s, &t->at, "more than %d TOs configured",
+					CORE_FORWARD_TO_MAX);
 		f->conf.to[f->conf.n_to++] = index;
 	}
 	if (f->conf.n_to == 0 && n_own)
-		cf_warn(s, &f->at, "no upstream is left: what is not cached here will be answered SERVFAIL");
+		cf_warn(s, &f->at,
+			"no upstream is left: what is not cached here will be answered SERVFAIL");
 	return 0;
 }
 

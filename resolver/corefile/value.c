@@ -27,31 +27,36 @@ static bool digits_parse(const char *s, uint64_t *ret)
 	return true;
 }
 
-int cf_number(struct cf_setup *s, const struct cf_token *t, uint64_t min, uint64_t max, uint64_t *ret)
+int cf_number(struct cf_setup *s, const struct cf_token *t, uint64_t min, uint64_t max,
+	      uint64_t *ret)
 {
 	uint64_t v;
 
 	if (!digits_parse(t->text, &v))
 		return cf_error(s, t, "'%s' is not a number", t->text);
 	if (v < min || v > max)
-		return cf_error(s, t, "%s is out of range: expected %llu to %llu", t->text, (unsigned long long)min,
-				(unsigned long long)max);
+		return cf_error(s, t, "%s is out of range: expected %llu to %llu", t->text,
+				(unsigned long long)min, (unsigned long long)max);
 	*ret = v;
 	return 0;
 }
 
-int cf_duration(struct cf_setup *s, const struct cf_token *t, uint64_t bare_unit_ns, uint64_t min_ns, uint64_t max_ns,
-		uint64_t *ret_ns)
+int cf_duration(struct cf_setup *s, const struct cf_token *t, uint64_t bare_unit_ns,
+		uint64_t min_ns, uint64_t max_ns, uint64_t *ret_ns)
 {
 	uint64_t v;
 
 	if (strcmp(t->text, "0") == 0)
 		v = 0;
 	else if (opt_duration(t->text, bare_unit_ns, &v) != 0)
-		return cf_error(s, t, "'%s' is not a duration: expected a number with its unit, as 5s or 250ms", t->text);
+		return cf_error(
+			s, t,
+			"'%s' is not a duration: expected a number with its unit, as 5s or 250ms",
+			t->text);
 	if (v < min_ns || v > max_ns)
 		return cf_error(s, t, "%s is out of range: expected %llums to %llus", t->text,
-				(unsigned long long)(min_ns / NS_PER_MS), (unsigned long long)(max_ns / NS_PER_S));
+				(unsigned long long)(min_ns / NS_PER_MS),
+				(unsigned long long)(max_ns / NS_PER_S));
 	*ret_ns = v;
 	return 0;
 }
@@ -70,7 +75,9 @@ int cf_name(struct cf_setup *s, const struct cf_token *t, struct name *ret)
 int cf_rcode(struct cf_setup *s, const struct cf_token *t, uint16_t *ret)
 {
 	if (dns_rcode_from_str(t->text, ret) != 0)
-		return cf_error(s, t, "'%s' is not a response code: expected one like NOERROR, NXDOMAIN, SERVFAIL, REFUSED",
+		return cf_error(s, t,
+				"'%s' is not a response code: expected one like NOERROR, NXDOMAIN, "
+				"SERVFAIL, REFUSED",
 				t->text);
 	return 0;
 }
@@ -78,7 +85,9 @@ int cf_rcode(struct cf_setup *s, const struct cf_token *t, uint16_t *ret)
 int cf_type(struct cf_setup *s, const struct cf_token *t, uint16_t *ret)
 {
 	if (dns_type_from_str(t->text, ret) != 0)
-		return cf_error(s, t, "'%s' is not a record type: expected one like A, AAAA, PTR, ANY", t->text);
+		return cf_error(s, t,
+				"'%s' is not a record type: expected one like A, AAAA, PTR, ANY",
+				t->text);
 	return 0;
 }
 
@@ -107,8 +116,9 @@ bool cf_parse_ip(const char *text, struct in6_addr *ret, uint32_t *ret_scope)
 		if (zone && zone[1] == 0)
 			return false;
 		if (zone)
-			scope = zone[1] >= '0' && zone[1] <= '9' ? (uint32_t)strtoul(zone + 1, NULL, 10)
-								 : if_nametoindex(zone + 1);
+			scope = zone[1] >= '0' && zone[1] <= '9'
+					? (uint32_t)strtoul(zone + 1, NULL, 10)
+					: if_nametoindex(zone + 1);
 		*ret = v6;
 	}
 	if (ret_scope)
@@ -116,8 +126,8 @@ bool cf_parse_ip(const char *text, struct in6_addr *ret, uint32_t *ret_scope)
 	return true;
 }
 
-bool cf_parse_ip_port(const char *text, uint16_t default_port, struct in6_addr *ret, uint16_t *ret_port,
-		      uint32_t *ret_scope)
+bool cf_parse_ip_port(const char *text, uint16_t default_port, struct in6_addr *ret,
+		      uint16_t *ret_port, uint32_t *ret_scope)
 {
 	char buf[128];
 	const char *port = NULL;
@@ -162,12 +172,17 @@ static int listen_fault(struct cf_setup *s, const struct cf_token *t, const char
 	struct in6_addr a;
 	uint64_t port;
 
-	if (host && strchr(host, ':') && cf_parse_ip(host, &a, NULL) && digits_parse(colon + 1, &port) && port < 65536)
-		return cf_error(s, t, "'%s': an IPv6 address with a port needs brackets: expected %s", t->text,
-				cf_addr_text(s->arena, &a, (uint16_t)port));
+	if (host && strchr(host, ':') && cf_parse_ip(host, &a, NULL) &&
+	    digits_parse(colon + 1, &port) && port < 65536)
+		return cf_error(s, t,
+				"'%s': an IPv6 address with a port needs brackets: expected %s",
+				t->text, cf_addr_text(s->arena, &a, (uint16_t)port));
 	if (cf_parse_ip(text, &a, NULL))
-		return cf_error(s, t, "'%s' has no port: expected %s", t->text, cf_addr_text(s->arena, &a, 8080));
-	return cf_error(s, t, "'%s' is not an address to listen on: expected IP:port, [IPv6]:port or :port", t->text);
+		return cf_error(s, t, "'%s' has no port: expected %s", t->text,
+				cf_addr_text(s->arena, &a, 8080));
+	return cf_error(
+		s, t, "'%s' is not an address to listen on: expected IP:port, [IPv6]:port or :port",
+		t->text);
 }
 
 int cf_listen_addr(struct cf_setup *s, const struct cf_token *t, struct corefile_addr *ret)
@@ -182,7 +197,8 @@ int cf_listen_addr(struct cf_setup *s, const struct cf_token *t, struct corefile
 		return cf_nomem(s);
 	if (text[0] == ':') {
 		if (!digits_parse(text + 1, &port) || port > 65535)
-			return cf_error(s, t, "'%s' is not a port: expected one like :8080", t->text);
+			return cf_error(s, t, "'%s' is not a port: expected one like :8080",
+					t->text);
 		a.addr = in6addr_any;
 		a.port = (uint16_t)port;
 	} else if (!cf_parse_ip_port(text, 0, &a.addr, &a.port, &a.scope_id) || a.port == 0) {
@@ -222,7 +238,8 @@ bool cf_cidr_match(const struct in6_addr *net, unsigned bits, const struct in6_a
 
 	if (memcmp(net->s6_addr, addr->s6_addr, whole) != 0)
 		return false;
-	return rest == 0 || ((net->s6_addr[whole] ^ addr->s6_addr[whole]) & (0xff00 >> rest & 0xff)) == 0;
+	return rest == 0 ||
+	       ((net->s6_addr[whole] ^ addr->s6_addr[whole]) & (0xff00 >> rest & 0xff)) == 0;
 }
 
 const char *cf_addr_text(struct arena *a, const struct in6_addr *addr, uint16_t port)

@@ -30,13 +30,14 @@ static const char *reverse_text(struct arena *a, const uint8_t *addr, bool v4, u
 	for (unsigned i = 0; i < n_labels && text; i++) {
 		unsigned nibble = i % 2 ? addr[i / 2] & 15 : addr[i / 2] >> 4;
 
-		text = v4 ? arena_printf(a, "%u.%s", addr[i], text) : arena_printf(a, "%x.%s", nibble, text);
+		text = v4 ? arena_printf(a, "%u.%s", addr[i], text)
+			  : arena_printf(a, "%x.%s", nibble, text);
 	}
 	return text;
 }
 
-static int zone_reverse(struct cf_setup *s, const struct cf_token *t, const struct in6_addr *net, unsigned bits,
-			struct name **list, size_t *n)
+static int zone_reverse(struct cf_setup *s, const struct cf_token *t, const struct in6_addr *net,
+			unsigned bits, struct name **list, size_t *n)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(net) && bits >= 96;
 	unsigned step = v4 ? 8 : 4, own = v4 ? bits - 96 : bits;
@@ -60,14 +61,16 @@ static int zone_reverse(struct cf_setup *s, const struct cf_token *t, const stru
 		int err = zone_push(s, &zone, list, n);
 
 		if (err == ERR_LIMIT)
-			return cf_error(s, t, "'%s' gives more than %d zones", t->text, CORE_ZONES_MAX);
+			return cf_error(s, t, "'%s' gives more than %d zones", t->text,
+					CORE_ZONES_MAX);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int zone_of_text(struct cf_setup *s, const struct cf_token *t, const char *text, struct name **list, size_t *n)
+static int zone_of_text(struct cf_setup *s, const struct cf_token *t, const char *text,
+			struct name **list, size_t *n)
 {
 	struct in6_addr net;
 	struct name zone;
@@ -82,7 +85,10 @@ static int zone_of_text(struct cf_setup *s, const struct cf_token *t, const char
 
 	if (err == 0 && strchr(text, '/'))
 		cf_warn(s, t, "'%s' is not a CIDR block and is taken as a name", text);
-	return err ? err : zone_push(s, &zone, list, n) == ERR_LIMIT ? cf_error(s, t, "more than %d zones", CORE_ZONES_MAX) : 0;
+	return err ? err
+	       : zone_push(s, &zone, list, n) == ERR_LIMIT
+		       ? cf_error(s, t, "more than %d zones", CORE_ZONES_MAX)
+		       : 0;
 }
 
 int cf_zone(struct cf_setup *s, const struct cf_token *t, struct name **list, size_t *n)
@@ -90,7 +96,8 @@ int cf_zone(struct cf_setup *s, const struct cf_token *t, struct name **list, si
 	return zone_of_text(s, t, t->text, list, n);
 }
 
-int cf_zones(struct cf_setup *s, const struct cf_token *t, size_t n_tokens, struct name **list, size_t *n)
+int cf_zones(struct cf_setup *s, const struct cf_token *t, size_t n_tokens, struct name **list,
+	     size_t *n)
 {
 	int err = 0;
 
@@ -99,11 +106,12 @@ int cf_zones(struct cf_setup *s, const struct cf_token *t, size_t n_tokens, stru
 	return err;
 }
 
-static const char *const other_scheme[] = {"tls://", "grpc://", "https://", "https3://", "quic://", NULL};
+static const char *const other_scheme[] = {"tls://",	"grpc://", "https://",
+					   "https3://", "quic://", NULL};
 
 /* Everything after the last colon is a port when it is a number; "::1/128" has none. */
-static int key_split_port(struct cf_setup *s, const struct cf_token *t, const char *text, const char **ret_zone,
-			  uint16_t *ret_port)
+static int key_split_port(struct cf_setup *s, const struct cf_token *t, const char *text,
+			  const char **ret_zone, uint16_t *ret_port)
 {
 	const char *colon = strrchr(text, ':');
 	char *end;
@@ -118,7 +126,8 @@ static int key_split_port(struct cf_setup *s, const struct cf_token *t, const ch
 	if (*end || colon[1] < '0' || colon[1] > '9') {
 		if (strchr(text, '/') || colon != strchr(text, ':'))
 			return 0;
-		return cf_error(s, t, "'%s' is not a port in '%s': expected zone[:port]", colon + 1, t->text);
+		return cf_error(s, t, "'%s' is not a port in '%s': expected zone[:port]", colon + 1,
+				t->text);
 	}
 	if (port < 1 || port > 65535)
 		return cf_error(s, t, "port %s is out of range: expected 1 to 65535", colon + 1);
@@ -127,7 +136,8 @@ static int key_split_port(struct cf_setup *s, const struct cf_token *t, const ch
 	return *ret_zone ? 0 : cf_nomem(s);
 }
 
-static int key_add(struct cf_setup *s, struct cf_block *b, const struct cf_token *t, const char *zone, uint16_t port)
+static int key_add(struct cf_setup *s, struct cf_block *b, const struct cf_token *t,
+		   const char *zone, uint16_t port)
 {
 	struct name *names = NULL;
 	size_t n = 0, n_ports = b->n_names, n_keys = b->n_names;
@@ -155,7 +165,8 @@ int cf_key(struct cf_setup *s, struct cf_block *b, const struct cf_token *t)
 
 	for (size_t i = 0; other_scheme[i]; i++)
 		if (strncmp(text, other_scheme[i], strlen(other_scheme[i])) == 0)
-			return cf_error(s, t, "'%s': only dns:// is served here (UDP and TCP)", t->text);
+			return cf_error(s, t, "'%s': only dns:// is served here (UDP and TCP)",
+					t->text);
 	if (strncmp(text, "dns://", 6) == 0)
 		text += 6;
 	else if (strstr(text, "://"))

@@ -37,7 +37,8 @@ static bool forward_same_targets(const struct core_forward *a, const struct core
 	return true;
 }
 
-static bool zone_goes_where_reverse_goes(const struct core_zone *z, const struct core_zone *all, size_t n)
+static bool zone_goes_where_reverse_goes(const struct core_zone *z, const struct core_zone *all,
+					 size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (all[i].origin.len > 1 && name_within(all[i].origin.b, arpa) &&
@@ -64,13 +65,15 @@ void cf_mark_cluster(struct cf_setup *s, struct core_zone *zone, size_t n)
 	bool marked = false;
 
 	for (size_t i = 0; i < n; i++) {
-		zone[i].is_cluster = s->block[zone[i].block].mark_cluster && zone_is_plain(&zone[i]);
+		zone[i].is_cluster =
+			s->block[zone[i].block].mark_cluster && zone_is_plain(&zone[i]);
 		marked |= zone[i].is_cluster;
 	}
 	for (size_t i = 0; i < n && !marked; i++) {
 		if (origin ? !name_eq(origin->b, zone[i].origin.b) : !zone_is_plain(&zone[i]))
 			continue;
-		if (!zone_is_default_domain(&zone[i]) && !zone_goes_where_reverse_goes(&zone[i], zone, n))
+		if (!zone_is_default_domain(&zone[i]) &&
+		    !zone_goes_where_reverse_goes(&zone[i], zone, n))
 			continue;
 		zone[i].is_cluster = true;
 		origin = &zone[i].origin;
@@ -137,7 +140,9 @@ int cf_plan_zones(struct cf_setup *s)
 	cf_mark_cluster(s, list, n);
 	for (size_t i = 0; i < n; i++)
 		if (list[i].autopath && !list[i].is_cluster && zone_is_plain(&list[i]))
-			cf_warn(s, s->block[list[i].block].src->key, "search_path { autopath } does nothing in a zone that is not the cluster's: add 'cluster'");
+			cf_warn(s, s->block[list[i].block].src->key,
+				"search_path { autopath } does nothing in a zone that is not the "
+				"cluster's: add 'cluster'");
 	s->plan->conf.n_zones = n;
 	s->plan->conf.zone = list;
 	return 0;

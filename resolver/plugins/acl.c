@@ -53,7 +53,8 @@ static bool rule_covers(const struct acl_rule *r, const struct plugin_query *q)
 	return hit;
 }
 
-static enum plugin_verdict policy_act(const struct acl_policy *p, struct plugin_query *q, size_t *ret_len)
+static enum plugin_verdict policy_act(const struct acl_policy *p, struct plugin_query *q,
+				      size_t *ret_len)
 {
 	switch (p->action) {
 	case ACL_ALLOW:
@@ -73,8 +74,8 @@ static enum plugin_verdict policy_act(const struct acl_policy *p, struct plugin_
 	return PLUGIN_RCODE;
 }
 
-static enum plugin_verdict acl_arrive(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out,
-				      size_t *ret_len)
+static enum plugin_verdict acl_arrive(const struct plugin_step *s, struct plugin_query *q,
+				      struct wire_out *out, size_t *ret_len)
 {
 	const struct acl *a = (const struct acl *)s;
 
@@ -95,7 +96,8 @@ static enum plugin_verdict acl_arrive(const struct plugin_step *s, struct plugin
 
 static const struct plugin_ops ops = {.name = "acl", .arrive = acl_arrive};
 
-static int policy_type(struct cf_setup *s, const struct cf_token *t, struct acl_policy *p, bool *all)
+static int policy_type(struct cf_setup *s, const struct cf_token *t, struct acl_policy *p,
+		       bool *all)
 {
 	uint16_t type = 0;
 
@@ -124,7 +126,10 @@ static int policy_net(struct cf_setup *s, const struct cf_token *t, struct acl_p
 		return 0;
 	}
 	if (!cf_parse_cidr(t->text, &net.net, &net.bits))
-		return cf_error(s, t, "illegal CIDR notation '%s': expected an address or a net like 10.0.0.0/8", t->text);
+		return cf_error(
+			s, t,
+			"illegal CIDR notation '%s': expected an address or a net like 10.0.0.0/8",
+			t->text);
 	struct acl_net *slot = arena_push(s->arena, &p->net, &p->n_nets, sizeof(*slot));
 
 	if (!slot)
@@ -133,7 +138,8 @@ static int policy_net(struct cf_setup *s, const struct cf_token *t, struct acl_p
 	return 0;
 }
 
-static int policy_set(struct cf_setup *s, const struct cf_node *n, enum acl_action action, struct acl_rule *r)
+static int policy_set(struct cf_setup *s, const struct cf_node *n, enum acl_action action,
+		      struct acl_rule *r)
 {
 	static const char *const sections[] = {"type", "net", NULL};
 	struct acl_policy p = {.action = action};
@@ -151,7 +157,8 @@ static int policy_set(struct cf_setup *s, const struct cf_node *n, enum acl_acti
 				return cf_error(s, t, "'%s' needs at least one value", t->text);
 			continue;
 		}
-		err = section == 0 ? policy_type(s, t, &p, &all_types) : policy_net(s, t, &p, &all_nets);
+		err = section == 0 ? policy_type(s, t, &p, &all_types)
+				   : policy_net(s, t, &p, &all_nets);
 	}
 	if (err)
 		return err;
@@ -202,7 +209,8 @@ int setup_acl(struct cf_setup *s, const struct cf_node *n)
 
 	if (!a)
 		a = cf_step_new(s, &ops, sizeof(*a));
-	struct acl_rule *slot = a ? arena_push(s->arena, &a->rule, &a->n_rules, sizeof(*slot)) : NULL;
+	struct acl_rule *slot =
+		a ? arena_push(s->arena, &a->rule, &a->n_rules, sizeof(*slot)) : NULL;
 
 	if (!slot)
 		return cf_nomem(s);

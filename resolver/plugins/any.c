@@ -11,8 +11,8 @@ static void put_text(struct wire_out *o, const char *s, uint8_t len)
 	wire_put_bytes(o, s, len);
 }
 
-static enum plugin_verdict any_arrive(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out,
-				      size_t *ret_len)
+static enum plugin_verdict any_arrive(const struct plugin_step *s, struct plugin_query *q,
+				      struct wire_out *out, size_t *ret_len)
 {
 	static const char cpu[] = "ANY obsoleted", os[] = "See RFC 8482";
 

@@ -7,19 +7,22 @@
 enum { ADDRS_MAX = 64 };
 
 /* Addresses that a word stands for; 0 after a fault. */
-static size_t bind_addrs(struct cf_setup *s, const struct cf_token *t, struct in6_addr *a, uint32_t *scope)
+static size_t bind_addrs(struct cf_setup *s, const struct cf_token *t, struct in6_addr *a,
+			 uint32_t *scope)
 {
 	if (cf_parse_ip(t->text, a, scope))
 		return 1;
 	size_t n = s->env->if_addrs(s->env->ctx, t->text, a, scope, ADDRS_MAX);
 
 	if (n == 0)
-		cf_absent(s, t, "not a valid IP address or existing interface name: '%s'%s", t->text,
-			  strchr(t->text, ':') ? " (a port belongs to the server block's key)" : "");
+		cf_absent(
+			s, t, "not a valid IP address or existing interface name: '%s'%s", t->text,
+			strchr(t->text, ':') ? " (a port belongs to the server block's key)" : "");
 	return n;
 }
 
-static int bind_add(struct cf_setup *s, const struct cf_token *t, const struct in6_addr *a, uint32_t scope)
+static int bind_add(struct cf_setup *s, const struct cf_token *t, const struct in6_addr *a,
+		    uint32_t scope)
 {
 	struct cf_block *b = s->b;
 
@@ -77,7 +80,8 @@ int setup_bind(struct cf_setup *s, const struct cf_node *n)
 
 		if (got == 0 && s->env->lint) {
 			got = 1;
-			a[0] = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}};
+			a[0] = (struct in6_addr){
+				.s6_addr = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}};
 			for (const char *c = n->tok[i].text; *c; c++)
 				a[0].s6_addr[15] = (uint8_t)(a[0].s6_addr[15] * 31 + (uint8_t)*c);
 			scope[0] = 0;

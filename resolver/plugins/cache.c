@@ -17,8 +17,8 @@ static struct core_cache_conf *cache_of(struct cf_setup *s)
 	return &s->b->zone.cache;
 }
 
-static int capacity_line(struct cf_setup *s, const struct cf_node *n, uint32_t *cap, uint32_t *max_s, uint32_t *min_s,
-			 bool *min_set)
+static int capacity_line(struct cf_setup *s, const struct cf_node *n, uint32_t *cap,
+			 uint32_t *max_s, uint32_t *min_s, bool *min_set)
 {
 	uint64_t v[3] = {*cap, *max_s, *min_s};
 	int err = cf_number(s, &n->tok[1], 0, CAPACITY_MAX, &v[0]);
@@ -30,8 +30,8 @@ static int capacity_line(struct cf_setup *s, const struct cf_node *n, uint32_t *
 	if (err)
 		return err;
 	if (n->n > 3 && v[2] > v[1])
-		return cf_error(s, &n->tok[3], "the minimum TTL %s is above the maximum %llu", n->tok[3].text,
-				(unsigned long long)v[1]);
+		return cf_error(s, &n->tok[3], "the minimum TTL %s is above the maximum %llu",
+				n->tok[3].text, (unsigned long long)v[1]);
 	*cap = (uint32_t)v[0];
 	*max_s = (uint32_t)v[1];
 	*min_s = (uint32_t)v[2];
@@ -69,7 +69,9 @@ static int cache_prefetch(struct cf_setup *s, const struct cf_node *n, void *to)
 		size_t len = strlen(t.text);
 
 		if (len < 2 || t.text[len - 1] != '%')
-			return cf_error(s, &t, "last character of percentage should be `%%`, but is: '%s'", t.text);
+			return cf_error(s, &t,
+					"last character of percentage should be `%%`, but is: '%s'",
+					t.text);
 		t.text = arena_strn(s->arena, t.text, len - 1);
 		err = t.text ? cf_number(s, &t, 10, 90, &percent) : cf_nomem(s);
 	}
@@ -91,7 +93,8 @@ static int stale_tail(struct cf_setup *s, const struct cf_node *n, size_t i)
 	if (i < n->n) {
 		err = cf_duration(s, &n->tok[i], NS_PER_S, 0, 86400 * NS_PER_S, &ttl);
 		if (err == 0 && ttl % NS_PER_S)
-			err = cf_error(s, &n->tok[i], "the TTL of stale answers must be whole seconds: '%s'",
+			err = cf_error(s, &n->tok[i],
+				       "the TTL of stale answers must be whole seconds: '%s'",
 				       n->tok[i].text);
 		c->stale_ttl_s = (uint32_t)(ttl / NS_PER_S);
 		i++;
@@ -99,7 +102,8 @@ static int stale_tail(struct cf_setup *s, const struct cf_node *n, size_t i)
 	if (err == 0 && i < n->n)
 		err = cf_duration(s, &n->tok[i], NS_PER_S, 0, 300 * NS_PER_S, &c->stale_recheck_ns);
 	if (err == 0 && ++i < n->n)
-		err = cf_error(s, &n->tok[i], "unexpected '%s' after the failure recheck time", n->tok[i].text);
+		err = cf_error(s, &n->tok[i], "unexpected '%s' after the failure recheck time",
+			       n->tok[i].text);
 	return err;
 }
 
@@ -129,7 +133,8 @@ static int cache_serve_stale(struct cf_setup *s, const struct cf_node *n, void *
 		return ERR_SYNTAX;
 	c->stale_verify = mode == 1;
 	if (c->stale_verify && i < n->n)
-		err = cf_duration(s, &n->tok[i++], 0, 0, 3600 * NS_PER_S, &c->stale_verify_timeout_ns);
+		err = cf_duration(s, &n->tok[i++], 0, 0, 3600 * NS_PER_S,
+				  &c->stale_verify_timeout_ns);
 	return err ? err : stale_tail(s, n, i);
 }
 
@@ -196,7 +201,9 @@ static bool is_ttl(struct cf_setup *s, const struct cf_token *t)
 	size_t digits = strspn(t->text, "0123456789");
 
 	if (digits && strcmp(t->text + digits, "s") == 0)
-		cf_warn(s, t, "'%s' is taken as the TTL; CoreDNS takes it for a zone and caches nothing", t->text);
+		cf_warn(s, t,
+			"'%s' is taken as the TTL; CoreDNS takes it for a zone and caches nothing",
+			t->text);
 	else if (digits == 0 || t->text[digits])
 		return false;
 	return true;

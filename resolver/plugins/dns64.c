@@ -39,7 +39,8 @@ static int has_aaaa(const uint8_t *msg, size_t len)
 	return 0;
 }
 
-static uint16_t dns64_reask(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *msg, size_t len)
+static uint16_t dns64_reask(const struct plugin_step *s, const struct plugin_query *q,
+			    const uint8_t *msg, size_t len)
 {
 	const struct dns64 *d = (const struct dns64 *)s;
 
@@ -86,7 +87,8 @@ static uint32_t soa_ttl(const uint8_t *msg, size_t len)
 	return TTL_WITHOUT_SOA_S;
 }
 
-static void record_translate(const struct dns64 *d, struct wire *w, uint32_t max_ttl_s, struct wire_out *o)
+static void record_translate(const struct dns64 *d, struct wire *w, uint32_t max_ttl_s,
+			     struct wire_out *o)
 {
 	struct wire head = *w;
 	struct name owner;
@@ -110,8 +112,9 @@ static void record_translate(const struct dns64 *d, struct wire *w, uint32_t max
 	wire_rr_end(o, mark);
 }
 
-static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *first,
-			  size_t first_len, const uint8_t *second, size_t second_len, uint8_t *out, size_t cap)
+static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query *q,
+			  const uint8_t *first, size_t first_len, const uint8_t *second,
+			  size_t second_len, uint8_t *out, size_t cap)
 {
 	const struct dns64 *d = (const struct dns64 *)s;
 	uint32_t max_ttl = soa_ttl(first, first_len);
@@ -119,13 +122,15 @@ static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query
 	struct wire_out o;
 	struct wire w;
 
-	if (first_len < DNS_HEADER_LEN || dns_msg_parse(&m, second, second_len) != 0 || m.h.n_an == 0 || m.rcode != DNS_NOERROR)
+	if (first_len < DNS_HEADER_LEN || dns_msg_parse(&m, second, second_len) != 0 ||
+	    m.h.n_an == 0 || m.rcode != DNS_NOERROR)
 		return 0;
 	/* Made here, not signed there; the id is the client's already. */
-	struct dns_header h = {.id = get_be16(first),
-			       .flags = (uint16_t)((get_be16(first + 2) & ~(DNS_AD | 15)) | (m.h.flags & DNS_TC)),
-			       .n_qd = 1,
-			       .n_an = m.h.n_an};
+	struct dns_header h = {
+		.id = get_be16(first),
+		.flags = (uint16_t)((get_be16(first + 2) & ~(DNS_AD | 15)) | (m.h.flags & DNS_TC)),
+		.n_qd = 1,
+		.n_an = m.h.n_an};
 
 	wire_out_init(&o, out, cap);
 	wire_put_header(&o, &h);
@@ -145,7 +150,8 @@ static int prefix_set(struct cf_setup *s, const struct cf_token *t, struct dns64
 	unsigned bits;
 
 	if (!strchr(t->text, '/') || !cf_parse_cidr(t->text, &net, &bits) || strchr(t->text, '.'))
-		return cf_error(s, t, "'%s' is not an IPv6 prefix: expected one like 64:ff9b::/96", t->text);
+		return cf_error(s, t, "'%s' is not an IPv6 prefix: expected one like 64:ff9b::/96",
+				t->text);
 	if (bits < 32 || bits > 96 || bits % 8)
 		return cf_error(s, t, "prefix length %u: expected 32, 40, 48, 56, 64 or 96", bits);
 	d->prefix = net;

@@ -28,17 +28,15 @@ static int dnstap_extra(struct cf_setup *s, const struct cf_node *n, void *to)
 static int dnstap_tls(struct cf_setup *s, const struct cf_node *n, void *to)
 {
 	(void)to;
-	cf_warn(s, &n->tok[0], "'%s' does nothing: dnstap goes to a unix socket or plain TCP", n->tok[0].text);
+	cf_warn(s, &n->tok[0], "'%s' does nothing: dnstap goes to a unix socket or plain TCP",
+		n->tok[0].text);
 	return 0;
 }
 
 static const struct cf_option options[] = {
-	{"identity", 1, 1, "TEXT", dnstap_identity},
-	{"version", 1, 1, "TEXT", dnstap_version},
-	{"extra", 1, 1, "TEXT", dnstap_extra},
-	{"skipverify", 0, 0, "", dnstap_tls},
-	{"tls", 0, 3, "[CERT KEY] [CA]", dnstap_tls},
-	{0},
+	{"identity", 1, 1, "TEXT", dnstap_identity},  {"version", 1, 1, "TEXT", dnstap_version},
+	{"extra", 1, 1, "TEXT", dnstap_extra},	      {"skipverify", 0, 0, "", dnstap_tls},
+	{"tls", 0, 3, "[CERT KEY] [CA]", dnstap_tls}, {0},
 };
 
 static int dnstap_target(struct cf_setup *s, const struct cf_token *t, struct corefile_dnstap *d)
@@ -46,7 +44,10 @@ static int dnstap_target(struct cf_setup *s, const struct cf_token *t, struct co
 	const char *text = t->text;
 
 	if (strncmp(text, "tls://", 6) == 0)
-		return cf_error(s, t, "'%s': dnstap over TLS is not supported: expected a path, unix:// or tcp://", text);
+		return cf_error(s, t,
+				"'%s': dnstap over TLS is not supported: expected a path, unix:// "
+				"or tcp://",
+				text);
 	if (strncmp(text, "tcp://", 6) == 0) {
 		d->is_tcp = true;
 		text += 6;
@@ -55,7 +56,8 @@ static int dnstap_target(struct cf_setup *s, const struct cf_token *t, struct co
 	} else if (strncmp(text, "unix://", 7) == 0) {
 		text += 7;
 	} else if (strstr(text, "://")) {
-		return cf_error(s, t, "unknown scheme in '%s': expected a path, unix:// or tcp://", text);
+		return cf_error(s, t, "unknown scheme in '%s': expected a path, unix:// or tcp://",
+				text);
 	}
 	if (text[0] == 0)
 		return cf_error(s, t, "'%s' names no socket", t->text);
@@ -65,13 +67,16 @@ static int dnstap_target(struct cf_setup *s, const struct cf_token *t, struct co
 
 int setup_dnstap(struct cf_setup *s, const struct cf_node *n)
 {
-	struct corefile_dnstap d = {.identity = arena_str(s->arena, s->env->hostname), .version = "", .extra = ""};
+	struct corefile_dnstap d = {
+		.identity = arena_str(s->arena, s->env->hostname), .version = "", .extra = ""};
 	int err = cf_args(s, n, 1, 4, "SOCKET [full] [WRITEBUFFER] [QUEUE]");
 
 	if (err)
 		return err;
 	if (strcmp(n->tok[1].text, "listen") == 0)
-		return cf_error(s, &n->tok[1], "'dnstap listen' is not supported: name the socket of a collector to connect to");
+		return cf_error(s, &n->tok[1],
+				"'dnstap listen' is not supported: name the socket of a collector "
+				"to connect to");
 	err = dnstap_target(s, &n->tok[1], &d);
 	for (size_t i = 2; i < n->n && err == 0; i++) {
 		uint64_t v;

@@ -15,14 +15,16 @@ static int errors_stacktrace(struct cf_setup *s, const struct cf_node *n, void *
 
 static int errors_consolidate(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	static const char *const levels[] = {"error", "warning", "info", "debug", NULL}; /* enum corefile_level */
+	static const char *const levels[] = {"error", "warning", "info", "debug",
+					     NULL}; /* enum corefile_level */
 	struct corefile_consolidate c = {.level = COREFILE_ERROR};
 	struct corefile_block *b = &s->b->out;
 	size_t i = 3;
 
 	(void)to;
 	if (b->n_consolidate >= COREFILE_CONSOLIDATE_MAX)
-		return cf_error(s, &n->tok[0], "more than %d 'consolidate'", COREFILE_CONSOLIDATE_MAX);
+		return cf_error(s, &n->tok[0], "more than %d 'consolidate'",
+				COREFILE_CONSOLIDATE_MAX);
 	int err = cf_duration(s, &n->tok[1], 0, NS_PER_MS, 86400 * NS_PER_S, &c.period_ns);
 
 	c.pattern = arena_str(s->arena, n->tok[2].text);
@@ -58,7 +60,8 @@ int setup_errors(struct cf_setup *s, const struct cf_node *n)
 	int err = cf_args(s, n, 0, 1, "[stdout]");
 
 	if (err == 0 && n->n > 1 && strcmp(n->tok[1].text, "stdout") != 0)
-		err = cf_error(s, &n->tok[1], "invalid log file: '%s': expected stdout", n->tok[1].text);
+		err = cf_error(s, &n->tok[1], "invalid log file: '%s': expected stdout",
+			       n->tok[1].text);
 	s->b->out.has_errors = s->b->zone.has_errors = true;
 	int more = cf_options(s, n, options, NULL);
 

@@ -59,12 +59,14 @@ static int forward_max_age(struct cf_setup *s, const struct cf_node *n, void *to
 
 static int forward_read_timeout(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	return cf_duration(s, &n->tok[1], 0, NS_PER_MS, 60 * NS_PER_S, &conf_of(to)->read_timeout_ns);
+	return cf_duration(s, &n->tok[1], 0, NS_PER_MS, 60 * NS_PER_S,
+			   &conf_of(to)->read_timeout_ns);
 }
 
 static int forward_budget(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	return cf_duration(s, &n->tok[1], 0, 10 * NS_PER_MS, 60 * NS_PER_S, &conf_of(to)->budget_ns);
+	return cf_duration(s, &n->tok[1], 0, 10 * NS_PER_MS, 60 * NS_PER_S,
+			   &conf_of(to)->budget_ns);
 }
 
 static int number_u32(struct cf_setup *s, const struct cf_node *n, uint32_t *to)
@@ -108,7 +110,8 @@ static int forward_hedge(struct cf_setup *s, const struct cf_node *n, void *to)
 		return 0;
 	}
 	if (len < 2 || t.text[len - 1] != '%')
-		return cf_error(s, &t, "'%s' is not a percentage: expected one like 5%%, or off", t.text);
+		return cf_error(s, &t, "'%s' is not a percentage: expected one like 5%%, or off",
+				t.text);
 	t.text = arena_strn(s->arena, t.text, len - 1);
 	int err = t.text ? cf_number(s, &t, 0, 100, &v) : cf_nomem(s);
 
@@ -146,7 +149,8 @@ static int forward_tls_name(struct cf_setup *s, const struct cf_node *n, void *t
 
 static int forward_policy(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	static const char *const kinds[] = {"random", "round_robin", "sequential", NULL}; /* enum core_policy */
+	static const char *const kinds[] = {"random", "round_robin", "sequential",
+					    NULL}; /* enum core_policy */
 	int k = cf_choice(s, &n->tok[1], "policy", kinds);
 
 	if (k < 0)
@@ -176,7 +180,8 @@ static int forward_health(struct cf_setup *s, const struct cf_node *n, void *to)
 	return err;
 }
 
-static int rcode_bits(struct cf_setup *s, const struct cf_node *n, bool noerror_allowed, uint32_t *bits)
+static int rcode_bits(struct cf_setup *s, const struct cf_node *n, bool noerror_allowed,
+		      uint32_t *bits)
 {
 	for (size_t i = 1; i < n->n; i++) {
 		uint16_t rcode;
@@ -224,7 +229,8 @@ static int forward_source(struct cf_setup *s, const struct cf_node *n, void *to)
 	struct corefile_upstream *u = &((struct forward_options *)to)->f->sock;
 
 	u->has_source = cf_parse_ip(n->tok[1].text, &u->source, NULL);
-	return u->has_source ? 0 : cf_error(s, &n->tok[1], "'%s' is not an IP address", n->tok[1].text);
+	return u->has_source ? 0
+			     : cf_error(s, &n->tok[1], "'%s' is not an IP address", n->tok[1].text);
 }
 
 static int forward_resolver(struct cf_setup *s, const struct cf_node *n, void *to)
@@ -233,10 +239,13 @@ static int forward_resolver(struct cf_setup *s, const struct cf_node *n, void *t
 
 	for (size_t i = 1; i < n->n; i++) {
 		if (o->n_resolvers >= FORWARD_RESOLVERS_MAX)
-			return cf_error(s, &n->tok[i], "more than %d resolvers", FORWARD_RESOLVERS_MAX);
+			return cf_error(s, &n->tok[i], "more than %d resolvers",
+					FORWARD_RESOLVERS_MAX);
 		if (!cf_parse_ip_port(n->tok[i].text, DNS_PORT, &o->resolver[o->n_resolvers],
 				      &o->resolver_port[o->n_resolvers], NULL))
-			return cf_error(s, &n->tok[i], "'%s' is not an address: expected IP or IP:port", n->tok[i].text);
+			return cf_error(s, &n->tok[i],
+					"'%s' is not an address: expected IP or IP:port",
+					n->tok[i].text);
 		o->n_resolvers++;
 	}
 	return 0;
@@ -285,18 +294,21 @@ static int forward_from(struct cf_setup *s, const struct cf_token *t, struct cor
 	if (err)
 		return err;
 	if (n > 1)
-		cf_warn(s, t, "'%s' expands to %zu zones; only the first is used, as in CoreDNS", t->text, n);
+		cf_warn(s, t, "'%s' expands to %zu zones; only the first is used, as in CoreDNS",
+			t->text, n);
 	f->from = list[0];
 	return 0;
 }
 
-static void forward_check(struct cf_setup *s, const struct forward_options *o, const struct cf_node *n)
+static void forward_check(struct cf_setup *s, const struct forward_options *o,
+			  const struct cf_node *n)
 {
 	const struct core_forward *f = &o->f->conf;
 
 	if (f->max_age_ns && f->max_age_ns < f->expire_ns)
 		cf_error(s, &n->tok[0], "max_age (%llus) must not be less than expire (%llus)",
-			 (unsigned long long)(f->max_age_ns / NS_PER_S), (unsigned long long)(f->expire_ns / NS_PER_S));
+			 (unsigned long long)(f->max_age_ns / NS_PER_S),
+			 (unsigned long long)(f->expire_ns / NS_PER_S));
 	if (f->force_tcp && f->prefer_udp)
 		cf_warn(s, &n->tok[0], "force_tcp takes precedence over prefer_udp");
 }
@@ -319,7 +331,8 @@ int setup_forward(struct cf_setup *s, const struct cf_node *n)
 
 		err = e ? e : err;
 	}
-	struct cf_forward *slot = arena_push(s->arena, &s->b->forward, &s->b->n_forwards, sizeof(*slot));
+	struct cf_forward *slot =
+		arena_push(s->arena, &s->b->forward, &s->b->n_forwards, sizeof(*slot));
 
 	if (!slot)
 		return cf_nomem(s);

@@ -20,7 +20,8 @@ static int target_add(struct cf_setup *s, struct forward_options *o, const struc
 		return cf_nomem(s);
 	*slot = *t;
 	if (t->transport == CORE_TO_TLS && t->tls_name && o->tls_name)
-		return cf_error(s, &t->at, "both tls_servername '%s' and a name in '%s' are set: expected one",
+		return cf_error(s, &t->at,
+				"both tls_servername '%s' and a name in '%s' are set: expected one",
 				o->tls_name, t->at.text);
 	if (t->transport == CORE_TO_TLS && !t->tls_name)
 		slot->tls_name = o->tls_name;
@@ -36,9 +37,11 @@ static int targets_of_text(struct cf_setup *s, struct forward_options *o, const 
 	int err = 0;
 
 	*ret_loopback = 0;
-	for (const char *line = text; line && err == 0; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+	for (const char *line = text; line && err == 0;
+	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
 		line += strspn(line, " \t");
-		if (strncmp(line, "nameserver", 10) != 0 || !strchr(" \t", line[10]) || line[10] == 0)
+		if (strncmp(line, "nameserver", 10) != 0 || !strchr(" \t", line[10]) ||
+		    line[10] == 0)
 			continue;
 		const char *a = line + 10 + strspn(line + 10, " \t");
 		size_t len = strcspn(a, " \t\r\n#;");
@@ -48,7 +51,8 @@ static int targets_of_text(struct cf_setup *s, struct forward_options *o, const 
 		memcpy(word, a, len);
 		word[len] = 0;
 		if (!cf_parse_ip(word, &t.addr, &t.scope_id)) {
-			cf_warn(s, at, "%s: nameserver '%s' is not an IP address: left out", path, word);
+			cf_warn(s, at, "%s: nameserver '%s' is not an IP address: left out", path,
+				word);
 			continue;
 		}
 		*ret_loopback += IN6_IS_ADDR_V4MAPPED(&t.addr) ? t.addr.s6_addr[12] == 127
@@ -60,7 +64,8 @@ static int targets_of_text(struct cf_setup *s, struct forward_options *o, const 
 
 /* systemd's resolv.conf names its own stub, 127.0.0.53, which may well forward
  * to us; the servers behind it stand in another file. */
-static int targets_of_file(struct cf_setup *s, struct forward_options *o, const struct cf_token *at, const char *path)
+static int targets_of_file(struct cf_setup *s, struct forward_options *o, const struct cf_token *at,
+			   const char *path)
 {
 	size_t before = o->f->n_targets, n_loopback;
 	const char *file = arena_str(s->arena, path);
@@ -84,8 +89,8 @@ static int targets_of_file(struct cf_setup *s, struct forward_options *o, const 
 	return targets_of_file(s, o, at, RESOLVED_STUB);
 }
 
-static int targets_of_host(struct cf_setup *s, struct forward_options *o, const struct cf_token *at, const char *host,
-			   uint16_t port, uint8_t transport)
+static int targets_of_host(struct cf_setup *s, struct forward_options *o, const struct cf_token *at,
+			   const char *host, uint16_t port, uint8_t transport)
 {
 	struct in6_addr a[HOST_ADDRS_MAX];
 	struct cf_target t = {.port = port, .transport = transport, .at = *at};
@@ -93,14 +98,17 @@ static int targets_of_host(struct cf_setup *s, struct forward_options *o, const 
 	int err = 0;
 
 	if (s->env->host_addrs && !s->env->lint)
-		n = s->env->host_addrs(s->env->ctx, host, o->resolver, o->resolver_port, o->n_resolvers, a,
-				       HOST_ADDRS_MAX);
+		n = s->env->host_addrs(s->env->ctx, host, o->resolver, o->resolver_port,
+				       o->n_resolvers, a, HOST_ADDRS_MAX);
 	if (n == 0)
-		return cf_absent(s, at, "not an IP address or file, and no address is known for the name: '%s'",
-				 at->text);
+		return cf_absent(
+			s, at,
+			"not an IP address or file, and no address is known for the name: '%s'",
+			at->text);
 	for (size_t i = 0; i < n && err == 0; i++) {
 		t.addr = a[i];
-		t.tls_name = transport == CORE_TO_TLS && !o->tls_name ? arena_str(s->arena, host) : NULL;
+		t.tls_name =
+			transport == CORE_TO_TLS && !o->tls_name ? arena_str(s->arena, host) : NULL;
 		err = target_add(s, o, &t);
 	}
 	return err;
@@ -118,7 +126,8 @@ static const char *tls_name_cut(struct cf_setup *s, const char *text, const char
 		return NULL;
 	name = arena_strn(s->arena, name, colon ? (size_t)(colon - name) : strlen(name));
 	*ret_rest = arena_printf(s->arena, "%.*s%s%s", (int)(percent - text), text,
-				 text[0] == '[' && !strchr(percent, ']') ? "]" : "", colon ? colon : "");
+				 text[0] == '[' && !strchr(percent, ']') ? "]" : "",
+				 colon ? colon : "");
 	return name;
 }
 
@@ -127,8 +136,8 @@ static bool looks_like_host(const char *text)
 	bool dot = false, letter = false;
 
 	for (const char *c = text; *c; c++) {
-		bool ok = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-			  *c == '-' || *c == '.' || *c == '_';
+		bool ok = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			  (*c >= '0' && *c <= '9') || *c == '-' || *c == '.' || *c == '_';
 
 		dot |= *c == '.' && c > text;
 		letter |= ok && (*c | 32) >= 'a' && (*c | 32) <= 'z';
@@ -139,8 +148,8 @@ static bool looks_like_host(const char *text)
 }
 
 /* host or host:port. */
-static int host_or_fault(struct cf_setup *s, struct forward_options *o, const struct cf_token *t, const char *text,
-			 uint16_t port, uint8_t transport)
+static int host_or_fault(struct cf_setup *s, struct forward_options *o, const struct cf_token *t,
+			 const char *text, uint16_t port, uint8_t transport)
 {
 	const char *colon = strrchr(text, ':');
 	struct cf_token p = *t;
@@ -172,7 +181,9 @@ int forward_to(struct cf_setup *s, struct forward_options *o, const struct cf_to
 	} else if (strncmp(text, "dns://", 6) == 0) {
 		text += 6;
 	} else if (strstr(text, "://")) {
-		return cf_error(s, t, "'%s' is not supported as a destination protocol in forward: expected dns:// or tls://",
+		return cf_error(s, t,
+				"'%s' is not supported as a destination protocol in forward: "
+				"expected dns:// or tls://",
 				t->text);
 	}
 	if (text[0] == 0)
@@ -183,7 +194,8 @@ int forward_to(struct cf_setup *s, struct forward_options *o, const struct cf_to
 		return cf_nomem(s);
 	if (cf_parse_ip_port(text, port, &target.addr, &target.port, &target.scope_id))
 		return target_add(s, o, &target);
-	if (target.transport != CORE_TO_TLS && (text[0] == '/' || text[0] == '.' || s->env->readable(s->env->ctx, text)))
+	if (target.transport != CORE_TO_TLS &&
+	    (text[0] == '/' || text[0] == '.' || s->env->readable(s->env->ctx, text)))
 		return targets_of_file(s, o, t, text);
 	return host_or_fault(s, o, t, text, port, target.transport);
 }

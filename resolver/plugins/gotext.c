@@ -43,8 +43,9 @@ static bool field_parse(const char *w, struct gotext_part *p)
 	static const struct {
 		const char *name;
 		enum gotext_kind kind;
-	} fields[] = {{".Name", GOTEXT_NAME},     {".Question.Name", GOTEXT_NAME}, {".Zone", GOTEXT_ZONE},
-		      {".Type", GOTEXT_TYPE},     {".Class", GOTEXT_CLASS},        {".Remote", GOTEXT_REMOTE}};
+	} fields[] = {{".Name", GOTEXT_NAME},	{".Question.Name", GOTEXT_NAME},
+		      {".Zone", GOTEXT_ZONE},	{".Type", GOTEXT_TYPE},
+		      {".Class", GOTEXT_CLASS}, {".Remote", GOTEXT_REMOTE}};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (strcmp(w, fields[i].name) == 0) {
@@ -96,7 +97,8 @@ static bool expr_parse(char **w, unsigned n, struct gotext_part *p)
 	return field_parse(w[0], p);
 }
 
-static int expr_compile(struct cf_setup *s, const struct cf_token *t, const char *text, size_t len, struct gotext *g)
+static int expr_compile(struct cf_setup *s, const struct cf_token *t, const char *text, size_t len,
+			struct gotext *g)
 {
 	char *word[WORDS_MAX];
 	struct gotext_part part = {0};
@@ -109,7 +111,9 @@ static int expr_compile(struct cf_setup *s, const struct cf_token *t, const char
 
 	if (!expr_parse(word, n, &part))
 		return cf_error(s, t,
-				"template expression '{{%.*s}}' is not supported: expected .Name, .Zone, .Type, .Class, .Remote, .Group.x, index .Match N, index .Group \"x\" or parseInt of one of them",
+				"template expression '{{%.*s}}' is not supported: expected .Name, "
+				".Zone, .Type, .Class, .Remote, .Group.x, index .Match N, index "
+				".Group \"x\" or parseInt of one of them",
 				(int)len, text);
 	struct gotext_part *p = part_add(s, g);
 
@@ -149,30 +153,45 @@ int gotext_compile(struct cf_setup *s, const struct cf_token *t, struct gotext *
 		if (!close)
 			return cf_error(s, t, "'{{' without '}}' in '%s'", t->text);
 		const char *from = open + 2, *to = close;
-		bool left = from[0] == '-' && strchr(" \t", from[1]), right = to > from && to[-1] == '-';
+		bool left = from[0] == '-' && strchr(" \t", from[1]),
+		     right = to > from && to[-1] == '-';
 
 		while (left && len && strchr(" \t\n", at[len - 1]))
 			len--;
 		err = text_compile(s, at, len, ret);
 		if (err == 0 && to - right >= from + left)
-			err = expr_compile(s, t, from + left, (size_t)(to - right - from - left), ret);
+			err = expr_compile(s, t, from + left, (size_t)(to - right - from - left),
+					   ret);
 		at = close + 2;
 		at += right ? strspn(at, " \t\n") : 0;
 	}
 	return err;
 }
 
-static void part_value(const struct gotext_part *p, const struct gotext_values *v, const char **ret, size_t *ret_len)
+static void part_value(const struct gotext_part *p, const struct gotext_values *v, const char **ret,
+		       size_t *ret_len)
 {
 	int g = p->group;
 
 	switch (p->kind) {
-	case GOTEXT_TEXT: *ret = p->text; break;
-	case GOTEXT_NAME: *ret = v->name; break;
-	case GOTEXT_ZONE: *ret = v->zone; break;
-	case GOTEXT_TYPE: *ret = v->type; break;
-	case GOTEXT_CLASS: *ret = v->rclass; break;
-	case GOTEXT_REMOTE: *ret = v->remote; break;
+	case GOTEXT_TEXT:
+		*ret = p->text;
+		break;
+	case GOTEXT_NAME:
+		*ret = v->name;
+		break;
+	case GOTEXT_ZONE:
+		*ret = v->zone;
+		break;
+	case GOTEXT_TYPE:
+		*ret = v->type;
+		break;
+	case GOTEXT_CLASS:
+		*ret = v->rclass;
+		break;
+	case GOTEXT_REMOTE:
+		*ret = v->remote;
+		break;
 	case GOTEXT_GROUP:
 		if (p->text) {
 			char *end;
@@ -183,7 +202,8 @@ static void part_value(const struct gotext_part *p, const struct gotext_values *
 		}
 		*ret = "";
 		*ret_len = 0;
-		if (v->match && g >= 0 && (size_t)g < v->match->n && v->match->g[g].start != SIZE_MAX) {
+		if (v->match && g >= 0 && (size_t)g < v->match->n &&
+		    v->match->g[g].start != SIZE_MAX) {
 			*ret = v->name + v->match->g[g].start;
 			*ret_len = v->match->g[g].end - v->match->g[g].start;
 		}

@@ -9,12 +9,21 @@
 #include "resolver/corefile/regex.h"
 #include "resolver/plugins/plugins.h"
 
-enum gotext_kind { GOTEXT_TEXT, GOTEXT_NAME, GOTEXT_ZONE, GOTEXT_TYPE, GOTEXT_CLASS, GOTEXT_REMOTE, GOTEXT_GROUP };
+enum gotext_kind {
+	GOTEXT_TEXT,
+	GOTEXT_NAME,
+	GOTEXT_ZONE,
+	GOTEXT_TYPE,
+	GOTEXT_CLASS,
+	GOTEXT_REMOTE,
+	GOTEXT_GROUP
+};
 struct gotext_part {
 	enum gotext_kind kind;
-	const char *text;  /* TEXT: itself; GROUP: a name to be looked up in the regex that matched */
-	int group;         /* GROUP without a name */
-	int base;          /* parseInt: 2..36; 0: as it is */
+	const char
+		*text; /* TEXT: itself; GROUP: a name to be looked up in the regex that matched */
+	int group;     /* GROUP without a name */
+	int base;      /* parseInt: 2..36; 0: as it is */
 };
 struct gotext {
 	size_t n;

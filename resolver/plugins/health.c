@@ -21,7 +21,8 @@ int setup_health(struct cf_setup *s, const struct cf_node *n)
 
 	if (err)
 		return err;
-	*a = (struct corefile_addr){.set = true, .addr = in6addr_any, .port = 8080, .text = ":8080"};
+	*a = (struct corefile_addr){
+		.set = true, .addr = in6addr_any, .port = 8080, .text = ":8080"};
 	if (n->n > 1)
 		err = cf_listen_addr(s, &n->tok[1], a);
 	int more = cf_options(s, n, options, NULL);

@@ -37,14 +37,15 @@ static bool hosts_covers(const struct hosts *h, const uint8_t *name)
 	return false;
 }
 
-static enum plugin_verdict ptr_ask(const struct hosts *h, const struct plugin_query *q, struct wire_out *out,
-				   size_t *ret_len)
+static enum plugin_verdict ptr_ask(const struct hosts *h, const struct plugin_query *q,
+				   struct wire_out *out, size_t *ret_len)
 {
 	struct in6_addr addr;
 	uint16_t n[3] = {0};
 	size_t found;
-	const struct hosts_entry *e =
-		!h->no_reverse && hosts_reverse(q->name.b, &addr) ? hosts_by_addr(&h->table, &addr, &found) : NULL;
+	const struct hosts_entry *e = !h->no_reverse && hosts_reverse(q->name.b, &addr)
+					      ? hosts_by_addr(&h->table, &addr, &found)
+					      : NULL;
 
 	if (!e)
 		return PLUGIN_NEXT;
@@ -61,8 +62,8 @@ static enum plugin_verdict ptr_ask(const struct hosts *h, const struct plugin_qu
 	return n[0] ? reply_end(out, DNS_NOERROR, true, n, ret_len) : PLUGIN_NEXT;
 }
 
-static enum plugin_verdict hosts_ask(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out,
-				     size_t *ret_len)
+static enum plugin_verdict hosts_ask(const struct plugin_step *s, struct plugin_query *q,
+				     struct wire_out *out, size_t *ret_len)
 {
 	const struct hosts *h = (const struct hosts *)s;
 	bool address = q->qtype == DNS_A || q->qtype == DNS_AAAA;
@@ -121,7 +122,8 @@ static int hosts_no_reverse(struct cf_setup *s, const struct cf_node *n, void *t
 
 static int hosts_reload(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	return cf_duration(s, &n->tok[1], NS_PER_S, 0, 86400 * NS_PER_S, &((struct hosts_options *)to)->reload_ns);
+	return cf_duration(s, &n->tok[1], NS_PER_S, 0, 86400 * NS_PER_S,
+			   &((struct hosts_options *)to)->reload_ns);
 }
 
 static int hosts_fallthrough(struct cf_setup *s, const struct cf_node *n, void *to)
@@ -164,7 +166,8 @@ static int hosts_block(struct cf_setup *s, const struct cf_node *n, struct hosts
 		struct in6_addr addr;
 
 		if (!cf_parse_ip(l->tok[0].text, &addr, NULL)) {
-			struct cf_node *slot = arena_push(s->arena, &line, &rest.n_nodes, sizeof(*slot));
+			struct cf_node *slot =
+				arena_push(s->arena, &line, &rest.n_nodes, sizeof(*slot));
 
 			if (!slot)
 				return cf_nomem(s);

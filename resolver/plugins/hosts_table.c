@@ -5,7 +5,8 @@
 
 #include "resolver/plugins/hosts.h"
 
-int hosts_add(struct cf_setup *s, struct hosts_lines *l, const struct in6_addr *addr, const char *text)
+int hosts_add(struct cf_setup *s, struct hosts_lines *l, const struct in6_addr *addr,
+	      const char *text)
 {
 	struct name name;
 	bool within = l->n_zones == 0;
@@ -76,7 +77,8 @@ int hosts_sort(struct cf_setup *s, const struct hosts_lines *l, struct hosts_tab
 	return 0;
 }
 
-static const struct hosts_entry *exact_name(const struct hosts_table *t, const uint8_t *name, size_t *ret_n)
+static const struct hosts_entry *exact_name(const struct hosts_table *t, const uint8_t *name,
+					    size_t *ret_n)
 {
 	size_t lo = 0, hi = t->n, n = 0;
 
@@ -94,7 +96,8 @@ static const struct hosts_entry *exact_name(const struct hosts_table *t, const u
 	return n ? &t->by_name[lo] : NULL;
 }
 
-const struct hosts_entry *hosts_by_name(const struct hosts_table *t, const uint8_t *name, size_t *ret_n)
+const struct hosts_entry *hosts_by_name(const struct hosts_table *t, const uint8_t *name,
+					size_t *ret_n)
 {
 	static const uint8_t star[] = "\1*";
 	const struct hosts_entry *e = exact_name(t, name, ret_n);
@@ -105,7 +108,8 @@ const struct hosts_entry *hosts_by_name(const struct hosts_table *t, const uint8
 	return exact_name(t, wild.b, ret_n);
 }
 
-const struct hosts_entry *hosts_by_addr(const struct hosts_table *t, const struct in6_addr *addr, size_t *ret_n)
+const struct hosts_entry *hosts_by_addr(const struct hosts_table *t, const struct in6_addr *addr,
+					size_t *ret_n)
 {
 	size_t lo = 0, hi = t->n, n = 0;
 

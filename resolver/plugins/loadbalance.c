@@ -88,8 +88,8 @@ static void records_shuffle(uint8_t **rdata, unsigned n, size_t len, struct rng 
 }
 
 /* One address comes first, by its weight; the others keep their order. */
-static void records_weigh(const struct loadbalance *l, const struct plugin_query *q, uint8_t **rdata, unsigned n,
-			  size_t len, struct rng *r)
+static void records_weigh(const struct loadbalance *l, const struct plugin_query *q,
+			  uint8_t **rdata, unsigned n, size_t len, struct rng *r)
 {
 	const struct lb_name *entry = NULL;
 	uint32_t weight[RECORDS_MAX], total = 0;
@@ -135,8 +135,8 @@ static void records_prefer(const struct loadbalance *l, uint8_t **rdata, unsigne
 	}
 }
 
-static size_t loadbalance_respond(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len,
-				  size_t cap)
+static size_t loadbalance_respond(const struct plugin_step *s, const struct plugin_query *q,
+				  uint8_t *msg, size_t len, size_t cap)
 {
 	const struct loadbalance *l = (const struct loadbalance *)s;
 	size_t width = q->qtype == DNS_A ? 4 : 16;
@@ -150,7 +150,8 @@ static size_t loadbalance_respond(const struct plugin_step *s, const struct plug
 
 	if (n < 2)
 		return len;
-	rng_seed_stream(&r, q->now_ns, (uint64_t)get_be16(msg) << 16 | (q->client ? q->client->port : 0));
+	rng_seed_stream(&r, q->now_ns,
+			(uint64_t)get_be16(msg) << 16 | (q->client ? q->client->port : 0));
 	if (l->weighted)
 		records_weigh(l, q, rdata, n, width, &r);
 	else
@@ -162,8 +163,8 @@ static size_t loadbalance_respond(const struct plugin_step *s, const struct plug
 
 static const struct plugin_ops ops = {.name = "loadbalance", .respond = loadbalance_respond};
 
-static int weight_line(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l, const char *word,
-		       const char *rest)
+static int weight_line(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l,
+		       const char *word, const char *rest)
 {
 	struct lb_weight w;
 	unsigned long v = strtoul(rest, NULL, 10);
@@ -179,9 +180,13 @@ static int weight_line(struct cf_setup *s, const struct cf_token *at, struct loa
 		return 0;
 	}
 	if (!cf_parse_ip(word, &w.addr, NULL) || l->n_names == 0)
-		return cf_error(s, at, "weight file: '%s %s': expected a domain name, then lines of 'IP weight'", word, rest);
+		return cf_error(
+			s, at,
+			"weight file: '%s %s': expected a domain name, then lines of 'IP weight'",
+			word, rest);
 	if (v < 1 || v > 255)
-		return cf_error(s, at, "weight file: weight '%s' of %s: expected 1 to 255", rest, word);
+		return cf_error(s, at, "weight file: weight '%s' of %s: expected 1 to 255", rest,
+				word);
 	struct lb_name *name = &l->name[l->n_names - 1];
 	struct lb_weight *slot = arena_push(s->arena, &name->weight, &name->n, sizeof(*slot));
 
@@ -192,7 +197,8 @@ static int weight_line(struct cf_setup *s, const struct cf_token *at, struct loa
 	return 0;
 }
 
-static int weights_read(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l, uint64_t reload_ns)
+static int weights_read(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l,
+			uint64_t reload_ns)
 {
 	const char *text = cf_read(s, at, at->text, COREFILE_FILE_WEIGHTS, reload_ns);
 	char *copy = text ? arena_str(s->arena, text) : NULL, *save = NULL;
@@ -200,7 +206,8 @@ static int weights_read(struct cf_setup *s, const struct cf_token *at, struct lo
 
 	if (!copy)
 		return text ? cf_nomem(s) : 0;
-	for (char *line = strtok_r(copy, "\n", &save); line && err == 0; line = strtok_r(NULL, "\n", &save)) {
+	for (char *line = strtok_r(copy, "\n", &save); line && err == 0;
+	     line = strtok_r(NULL, "\n", &save)) {
 		char *word = line + strspn(line, " \t\r");
 		size_t n = strcspn(word, " \t\r");
 		char *rest = word + n + strspn(word + n, " \t\r");
@@ -221,7 +228,8 @@ struct lb_options {
 
 static int lb_reload(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	return cf_duration(s, &n->tok[1], 0, 0, 86400 * NS_PER_S, &((struct lb_options *)to)->reload_ns);
+	return cf_duration(s, &n->tok[1], 0, 0, 86400 * NS_PER_S,
+			   &((struct lb_options *)to)->reload_ns);
 }
 
 static int lb_prefer(struct cf_setup *s, const struct cf_node *n, void *to)
@@ -232,7 +240,9 @@ static int lb_prefer(struct cf_setup *s, const struct cf_node *n, void *to)
 		struct lb_net net;
 
 		if (!cf_parse_cidr(n->tok[i].text, &net.net, &net.bits))
-			return cf_error(s, &n->tok[i], "'%s' is not a net: expected one like 10.0.0.0/8", n->tok[i].text);
+			return cf_error(s, &n->tok[i],
+					"'%s' is not a net: expected one like 10.0.0.0/8",
+					n->tok[i].text);
 		struct lb_net *slot = arena_push(s->arena, &l->prefer, &l->n_prefer, sizeof(*slot));
 
 		if (!slot)
@@ -257,7 +267,8 @@ int setup_loadbalance(struct cf_setup *s, const struct cf_node *n)
 	if (err || policy < 0)
 		return ERR_SYNTAX;
 	if ((policy == 1) != (n->n == 3))
-		return cf_error(s, &n->tok[n->n - 1], policy ? "'weighted' needs a weight file" : "unexpected '%s'",
+		return cf_error(s, &n->tok[n->n - 1],
+				policy ? "'weighted' needs a weight file" : "unexpected '%s'",
 				n->tok[n->n - 1].text);
 	struct loadbalance *l = cf_step_new(s, &ops, sizeof(*l));
 	struct lb_options o = {.l = l, .reload_ns = 30 * NS_PER_S};

@@ -7,12 +7,15 @@
 
 #include "resolver/plugins/plugins.h"
 
-#define COMMON "{remote}:{port} - {>id} \"{type} {class} {name} {proto} {size} {>do} {>bufsize}\" {rcode} {>rflags} {rsize} {duration}"
+#define COMMON                                                                                     \
+	"{remote}:{port} - {>id} \"{type} {class} {name} {proto} {size} {>do} {>bufsize}\" "       \
+	"{rcode} {>rflags} {rsize} {duration}"
 #define COMBINED COMMON " \"{>opcode}\""
 
 static const char *const tokens[] = {
-	"{type}",    "{name}",  "{class}",   "{proto}",    "{remote}", "{local}",   "{size}",    "{port}",     "{duration}",
-	"{rcode}",   "{rsize}", "{>rflags}", "{>bufsize}", "{>do}",    "{>id}",     "{>opcode}", "{common}", "{combined}", NULL,
+	"{type}", "{name}",	"{class}",  "{proto}",	  "{remote}",  "{local}",    "{size}",
+	"{port}", "{duration}", "{rcode}",  "{rsize}",	  "{>rflags}", "{>bufsize}", "{>do}",
+	"{>id}",  "{>opcode}",	"{common}", "{combined}", NULL,
 };
 
 static const char *format_expand(struct cf_setup *s, const char *format)
@@ -23,8 +26,8 @@ static const char *format_expand(struct cf_setup *s, const char *format)
 		const char *hit = strstr(format, shorts[i][0]);
 
 		if (hit)
-			format = arena_printf(s->arena, "%.*s%s%s", (int)(hit - format), format, shorts[i][1],
-					      hit + strlen(shorts[i][0]));
+			format = arena_printf(s->arena, "%.*s%s%s", (int)(hit - format), format,
+					      shorts[i][1], hit + strlen(shorts[i][0]));
 	}
 	return format;
 }
@@ -40,14 +43,17 @@ static void format_check(struct cf_setup *s, const struct cf_token *t)
 		for (size_t i = 0; tokens[i] && !known; i++)
 			known = strlen(tokens[i]) == len && memcmp(tokens[i], open, len) == 0;
 		if (!known)
-			cf_warn(s, t, "unknown placeholder %.*s in the log format is printed as '-'", (int)len, open);
+			cf_warn(s, t,
+				"unknown placeholder %.*s in the log format is printed as '-'",
+				(int)len, open);
 	}
 }
 
 static int log_class(struct cf_setup *s, const struct cf_node *n, void *to)
 {
 	static const char *const kinds[] = {"success", "denial", "error", "all", NULL};
-	static const unsigned bits[] = {COREFILE_LOG_SUCCESS, COREFILE_LOG_DENIAL, COREFILE_LOG_FAILURE, COREFILE_LOG_ALL};
+	static const unsigned bits[] = {COREFILE_LOG_SUCCESS, COREFILE_LOG_DENIAL,
+					COREFILE_LOG_FAILURE, COREFILE_LOG_ALL};
 	struct corefile_log *l = to;
 
 	for (size_t i = 1; i < n->n; i++) {

@@ -7,13 +7,15 @@
 void reply_begin(struct wire_out *o, const struct plugin_query *q)
 {
 	struct dns_header h = {.id = q->msg_len >= 2 && q->msg ? get_be16(q->msg) : 0,
-			       .flags = (uint16_t)(DNS_QR | (q->flags & (DNS_RD | DNS_CD))), .n_qd = 1};
+			       .flags = (uint16_t)(DNS_QR | (q->flags & (DNS_RD | DNS_CD))),
+			       .n_qd = 1};
 
 	wire_put_header(o, &h);
 	wire_put_question(o, q->name.b, q->qtype, q->qclass);
 }
 
-enum plugin_verdict reply_end(struct wire_out *o, uint16_t rcode, bool aa, const uint16_t n[3], size_t *ret_len)
+enum plugin_verdict reply_end(struct wire_out *o, uint16_t rcode, bool aa, const uint16_t n[3],
+			      size_t *ret_len)
 {
 	if (o->err) {
 		*ret_len = DNS_SERVFAIL;
@@ -26,7 +28,8 @@ enum plugin_verdict reply_end(struct wire_out *o, uint16_t rcode, bool aa, const
 	return PLUGIN_REPLY;
 }
 
-void reply_address(struct wire_out *o, const uint8_t *owner, const struct in6_addr *addr, uint32_t ttl_s)
+void reply_address(struct wire_out *o, const uint8_t *owner, const struct in6_addr *addr,
+		   uint32_t ttl_s)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
 	size_t mark = wire_rr_begin(o, owner, v4 ? DNS_A : DNS_AAAA, DNS_IN, ttl_s);
@@ -40,16 +43,27 @@ void reply_address(struct wire_out *o, const uint8_t *owner, const struct in6_ad
 static const char *rdata_shape(uint16_t type)
 {
 	switch (type) {
-	case DNS_NS: case DNS_CNAME: case DNS_PTR: case DNS_DNAME:
-	case 3: case 4: case 7: case 8: case 9: /* MD MF MB MG MR */
+	case DNS_NS:
+	case DNS_CNAME:
+	case DNS_PTR:
+	case DNS_DNAME:
+	case 3:
+	case 4:
+	case 7:
+	case 8:
+	case 9: /* MD MF MB MG MR */
 		return "n";
 	case DNS_SOA:
 		return "nn";
-	case DNS_MX: case 18: case 21: case 36: /* AFSDB RT KX */
+	case DNS_MX:
+	case 18:
+	case 21:
+	case 36: /* AFSDB RT KX */
 		return "2n";
 	case DNS_SRV:
 		return "6n";
-	case 14: case 17: /* MINFO RP */
+	case 14:
+	case 17: /* MINFO RP */
 		return "nn";
 	case 26: /* PX */
 		return "2nn";
@@ -60,7 +74,8 @@ static const char *rdata_shape(uint16_t type)
 	}
 }
 
-void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *rr, const struct message_map *m)
+void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *rr,
+		const struct message_map *m)
 {
 	struct wire r = {.base = w->base, .len = rr->end, .off = rr->rdata_off};
 	struct name name, to;
@@ -78,7 +93,8 @@ void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *r
 			else
 				wire_put_name(o, b);
 		} else {
-			size_t n = *s == 's' ? 1u + (r.off < r.len ? r.base[r.off] : 0) : (size_t)(*s - '0');
+			size_t n = *s == 's' ? 1u + (r.off < r.len ? r.base[r.off] : 0)
+					     : (size_t)(*s - '0');
 			const uint8_t *p = wire_bytes(&r, n);
 
 			if (p)
@@ -110,7 +126,8 @@ static void rr_map(const struct message_map *m, struct wire *w, struct wire_out 
 	wire_rr_end(o, mark);
 }
 
-size_t message_map(const struct message_map *m, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap)
+size_t message_map(const struct message_map *m, const struct plugin_query *q, uint8_t *msg,
+		   size_t len, size_t cap)
 {
 	uint8_t out[DNS_MSG_MAX];
 	struct dns_question old;

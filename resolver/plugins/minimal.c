@@ -27,8 +27,8 @@ static bool opt_find(struct wire *w, unsigned n, size_t *ret_off, size_t *ret_en
 	return false;
 }
 
-static size_t minimal_answered(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len,
-			       size_t cap)
+static size_t minimal_answered(const struct plugin_step *s, const struct plugin_query *q,
+			       uint8_t *msg, size_t len, size_t cap)
 {
 	size_t opt = 0, opt_end = 0, end;
 	struct dns_question question;
@@ -41,7 +41,8 @@ static size_t minimal_answered(const struct plugin_step *s, const struct plugin_
 	(void)cap;
 	wire_init(&w, msg, len);
 	wire_header(&w, &h);
-	if (w.err || h.n_qd != 1 || h.n_an == 0 || DNS_RCODE(h.flags) != DNS_NOERROR || h.n_ns + h.n_ar == 0)
+	if (w.err || h.n_qd != 1 || h.n_an == 0 || DNS_RCODE(h.flags) != DNS_NOERROR ||
+	    h.n_ns + h.n_ar == 0)
 		return len;
 	wire_question(&w, &question);
 	for (unsigned i = 0; i < h.n_an; i++)

@@ -36,14 +36,14 @@ struct core_client;
 struct plugin_query {
 	uint64_t now_ns;
 	const struct core_client *client; /* NULL for refreshes the core makes itself */
-	struct name name;                 /* lower case */
+	struct name name;		  /* lower case */
 	uint16_t qtype, qclass;
-	uint16_t flags;                   /* header flags of the query */
-	const struct dns_edns *edns;      /* the client's OPT; present may be false */
-	const struct name *zone;          /* origin of the server block that matched */
-	const uint8_t *msg;               /* the query as it came; NULL for refreshes */
+	uint16_t flags;		     /* header flags of the query */
+	const struct dns_edns *edns; /* the client's OPT; present may be false */
+	const struct name *zone;     /* origin of the server block that matched */
+	const uint8_t *msg;	     /* the query as it came; NULL for refreshes */
 	size_t msg_len;
-	uint64_t scratch[4];              /* unused by the built-in plugins; zeroed by the core */
+	uint64_t scratch[4]; /* unused by the built-in plugins; zeroed by the core */
 	/* Set by a hook that replies: an extended error (RFC 8914) for the core to
 	 * put into the client's OPT, if it sent one. The text may be NULL. */
 	bool has_ede;
@@ -52,38 +52,45 @@ struct plugin_query {
 };
 
 enum plugin_verdict {
-	PLUGIN_NEXT,    /* not mine, or changed and carry on */
+	PLUGIN_NEXT, /* not mine, or changed and carry on */
 	/* `out` holds the whole reply, question included and without an OPT; header id
 	 * and flags beyond AA and RCODE are the core's. Never cached: it is cheap to
 	 * make again, may depend on the client, and an NXDOMAIN made by a plugin says
 	 * nothing about the name's other types. */
 	PLUGIN_REPLY,
-	PLUGIN_RCODE,   /* answer with this rcode and no records: *ret_len is the rcode; never cached */
-	PLUGIN_DROP,    /* no answer at all */
+	PLUGIN_RCODE, /* answer with this rcode and no records: *ret_len is the rcode; never cached
+		       */
+	PLUGIN_DROP,  /* no answer at all */
 };
 
 struct plugin_step;
 struct plugin_ops {
 	const char *name; /* as in the Corefile */
-	enum plugin_verdict (*arrive)(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out, size_t *ret_len);
-	enum plugin_verdict (*ask)(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out, size_t *ret_len);
+	enum plugin_verdict (*arrive)(const struct plugin_step *s, struct plugin_query *q,
+				      struct wire_out *out, size_t *ret_len);
+	enum plugin_verdict (*ask)(const struct plugin_step *s, struct plugin_query *q,
+				   struct wire_out *out, size_t *ret_len);
 	/* Edit a reply in place before it leaves: `len` may shrink or grow up to
 	 * cap; returns the new length. Called for hits and misses alike. */
-	size_t (*respond)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
+	size_t (*respond)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg,
+			  size_t len, size_t cap);
 	/* The same for a reply by an upstream (already under the question as asked,
 	 * and owners that are the name an ask hook put there are so too) or by an
 	 * `ask` hook (as that made it), once, before it goes into the cache: hits then cost
 	 * nothing. Must not depend on the client; client may be NULL. */
-	size_t (*answered)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len, size_t cap);
+	size_t (*answered)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg,
+			   size_t len, size_t cap);
 	/* The final reply to q is known, from the cache or not, before respond:
 	 * non-zero is a second type whose answer is needed too (dns64: A). The core
 	 * looks up or asks (q->name, that type, same class) and calls merge; if that
 	 * question fails, the first reply goes out as it is. At most one step of a
 	 * zone has these two. */
-	uint16_t (*reask)(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *msg, size_t len);
+	uint16_t (*reask)(const struct plugin_step *s, const struct plugin_query *q,
+			  const uint8_t *msg, size_t len);
 	/* Both replies in, one out; 0: send the first unchanged. */
-	size_t (*merge)(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *first, size_t first_len,
-			const uint8_t *second, size_t second_len, uint8_t *out, size_t cap);
+	size_t (*merge)(const struct plugin_step *s, const struct plugin_query *q,
+			const uint8_t *first, size_t first_len, const uint8_t *second,
+			size_t second_len, uint8_t *out, size_t cap);
 	void (*free)(struct plugin_step *s);
 };
 struct plugin_step { /* first member of each plugin's own compiled form */

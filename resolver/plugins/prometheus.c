@@ -19,6 +19,8 @@ int setup_prometheus(struct cf_setup *s, const struct cf_node *n)
 	if (n->n > 1)
 		err = cf_listen_addr(s, &n->tok[1], a);
 	if (n->n_nodes)
-		cf_warn(s, &n->node[0].tok[0], "options of 'prometheus' (TLS for metrics) are not used: metrics are served in clear");
+		cf_warn(s, &n->node[0].tok[0],
+			"options of 'prometheus' (TLS for metrics) are not used: metrics are "
+			"served in clear");
 	return err;
 }

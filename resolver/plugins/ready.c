@@ -24,7 +24,8 @@ int setup_ready(struct cf_setup *s, const struct cf_node *n)
 
 	if (err)
 		return err;
-	*a = (struct corefile_addr){.set = true, .addr = in6addr_any, .port = 8181, .text = ":8181"};
+	*a = (struct corefile_addr){
+		.set = true, .addr = in6addr_any, .port = 8181, .text = ":8181"};
 	if (n->n > 1)
 		err = cf_listen_addr(s, &n->tok[1], a);
 	int more = cf_options(s, n, options, NULL);

@@ -60,7 +60,8 @@ static bool text_fill(char *buf, const char *to, const char *src, const struct c
 				return false;
 			continue;
 		}
-		if (m->g[g].start != SIZE_MAX && !text_add(buf, &at, src + m->g[g].start, m->g[g].end - m->g[g].start))
+		if (m->g[g].start != SIZE_MAX &&
+		    !text_add(buf, &at, src + m->g[g].start, m->g[g].end - m->g[g].start))
 			return false;
 		to += n + 1;
 	}
@@ -92,7 +93,8 @@ static bool rule_matches(const struct rewrite_rule *r, const char *name, struct 
 }
 
 /* The name that a matching rule makes of `name`. */
-static bool rule_name(const struct rewrite_rule *r, const char *name, const struct cf_match *m, char *buf)
+static bool rule_name(const struct rewrite_rule *r, const char *name, const struct cf_match *m,
+		      char *buf)
 {
 	size_t at = 0, from_len = strlen(r->from), to_len = strlen(r->to);
 
@@ -101,12 +103,16 @@ static bool rule_name(const struct rewrite_rule *r, const char *name, const stru
 	case REWRITE_EXACT:
 		return text_add(buf, &at, r->to, to_len);
 	case REWRITE_PREFIX:
-		return text_add(buf, &at, r->to, to_len) && text_add(buf, &at, name + from_len, strlen(name + from_len));
+		return text_add(buf, &at, r->to, to_len) &&
+		       text_add(buf, &at, name + from_len, strlen(name + from_len));
 	case REWRITE_SUFFIX:
-		return text_add(buf, &at, name, strlen(name) - from_len) && text_add(buf, &at, r->to, to_len);
+		return text_add(buf, &at, name, strlen(name) - from_len) &&
+		       text_add(buf, &at, r->to, to_len);
 	case REWRITE_SUBSTRING:
-		for (const char *hit; from_len && (hit = strstr(name, r->from)); name = hit + from_len)
-			if (!text_add(buf, &at, name, (size_t)(hit - name)) || !text_add(buf, &at, r->to, to_len))
+		for (const char *hit; from_len && (hit = strstr(name, r->from));
+		     name = hit + from_len)
+			if (!text_add(buf, &at, name, (size_t)(hit - name)) ||
+			    !text_add(buf, &at, r->to, to_len))
 				return false;
 		return text_add(buf, &at, name, strlen(name));
 	case REWRITE_REGEX:
@@ -121,20 +127,31 @@ static void undo_add(struct rewrite_run *run, const struct undo *u)
 		run->undo[run->n_undo++] = *u;
 }
 
-static void undo_name_rule(const struct rewrite_rule *r, struct rewrite_run *run, const char *before, const char *after)
+static void undo_name_rule(const struct rewrite_rule *r, struct rewrite_run *run,
+			   const char *before, const char *after)
 {
 	if (r->is_auto && r->match == REWRITE_SUFFIX) {
-		undo_add(run, &(struct undo){.kind = UNDO_SUFFIX, .names = true, .values = true, .from = r->to, .to = r->from});
+		undo_add(run, &(struct undo){.kind = UNDO_SUFFIX,
+					     .names = true,
+					     .values = true,
+					     .from = r->to,
+					     .to = r->from});
 	} else if (r->is_auto && run->n_auto < AUTO_MAX) {
 		char *b = run->before[run->n_auto], *a = run->after[run->n_auto++];
 
 		strcpy(b, before);
 		strcpy(a, after);
-		undo_add(run, &(struct undo){.kind = UNDO_REMAP, .names = true, .values = true, .from = a, .to = b});
+		undo_add(run, &(struct undo){.kind = UNDO_REMAP,
+					     .names = true,
+					     .values = true,
+					     .from = a,
+					     .to = b});
 	}
 	for (size_t i = 0; i < r->n_answers; i++)
-		undo_add(run, &(struct undo){.kind = UNDO_REGEX, .names = !r->answer[i].is_value,
-					     .values = r->answer[i].is_value, .regex = r->answer[i].from,
+		undo_add(run, &(struct undo){.kind = UNDO_REGEX,
+					     .names = !r->answer[i].is_value,
+					     .values = r->answer[i].is_value,
+					     .regex = r->answer[i].from,
 					     .to = r->answer[i].to});
 }
 
@@ -200,8 +217,8 @@ static int rules_run(const struct rewrite *w, const struct plugin_query *q, stru
 	return n;
 }
 
-static enum plugin_verdict rewrite_ask(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out,
-				       size_t *ret_len)
+static enum plugin_verdict rewrite_ask(const struct plugin_step *s, struct plugin_query *q,
+				       struct wire_out *out, size_t *ret_len)
 {
 	struct rewrite_run run;
 	struct name name;
@@ -243,7 +260,8 @@ static bool undo_text(const struct undo *u, const char *src, char *to)
 	return text_add(to, &at, src, len - from_len) && text_add(to, &at, u->to, strlen(u->to));
 }
 
-static bool undo_name(const struct rewrite_run *run, const uint8_t *name, bool value, struct name *ret)
+static bool undo_name(const struct rewrite_run *run, const uint8_t *name, bool value,
+		      struct name *ret)
 {
 	char text[NAME_MAX_TEXT], to[NAME_MAX_TEXT];
 	struct name low;
@@ -281,11 +299,13 @@ static uint32_t undo_ttl(void *ctx, uint32_t ttl_s)
 
 	if (!run->has_ttl)
 		return ttl_s;
-	return ttl_s < run->ttl_min_s ? run->ttl_min_s : ttl_s > run->ttl_max_s ? run->ttl_max_s : ttl_s;
+	return ttl_s < run->ttl_min_s	? run->ttl_min_s
+	       : ttl_s > run->ttl_max_s ? run->ttl_max_s
+					: ttl_s;
 }
 
-static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len,
-			       size_t cap)
+static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_query *q,
+			       uint8_t *msg, size_t len, size_t cap)
 {
 	struct rewrite_run run;
 
@@ -295,12 +315,14 @@ static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_
 
 	if (run.has_rcode && DNS_RCODE(flags) == run.rcode_from)
 		set_be16(msg + 2, (uint16_t)((flags & ~15) | run.rcode_to));
-	struct message_map map = {.ctx = &run, .owner = undo_owner, .value = undo_value, .ttl = undo_ttl};
+	struct message_map map = {
+		.ctx = &run, .owner = undo_owner, .value = undo_value, .ttl = undo_ttl};
 
 	return message_map(&map, q, msg, len, cap);
 }
 
-static const struct plugin_ops ops = {.name = "rewrite", .ask = rewrite_ask, .answered = rewrite_answered};
+static const struct plugin_ops ops = {
+	.name = "rewrite", .ask = rewrite_ask, .answered = rewrite_answered};
 
 static int rule_add(struct cf_setup *s, struct rewrite *w, const struct cf_token *tok, size_t n)
 {

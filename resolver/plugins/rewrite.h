@@ -12,7 +12,13 @@
 enum { REWRITE_ANSWERS_MAX = 4 };
 
 enum rewrite_field { REWRITE_NAME, REWRITE_TYPE, REWRITE_CLASS, REWRITE_TTL, REWRITE_RCODE };
-enum rewrite_match { REWRITE_EXACT, REWRITE_PREFIX, REWRITE_SUFFIX, REWRITE_SUBSTRING, REWRITE_REGEX };
+enum rewrite_match {
+	REWRITE_EXACT,
+	REWRITE_PREFIX,
+	REWRITE_SUFFIX,
+	REWRITE_SUBSTRING,
+	REWRITE_REGEX
+};
 struct rewrite_answer { /* answer name|value FROM TO */
 	bool is_value;
 	const struct cf_regex *from;
@@ -21,9 +27,9 @@ struct rewrite_answer { /* answer name|value FROM TO */
 struct rewrite_rule {
 	enum rewrite_field field;
 	enum rewrite_match match;
-	bool goes_on;           /* continue */
-	bool is_auto;           /* answers are mapped back */
-	const char *from, *to;  /* names; `to` may hold {1} */
+	bool goes_on;	       /* continue */
+	bool is_auto;	       /* answers are mapped back */
+	const char *from, *to; /* names; `to` may hold {1} */
 	const struct cf_regex *regex;
 	uint16_t from_value, to_value; /* type, class, rcode */
 	uint32_t ttl_min_s, ttl_max_s;
@@ -37,6 +43,7 @@ struct rewrite {
 };
 
 /* One rule from its words, from tok[0] (continue, stop or a field) on. */
-int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n, struct rewrite_rule *ret);
+int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n,
+		      struct rewrite_rule *ret);
 
 #endif

@@ -12,7 +12,8 @@ struct words {
 	size_t n;
 };
 
-static const char *const matches[] = {"exact", "prefix", "suffix", "substring", "regex", NULL}; /* enum rewrite_match */
+static const char *const matches[] = {"exact",	   "prefix", "suffix",
+				      "substring", "regex",  NULL}; /* enum rewrite_match */
 
 static void words_drop(struct words *w, size_t n)
 {
@@ -23,7 +24,8 @@ static void words_drop(struct words *w, size_t n)
 static const char *lower_text(struct cf_setup *s, const char *text, bool dot)
 {
 	size_t len = strlen(text);
-	char *t = arena_printf(s->arena, "%s%s", text, dot && (len == 0 || text[len - 1] != '.') ? "." : "");
+	char *t = arena_printf(s->arena, "%s%s", text,
+			       dot && (len == 0 || text[len - 1] != '.') ? "." : "");
 
 	for (char *c = t; c && *c; c++)
 		if (*c >= 'A' && *c <= 'Z')
@@ -48,12 +50,15 @@ static int groups_used(const char *to)
 	return max;
 }
 
-static const struct cf_regex *regex_read(struct cf_setup *s, const struct cf_token *from, const struct cf_token *to)
+static const struct cf_regex *regex_read(struct cf_setup *s, const struct cf_token *from,
+					 const struct cf_token *to)
 {
 	const struct cf_regex *r = cf_regex(s, from, from->text);
 
 	if (r && to && groups_used(to->text) > cf_regex_groups(r)) {
-		cf_error(s, to, "the rewrite regex pattern (%s) uses more subexpressions than its corresponding matching regex pattern (%s)",
+		cf_error(s, to,
+			 "the rewrite regex pattern (%s) uses more subexpressions than its "
+			 "corresponding matching regex pattern (%s)",
 			 to->text, from->text);
 		return NULL;
 	}
@@ -76,7 +81,8 @@ static int match_read(struct words *w, bool named, struct rewrite_rule *r)
 		words_drop(w, 1);
 	}
 	if (r->match == REWRITE_REGEX) {
-		r->regex = regex_read(w->s, &w->tok[0], r->field == REWRITE_NAME ? &w->tok[1] : NULL);
+		r->regex =
+			regex_read(w->s, &w->tok[0], r->field == REWRITE_NAME ? &w->tok[1] : NULL);
 		if (!r->regex)
 			return ERR_SYNTAX;
 	}
@@ -98,12 +104,17 @@ static int answers_read(struct words *w, struct rewrite_rule *r)
 		bool said = strcmp(w->tok[0].text, "answer") == 0;
 
 		if (!said && first)
-			return cf_error(w->s, &w->tok[0], "unexpected '%s': expected 'answer' or the end of the rule", w->tok[0].text);
+			return cf_error(w->s, &w->tok[0],
+					"unexpected '%s': expected 'answer' or the end of the rule",
+					w->tok[0].text);
 		words_drop(w, said);
 		if (w->n == 0)
-			return cf_error(w->s, &w->tok[-1], "'answer' needs auto, name or value after it");
-		if (w->n > 1 && strcmp(w->tok[0].text, "name") == 0 && strcmp(w->tok[1].text, "auto") == 0)
-			words_drop(w, 1); /* `answer name auto`, as CoreDNS's manual also writes it */
+			return cf_error(w->s, &w->tok[-1],
+					"'answer' needs auto, name or value after it");
+		if (w->n > 1 && strcmp(w->tok[0].text, "name") == 0 &&
+		    strcmp(w->tok[1].text, "auto") == 0)
+			words_drop(w,
+				   1); /* `answer name auto`, as CoreDNS's manual also writes it */
 		int k = cf_choice(w->s, &w->tok[0], "answer rule", kinds);
 
 		if (k < 0)
@@ -114,9 +125,11 @@ static int answers_read(struct words *w, struct rewrite_rule *r)
 			continue;
 		}
 		if (w->n < 3)
-			return cf_error(w->s, &w->tok[0], "answer %s: 2 arguments required: FROM TO", kinds[k]);
+			return cf_error(w->s, &w->tok[0],
+					"answer %s: 2 arguments required: FROM TO", kinds[k]);
 		if (r->n_answers >= REWRITE_ANSWERS_MAX)
-			return cf_error(w->s, &w->tok[0], "more than %d answer rules", REWRITE_ANSWERS_MAX);
+			return cf_error(w->s, &w->tok[0], "more than %d answer rules",
+					REWRITE_ANSWERS_MAX);
 		struct rewrite_answer *a = &r->answer[r->n_answers];
 
 		a->is_value = k == 2;
@@ -129,14 +142,18 @@ static int answers_read(struct words *w, struct rewrite_rule *r)
 		words_drop(w, 3);
 	}
 	if (r->is_auto && n_names && r->match != REWRITE_EXACT)
-		return cf_error(w->s, &w->tok[-1], "auto name answer rule cannot be combined with explicit name answer rules");
+		return cf_error(
+			w->s, &w->tok[-1],
+			"auto name answer rule cannot be combined with explicit name answer rules");
 	return 0;
 }
 
 static int name_read(struct words *w, struct rewrite_rule *r)
 {
 	if (w->n < 2)
-		return cf_error(w->s, &w->tok[-1], "too few arguments for a name rule: expected [exact|prefix|suffix|substring|regex] FROM TO");
+		return cf_error(w->s, &w->tok[-1],
+				"too few arguments for a name rule: expected "
+				"[exact|prefix|suffix|substring|regex] FROM TO");
 	int err = match_read(w, w->n > 2, r); /* two words are FROM TO */
 
 	if (err)
@@ -154,7 +171,9 @@ static int name_read(struct words *w, struct rewrite_rule *r)
 static int ttl_read(struct words *w, struct rewrite_rule *r)
 {
 	if (w->n < 2 || w->n > 3)
-		return cf_error(w->s, &w->tok[-1], "a ttl rule is [exact|prefix|suffix|substring|regex] NAME SECONDS|MIN-MAX");
+		return cf_error(
+			w->s, &w->tok[-1],
+			"a ttl rule is [exact|prefix|suffix|substring|regex] NAME SECONDS|MIN-MAX");
 	int err = match_read(w, w->n == 3, r);
 
 	if (err)
@@ -164,7 +183,9 @@ static int ttl_read(struct words *w, struct rewrite_rule *r)
 	unsigned long min = strtoul(t, &end, 10), max = dash ? strtoul(dash + 1, &end, 10) : min;
 
 	if (strspn(t, "0123456789-") != strlen(t) || t[0] == 0 || strcmp(t, "-") == 0 || *end)
-		return cf_error(w->s, &w->tok[0], "invalid TTL '%s' for a ttl rule: expected 30, 30-300, -300 or 30-", t);
+		return cf_error(w->s, &w->tok[0],
+				"invalid TTL '%s' for a ttl rule: expected 30, 30-300, -300 or 30-",
+				t);
 	if (t[0] == '-') {
 		min = 0;
 		max = strtoul(t + 1, &end, 10);
@@ -172,7 +193,9 @@ static int ttl_read(struct words *w, struct rewrite_rule *r)
 	if (dash && dash[1] == 0)
 		max = INT32_MAX;
 	if (min > max || max > INT32_MAX)
-		return cf_error(w->s, &w->tok[0], "invalid TTL '%s' for a ttl rule: the minimum is above the maximum", t);
+		return cf_error(w->s, &w->tok[0],
+				"invalid TTL '%s' for a ttl rule: the minimum is above the maximum",
+				t);
 	r->ttl_min_s = (uint32_t)min;
 	r->ttl_max_s = (uint32_t)max;
 	return 0;
@@ -195,7 +218,9 @@ static int rcode_value(struct cf_setup *s, const struct cf_token *t, uint16_t *r
 static int rcode_read(struct words *w, struct rewrite_rule *r)
 {
 	if (w->n < 3 || w->n > 4)
-		return cf_error(w->s, &w->tok[-1], "an rcode rule is [exact|prefix|suffix|substring|regex] NAME FROM TO");
+		return cf_error(
+			w->s, &w->tok[-1],
+			"an rcode rule is [exact|prefix|suffix|substring|regex] NAME FROM TO");
 	int err = match_read(w, w->n == 4, r);
 
 	if (err == 0)
@@ -219,15 +244,18 @@ static int pair_read(struct words *w, struct rewrite_rule *r, const char *what,
 		     int (*value)(struct cf_setup *, const struct cf_token *, uint16_t *))
 {
 	if (w->n != 2)
-		return cf_error(w->s, &w->tok[-1], "%s rules must have exactly two arguments: FROM TO", what);
+		return cf_error(w->s, &w->tok[-1],
+				"%s rules must have exactly two arguments: FROM TO", what);
 	int err = value(w->s, &w->tok[0], &r->from_value);
 
 	return err ? err : value(w->s, &w->tok[1], &r->to_value);
 }
 
-int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n, struct rewrite_rule *ret)
+int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n,
+		      struct rewrite_rule *ret)
 {
-	static const char *const fields[] = {"name", "type", "class", "ttl", "rcode", "edns0", "cname", NULL};
+	static const char *const fields[] = {"name",  "type",  "class", "ttl",
+					     "rcode", "edns0", "cname", NULL};
 	struct words w = {.s = s, .tok = tok, .n = n};
 	struct rewrite_rule r = {0};
 
@@ -246,16 +274,29 @@ int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n, 
 	r.field = (enum rewrite_field)k;
 	words_drop(&w, 1);
 	switch (k) {
-	case REWRITE_NAME: err = name_read(&w, &r); break;
-	case REWRITE_TYPE: err = pair_read(&w, &r, "type", cf_type); break;
-	case REWRITE_CLASS: err = pair_read(&w, &r, "class", class_value); break;
-	case REWRITE_TTL: err = ttl_read(&w, &r); break;
-	case REWRITE_RCODE: err = rcode_read(&w, &r); break;
+	case REWRITE_NAME:
+		err = name_read(&w, &r);
+		break;
+	case REWRITE_TYPE:
+		err = pair_read(&w, &r, "type", cf_type);
+		break;
+	case REWRITE_CLASS:
+		err = pair_read(&w, &r, "class", class_value);
+		break;
+	case REWRITE_TTL:
+		err = ttl_read(&w, &r);
+		break;
+	case REWRITE_RCODE:
+		err = rcode_read(&w, &r);
+		break;
 	case 5:
-		cf_warn(s, &w.tok[-1], "'rewrite edns0' does nothing: EDNS options are per hop here (RFC 6891)");
+		cf_warn(s, &w.tok[-1],
+			"'rewrite edns0' does nothing: EDNS options are per hop here (RFC 6891)");
 		return ERR_UNSUPPORTED;
 	default:
-		return cf_error(s, &w.tok[-1], "'rewrite cname' is not supported: expected name, type, class, ttl or rcode");
+		return cf_error(s, &w.tok[-1],
+				"'rewrite cname' is not supported: expected name, type, class, ttl "
+				"or rcode");
 	}
 	if (err == 0)
 		*ret = r;

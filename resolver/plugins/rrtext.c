@@ -173,18 +173,32 @@ static bool put_word(struct wire_out *o, const char *s, char kind)
 static const char *type_shape(uint16_t type)
 {
 	switch (type) {
-	case DNS_A: return "a";
-	case DNS_AAAA: return "A";
-	case DNS_CNAME: case DNS_NS: case DNS_PTR: return "n";
-	case DNS_DNAME: return "N";
-	case DNS_MX: return "2n";
-	case DNS_SRV: return "222N";
-	case DNS_TXT: return "s+";
-	case DNS_HINFO: return "ss";
-	case DNS_SOA: return "nn4tttt";
-	case DNS_NAPTR: return "22sssN";
-	case CAA: return "1sr";
-	default: return NULL;
+	case DNS_A:
+		return "a";
+	case DNS_AAAA:
+		return "A";
+	case DNS_CNAME:
+	case DNS_NS:
+	case DNS_PTR:
+		return "n";
+	case DNS_DNAME:
+		return "N";
+	case DNS_MX:
+		return "2n";
+	case DNS_SRV:
+		return "222N";
+	case DNS_TXT:
+		return "s+";
+	case DNS_HINFO:
+		return "ss";
+	case DNS_SOA:
+		return "nn4tttt";
+	case DNS_NAPTR:
+		return "22sssN";
+	case CAA:
+		return "1sr";
+	default:
+		return NULL;
 	}
 }
 
@@ -244,7 +258,8 @@ uint16_t rrtext_type(const char *text)
 
 	if (!words_split(&w, text) || !head_parse(&w, &h))
 		return 0;
-	return type_shape(h.type) || (h.rdata < w.n && strcmp(w.word[h.rdata], "\\#") == 0) ? h.type : 0;
+	return type_shape(h.type) || (h.rdata < w.n && strcmp(w.word[h.rdata], "\\#") == 0) ? h.type
+											    : 0;
 }
 
 bool rrtext_target(const char *text, struct name *ret)

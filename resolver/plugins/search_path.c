@@ -14,11 +14,13 @@ static int search_cluster(struct cf_setup *s, const struct cf_node *n, void *to)
 	for (size_t i = 0; i < s->b->n_names; i++)
 		if (s->b->name[i].len == 1)
 			return cf_error(s, &n->tok[0],
-					"'cluster' cannot stand in a block for the root: give the cluster domain its own block, as 'cluster.local {'");
+					"'cluster' cannot stand in a block for the root: give the "
+					"cluster domain its own block, as 'cluster.local {'");
 	for (size_t i = 0; i < s->b->n_names; i++)
 		s->b->mark_cluster |= !name_within(s->b->name[i].b, arpa);
 	if (!s->b->mark_cluster)
-		return cf_error(s, &n->tok[0], "'cluster' cannot stand in a block for reverse zones");
+		return cf_error(s, &n->tok[0],
+				"'cluster' cannot stand in a block for reverse zones");
 	return 0;
 }
 
@@ -52,6 +54,7 @@ int setup_search_path(struct cf_setup *s, const struct cf_node *n)
 	int err = cf_args(s, n, 0, 0, "");
 
 	if (err == 0 && n->n_nodes == 0)
-		return cf_error(s, &n->end, "search_path needs a block with cluster, autopath or shield");
+		return cf_error(s, &n->end,
+				"search_path needs a block with cluster, autopath or shield");
 	return err ? err : cf_options(s, n, options, NULL);
 }

@@ -15,7 +15,8 @@
 
 enum { SECTIONS = 3, REGEX_MAX = 32 };
 
-struct template {
+struct template
+{
 	struct plugin_step step;
 	uint16_t qclass, qtype, rcode;
 	size_t n_zones, n_fall, n_regex;
@@ -28,7 +29,8 @@ struct template {
 	const char *ede_text;
 };
 struct template_run { /* what a query gives the templates */
-	char name[NAME_MAX_TEXT], zone[NAME_MAX_TEXT], type[16], rclass[16], remote[INET6_ADDRSTRLEN];
+	char name[NAME_MAX_TEXT], zone[NAME_MAX_TEXT], type[16], rclass[16],
+		remote[INET6_ADDRSTRLEN];
 	struct cf_match match;
 	struct gotext_values v;
 };
@@ -39,19 +41,22 @@ static bool template_alias_for(const struct template *t, const struct plugin_que
 	return t->is_alias && (q->qtype == DNS_A || q->qtype == DNS_AAAA);
 }
 
-static enum fit template_fit(const struct template *t, const struct plugin_query *q, struct template_run *r)
+static enum fit template_fit(const struct template *t, const struct plugin_query *q,
+			     struct template_run *r)
 {
 	const struct name *zone = NULL;
 
 	for (size_t i = 0; i < t->n_zones; i++)
 		if (name_within(q->name.b, t->zone[i].b) && (!zone || t->zone[i].len > zone->len))
 			zone = &t->zone[i];
-	if (!zone || (t->qclass != DNS_CLASS_ANY && q->qclass != DNS_CLASS_ANY && q->qclass != t->qclass) ||
+	if (!zone ||
+	    (t->qclass != DNS_CLASS_ANY && q->qclass != DNS_CLASS_ANY && q->qclass != t->qclass) ||
 	    (t->qtype != DNS_ANY && q->qtype != DNS_ANY && q->qtype != t->qtype))
 		return FIT_NONE;
 	size_t len = name_to_text(q->name.b, r->name, sizeof(r->name));
 
-	r->v = (struct gotext_values){.name = r->name, .zone = r->zone, .remote = r->remote, .match = &r->match};
+	r->v = (struct gotext_values){
+		.name = r->name, .zone = r->zone, .remote = r->remote, .match = &r->match};
 	r->match = (struct cf_match){.n = 1};
 	r->match.g[0].end = len;
 	for (size_t i = 0; i < t->n_regex && !r->v.regex; i++)
@@ -85,8 +90,8 @@ static enum plugin_verdict template_servfail(size_t *ret_len)
 	return PLUGIN_RCODE;
 }
 
-static enum plugin_verdict template_ask(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out,
-					size_t *ret_len)
+static enum plugin_verdict template_ask(const struct plugin_step *s, struct plugin_query *q,
+					struct wire_out *out, size_t *ret_len)
 {
 	const struct template *t = (const struct template *)s;
 	char text[RRTEXT_MAX];
@@ -104,7 +109,8 @@ static enum plugin_verdict template_ask(const struct plugin_step *s, struct plug
 	if (template_alias_for(t, q)) {
 		struct name target;
 
-		if (!gotext_run(&t->rr[0][0], &r.v, text, sizeof(text)) || !rrtext_target(text, &target))
+		if (!gotext_run(&t->rr[0][0], &r.v, text, sizeof(text)) ||
+		    !rrtext_target(text, &target))
 			return template_servfail(ret_len);
 		name_lower(target.b, target.b);
 		q->name = target;
@@ -113,14 +119,16 @@ static enum plugin_verdict template_ask(const struct plugin_step *s, struct plug
 	reply_begin(out, q);
 	for (int sec = 0; sec < SECTIONS; sec++)
 		for (size_t i = 0; i < t->n_rr[sec]; i++, n[sec]++)
-			if (!gotext_run(&t->rr[sec][i], &r.v, text, sizeof(text)) || !rrtext_put(out, text))
+			if (!gotext_run(&t->rr[sec][i], &r.v, text, sizeof(text)) ||
+			    !rrtext_put(out, text))
 				return template_servfail(ret_len);
 	return reply_end(out, t->rcode, true, n, ret_len);
 }
 
 /* The core gave the target's records the name that was asked; they get their
  * own back. */
-static void record_copy(struct wire *w, const struct name *asked, const struct name *target, struct wire_out *o)
+static void record_copy(struct wire *w, const struct name *asked, const struct name *target,
+			struct wire_out *o)
 {
 	struct wire head = *w;
 	struct name owner;
@@ -138,8 +146,8 @@ static void record_copy(struct wire *w, const struct name *asked, const struct n
 }
 
 /* The alias goes before the target's answer. */
-static size_t template_answered(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg, size_t len,
-				size_t cap)
+static size_t template_answered(const struct plugin_step *s, const struct plugin_query *q,
+				uint8_t *msg, size_t len, size_t cap)
 {
 	const struct template *t = (const struct template *)s;
 	uint8_t out[DNS_MSG_MAX];
@@ -150,7 +158,8 @@ static size_t template_answered(const struct plugin_step *s, const struct plugin
 	struct wire_out o;
 	struct wire w;
 
-	if (!template_alias_for(t, q) || template_fit(t, q, &r) != FIT_FULL || dns_msg_parse(&m, msg, len) != 0)
+	if (!template_alias_for(t, q) || template_fit(t, q, &r) != FIT_FULL ||
+	    dns_msg_parse(&m, msg, len) != 0)
 		return len;
 	if ((m.rcode != DNS_NOERROR && m.rcode != DNS_NXDOMAIN) || m.h.n_an == UINT16_MAX ||
 	    !gotext_run(&t->rr[0][0], &r.v, text, sizeof(text)) || !rrtext_target(text, &target))
@@ -173,7 +182,8 @@ static size_t template_answered(const struct plugin_step *s, const struct plugin
 	return o.len;
 }
 
-static const struct plugin_ops ops = {.name = "template", .ask = template_ask, .answered = template_answered};
+static const struct plugin_ops ops = {
+	.name = "template", .ask = template_ask, .answered = template_answered};
 
 static int template_match(struct cf_setup *s, const struct cf_node *n, void *to)
 {
@@ -181,7 +191,8 @@ static int template_match(struct cf_setup *s, const struct cf_node *n, void *to)
 
 	for (size_t i = 1; i < n->n; i++) {
 		if (t->n_regex >= REGEX_MAX)
-			return cf_error(s, &n->tok[i], "more than %d regular expressions", REGEX_MAX);
+			return cf_error(s, &n->tok[i], "more than %d regular expressions",
+					REGEX_MAX);
 		const struct cf_regex *r = cf_regex(s, &n->tok[i], n->tok[i].text);
 
 		if (!r)
@@ -195,7 +206,8 @@ static int template_match(struct cf_setup *s, const struct cf_node *n, void *to)
  * can make; its RDATA is only known when asked. */
 static uint16_t template_type(const struct gotext *g)
 {
-	struct gotext_values v = {.name = "1.", .zone = "1.", .type = "A", .rclass = "IN", .remote = "1.1.1.1"};
+	struct gotext_values v = {
+		.name = "1.", .zone = "1.", .type = "A", .rclass = "IN", .remote = "1.1.1.1"};
 	struct cf_match m = {.n = CF_GROUPS_MAX};
 	struct gotext trial = {0};
 	struct gotext_part part[64];
@@ -224,11 +236,14 @@ static int template_rr(struct cf_setup *s, const struct cf_node *n, struct templ
 		uint16_t type = template_type(&g);
 
 		if (!type)
-			return cf_error(s, &n->tok[i], "'%s' is not a record we can make: expected 'name [ttl] IN type data'",
+			return cf_error(s, &n->tok[i],
+					"'%s' is not a record we can make: expected 'name [ttl] IN "
+					"type data'",
 					n->tok[i].text);
 		if (section == 0)
 			t->is_alias = type == DNS_CNAME && t->n_rr[0] == 0;
-		struct gotext *slot = arena_push(s->arena, &t->rr[section], &t->n_rr[section], sizeof(*slot));
+		struct gotext *slot =
+			arena_push(s->arena, &t->rr[section], &t->n_rr[section], sizeof(*slot));
 
 		if (!slot)
 			return cf_nomem(s);
@@ -283,8 +298,10 @@ static int template_fallthrough(struct cf_setup *s, const struct cf_node *n, voi
 static int template_expr(struct cf_setup *s, const struct cf_node *n, void *to)
 {
 	(void)to;
-	return cf_error(s, &n->tok[0], "'%s' of template is not supported: expected match with a regular expression",
-			n->tok[0].text);
+	return cf_error(
+		s, &n->tok[0],
+		"'%s' of template is not supported: expected match with a regular expression",
+		n->tok[0].text);
 }
 
 static int template_upstream(struct cf_setup *s, const struct cf_node *n, void *to)

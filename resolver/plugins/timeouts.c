@@ -57,6 +57,8 @@ int setup_timeouts(struct cf_setup *s, const struct cf_node *n)
 	int err = cf_args(s, n, 0, 0, "");
 
 	if (err == 0 && n->n_nodes == 0)
-		return cf_error(s, &n->end, "timeouts block with no timeouts specified: expected read, write or idle");
+		return cf_error(
+			s, &n->end,
+			"timeouts block with no timeouts specified: expected read, write or idle");
 	return err ? err : cf_options(s, n, options, NULL);
 }

@@ -4,8 +4,8 @@
 #include "resolver/plugins/message.h"
 #include "resolver/plugins/plugins.h"
 
-static enum plugin_verdict whoami_ask(const struct plugin_step *s, struct plugin_query *q, struct wire_out *out,
-				      size_t *ret_len)
+static enum plugin_verdict whoami_ask(const struct plugin_step *s, struct plugin_query *q,
+				      struct wire_out *out, size_t *ret_len)
 {
 	const struct core_client *c = q->client;
 	struct name head, owner;

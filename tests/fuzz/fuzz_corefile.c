@@ -19,7 +19,8 @@ static const char *no_var(void *ctx, const char *name)
 	return name[0] == 'A' ? "example.org" : NULL;
 }
 
-static size_t no_if(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *scope, size_t max)
+static size_t no_if(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *scope,
+		    size_t max)
 {
 	(void)ctx;
 	(void)ifname;
@@ -44,7 +45,11 @@ static void steps_run(const struct core_zone *z, const uint8_t *data, size_t siz
 
 	for (size_t i = 0; i < z->n_steps; i++) {
 		const struct plugin_step *s = z->step[i];
-		struct plugin_query q = {.client = &client, .qtype = DNS_A, .qclass = DNS_IN, .edns = &edns, .zone = &z->origin};
+		struct plugin_query q = {.client = &client,
+					 .qtype = DNS_A,
+					 .qclass = DNS_IN,
+					 .edns = &edns,
+					 .zone = &z->origin};
 		struct wire_out o;
 		size_t len = 0;
 
@@ -74,8 +79,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct corefile_env e = {.dns_port = 53, .hostname = "h", .lint = size & 1, .get_var = no_var,
-				 .if_addrs = no_if, .readable = no_file};
+	struct corefile_env e = {.dns_port = 53,
+				 .hostname = "h",
+				 .lint = size & 1,
+				 .get_var = no_var,
+				 .if_addrs = no_if,
+				 .readable = no_file};
 	struct corefile_plan *p = NULL, *again = NULL;
 	struct corefile *c;
 	struct diag d;
@@ -85,7 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (corefile_parse_text(&c, "/nonexistent/Corefile", (const char *)data, size, &e, &d) != 0)
 		return 0;
 	if (corefile_compile(&p, c, &e, &d) == 0) {
-		if (corefile_compile(&again, c, &e, &d) != 0 || strcmp(p->digest, again->digest) != 0)
+		if (corefile_compile(&again, c, &e, &d) != 0 ||
+		    strcmp(p->digest, again->digest) != 0)
 			abort();
 		for (size_t i = 0; i < p->conf.n_zones; i++)
 			steps_run(&p->conf.zone[i], data, size);

@@ -62,7 +62,9 @@ static void corefile_take(struct world *w, const struct core_conf *c)
 /* `text` is everything between the two lines. */
 static void config_corefile(struct world *w, const char *text)
 {
-	struct corefile_env e = {.dns_port = 53, .hostname = "node", .get_var = corefile_no_var,
+	struct corefile_env e = {.dns_port = 53,
+				 .hostname = "node",
+				 .get_var = corefile_no_var,
 				 .readable = corefile_no_file};
 	struct corefile *tree;
 	struct diag d;

@@ -29,7 +29,8 @@ static inline struct in6_addr addr_of(const char *text)
 	return a;
 }
 
-static inline size_t fake_if_addrs(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *scope, size_t max)
+static inline size_t fake_if_addrs(void *ctx, const char *ifname, struct in6_addr *ret,
+				   uint32_t *scope, size_t max)
 {
 	(void)ctx;
 	if (strcmp(ifname, "eth0") != 0 || max < 2)
@@ -47,8 +48,9 @@ static inline bool fake_readable(void *ctx, const char *path)
 	return path[0] == '/' && strncmp(path, "/run/systemd", 12) != 0;
 }
 
-static inline size_t fake_host_addrs(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port,
-				     size_t n, struct in6_addr *ret, size_t max)
+static inline size_t fake_host_addrs(void *ctx, const char *host, const struct in6_addr *server,
+				     const uint16_t *port, size_t n, struct in6_addr *ret,
+				     size_t max)
 {
 	(void)ctx;
 	(void)server;
@@ -61,8 +63,11 @@ static inline size_t fake_host_addrs(void *ctx, const char *host, const struct i
 
 static inline struct corefile_env test_env(void)
 {
-	return (struct corefile_env){.dns_port = 53, .hostname = "node-1", .get_var = fake_var,
-				     .if_addrs = fake_if_addrs, .readable = fake_readable,
+	return (struct corefile_env){.dns_port = 53,
+				     .hostname = "node-1",
+				     .get_var = fake_var,
+				     .if_addrs = fake_if_addrs,
+				     .readable = fake_readable,
 				     .host_addrs = fake_host_addrs};
 }
 
@@ -115,7 +120,9 @@ static inline const struct plugin_step *step_of(struct corefile_plan **ret, cons
 {
 	char text[4096];
 
-	snprintf(text, sizeof(text), "example.org example.net 10.in-addr.arpa {\n%s\nforward . 192.0.2.53\n}\n", directive);
+	snprintf(text, sizeof(text),
+		 "example.org example.net 10.in-addr.arpa {\n%s\nforward . 192.0.2.53\n}\n",
+		 directive);
 	*ret = plan_of(text);
 	cr_assert_eq((*ret)->conf.zone[0].n_steps, 1);
 	return (*ret)->conf.zone[0].step[0];
@@ -145,7 +152,8 @@ static inline void ask_init(struct asked *a, const char *name, uint16_t qtype, c
 	a->q.edns = &a->edns;
 	a->q.flags = DNS_RD;
 	a->q.msg = a->msg;
-	a->q.msg_len = dns_query_build(a->msg, sizeof(a->msg), 4711, a->q.name.b, qtype, DNS_RD, 0, false, false);
+	a->q.msg_len = dns_query_build(a->msg, sizeof(a->msg), 4711, a->q.name.b, qtype, DNS_RD, 0,
+				       false, false);
 	wire_out_init(&a->o, a->out, sizeof(a->out));
 }
 
@@ -166,10 +174,11 @@ static inline const char *section_of(const uint8_t *msg, size_t len, int section
 }
 
 /* A reply to (name, type) with these records in its answer section. */
-static inline size_t reply_make(uint8_t *buf, size_t cap, const char *name, uint16_t qtype, uint16_t rcode,
-				const char *const *rr)
+static inline size_t reply_make(uint8_t *buf, size_t cap, const char *name, uint16_t qtype,
+				uint16_t rcode, const char *const *rr)
 {
-	struct dns_header h = {.id = 4711, .flags = (uint16_t)(DNS_QR | DNS_RD | DNS_RA | rcode), .n_qd = 1};
+	struct dns_header h = {
+		.id = 4711, .flags = (uint16_t)(DNS_QR | DNS_RD | DNS_RA | rcode), .n_qd = 1};
 	struct name n, owner;
 	struct wire_out o;
 
@@ -184,8 +193,9 @@ static inline size_t reply_make(uint8_t *buf, size_t cap, const char *name, uint
 		size_t len;
 		struct diag d;
 
-		cr_assert_eq(msg_rr_from_text(rr[i], 300, &owner, &type, &ttl, rdata, sizeof(rdata), &len, &d), 0, "%s",
-			     d.text);
+		cr_assert_eq(msg_rr_from_text(rr[i], 300, &owner, &type, &ttl, rdata, sizeof(rdata),
+					      &len, &d),
+			     0, "%s", d.text);
 		size_t mark = wire_rr_begin(&o, owner.b, type, DNS_IN, ttl);
 
 		wire_put_bytes(&o, rdata, len);

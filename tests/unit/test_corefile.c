@@ -19,7 +19,8 @@ static struct corefile *parse(const char *text)
 
 Test(corefile, keys_directives_blocks)
 {
-	struct corefile *c = parse("a.org:53 b.org,\n c.org {\n  errors\n  cache 30 {\n    success 1 2\n  }\n}\n. { log }\n");
+	struct corefile *c = parse("a.org:53 b.org,\n c.org {\n  errors\n  cache 30 {\n    success "
+				   "1 2\n  }\n}\n. { log }\n");
 
 	cr_assert_eq(c->n_servers, 2);
 	cr_assert_eq(c->server[0].n_keys, 3);
@@ -46,7 +47,8 @@ Test(corefile, comma_without_blank_separates_keys)
 
 Test(corefile, comments_quotes_escapes_bom)
 {
-	struct corefile *c = parse("\xef\xbb\xbf. { # first\r\n log \"a \\\"b\\\" \\d # no comment\nsecond line\" x#y z\n}\n");
+	struct corefile *c = parse("\xef\xbb\xbf. { # first\r\n log \"a \\\"b\\\" \\d # no "
+				   "comment\nsecond line\" x#y z\n}\n");
 	const struct cf_node *log = &c->server[0].node[0];
 
 	cr_assert_eq(log->n, 3);
@@ -81,8 +83,9 @@ Test(corefile, environment_is_put_in_and_never_split)
 
 Test(corefile, snippets_stand_where_they_are_imported)
 {
-	struct corefile *c = parse("(common) {\n errors\n cache {\n  success 5\n }\n}\n"
-				   "(both) {\n import common\n log\n}\n. {\n import both\n whoami\n}\n");
+	struct corefile *c =
+		parse("(common) {\n errors\n cache {\n  success 5\n }\n}\n"
+		      "(both) {\n import common\n log\n}\n. {\n import both\n whoami\n}\n");
 
 	cr_assert_eq(c->n_servers, 1);
 	cr_assert_eq(c->server[0].n_nodes, 4);
@@ -94,7 +97,8 @@ Test(corefile, snippets_stand_where_they_are_imported)
 
 Test(corefile, import_inside_a_directive_block)
 {
-	struct corefile *c = parse("(opts) {\n success 5\n denial 6\n}\n. {\n cache {\n  import opts\n  keepttl\n }\n}\n");
+	struct corefile *c = parse("(opts) {\n success 5\n denial 6\n}\n. {\n cache {\n  import "
+				   "opts\n  keepttl\n }\n}\n");
 
 	cr_assert_eq(c->server[0].node[0].n_nodes, 3);
 	corefile_free(c);
@@ -143,7 +147,8 @@ Test(corefile, imports_are_relative_to_the_importing_file)
 	cr_assert_eq(c->n_files, 5);
 	cr_assert(strstr(c->server[1].node[0].tok[0].file, "b.server"));
 	corefile_free(c);
-	dir_remove(dir, (const char *const[]){"Corefile", "x.override", "y.override", "deep", "b.server", NULL});
+	dir_remove(dir, (const char *const[]){"Corefile", "x.override", "y.override", "deep",
+					      "b.server", NULL});
 }
 
 Test(corefile, a_file_that_imports_itself_ends)
@@ -164,8 +169,8 @@ Test(corefile, a_file_that_imports_itself_ends)
 
 Test(corefile, digest_ignores_blanks_and_comments)
 {
-	struct corefile *a = parse(". {\n errors\n}\n"), *b = parse("# x\n.   {\n\n errors # y\n}\n"),
-			*c = parse(". {\n log\n}\n");
+	struct corefile *a = parse(". {\n errors\n}\n"),
+			*b = parse("# x\n.   {\n\n errors # y\n}\n"), *c = parse(". {\n log\n}\n");
 
 	cr_assert_str_eq(a->digest, b->digest);
 	cr_assert_str_neq(a->digest, c->digest);
@@ -178,7 +183,8 @@ Test(corefile, faults_name_place_and_expectation)
 {
 	static const char *const bad[][2] = {
 		{". {\n cahce 30\n}\n", "f:2:2: Unknown directive 'cahce' (did you mean 'cache'?)"},
-		{". {\n kubernetes x\n}\n", "f:2:2: no action found for directive 'kubernetes' with server type 'dns' (missing a plugin?)"},
+		{". {\n kubernetes x\n}\n", "f:2:2: no action found for directive 'kubernetes' "
+					    "with server type 'dns' (missing a plugin?)"},
 		{". {\n errors\n", "f:1:3: the '{' here is never closed"},
 		{". {\n errors\n}\n}\n", "f:4:1: unexpected '}'"},
 		{". {\n cache {\n  success 1\n } extra\n}\n", "f:4:4: 'extra' after '}'"},
@@ -193,8 +199,10 @@ Test(corefile, faults_name_place_and_expectation)
 		{"", "no server block"},
 		{"{\n}\n", "f:1:1: unexpected '{': expected a zone before it"},
 		{"a.org {\n}\nb.org\nerrors\n", "expected '{' after 'b.org'"},
-		{". {\n cache 30\n cache 40\n}\n", "f:3:2: plugin/cache: this plugin can only be used once per Server Block (first on line 2)"},
-		{". {\n forward . __PILLAR__CLUSTER__DNS__\n}\n", "template token __PILLAR__CLUSTER__DNS__ was never filled"},
+		{". {\n cache 30\n cache 40\n}\n", "f:3:2: plugin/cache: this plugin can only be "
+						   "used once per Server Block (first on line 2)"},
+		{". {\n forward . __PILLAR__CLUSTER__DNS__\n}\n",
+		 "template token __PILLAR__CLUSTER__DNS__ was never filled"},
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -209,7 +217,8 @@ Test(corefile, check_reports_everything_and_counts)
 	struct corefile_env e = test_env();
 	char path[] = "/tmp/corefile-check-XXXXXX";
 	int fd = mkstemp(path);
-	static const char text[] = ". {\n cahce\n pprof\n forward . 300.1.1.1\n health 1.2.3.4\n}\n";
+	static const char text[] =
+		". {\n cahce\n pprof\n forward . 300.1.1.1\n health 1.2.3.4\n}\n";
 
 	cr_assert(fd >= 0);
 	cr_assert_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);

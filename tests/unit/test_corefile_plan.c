@@ -8,8 +8,10 @@
 #include "tests/unit/corefile_util.h"
 
 static const char stock[] =
-	"cluster.local:53 {\n errors\n cache {\n success 9984 30\n denial 9984 5\n }\n reload\n loop\n"
-	" bind 169.254.20.10 10.96.0.10\n forward . 10.96.0.11 {\n force_tcp\n }\n prometheus :9253\n"
+	"cluster.local:53 {\n errors\n cache {\n success 9984 30\n denial 9984 5\n }\n reload\n "
+	"loop\n"
+	" bind 169.254.20.10 10.96.0.10\n forward . 10.96.0.11 {\n force_tcp\n }\n prometheus "
+	":9253\n"
 	" health 169.254.20.10:8080\n}\n"
 	"in-addr.arpa:53 {\n errors\n cache 30\n reload\n loop\n bind 169.254.20.10 10.96.0.10\n"
 	" forward . 10.96.0.11 {\n force_tcp\n }\n prometheus :9253\n}\n"
@@ -30,7 +32,8 @@ Test(corefile_plan, stock)
 	cr_assert(c->zone[0].is_cluster);
 	cr_assert_not(c->zone[1].is_cluster);
 	cr_assert_not(c->zone[2].is_cluster);
-	cr_assert(c->zone[0].cache.enabled && c->zone[0].has_errors && c->zone[0].has_metrics && !c->zone[0].has_log);
+	cr_assert(c->zone[0].cache.enabled && c->zone[0].has_errors && c->zone[0].has_metrics &&
+		  !c->zone[0].has_log);
 	cr_assert_eq(c->zone[0].cache.pos_max_s, 30);
 	cr_assert_eq(c->zone[0].cache.neg_max_s, 5);
 	cr_assert_eq(c->zone[2].cache.neg_max_s, 30);
@@ -51,14 +54,16 @@ Test(corefile_plan, stock)
 
 Test(corefile_plan, nsid_and_bufsize)
 {
-	struct corefile_plan *p = plan_of(". {\n nsid\n bufsize 1400\n}\na. {\n nsid Use The Force\n bufsize\n}\n");
+	struct corefile_plan *p =
+		plan_of(". {\n nsid\n bufsize 1400\n}\na. {\n nsid Use The Force\n bufsize\n}\n");
 
 	cr_assert_str_eq(p->conf.zone[0].nsid, "node-1");
 	cr_assert_eq(p->conf.zone[0].bufsize, 1400);
 	cr_assert_str_eq(p->conf.zone[1].nsid, "Use The Force");
 	cr_assert_eq(p->conf.zone[1].bufsize, 1232);
 	corefile_plan_free(p);
-	assert_refused(". {\n bufsize 511\n}\n", "f:2:10: 511 is out of range: expected 512 to 4096");
+	assert_refused(". {\n bufsize 511\n}\n",
+		       "f:2:10: 511 is out of range: expected 512 to 4096");
 }
 
 Test(corefile_plan, default_port_is_the_flag)
@@ -109,7 +114,8 @@ Test(corefile_plan, keys)
 		snprintf(text, sizeof(text), "%s {\n}\n", cases[i].key);
 		struct corefile_plan *p = plan_of(text);
 
-		cr_assert_eq(p->conf.n_zones, cases[i].n, "%s gives %zu", cases[i].key, p->conf.n_zones);
+		cr_assert_eq(p->conf.n_zones, cases[i].n, "%s gives %zu", cases[i].key,
+			     p->conf.n_zones);
 		cr_assert_str_eq(zone_text(p, 0), cases[i].first);
 		cr_assert_str_eq(zone_text(p, cases[i].n - 1), cases[i].last);
 		corefile_plan_free(p);
@@ -123,31 +129,39 @@ Test(corefile_plan, keys)
 
 Test(corefile_plan, bind)
 {
-	struct corefile_plan *p = plan_of(". {\n bind eth0 127.0.0.1\n bind ::1 {\n except 127.0.0.1\n }\n}\n");
+	struct corefile_plan *p =
+		plan_of(". {\n bind eth0 127.0.0.1\n bind ::1 {\n except 127.0.0.1\n }\n}\n");
 
 	cr_assert_eq(p->conf.n_listeners, 3);
 	cr_assert_str_eq(p->conf.listener[1].label, "dns://[fe80::1]:53");
 	cr_assert_eq(p->listener_scope[1], 3);
 	cr_assert_str_eq(p->conf.listener[2].label, "dns://[::1]:53");
 	corefile_plan_free(p);
-	assert_refused(". {\n bind eth9\n}\n", "not a valid IP address or existing interface name: 'eth9'");
+	assert_refused(". {\n bind eth9\n}\n",
+		       "not a valid IP address or existing interface name: 'eth9'");
 	assert_refused(". {\n bind ::1 {\n except ::1\n }\n}\n", "leaves no address");
 }
 
 Test(corefile_plan, cannot_serve_twice)
 {
-	assert_refused(". {\n}\n. {\n}\n", "f:3:1: cannot serve dns://.:53 - it is already defined");
+	assert_refused(". {\n}\n. {\n}\n",
+		       "f:3:1: cannot serve dns://.:53 - it is already defined");
 	assert_refused("a b a {\n}\n", "cannot serve dns://a.:53 - it is already defined");
-	assert_refused("a {\n bind ::1\n}\na {\n bind 127.0.0.1 ::1\n}\n", "cannot serve dns://a.:53 on [::1] - it is already defined");
+	assert_refused("a {\n bind ::1\n}\na {\n bind 127.0.0.1 ::1\n}\n",
+		       "cannot serve dns://a.:53 on [::1] - it is already defined");
 	assert_refused("a {\n bind ::1\n}\na {\n}\n", "zone overlap listener capacity");
-	corefile_plan_free(plan_of("a {\n bind ::1\n}\na {\n bind 127.0.0.1\n}\na:54 {\n}\nb {\n}\n"));
+	corefile_plan_free(
+		plan_of("a {\n bind ::1\n}\na {\n bind 127.0.0.1\n}\na:54 {\n}\nb {\n}\n"));
 }
 
 Test(corefile_plan, upstreams_are_shared_and_told_apart)
 {
-	struct corefile_plan *p = plan_of("a {\n forward . 192.0.2.1 192.0.2.1 192.0.2.2\n}\nb {\n forward . 192.0.2.2 {\n force_tcp\n }\n}\n"
-					  "c {\n forward . tls://192.0.2.2 {\n tls_servername x.example\n max_age 60s\n }\n}\n"
-					  "d {\n forward . tls://192.0.2.2%y.example:8853 dns://192.0.2.1:54\n}\n");
+	struct corefile_plan *p =
+		plan_of("a {\n forward . 192.0.2.1 192.0.2.1 192.0.2.2\n}\nb {\n forward . "
+			"192.0.2.2 {\n force_tcp\n }\n}\n"
+			"c {\n forward . tls://192.0.2.2 {\n tls_servername x.example\n max_age "
+			"60s\n }\n}\n"
+			"d {\n forward . tls://192.0.2.2%y.example:8853 dns://192.0.2.1:54\n}\n");
 	const struct core_conf *c = &p->conf;
 
 	cr_assert_eq(c->n_upstreams, 5);
@@ -164,7 +178,8 @@ Test(corefile_plan, upstreams_are_shared_and_told_apart)
 
 Test(corefile_plan, our_own_address_is_no_upstream)
 {
-	struct corefile_plan *p = plan_of(". {\n bind 169.254.20.10\n forward . 169.254.20.10 192.0.2.1 169.254.20.10:54\n}\n");
+	struct corefile_plan *p = plan_of(". {\n bind 169.254.20.10\n forward . 169.254.20.10 "
+					  "192.0.2.1 169.254.20.10:54\n}\n");
 
 	cr_assert_eq(p->conf.zone[0].forward[0].n_to, 2);
 	assert_warned(p, "f:3:12: upstream 169.254.20.10:53 is an address we listen on");
@@ -179,8 +194,10 @@ Test(corefile_plan, resolv_conf_is_read_and_watched)
 {
 	char path[] = "/tmp/corefile-resolv-XXXXXX", text[300];
 	int fd = mkstemp(path);
-	static const char lines[] = "# nameserver 9.9.9.9\nsearch a b\nnameserver 192.0.2.1\n\tnameserver\t2001:db8::1 \r\n"
-				    "nameserver nonsense\nnameservers 192.0.2.9\noptions ndots:5\nnameserver 192.0.2.3";
+	static const char lines[] =
+		"# nameserver 9.9.9.9\nsearch a b\nnameserver 192.0.2.1\n\tnameserver\t2001:db8::1 "
+		"\r\n"
+		"nameserver nonsense\nnameservers 192.0.2.9\noptions ndots:5\nnameserver 192.0.2.3";
 
 	cr_assert(fd >= 0);
 	cr_assert_eq(write(fd, lines, sizeof(lines) - 1), (ssize_t)sizeof(lines) - 1);
@@ -214,30 +231,37 @@ Test(corefile_plan, resolv_conf_is_read_and_watched)
 
 Test(corefile_plan, host_names_are_looked_up_once)
 {
-	struct corefile_plan *p = plan_of(". {\n forward . dns.example.net tls://dns.example.net\n}\n"
-					  "a {\n forward . dns.example.net:54 {\n resolver 192.0.2.1 [::1]:55\n }\n}\n");
+	struct corefile_plan *p = plan_of(
+		". {\n forward . dns.example.net tls://dns.example.net\n}\n"
+		"a {\n forward . dns.example.net:54 {\n resolver 192.0.2.1 [::1]:55\n }\n}\n");
 
 	cr_assert_eq(p->conf.n_upstreams, 3);
 	cr_assert_str_eq(p->conf.upstream[0].label, "198.51.100.1:53");
 	cr_assert_str_eq(p->conf.upstream[1].tls_name, "dns.example.net");
 	cr_assert_str_eq(p->conf.upstream[2].label, "198.51.100.2:54");
 	corefile_plan_free(p);
-	assert_refused(". {\n forward . other.example.net\n}\n", "no address is known for the name");
+	assert_refused(". {\n forward . other.example.net\n}\n",
+		       "no address is known for the name");
 	assert_refused(". {\n forward . 300.1.1.1\n}\n", "not an IP address or file");
 }
 
 Test(corefile_plan, forward_options)
 {
-	struct corefile_plan *p = plan_of(
-		". {\n forward example.org 192.0.2.1 {\n except a.example.org b.example.org\n except c.example.org\n prefer_udp\n"
-		" expire 20s\n max_age 1m\n max_idle_conns 4\n max_fails 3\n max_connect_attempts 5\n max_concurrent 1000\n"
-		" read_timeout 1500ms\n policy sequential\n health_check 2s no_rec domain example.org\n next NXDOMAIN SERVFAIL\n"
-		" next_on_nodata\n failover SERVFAIL REFUSED\n failfast_all_unhealthy_upstreams\n source_address 192.0.2.99\n"
-		" budget 3s\n hedge 10%\n }\n}\n");
+	struct corefile_plan *p =
+		plan_of(". {\n forward example.org 192.0.2.1 {\n except a.example.org "
+			"b.example.org\n except c.example.org\n prefer_udp\n"
+			" expire 20s\n max_age 1m\n max_idle_conns 4\n max_fails 3\n "
+			"max_connect_attempts 5\n max_concurrent 1000\n"
+			" read_timeout 1500ms\n policy sequential\n health_check 2s no_rec domain "
+			"example.org\n next NXDOMAIN SERVFAIL\n"
+			" next_on_nodata\n failover SERVFAIL REFUSED\n "
+			"failfast_all_unhealthy_upstreams\n source_address 192.0.2.99\n"
+			" budget 3s\n hedge 10%\n }\n}\n");
 	const struct core_forward *f = &p->conf.zone[0].forward[0];
 
 	cr_assert_eq(f->n_except, 3);
-	cr_assert(f->prefer_udp && !f->force_tcp && f->health_no_rec && f->next_on_nodata && f->failfast_all_unhealthy);
+	cr_assert(f->prefer_udp && !f->force_tcp && f->health_no_rec && f->next_on_nodata &&
+		  f->failfast_all_unhealthy);
 	cr_assert_eq(f->max_fails, 3);
 	cr_assert_eq(f->max_connect_attempts, 5);
 	cr_assert_eq(f->max_concurrent, 1000);
@@ -258,16 +282,22 @@ Test(corefile_plan, forward_faults)
 {
 	static const char *const bad[][2] = {
 		{"forward .", "expected 'forward FROM TO...'"},
-		{"forward . https://1.1.1.1", "is not supported as a destination protocol in forward"},
-		{"forward . 1.1.1.1 {\n policy rnadom\n}", "unknown policy 'rnadom' (did you mean 'random'?): expected random, round_robin or sequential"},
+		{"forward . https://1.1.1.1",
+		 "is not supported as a destination protocol in forward"},
+		{"forward . 1.1.1.1 {\n policy rnadom\n}",
+		 "unknown policy 'rnadom' (did you mean 'random'?): expected random, round_robin "
+		 "or sequential"},
 		{"forward . 1.1.1.1 {\n failover NOERROR\n}", "NOERROR cannot be used in failover"},
 		{"forward . 1.1.1.1 {\n next NXDOMIAN\n}", "'NXDOMIAN' is not a response code"},
-		{"forward . 1.1.1.1 {\n max_age 5s\n}", "max_age (5s) must not be less than expire (10s)"},
+		{"forward . 1.1.1.1 {\n max_age 5s\n}",
+		 "max_age (5s) must not be less than expire (10s)"},
 		{"forward . 1.1.1.1 {\n expire 10\n}", "'10' is not a duration"},
 		{"forward . 1.1.1.1 {\n health_check 1s domain\n}", "'domain' needs a name"},
-		{"forward . 1.1.1.1 {\n force_tpc\n}", "unknown property 'force_tpc' of 'forward' (did you mean 'force_tcp'?)"},
+		{"forward . 1.1.1.1 {\n force_tpc\n}",
+		 "unknown property 'force_tpc' of 'forward' (did you mean 'force_tcp'?)"},
 		{"forward . tls://1.1.1.1%a.b {\n tls_servername c.d\n}", "both tls_servername"},
-		{"forward . 1.1.1.1 2.2.2.1 2.2.2.2 2.2.2.3 2.2.2.4 2.2.2.5 2.2.2.6 2.2.2.7 2.2.2.8 2.2.2.9 2.2.2.10 2.2.2.11 2.2.2.12 2.2.2.13 2.2.2.14 2.2.2.15",
+		{"forward . 1.1.1.1 2.2.2.1 2.2.2.2 2.2.2.3 2.2.2.4 2.2.2.5 2.2.2.6 2.2.2.7 "
+		 "2.2.2.8 2.2.2.9 2.2.2.10 2.2.2.11 2.2.2.12 2.2.2.13 2.2.2.14 2.2.2.15",
 		 "more than 15 TOs"},
 	};
 	char text[500];
@@ -280,9 +310,11 @@ Test(corefile_plan, forward_faults)
 
 Test(corefile_plan, cache_options)
 {
-	struct corefile_plan *p = plan_of(
-		"a b.c {\n cache 300 b.c {\n success 5000 60 7\n denial 3000 10\n prefetch 5 2m 20%\n servfail 1s\n keepttl\n"
-		" serve_stale 2h verify 100ms 15s 45s\n serve_stale_policy prefer_positive\n disable denial x.b.c\n disable success\n }\n}\n");
+	struct corefile_plan *p =
+		plan_of("a b.c {\n cache 300 b.c {\n success 5000 60 7\n denial 3000 10\n prefetch "
+			"5 2m 20%\n servfail 1s\n keepttl\n"
+			" serve_stale 2h verify 100ms 15s 45s\n serve_stale_policy "
+			"prefer_positive\n disable denial x.b.c\n disable success\n }\n}\n");
 	const struct core_cache_conf *c = &p->conf.zone[0].cache;
 
 	cr_assert_eq(c->pos_capacity, 5000);
@@ -317,7 +349,8 @@ Test(corefile_plan, cache_faults)
 		{"cache 0", "0 is out of range"},
 		{"cache {\n success\n}", "expected 'success CAPACITY [TTL [MINTTL]]'"},
 		{"cache {\n success 5 10 20\n}", "the minimum TTL 20 is above the maximum 10"},
-		{"cache {\n prefetch 5 1m 20\n}", "last character of percentage should be `%`, but is: '20'"},
+		{"cache {\n prefetch 5 1m 20\n}",
+		 "last character of percentage should be `%`, but is: '20'"},
 		{"cache {\n prefetch 5 1m 95%\n}", "out of range: expected 10 to 90"},
 		{"cache {\n serve_stale 1h imediate\n}", "did you mean 'immediate'?"},
 		{"cache {\n serve_stale 1h immediate 1500ms\n}", "must be whole seconds"},
@@ -335,13 +368,17 @@ Test(corefile_plan, cache_faults)
 Test(corefile_plan, daemon_options)
 {
 	struct corefile_plan *p = plan_of(
-		". {\n errors {\n consolidate 5m \".* i/o timeout$\" warning show_first\n stacktrace\n }\n debug\n reload 10s 8s\n"
-		" health {\n lameduck 5s\n }\n ready localhost:8091 {\n monitor continuously\n }\n prometheus\n"
+		". {\n errors {\n consolidate 5m \".* i/o timeout$\" warning show_first\n "
+		"stacktrace\n }\n debug\n reload 10s 8s\n"
+		" health {\n lameduck 5s\n }\n ready localhost:8091 {\n monitor continuously\n }\n "
+		"prometheus\n"
 		" log a.org b.org \"{combined} x\" {\n class denial error\n sample 1%\n }\n log\n"
-		" dnstap tcp://192.0.2.1:6000 full {\n identity me\n }\n timeouts {\n read 4\n idle 1m\n maxtcpqueries 128\n }\n}\n");
+		" dnstap tcp://192.0.2.1:6000 full {\n identity me\n }\n timeouts {\n read 4\n "
+		"idle 1m\n maxtcpqueries 128\n }\n}\n");
 	const struct corefile_block *b = &p->block[0];
 
-	cr_assert(b->stacktrace && b->debug && p->reload && b->ready_continuously && b->dnstap.full && b->dnstap.is_tcp);
+	cr_assert(b->stacktrace && b->debug && p->reload && b->ready_continuously &&
+		  b->dnstap.full && b->dnstap.is_tcp);
 	cr_assert_eq(b->n_consolidate, 1);
 	cr_assert_eq(b->consolidate[0].level, COREFILE_WARNING);
 	cr_assert(b->consolidate[0].show_first);
@@ -409,23 +446,38 @@ Test(corefile_plan, which_zone_is_the_clusters)
 	cr_assert_eq(clusters_of("k8s.corp in-addr.arpa {\n forward . 10.0.0.10\n}\n"), 1);
 	/* a stub domain with its own servers comes first and is not it */
 	cr_assert_eq(clusters_of("corp {\n forward . 10.9.9.9\n}\nk8s {\n forward . 10.0.0.10\n}\n"
-				 "ip6.arpa {\n forward . 10.0.0.10\n}\n"), 2);
+				 "ip6.arpa {\n forward . 10.0.0.10\n}\n"),
+		     2);
 	/* the default domain needs no reverse zone */
-	cr_assert_eq(clusters_of("cluster.local {\n forward . 10.0.0.10\n}\n. {\n forward . 9.9.9.9\n}\n"), 1);
-	cr_assert_eq(clusters_of("k8s {\n forward . 10.0.0.10\n}\n. {\n forward . 10.0.0.10\n}\n"), 0);
+	cr_assert_eq(
+		clusters_of(
+			"cluster.local {\n forward . 10.0.0.10\n}\n. {\n forward . 9.9.9.9\n}\n"),
+		1);
+	cr_assert_eq(clusters_of("k8s {\n forward . 10.0.0.10\n}\n. {\n forward . 10.0.0.10\n}\n"),
+		     0);
 	/* a word in the file decides alone */
-	cr_assert_eq(clusters_of("cluster.local {\n forward . 10.0.0.10\n}\nk8s {\n search_path {\n cluster\n }\n forward . 10.0.0.1\n}\n"), 2);
+	cr_assert_eq(clusters_of("cluster.local {\n forward . 10.0.0.10\n}\nk8s {\n search_path "
+				 "{\n cluster\n }\n forward . 10.0.0.1\n}\n"),
+		     2);
 	/* the same zone on two addresses */
-	cr_assert_eq(clusters_of("cluster.local {\n bind ::1\n forward . 10.0.0.10\n}\ncluster.local {\n bind 127.0.0.1\n forward . 10.0.0.11\n}\n"), 3);
-	assert_refused(". {\n search_path {\n cluster\n }\n}\n", "cannot stand in a block for the root");
+	cr_assert_eq(
+		clusters_of("cluster.local {\n bind ::1\n forward . 10.0.0.10\n}\ncluster.local "
+			    "{\n bind 127.0.0.1\n forward . 10.0.0.11\n}\n"),
+		3);
+	assert_refused(". {\n search_path {\n cluster\n }\n}\n",
+		       "cannot stand in a block for the root");
 	assert_refused("10.in-addr.arpa {\n search_path {\n cluster\n }\n}\n", "reverse zones");
 }
 
 Test(corefile_plan, steps_run_in_coredns_order)
 {
-	static const char *const want[] = {"dns64", "any", "loadbalance", "rewrite", "acl", "minimal", "template", "template", "hosts", "whoami"};
-	struct corefile_plan *p = plan_of(". {\n whoami\n hosts /etc/hosts\n template IN A a {\n rcode NXDOMAIN\n }\n acl {\n block\n }\n"
-					  " template IN A b {\n rcode NXDOMAIN\n }\n rewrite name a b\n minimal\n loadbalance\n any\n dns64\n"
+	static const char *const want[] = {"dns64", "any",     "loadbalance", "rewrite",
+					   "acl",   "minimal", "template",    "template",
+					   "hosts", "whoami"};
+	struct corefile_plan *p = plan_of(". {\n whoami\n hosts /etc/hosts\n template IN A a {\n "
+					  "rcode NXDOMAIN\n }\n acl {\n block\n }\n"
+					  " template IN A b {\n rcode NXDOMAIN\n }\n rewrite name "
+					  "a b\n minimal\n loadbalance\n any\n dns64\n"
 					  " rewrite name c d\n}\n");
 
 	cr_assert_eq(p->conf.zone[0].n_steps, 10);
@@ -436,8 +488,10 @@ Test(corefile_plan, steps_run_in_coredns_order)
 
 Test(corefile_plan, answers_digest_follows_what_shapes_answers)
 {
-	struct corefile_plan *a = plan_of(". {\n cache\n}\n"), *b = plan_of(". {\n rewrite name a b\n}\n"),
-			     *c = plan_of(". {\n rewrite   name a b\n log\n}\n"), *d = plan_of(". {\n rewrite name a c\n}\n");
+	struct corefile_plan *a = plan_of(". {\n cache\n}\n"),
+			     *b = plan_of(". {\n rewrite name a b\n}\n"),
+			     *c = plan_of(". {\n rewrite   name a b\n log\n}\n"),
+			     *d = plan_of(". {\n rewrite name a c\n}\n");
 
 	cr_assert_eq(a->conf.zone[0].answers_digest, 0);
 	cr_assert_neq(b->conf.zone[0].answers_digest, 0);
@@ -451,7 +505,8 @@ Test(corefile_plan, answers_digest_follows_what_shapes_answers)
 
 Test(corefile_plan, idle_directives_warn_once)
 {
-	struct corefile_plan *p = plan_of("a {\n pprof\n trace zipkin 1.2.3.4:9411 {\n every 100\n }\n}\nb {\n pprof\n}\n");
+	struct corefile_plan *p = plan_of(
+		"a {\n pprof\n trace zipkin 1.2.3.4:9411 {\n every 100\n }\n}\nb {\n pprof\n}\n");
 
 	cr_assert_eq(p->n_warnings, 2);
 	corefile_plan_free(p);

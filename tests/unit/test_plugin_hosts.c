@@ -14,8 +14,10 @@ struct hosts_case {
 
 static void hosts_open(struct hosts_case *h, const char *options)
 {
-	static const char file[] = "# comment\n192.0.2.1 a.example.org A2.example.org # alias\n2001:db8::1 a.example.org\n"
-				   "192.0.2.9 a.example.org\n192.0.2.7 *.w.example.org\nnonsense x.example.org\n10.1.2.3 other.test\n"
+	static const char file[] = "# comment\n192.0.2.1 a.example.org A2.example.org # "
+				   "alias\n2001:db8::1 a.example.org\n"
+				   "192.0.2.9 a.example.org\n192.0.2.7 *.w.example.org\nnonsense "
+				   "x.example.org\n10.1.2.3 other.test\n"
 				   "10.1.2.3 n.example.net\n";
 	char directive[500];
 	int fd;
@@ -34,7 +36,8 @@ static void hosts_close(struct hosts_case *h)
 	unlink(h->path);
 }
 
-static enum plugin_verdict ask(const struct hosts_case *h, struct asked *a, const char *name, uint16_t qtype)
+static enum plugin_verdict ask(const struct hosts_case *h, struct asked *a, const char *name,
+			       uint16_t qtype)
 {
 	ask_init(a, name, qtype, "10.0.0.1");
 	return h->s->ops->ask(h->s, &a->q, &a->o, &a->len);
@@ -47,7 +50,9 @@ Test(plugin_hosts, addresses)
 
 	hosts_open(&h, "");
 	cr_assert_eq(ask(&h, &a, "a.example.org", DNS_A), PLUGIN_REPLY);
-	cr_assert_str_eq(section_of(a.out, a.len, 0), "a.example.org. 3600 IN A 192.0.2.1\na.example.org. 3600 IN A 192.0.2.9\n");
+	cr_assert_str_eq(
+		section_of(a.out, a.len, 0),
+		"a.example.org. 3600 IN A 192.0.2.1\na.example.org. 3600 IN A 192.0.2.9\n");
 	cr_assert_eq(ask(&h, &a, "a.example.org", DNS_AAAA), PLUGIN_REPLY);
 	cr_assert_str_eq(section_of(a.out, a.len, 0), "a.example.org. 3600 IN AAAA 2001:db8::1\n");
 	cr_assert_eq(ask(&h, &a, "a2.example.org", DNS_A), PLUGIN_REPLY);
@@ -69,12 +74,17 @@ Test(plugin_hosts, reverse)
 
 	hosts_open(&h, "{\n ttl 60\n}");
 	cr_assert_eq(ask(&h, &a, "1.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_REPLY);
-	cr_assert_str_eq(section_of(a.out, a.len, 0), "1.2.0.192.in-addr.arpa. 60 IN PTR a.example.org.\n"
-						     "1.2.0.192.in-addr.arpa. 60 IN PTR a2.example.org.\n");
-	cr_assert_eq(ask(&h, &a, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", DNS_PTR), PLUGIN_REPLY);
+	cr_assert_str_eq(section_of(a.out, a.len, 0),
+			 "1.2.0.192.in-addr.arpa. 60 IN PTR a.example.org.\n"
+			 "1.2.0.192.in-addr.arpa. 60 IN PTR a2.example.org.\n");
+	cr_assert_eq(ask(&h, &a,
+			 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+			 DNS_PTR),
+		     PLUGIN_REPLY);
 	cr_assert_eq(ask(&h, &a, "8.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT);
 	cr_assert_eq(ask(&h, &a, "256.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT);
-	cr_assert_eq(ask(&h, &a, "7.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT, "a wildcard is nobody's name");
+	cr_assert_eq(ask(&h, &a, "7.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT,
+		     "a wildcard is nobody's name");
 	hosts_close(&h);
 	hosts_open(&h, "{\n no_reverse\n}");
 	cr_assert_eq(ask(&h, &a, "1.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT);
@@ -86,7 +96,8 @@ Test(plugin_hosts, fallthrough_and_inline)
 	struct hosts_case h;
 	struct asked a;
 
-	hosts_open(&h, "{\n 192.0.2.50 in.example.org in2.example.org\n fallthrough example.net\n reload 10s\n}");
+	hosts_open(&h, "{\n 192.0.2.50 in.example.org in2.example.org\n fallthrough example.net\n "
+		       "reload 10s\n}");
 	cr_assert_eq(ask(&h, &a, "in2.example.org", DNS_A), PLUGIN_REPLY);
 	cr_assert_eq(ask(&h, &a, "no.example.net", DNS_A), PLUGIN_NEXT);
 	cr_assert_eq(ask(&h, &a, "no.example.org", DNS_A), PLUGIN_RCODE);
@@ -112,5 +123,6 @@ Test(plugin_hosts, zones_and_missing_file)
 	p = plan_of(". {\n hosts /nowhere/hosts {\n 192.0.2.1 a.b\n }\n}\n");
 	assert_warned(p, "it is used once it can be read");
 	corefile_plan_free(p);
-	assert_refused(". {\n hosts /etc/hosts {\n fallthru\n }\n}\n", "unknown property 'fallthru' of 'hosts' (did you mean 'fallthrough'?)");
+	assert_refused(". {\n hosts /etc/hosts {\n fallthru\n }\n}\n",
+		       "unknown property 'fallthru' of 'hosts' (did you mean 'fallthrough'?)");
 }

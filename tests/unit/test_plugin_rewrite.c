@@ -29,14 +29,20 @@ Test(plugin_rewrite, names)
 	static const char *const cases[][3] = {
 		{"rewrite name a.example.org b.example.net", "a.example.org", "b.example.net."},
 		{"rewrite name a.example.org b.example.net", "x.a.example.org", "x.a.example.org."},
-		{"rewrite name exact A.example.org b.example.net", "a.example.org", "b.example.net."},
+		{"rewrite name exact A.example.org b.example.net", "a.example.org",
+		 "b.example.net."},
 		{"rewrite name prefix db- mysql-", "db-1.example.org", "mysql-1.example.org."},
-		{"rewrite name suffix .example.org .example.net", "a.b.example.org", "a.b.example.net."},
-		{"rewrite name suffix .example.org. .example.net.", "a.example.org.com", "a.example.org.com."},
-		{"rewrite name substring us-west eu-north", "x.us-west.us-west.org", "x.eu-north.eu-north.org."},
-		{"rewrite name regex (.*)-(us-west-1)\\.coredns\\.rocks {1}.service.{2}.consul", "ftp-us-west-1.coredns.rocks",
-		 "ftp.service.us-west-1.consul."},
-		{"rewrite continue name a.org b.org\nrewrite name b.org c.org\nrewrite name c.org d.org", "a.org", "c.org."},
+		{"rewrite name suffix .example.org .example.net", "a.b.example.org",
+		 "a.b.example.net."},
+		{"rewrite name suffix .example.org. .example.net.", "a.example.org.com",
+		 "a.example.org.com."},
+		{"rewrite name substring us-west eu-north", "x.us-west.us-west.org",
+		 "x.eu-north.eu-north.org."},
+		{"rewrite name regex (.*)-(us-west-1)\\.coredns\\.rocks {1}.service.{2}.consul",
+		 "ftp-us-west-1.coredns.rocks", "ftp.service.us-west-1.consul."},
+		{"rewrite continue name a.org b.org\nrewrite name b.org c.org\nrewrite name c.org "
+		 "d.org",
+		 "a.org", "c.org."},
 		{"rewrite stop {\n name suffix .old .new answer auto\n}", "x.old", "x.new."},
 	};
 
@@ -47,7 +53,8 @@ Test(plugin_rewrite, names)
 Test(plugin_rewrite, type_and_class)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "rewrite continue type ANY HINFO\nrewrite class CH IN");
+	const struct plugin_step *s =
+		step_of(&p, "rewrite continue type ANY HINFO\nrewrite class CH IN");
 	struct asked a;
 
 	ask_init(&a, "x.example.org", DNS_ANY, "10.0.0.1");
@@ -59,7 +66,8 @@ Test(plugin_rewrite, type_and_class)
 }
 
 /* What the client gets when the rewritten question is answered with these. */
-static const char *answer_of(const char *directive, const char *name, uint16_t rcode, const char *const *rr)
+static const char *answer_of(const char *directive, const char *name, uint16_t rcode,
+			     const char *const *rr)
 {
 	struct corefile_plan *p;
 	const struct plugin_step *s = step_of(&p, directive);
@@ -74,32 +82,45 @@ static const char *answer_of(const char *directive, const char *name, uint16_t r
 	cr_assert_eq(msg_check(msg, len), 0);
 	static char text[2100];
 
-	snprintf(text, sizeof(text), "%u %s", DNS_RCODE(get_be16(msg + 2)), section_of(msg, len, 0));
+	snprintf(text, sizeof(text), "%u %s", DNS_RCODE(get_be16(msg + 2)),
+		 section_of(msg, len, 0));
 	return text;
 }
 
 Test(plugin_rewrite, answers_are_mapped_back)
 {
 	cr_assert_str_eq(answer_of("rewrite name a.example.org b.example.net", "a.example.org", 0,
-				   (const char *const[]){"B.example.net. 60 CNAME c.b.example.net.", "c.b.example.net. 60 A 192.0.2.1", NULL}),
-			 "0 a.example.org. 60 IN CNAME c.a.example.org.\nc.a.example.org. 60 IN A 192.0.2.1\n");
-	cr_assert_str_eq(answer_of("rewrite name suffix .old.org .new.net answer auto", "x.old.org", 0,
-				   (const char *const[]){"x.new.net. 60 A 192.0.2.1", NULL}),
+				   (const char *const[]){"B.example.net. 60 CNAME c.b.example.net.",
+							 "c.b.example.net. 60 A 192.0.2.1", NULL}),
+			 "0 a.example.org. 60 IN CNAME c.a.example.org.\nc.a.example.org. 60 IN A "
+			 "192.0.2.1\n");
+	cr_assert_str_eq(answer_of("rewrite name suffix .old.org .new.net answer auto", "x.old.org",
+				   0, (const char *const[]){"x.new.net. 60 A 192.0.2.1", NULL}),
 			 "0 x.old.org. 60 IN A 192.0.2.1\n");
 	cr_assert_str_eq(answer_of("rewrite name suffix .old.org .new.net", "x.old.org", 0,
 				   (const char *const[]){"x.new.net. 60 A 192.0.2.1", NULL}),
 			 "0 x.new.net. 60 IN A 192.0.2.1\n");
-	cr_assert_str_eq(answer_of("rewrite stop {\n name regex (.*)-(us-west-1)\\.coredns\\.rocks {1}.service.{2}.consul\n"
-				   " answer name (.*)\\.service\\.(us-west-1)\\.consul {1}-{2}.coredns.rocks\n}",
+	cr_assert_str_eq(answer_of("rewrite stop {\n name regex (.*)-(us-west-1)\\.coredns\\.rocks "
+				   "{1}.service.{2}.consul\n"
+				   " answer name (.*)\\.service\\.(us-west-1)\\.consul "
+				   "{1}-{2}.coredns.rocks\n}",
 				   "ftp-us-west-1.coredns.rocks", 0,
-				   (const char *const[]){"ftp.service.us-west-1.consul. 0 A 10.10.10.10", NULL}),
+				   (const char *const[]){
+					   "ftp.service.us-west-1.consul. 0 A 10.10.10.10", NULL}),
 			 "0 ftp-us-west-1.coredns.rocks. 0 IN A 10.10.10.10\n");
-	cr_assert_str_eq(answer_of("rewrite stop {\n name suffix .arpa .arpa\n answer name auto\n answer value (.*)\\.service\\.consul\\. {1}.coredns.rocks.\n}",
-				   "30.30.30.10.in-addr.arpa", 0,
-				   (const char *const[]){"30.30.30.10.in-addr.arpa. 60 PTR ftp-us-west-1.service.consul.", NULL}),
-			 "0 30.30.30.10.in-addr.arpa. 60 IN PTR ftp-us-west-1.coredns.rocks.\n");
-	cr_assert_str_eq(answer_of("rewrite continue name prefix a. b. answer auto\nrewrite name suffix .org .net answer auto", "a.x.org", 0,
-				   (const char *const[]){"b.x.net. 60 MX 10 mail.b.x.net.", "b.x.net. 60 SRV 1 2 3 s.net.", NULL}),
+	cr_assert_str_eq(
+		answer_of("rewrite stop {\n name suffix .arpa .arpa\n answer name auto\n answer "
+			  "value (.*)\\.service\\.consul\\. {1}.coredns.rocks.\n}",
+			  "30.30.30.10.in-addr.arpa", 0,
+			  (const char *const[]){
+				  "30.30.30.10.in-addr.arpa. 60 PTR ftp-us-west-1.service.consul.",
+				  NULL}),
+		"0 30.30.30.10.in-addr.arpa. 60 IN PTR ftp-us-west-1.coredns.rocks.\n");
+	cr_assert_str_eq(answer_of("rewrite continue name prefix a. b. answer auto\nrewrite name "
+				   "suffix .org .net answer auto",
+				   "a.x.org", 0,
+				   (const char *const[]){"b.x.net. 60 MX 10 mail.b.x.net.",
+							 "b.x.net. 60 SRV 1 2 3 s.net.", NULL}),
 			 "0 a.x.org. 60 IN MX 10 mail.a.x.org.\na.x.org. 60 IN SRV 1 2 3 s.org.\n");
 }
 
@@ -107,7 +128,8 @@ Test(plugin_rewrite, answers_are_mapped_back)
 Test(plugin_rewrite, the_question_is_put_back)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "rewrite continue type A AAAA\nrewrite name a.example.org b.example.net");
+	const struct plugin_step *s = step_of(
+		&p, "rewrite continue type A AAAA\nrewrite name a.example.org b.example.net");
 	uint8_t msg[512];
 	struct dns_msg m;
 	struct asked a;
@@ -125,24 +147,31 @@ Test(plugin_rewrite, the_question_is_put_back)
 
 Test(plugin_rewrite, ttl_and_rcode)
 {
-	static const char *const rr[] = {"x.example.org. 5 A 192.0.2.1", "x.example.org. 500 A 192.0.2.2", NULL};
+	static const char *const rr[] = {"x.example.org. 5 A 192.0.2.1",
+					 "x.example.org. 500 A 192.0.2.2", NULL};
 
-	cr_assert_str_eq(answer_of("rewrite ttl suffix .example.org 30-300", "x.example.org", 0, rr),
-			 "0 x.example.org. 30 IN A 192.0.2.1\nx.example.org. 300 IN A 192.0.2.2\n");
+	cr_assert_str_eq(
+		answer_of("rewrite ttl suffix .example.org 30-300", "x.example.org", 0, rr),
+		"0 x.example.org. 30 IN A 192.0.2.1\nx.example.org. 300 IN A 192.0.2.2\n");
 	cr_assert_str_eq(answer_of("rewrite ttl x.example.org 15", "x.example.org", 0, rr),
 			 "0 x.example.org. 15 IN A 192.0.2.1\nx.example.org. 15 IN A 192.0.2.2\n");
 	cr_assert_str_eq(answer_of("rewrite ttl regex .* -30", "x.example.org", 0, rr),
 			 "0 x.example.org. 30 IN A 192.0.2.2\nx.example.org. 5 IN A 192.0.2.1\n");
 	cr_assert_str_eq(answer_of("rewrite ttl substring other 15", "x.example.org", 0, rr),
 			 "0 x.example.org. 5 IN A 192.0.2.1\nx.example.org. 500 IN A 192.0.2.2\n");
-	cr_assert_str_eq(answer_of("rewrite rcode regex (.*)\\.example\\.org SERVFAIL NOERROR", "x.example.org", DNS_SERVFAIL, NULL), "0 ");
-	cr_assert_str_eq(answer_of("rewrite rcode x.example.org 2 0", "x.example.org", DNS_NXDOMAIN, NULL), "3 ");
+	cr_assert_str_eq(answer_of("rewrite rcode regex (.*)\\.example\\.org SERVFAIL NOERROR",
+				   "x.example.org", DNS_SERVFAIL, NULL),
+			 "0 ");
+	cr_assert_str_eq(
+		answer_of("rewrite rcode x.example.org 2 0", "x.example.org", DNS_NXDOMAIN, NULL),
+		"3 ");
 }
 
 Test(plugin_rewrite, a_name_that_is_none_fails)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "rewrite name regex (.*) {1}.{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}.");
+	const struct plugin_step *s =
+		step_of(&p, "rewrite name regex (.*) {1}.{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}.");
 	struct asked a;
 
 	ask_init(&a, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.org", DNS_A, "10.0.0.1");

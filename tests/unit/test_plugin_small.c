@@ -14,8 +14,10 @@ static enum plugin_verdict arrive(const struct plugin_step *s, struct asked *a)
 Test(plugin_acl, first_policy_that_fits_decides)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "acl a.example.org {\n block net 10.1.0.0/16\n}\n"
-						  "acl {\n allow net 10.0.0.0/8 192.0.2.1 fd00::/8\n filter type A AAAA net *\n drop type *\n}");
+	const struct plugin_step *s =
+		step_of(&p, "acl a.example.org {\n block net 10.1.0.0/16\n}\n"
+			    "acl {\n allow net 10.0.0.0/8 192.0.2.1 fd00::/8\n filter type A AAAA "
+			    "net *\n drop type *\n}");
 	static const struct {
 		const char *name, *client;
 		uint16_t qtype;
@@ -44,7 +46,8 @@ Test(plugin_acl, first_policy_that_fits_decides)
 	}
 	corefile_plan_free(p);
 	assert_refused("x {\n acl {\n block tpye A\n }\n}\n", "did you mean 'type'?");
-	assert_refused("x {\n acl {\n block net 10.0.0.0/33\n }\n}\n", "illegal CIDR notation '10.0.0.0/33'");
+	assert_refused("x {\n acl {\n block net 10.0.0.0/33\n }\n}\n",
+		       "illegal CIDR notation '10.0.0.0/33'");
 	assert_refused("x {\n acl {\n block net\n }\n}\n", "needs at least one value");
 }
 
@@ -57,7 +60,8 @@ Test(plugin_any, answers_hinfo)
 	ask_init(&a, "x.example.org", DNS_ANY, "10.0.0.1");
 	cr_assert_eq(arrive(s, &a), PLUGIN_REPLY);
 	cr_assert_eq(get_be16(a.out), 4711);
-	cr_assert_str_eq(section_of(a.out, a.len, 0), "x.example.org. 8482 IN HINFO \"ANY obsoleted\" \"See RFC 8482\"\n");
+	cr_assert_str_eq(section_of(a.out, a.len, 0),
+			 "x.example.org. 8482 IN HINFO \"ANY obsoleted\" \"See RFC 8482\"\n");
 	ask_init(&a, "x.example.org", DNS_A, "10.0.0.1");
 	cr_assert_eq(arrive(s, &a), PLUGIN_NEXT);
 	corefile_plan_free(p);
@@ -71,13 +75,15 @@ Test(plugin_whoami, tells_address_and_port)
 
 	ask_init(&a, "x.example.org", DNS_A, "10.0.0.1");
 	cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_REPLY);
-	cr_assert_str_eq(section_of(a.out, a.len, 2),
-			 "_udp.x.example.org. 0 IN SRV 0 0 40000 .\nx.example.org. 0 IN A 10.0.0.1\n");
+	cr_assert_str_eq(
+		section_of(a.out, a.len, 2),
+		"_udp.x.example.org. 0 IN SRV 0 0 40000 .\nx.example.org. 0 IN A 10.0.0.1\n");
 	cr_assert(get_be16(a.out + 2) & DNS_AA);
 	ask_init(&a, ".", DNS_A, "2001:db8::1");
 	a.client.proto = CORE_TCP;
 	cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_REPLY);
-	cr_assert_str_eq(section_of(a.out, a.len, 2), ". 0 IN AAAA 2001:db8::1\n_tcp. 0 IN SRV 0 0 40000 .\n");
+	cr_assert_str_eq(section_of(a.out, a.len, 2),
+			 ". 0 IN AAAA 2001:db8::1\n_tcp. 0 IN SRV 0 0 40000 .\n");
 	corefile_plan_free(p);
 }
 
@@ -107,7 +113,8 @@ Test(plugin_minimal, keeps_answers_and_opt)
 	struct dns_msg m;
 
 	cr_assert_eq(dns_msg_parse(&m, msg, now), 0);
-	cr_assert(m.h.n_an == 1 && m.h.n_ns == 0 && m.h.n_ar == 1 && m.edns.present && m.edns.udp_size == 1232);
+	cr_assert(m.h.n_an == 1 && m.h.n_ns == 0 && m.h.n_ar == 1 && m.edns.present &&
+		  m.edns.udp_size == 1232);
 	cr_assert_eq(now, len + 11);
 	/* a denial keeps its SOA */
 	len = reply_make(msg, sizeof(msg), "x.example.org", DNS_A, DNS_NXDOMAIN, NULL);
@@ -120,12 +127,14 @@ Test(plugin_minimal, keeps_answers_and_opt)
 Test(plugin_dns64, asks_for_a_only_where_it_helps)
 {
 	struct corefile_plan *p, *all;
-	const struct plugin_step *s = step_of(&p, "dns64"), *t = step_of(&all, "dns64 {\n translate_all\n allow_ipv4\n}");
+	const struct plugin_step *s = step_of(&p, "dns64"),
+				 *t = step_of(&all, "dns64 {\n translate_all\n allow_ipv4\n}");
 	struct asked a;
 	uint8_t empty[512], aaaa[512], nx[512];
 	size_t n_empty = reply_make(empty, sizeof(empty), "x.example.org", DNS_AAAA, 0, NULL),
-	       n_aaaa = reply_make(aaaa, sizeof(aaaa), "x.example.org", DNS_AAAA, 0,
-				   (const char *const[]){"x.example.org. 60 AAAA 2001:db8::1", NULL}),
+	       n_aaaa = reply_make(
+		       aaaa, sizeof(aaaa), "x.example.org", DNS_AAAA, 0,
+		       (const char *const[]){"x.example.org. 60 AAAA 2001:db8::1", NULL}),
 	       n_nx = reply_make(nx, sizeof(nx), "x.example.org", DNS_AAAA, DNS_NXDOMAIN, NULL);
 
 	ask_init(&a, "x.example.org", DNS_AAAA, "2001:db8::9");
@@ -156,8 +165,10 @@ Test(plugin_dns64, addresses_of_rfc_6052)
 	};
 	uint8_t first[512], second[512], out[512];
 	size_t n_first = reply_make(first, sizeof(first), "x.example.org", DNS_AAAA, 0, NULL),
-	       n_second = reply_make(second, sizeof(second), "x.example.org", DNS_A, 0,
-				     (const char *const[]){"x.example.org. 900 CNAME y.example.org.", "y.example.org. 900 A 192.0.2.33", NULL});
+	       n_second =
+		       reply_make(second, sizeof(second), "x.example.org", DNS_A, 0,
+				  (const char *const[]){"x.example.org. 900 CNAME y.example.org.",
+							"y.example.org. 900 A 192.0.2.33", NULL});
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char directive[100], want[200];
@@ -168,9 +179,13 @@ Test(plugin_dns64, addresses_of_rfc_6052)
 		const struct plugin_step *s = step_of(&p, directive);
 
 		ask_init(&a, "x.example.org", DNS_AAAA, "2001:db8::9");
-		size_t len = s->ops->merge(s, &a.q, first, n_first, second, n_second, out, sizeof(out));
+		size_t len =
+			s->ops->merge(s, &a.q, first, n_first, second, n_second, out, sizeof(out));
 
-		snprintf(want, sizeof(want), "x.example.org. 900 IN CNAME y.example.org.\ny.example.org. 600 IN AAAA %s\n", cases[i][1]);
+		snprintf(want, sizeof(want),
+			 "x.example.org. 900 IN CNAME y.example.org.\ny.example.org. 600 IN AAAA "
+			 "%s\n",
+			 cases[i][1]);
 		cr_assert_str_eq(section_of(out, len, 0), want);
 		corefile_plan_free(p);
 	}
@@ -181,8 +196,10 @@ Test(plugin_dns64, addresses_of_rfc_6052)
 static size_t addresses(uint8_t *msg, size_t cap)
 {
 	return reply_make(msg, cap, "x.example.org", DNS_A, 0,
-			  (const char *const[]){"x.example.org. 60 CNAME y.example.org.", "y.example.org. 60 A 192.0.2.1",
-						"y.example.org. 60 A 192.0.2.2", "y.example.org. 60 A 10.0.0.3", NULL});
+			  (const char *const[]){"x.example.org. 60 CNAME y.example.org.",
+						"y.example.org. 60 A 192.0.2.1",
+						"y.example.org. 60 A 192.0.2.2",
+						"y.example.org. 60 A 10.0.0.3", NULL});
 }
 
 /* The first address in the answer, its last octet. */
@@ -218,7 +235,8 @@ Test(plugin_loadbalance, shuffles_addresses_only)
 		cr_assert_eq(s->ops->respond(s, &a.q, msg, len, sizeof(msg)), len);
 		seen[first_octet(msg, len)]++;
 	}
-	cr_assert(seen[1] > 850 && seen[2] > 850 && seen[3] > 850, "%u %u %u", seen[1], seen[2], seen[3]);
+	cr_assert(seen[1] > 850 && seen[2] > 850 && seen[3] > 850, "%u %u %u", seen[1], seen[2],
+		  seen[3]);
 	corefile_plan_free(p);
 }
 
@@ -244,7 +262,8 @@ Test(plugin_loadbalance, weights)
 {
 	char path[] = "/tmp/corefile-weights-XXXXXX", directive[200];
 	int fd = mkstemp(path);
-	static const char weights[] = "# c\nx.example.org\n192.0.2.1 1\n192.0.2.2 98\n\nother.example.org\n192.0.2.1 5\n";
+	static const char weights[] =
+		"# c\nx.example.org\n192.0.2.1 1\n192.0.2.2 98\n\nother.example.org\n192.0.2.1 5\n";
 	struct corefile_plan *p;
 	uint8_t msg[512];
 	unsigned seen[4] = {0};
@@ -263,7 +282,8 @@ Test(plugin_loadbalance, weights)
 		s->ops->respond(s, &a.q, msg, len, sizeof(msg));
 		seen[first_octet(msg, len)]++;
 	}
-	cr_assert(seen[2] > 1900 && seen[1] > 0 && seen[3] > 0, "%u %u %u", seen[1], seen[2], seen[3]);
+	cr_assert(seen[2] > 1900 && seen[1] > 0 && seen[3] > 0, "%u %u %u", seen[1], seen[2],
+		  seen[3]);
 	corefile_plan_free(p);
 	cr_assert_eq(ftruncate(fd, 0), 0);
 	cr_assert_eq(pwrite(fd, "192.0.2.1 5\n", 12, 0), 12);

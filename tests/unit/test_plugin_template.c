@@ -4,7 +4,8 @@
 
 #include "tests/unit/corefile_util.h"
 
-static enum plugin_verdict ask(const struct plugin_step *s, struct asked *a, const char *name, uint16_t qtype)
+static enum plugin_verdict ask(const struct plugin_step *s, struct asked *a, const char *name,
+			       uint16_t qtype)
 {
 	ask_init(a, name, qtype, "10.0.0.1");
 	return s->ops->ask(s, &a->q, &a->o, &a->len);
@@ -13,18 +14,26 @@ static enum plugin_verdict ask(const struct plugin_step *s, struct asked *a, con
 Test(plugin_template, expressions)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p,
-		"template IN ANY example.org {\n"
-		" match \"(^|[.])ip-0a(?P<b>[a-f0-9]{2})(?P<c>[a-f0-9]{2})(?P<d>[a-f0-9]{2})[.]example[.]org[.]$\"\n"
-		" answer \"{{ .Name }} 60 IN A 10.{{ parseInt .Group.b 16 8 }}.{{ parseInt (index .Group \\\"c\\\") 16 8 }}.{{parseInt .Group.d 16 8}}\"\n"
-		" additional \"x. {{- .Zone }} {{/* c */}}{{ .Class }} TXT \\\"{{ .Type }} {{ .Remote }} {{ index .Match 0 }}\\\"\"\n"
-		" authority \"{{ .Zone }} 1h IN SOA ns.{{ .Zone }} h.{{ .Zone }} (1 2m 3 4 5)\"\n fallthrough\n}");
+	const struct plugin_step *s = step_of(
+		&p, "template IN ANY example.org {\n"
+		    " match "
+		    "\"(^|[.])ip-0a(?P<b>[a-f0-9]{2})(?P<c>[a-f0-9]{2})(?P<d>[a-f0-9]{2})[.]"
+		    "example[.]org[.]$\"\n"
+		    " answer \"{{ .Name }} 60 IN A 10.{{ parseInt .Group.b 16 8 }}.{{ parseInt "
+		    "(index .Group \\\"c\\\") 16 8 }}.{{parseInt .Group.d 16 8}}\"\n"
+		    " additional \"x. {{- .Zone }} {{/* c */}}{{ .Class }} TXT \\\"{{ .Type }} {{ "
+		    ".Remote }} {{ index .Match 0 }}\\\"\"\n"
+		    " authority \"{{ .Zone }} 1h IN SOA ns.{{ .Zone }} h.{{ .Zone }} (1 2m 3 4 "
+		    "5)\"\n fallthrough\n}");
 	struct asked a;
 
 	cr_assert_eq(ask(s, &a, "ip-0a0b0c0d.example.org", DNS_A), PLUGIN_REPLY, "%zu", a.len);
-	cr_assert_str_eq(section_of(a.out, a.len, 0), "ip-0a0b0c0d.example.org. 60 IN A 10.11.12.13\n");
-	cr_assert_str_eq(section_of(a.out, a.len, 1), "example.org. 3600 IN SOA ns.example.org. h.example.org. 1 120 3 4 5\n");
-	cr_assert_str_eq(section_of(a.out, a.len, 2), "x.example.org. 3600 IN TXT \"A 10.0.0.1 ip-0a0b0c0d.example.org.\"\n");
+	cr_assert_str_eq(section_of(a.out, a.len, 0),
+			 "ip-0a0b0c0d.example.org. 60 IN A 10.11.12.13\n");
+	cr_assert_str_eq(section_of(a.out, a.len, 1),
+			 "example.org. 3600 IN SOA ns.example.org. h.example.org. 1 120 3 4 5\n");
+	cr_assert_str_eq(section_of(a.out, a.len, 2),
+			 "x.example.org. 3600 IN TXT \"A 10.0.0.1 ip-0a0b0c0d.example.org.\"\n");
 	cr_assert(get_be16(a.out + 2) & DNS_AA);
 	cr_assert_eq(ask(s, &a, "www.example.org", DNS_A), PLUGIN_NEXT);
 	cr_assert_eq(ask(s, &a, "ip-0a0b0c0d.example.com", DNS_A), PLUGIN_NEXT);
@@ -34,7 +43,9 @@ Test(plugin_template, expressions)
 Test(plugin_template, match_without_fallthrough_is_servfail)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "template ANY A {\n match ^a\n rcode NXDOMAIN\n fallthrough example.net\n ederror 17 \"no such luck\"\n}");
+	const struct plugin_step *s =
+		step_of(&p, "template ANY A {\n match ^a\n rcode NXDOMAIN\n fallthrough "
+			    "example.net\n ederror 17 \"no such luck\"\n}");
 	struct asked a;
 
 	cr_assert_eq(ask(s, &a, "a.example.org", DNS_A), PLUGIN_REPLY);
@@ -72,7 +83,8 @@ Test(plugin_template, records)
 			if (*c == '"')
 				*o++ = '\\';
 		*o = 0;
-		snprintf(directive, sizeof(directive), "template ANY ANY . {\n answer \"%s\"\n}", quoted);
+		snprintf(directive, sizeof(directive), "template ANY ANY . {\n answer \"%s\"\n}",
+			 quoted);
 		const struct plugin_step *s = step_of(&p, directive);
 
 		cr_assert_eq(ask(s, &a, "q.example.org", DNS_TXT), PLUGIN_REPLY, "%s", cases[i]);
@@ -85,8 +97,9 @@ Test(plugin_template, records)
 Test(plugin_template, an_alias_sends_the_question_on)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "template IN A example.org {\n match ^(.*)\\.example\\.org\\.$\n"
-						  " answer \"{{ .Name }} 30 IN CNAME {{ index .Match 1 }}.Example.net.\"\n}");
+	const struct plugin_step *s = step_of(
+		&p, "template IN A example.org {\n match ^(.*)\\.example\\.org\\.$\n"
+		    " answer \"{{ .Name }} 30 IN CNAME {{ index .Match 1 }}.Example.net.\"\n}");
 	struct asked a;
 	uint8_t msg[1024];
 	char text[NAME_MAX_TEXT];
@@ -101,10 +114,13 @@ Test(plugin_template, an_alias_sends_the_question_on)
 	a.q.client = NULL;
 	len = s->ops->answered(s, &a.q, msg, len, sizeof(msg));
 	cr_assert_eq(msg_check(msg, len), 0);
-	cr_assert_str_eq(section_of(msg, len, 0), "x.example.net. 60 IN A 192.0.2.1\nx.example.org. 30 IN CNAME x.example.net.\n");
+	cr_assert_str_eq(
+		section_of(msg, len, 0),
+		"x.example.net. 60 IN A 192.0.2.1\nx.example.org. 30 IN CNAME x.example.net.\n");
 	/* somebody else's answer is left alone */
 	ask_init(&a, "x.example.com", DNS_A, "10.0.0.1");
-	len = reply_make(msg, sizeof(msg), "x.example.com", DNS_A, 0, (const char *const[]){"x.example.com. 60 A 192.0.2.1", NULL});
+	len = reply_make(msg, sizeof(msg), "x.example.com", DNS_A, 0,
+			 (const char *const[]){"x.example.com. 60 A 192.0.2.1", NULL});
 	cr_assert_eq(s->ops->answered(s, &a.q, msg, len, sizeof(msg)), len);
 	corefile_plan_free(p);
 }
@@ -112,7 +128,9 @@ Test(plugin_template, an_alias_sends_the_question_on)
 Test(plugin_template, what_cannot_be_made_is_servfail)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "template IN A {\n match ^([a-z0-9]+)\n answer \"{{ .Name }} A 10.0.0.{{ parseInt (index .Match 1) 10 8 }}\"\n}");
+	const struct plugin_step *s =
+		step_of(&p, "template IN A {\n match ^([a-z0-9]+)\n answer \"{{ .Name }} A "
+			    "10.0.0.{{ parseInt (index .Match 1) 10 8 }}\"\n}");
 	struct asked a;
 
 	cr_assert_eq(ask(s, &a, "7.example.org", DNS_A), PLUGIN_REPLY);
@@ -125,10 +143,15 @@ Test(plugin_template, what_cannot_be_made_is_servfail)
 Test(plugin_template, runaway_patterns_are_held)
 {
 	struct corefile_plan *p;
-	const struct plugin_step *s = step_of(&p, "template IN A {\n match \"^(a|a|aa)+$\"\n rcode NXDOMAIN\n fallthrough\n}");
+	const struct plugin_step *s = step_of(
+		&p, "template IN A {\n match \"^(a|a|aa)+$\"\n rcode NXDOMAIN\n fallthrough\n}");
 	struct asked a;
 
-	cr_assert_eq(ask(s, &a, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.org", DNS_A), PLUGIN_NEXT);
+	cr_assert_eq(
+		ask(s, &a,
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.org",
+		    DNS_A),
+		PLUGIN_NEXT);
 	corefile_plan_free(p);
 }
 
@@ -138,9 +161,11 @@ Test(plugin_template, faults)
 		{"template IN", "expected 'template CLASS TYPE [ZONE...]'"},
 		{"template XX A", "unknown class 'XX'"},
 		{"template IN AAAAA", "is not a record type"},
-		{"template IN A {\n answer \"{{ range .X }}\"\n}", "template expression '{{ range .X }}' is not supported"},
+		{"template IN A {\n answer \"{{ range .X }}\"\n}",
+		 "template expression '{{ range .X }}' is not supported"},
 		{"template IN A {\n answer \"{{ .Name\"\n}", "'{{' without '}}'"},
-		{"template IN A {\n answer \"{{ .Name }} 60 IN FOO bar\"\n}", "is not a record we can make"},
+		{"template IN A {\n answer \"{{ .Name }} 60 IN FOO bar\"\n}",
+		 "is not a record we can make"},
 		{"template IN A {\n rcode NX\n}", "not a response code"},
 		{"template IN A {\n match (\n}", "invalid regular expression"},
 		{"template IN A {\n expr 1 == 1\n}", "'expr' of template is not supported"},
