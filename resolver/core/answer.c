@@ -279,3 +279,21 @@ int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,
 			       .kind = (uint8_t)kind};
 	return 0;
 }
+
+void answer_no_limits(struct core_cache_conf *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->pos_max_s = ret->neg_max_s = UINT32_MAX;
+}
+
+int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct answer *from,
+		      const struct answer_question *q)
+{
+	struct core_cache_conf none;
+	int n = answer_pack(buf, from->msg, from->len, q, NULL, true);
+
+	if (n < 0)
+		return n;
+	answer_no_limits(&none);
+	return answer_scan(ret, buf, (size_t)n, &none);
+}

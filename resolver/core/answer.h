@@ -60,6 +60,12 @@ int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
  * `ret`, which points into buf. 0, or ERR_SYNTAX when a plugin broke it. */
 int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,
 		const struct core_cache_conf *conf);
+/* The same records under another question: a denial of an ancestor for a name
+ * below it. 0 or negative. */
+int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct answer *from,
+		      const struct answer_question *q);
+/* Limits that change nothing. */
+void answer_no_limits(struct core_cache_conf *ret);
 /* An answer without records, built in `buf` of ANSWER_EMPTY_MAX octets. */
 #define ANSWER_EMPTY_MAX (DNS_HEADER_LEN + NAME_MAX_WIRE + 4)
 void answer_empty(struct answer *ret, uint8_t *buf, const struct answer_question *q,

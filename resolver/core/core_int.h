@@ -20,6 +20,7 @@
 #include "resolver/core/failures.h"
 #include "resolver/core/questions.h"
 #include "resolver/core/reply.h"
+#include "resolver/core/shield.h"
 #include "resolver/core/timers.h"
 #include "resolver/core/upstream.h"
 
@@ -46,7 +47,10 @@ struct core {
 	struct upstream *up;           /* CORE_UPSTREAMS_MAX */
 	struct forward_state *forward; /* of zone z: from forward_at[z] on */
 	uint32_t forward_at[CORE_ZONES_MAX + 1];
+	struct shield_exists *exists;  /* SHIELD_EXISTS_SIZE */
+	uint8_t shield[CORE_ZONES_MAX]; /* enum shield_state */
 	struct answer_buf *buf;        /* the answer being worked on */
+	struct answer_buf *synth;      /* one made from another name's */
 	uint8_t *reply;                /* replies to parked clients; DNS_MSG_MAX */
 	uint8_t *hook;                 /* what respond hooks edit; DNS_MSG_MAX */
 	uint8_t *second, *merged;      /* for merge hooks; DNS_MSG_MAX each */
@@ -101,6 +105,9 @@ size_t serve_answer(struct core *c, const struct visit *v, const struct answer *
 size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale);
 struct plugin_query;
 size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede);
+/* The denial of an ancestor, `age_s` old, as the answer to this query. */
+size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
+			 uint32_t age_s);
 /* A plugin's reply of `len` octets in c->buf->msg. */
 size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *p, size_t len,
 		    bool answered);
@@ -114,6 +121,8 @@ void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 bool second_park(struct core *c, const struct visit *v, const struct cache_key *k);
 enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
 			     const struct cache_hit *found, size_t *ret_len);
+/* Follows another question, or is asked. */
+void question_begin(struct core *c, uint32_t qi, uint64_t now_ns);
 /* Starts, or finds under way, a question nobody waits for; NIL when full. */
 uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone, unsigned listener,
 		       unsigned proto, enum question_purpose purpose, uint64_t now_ns);
@@ -153,6 +162,9 @@ void failure_tell_last(struct core *c, const struct question *q);
 /* --- finish.c --- */
 void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
 		     uint64_t now_ns);
+/* An ancestor's denial, `age_s` old, is the answer. */
+void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
+		   uint16_t upstream, uint64_t now_ns);
 void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
 void question_failed_note(struct core *c, const struct question *q, unsigned rcode, unsigned ede,
 			  uint64_t now_ns);

@@ -26,13 +26,6 @@ bool core_entry_next(const struct core *c, size_t *cursor, struct core_entry *re
 	return true;
 }
 
-/* As stored, neither clamped again nor filtered. */
-static void limits_none(struct core_cache_conf *conf)
-{
-	memset(conf, 0, sizeof(*conf));
-	conf->pos_max_s = conf->neg_max_s = UINT32_MAX;
-}
-
 static void ttls_age(struct answer_buf *buf, const struct answer *a, uint32_t age_s)
 {
 	for (unsigned i = 0; i < a->n_ttl; i++) {
@@ -61,7 +54,7 @@ int core_entry_put(struct core *c, uint64_t now_ns, const struct core_entry *e)
 	    m.edns.present || e->ede_len > ANSWER_EDE_MAX)
 		return ERR_SYNTAX;
 	memcpy(c->buf->msg, e->msg, e->len);
-	limits_none(&conf);
+	answer_no_limits(&conf);
 	if (answer_scan(&a, c->buf, e->len, &conf) < 0 || a.kind == ANSWER_FAILURE)
 		return ERR_SYNTAX;
 	ttls_age(c->buf, &a, (uint32_t)age_s);

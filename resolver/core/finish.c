@@ -95,6 +95,27 @@ static bool may_store(const struct core_cache_conf *cc, const struct question *q
 			: !name_in_any(q->name, cc->no_neg, cc->n_no_neg);
 }
 
+/* The same from the denial of an ancestor. */
+static void waiters_deny(struct core *c, struct question *q, const struct answer *cut,
+			 uint32_t age_s, uint16_t upstream, uint64_t now_ns)
+{
+	struct query query;
+	struct visit v;
+	uint32_t wi;
+
+	while ((wi = waiter_take(&c->tab, q)) != NIL) {
+		struct waiter *w = &c->tab.waiter[wi];
+		size_t len;
+
+		visit_of(c, w, &query, &v, now_ns);
+		v.upstream = upstream;
+		v.from = CORE_FROM_SHIELD;
+		len = w->is_second ? serve_second(c, &v, NULL) :
+				     serve_synthesized(c, &v, cut, age_s);
+		waiter_send(c, wi, len);
+	}
+}
+
 static void answer_store(struct core *c, const struct question *q, const struct answer *a,
 			 uint64_t now_ns)
 {
@@ -141,25 +162,7 @@ static uint32_t waiters_count(const struct core *c, const struct question *q)
 }
 
 static void followers_wake(struct core *c, uint32_t first, const struct answer *a,
-			   uint16_t upstream, uint64_t now_ns)
-{
-	for (uint32_t i = first; i != NIL; i = c->tab.question[i].next_follower)
-		c->tab.question[i].leader = NIL;
-	while (first != NIL) {
-		struct question *f = &c->tab.question[first];
-		uint32_t next = f->next_follower;
-
-		f->next_follower = NIL;
-		f->follow_ns = T_NEVER;
-		if (a->kind == ANSWER_NXDOMAIN) {
-			c->stats->nx_joined += waiters_count(c, f);
-			question_finish(c, first, a, upstream, now_ns);
-		} else {
-			question_ask(c, first, now_ns);
-		}
-		first = next;
-	}
-}
+			   uint16_t upstream, uint64_t now_ns);
 
 /* Out of every list but its waiters' and followers'. */
 static void question_detach(struct core *c, uint32_t qi)
@@ -174,6 +177,47 @@ static void question_detach(struct core *c, uint32_t qi)
 	timers_set(&c->timers, qi, T_NEVER);
 }
 
+/* Its ancestor does not exist: nothing is stored under the name itself. */
+void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
+		   uint16_t upstream, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	uint32_t followers = q->first_follower;
+
+	question_detach(c, qi);
+	refreshing_clear(c, q);
+	waiters_deny(c, q, cut, age_s, upstream, now_ns);
+	q->first_follower = NIL;
+	question_remove(&c->tab, qi);
+	followers_wake(c, followers, cut, upstream, now_ns);
+}
+
+static void followers_wake(struct core *c, uint32_t first, const struct answer *a,
+			   uint16_t upstream, uint64_t now_ns)
+{
+	for (uint32_t i = first; i != NIL; i = c->tab.question[i].next_follower)
+		c->tab.question[i].leader = NIL;
+	while (first != NIL) {
+		struct question *f = &c->tab.question[first];
+		uint32_t next = f->next_follower;
+
+		f->next_follower = NIL;
+		f->follow_ns = T_NEVER;
+		if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_CUT &&
+		    c->shield[f->zone] == SHIELD_ACTIVE) {
+			question_deny(c, first, a, 0, upstream, now_ns);
+		} else if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_SIBLING) {
+			c->stats->nx_joined += waiters_count(c, f);
+			question_finish(c, first, a, upstream, now_ns);
+		} else if (a->kind == ANSWER_FAILURE) {
+			question_ask(c, first, now_ns);
+		} else {
+			question_begin(c, first, now_ns);
+		}
+		first = next;
+	}
+}
+
 void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
 		     uint64_t now_ns)
 {
@@ -186,6 +230,8 @@ void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16
 	refreshing_clear(c, q);
 	if (a->kind != ANSWER_FAILURE || !stale_to_waiters(c, qi, now_ns))
 		waiters_serve(c, q, a, upstream, now_ns);
+	if (a->kind != ANSWER_FAILURE)
+		shield_learn(c, q, a, now_ns);
 	q->first_follower = NIL;
 	question_remove(&c->tab, qi);
 	followers_wake(c, followers, a, upstream, now_ns);

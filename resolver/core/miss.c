@@ -57,6 +57,7 @@ static bool follow_sibling(struct core *c, uint32_t qi, const struct cache_key *
 	if (leader == NIL)
 		return false;
 	follower_add(&c->tab, leader, qi);
+	c->tab.question[qi].follows = FOLLOWS_SIBLING;
 	c->tab.question[qi].follow_ns =
 		now_ns + follow_delay(c, &c->tab.question[leader]);
 	question_timer(c, qi);
@@ -92,11 +93,13 @@ static uint32_t question_enter(struct core *c, const struct start *s)
 	return qi;
 }
 
-static void question_begin(struct core *c, uint32_t qi, uint64_t now_ns)
+void question_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
 	struct cache_key k;
 
+	if (shield_follow(c, qi, now_ns))
+		return;
 	question_key(q, &k);
 	/* The question itself is in its bucket: siblings are of another type. */
 	if (!q->is_renamed && follow_sibling(c, qi, &k, now_ns))
@@ -136,9 +139,11 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 		s.asked = &p;
 	}
 	qi = question_enter(c, &s);
-	if (qi != NIL)
-		question_ask(c, qi, now_ns);
-	return qi;
+	if (qi == NIL)
+		return NIL;
+	question_ask(c, qi, now_ns);
+	/* It may have ended on the spot, and its place been taken. */
+	return question_find(&c->tab, k);
 }
 
 /* --- stale --- */
@@ -278,7 +283,8 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 		serve_drop(c, v);
 		return CORE_DROP;
 	default:
-		return park(c, v, k, &p, ret_len);
+		*ret_len = asks_changed(&p, k) ? 0 : shield_serve(c, v, k);
+		return *ret_len ? CORE_REPLY : park(c, v, k, &p, ret_len);
 	}
 }
 
@@ -289,6 +295,11 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 	struct entry *stale = entry_stale(found, v->zone, v->now_ns);
 	enum core_verdict verdict;
 
+	if (!(v->zone->hooks & HOOK_ASK)) {
+		*ret_len = shield_serve(c, v, k);
+		if (*ret_len)
+			return CORE_REPLY;
+	}
 	if (stale && stale_at_once(c, v, k, f != NULL)) {
 		*ret_len = stale_immediate(c, v, k, stale, f != NULL);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;

@@ -35,6 +35,13 @@ enum question_purpose {
 	FOR_REFRESH, /* prefetch, or renewal of what was served stale */
 	FOR_CUT,     /* the search-path shield wants to know whether a name exists */
 	FOR_CHECK,   /* the shield's sampled check of an answer it made */
+	FOR_CONFIRM, /* ... was wrong: does its ancestor exist by now? */
+};
+
+enum question_follows {
+	FOLLOWS_SIBLING, /* another type: its NXDOMAIN is the answer */
+	FOLLOWS_CUT,     /* an ancestor: its NXDOMAIN denies this name too */
+	FOLLOWS_GATE,    /* whatever comes, this question goes on then */
 };
 
 struct question {
@@ -48,6 +55,8 @@ struct question {
 	uint32_t first_waiter, last_waiter;
 	uint32_t leader, first_follower, next_follower;
 	/* asking */
+	uint8_t follows;          /* enum question_follows: why it has a leader */
+	uint8_t n_follows;
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */

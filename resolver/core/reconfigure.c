@@ -124,6 +124,7 @@ int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_
 	c->up = up;
 	c->forward = forward;
 	memcpy(c->forward_at, at, sizeof(at));
+	memset(c->shield, 0, sizeof(c->shield));
 	stats_bind(c);
 	questions_resume(c, now_ns);
 	core_leave(c, now_ns);

@@ -242,6 +242,21 @@ size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e,
 	return serve_answer(c, v, &a, age, is_stale ? ede : NULL, is_stale ? 2 : 0);
 }
 
+size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
+			 uint32_t age_s)
+{
+	struct answer_question q = {v->q->name, v->q->qtype, v->q->qclass};
+	struct reply_age age = {age_s, REPLY_KEEP_TTL};
+	struct answer a;
+	uint8_t ede[2];
+
+	if (answer_transplant(&a, c->synth, cut, &q) < 0)
+		return 0;
+	c->stats->shield_synth++;
+	set_be16(ede, EDE_SYNTHESIZED);
+	return serve_answer(c, v, &a, age, ede, sizeof(ede));
+}
+
 size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede)
 {
 	struct reply_opts o;

@@ -157,11 +157,13 @@ static int tables_new(struct core *c, const struct core_conf *conf)
 		c->id_bits++;
 	c->up = calloc(CORE_UPSTREAMS_MAX, sizeof(*c->up));
 	c->buf = malloc(sizeof(*c->buf));
+	c->synth = malloc(sizeof(*c->synth));
+	c->exists = calloc(SHIELD_EXISTS_SIZE, sizeof(*c->exists));
 	c->reply = malloc(DNS_MSG_MAX + 1);
 	c->hook = malloc(DNS_MSG_MAX + 1);
 	c->second = malloc(DNS_MSG_MAX + 1);
 	c->merged = malloc(DNS_MSG_MAX + 1);
-	if (!c->up || !c->buf || !c->reply || !c->hook || !c->second || !c->merged)
+	if (!c->up || !c->buf || !c->synth || !c->exists || !c->reply || !c->hook || !c->second || !c->merged)
 		return ERR_NOMEM;
 	err = questions_init(&c->tab, n,
 			     limit_or(conf->max_waiters, WAITERS_DEFAULT, WAITERS_MAX));
@@ -228,6 +230,8 @@ void core_free(struct core *c)
 	free(c->forward);
 	free(c->up);
 	free(c->buf);
+	free(c->synth);
+	free(c->exists);
 	free(c->reply);
 	free(c->hook);
 	free(c->second);

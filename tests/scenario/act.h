@@ -4,6 +4,8 @@
  *
  *   ask CLIENT NAME TYPE [do] [cd] [ad] [nord] [edns SIZE] [tcp] [nsid] [cookie HEX]
  *       [class N] [from ADDR] [listener N] [opcode N] [version N] [pad N] [pair TYPE]
+ *   flood COUNT NAME TYPE RCODE   that many names, % replaced by 0, 1, ...; each must be
+ *                                 answered at once, with that rcode
  *   raw CLIENT HEX... [tcp]
  *   answer [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]
  *       [tc] [ad] [aa] [noqr] [noedns] [noquestion] [ede CODE] [cookie HEX] [wrong NAME]
@@ -322,6 +324,37 @@ static void act_ask(struct world *w)
 	query_give(w, a, &c);
 }
 
+static void act_flood(struct world *w)
+{
+	struct script *s = &w->s;
+	uint64_t n = number_next(s, "how many");
+	const char *pattern = word_next(s, "a name"), *percent = strchr(pattern, '%');
+	struct query_words q = {.qclass = DNS_IN, .flags = DNS_RD};
+	struct core_client c;
+	uint16_t rcode = 0;
+	char text[256];
+
+	client_init(&c);
+	q.type = type_word(s);
+	dns_rcode_from_str(word_next(s, "an rcode"), &rcode);
+	for (uint64_t i = 0; i < n && percent && !s->failed; i++) {
+		struct asked *a = asked_by_name(w, "flood");
+		size_t before = w->n_said;
+
+		snprintf(text, sizeof(text), "%.*s%lu%s", (int)(percent - pattern), pattern,
+			 (unsigned long)i, percent + 1);
+		name_from_text(&q.name, text);
+		query_build(a, &q, (uint16_t)i);
+		query_give(w, a, &c);
+		if (w->n_said == before || (w->said[before].bytes[3] & 15) != rcode) {
+			script_fail(s, "%s was not answered at once as it should", text);
+			return;
+		}
+		free(w->said[before].bytes);
+		w->n_said = before;
+	}
+}
+
 static void act_raw(struct world *w)
 {
 	struct script *s = &w->s;
@@ -609,6 +642,8 @@ static void act_line(struct world *w)
 		return;
 	if (word_is(s, "ask"))
 		act_ask(w);
+	else if (word_is(s, "flood"))
+		act_flood(w);
 	else if (word_is(s, "raw"))
 		act_raw(w);
 	else if (word_is(s, "answer"))
