@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "resolver/corefile/setup.h"
 #include "tests/unit/corefile_util.h"
 
 static const char stock[] =
@@ -510,4 +511,47 @@ Test(corefile_plan, idle_directives_warn_once)
 
 	cr_assert_eq(p->n_warnings, 2);
 	corefile_plan_free(p);
+}
+
+static char *page_read(void)
+{
+	FILE *f = fopen("docs/corefile.md", "re");
+	static char page[65536];
+
+	cr_assert(f, "run from the root of the source");
+	page[fread(page, 1, sizeof(page) - 1, f)] = 0;
+	fclose(f);
+	return page;
+}
+
+/* A refused option names all there are; each must stand in the page. */
+static void options_documented(const char *directive, const char *page)
+{
+	char text[200], words[1024];
+	struct diag d;
+
+	snprintf(text, sizeof(text), "x {\n%s {\nzzzzzzzz\n}\n}\n", directive);
+	cr_assert_null(plan_try(text, &d), "%s takes any option", directive);
+	const char *list = strstr(d.text, ": expected ");
+
+	cr_assert(list, "%s", d.text);
+	snprintf(words, sizeof(words), "%s", list + 11);
+	for (char *w = strtok(words, ", "); w; w = strtok(NULL, ", "))
+		if (strcmp(w, "or") != 0)
+			cr_assert(strstr(page, w), "docs/corefile.md does not mention '%s' of %s", w, directive);
+}
+
+Test(corefile_plan, every_directive_and_option_is_documented)
+{
+	static const char *const with_options[] = {
+		"bind ::1", "cache", "forward . 192.0.2.1", "errors", "log", "health", "ready", "timeouts", "dnstap /x",
+		"dns64", "loadbalance", "acl", "hosts /x", "template IN A", "search_path",
+	};
+	const char *page = page_read();
+
+	for (const struct cf_directive *d = cf_directives; d->name; d++)
+		if (!(d->flags & CF_NOT_HERE))
+			cr_assert(strstr(page, d->name), "docs/corefile.md does not mention %s", d->name);
+	for (size_t i = 0; i < sizeof(with_options) / sizeof(with_options[0]); i++)
+		options_documented(with_options[i], page);
 }
