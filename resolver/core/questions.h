@@ -41,7 +41,6 @@ enum question_purpose {
 enum question_follows {
 	FOLLOWS_SIBLING, /* another type: its NXDOMAIN is the answer */
 	FOLLOWS_CUT,     /* an ancestor: its NXDOMAIN denies this name too */
-	FOLLOWS_GATE,    /* whatever comes, this question goes on then */
 };
 
 struct question {

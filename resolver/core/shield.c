@@ -147,8 +147,7 @@ size_t shield_serve(struct core *c, struct visit *v, const struct cache_key *k)
 /* --- waiting for a cut --- */
 
 /* Puts the question behind that of `cut`, which is begun if need be. */
-static bool follow(struct core *c, uint32_t qi, const struct cache_key *cut,
-		   enum question_follows why, uint64_t now_ns)
+static bool follow(struct core *c, uint32_t qi, const struct cache_key *cut, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
 	uint32_t leader = question_find(&c->tab, cut);
@@ -158,7 +157,7 @@ static bool follow(struct core *c, uint32_t qi, const struct cache_key *cut,
 	if (leader == NIL || leader == qi) /* table full, or it failed on the spot */
 		return false;
 	q->n_follows++;
-	q->follows = (uint8_t)why;
+	q->follows = FOLLOWS_CUT;
 	follower_add(&c->tab, leader, qi);
 	q->follow_ns = now_ns + follow_delay(c, &c->tab.question[leader]);
 	question_timer(c, qi);
@@ -178,10 +177,10 @@ static void gate_key(const struct core *c, const struct question *q, struct name
 	cut_key(c, &k, q->view, 0, ret);
 }
 
-/* True when the question waits for the gate's answer. */
-static bool gate_follow(struct core *c, uint32_t qi, uint64_t now_ns)
+/* Asks for the gate beside the question that needs it; the shield acts as soon
+ * as the answer is there. */
+static void gate_open(struct core *c, const struct question *q, uint64_t now_ns)
 {
-	struct question *q = &c->tab.question[qi];
 	struct entry *e = NULL;
 	struct cache_key gate;
 	struct name name;
@@ -190,11 +189,12 @@ static bool gate_follow(struct core *c, uint32_t qi, uint64_t now_ns)
 	switch (cut_state(c, &gate, now_ns, &e)) {
 	case CUT_EXISTS:
 		c->shield[q->zone] = SHIELD_ACTIVE;
-		return false;
+		break;
 	case CUT_UNKNOWN:
-		return follow(c, qi, &gate, FOLLOWS_GATE, now_ns);
+		refresh_start(c, &gate, q->zone, q->listener, q->proto, FOR_CUT, now_ns);
+		break;
 	default:
-		return false;
+		break;
 	}
 }
 
@@ -211,8 +211,8 @@ bool shield_follow(struct core *c, uint32_t qi, uint64_t now_ns)
 	    !applies(c, q->zone, q->key_flags))
 		return false;
 	n = shield_cuts(q->name, c->conf->zone[q->zone].z.origin.b, at);
-	if (n && c->shield[q->zone] == SHIELD_UNPROVEN && gate_follow(c, qi, now_ns))
-		return true;
+	if (n && c->shield[q->zone] == SHIELD_UNPROVEN)
+		gate_open(c, q, now_ns);
 	if (c->shield[q->zone] != SHIELD_ACTIVE)
 		return false;
 	question_key(q, &k);
@@ -223,7 +223,7 @@ bool shield_follow(struct core *c, uint32_t qi, uint64_t now_ns)
 		cut_key(c, &k, q->view, at[i], &cut);
 		switch (cut_state(c, &cut, now_ns, &e)) {
 		case CUT_UNKNOWN:
-			return follow(c, qi, &cut, FOLLOWS_CUT, now_ns);
+			return follow(c, qi, &cut, now_ns);
 		case CUT_ABSENT: /* learnt since the query came in */
 			cache_answer(e, &a);
 			question_deny(c, qi, &a, (uint32_t)((now_ns - e->stored_ns) / NS_PER_S),

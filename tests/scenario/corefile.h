@@ -42,7 +42,8 @@ static void corefile_take(struct world *w, const struct core_conf *c)
 	}
 	core_conf_forward_defaults(&usual);
 	memcpy(w->listener, c->listener, c->n_listeners * sizeof(*c->listener));
-	memcpy(w->upstream, c->upstream, c->n_upstreams * sizeof(*c->upstream));
+	if (c->n_upstreams)
+		memcpy(w->upstream, c->upstream, c->n_upstreams * sizeof(*c->upstream));
 	memcpy(w->zone, c->zone, c->n_zones * sizeof(*c->zone));
 	w->conf.n_listeners = c->n_listeners;
 	w->conf.n_upstreams = c->n_upstreams;
