@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #include "resolver/core/core.h"
-#include "resolver/loop.h"
 
 struct upstream;
 struct upool_conn;
+struct udp_sock;
 
 enum ask_place { ASK_FREE, ASK_FAILED, ASK_UDP, ASK_TCP };
 
@@ -22,11 +22,10 @@ struct ask {
 	uint16_t dns_id;      /* on the wire */
 	uint8_t place;        /* enum ask_place */
 	uint8_t why;          /* ASK_FAILED: enum core_fail_why */
-	uint8_t n_strays;     /* UDP: datagrams that were not the answer */
 	struct upstream *up;
 	struct ask *hash_next, *list_next;
 	struct upool_conn *conn; /* ASK_TCP */
-	struct loop_fd watch;    /* ASK_UDP */
+	struct udp_sock *sock;   /* ASK_UDP */
 	uint64_t sent_ns;
 };
 

@@ -55,6 +55,15 @@ int idmap_add(struct idmap *m, void *owner, uint16_t *ret_id)
 	return 0;
 }
 
+bool idmap_find(const struct idmap *m, uint16_t id, void **ret_owner)
+{
+	unsigned i = m->n ? row_of(m, id) : 0;
+	if (m->n == 0 || !m->row[i].used)
+		return false;
+	*ret_owner = m->row[i].owner;
+	return true;
+}
+
 bool idmap_take(struct idmap *m, uint16_t id, void **ret_owner)
 {
 	unsigned mask = m->cap - 1, hole, i;

@@ -29,6 +29,8 @@ void idmap_release(struct idmap *m);
 int idmap_add(struct idmap *m, void *owner, uint16_t *ret_id);
 /* Frees the id; false when it was not in use. */
 bool idmap_take(struct idmap *m, uint16_t id, void **ret_owner);
+/* Is the id in use, and whose (NULL: its owner left)? */
+bool idmap_find(const struct idmap *m, uint16_t id, void **ret_owner);
 /* The owner left; the id stays taken. */
 void idmap_orphan(struct idmap *m, uint16_t id);
 /* Owners one by one, orphans left out; NULL at the end. `at` starts at 0. */

@@ -165,7 +165,7 @@ static int signals_start(struct supervisor *s, struct diag *d)
 	return loop_add(&s->loop, &s->signals, fd, EPOLLIN) < 0 ? diag_errno(d, "epoll") : 0;
 }
 
-/* Each question over UDP has a socket of its own for as long as it is open. */
+/* Clients over TCP, upstream connections and sockets: room for all of them. */
 static void descriptors_allow(void)
 {
 	struct rlimit r;

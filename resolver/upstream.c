@@ -86,8 +86,7 @@ void upstreams_cancel(struct upstreams *u, uint32_t ask_id)
 		return;
 	switch (a->place) {
 	case ASK_UDP:
-		upstream_udp_close(a);
-		asks_free(&u->asks, a);
+		upstream_udp_cancel(a);
 		break;
 	case ASK_TCP:
 		upool_cancel(a);
@@ -138,6 +137,7 @@ static void upstream_free(struct upstream *up)
 {
 	if (!up)
 		return;
+	upstream_udp_release(up);
 	upool_release(&up->tcp);
 	upool_release(&up->tls);
 	tls_ctx_free(up->tls_ctx);
@@ -200,13 +200,14 @@ static void upstream_retire(struct upstreams *u, struct upstream *up)
 	u->retired = up;
 	upool_retire(&up->tcp);
 	upool_retire(&up->tls);
+	upstream_udp_retire(up);
 }
 
 static void retired_free(struct upstreams *u)
 {
 	for (struct upstream **l = &u->retired; *l;) {
 		struct upstream *up = *l;
-		if (up->n_udp || up->tcp.n_conns || up->tls.n_conns) {
+		if (up->udp || up->tcp.n_conns || up->tls.n_conns) {
 			l = &up->next_retired;
 			continue;
 		}
@@ -259,11 +260,12 @@ static void later_due(struct loop_timer *t)
 
 void upstreams_flush(struct upstreams *u)
 {
-	for (int i = 0; (u->dirty || u->failed) && i < FAIL_ROUNDS; i++) {
+	for (int i = 0; (u->udp_dirty || u->dirty || u->failed) && i < FAIL_ROUNDS; i++) {
+		upstream_udp_flush(u);
 		upool_flush(u);
 		failures_tell(u);
 	}
-	if (u->dirty || u->failed)
+	if (u->udp_dirty || u->dirty || u->failed)
 		loop_timer_set(u->loop, &u->later, u->loop->now_ns + NS_PER_MS);
 	if (u->retired)
 		retired_free(u);
@@ -291,9 +293,6 @@ void upstreams_release(struct upstreams *u)
 	if (!u->loop)
 		return;
 	u->events.fail = nobody_fail;
-	for (size_t i = 0; i < u->asks.n_used; i++)
-		if (u->asks.row[i].id && u->asks.row[i].place == ASK_UDP)
-			upstream_udp_close(&u->asks.row[i]);
 	for (unsigned i = 0; i < u->n; i++)
 		upstream_free(u->up[i]);
 	while (u->retired) {
@@ -302,6 +301,7 @@ void upstreams_release(struct upstreams *u)
 		upstream_free(up);
 	}
 	loop_timer_set(u->loop, &u->later, T_NEVER);
+	free(u->udp_queue);
 	asks_release(&u->asks);
 	u->loop = NULL;
 }

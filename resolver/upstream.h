@@ -47,7 +47,8 @@ struct upstream {
 	struct stats_upstream *stats; /* NULL: not counted */
 	struct upool tcp, tls;
 	struct tls_ctx *tls_ctx;
-	unsigned n_udp;
+	struct udp_sock *udp;
+	struct loop_timer udp_sweep;
 	bool retired;                 /* no longer configured; goes when its asks are done */
 	struct upstream *next_retired;
 };
@@ -60,6 +61,8 @@ struct upstreams {
 	struct asks asks;
 	struct ask *failed, **failed_end;
 	struct upool_conn *dirty;
+	struct udp_sock *udp_dirty;
+	struct udp_queue *udp_queue;
 	struct loop_timer later;
 	unsigned n;
 	struct upstream *up[CORE_UPSTREAMS_MAX];
@@ -88,10 +91,11 @@ void upstream_fail_later(struct upstreams *u, struct ask *a, enum core_fail_why 
 void upstream_ask_failed(struct upstreams *u, struct ask *a, enum core_fail_why why);
 enum core_fail_why upstream_why(int err_no);
 
-/* upstream_udp.c: each question has a socket and a random port of its own, so
- * that nothing off the path can guess where the answer is awaited (RFC 5452),
- * and no stale connection-tracking entry can swallow two. */
+/* upstream_udp.c: a few sockets with random ports, each for a short time. */
 void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask *what);
-void upstream_udp_close(struct ask *a);
+void upstream_udp_cancel(struct ask *a);
+void upstream_udp_flush(struct upstreams *u);
+void upstream_udp_retire(struct upstream *up);
+void upstream_udp_release(struct upstream *up); /* fails what is under way */
 
 #endif

@@ -1,82 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connected socket a question: the kernel picks a random port and drops
- * what does not come from the upstream's address; we drop what has not our id.
+ * Questions over UDP leave through a few connected sockets with random ports,
+ * so the kernel drops what does not come from the upstream's address, and random
+ * ids. A question gets a socket with nothing under way, hence a port of its own,
+ * unless SOCKETS_MAX are busy: then they are shared, and what is sent and what
+ * has come goes through one system call a socket.
+ *
+ * A port that stays could be found and aimed at (RFC 5452 section 9.2), and the
+ * connection tracking of a node may hold a dead backend for it: a socket is
+ * given up after USES_MAX questions or AGE_NS, and at once when it stays silent.
+ * Opening one for each question would cost twice what the exchange costs.
+ *
+ * Sockets are closed only in upstream_udp_flush: whoever fails a question or
+ * takes an answer may be asked again from within.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include "lib/rng.h"
+#include "lib/clock.h"
 #include "lib/wire.h"
+#include "resolver/idmap.h"
 #include "resolver/sockaddr.h"
 #include "resolver/upstream.h"
 
-/* Whoever sends us so many wrong ids is guessing: this socket is given up, and
- * the core's next try has another port (RFC 5452 section 9.2). */
-#define STRAYS_MAX 8
+#define SOCKETS_MAX 16   /* taking questions; others may wait for their last answers */
+#define USES_MAX    256
+#define AGE_NS      (2 * NS_PER_S)
+#define SILENT_NS   (100 * NS_PER_MS)
+#define STRAYS_MAX  8    /* somebody who sends so many wrong ids is guessing */
+#define QUEUE_MAX   128
+#define QUERY_MAX   384  /* header, name, OPT with cookie */
+#define TAKE_MAX    16   /* datagrams in one read */
+#define SLOT_LEN    (sizeof(((struct stream_scratch *)0)->b) / TAKE_MAX)
 
-void upstream_udp_close(struct ask *a)
+struct udp_out { /* a query that leaves when the round is over */
+	struct udp_out *next;
+	size_t len;
+	uint8_t b[QUERY_MAX];
+};
+
+struct udp_queue {
+	unsigned n;
+	struct udp_out out[QUEUE_MAX];
+};
+
+struct udp_sock {
+	struct upstream *up;
+	struct udp_sock *next, *dirty_next;
+	struct loop_fd watch;
+	struct idmap ids;
+	struct udp_out *out, **out_end;
+	unsigned n_asks; /* ids.n less orphans */
+	unsigned n_uses, n_strays;
+	bool retired, dead, dirty;
+	enum core_fail_why why; /* dead: what its questions are told */
+	uint64_t born_ns;
+	uint64_t silent_ns; /* asked, and nothing heard since */
+};
+
+static struct upstreams *sock_all(const struct udp_sock *s)
 {
-	struct upstreams *u = a->up->all;
-	loop_del(u->loop, &a->watch);
-	close(a->watch.fd);
-	a->up->n_udp--;
-	u->stats->up_udp_open--;
+	return s->up->all;
 }
 
-static void ask_over(struct ask *a)
+static void sock_touch(struct udp_sock *s)
 {
-	upstream_udp_close(a);
-	asks_free(&a->up->all->asks, a);
+	struct upstreams *u = sock_all(s);
+	if (s->dirty)
+		return;
+	s->dirty = true;
+	s->dirty_next = u->udp_dirty;
+	u->udp_dirty = s;
 }
 
-static bool is_answer(struct upstreams *u, struct ask *a, const uint8_t *b, size_t len)
+static void sock_die(struct udp_sock *s, enum core_fail_why why)
 {
-	return len >= DNS_HEADER_LEN && get_be16(b) == a->dns_id && (b[2] & 0x80) &&
-	       u->events.answer(u->events.ctx, a->id, b, len);
-}
-
-/* False: go on listening. The core may have cancelled the ask by itself. */
-static bool datagram_take(struct upstreams *u, struct ask *a, const uint8_t *b, size_t len)
-{
-	uint32_t id = a->id;
-	bool taken = is_answer(u, a, b, len);
-	if (a->id != id || a->place != ASK_UDP)
-		return true;
-	if (taken) {
-		ask_over(a);
-		return true;
+	if (!s->dead) {
+		s->dead = true;
+		s->why = why;
 	}
-	u->stats->up_udp_strays++;
-	if (++a->n_strays < STRAYS_MAX)
-		return false;
-	upstream_udp_close(a);
-	upstream_ask_failed(u, a, CORE_FAIL_BADREPLY);
-	return true;
+	sock_touch(s);
 }
 
-static void udp_answer_ready(struct loop_fd *w, uint32_t events)
+static void sock_retire(struct udp_sock *s)
 {
-	struct ask *a = container_of(w, struct ask, watch);
-	struct upstreams *u = a->up->all;
-	(void)events;
-	for (;;) {
-		ssize_t n = recv(w->fd, u->scratch->b, sizeof(u->scratch->b), 0);
-		if (n >= 0) {
-			if (datagram_take(u, a, u->scratch->b, (size_t)n))
+	s->retired = true;
+	if (s->n_asks == 0)
+		sock_touch(s);
+}
+
+/* --- answers --- */
+
+static void sock_heard(struct udp_sock *s)
+{
+	s->silent_ns = s->n_asks ? sock_all(s)->loop->now_ns : 0;
+	if (s->retired && s->n_asks == 0)
+		sock_touch(s);
+}
+
+static void stray(struct udp_sock *s)
+{
+	sock_all(s)->stats->up_udp_strays++;
+	if (++s->n_strays >= STRAYS_MAX)
+		sock_die(s, CORE_FAIL_BADREPLY);
+}
+
+static void datagram_take(struct udp_sock *s, const uint8_t *b, size_t len)
+{
+	struct upstreams *u = sock_all(s);
+	struct ask *a;
+	void *owner = NULL;
+	if (len < DNS_HEADER_LEN || !(b[2] & 0x80) || !idmap_find(&s->ids, get_be16(b), &owner)) {
+		stray(s);
+		return;
+	}
+	a = owner;
+	if (a) {
+		uint32_t id = a->id;
+		bool taken = u->events.answer(u->events.ctx, id, b, len);
+		/* The core may have cancelled it by itself: then it is no longer ours. */
+		if (a->id == id && a->place == ASK_UDP && a->sock == s) {
+			if (!taken) {
+				stray(s);
 				return;
-		} else if (errno == EAGAIN) {
-			return;
-		} else if (errno != EINTR) {
-			enum core_fail_why why = upstream_why(errno);
-			upstream_udp_close(a);
-			upstream_ask_failed(u, a, why);
-			return;
+			}
+			s->n_asks--;
+			asks_free(&u->asks, a);
 		}
 	}
+	idmap_take(&s->ids, get_be16(b), &owner);
+	sock_heard(s);
 }
+
+static void sock_ready(struct loop_fd *w, uint32_t events)
+{
+	struct udp_sock *s = container_of(w, struct udp_sock, watch);
+	struct stream_scratch *scratch = sock_all(s)->scratch;
+	struct mmsghdr msg[TAKE_MAX];
+	struct iovec iov[TAKE_MAX];
+	int n = TAKE_MAX;
+	(void)events;
+	while (n == TAKE_MAX && !s->dead) {
+		for (unsigned i = 0; i < TAKE_MAX; i++) {
+			iov[i] = (struct iovec){ scratch->b + i * SLOT_LEN, SLOT_LEN };
+			msg[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
+		}
+		n = recvmmsg(w->fd, msg, TAKE_MAX, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < n && !s->dead; i++)
+			datagram_take(s, iov[i].iov_base, msg[i].msg_len);
+	}
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		sock_die(s, upstream_why(errno));
+}
+
+/* --- opening, closing --- */
 
 static int socket_connected(const struct upstream_conf *c)
 {
@@ -100,32 +181,203 @@ out:;
 	return -1;
 }
 
-static int question_send(int fd, uint16_t id, const struct core_ask *what)
+static void sweep_due(struct loop_timer *t)
 {
-	uint8_t head[2];
-	struct iovec iov[2] = { { head, 2 }, { (void *)(what->query + 2), what->len - 2 } };
-	struct msghdr h = { .msg_iov = iov, .msg_iovlen = 2 };
-	set_be16(head, id);
-	return sendmsg(fd, &h, MSG_NOSIGNAL) < 0 ? -1 : 0;
+	struct upstream *up = container_of(t, struct upstream, udp_sweep);
+	uint64_t now = up->all->loop->now_ns;
+	for (struct udp_sock *s = up->udp; s; s = s->next)
+		if (now - s->born_ns >= AGE_NS)
+			sock_retire(s);
+	if (up->udp)
+		loop_timer_set(up->all->loop, t, now + AGE_NS);
+}
+
+/* NULL and errno. */
+static struct udp_sock *sock_open(struct upstream *up)
+{
+	struct upstreams *u = up->all;
+	int fd = socket_connected(&up->conf);
+	if (fd < 0)
+		return NULL;
+	struct udp_sock *s = calloc(1, sizeof(*s));
+	if (s)
+		s->watch.ready = sock_ready;
+	if (!s || loop_add(u->loop, &s->watch, fd, EPOLLIN) < 0) {
+		free(s);
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
+	}
+	s->up = up;
+	s->out_end = &s->out;
+	s->born_ns = u->loop->now_ns;
+	s->next = up->udp;
+	up->udp = s;
+	u->stats->up_udp_open++;
+	up->udp_sweep.due = sweep_due;
+	if (!up->udp_sweep.armed)
+		loop_timer_set(u->loop, &up->udp_sweep, s->born_ns + AGE_NS);
+	return s;
+}
+
+static void sock_close(struct udp_sock *s)
+{
+	struct upstreams *u = sock_all(s);
+	struct udp_sock **l = &s->up->udp;
+	s->dirty = true; /* so that nobody lists it again */
+	while (*l != s)
+		l = &(*l)->next;
+	*l = s->next;
+	if (!s->up->udp)
+		loop_timer_set(u->loop, &s->up->udp_sweep, T_NEVER);
+	loop_del(u->loop, &s->watch);
+	close(s->watch.fd);
+	u->stats->up_udp_open--;
+	struct ask *a;
+	for (unsigned at = 0; (a = idmap_next(&s->ids, &at));)
+		upstream_ask_failed(u, a, s->why);
+	idmap_release(&s->ids);
+	free(s);
+}
+
+/* --- asking --- */
+
+static bool sock_usable(struct udp_sock *s, uint64_t now)
+{
+	if (!s->retired && !s->dead &&
+	    (s->n_uses >= USES_MAX || now - s->born_ns >= AGE_NS ||
+	     (s->silent_ns && now - s->silent_ns >= SILENT_NS)))
+		sock_retire(s);
+	return !s->retired && !s->dead;
+}
+
+static struct udp_sock *sock_choose(struct upstream *up)
+{
+	uint64_t now = up->all->loop->now_ns;
+	struct udp_sock *best = NULL, *fresh;
+	unsigned n = 0;
+	for (struct udp_sock *s = up->udp; s; s = s->next) {
+		if (!sock_usable(s, now))
+			continue;
+		n++;
+		if (!best || s->n_asks < best->n_asks)
+			best = s;
+	}
+	if (best && (best->n_asks == 0 || n >= SOCKETS_MAX))
+		return best;
+	fresh = sock_open(up);
+	return fresh ? fresh : best;
+}
+
+static void sock_send(struct udp_sock *s)
+{
+	struct mmsghdr msg[QUEUE_MAX];
+	struct iovec iov[QUEUE_MAX];
+	unsigned n = 0, sent = 0;
+	for (struct udp_out *o = s->out; o; o = o->next, n++) {
+		iov[n] = (struct iovec){ o->b, o->len };
+		msg[n].msg_hdr = (struct msghdr){ .msg_iov = &iov[n], .msg_iovlen = 1 };
+	}
+	s->out = NULL;
+	s->out_end = &s->out;
+	while (sent < n && !s->dead) {
+		int k = sendmmsg(s->watch.fd, msg + sent, n - sent, MSG_NOSIGNAL);
+		if (k > 0)
+			sent += (unsigned)k;
+		else if (errno != EINTR)
+			sock_die(s, upstream_why(errno));
+	}
+}
+
+static void queue_send(struct upstreams *u)
+{
+	for (struct udp_sock *s = u->udp_dirty; s; s = s->dirty_next)
+		if (s->out)
+			sock_send(s);
+	u->udp_queue->n = 0;
+}
+
+static void query_queue(struct udp_sock *s, uint16_t id, const struct core_ask *what)
+{
+	struct upstreams *u = sock_all(s);
+	if (u->udp_queue->n == QUEUE_MAX)
+		queue_send(u);
+	struct udp_out *o = &u->udp_queue->out[u->udp_queue->n++];
+	assert(what->len <= QUERY_MAX);
+	memcpy(o->b, what->query, what->len);
+	set_be16(o->b, id);
+	o->len = what->len;
+	o->next = NULL;
+	*s->out_end = o;
+	s->out_end = &o->next;
+	sock_touch(s);
 }
 
 void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask *what)
 {
 	struct upstreams *u = up->all;
-	int fd = socket_connected(&up->conf);
-	a->dns_id = rng_os_u16();
-	a->watch.ready = udp_answer_ready;
-	if (fd < 0 || question_send(fd, a->dns_id, what) < 0 ||
-	    loop_add(u->loop, &a->watch, fd, EPOLLIN) < 0) {
-		enum core_fail_why why = upstream_why(errno);
-		if (fd >= 0)
-			close(fd);
-		upstream_fail_later(u, a, why);
+	if (!u->udp_queue && !(u->udp_queue = malloc(sizeof(*u->udp_queue)))) {
+		upstream_fail_later(u, a, CORE_FAIL_NOSOCKET);
+		return;
+	}
+	u->udp_queue->n = u->udp_dirty ? u->udp_queue->n : 0;
+	struct udp_sock *s = sock_choose(up);
+	if (!s || idmap_add(&s->ids, a, &a->dns_id) < 0) {
+		upstream_fail_later(u, a, s ? CORE_FAIL_NOSOCKET : upstream_why(errno));
 		return;
 	}
 	a->place = ASK_UDP;
-	up->n_udp++;
-	u->stats->up_udp_open++;
-	if (up->stats)
-		up->stats->conn_misses[CORE_UDP]++;
+	a->sock = s;
+	if (up->stats) {
+		up->stats->conn_misses[CORE_UDP] += s->n_uses == 0;
+		up->stats->conn_hits[CORE_UDP] += s->n_uses > 0;
+	}
+	if (s->n_asks++ == 0)
+		s->silent_ns = u->loop->now_ns;
+	s->n_uses++;
+	query_queue(s, a->dns_id, what);
+}
+
+void upstream_udp_cancel(struct ask *a)
+{
+	struct udp_sock *s = a->sock;
+	idmap_orphan(&s->ids, a->dns_id);
+	s->n_asks--;
+	if (s->retired && s->n_asks == 0)
+		sock_touch(s);
+	asks_free(&sock_all(s)->asks, a);
+}
+
+void upstream_udp_flush(struct upstreams *u)
+{
+	if (u->udp_dirty)
+		queue_send(u);
+	while (u->udp_dirty) {
+		struct udp_sock *s = u->udp_dirty;
+		u->udp_dirty = s->dirty_next;
+		s->dirty = false;
+		if (s->out && !s->dead) /* asked again by one that failed before it */
+			sock_send(s);
+		if ((s->dead || (s->retired && s->n_asks == 0)) && !s->dirty)
+			sock_close(s);
+	}
+}
+
+void upstream_udp_retire(struct upstream *up)
+{
+	for (struct udp_sock *s = up->udp; s; s = s->next)
+		sock_retire(s);
+}
+
+void upstream_udp_release(struct upstream *up)
+{
+	while (up->udp) {
+		struct udp_sock *s = up->udp, **l = &up->all->udp_dirty;
+		while (*l && *l != s)
+			l = &(*l)->dirty_next;
+		if (*l)
+			*l = s->dirty_next;
+		s->why = CORE_FAIL_CLOSED;
+		sock_close(s);
+	}
 }

@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,13 +189,14 @@ static void watch(int ep, int fd, void *ptr)
 
 static void accept_one(int ep, int fd)
 {
-	int s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int on = 1, s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct conn *c = s < 0 ? NULL : malloc(sizeof(*c));
 	if (!c) {
 		if (s >= 0)
 			close(s);
 		return;
 	}
+	setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* as CoreDNS has it */
 	c->fd = s;
 	c->n_in = c->n_out = 0;
 	count.connections++;

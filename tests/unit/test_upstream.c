@@ -237,6 +237,7 @@ Test(upstream, each_question_over_udp_has_its_own_port_and_wrong_ids_are_passed_
 	socklen_t len = sizeof(from[0]);
 	for (uint32_t id = 1; id <= 3; id++)
 		ask(id, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(recvfrom(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], &len), 18);
 	cr_assert_neq(from[0].sin_port, from[1].sin_port);
@@ -250,7 +251,69 @@ Test(upstream, each_question_over_udp_has_its_own_port_and_wrong_ids_are_passed_
 	}
 	until(&n_answers, 3);
 	cr_assert_eq(stats.up_udp_strays, 3);
-	cr_assert_eq(stats.up_udp_open, 0);
+	cr_assert_eq(stats.up_udp_open, 3);
+}
+
+static void udp_answer(uint32_t id, struct sockaddr_in *ret_from)
+{
+	uint8_t q[18];
+	socklen_t len = sizeof(*ret_from);
+	int before = n_answers;
+	ask(id, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)ret_from, &len), 18);
+	q[2] |= 0x80;
+	sendto(udp_fd, q, 18, 0, (struct sockaddr *)ret_from, len);
+	until(&n_answers, before + 1);
+	n_answers = 0;
+}
+
+Test(upstream, a_udp_socket_is_used_again_but_not_for_long)
+{
+	struct sockaddr_in first, from;
+	unsigned uses = 1;
+	udp_answer(1, &first);
+	for (from = first; from.sin_port == first.sin_port; uses++)
+		udp_answer(1 + uses, &from);
+	cr_assert_gt(uses, 10u);
+	cr_assert_leq(uses, 258u);
+	while (stats.up_udp_open) /* and none stays when nobody asks */
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 50 * NS_PER_MS), 0);
+}
+
+Test(upstream, more_questions_than_udp_sockets_share_them)
+{
+	uint8_t q[18];
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	for (uint32_t id = 1; id <= 60; id++)
+		ask(id, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_leq(stats.up_udp_open, 16);
+	for (int i = 0; i < 60; i++) {
+		cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+		q[2] |= 0x80;
+		sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+	}
+	until(&n_answers, 60);
+	cr_assert_eq(stats.up_udp_strays, 0);
+}
+
+Test(upstream, a_silent_udp_socket_gets_no_more_questions)
+{
+	uint8_t q[18];
+	struct sockaddr_in silent, from;
+	socklen_t len = sizeof(silent);
+	ask(1, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&silent, &len), 18);
+	loop.now_ns += NS_PER_S;
+	upstreams_cancel(&ups, 1);
+	ask(2, CORE_UDP);
+	upstreams_flush(&ups);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+	cr_assert_neq(silent.sin_port, from.sin_port);
+	cr_assert_eq(stats.up_udp_open, 1); /* the silent one is gone */
 }
 
 Test(upstream, a_reply_that_the_core_does_not_take_leaves_the_socket_open)
@@ -259,6 +322,7 @@ Test(upstream, a_reply_that_the_core_does_not_take_leaves_the_socket_open)
 	uint8_t q[18];
 	socklen_t len = sizeof(from);
 	ask(1, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
 	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
 	q[2] |= 0x80;
 	q[6] = 0xee;
@@ -267,7 +331,7 @@ Test(upstream, a_reply_that_the_core_does_not_take_leaves_the_socket_open)
 	sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
 	until(&n_answers, 1);
 	cr_assert_eq(stats.up_udp_strays, 1);
-	cr_assert_eq(stats.up_udp_open, 0);
+	cr_assert_eq(stats.up_udp_open, 1);
 }
 
 Test(upstream, somebody_who_guesses_ids_ends_the_question)
@@ -276,6 +340,7 @@ Test(upstream, somebody_who_guesses_ids_ends_the_question)
 	uint8_t q[18];
 	socklen_t len = sizeof(from);
 	ask(1, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
 	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
 	q[2] |= 0x80;
 	for (int i = 1; i <= 20; i++) {
