@@ -122,6 +122,8 @@ test_libs := $(call libs_of,$(TEST_ARCHIVES))
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(test_archives)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(test_archives) $(test_libs) -lcriterion
+# libFuzzer's entry point has no header of its own.
+$(O)/tests/fuzz/%.o: WARN += -Wno-missing-prototypes
 # Under gcc a fuzz target replays its corpus; `make fuzz` builds it with libFuzzer.
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives)
 	@mkdir -p $(@D)
