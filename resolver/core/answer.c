@@ -114,8 +114,14 @@ static unsigned section_pack(struct pack *p, unsigned n)
 	return kept;
 }
 
-int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
-		const struct answer_question *q, const uint8_t *asked, bool keep_aa)
+struct alias { /* a CNAME put before the answer's records */
+	const uint8_t *target;
+	uint32_t ttl_s;
+};
+
+static int message_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
+			const struct answer_question *q, const uint8_t *asked, bool keep_aa,
+			const struct alias *alias)
 {
 	struct pack p = {.asked = asked, .name = q->name};
 	struct dns_header h = {0}, out = {.n_qd = 1};
@@ -129,7 +135,14 @@ int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 	wire_out_init(&p.out, buf->msg, DNS_MSG_MAX);
 	wire_put_header(&p.out, &out);
 	wire_put_question(&p.out, q->name, q->qtype, q->qclass);
-	out.n_an = (uint16_t)section_pack(&p, h.n_an);
+	if (alias) {
+		size_t mark = wire_rr_begin(&p.out, q->name, DNS_CNAME, q->qclass, alias->ttl_s);
+
+		wire_put_name(&p.out, alias->target);
+		wire_rr_end(&p.out, mark);
+		out.n_an = 1;
+	}
+	out.n_an = (uint16_t)(out.n_an + section_pack(&p, h.n_an));
 	out.n_ns = (uint16_t)section_pack(&p, h.n_ns);
 	out.n_ar = (uint16_t)section_pack(&p, h.n_ar);
 	if (p.in.err || p.out.err)
@@ -140,6 +153,12 @@ int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 	set_be16(buf->msg + 8, out.n_ns);
 	set_be16(buf->msg + 10, out.n_ar);
 	return (int)p.out.len;
+}
+
+int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
+		const struct answer_question *q, const uint8_t *asked, bool keep_aa)
+{
+	return message_pack(buf, msg, len, q, asked, keep_aa, NULL);
 }
 
 void answer_empty(struct answer *ret, uint8_t *buf, const struct answer_question *q,
@@ -292,6 +311,22 @@ int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct a
 	struct core_cache_conf none;
 	int n = answer_pack(buf, from->msg, from->len, q, NULL, true);
 
+	if (n < 0)
+		return n;
+	answer_no_limits(&none);
+	return answer_scan(ret, buf, (size_t)n, &none);
+}
+
+int answer_alias(struct answer *ret, struct answer_buf *buf, const struct answer *from,
+		 const struct answer_question *q, const uint8_t *target)
+{
+	struct alias alias = {target, from->ttl_s};
+	struct core_cache_conf none;
+	int n;
+
+	if (get_be16(from->msg + 6) == 0)
+		return answer_transplant(ret, buf, from, q);
+	n = message_pack(buf, from->msg, from->len, q, NULL, true, &alias);
 	if (n < 0)
 		return n;
 	answer_no_limits(&none);

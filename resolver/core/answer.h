@@ -64,6 +64,10 @@ int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,
  * below it. 0 or negative. */
 int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct answer *from,
 		      const struct answer_question *q);
+/* The same with a CNAME from the question's name to `target` before the answer's
+ * records; without records it is a plain transplant. */
+int answer_alias(struct answer *ret, struct answer_buf *buf, const struct answer *from,
+		 const struct answer_question *q, const uint8_t *target);
 /* Limits that change nothing. */
 void answer_no_limits(struct core_cache_conf *ret);
 /* An answer without records, built in `buf` of ANSWER_EMPTY_MAX octets. */

@@ -251,6 +251,8 @@ enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_
 	assert(cl->listener < c->conf->n_listeners);
 	if (judged != QUERY_OK)
 		return query_reject(c, &v, judged, ret_len);
+	if (c->path)
+		path_observe(c, &v);
 	v.zone_index = config_route(c->conf, cl->listener, &q);
 	requests_count(c, &v);
 	if (v.zone_index == ZONE_NONE)

@@ -15,6 +15,7 @@
 
 #include "lib/clock.h"
 #include "lib/rng.h"
+#include "resolver/core/autopath.h"
 #include "resolver/core/config.h"
 #include "resolver/core/core.h"
 #include "resolver/core/failures.h"
@@ -49,6 +50,7 @@ struct core {
 	uint32_t forward_at[CORE_ZONES_MAX + 1];
 	struct shield_exists *exists;  /* SHIELD_EXISTS_SIZE */
 	uint8_t shield[CORE_ZONES_MAX]; /* enum shield_state */
+	struct path_client *path;      /* PATH_CLIENTS, when some zone has autopath; or NULL */
 	struct answer_buf *buf;        /* the answer being worked on */
 	struct answer_buf *synth;      /* one made from another name's */
 	uint8_t *reply;                /* replies to parked clients; DNS_MSG_MAX */
@@ -69,6 +71,7 @@ struct visit {
 	uint16_t zone_index;
 	uint16_t upstream;              /* who answered */
 	uint8_t from;                   /* enum core_from */
+	bool is_path;                   /* its search list has been walked */
 	uint64_t start_ns, now_ns;
 	uint8_t *out;
 	size_t cap;
@@ -96,6 +99,7 @@ struct entry *entry_stale(const struct cache_hit *h, const struct config_zone *z
 
 /* --- setup.c --- */
 void stats_bind(struct core *c);
+int path_table(struct core *c); /* there when the configuration wants it */
 int forwards_new(const struct config *conf, struct forward_state **ret, uint32_t *at);
 void upstream_fresh(const struct core *c, struct upstream *u, const struct core_upstream *conf);
 
@@ -117,8 +121,9 @@ void serve_drop(struct core *c, const struct visit *v);
 void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 
 /* --- miss.c --- */
-/* Parks the visit for the second half of its reply; false: not possible. */
-bool second_park(struct core *c, const struct visit *v, const struct cache_key *k);
+/* Parks the visit for another question than its own; false: not possible. */
+bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, uint16_t zone,
+	      enum waits_for waits, unsigned step);
 enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
 			     const struct cache_hit *found, size_t *ret_len);
 /* Follows another question, or is asked. */

@@ -33,6 +33,13 @@ static void waiter_send(struct core *c, uint32_t wi, size_t len)
 	waiter_free(&c->tab, wi);
 }
 
+/* Who waited for another question than its own. */
+static size_t serve_other(struct core *c, const struct visit *v, const struct waiter *w,
+			  const struct answer *a)
+{
+	return w->waits == WAITS_PATH ? path_resume(c, v, w->step, a) : serve_second(c, v, a);
+}
+
 void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns)
 {
 	struct query query;
@@ -45,13 +52,13 @@ void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, ui
 
 		visit_of(c, w, &query, &v, now_ns);
 		v.from = CORE_FROM_STALE;
-		if (w->is_second) {
+		if (w->waits == WAITS_ANSWER) {
+			len = serve_entry(c, &v, e, true);
+		} else {
 			struct answer a;
 
 			cache_answer(e, &a);
-			len = serve_second(c, &v, &a);
-		} else {
-			len = serve_entry(c, &v, e, true);
+			len = serve_other(c, &v, w, &a);
 		}
 		waiter_send(c, wi, len);
 	}
@@ -71,7 +78,8 @@ static void waiters_serve(struct core *c, struct question *q, const struct answe
 
 		visit_of(c, w, &query, &v, now_ns);
 		v.upstream = upstream;
-		len = w->is_second ? serve_second(c, &v, a) : serve_answer(c, &v, a, age, NULL, 0);
+		len = w->waits == WAITS_ANSWER ? serve_answer(c, &v, a, age, NULL, 0) :
+						 serve_other(c, &v, w, a);
 		waiter_send(c, wi, len);
 	}
 }
@@ -110,8 +118,8 @@ static void waiters_deny(struct core *c, struct question *q, const struct answer
 		visit_of(c, w, &query, &v, now_ns);
 		v.upstream = upstream;
 		v.from = CORE_FROM_SHIELD;
-		len = w->is_second ? serve_second(c, &v, NULL) :
-				     serve_synthesized(c, &v, cut, age_s);
+		len = w->waits == WAITS_ANSWER ? serve_synthesized(c, &v, cut, age_s) :
+						 serve_other(c, &v, w, cut);
 		waiter_send(c, wi, len);
 	}
 }

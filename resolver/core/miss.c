@@ -23,9 +23,10 @@ static bool asks_changed(const struct plugin_query *p, const struct cache_key *k
 	       memcmp(p->name.b, k->name, k->name_len) != 0;
 }
 
-/* Runs the ask hooks over `p`. NEXT: upstreams are to be asked. */
-static enum plugin_verdict hooks_ask(struct core *c, const struct config_zone *z,
-				     struct plugin_query *p, size_t *ret_len)
+/* Runs the ask hooks over `p`. NEXT: upstreams are to be asked. `buf` of
+ * DNS_MSG_MAX octets takes a reply. */
+static enum plugin_verdict hooks_ask(const struct config_zone *z, struct plugin_query *p,
+				     uint8_t *buf, size_t *ret_len)
 {
 	struct wire_out o;
 
@@ -35,7 +36,7 @@ static enum plugin_verdict hooks_ask(struct core *c, const struct config_zone *z
 
 		if (!s->ops->ask)
 			continue;
-		wire_out_init(&o, c->buf->msg, DNS_MSG_MAX);
+		wire_out_init(&o, buf, DNS_MSG_MAX);
 		verdict = s->ops->ask(s, p, &o, ret_len);
 		if (verdict == PLUGIN_REPLY)
 			*ret_len = o.len;
@@ -107,6 +108,41 @@ void question_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 	question_ask(c, qi, now_ns);
 }
 
+/* A question the core has itself, not a client's query: finds it under way, or
+ * enters it; then *ret_is_new, and it is to be begun. NIL: full, or a plugin
+ * would answer it. */
+static uint32_t question_open(struct core *c, struct start *s, bool *ret_is_new)
+{
+	const struct config_zone *z = &c->conf->zone[s->zone];
+	uint32_t qi = question_find(&c->tab, s->key);
+	struct plugin_query p;
+
+	*ret_is_new = false;
+	if (qi != NIL)
+		return qi;
+	if (z->hooks & HOOK_ASK) {
+		size_t len = 0;
+
+		memset(&p, 0, sizeof(p));
+		p.now_ns = s->now_ns;
+		p.name.len = s->key->name_len;
+		memcpy(p.name.b, s->key->name, s->key->name_len);
+		p.qtype = s->key->qtype;
+		p.qclass = s->key->qclass;
+		p.flags = DNS_RD;
+		p.edns = &(const struct dns_edns){.present = false};
+		p.zone = &z->z.origin;
+		/* c->buf may hold the answer that led here. */
+		if (hooks_ask(z, &p, c->merged, &len) != PLUGIN_NEXT)
+			return NIL;
+		s->asked = &p;
+	}
+	qi = question_enter(c, s);
+	s->asked = NULL;
+	*ret_is_new = qi != NIL;
+	return qi;
+}
+
 uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone, unsigned listener,
 		       unsigned proto, enum question_purpose purpose, uint64_t now_ns)
 {
@@ -116,31 +152,11 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 			  .proto = (uint8_t)proto,
 			  .purpose = (uint8_t)purpose,
 			  .now_ns = now_ns};
-	const struct config_zone *z = &c->conf->zone[zone];
-	struct plugin_query p;
-	uint32_t qi = question_find(&c->tab, k);
+	bool is_new;
+	uint32_t qi = question_open(c, &s, &is_new);
 
-	if (qi != NIL)
+	if (!is_new)
 		return qi;
-	if (z->hooks & HOOK_ASK) {
-		size_t len = 0;
-
-		memset(&p, 0, sizeof(p));
-		p.now_ns = now_ns;
-		p.name.len = k->name_len;
-		memcpy(p.name.b, k->name, k->name_len);
-		p.qtype = k->qtype;
-		p.qclass = k->qclass;
-		p.flags = DNS_RD;
-		p.edns = &(const struct dns_edns){.present = false};
-		p.zone = &z->z.origin;
-		if (hooks_ask(c, z, &p, &len) != PLUGIN_NEXT)
-			return NIL; /* a plugin answers: nothing to renew */
-		s.asked = &p;
-	}
-	qi = question_enter(c, &s);
-	if (qi == NIL)
-		return NIL;
 	question_ask(c, qi, now_ns);
 	/* It may have ended on the spot, and its place been taken. */
 	return question_find(&c->tab, k);
@@ -222,28 +238,29 @@ static enum core_verdict park(struct core *c, struct visit *v, const struct cach
 	return CORE_WAIT;
 }
 
-bool second_park(struct core *c, const struct visit *v, const struct cache_key *k)
+bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, uint16_t zone,
+	      enum waits_for waits, unsigned step)
 {
 	struct start s = {.key = k,
-			  .zone = v->zone_index,
+			  .zone = zone,
 			  .listener = v->client->listener,
 			  .proto = v->client->proto,
 			  .purpose = FOR_CLIENTS,
 			  .now_ns = v->now_ns};
-	uint32_t qi = question_find(&c->tab, k), wi;
-	bool joined = qi != NIL;
+	uint32_t qi, wi;
+	bool is_new;
 
 	if (failures_find(&c->failures, key_mark(k), v->now_ns) ||
 	    c->tab.waiting == c->tab.n_waiters)
 		return false;
-	if (!joined)
-		qi = question_enter(c, &s);
+	qi = question_open(c, &s, &is_new);
 	if (qi == NIL)
 		return false;
 	wi = waiter_add(&c->tab, qi, v->client, v->q, v->zone_index, v->start_ns);
-	c->tab.waiter[wi].is_second = true;
-	if (!joined)
-		question_ask(c, qi, v->now_ns);
+	c->tab.waiter[wi].waits = (uint8_t)waits;
+	c->tab.waiter[wi].step = (uint8_t)step;
+	if (is_new)
+		question_begin(c, qi, v->now_ns);
 	return true;
 }
 
@@ -270,7 +287,7 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 	if (!(v->zone->hooks & HOOK_ASK))
 		return park(c, v, k, NULL, ret_len);
 	plugin_query_fill(&p, v);
-	switch (hooks_ask(c, v->zone, &p, &len)) {
+	switch (hooks_ask(v->zone, &p, c->buf->msg, &len)) {
 	case PLUGIN_REPLY:
 		v->from = CORE_FROM_PLUGIN;
 		*ret_len = serve_plugin(c, v, &p, len, true);
@@ -283,8 +300,9 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 		serve_drop(c, v);
 		return CORE_DROP;
 	default:
-		*ret_len = asks_changed(&p, k) ? 0 : shield_serve(c, v, k);
-		return *ret_len ? CORE_REPLY : park(c, v, k, &p, ret_len);
+		if (!asks_changed(&p, k) && shield_serve(c, v, k, ret_len))
+			return *ret_len ? CORE_REPLY : CORE_WAIT;
+		return park(c, v, k, &p, ret_len);
 	}
 }
 
@@ -295,11 +313,8 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 	struct entry *stale = entry_stale(found, v->zone, v->now_ns);
 	enum core_verdict verdict;
 
-	if (!(v->zone->hooks & HOOK_ASK)) {
-		*ret_len = shield_serve(c, v, k);
-		if (*ret_len)
-			return CORE_REPLY;
-	}
+	if (!(v->zone->hooks & HOOK_ASK) && shield_serve(c, v, k, ret_len))
+		return *ret_len ? CORE_REPLY : CORE_WAIT;
 	if (stale && stale_at_once(c, v, k, f != NULL)) {
 		*ret_len = stale_immediate(c, v, k, stale, f != NULL);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;

@@ -162,7 +162,8 @@ uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *
 	w->client = *client;
 	w->start_ns = now_ns;
 	w->next = NIL;
-	w->is_second = false;
+	w->waits = WAITS_ANSWER;
+	w->step = 0;
 	w->zone = zone;
 	w->query_len = (uint16_t)query_compact(query, w->query);
 	if (q->last_waiter == NIL)

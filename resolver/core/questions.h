@@ -71,12 +71,19 @@ struct question {
 	struct name asked;
 };
 
+enum waits_for {
+	WAITS_ANSWER, /* to its own question */
+	WAITS_SECOND, /* the second half of a merged reply (dns64) */
+	WAITS_PATH,   /* a step of its search list (autopath) */
+};
+
 struct waiter {
 	struct core_client client;
 	uint64_t start_ns;
 	uint32_t next;
 	uint16_t query_len, zone;
-	bool is_second; /* waits for the second half of a merged reply (dns64) */
+	uint8_t waits;  /* enum waits_for */
+	uint8_t step;   /* WAITS_PATH: of the search list */
 	uint8_t query[QUERY_COMPACT_MAX];
 };
 

@@ -57,6 +57,22 @@ static void exchanges_cancel(struct core *c)
 	}
 }
 
+/* A client may wait for another name than its own (autopath): its zone is its own. */
+static void waiter_move(struct core *c, struct waiter *w, uint16_t zone)
+{
+	struct query query;
+
+	if (w->client.listener >= c->conf->n_listeners)
+		w->client.listener = 0;
+	w->zone = zone;
+	if (w->waits != WAITS_PATH)
+		return;
+	query_parse(&query, w->query, w->query_len);
+	w->zone = config_route(c->conf, w->client.listener, &query);
+	if (w->zone == ZONE_NONE)
+		w->zone = zone;
+}
+
 /* Finds the question's place in the new configuration. */
 static void question_move(struct core *c, uint32_t qi)
 {
@@ -70,11 +86,8 @@ static void question_move(struct core *c, uint32_t qi)
 	if (zone == ZONE_NONE)
 		zone = 0;
 	q->zone = zone;
-	for (uint32_t wi = q->first_waiter; wi != NIL; wi = c->tab.waiter[wi].next) {
-		c->tab.waiter[wi].zone = zone;
-		if (c->tab.waiter[wi].client.listener >= c->conf->n_listeners)
-			c->tab.waiter[wi].client.listener = 0;
-	}
+	for (uint32_t wi = q->first_waiter; wi != NIL; wi = c->tab.waiter[wi].next)
+		waiter_move(c, &c->tab.waiter[wi], zone);
 	if (q->listener >= c->conf->n_listeners)
 		q->listener = 0;
 	question_rehash(&c->tab, qi, q->hash ^ q->view ^ c->conf->zone[zone].view);
@@ -126,6 +139,7 @@ int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_
 	memcpy(c->forward_at, at, sizeof(at));
 	memset(c->shield, 0, sizeof(c->shield));
 	stats_bind(c);
+	path_table(c); /* without memory for it, autopath rests */
 	questions_resume(c, now_ns);
 	core_leave(c, now_ns);
 	return 0;

@@ -166,7 +166,7 @@ static size_t merge_begin(struct core *c, const struct visit *v, size_t first_le
 	cache_find(&c->cache, &k, &found);
 	e = v->zone->z.cache.enabled ? entry_fresh(&found, v->now_ns) : NULL;
 	if (!e) {
-		if (second_park(c, v, &k))
+		if (park_for(c, v, &k, v->zone_index, WAITS_SECOND, 0))
 			return 0;
 		return seal(c, v, c->hook, first_len, NULL, 0);
 	}
@@ -198,7 +198,7 @@ size_t serve_second(struct core *c, const struct visit *v, const struct answer *
 		answer_empty(&first, empty, &q, DNS_NOERROR);
 	}
 	reply_body(v->q, &first, age, c->hook);
-	if (!second || second->kind == ANSWER_FAILURE)
+	if (!second || second->kind == ANSWER_FAILURE || second->kind == ANSWER_NXDOMAIN)
 		return seal(c, v, c->hook, first.len, NULL, 0);
 	return merge_seal(c, v, first.len, second, 0);
 }
@@ -211,6 +211,8 @@ size_t serve_answer(struct core *c, const struct visit *v, const struct answer *
 	struct reply_opts o;
 	size_t len;
 
+	if (v->zone->z.autopath && a->kind == ANSWER_NXDOMAIN && path_begin(c, v, &len))
+		return len;
 	if (v->zone->hooks & (HOOK_RESPOND | HOOK_REASK)) {
 		reply_body(v->q, a, age, c->hook);
 		if (v->zone->hooks & HOOK_REASK)
@@ -251,7 +253,7 @@ size_t serve_synthesized(struct core *c, const struct visit *v, const struct ans
 	uint8_t ede[2];
 
 	if (answer_transplant(&a, c->synth, cut, &q) < 0)
-		return 0;
+		return serve_rcode(c, v, DNS_SERVFAIL, -1);
 	c->stats->shield_synth++;
 	set_be16(ede, EDE_SYNTHESIZED);
 	return serve_answer(c, v, &a, age, ede, sizeof(ede));

@@ -110,6 +110,21 @@ int forwards_new(const struct config *conf, struct forward_state **ret, uint32_t
 	return *ret ? 0 : ERR_NOMEM;
 }
 
+int path_table(struct core *c)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < c->conf->n_zones; i++)
+		wanted |= c->conf->zone[i].z.autopath;
+	if (!wanted) {
+		free(c->path);
+		c->path = NULL;
+	} else if (!c->path) {
+		c->path = calloc(PATH_CLIENTS, sizeof(*c->path));
+	}
+	return wanted && !c->path ? ERR_NOMEM : 0;
+}
+
 void upstream_fresh(const struct core *c, struct upstream *u, const struct core_upstream *conf)
 {
 	memset(u, 0, sizeof(*u));
@@ -194,6 +209,8 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
 	if (!err) {
 		err = tables_new(c, conf);
 		if (!err)
+			err = path_table(c);
+		if (!err)
 			err = forwards_new(c->conf, &c->forward, c->forward_at);
 		if (err)
 			diag_set(d, err, err == ERR_RANGE ?
@@ -231,6 +248,7 @@ void core_free(struct core *c)
 	free(c->up);
 	free(c->buf);
 	free(c->synth);
+	free(c->path);
 	free(c->exists);
 	free(c->reply);
 	free(c->hook);

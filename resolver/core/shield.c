@@ -116,32 +116,46 @@ static void check_sample(struct core *c, const struct visit *v, const struct cac
 		c->stats->shield_checks++;
 }
 
-size_t shield_serve(struct core *c, struct visit *v, const struct cache_key *k)
+/* The entry of a cut known to be absent, or NULL. */
+static struct entry *cut_find(const struct core *c, unsigned zone, const struct cache_key *k,
+			      uint64_t now_ns)
 {
+	const struct config_zone *z = &c->conf->zone[zone];
 	uint8_t at[SHIELD_CUTS_MAX];
 	unsigned n;
 
-	if (c->shield[v->zone_index] != SHIELD_ACTIVE || !applies(c, v->zone_index, k->key_flags))
-		return 0;
-	n = shield_cuts(k->name, v->zone->z.origin.b, at);
+	if (c->shield[zone] != SHIELD_ACTIVE || !applies(c, zone, k->key_flags))
+		return NULL;
+	n = shield_cuts(k->name, z->z.origin.b, at);
 	for (unsigned i = 0; i < n; i++) {
 		struct entry *e = NULL;
 		struct cache_key cut;
-		struct answer a;
-		size_t len;
 
-		cut_key(c, k, v->zone->view, at[i], &cut);
-		if (cut_state(c, &cut, v->now_ns, &e) != CUT_ABSENT)
-			continue;
-		cache_touch(e);
-		cache_answer(e, &a);
-		v->from = CORE_FROM_SHIELD;
-		len = serve_synthesized(c, v, &a, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
-		if (len)
-			check_sample(c, v, k);
-		return len;
+		cut_key(c, k, z->view, at[i], &cut);
+		if (cut_state(c, &cut, now_ns, &e) == CUT_ABSENT)
+			return e;
 	}
-	return 0;
+	return NULL;
+}
+
+bool shield_denies(const struct core *c, unsigned zone, const struct cache_key *k, uint64_t now_ns)
+{
+	return cut_find(c, zone, k, now_ns) != NULL;
+}
+
+bool shield_serve(struct core *c, struct visit *v, const struct cache_key *k, size_t *ret_len)
+{
+	struct entry *e = cut_find(c, v->zone_index, k, v->now_ns);
+	struct answer a;
+
+	if (!e)
+		return false;
+	cache_touch(e);
+	cache_answer(e, &a);
+	v->from = CORE_FROM_SHIELD;
+	*ret_len = serve_synthesized(c, v, &a, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
+	check_sample(c, v, k);
+	return true;
 }
 
 /* --- waiting for a cut --- */

@@ -46,8 +46,11 @@ struct cache_key;
  * Returns how many. */
 unsigned shield_cuts(const uint8_t *name, const uint8_t *origin, uint8_t ret_at[SHIELD_CUTS_MAX]);
 
-/* A reply from a known cut into v->out: its length, or 0 when none is known. */
-size_t shield_serve(struct core *c, struct visit *v, const struct cache_key *k);
+/* A reply from a known cut into v->out; *ret_len 0: the client was parked for
+ * something else. False: no cut is known. */
+bool shield_serve(struct core *c, struct visit *v, const struct cache_key *k, size_t *ret_len);
+/* Is a cut known that denies this name? */
+bool shield_denies(const struct core *c, unsigned zone, const struct cache_key *k, uint64_t now_ns);
 /* Lets a new question wait for what one of its cuts says, or ends it by what one
  * said; false: ask it now. */
 bool shield_follow(struct core *c, uint32_t qi, uint64_t now_ns);
