@@ -165,6 +165,8 @@ static int answer_make(struct core *c, const struct question *q, const uint8_t *
 
 	if (n < 0)
 		return n;
+	if (m->rcode > 15) /* its upper bits were for us; the lower alone would mean another */
+		set_be16(c->buf->msg + 2, (get_be16(c->buf->msg + 2) & ~15) | DNS_SERVFAIL);
 	if (z->hooks & HOOK_ANSWERED)
 		n = (int)hooks_answered(c, q, (size_t)n, now_ns);
 	n = answer_scan(ret, c->buf, (size_t)n, &z->z.cache);
@@ -213,7 +215,8 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	}
 	ask_close(c, qi, ask, false);
 	if (a.kind == ANSWER_FAILURE)
-		question_failed_note(c, q, DNS_RCODE(m.h.flags), a.ede ? get_be16(a.ede) : 0, now_ns);
+		question_failed_note(c, q, DNS_RCODE(get_be16(a.msg + 2)),
+				     a.ede ? get_be16(a.ede) : 0, now_ns);
 	question_finish(c, qi, &a, upstream, now_ns);
 	return true;
 }

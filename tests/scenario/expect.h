@@ -5,6 +5,7 @@
  *   expect reply CLIENT RCODE [ttl N] [an N] [ns N] [ar N] [aa|ra|ad|tc|cd] [no aa|ra|ad|tc]
  *          [ede N] [noede] [nsid TEXT] [cookie LEN] [len<=N] [size N] [ext] ["rr"...]
  *   expect upstream [UPSTREAM] NAME TYPE [udp|tcp|tls] [do] [cd] [rd|nord] [edns SIZE] [noedns]
+ *   expect questions N           so many questions went upstream, whichever
  *   expect drop CLIENT
  *   expect nothing               no reply and no question since the last expected one
  *   expect count NAME VALUE      see counters[]
@@ -231,6 +232,17 @@ static void expect_nothing(struct world *w)
 	}
 }
 
+static void expect_questions(struct world *w)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < w->n_sent; i++) {
+		n += !w->sent[i].is_expected;
+		w->sent[i].is_expected = true;
+	}
+	expect_equal(w, "the number of questions", n, number_next(&w->s, "how many"));
+}
+
 static void expect_drop(struct world *w)
 {
 	const char *client = word_next(&w->s, "a client");
@@ -316,6 +328,8 @@ static void expect_line(struct world *w)
 		expect_reply(w);
 	else if (word_is(s, "upstream"))
 		expect_upstream(w);
+	else if (word_is(s, "questions"))
+		expect_questions(w);
 	else if (word_is(s, "drop"))
 		expect_drop(w);
 	else if (word_is(s, "nothing"))
