@@ -98,7 +98,7 @@ static void conn_close(struct tcp_conn *c)
 	assert(!c->dirty);
 	lru_remove(s, c);
 	loop_timer_set(s->loop, &c->timer, T_NEVER);
-	loop_del(s->loop, &c->watch);
+	loop_forget(s->loop, &c->watch);
 	close(c->watch.fd);
 	stream_release(&c->stream);
 	tcp_clients_remove(&s->clients, &c->client.addr);

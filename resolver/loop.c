@@ -58,6 +58,11 @@ void loop_del(struct loop *l, struct loop_fd *w)
 	if (!w->registered)
 		return;
 	epoll_ctl(l->epfd, EPOLL_CTL_DEL, w->fd, NULL);
+	loop_forget(l, w);
+}
+
+void loop_forget(struct loop *l, struct loop_fd *w)
+{
 	w->registered = false;
 	w->events = 0;
 	for (int i = l->at_ev; i < l->n_ev; i++)

@@ -54,6 +54,10 @@ void loop_mod(struct loop *l, struct loop_fd *w, uint32_t events);
  * that were meant for `w` are forgotten. Call before closing the descriptor. */
 void loop_del(struct loop *l, struct loop_fd *w);
 
+/* The same without telling the kernel: for a descriptor that is closed next, and
+ * of which there is no duplicate. */
+void loop_forget(struct loop *l, struct loop_fd *w);
+
 /* Arms or moves; T_NEVER disarms. */
 void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at_ns);
 /* The earliest timer, or T_NEVER. */

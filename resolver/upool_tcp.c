@@ -166,7 +166,7 @@ static void conn_close(struct upool_conn *c)
 		for (struct upool_conn *o = c->pool->conns; o; o = o->next)
 			o->suspect = true;
 	loop_timer_set(u->loop, &c->timer, T_NEVER);
-	loop_del(u->loop, &c->watch);
+	loop_forget(u->loop, &c->watch);
 	tls_session_free(c->stream.tls);
 	close(c->watch.fd);
 	u->stats->up_tcp_open--;

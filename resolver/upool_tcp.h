@@ -21,6 +21,7 @@
 #include "resolver/idmap.h"
 #include "resolver/stream.h"
 
+struct core_ask;
 struct upstream;
 struct upool_conn;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Questions over UDP leave through a few connected sockets with random ports,
- * so the kernel drops what does not come from the upstream's address, and random
- * ids. A question gets a socket with nothing under way, hence a port of its own,
- * unless SOCKETS_MAX are busy: then they are shared, and what is sent and what
- * has come goes through one system call a socket.
+ * Questions over UDP leave through connected sockets with random ports, so the
+ * kernel drops what does not come from the upstream's address, and random ids. A
+ * question gets a fresh port until SOCKETS_MAX are open, then a random one with
+ * nothing under way; when all are busy they are shared, and what is sent and
+ * what has come goes through one system call a socket.
  *
  * A port that stays could be found and aimed at (RFC 5452 section 9.2), and the
  * connection tracking of a node may hold a dead backend for it: a socket is
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/rng.h"
 #include "lib/wire.h"
 #include "resolver/idmap.h"
 #include "resolver/sockaddr.h"
@@ -136,6 +137,22 @@ static void datagram_take(struct udp_sock *s, const uint8_t *b, size_t len)
 	sock_heard(s);
 }
 
+/* Larger than a slot, hence than anything we asked for: of its beginning only the
+ * question is used, with TC set, and the core fetches the rest over TCP. */
+static size_t datagram_cut(uint8_t *b, size_t len)
+{
+	struct dns_question q;
+	struct wire w;
+	wire_init(&w, b, len);
+	wire_skip(&w, DNS_HEADER_LEN);
+	wire_question(&w, &q);
+	if (w.err || get_be16(b + 4) != 1)
+		return len;
+	b[2] |= DNS_TC >> 8;
+	memset(b + 6, 0, 6);
+	return w.off;
+}
+
 static void sock_ready(struct loop_fd *w, uint32_t events)
 {
 	struct udp_sock *s = container_of(w, struct udp_sock, watch);
@@ -150,8 +167,12 @@ static void sock_ready(struct loop_fd *w, uint32_t events)
 			msg[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
 		}
 		n = recvmmsg(w->fd, msg, TAKE_MAX, MSG_DONTWAIT, NULL);
-		for (int i = 0; i < n && !s->dead; i++)
-			datagram_take(s, iov[i].iov_base, msg[i].msg_len);
+		for (int i = 0; i < n && !s->dead; i++) {
+			size_t len = msg[i].msg_len;
+			if (msg[i].msg_hdr.msg_flags & MSG_TRUNC)
+				len = datagram_cut(iov[i].iov_base, len);
+			datagram_take(s, iov[i].iov_base, len);
+		}
 	}
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		sock_die(s, upstream_why(errno));
@@ -230,7 +251,7 @@ static void sock_close(struct udp_sock *s)
 	*l = s->next;
 	if (!s->up->udp)
 		loop_timer_set(u->loop, &s->up->udp_sweep, T_NEVER);
-	loop_del(u->loop, &s->watch);
+	loop_forget(u->loop, &s->watch);
 	close(s->watch.fd);
 	u->stats->up_udp_open--;
 	struct ask *a;
@@ -251,22 +272,26 @@ static bool sock_usable(struct udp_sock *s, uint64_t now)
 	return !s->retired && !s->dead;
 }
 
+/* SOCKETS_MAX ports before any is used again; then a random one of those with
+ * nothing under way, or the least busy: at a node's ordinary rates nobody can
+ * tell where the next answer is awaited. */
 static struct udp_sock *sock_choose(struct upstream *up)
 {
 	uint64_t now = up->all->loop->now_ns;
-	struct udp_sock *best = NULL, *fresh;
-	unsigned n = 0;
+	struct udp_sock *idle[SOCKETS_MAX], *best = NULL, *fresh;
+	unsigned n = 0, n_idle = 0;
 	for (struct udp_sock *s = up->udp; s; s = s->next) {
 		if (!sock_usable(s, now))
 			continue;
 		n++;
+		if (s->n_asks == 0 && n_idle < SOCKETS_MAX)
+			idle[n_idle++] = s;
 		if (!best || s->n_asks < best->n_asks)
 			best = s;
 	}
-	if (best && (best->n_asks == 0 || n >= SOCKETS_MAX))
-		return best;
-	fresh = sock_open(up);
-	return fresh ? fresh : best;
+	if (n < SOCKETS_MAX && (fresh = sock_open(up)))
+		return fresh;
+	return n_idle ? idle[rng_os_u16() % n_idle] : best;
 }
 
 static void sock_send(struct udp_sock *s)

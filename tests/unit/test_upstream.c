@@ -1,145 +1,428 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is known of upstreams, and who is chosen. */
+/*
+ * The upstream transports against sockets of the test's own: ids, answers out
+ * of order, broken connections, cancelled questions, strangers' datagrams.
+ */
 #include <criterion/criterion.h>
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
-#include "resolver/core/upstream.h"
+#include "lib/wire.h"
+#include "resolver/idmap.h"
+#include "resolver/upstream.h"
 
-Test(upstream, p95_needs_twenty_samples)
+static struct loop loop;
+static struct stream_scratch scratch;
+static struct driver_stats stats;
+static struct upstreams ups;
+static struct stats_upstream up_stats;
+static int n_answers, n_fails;
+static uint32_t answer_id[64], fail_id[64];
+static int fail_why[64], ask_again;
+static uint8_t answer_tag[64];
+static int listen_fd, udp_fd;
+static uint16_t port;
+
+static void ask(uint32_t id, uint8_t proto);
+
+static bool on_answer(void *ctx, uint32_t id, const uint8_t *b, size_t len)
 {
-	struct rtt r = {0};
-
-	for (unsigned i = 0; i < 19; i++)
-		rtt_add(&r, 10 * NS_PER_MS);
-	cr_assert_eq(rtt_p95(&r), 0u);
-	rtt_add(&r, 10 * NS_PER_MS);
-	cr_assert_geq(rtt_p95(&r), 10 * NS_PER_MS);
-	cr_assert_leq(rtt_p95(&r), 13 * NS_PER_MS);
+	(void)ctx;
+	if (b[6] == 0xee) /* what the tests call a forgery */
+		return false;
+	answer_id[n_answers] = id;
+	answer_tag[n_answers++] = b[len - 1];
+	return true;
 }
 
-Test(upstream, p95_is_within_a_quarter_octave)
+static void on_fail(void *ctx, uint32_t id, enum core_fail_why why)
 {
-	struct rtt r = {0};
-
-	for (uint64_t ms = 1; ms <= 100; ms++)
-		rtt_add(&r, ms * NS_PER_MS);
-	cr_assert_geq(rtt_p95(&r), 95 * NS_PER_MS);
-	cr_assert_leq(rtt_p95(&r), 119 * NS_PER_MS);
+	(void)ctx;
+	fail_id[n_fails] = id;
+	fail_why[n_fails++] = (int)why;
+	if (ask_again > 0) {
+		ask_again--;
+		ask(id + 100, CORE_TCP);
+	}
 }
 
-Test(upstream, p95_follows_the_present)
+static void flush(void *ctx)
 {
-	struct rtt r = {0};
-
-	for (unsigned i = 0; i < 900; i++)
-		rtt_add(&r, 100 * NS_PER_MS);
-	for (unsigned i = 0; i < 20000; i++)
-		rtt_add(&r, NS_PER_MS);
-	cr_assert_leq(rtt_p95(&r), 2 * NS_PER_MS);
+	(void)ctx;
+	upstreams_flush(&ups);
 }
-
-Test(upstream, extremes_have_a_bucket)
-{
-	struct rtt r = {0};
-
-	for (unsigned i = 0; i < 20; i++)
-		rtt_add(&r, i % 2 ? 0 : UINT64_MAX);
-	cr_assert_gt(rtt_p95(&r), 0u);
-}
-
-static struct upstream all[3];
-static struct core_forward f;
-static struct forward_state state;
-static struct rng rng;
 
 static void setup(void)
 {
-	memset(all, 0, sizeof(all));
-	memset(&state, 0, sizeof(state));
-	rng_seed(&rng, 1);
-	core_conf_forward_defaults(&f);
-	f.n_to = 3;
-	for (uint16_t i = 0; i < 3; i++)
-		f.to[i] = i;
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	struct upstream_events ev = { .answer = on_answer, .fail = on_fail };
+	cr_assert_eq(loop_init(&loop, NULL), 0);
+	loop.before_sleep = flush;
+	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(bind(listen_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	cr_assert_eq(listen(listen_fd, 16), 0);
+	cr_assert_eq(getsockname(listen_fd, (struct sockaddr *)&sa, &len), 0);
+	port = ntohs(sa.sin_port);
+	udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(bind(udp_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	cr_assert_eq(upstreams_init(&ups, &loop, &ev, &scratch, &stats), 0);
+	struct upstream_conf conf = { .port = port, .expire_ns = 100 * NS_PER_MS };
+	conf.addr.s6_addr[10] = conf.addr.s6_addr[11] = 0xff;
+	conf.addr.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(upstreams_configure(&ups, &conf, 1, NULL), 0);
+	upstreams_set_stats(&ups, 0, &up_stats);
 }
 
-TestSuite(choice, .init = setup);
-
-static void down(unsigned i)
+static void teardown(void)
 {
-	all[i].is_suspect = true;
-	all[i].max_fails = 2;
-	all[i].fails = 3;
+	upstreams_release(&ups);
+	loop_release(&loop);
 }
 
-Test(choice, sequential_skips_the_suspect_and_comes_back_to_it)
+/* The message's last octet tells questions apart. */
+static void ask(uint32_t id, uint8_t proto)
 {
-	bool all_down;
-
-	f.policy = CORE_SEQUENTIAL;
-	cr_assert_eq(upstream_choose(all, &f, &state, 0, &rng, &all_down), 0);
-	all[0].is_suspect = true;
-	cr_assert_eq(upstream_choose(all, &f, &state, 0, &rng, &all_down), 1);
-	cr_assert_eq(upstream_choose(all, &f, &state, 6, &rng, &all_down), 0);
-	cr_assert_eq(upstream_choose(all, &f, &state, 7, &rng, &all_down), -1);
+	uint8_t q[18] = { [2] = 1, [5] = 1, [17] = (uint8_t)id };
+	struct core_ask a = { .id = id, .proto = proto, .query = q, .len = sizeof(q) };
+	upstreams_ask(&ups, &a);
 }
 
-Test(choice, the_down_are_left_alone_while_one_is_up)
+static int accept_one(void)
 {
-	bool all_down;
-
-	f.policy = CORE_SEQUENTIAL;
-	down(0);
-	down(1);
-	cr_assert_eq(upstream_choose(all, &f, &state, 0, &rng, &all_down), 2);
-	cr_assert_not(all_down);
-	cr_assert_eq(upstream_choose(all, &f, &state, 4, &rng, &all_down), -1);
-	down(2);
-	cr_assert_geq(upstream_choose(all, &f, &state, 0, &rng, &all_down), 0);
-	cr_assert(all_down);
+	for (;;) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK);
+		if (fd >= 0)
+			return fd;
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	}
 }
 
-Test(choice, random_is_fair)
+/* Reads n framed questions; fills their messages of 18 octets. */
+static void questions_read(int fd, uint8_t (*q)[20], int n)
 {
-	unsigned n[3] = {0};
-	bool all_down;
-
-	for (unsigned i = 0; i < 3000; i++)
-		n[upstream_choose(all, &f, &state, 0, &rng, &all_down)]++;
-	for (unsigned i = 0; i < 3; i++)
-		cr_assert(n[i] > 850 && n[i] < 1150, "%u", n[i]);
+	size_t have = 0, want = (size_t)n * 20;
+	while (have < want) {
+		ssize_t r = recv(fd, (uint8_t *)q + have, want - have, 0);
+		if (r > 0)
+			have += (size_t)r;
+		else
+			cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	}
 }
 
-Test(choice, round_robin_takes_turns)
+static void answer_write(int fd, const uint8_t *q)
 {
-	unsigned n[3] = {0};
-	bool all_down;
-
-	f.policy = CORE_ROUND_ROBIN;
-	for (unsigned i = 0; i < 300; i++)
-		n[upstream_choose(all, &f, &state, 0, &rng, &all_down)]++;
-	for (unsigned i = 0; i < 3; i++)
-		cr_assert_eq(n[i], 100u);
+	uint8_t a[20];
+	memcpy(a, q, 20);
+	a[4] |= 0x80;
+	cr_assert_eq(send(fd, a, 20, 0), 20);
 }
 
-Test(cookies, a_jar_demands_what_it_knows)
+static void until(const int *counter, int n)
 {
-	static const struct hash_key key = {1, 2};
-	struct in6_addr addr = {.s6_addr = {1}}, other = {.s6_addr = {2}};
-	struct cookie_jar j, k;
-	uint8_t opt[24] = {0};
+	while (*counter < n)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 10 * NS_PER_MS), 0);
+}
 
-	cookie_jar_init(&j, &key, &addr, 53);
-	cookie_jar_init(&k, &key, &other, 53);
-	cr_assert_neq(memcmp(j.client, k.client, sizeof(j.client)), 0, "one cookie for two upstreams");
-	cr_assert(cookie_jar_take(&j, NULL, 0), "it may not do cookies");
-	memcpy(opt, j.client, 8);
-	cr_assert(cookie_jar_take(&j, opt, 8), "an echo");
-	cr_assert(cookie_jar_take(&j, NULL, 0));
-	cr_assert(cookie_jar_take(&j, opt, 24));
-	cr_assert_eq(j.server_len, 16);
-	cr_assert_not(cookie_jar_take(&j, NULL, 0), "it does");
-	opt[0] ^= 1;
-	cr_assert_not(cookie_jar_take(&j, opt, 24));
+TestSuite(upstream, .init = setup, .fini = teardown, .timeout = 20);
+
+Test(upstream, many_questions_share_a_connection_and_answers_come_in_any_order)
+{
+	uint8_t q[10][20];
+	for (uint32_t id = 1; id <= 10; id++)
+		ask(id, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 10);
+	for (int i = 0; i < 10; i++)
+		for (int j = 0; j < i; j++)
+			cr_assert_neq(get_be16(q[i] + 2), get_be16(q[j] + 2), "an id twice");
+	for (int i = 9; i >= 0; i--)
+		answer_write(fd, q[i]);
+	until(&n_answers, 10);
+	for (int i = 0; i < 10; i++) {
+		cr_assert_eq(answer_id[i], 10u - (unsigned)i);
+		cr_assert_eq(answer_tag[i], 10 - i);
+	}
+	cr_assert_eq(accept(listen_fd, NULL, NULL), -1, "one connection was enough");
+	cr_assert_eq(up_stats.conn_misses[CORE_TCP], 1);
+	cr_assert_eq(up_stats.conn_hits[CORE_TCP], 9);
+}
+
+Test(upstream, a_broken_connection_fails_all_its_questions_and_a_new_one_takes_the_next)
+{
+	uint8_t q[3][20];
+	for (uint32_t id = 1; id <= 3; id++)
+		ask(id, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 3);
+	ask_again = 3;
+	close(fd);
+	until(&n_fails, 3);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(fail_why[i], CORE_FAIL_CLOSED);
+	fd = accept_one();
+	questions_read(fd, q, 3);
+	for (int i = 0; i < 3; i++)
+		answer_write(fd, q[i]);
+	until(&n_answers, 3);
+	cr_assert_eq(stats.up_tcp_connects, 2);
+}
+
+Test(upstream, a_cancelled_question_is_forgotten_and_its_late_answer_harms_nobody)
+{
+	uint8_t q[2][20];
+	ask(1, CORE_TCP);
+	ask(2, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 2);
+	upstreams_cancel(&ups, 1);
+	upstreams_cancel(&ups, 77); /* never heard of it */
+	answer_write(fd, q[0]);
+	answer_write(fd, q[1]);
+	until(&n_answers, 1);
+	cr_assert_eq(answer_id[0], 2);
+	cr_assert_eq(n_fails, 0);
+}
+
+Test(upstream, a_silent_connection_is_avoided_once_a_question_was_given_up)
+{
+	uint8_t q[1][20];
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	uint64_t later = loop.now_ns + 350 * NS_PER_MS;
+	while (loop.now_ns < later)
+		cr_assert_eq(loop_step(&loop, later), 0);
+	upstreams_cancel(&ups, 1);
+	ask(2, CORE_TCP);
+	int second = accept_one();
+	questions_read(second, q, 1);
+	answer_write(second, q[0]);
+	until(&n_answers, 1);
+}
+
+Test(upstream, refused_is_told_before_the_loop_sleeps_and_never_from_within)
+{
+	close(listen_fd);
+	ask(1, CORE_TCP);
+	cr_assert_eq(n_fails, 0);
+	until(&n_fails, 1);
+	cr_assert_eq(fail_why[0], CORE_FAIL_REFUSED);
+}
+
+Test(upstream, an_idle_connection_is_closed_after_its_time)
+{
+	uint8_t q[1][20];
+	char b;
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	while (recv(fd, &b, 1, 0) < 0)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 10 * NS_PER_MS), 0);
+	cr_assert_eq(stats.up_tcp_idle, 1);
+	cr_assert_eq(stats.up_tcp_open, 0);
+}
+
+Test(upstream, each_question_over_udp_has_its_own_port_and_wrong_ids_are_passed_over)
+{
+	struct sockaddr_in from[3];
+	uint8_t q[3][18];
+	socklen_t len = sizeof(from[0]);
+	for (uint32_t id = 1; id <= 3; id++)
+		ask(id, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(recvfrom(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], &len), 18);
+	cr_assert_neq(from[0].sin_port, from[1].sin_port);
+	cr_assert_neq(from[1].sin_port, from[2].sin_port);
+	for (int i = 2; i >= 0; i--) {
+		q[i][2] |= 0x80;
+		q[i][0] ^= 1;
+		sendto(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], len);
+		q[i][0] ^= 1;
+		sendto(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], len);
+	}
+	until(&n_answers, 3);
+	cr_assert_eq(stats.up_udp_strays, 3);
+	cr_assert_eq(stats.up_udp_open, 3);
+}
+
+static void udp_answer(uint32_t id, struct sockaddr_in *ret_from)
+{
+	uint8_t q[18];
+	socklen_t len = sizeof(*ret_from);
+	int before = n_answers;
+	ask(id, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)ret_from, &len), 18);
+	q[2] |= 0x80;
+	sendto(udp_fd, q, 18, 0, (struct sockaddr *)ret_from, len);
+	until(&n_answers, before + 1);
+	n_answers = 0;
+}
+
+Test(upstream, udp_ports_are_fresh_at_first_then_taken_at_random_and_not_for_long)
+{
+	static unsigned uses[65536];
+	struct sockaddr_in from;
+	unsigned n_ports = 0, repeats = 0, last = 0, most = 0;
+	for (uint32_t id = 1; id <= 16; id++) { /* one after the other: each a new port */
+		udp_answer(id, &from);
+		cr_assert_eq(uses[from.sin_port]++, 0);
+	}
+	for (uint32_t id = 17; id <= 6000; id++) {
+		udp_answer(id, &from);
+		repeats += from.sin_port == last;
+		last = from.sin_port;
+		n_ports += uses[from.sin_port] == 0;
+		if (++uses[from.sin_port] > most)
+			most = uses[from.sin_port];
+	}
+	cr_assert_gt(n_ports, 8u, "sockets are replaced");
+	cr_assert_lt(repeats, 600u, "the next port is not the last one");
+	cr_assert_leq(most, 256u);
+	while (stats.up_udp_open) /* and none stays when nobody asks */
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 50 * NS_PER_MS), 0);
+}
+
+Test(upstream, more_questions_than_udp_sockets_share_them)
+{
+	uint8_t q[18];
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	for (uint32_t id = 1; id <= 60; id++)
+		ask(id, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_leq(stats.up_udp_open, 16);
+	for (int i = 0; i < 60; i++) {
+		cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+		q[2] |= 0x80;
+		sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+	}
+	until(&n_answers, 60);
+	cr_assert_eq(stats.up_udp_strays, 0);
+}
+
+Test(upstream, a_silent_udp_socket_gets_no_more_questions)
+{
+	uint8_t q[18];
+	struct sockaddr_in silent, from;
+	socklen_t len = sizeof(silent);
+	ask(1, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&silent, &len), 18);
+	loop.now_ns += NS_PER_S;
+	upstreams_cancel(&ups, 1);
+	ask(2, CORE_UDP);
+	upstreams_flush(&ups);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+	cr_assert_neq(silent.sin_port, from.sin_port);
+	cr_assert_eq(stats.up_udp_open, 1); /* the silent one is gone */
+}
+
+Test(upstream, a_reply_that_the_core_does_not_take_leaves_the_socket_open)
+{
+	struct sockaddr_in from;
+	uint8_t q[18];
+	socklen_t len = sizeof(from);
+	ask(1, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+	q[2] |= 0x80;
+	q[6] = 0xee;
+	sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+	q[6] = 0;
+	sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+	until(&n_answers, 1);
+	cr_assert_eq(stats.up_udp_strays, 1);
+	cr_assert_eq(stats.up_udp_open, 1);
+}
+
+Test(upstream, somebody_who_guesses_ids_ends_the_question)
+{
+	struct sockaddr_in from;
+	uint8_t q[18];
+	socklen_t len = sizeof(from);
+	ask(1, CORE_UDP);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
+	q[2] |= 0x80;
+	for (int i = 1; i <= 20; i++) {
+		q[0] ^= (uint8_t)i;
+		sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
+		q[0] ^= (uint8_t)i;
+	}
+	until(&n_fails, 1);
+	cr_assert_eq(fail_why[0], CORE_FAIL_BADREPLY);
+}
+
+Test(upstream, an_upstream_that_stays_keeps_its_connection_across_a_reload)
+{
+	uint8_t q[1][20];
+	struct upstream_conf conf[2] = { ups.up[0]->conf, ups.up[0]->conf };
+	conf[0].port = (uint16_t)(port ^ 1);
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	cr_assert_eq(upstreams_configure(&ups, conf, 2, NULL), 0); /* now second */
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	uint8_t m[18] = { [2] = 1, [5] = 1, [17] = 5 };
+	struct core_ask a = { .id = 5, .upstream = 1, .proto = CORE_TCP, .query = m, .len = sizeof(m) };
+	upstreams_ask(&ups, &a);
+	questions_read(fd, q, 1);
+	cr_assert_eq(stats.up_tcp_connects, 1);
+}
+
+Test(upstream, one_that_goes_finishes_what_it_was_asked)
+{
+	uint8_t q[1][20];
+	char b;
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 1);
+	cr_assert_eq(upstreams_configure(&ups, NULL, 0, NULL), 0);
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	while (recv(fd, &b, 1, 0) < 0)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_assert_eq(n_fails, 0);
+	cr_assert_null(ups.retired);
+}
+
+Test(idmap, ids_are_unique_and_survive_growth_and_deletion)
+{
+	struct idmap m = { 0 };
+	static uint16_t id[IDMAP_MAX];
+	static int owner[IDMAP_MAX];
+	static bool used[65536];
+	void *o;
+	uint16_t extra;
+	for (int i = 0; i < IDMAP_MAX; i++) {
+		cr_assert_eq(idmap_add(&m, &owner[i], &id[i]), 0);
+		cr_assert(!used[id[i]]);
+		used[id[i]] = true;
+	}
+	cr_assert_eq(idmap_add(&m, &owner[0], &extra), ERR_LIMIT);
+	for (int i = 0; i < IDMAP_MAX; i += 2) {
+		cr_assert(idmap_take(&m, id[i], &o));
+		cr_assert_eq(o, &owner[i]);
+		cr_assert(!idmap_take(&m, id[i], &o));
+	}
+	idmap_orphan(&m, id[1]);
+	unsigned at = 0, n = 0;
+	while (idmap_next(&m, &at))
+		n++;
+	cr_assert_eq(n, IDMAP_MAX / 2 - 1);
+	for (int i = 1; i < IDMAP_MAX; i += 2)
+		cr_assert(idmap_take(&m, id[i], &o));
+	cr_assert_eq(m.n, 0);
+	idmap_release(&m);
 }
