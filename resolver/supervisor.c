@@ -34,8 +34,9 @@ static void done(struct supervisor *s)
 
 static void pidfile_remove(struct supervisor *s)
 {
-	if (*s->flags->pidfile && s->phase != PHASE_STARTING)
+	if (s->pidfile_written)
 		unlink(s->flags->pidfile);
+	s->pidfile_written = false;
 }
 
 static void drain(struct supervisor *s)
@@ -84,14 +85,11 @@ static void phase_due(struct loop_timer *t)
 
 static void stop(struct supervisor *s, bool with_lameduck)
 {
-	uint64_t wait = with_lameduck ? lameduck(s) : 0;
-	bool started = s->phase == PHASE_SERVING;
-	if (s->phase >= PHASE_DRAINING)
+	uint64_t wait = with_lameduck && s->phase == PHASE_SERVING ? lameduck(s) : 0;
+	if (s->phase >= PHASE_LAMEDUCK)
 		return;
-	if (s->phase == PHASE_STARTING && *s->flags->pidfile == 0)
-		started = false;
 	s->phase = PHASE_LAMEDUCK;
-	if (!started || wait == 0) {
+	if (wait == 0) {
 		drain(s);
 		return;
 	}
@@ -204,6 +202,8 @@ static void pidfile_write(struct supervisor *s)
 	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (file_write_atomic(s->flags->pidfile, text, (size_t)n, &d) < 0)
 		log_error("pidfile: %s", d.text);
+	else
+		s->pidfile_written = true;
 }
 
 static void banner(const struct supervisor *s)

@@ -56,7 +56,7 @@ struct supervisor {
 	/* proof of life */
 	struct selftest *selftest;
 	struct loop_timer selftest_timer, sync_timer, phase_timer;
-	bool selftest_good, rules_on;
+	bool selftest_good, rules_on, pidfile_written;
 	unsigned selftest_failures; /* in a row */
 	/* what others see */
 	struct http_server *http;
