@@ -53,6 +53,10 @@ void udp_flush(struct udp_listener *u);
 /* A socket as the listener wants it: reuse of the port, free binding, receive
  * buffer, packet info. The descriptor, or a negative code. */
 int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_id, struct diag *d);
+/* Several sockets of one address (in order of opening): the kernel chooses among
+ * them by the first octets of the question's name, so that each worker's cache
+ * is a part of one cache and not a copy. 0, or ERR_SYS: any socket gets any query. */
+int udp_socket_steer(int fd, unsigned n_sockets);
 /* Datagrams the kernel threw away because the buffer was full, since open. */
 uint64_t udp_socket_drops(int fd);
 

@@ -33,6 +33,8 @@ static int set_open(struct socket_set *t, const struct core_listener *l, uint32_
 		t->udp[t->n] = udp;
 		t->tcp[t->n++] = tcp;
 	}
+	if (t->n > 1)
+		udp_socket_steer(t->udp[0], t->n);
 	return 0;
 }
 

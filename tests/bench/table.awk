@@ -61,7 +61,7 @@ function table(   k, s, part, echo) {
 			printf "%-14s %10s %9.1f %9.1f %11s ms %8s\n", s, fig(m(s, "wakeups"), "%.2f"), m(s, "rss_mib"), m(s, "pss_mib"), s == "echo" ? "-" : fig(m(s, "first_ms"), "%.1f"), how
 			continue
 		}
-		printf "%-14s %9d %7s %9.2f %7s %9s %8.1f %8.1f %8.1f %6d %8d %8s %9.3f %7.1f %8s\n", s, m(s, "qps"), ratio(m(s, "qps"), m("echo", "qps")), m(s, "cpu_us"), ratio(m(s, "cpu_us"), m("echo", "cpu_us")), ratio(m(s, "cpu_us"), m("unbound", "cpu_us")), m(s, "p50_us"), m(s, "p99_us"), m(s, "p999_us"), m(s, "lost"), m(s, "servfail"), w ~ /^mi/ ? fig(m(s, "upstream_percent"), "%.2f%%") : "-", m(s, "switches"), m(s, "rss_mib"), how
+		printf "%-14s %9d %7s %9.2f %7s %9s %8.1f %8.1f %8.1f %6d %8d %8s %9.3f %7.1f %8s\n", s, m(s, "qps"), ratio(m(s, "qps"), m("echo", "qps")), m(s, "cpu_us"), ratio(m(s, "cpu_us"), m("echo", "cpu_us")), ratio(m(s, "cpu_us"), m("unbound", "cpu_us")), m(s, "p50_us"), m(s, "p99_us"), m(s, "p999_us"), m(s, "lost"), m(s, "servfail"), w ~ /^(mi|work)/ ? fig(m(s, "upstream_percent"), "%.2f%%") : "-", m(s, "switches"), m(s, "rss_mib"), how
 	}
 	split(ideal, part, " ")
 	if (part[1] != "") printf "ideal upstream share: %s with NXDOMAIN kept by name, %s with nothing asked below a name that is not there\n", part[1], part[2]
