@@ -51,6 +51,12 @@ static struct stats_upstream *upstream_row(struct core_stats *sum, const struct 
 	return &sum->upstream[i < CORE_UPSTREAMS_MAX ? i : CORE_UPSTREAMS_MAX - 1];
 }
 
+static void merge_events(struct core_stats *sum, const struct core_stats *s)
+{
+	for (uint32_t i = 0; i < s->n_events && i < STATS_EVENTS_MAX; i++)
+		stats_event_add(sum, &s->event[i], s->event[i].n);
+}
+
 /* A worker may be writing: a counter read now or a moment later is both right. */
 static void merge(struct core_stats *sum, const struct core_stats *s)
 {
@@ -62,6 +68,7 @@ static void merge(struct core_stats *sum, const struct core_stats *s)
 			add(server_row(sum, &s->server[i]), &s->server[i], offsetof(struct stats_server, requests),
 			    sizeof(struct stats_server));
 	}
+	merge_events(sum, s);
 	for (uint32_t i = 0; i < n_upstreams && i < CORE_UPSTREAMS_MAX; i++) {
 		if (s->upstream[i].key)
 			add(upstream_row(sum, &s->upstream[i]), &s->upstream[i],

@@ -37,7 +37,7 @@ struct metrics_driver {
 	uint64_t ready;                 /* gauge */
 	uint64_t tcp_clients, tcp_clients_rejected, udp_received, udp_truncated;
 	uint64_t log_lines_dropped;
-	uint64_t hosts_entries, hosts_reload_s; /* gauges */
+	uint64_t hosts_reload_s;        /* gauge: the newest hosts file in use, seconds since the epoch */
 	uint64_t scrapes[3];            /* by status 200, 500, 503 */
 };
 

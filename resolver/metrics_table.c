@@ -53,6 +53,13 @@ static void emit_scrapes(const struct metrics_page *p, const struct metrics_fami
 		fprintf(p->out, "%s{code=\"%d\"} %" PRIu64 "\n", f->name, code[i], p->in->driver->scrapes[i]);
 }
 
+/* Only of Corefiles with `hosts`, as with CoreDNS. */
+static void emit_hosts(const struct metrics_page *p, const struct metrics_family *f)
+{
+	if (p->in->plan && p->in->plan->has_hosts)
+		fprintf(p->out, "%s %zu\n", f->name, p->in->plan->n_hosts_entries);
+}
+
 static void emit_zero(const struct metrics_page *p, const struct metrics_family *f)
 {
 	fprintf(p->out, "%s 0\n", f->name);
@@ -86,10 +93,12 @@ const struct metrics_family metrics_coredns[] = {
 	{"coredns_dns_requests_total", "counter", "Counter of DNS requests made per zone, protocol and family.", emit_requests, 0, 0, NULL},
 	{"coredns_dns_response_size_bytes", "histogram", "Size of the returned response in bytes.", emit_row_size, ROW(response_size), 0, NULL},
 	{"coredns_dns_responses_total", "counter", "Counter of response status codes.", emit_responses, 0, 0, NULL},
+	{"coredns_dns64_requests_translated_total", "counter", "Counter of DNS requests translated by dns64.", emit_event, STATS_DNS64, 0, NULL},
 	{"coredns_forward_healthcheck_broken_total", "counter", "Counter of the number of complete failures of the healthchecks.", emit_core, CORE(healthcheck_broken), 0, NULL},
 	{"coredns_forward_max_concurrent_rejects_total", "counter", "Counter of the number of queries rejected because the concurrent queries were at maximum.", emit_core, CORE(max_concurrent_rejects), 0, NULL},
 	{"coredns_health_request_duration_seconds", "histogram", "Histogram of the time (in seconds) each request took.", emit_health, 0, 0, NULL},
 	{"coredns_health_request_failures_total", "counter", "The number of times the health check failed.", emit_driver, DRIVER(health.failures), 0, NULL},
+	{"coredns_hosts_entries", "gauge", "The combined number of entries in hosts and Corefile.", emit_hosts, 0, 0, NULL},
 	{"coredns_hosts_reload_timestamp_seconds", "gauge", "The timestamp of the last reload of hosts file.", emit_driver, DRIVER(hosts_reload_s), 0, NULL},
 	{"coredns_nodecache_setup_errors_total", "counter", "The number of errors during periodic network setup for node-cache", emit_setup_errors, 0, 0, NULL},
 	{"coredns_panics_total", "counter", "A metrics that counts the number of panics.", emit_core, CORE(panics), 0, NULL},
@@ -100,6 +109,9 @@ const struct metrics_family metrics_coredns[] = {
 	{"coredns_proxy_request_duration_seconds", "histogram", "Histogram of the time each request took.", emit_upstream_duration, 0, 0, NULL},
 	{"coredns_reload_failed_total", "counter", "Counter of the number of failed reload attempts.", emit_driver, DRIVER(reload_failed), 0, NULL},
 	{"coredns_reload_version_info", "gauge", "A metric with a constant '1' value labeled by hash, and value which type of hash generated.", emit_reload_version, 0, 0, NULL},
+	{"coredns_template_matches_total", "counter", "Counter of template regex matches.", emit_event, STATS_TEMPLATE_MATCH, 0, NULL},
+	{"coredns_template_rr_failures_total", "counter", "Counter of mis-templated RRs.", emit_event, STATS_TEMPLATE_RR_FAILURE, 0, NULL},
+	{"coredns_template_template_failures_total", "counter", "Counter of go template failures.", emit_event, STATS_TEMPLATE_FAILURE, 0, NULL},
 	{"promhttp_metric_handler_requests_in_flight", "gauge", "Current number of scrapes being served.", emit_zero, 0, 0, NULL},
 	{"promhttp_metric_handler_requests_total", "counter", "Total number of scrapes by HTTP status code.", emit_scrapes, 0, 0, NULL},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
@@ -128,6 +140,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_shield_checks_total", "counter", "Synthesized answers that were asked upstream as well.", emit_core, CORE(shield_checks), 0, NULL},
 	{"nodens_shield_contradictions_total", "counter", "Checks that found the name after all.", emit_core, CORE(shield_contradictions), 0, NULL},
 	{"nodens_autopath_answers_total", "counter", "First search misses answered with the final answer.", emit_core, CORE(autopath_answers), 0, NULL},
+	{"nodens_queries_rejected_total", "counter", "Queries turned away before any zone was looked for; the self-test's count under BADVERS.", emit_rejected, 0, 0, NULL},
 	{"nodens_queries_dropped_total", "counter", "Datagrams that deserved no answer.", emit_core, CORE(dropped), 0, NULL},
 	{"nodens_upstream_timeouts_total", "counter", "Tries that got no answer in time.", emit_upstream_plain, UP(timeouts), 0, NULL},
 	{"nodens_upstream_late_answers_total", "counter", "Answers that came after their time.", emit_upstream_plain, UP(late_answers), 0, NULL},

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -35,6 +36,18 @@ static void warnings_say(const struct corefile_plan *p)
 		log_warn("%s", p->warning[i]);
 }
 
+/* CoreDNS tells the file's own time. */
+static uint64_t hosts_time(const struct corefile_plan *p)
+{
+	uint64_t newest_s = 0;
+	struct stat st;
+	for (size_t i = 0; i < p->n_files; i++)
+		if (p->file[i].kind == COREFILE_FILE_HOSTS && stat(p->file[i].path, &st) == 0 &&
+		    (uint64_t)st.st_mtime > newest_s)
+			newest_s = (uint64_t)st.st_mtime;
+	return newest_s;
+}
+
 static void reload_result(struct supervisor *s, bool good)
 {
 	s->metrics.reload_last_success = good;
@@ -56,6 +69,7 @@ static void pending_commit(struct supervisor *s)
 	s->pending = (struct config){ 0 };
 	sockets_trim(&s->sockets, s->config.plan);
 	reload_result(s, true);
+	s->metrics.hosts_reload_s = hosts_time(s->config.plan);
 	s->refused[0] = 0;
 	files_watch(s);
 	endpoints_sync(s);

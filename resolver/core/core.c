@@ -249,13 +249,14 @@ enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_
 	enum query_verdict judged = query_parse(&q, in, len);
 
 	assert(cl->listener < c->conf->n_listeners);
-	if (judged != QUERY_OK)
+	v.is_unrouted = judged != QUERY_OK && judged != QUERY_REFUSED;
+	if (v.is_unrouted)
 		return query_reject(c, &v, judged, ret_len);
 	if (c->path)
 		path_observe(c, &v);
 	v.zone_index = config_route(c->conf, cl->listener, &q);
 	requests_count(c, &v);
-	if (v.zone_index == ZONE_NONE)
+	if (v.zone_index == ZONE_NONE || judged == QUERY_REFUSED)
 		return query_reject(c, &v, QUERY_REFUSED, ret_len);
 	v.zone = &c->conf->zone[v.zone_index];
 	core_enter(c);

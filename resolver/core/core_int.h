@@ -72,6 +72,7 @@ struct visit {
 	uint16_t upstream;              /* who answered */
 	uint8_t from;                   /* enum core_from */
 	bool is_path;                   /* its search list has been walked */
+	bool is_unrouted;               /* turned away before a zone was looked for */
 	uint64_t start_ns, now_ns;
 	uint8_t *out;
 	size_t cap;
@@ -119,6 +120,8 @@ size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_q
 size_t serve_second(struct core *c, const struct visit *v, const struct answer *second);
 void serve_drop(struct core *c, const struct visit *v);
 void plugin_query_fill(struct plugin_query *p, const struct visit *v);
+/* Counts what hooks wanted counted, at the listener it happened. */
+void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p);
 
 /* --- miss.c --- */
 /* Parks the visit for another question than its own; false: not possible. */

@@ -281,13 +281,16 @@ static void client_timer(struct core *c, const struct visit *v, const struct cac
 static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const struct cache_key *k,
 					 size_t *ret_len)
 {
+	enum plugin_verdict verdict;
 	struct plugin_query p;
 	size_t len = 0;
 
 	if (!(v->zone->hooks & HOOK_ASK))
 		return park(c, v, k, NULL, ret_len);
 	plugin_query_fill(&p, v);
-	switch (hooks_ask(v->zone, &p, c->buf->msg, &len)) {
+	verdict = hooks_ask(v->zone, &p, c->buf->msg, &len);
+	plugin_events_count(c, v->client->listener, &p);
+	switch (verdict) {
 	case PLUGIN_REPLY:
 		v->from = CORE_FROM_PLUGIN;
 		*ret_len = serve_plugin(c, v, &p, len, true);

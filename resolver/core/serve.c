@@ -28,12 +28,17 @@ static void opts_fill(const struct core *c, const struct visit *v, struct reply_
 				   (uint32_t)(v->now_ns / NS_PER_S), o->cookie);
 }
 
-/* Counts a reply that is ready in v->out. */
+/* Counts a reply that is ready in v->out. What was turned away before a zone was
+ * looked for is no server block's business: CoreDNS's counters and logs do not
+ * know it, and ours count it apart. */
 static size_t account(struct core *c, const struct visit *v, size_t len, unsigned rcode)
 {
 	const struct core_client *cl = v->client;
-	struct stats_server *row = stats_server_of(c->stats, cl->listener, v->zone_index);
+	struct stats_server *row;
 
+	if (v->is_unrouted)
+		return len;
+	row = stats_server_of(c->stats, cl->listener, v->zone_index);
 	row->responses[rcode < STATS_RCODES ? rcode : STATS_RCODES - 1]++;
 	stats_size_add(&row->response_size[cl->proto != CORE_UDP], len);
 	stats_duration_add(&row->duration, v->now_ns - v->start_ns);
@@ -85,6 +90,39 @@ void plugin_query_fill(struct plugin_query *p, const struct visit *v)
 	p->zone = &v->zone->z.origin;
 	p->msg = q->msg;
 	p->msg_len = q->len;
+}
+
+static void label_put(char *to, size_t cap, const char *from)
+{
+	size_t n = from ? strnlen(from, cap - 1) : 0;
+
+	if (n)
+		memcpy(to, from, n);
+	to[n] = 0;
+}
+
+static void event_count(struct core *c, unsigned listener, const struct plugin_query *p,
+			const struct plugin_event *what)
+{
+	struct stats_event e = {.what = what->what};
+	char zone[NAME_MAX_TEXT] = "";
+
+	label_put(e.server, sizeof(e.server), c->conf->listener[listener].label);
+	if (what->zone) {
+		name_to_text(what->zone->b, zone, sizeof(zone));
+		label_put(e.type, sizeof(e.type), stats_type_label(stats_type_index(p->qtype)));
+		label_put(e.rclass, sizeof(e.rclass), stats_class_label(p->qclass));
+	}
+	label_put(e.zone, sizeof(e.zone), zone);
+	label_put(e.section, sizeof(e.section), what->section);
+	label_put(e.text, sizeof(e.text), what->text);
+	stats_event_add(c->stats, &e, 1);
+}
+
+void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p)
+{
+	for (unsigned i = 0; i < p->n_events; i++)
+		event_count(c, listener, p, &p->event[i]);
 }
 
 /* Respond hooks over a whole message without OPT, then what the client's
@@ -145,6 +183,8 @@ static size_t merge_seal(struct core *c, const struct visit *v, size_t first_len
 			    DNS_MSG_MAX);
 	if (!len)
 		return seal(c, v, c->hook, first_len, NULL, 0);
+	p.event[p.n_events++] = (struct plugin_event){.what = s->ops->merge_event};
+	plugin_events_count(c, v->client->listener, &p);
 	return seal(c, v, c->merged, len, NULL, 0);
 }
 

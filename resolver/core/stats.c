@@ -58,6 +58,44 @@ void stats_size_add(struct stats_size *s, uint64_t octets)
 	s->n++;
 }
 
+static bool event_is(const struct stats_event *e, const struct stats_event *like)
+{
+	return e->what == like->what && strcmp(e->server, like->server) == 0 &&
+	       strcmp(e->zone, like->zone) == 0 && strcmp(e->type, like->type) == 0 &&
+	       strcmp(e->rclass, like->rclass) == 0 && strcmp(e->section, like->section) == 0 &&
+	       strcmp(e->text, like->text) == 0;
+}
+
+void stats_event_add(struct core_stats *s, const struct stats_event *like, uint64_t n)
+{
+	uint32_t i = 0;
+
+	while (i < s->n_events && !event_is(&s->event[i], like))
+		i++;
+	if (i == s->n_events && i < STATS_EVENTS_MAX) {
+		s->event[i] = *like;
+		s->event[i].n = 0;
+		s->n_events++;
+	}
+	s->event[i < STATS_EVENTS_MAX ? i : STATS_EVENTS_MAX - 1].n += n;
+}
+
+const char *stats_class_label(uint16_t qclass)
+{
+	switch (qclass) {
+	case DNS_IN:
+		return "IN";
+	case DNS_CH:
+		return "CH";
+	case DNS_HS:
+		return "HS";
+	case DNS_CLASS_ANY:
+		return "ANY";
+	default:
+		return "other";
+	}
+}
+
 struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone)
 {
 	unsigned column = zone < CORE_ZONES_MAX ? zone : CORE_ZONES_MAX;

@@ -18,6 +18,7 @@
 #define STATS_TYPES          18 /* A AAAA CNAME DNSKEY DS MX NSEC3 NSEC NS PTR RRSIG SOA SRV TXT HTTPS IXFR AXFR ANY -> +other, see stats_type_index */
 #define STATS_RCODES         24
 #define STATS_SERVERS_MAX    512 /* the last row takes what finds no place */
+#define STATS_EVENTS_MAX     128 /* the same */
 
 struct stats_duration { uint64_t bucket[STATS_DURATION_EDGES + 1]; uint64_t sum_ns, n; };
 struct stats_size { uint64_t bucket[STATS_SIZE_EDGES + 1]; uint64_t sum, n; };
@@ -51,6 +52,22 @@ struct stats_upstream {
 	uint64_t conn_hits[3], conn_misses[3]; /* written by the driver */
 };
 
+/* What plugins count for themselves. Rare enough for rows that are searched, and
+ * bounded: type and class are those of a short list, or "other". */
+enum stats_event_what {
+	STATS_EVENT_NONE,
+	STATS_TEMPLATE_MATCH,
+	STATS_TEMPLATE_FAILURE, /* a Go template could not be filled in */
+	STATS_TEMPLATE_RR_FAILURE, /* what it made is no record */
+	STATS_DNS64,
+};
+struct stats_event {
+	uint64_t n;
+	uint8_t what; /* enum stats_event_what */
+	char server[64], zone[128], type[12], rclass[8];
+	char section[12], text[128]; /* of the record that failed */
+};
+
 struct core_stats {
 	uint64_t entries_success, entries_denial, bytes_used, bytes_limit; /* gauges */
 	uint64_t inflight, waiters;  /* gauges */
@@ -64,13 +81,14 @@ struct core_stats {
 	uint64_t dropped, formerr, notimp, refused, badvers, servfail;
 	uint64_t healthcheck_broken, max_concurrent_rejects;
 	uint64_t panics;
-	uint32_t n_servers, n_upstreams;
+	uint32_t n_servers, n_upstreams, n_events;
 	/* Which row counts for an index of the present configuration; written by
 	 * core_new and core_reconfigure. Readers go through stats_*_of. */
 	uint16_t server_row[CORE_LISTENERS_MAX][CORE_ZONES_MAX + 1]; /* last column: dropped */
 	uint16_t upstream_row[CORE_UPSTREAMS_MAX];
 	struct stats_server server[STATS_SERVERS_MAX];       /* rows 0..n_servers-1 in use */
 	struct stats_upstream upstream[CORE_UPSTREAMS_MAX];  /* rows 0..n_upstreams-1 */
+	struct stats_event event[STATS_EVENTS_MAX];          /* rows 0..n_events-1 */
 };
 
 /* What one finished query was, for logs and taps. */
@@ -88,6 +106,9 @@ unsigned stats_type_index(uint16_t qtype);
 const char *stats_type_label(unsigned index);
 void stats_duration_add(struct stats_duration *d, uint64_t ns);
 void stats_size_add(struct stats_size *s, uint64_t octets);
+/* Adds `n` to the row with these labels. */
+void stats_event_add(struct core_stats *s, const struct stats_event *like, uint64_t n);
+const char *stats_class_label(uint16_t qclass);
 /* The (listener, zone) row; zone index UINT16_MAX is CoreDNS's "dropped". */
 struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone);
 /* The row of core_conf.upstream[upstream]: equal to the index only before the

@@ -166,6 +166,8 @@ struct corefile_plan {
 	uint64_t reload_interval_ns, reload_jitter_ns;
 	size_t n_files;
 	const struct corefile_file *file;
+	bool has_hosts;
+	size_t n_hosts_entries; /* as CoreDNS counts: names to addresses, and back */
 	size_t n_warnings;
 	const char *const *warning; /* "file:line:col: ..." */
 	char digest[65];	    /* of the Corefile's tokens and of the files it names */

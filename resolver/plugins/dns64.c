@@ -142,7 +142,10 @@ static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query
 	return w.err || o.err ? 0 : o.len;
 }
 
-static const struct plugin_ops ops = {.name = "dns64", .reask = dns64_reask, .merge = dns64_merge};
+static const struct plugin_ops ops = {.name = "dns64",
+				      .reask = dns64_reask,
+				      .merge_event = STATS_DNS64,
+				      .merge = dns64_merge};
 
 static int prefix_set(struct cf_setup *s, const struct cf_token *t, struct dns64 *d)
 {

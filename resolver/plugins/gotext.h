@@ -27,6 +27,7 @@ struct gotext_part {
 };
 struct gotext {
 	size_t n;
+	const char *source; /* as written */
 	struct gotext_part *part;
 };
 struct gotext_values {

@@ -216,5 +216,7 @@ int setup_hosts(struct cf_setup *s, const struct cf_node *n)
 		err = hosts_file(s, n, &o);
 	if (err == 0)
 		err = hosts_sort(s, &o.lines, &h->table);
+	s->plan->has_hosts = true;
+	s->plan->n_hosts_entries += 2 * h->table.n;
 	return err ? err : more;
 }

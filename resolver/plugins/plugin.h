@@ -30,6 +30,8 @@
 
 struct core_client;
 
+enum { PLUGIN_EVENTS_MAX = 4 };
+
 /* One question on its way through the chain. `ask` hooks may change name,
  * qtype and qclass: what is then looked for is the changed question, and the
  * reply is put back under the question as asked. */
@@ -49,6 +51,13 @@ struct plugin_query {
 	bool has_ede;
 	uint16_t ede_code;
 	const char *ede_text;
+	/* Added by a hook: something to count (resolver/core/stats.h). */
+	unsigned n_events;
+	struct plugin_event {
+		uint8_t what; /* enum stats_event_what */
+		const struct name *zone;
+		const char *section, *text; /* of a record that failed; else NULL */
+	} event[PLUGIN_EVENTS_MAX];
 };
 
 enum plugin_verdict {
@@ -88,6 +97,7 @@ struct plugin_ops {
 	uint16_t (*reask)(const struct plugin_step *s, const struct plugin_query *q,
 			  const uint8_t *msg, size_t len);
 	/* Both replies in, one out; 0: send the first unchanged. */
+	uint8_t merge_event; /* what a merge counts as: enum stats_event_what */
 	size_t (*merge)(const struct plugin_step *s, const struct plugin_query *q,
 			const uint8_t *first, size_t first_len, const uint8_t *second,
 			size_t second_len, uint8_t *out, size_t cap);

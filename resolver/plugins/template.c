@@ -31,6 +31,7 @@ struct template
 struct template_run { /* what a query gives the templates */
 	char name[NAME_MAX_TEXT], zone[NAME_MAX_TEXT], type[16], rclass[16],
 		remote[INET6_ADDRSTRLEN];
+	const struct name *origin;
 	struct cf_match match;
 	struct gotext_values v;
 };
@@ -64,6 +65,7 @@ static enum fit template_fit(const struct template *t, const struct plugin_query
 			r->v.regex = t->regex[i];
 	if (t->n_regex && !r->v.regex)
 		return FIT_ZONE_ONLY;
+	r->origin = zone;
 	name_to_text(zone->b, r->zone, sizeof(r->zone));
 	r->v.type = dns_type_str(q->qtype == DNS_ANY ? t->qtype : q->qtype, r->type);
 	r->v.rclass = dns_class_str(q->qclass == DNS_CLASS_ANY ? t->qclass : q->qclass, r->rclass);
@@ -90,11 +92,36 @@ static enum plugin_verdict template_servfail(size_t *ret_len)
 	return PLUGIN_RCODE;
 }
 
+static void template_event(struct plugin_query *q, const struct template_run *r,
+			   enum stats_event_what what, const char *section, const char *text)
+{
+	if (q->n_events < PLUGIN_EVENTS_MAX)
+		q->event[q->n_events++] = (struct plugin_event){
+			.what = what, .zone = r->origin, .section = section, .text = text};
+}
+
+/* Record `i` of section `sec` as text; false: it cannot be made of this question. */
+static bool template_record(const struct template *t, int sec, size_t i, struct plugin_query *q,
+			    const struct template_run *r, struct wire_out *out, struct name *target)
+{
+	static const char *const section[SECTIONS] = {"answer", "authority", "additional"};
+	const struct gotext *g = &t->rr[sec][i];
+	char text[RRTEXT_MAX];
+
+	if (!gotext_run(g, &r->v, text, sizeof(text))) {
+		template_event(q, r, STATS_TEMPLATE_FAILURE, section[sec], g->source);
+		return false;
+	}
+	if (target ? rrtext_target(text, target) : rrtext_put(out, text))
+		return true;
+	template_event(q, r, STATS_TEMPLATE_RR_FAILURE, section[sec], g->source);
+	return false;
+}
+
 static enum plugin_verdict template_ask(const struct plugin_step *s, struct plugin_query *q,
 					struct wire_out *out, size_t *ret_len)
 {
 	const struct template *t = (const struct template *)s;
-	char text[RRTEXT_MAX];
 	struct template_run r;
 	uint16_t n[SECTIONS] = {0};
 	enum fit fit = template_fit(t, q, &r);
@@ -104,13 +131,14 @@ static enum plugin_verdict template_ask(const struct plugin_step *s, struct plug
 	q->has_ede = fit == FIT_FULL && t->has_ede;
 	q->ede_code = t->ede_code;
 	q->ede_text = t->ede_text;
+	if (fit == FIT_FULL)
+		template_event(q, &r, STATS_TEMPLATE_MATCH, NULL, NULL);
 	if (fit == FIT_ZONE_ONLY || t->rcode == DNS_SERVFAIL)
 		return template_servfail(ret_len);
 	if (template_alias_for(t, q)) {
 		struct name target;
 
-		if (!gotext_run(&t->rr[0][0], &r.v, text, sizeof(text)) ||
-		    !rrtext_target(text, &target))
+		if (!template_record(t, 0, 0, q, &r, NULL, &target))
 			return template_servfail(ret_len);
 		name_lower(target.b, target.b);
 		q->name = target;
@@ -119,8 +147,7 @@ static enum plugin_verdict template_ask(const struct plugin_step *s, struct plug
 	reply_begin(out, q);
 	for (int sec = 0; sec < SECTIONS; sec++)
 		for (size_t i = 0; i < t->n_rr[sec]; i++, n[sec]++)
-			if (!gotext_run(&t->rr[sec][i], &r.v, text, sizeof(text)) ||
-			    !rrtext_put(out, text))
+			if (!template_record(t, sec, i, q, &r, out, NULL))
 				return template_servfail(ret_len);
 	return reply_end(out, t->rcode, true, n, ret_len);
 }
@@ -233,6 +260,7 @@ static int template_rr(struct cf_setup *s, const struct cf_node *n, struct templ
 
 		if (err)
 			return err;
+		g.source = arena_str(s->arena, n->tok[i].text);
 		uint16_t type = template_type(&g);
 
 		if (!type)

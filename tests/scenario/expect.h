@@ -256,7 +256,7 @@ static void expect_drop(struct world *w)
 
 /* --- counters --- */
 
-enum counter_of { OF_CORE, OF_SERVERS, OF_UPSTREAMS };
+enum counter_of { OF_CORE, OF_SERVERS, OF_UPSTREAMS, OF_EVENTS };
 #define CORE_COUNTER(f) {#f, OF_CORE, offsetof(struct core_stats, f)}
 static const struct {
 	const char *name;
@@ -288,7 +288,20 @@ static const struct {
 	{"upstream.probe_failures", OF_UPSTREAMS, offsetof(struct stats_upstream, healthcheck_failures)},
 	{"upstream.refused", OF_UPSTREAMS, offsetof(struct stats_upstream, fails[CORE_FAIL_REFUSED])},
 	{"upstream.closed", OF_UPSTREAMS, offsetof(struct stats_upstream, fails[CORE_FAIL_CLOSED])},
+	{"template.matches", OF_EVENTS, STATS_TEMPLATE_MATCH},
+	{"template.failures", OF_EVENTS, STATS_TEMPLATE_FAILURE},
+	{"template.rr_failures", OF_EVENTS, STATS_TEMPLATE_RR_FAILURE},
+	{"dns64.translated", OF_EVENTS, STATS_DNS64},
 };
+
+static uint64_t events_sum(const struct core_stats *st, size_t what)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < st->n_events; i++)
+		sum += st->event[i].what == what ? st->event[i].n : 0;
+	return sum;
+}
 
 static uint64_t counter_sum(const struct core_stats *st, enum counter_of of, size_t at)
 {
@@ -298,6 +311,9 @@ static uint64_t counter_sum(const struct core_stats *st, enum counter_of of, siz
 	size_t n = of == OF_SERVERS ? st->n_servers : of == OF_UPSTREAMS ? st->n_upstreams : 1;
 	size_t step = of == OF_SERVERS ? sizeof(st->server[0]) : sizeof(st->upstream[0]);
 	uint64_t sum = 0, v;
+
+	if (of == OF_EVENTS)
+		return events_sum(st, at);
 
 	for (size_t i = 0; i < n; i++) {
 		memcpy(&v, base + i * step + at, sizeof(v));

@@ -157,6 +157,25 @@ static double value(const char *name, const char *labels)
 
 /* --- something to show --- */
 
+static void events_put(struct core_stats *s, uint64_t each)
+{
+	struct stats_event e = {.server = "dns://[fd00::a]:53"};
+
+	e.what = STATS_DNS64;
+	stats_event_add(s, &e, each);
+	strcpy(e.zone, "example.");
+	strcpy(e.type, "A");
+	strcpy(e.rclass, "IN");
+	e.what = STATS_TEMPLATE_MATCH;
+	stats_event_add(s, &e, each);
+	strcpy(e.section, "answer");
+	strcpy(e.text, "{{ .Name }} \"x\\y\"");
+	e.what = STATS_TEMPLATE_FAILURE;
+	stats_event_add(s, &e, each);
+	e.what = STATS_TEMPLATE_RR_FAILURE;
+	stats_event_add(s, &e, each);
+}
+
 static struct core_stats *worker(uint64_t each)
 {
 	struct core_stats *s = calloc(1, sizeof *s);
@@ -183,6 +202,7 @@ static struct core_stats *worker(uint64_t each)
 	snprintf(s->upstream[0].to, sizeof s->upstream[0].to, "10.96.0.11:53");
 	s->upstream[0].conn_hits[1] = s->upstream[0].conn_misses[1] = each;
 	stats_duration_add(&s->upstream[0].duration[0], 9000000000);
+	events_put(s, each);
 	s->entries_success = each;
 	s->panics = each;
 	return s;
@@ -195,7 +215,7 @@ static struct corefile_plan *plan(void)
 	static const struct core_listener listener = {.label = "dns://[fd00::a]:53"};
 	static struct core_zone zone[2] = {{.listeners = 1, .has_metrics = true}, {.listeners = 1, .has_metrics = false}};
 	static struct corefile_plan p = {.conf = {.n_listeners = 1, .listener = &listener, .n_zones = 2, .zone = zone},
-					 .n_blocks = 1, .block = &block};
+					 .n_blocks = 1, .block = &block, .has_hosts = true, .n_hosts_entries = 6};
 
 	cr_assert_eq(name_from_text(&zone[0].origin, "cluster.local."), 0);
 	cr_assert_eq(name_from_text(&zone[1].origin, "acme.\"quoted\""), 0);
@@ -331,6 +351,32 @@ Test(metrics, schema_of_the_original)
 	}
 	cr_expect_gt(rows, 30);
 	free(schema);
+}
+
+Test(metrics, plugins_counts_are_summed)
+{
+	scrape_two_workers();
+	cr_expect_eq(value("coredns_template_matches_total", "class=\"IN\",server=\"dns://[fd00::a]:53\",type=\"A\",view=\"\",zone=\"example.\""), 7);
+	cr_expect_eq(value("coredns_template_template_failures_total", "section=\"answer\""), 7);
+	cr_expect_eq(value("coredns_dns64_requests_translated_total", "server=\"dns://[fd00::a]:53\""), 7);
+	cr_expect_eq(value("coredns_hosts_entries", ""), 6);
+}
+
+Test(metrics, rows_of_plugins_have_a_limit)
+{
+	struct core_stats *s = calloc(1, sizeof *s);
+	struct stats_event e = {.what = STATS_TEMPLATE_MATCH};
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 3 * STATS_EVENTS_MAX; i++) {
+		snprintf(e.zone, sizeof e.zone, "z%d.", i);
+		stats_event_add(s, &e, 1);
+	}
+	for (uint32_t i = 0; i < s->n_events; i++)
+		sum += s->event[i].n;
+	cr_expect_eq(s->n_events, STATS_EVENTS_MAX);
+	cr_expect_eq(sum, 3 * STATS_EVENTS_MAX);
+	free(s);
 }
 
 Test(metrics, health_buckets)
