@@ -100,18 +100,21 @@ int main(int argc, char **argv)
 	struct diag d = {0};
 	log_setup("pcap-replay", LOG_STYLE_TOOL, LOG_LVL_INFO);
 	char **args = options_keep_args(argc, argv);
+	int rc = EXIT_DONE;
 	switch (options_parse(&o, argc, argv, &d)) {
 	case OPTIONS_HELP:
-		return EXIT_DONE;
+		break;
 	case OPTIONS_BAD:
 		log_error("%s", d.text);
-		return EXIT_USAGE;
+		rc = EXIT_USAGE;
+		break;
 	case OPTIONS_CAPTURE:
-		return live(&o);
+		rc = live(&o);
+		break;
 	case OPTIONS_READ:
+		rc = read_capture(&o, argc, args);
 		break;
 	}
-	int rc = read_capture(&o, argc, args);
 	free(args);
 	return rc;
 }
