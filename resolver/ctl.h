@@ -17,9 +17,19 @@ enum ctl_type {
 	CTL_CONFIGURE, /* fds: the Corefile (memory), then per listener UDP, TCP */
 	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
 	CTL_PING,      /* does your loop turn? */
+	CTL_HOLD,      /* read no listening socket until CTL_SERVE */
+	CTL_SERVE,
+	CTL_EXPORT,    /* fd: write the cache there */
+	CTL_IMPORT,    /* fd: put such a cache's entries into yours */
+	CTL_FINISH,    /* another process has the sockets: answer what is open, serve open
+			* connections until they end, and exit; `value`: milliseconds allowed */
 	/* worker -> supervisor */
 	CTL_READY,     /* configured, `value`: of CTL_CONFIGURE */
 	CTL_PONG,
+	CTL_HELD,
+	CTL_SERVING,
+	CTL_EXPORTED,  /* `value`: entries */
+	CTL_IMPORTED,  /* `value`: entries */
 	CTL_FAILED,    /* not configured: `text`; the old configuration stays */
 };
 

@@ -130,6 +130,8 @@ static void serve_flag(struct supervisor *s)
 void endpoints_sync(struct supervisor *s)
 {
 	const struct corefile_plan *p = s->config.plan;
+	if (handover_waiting(s)) /* the addresses are still in use */
+		return;
 	http_mark(s->http);
 	serve_flag(s);
 	for (size_t i = 0; p && i < p->n_blocks; i++) {

@@ -116,6 +116,7 @@ void flags_table(struct node_flags *f, struct opt_def *ret_defs)
 		{"rules", 0, OPT_CUSTOM, &f->rules, "KIND", "auto, iptables, nftables or none (default auto: what kube-proxy uses)", 0, 0, rules_parse},
 		{"intercept", 0, OPT_CUSTOM, &f->intercept, "HOW", "notrack, rewrite or none (default notrack); rewrite is for IPVS", 0, 0, intercept_parse},
 		{"intercept-ip", 0, OPT_TEXT, &f->intercept_text, "IP,...", "cluster addresses that -intercept rewrite takes over (default KUBE_DNS_SERVICE_HOST)", 0, 0, NULL},
+		{"handover", 0, OPT_TEXT, &f->handover, "PATH", "unix socket over which a new instance takes over from this one (default /run/nodelocaldns/handover.sock, where that directory exists); empty: off", 0, 0, NULL},
 		{"failopen", 0, OPT_DURATION, &f->failopen_ns, "TIME", "rules lapse by themselves this long after the last passed self-test (default 1500ms); 0: never", 0, 0, NULL},
 		{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 	};
@@ -139,6 +140,7 @@ static void defaults(struct node_flags *f)
 		.kubedns_cm = "",
 		.upstream_svc = "kube-dns",
 		.pidfile = "",
+		.handover = "/run/nodelocaldns/handover.sock",
 		.failopen_ns = 1500 * NS_PER_MS,
 		.localip_text = "",
 		.health_port_text = "8080",

@@ -63,6 +63,7 @@ struct node_flags {
 	enum flags_intercept intercept;
 	size_t n_intercept_vips;       /* -intercept-ip: cluster addresses to rewrite */
 	struct flags_ip intercept_vip[FLAGS_LOCALIPS_MAX];
+	const char *handover;          /* unix socket; "" = off; off too when its directory is missing */
 	uint64_t failopen_ns;          /* rules lapse this long after the last refresh; 0: never */
 
 	/* outcome */

@@ -321,6 +321,18 @@ static int listener_socket(const struct in6_addr *addr, uint16_t port, uint32_t 
 	return rc;
 }
 
+static int listener_start(struct http_server *h, struct http_listener *l, int fd,
+			  const struct in6_addr *addr, uint16_t port, uint32_t mask)
+{
+	*l = (struct http_listener){ .server = h, .watch.ready = listener_ready, .open = true,
+				     .wanted = true, .addr = *addr, .port = port, .mask = mask };
+	if (loop_add(h->loop, &l->watch, fd, EPOLLIN) < 0) {
+		l->open = false;
+		return ERR_SYS;
+	}
+	return 0;
+}
+
 int http_listen(struct http_server *h, const struct in6_addr *addr, uint16_t port, uint32_t scope_id,
 		uint32_t mask, struct diag *d)
 {
@@ -340,14 +352,41 @@ int http_listen(struct http_server *h, const struct in6_addr *addr, uint16_t por
 	int fd = listener_socket(addr, port, scope_id, d);
 	if (fd < 0)
 		return fd;
-	*l = (struct http_listener){ .server = h, .watch.ready = listener_ready, .open = true,
-				     .wanted = true, .addr = *addr, .port = port, .mask = mask };
-	if (loop_add(h->loop, &l->watch, fd, EPOLLIN) < 0) {
-		l->open = false;
+	if (listener_start(h, l, fd, addr, port, mask) < 0) {
 		close(fd);
 		return diag_errno(d, "http: epoll");
 	}
 	return 0;
+}
+
+int http_adopt(struct http_server *h, int fd, const struct in6_addr *addr, uint16_t port)
+{
+	for (unsigned i = 0; i < HTTP_LISTENERS_MAX; i++)
+		if (!h->listener[i].open)
+			return listener_start(h, &h->listener[i], fd, addr, port, 0);
+	return ERR_LIMIT;
+}
+
+void http_accept(struct http_server *h, bool on)
+{
+	for (unsigned i = 0; i < HTTP_LISTENERS_MAX; i++)
+		if (h->listener[i].open)
+			loop_mod(h->loop, &h->listener[i].watch, on ? EPOLLIN : 0);
+}
+
+bool http_listener_next(const struct http_server *h, unsigned *cursor, int *ret_fd,
+			struct in6_addr *ret_addr, uint16_t *ret_port)
+{
+	while (*cursor < HTTP_LISTENERS_MAX) {
+		const struct http_listener *l = &h->listener[(*cursor)++];
+		if (!l->open)
+			continue;
+		*ret_fd = l->watch.fd;
+		*ret_addr = l->addr;
+		*ret_port = l->port;
+		return true;
+	}
+	return false;
 }
 
 void http_mark(struct http_server *h)

@@ -53,6 +53,14 @@ int http_listen(struct http_server *h, const struct in6_addr *addr, uint16_t por
  * http_mark. */
 void http_mark(struct http_server *h);
 void http_sweep(struct http_server *h);
+/* A listening socket from another process: `fd` is the server's on success. It
+ * waits for an http_listen of its address; http_sweep closes it otherwise. */
+int http_adopt(struct http_server *h, int fd, const struct in6_addr *addr, uint16_t port);
+/* Accept nothing until `on` again: what comes waits, or is somebody else's. */
+void http_accept(struct http_server *h, bool on);
+/* The listening sockets one by one; false at the end. Start with *cursor == 0. */
+bool http_listener_next(const struct http_server *h, unsigned *cursor, int *ret_fd,
+			struct in6_addr *ret_addr, uint16_t *ret_port);
 /* Requests served; connections turned away. */
 void http_counts(const struct http_server *h, uint64_t *ret_requests, uint64_t *ret_refused);
 

@@ -43,6 +43,7 @@ struct server {
 	struct log_errors *errors;
 	struct listener listener[CORE_LISTENERS_MAX];
 	unsigned n_slots; /* in use or once in use */
+	bool held;
 };
 
 /* --- what the core asks for --- */
@@ -167,6 +168,14 @@ static void listener_close(struct server *s, struct listener *l)
 	l->generation++;
 }
 
+static void listener_pause(struct listener *l)
+{
+	if (l->udp_on)
+		udp_listener_stop(&l->udp);
+	if (l->tcp_on)
+		tcp_listener_stop(&l->tcp);
+}
+
 static int listener_start(struct server *s, struct listener *l, struct diag *d)
 {
 	unsigned slot = (unsigned)(l - s->listener);
@@ -184,6 +193,8 @@ static int listener_start(struct server *s, struct listener *l, struct diag *d)
 		if (tcp_listener_start(&l->tcp, s->tcp, l->tcp_fd, (uint8_t)slot) < 0)
 			return diag_errno(d, "epoll");
 	}
+	if (s->held)
+		listener_pause(l);
 	return 0;
 }
 
@@ -377,14 +388,36 @@ void server_free(struct server *s)
 	free(s);
 }
 
+void server_hold(struct server *s)
+{
+	s->held = true;
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->listener[i].used)
+			listener_pause(&s->listener[i]);
+}
+
+int server_serve(struct server *s, struct diag *d)
+{
+	if (!s->held)
+		return 0;
+	s->held = false;
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		struct listener *l = &s->listener[i];
+		if (!l->used)
+			continue;
+		if (l->udp_on && udp_listener_start(&l->udp, s->loop, s->core) < 0)
+			return diag_errno(d, "epoll");
+		if (l->tcp_on && tcp_listener_start(&l->tcp, s->tcp, l->tcp_fd, (uint8_t)i) < 0)
+			return diag_errno(d, "epoll");
+	}
+	return 0;
+}
+
 void server_drain(struct server *s)
 {
-	for (unsigned i = 0; i < s->n_slots; i++) {
-		if (s->listener[i].udp_on)
-			udp_listener_stop(&s->listener[i].udp);
-		if (s->listener[i].tcp_on)
-			tcp_listener_stop(&s->listener[i].tcp);
-	}
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->listener[i].used)
+			listener_pause(&s->listener[i]);
 	tcp_server_drain(s->tcp, -1);
 }
 

@@ -31,6 +31,10 @@ void server_free(struct server *s);
  * nothing changed and both remain the caller's. The cache survives. */
 int server_configure(struct server *s, struct corefile_plan **plan, const struct server_sockets *sk,
 		     struct diag *d);
+/* Listening sockets are not read, those of later configurations neither, until
+ * server_serve: what arrives waits in their queues. */
+void server_hold(struct server *s);
+int server_serve(struct server *s, struct diag *d);
 /* No new connection or query; what was accepted is still answered. */
 void server_drain(struct server *s);
 /* Nothing parked, nothing unsent. */

@@ -66,6 +66,18 @@ int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_wo
 	return 0;
 }
 
+int sockets_adopt(struct sockets *s, const struct in6_addr *addr, uint16_t port, uint32_t scope_id,
+		  unsigned n, const int *udp, const int *tcp)
+{
+	if (s->n == CORE_LISTENERS_MAX || n > SHM_WORKERS_MAX)
+		return ERR_LIMIT;
+	struct socket_set *t = &s->set[s->n++];
+	*t = (struct socket_set){ .addr = *addr, .port = port, .scope_id = scope_id, .n = n };
+	memcpy(t->udp, udp, n * sizeof(*udp));
+	memcpy(t->tcp, tcp, n * sizeof(*tcp));
+	return 0;
+}
+
 void sockets_trim(struct sockets *s, const struct corefile_plan *p)
 {
 	for (unsigned j = 0; j < s->n;) {

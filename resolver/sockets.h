@@ -26,6 +26,9 @@ struct sockets {
 
 /* Opens what the plan needs and is not open yet; on failure nothing changed. */
 int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d);
+/* Sockets of another process, `n` of each kind, for one listener: ours from now on. */
+int sockets_adopt(struct sockets *s, const struct in6_addr *addr, uint16_t port, uint32_t scope_id,
+		  unsigned n, const int *udp, const int *tcp);
 /* Closes what the plan no longer names: after the workers have switched. */
 void sockets_trim(struct sockets *s, const struct corefile_plan *p);
 void sockets_close(struct sockets *s);

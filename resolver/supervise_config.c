@@ -73,6 +73,10 @@ static void pending_commit(struct supervisor *s)
 	s->refused[0] = 0;
 	files_watch(s);
 	endpoints_sync(s);
+	if (first && handover_waiting(s)) {
+		handover_configured(s);
+		return;
+	}
 	if (first) {
 		supervise_selftest(s);
 		return;
@@ -139,7 +143,7 @@ void supervise_reload(struct supervisor *s, bool told)
 {
 	struct config fresh = { 0 };
 	struct diag d = { "" };
-	if (s->pending.plan || !s->config.plan) { /* one at a time */
+	if (s->pending.plan || !s->config.plan || handover_busy(s)) { /* one at a time */
 		s->reload_again = true;
 		return;
 	}

@@ -87,7 +87,7 @@ static void selftest_passed(struct supervisor *s)
 static void selftest_done(void *ctx, const struct selftest_result *r)
 {
 	struct supervisor *s = ctx;
-	if (s->phase >= PHASE_DRAINING)
+	if (s->phase >= PHASE_DRAINING || handover_paused(s))
 		return;
 	if (health_configured(s))
 		metrics_health_add(&s->metrics, r->took_ns, r->ok);
@@ -104,7 +104,7 @@ static void selftest_done(void *ctx, const struct selftest_result *r)
 void supervise_selftest(struct supervisor *s)
 {
 	const struct corefile_plan *p = s->config.plan;
-	if (!p || s->phase >= PHASE_DRAINING)
+	if (!p || s->phase >= PHASE_DRAINING || handover_paused(s))
 		return;
 	if (s->phase == PHASE_SERVING)
 		workers_ping(&s->workers, HANG_NS);
@@ -153,12 +153,18 @@ void supervise_rules_off(struct supervisor *s)
 	struct diag d;
 	loop_timer_set(&s->loop, &s->sync_timer, T_NEVER);
 	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
-	if (s->flags->skip_teardown || !s->node)
+	if (s->flags->skip_teardown || s->not_ours || !s->node)
 		return;
 	if (node_rules_remove(s->node, &d) < 0)
 		log_error("rules: %s", d.text);
 	s->rules_on = false;
 	s->metrics.rules_active = 0;
+}
+
+void supervise_rules_hold(struct supervisor *s)
+{
+	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
+	rules_refresh(s);
 }
 
 int supervise_health_start(struct supervisor *s, struct diag *d)

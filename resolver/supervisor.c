@@ -26,7 +26,7 @@
 
 /* --- the end --- */
 
-static void done(struct supervisor *s)
+void supervisor_done(struct supervisor *s)
 {
 	s->phase = PHASE_DONE;
 	s->loop.stop = true;
@@ -34,7 +34,7 @@ static void done(struct supervisor *s)
 
 static void pidfile_remove(struct supervisor *s)
 {
-	if (s->pidfile_written)
+	if (s->pidfile_written && !s->not_ours)
 		unlink(s->flags->pidfile);
 	s->pidfile_written = false;
 }
@@ -47,10 +47,25 @@ static void drain(struct supervisor *s)
 	s->phase = PHASE_DRAINING;
 	workers_drain(&s->workers, DRAIN_MS);
 	if (workers_alive(&s->workers) == 0)
-		done(s);
+		supervisor_done(s);
 	else
 		loop_timer_set(&s->loop, &s->phase_timer,
 			       s->loop.now_ns + DRAIN_MS * NS_PER_MS + DRAIN_SLACK_NS);
+}
+
+void supervisor_handed_over(struct supervisor *s, uint32_t allowed_ms)
+{
+	s->not_ours = true;
+	supervise_rules_off(s);
+	http_mark(s->http);
+	http_sweep(s->http);
+	s->phase = PHASE_DRAINING;
+	workers_finish(&s->workers, allowed_ms);
+	if (workers_alive(&s->workers) == 0)
+		supervisor_done(s);
+	else
+		loop_timer_set(&s->loop, &s->phase_timer,
+			       s->loop.now_ns + allowed_ms * NS_PER_MS + DRAIN_SLACK_NS);
 }
 
 static uint64_t lameduck(const struct supervisor *s)
@@ -70,24 +85,35 @@ static void phase_due(struct loop_timer *t)
 		log_warn("no self-test has passed yet: rules wait");
 		break;
 	case PHASE_LAMEDUCK:
-		drain(s);
+		if (handover_busy(s))
+			handover_stop_later(s, false);
+		else
+			drain(s);
 		break;
 	case PHASE_DRAINING:
-		log_error("workers did not finish in %d ms", DRAIN_MS);
+		log_error("workers did not finish in time");
 		s->exit_code = 3;
 		workers_kill(&s->workers);
-		done(s);
+		supervisor_done(s);
 		break;
 	default:
 		break;
 	}
 }
 
-static void stop(struct supervisor *s, bool with_lameduck)
+void supervisor_stop(struct supervisor *s, bool with_lameduck)
 {
 	uint64_t wait = with_lameduck && s->phase == PHASE_SERVING ? lameduck(s) : 0;
-	if (s->phase >= PHASE_LAMEDUCK)
+	if (s->phase >= PHASE_DRAINING || (s->phase == PHASE_LAMEDUCK && with_lameduck))
 		return;
+	if (handover_busy(s)) {
+		handover_stop_later(s, with_lameduck);
+		return;
+	}
+	if (s->not_ours && s->phase == PHASE_STARTING) { /* we never began */
+		supervisor_done(s);
+		return;
+	}
 	s->phase = PHASE_LAMEDUCK;
 	if (wait == 0) {
 		drain(s);
@@ -104,7 +130,7 @@ static void quit(struct supervisor *s, int code)
 	supervise_rules_off(s);
 	workers_kill(&s->workers);
 	s->exit_code = code;
-	done(s);
+	supervisor_done(s);
 }
 
 static void signal_ready(struct loop_fd *w, uint32_t events)
@@ -117,11 +143,11 @@ static void signal_ready(struct loop_fd *w, uint32_t events)
 		case SIGCHLD:
 			workers_reap(&s->workers);
 			if (s->phase == PHASE_DRAINING && workers_alive(&s->workers) == 0)
-				done(s);
+				supervisor_done(s);
 			break;
 		case SIGTERM:
 			log_info("SIGTERM: Shutting down servers then terminating");
-			stop(s, true);
+			supervisor_stop(s, true);
 			break;
 		case SIGINT:
 			if (s->phase >= PHASE_LAMEDUCK) {
@@ -129,7 +155,7 @@ static void signal_ready(struct loop_fd *w, uint32_t events)
 				break;
 			}
 			log_info("SIGINT: Shutting down");
-			stop(s, false);
+			supervisor_stop(s, false);
 			break;
 		case SIGQUIT:
 			log_info("SIGQUIT: Quitting process immediately");
@@ -193,7 +219,7 @@ static int shm_start(struct supervisor *s, unsigned n_workers, struct diag *d)
 	return 0;
 }
 
-static void pidfile_write(struct supervisor *s)
+void supervisor_pidfile_write(struct supervisor *s)
 {
 	char text[32];
 	struct diag d;
@@ -230,7 +256,8 @@ void supervisor_serving(struct supervisor *s)
 	loop_timer_set(&s->loop, &s->phase_timer, T_NEVER);
 	s->phase = PHASE_SERVING;
 	supervise_sync(s);
-	pidfile_write(s);
+	supervisor_pidfile_write(s);
+	handover_serving(s);
 }
 
 static int start(struct supervisor *s, struct diag *d)
@@ -241,6 +268,15 @@ static int start(struct supervisor *s, struct diag *d)
 		n_workers = SHM_WORKERS_MAX;
 	if (rc == 0)
 		rc = signals_start(s, d);
+	if (rc == 0)
+		rc = handover_take(s, d);
+	if (rc > 0) {
+		if (s->flags->workers && handover_workers(s) != n_workers)
+			log_warn("%u workers, as the instance before had; %u after a start without hand-over",
+				 handover_workers(s), n_workers);
+		n_workers = handover_workers(s);
+		rc = 0;
+	}
 	if (rc == 0)
 		rc = shm_start(s, n_workers, d);
 	if (rc == 0)
@@ -257,6 +293,8 @@ static int start(struct supervisor *s, struct diag *d)
 	if (rc < 0)
 		return rc;
 	s->workers.changed = supervise_worker_changed;
+	s->workers.answered = handover_answered;
+	s->workers.held = handover_waiting(s);
 	s->workers.ctx = s;
 	s->phase_timer.due = phase_due;
 	supervise_sync(s); /* the interface; rules come after the self-test */
@@ -271,12 +309,13 @@ static int start(struct supervisor *s, struct diag *d)
 static void release(struct supervisor *s)
 {
 	struct diag d;
-	if (s->phase == PHASE_DONE && s->node && !s->flags->skip_teardown &&
+	if (s->phase == PHASE_DONE && s->node && !s->flags->skip_teardown && !s->not_ours &&
 	    node_iface_remove(s->node, &d) < 0)
 		log_error("interface %s: %s", s->flags->interface_name, d.text);
 	workers_kill(&s->workers);
 	workers_release(&s->workers);
 	supervise_health_release(s);
+	handover_release(s);
 	http_free(s->http);
 	sockets_close(&s->sockets);
 	supervise_config_release(s);
@@ -301,7 +340,10 @@ int supervisor_run(const struct node_flags *f)
 	config_source_init(&s->source, f);
 	descriptors_allow();
 	if (start(s, &d) < 0) {
-		log_line(LOG_LVL_FATAL, "%s", d.text);
+		if (s->phase == PHASE_DONE) /* told to stop before anything was done */
+			code = 0;
+		else
+			log_line(LOG_LVL_FATAL, "%s", d.text);
 	} else {
 		if (loop_run(&s->loop) < 0)
 			s->exit_code = 1;

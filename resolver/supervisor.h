@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "resolver/config.h"
+#include "resolver/handover.h"
 #include "resolver/http.h"
 #include "resolver/loop.h"
 #include "resolver/metrics.h"
@@ -62,6 +63,9 @@ struct supervisor {
 	struct http_server *http;
 	struct metrics_driver metrics;
 	uint64_t start_real_s;
+	/* from one instance to the next */
+	struct handover *handover;
+	bool not_ours; /* rules, interface and pidfile are another instance's: they stay */
 };
 
 /* Runs until told to stop; returns the exit status. */
@@ -83,6 +87,8 @@ void supervise_selftest(struct supervisor *s);
 /* Interface and rules as they should be, now and every sync interval. */
 void supervise_sync(struct supervisor *s);
 void supervise_rules_off(struct supervisor *s);
+/* Renew the rules once more, and test nothing until supervise_selftest. */
+void supervise_rules_hold(struct supervisor *s);
 void supervise_health_release(struct supervisor *s);
 
 /* --- endpoints.c --- */
@@ -93,5 +99,10 @@ void endpoints_sync(struct supervisor *s);
 
 /* --- supervisor.c, for the others --- */
 void supervisor_serving(struct supervisor *s); /* the first self-test has passed */
+void supervisor_stop(struct supervisor *s, bool with_lameduck);
+/* Another instance serves: finish what is open, leave everything as it is. */
+void supervisor_handed_over(struct supervisor *s, uint32_t allowed_ms);
+void supervisor_done(struct supervisor *s);
+void supervisor_pidfile_write(struct supervisor *s);
 
 #endif

@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "resolver/ctl.h"
+#include "resolver/handover_cache.h"
 #include "resolver/node/privileges.h"
 #include "resolver/server.h"
 
@@ -31,7 +32,8 @@ struct worker {
 	struct server *server;
 	struct loop_timer drain;
 	uint64_t drain_serve_until_ns, drain_deadline_ns;
-	bool draining, closed;
+	bool draining, finishing, closed;
+	struct cache_export *export;
 	int exit_code;
 };
 
@@ -135,7 +137,7 @@ static void drain_step(struct loop_timer *t)
 		w->closed = true;
 		server_drain(w->server);
 	}
-	if (now >= w->drain_deadline_ns || (w->closed && server_idle(w->server))) {
+	if (now >= w->drain_deadline_ns || ((w->closed || w->finishing) && server_idle(w->server))) {
 		w->loop.stop = true;
 		return;
 	}
@@ -152,6 +154,82 @@ static void drain_begin(struct worker *w, uint32_t allowed_ms)
 	loop_timer_set(&w->loop, &w->drain, w->loop.now_ns + DRAIN_POLL_NS);
 }
 
+/* A successor reads the sockets. Connections are ours until they end; those that
+ * never do are closed after their replies when most of the time is over. */
+static void finish_begin(struct worker *w, uint32_t allowed_ms)
+{
+	if (w->draining)
+		return;
+	w->finishing = true;
+	server_hold(w->server);
+	drain_begin(w, allowed_ms);
+	w->drain_serve_until_ns = w->drain_deadline_ns - allowed_ms * NS_PER_MS / 4;
+}
+
+/* --- hand-over --- */
+
+static void reply_send(struct worker *w, uint32_t type, uint32_t value)
+{
+	struct ctl_msg m = { .type = type, .value = value };
+	ctl_send(w->ctl.fd, &m, NULL, 0);
+}
+
+static void exported(void *ctx, uint32_t n)
+{
+	struct worker *w = ctx;
+	w->export = NULL;
+	reply_send(w, CTL_EXPORTED, n);
+}
+
+static void export_begin(struct worker *w, int fd)
+{
+	cache_export_free(w->export);
+	w->export = cache_export_new(&w->loop, server_core(w->server), fd, exported, w);
+	if (!w->export)
+		reply_send(w, CTL_EXPORTED, 0);
+}
+
+static void serve_begin(struct worker *w)
+{
+	struct diag d;
+	if (server_serve(w->server, &d) < 0)
+		log_error("worker %u: %s", w->start->index, d.text);
+	reply_send(w, CTL_SERVING, 0);
+}
+
+/* The descriptors stay the caller's, but for those of a configuration. */
+static void command(struct worker *w, const struct ctl_msg *m, const int *fds, unsigned n_fds)
+{
+	switch (m->type) {
+	case CTL_PING:
+		reply_send(w, CTL_PONG, m->value);
+		break;
+	case CTL_HOLD:
+		server_hold(w->server);
+		reply_send(w, CTL_HELD, 0);
+		break;
+	case CTL_SERVE:
+		serve_begin(w);
+		break;
+	case CTL_EXPORT:
+		if (n_fds == 1)
+			export_begin(w, fds[0]);
+		break;
+	case CTL_IMPORT:
+		reply_send(w, CTL_IMPORTED,
+			   n_fds == 1 ? cache_import(server_core(w->server), w->loop.now_ns, fds[0]) : 0);
+		break;
+	case CTL_FINISH:
+		finish_begin(w, m->value);
+		break;
+	case CTL_DRAIN:
+		drain_begin(w, m->value);
+		break;
+	default:
+		break;
+	}
+}
+
 static void ctl_ready(struct loop_fd *fd, uint32_t events)
 {
 	struct worker *w = container_of(fd, struct worker, ctl);
@@ -160,17 +238,12 @@ static void ctl_ready(struct loop_fd *fd, uint32_t events)
 	unsigned n_fds = 0;
 	(void)events;
 	while ((rc = ctl_recv(fd->fd, &m, fds, &n_fds)) > 0) {
-		if (m.type == CTL_PING) {
-			m.type = CTL_PONG;
-			ctl_send(fd->fd, &m, NULL, 0);
+		if (m.type == CTL_CONFIGURE && !w->draining) {
+			configure(w, &m, fds, n_fds);
 			continue;
 		}
-		if (m.type == CTL_CONFIGURE && !w->draining)
-			configure(w, &m, fds, n_fds);
-		else
-			fds_close(fds, n_fds);
-		if (m.type == CTL_DRAIN)
-			drain_begin(w, m.value);
+		command(w, &m, fds, n_fds);
+		fds_close(fds, n_fds);
 	}
 	if (rc < 0) {
 		w->exit_code = 1;
@@ -209,6 +282,7 @@ int worker_main(const struct worker_start *start)
 	if (loop_run(&w.loop) < 0)
 		w.exit_code = 1;
 	loop_del(&w.loop, &w.ctl);
+	cache_export_free(w.export);
 	server_free(w.server);
 	loop_timer_set(&w.loop, &w.drain, T_NEVER);
 	loop_release(&w.loop);

@@ -32,6 +32,8 @@ static void slot_configure(struct worker_slot *s)
 	unsigned n = 0;
 	if (!s->pid || !w->generation)
 		return;
+	if (w->held && ctl_send(s->ctl.fd, &(struct ctl_msg){ .type = CTL_HOLD }, NULL, 0) < 0)
+		log_error("worker %u: cannot be held: %s", s->index, strerror(errno));
 	memcpy(m.file, w->file, sizeof(m.file));
 	m.n_listeners = w->sockets->n;
 	fds[n++] = w->text_fd;
@@ -50,6 +52,7 @@ static void slot_message(struct worker_slot *s, const struct ctl_msg *m)
 	struct workers *w = s->all;
 	if (m->type == CTL_PONG)
 		s->ping_ns = 0;
+	workers_answer(s, m->type, m->value);
 	if (m->value != w->generation)
 		return; /* about a configuration already replaced */
 	if (m->type == CTL_READY) {
@@ -166,6 +169,7 @@ static void slot_died(struct worker_slot *s, int status)
 	s->pid = 0;
 	s->ready = 0;
 	gauges_reset(&w->shm->worker[s->index]);
+	workers_answer(s, 0, 0);
 	if (w->stopping)
 		return;
 	w->shm->worker_restarts++;
@@ -202,6 +206,7 @@ int workers_init(struct workers *w, struct loop *loop, struct shm *shm, const st
 	for (unsigned i = 0; i < n; i++) {
 		w->slot[i].all = w;
 		w->slot[i].index = i;
+		w->slot[i].cache_fd = -1;
 		w->slot[i].ctl.ready = ctl_ready;
 		w->slot[i].restart.due = restart_due;
 	}
@@ -310,6 +315,7 @@ void workers_release(struct workers *w)
 		loop_del(w->loop, &s->ctl);
 		close(s->ctl.fd);
 	}
+	workers_export_close(w);
 	if (w->text_fd >= 0)
 		close(w->text_fd);
 	w->text_fd = -1;

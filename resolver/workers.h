@@ -24,6 +24,8 @@ struct worker_slot {
 	unsigned index, quick_deaths;
 	uint64_t started_ns, ping_ns; /* ping_ns: the oldest without an answer, 0: none */
 	uint32_t ready;       /* last configuration it serves */
+	uint32_t awaits;      /* enum ctl_type of the answer that is due; 0: none */
+	int cache_fd;         /* memory file of an export; -1: none */
 };
 
 struct workers {
@@ -33,12 +35,16 @@ struct workers {
 	uint16_t dns_port;
 	unsigned n;
 	bool stopping;
+	bool held;            /* they read no listening socket */
 	uint32_t generation;  /* of the configuration; 0: none yet */
 	int text_fd;          /* Corefile, in memory */
 	char file[256];
 	struct worker_slot slot[SHM_WORKERS_MAX];
 	/* a worker serves the present configuration; or refused it (why) */
 	void (*changed)(void *ctx, struct worker_slot *w, const char *why);
+	/* each has answered the last call of the hand-over section below */
+	void (*answered)(void *ctx);
+	uint32_t n_entries;   /* exported or imported, so far */
 	void *ctx;
 };
 
@@ -62,5 +68,20 @@ bool workers_prompt(const struct workers *w, uint64_t age_ns);
 void workers_drain(struct workers *w, uint32_t allowed_ms);
 void workers_kill(struct workers *w);
 void workers_release(struct workers *w);
+
+/* --- workers_handover.c: one call at a time, then wait for `answered`. A worker
+ * that dies meanwhile is replaced and counts as having answered. --- */
+/* All stop reading the listening sockets, or go on; replacements do likewise. */
+void workers_hold(struct workers *w);
+void workers_serve(struct workers *w);
+/* Each writes its cache to its slot's cache_fd, sealed when all have answered. */
+int workers_export(struct workers *w, struct diag *d);
+void workers_export_close(struct workers *w);
+/* Worker i gets the entries of fd[i % n]. */
+void workers_import(struct workers *w, const int *fd, unsigned n);
+/* Like workers_drain, when others read the sockets: connections may go on. */
+void workers_finish(struct workers *w, uint32_t allowed_ms);
+/* For workers.c: an answer came; a worker died. */
+void workers_answer(struct worker_slot *s, uint32_t type, uint32_t value);
 
 #endif

@@ -152,8 +152,7 @@ static void prefetch_consider(struct core *c, const struct visit *v, const struc
 	c->stats->prefetches++;
 }
 
-static size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k,
-			struct entry *e)
+size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k, struct entry *e)
 {
 	struct stats_server *row = stats_server_of(c->stats, v->client->listener, v->zone_index);
 	size_t len;
@@ -168,6 +167,15 @@ static size_t hit_serve(struct core *c, struct visit *v, const struct cache_key 
 	if (v->zone->z.cache.prefetch_hits)
 		prefetch_consider(c, v, k, e);
 	return len;
+}
+
+/* A denial learnt by another type, where an ask hook may know better for this one
+ * (a template that answers TXT of names that do not exist). */
+static bool hooks_may_know(const struct visit *v, const struct cache_hit *found,
+			   const struct entry *e)
+{
+	return v->zone->hooks & HOOK_ASK && e == found->nxdomain &&
+	       get_be16(entry_name(e) + e->name_len) != v->q->qtype;
 }
 
 /* Runs the arrive hooks. CORE_WAIT means: none of them took it. */
@@ -223,11 +231,14 @@ static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *re
 		row->cache_requests++;
 		cache_find(&c->cache, &k, &found);
 		e = entry_fresh(&found, v->now_ns);
-		if (e) {
+		if (e && hooks_may_know(v, &found, e)) {
+			v->denied = e;
+		} else if (e) {
 			*ret_len = hit_serve(c, v, &k, e);
 			return *ret_len ? CORE_REPLY : CORE_WAIT;
+		} else {
+			row->cache_misses++;
 		}
-		row->cache_misses++;
 	}
 	return miss_query(c, v, &k, &found, ret_len);
 }

@@ -73,6 +73,7 @@ struct visit {
 	uint8_t from;                   /* enum core_from */
 	bool is_path;                   /* its search list has been walked */
 	bool is_unrouted;               /* turned away before a zone was looked for */
+	struct entry *denied;           /* the name's denial, if no hook has an answer */
 	uint64_t start_ns, now_ns;
 	uint8_t *out;
 	size_t cap;
@@ -93,6 +94,8 @@ uint64_t key_mark(const struct cache_key *k); /* for the failure table */
 		}                                                               \
 	} while (0)
 void cache_gauges(struct core *c);
+/* The reply from a fresh entry; 0: parked for more. */
+size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k, struct entry *e);
 /* Usable at `now`, or NULL: this type's answer, else the whole name's denial. */
 struct entry *entry_fresh(const struct cache_hit *h, uint64_t now_ns);
 /* The same for expired entries inside the zone's stale window. */

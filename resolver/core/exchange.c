@@ -172,17 +172,21 @@ static int answer_make(struct core *c, const struct question *q, const uint8_t *
 	n = answer_scan(ret, c->buf, (size_t)n, &z->z.cache);
 	if (n < 0)
 		return n;
+	/* What an ask hook made of the name says nothing about its other types. */
+	if (q->is_renamed && ret->kind == ANSWER_NXDOMAIN)
+		ret->kind = ANSWER_DENIAL;
 	ede_take(c, m, ret);
 	return 0;
 }
 
 static void answer_counts(struct core *c, const struct ask *a, const struct dns_msg *m,
-			  uint64_t now_ns)
+			  uint64_t read_timeout_ns, uint64_t now_ns)
 {
 	struct stats_upstream *s = stats_upstream_of(c->stats, a->upstream);
 	unsigned rcode = m->rcode < STATS_RCODES ? m->rcode : STATS_RCODES - 1;
 
 	stats_duration_add(&s->duration[rcode], now_ns - a->sent_ns);
+	s->late_answers += now_ns - a->sent_ns > read_timeout_ns;
 	rtt_add(&c->up[a->upstream].rtt, now_ns - a->sent_ns);
 	upstream_answered(c, a->upstream, now_ns);
 }
@@ -202,7 +206,7 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
-	answer_counts(c, ask, &m, now_ns);
+	answer_counts(c, ask, &m, question_forward(c, q)->read_timeout_ns, now_ns);
 	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, now_ns))
 		return true;
 	if (answer_make(c, q, bytes, len, &m, &a, now_ns) < 0) {

@@ -303,6 +303,10 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 		serve_drop(c, v);
 		return CORE_DROP;
 	default:
+		if (v->denied && !asks_changed(&p, k)) {
+			*ret_len = hit_serve(c, v, k, v->denied);
+			return *ret_len ? CORE_REPLY : CORE_WAIT;
+		}
 		if (!asks_changed(&p, k) && shield_serve(c, v, k, ret_len))
 			return *ret_len ? CORE_REPLY : CORE_WAIT;
 		return park(c, v, k, &p, ret_len);
@@ -318,6 +322,8 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 
 	if (!(v->zone->hooks & HOOK_ASK) && shield_serve(c, v, k, ret_len))
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
+	if (v->denied) /* only the hooks are to be asked yet */
+		return plugins_or_park(c, v, k, ret_len);
 	if (stale && stale_at_once(c, v, k, f != NULL)) {
 		*ret_len = stale_immediate(c, v, k, stale, f != NULL);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
