@@ -134,25 +134,23 @@ void upstream_fresh(const struct core *c, struct upstream *u, const struct core_
 	cookie_jar_init(&u->jar, &c->key, &u->addr, u->port);
 }
 
+/* All zones share one cache, so the largest capacities of any block decide:
+ * blocks do not add up. */
 static uint64_t cache_budget(const struct core_conf *conf)
 {
-	uint64_t pos = 0, neg = 0;
+	uint32_t pos = 0, neg = 0;
 
 	if (conf->cache_bytes)
 		return conf->cache_bytes;
-	/* Keys of one block share its capacity; blocks add up. */
 	for (size_t i = 0; i < conf->n_zones; i++) {
-		const struct core_zone *z = &conf->zone[i];
-		bool counted = false;
+		const struct core_cache_conf *cache = &conf->zone[i].cache;
 
-		for (size_t j = 0; j < i && !counted; j++)
-			counted = conf->zone[j].block == z->block;
-		if (z->cache.enabled && !counted && z->cache.pos_capacity > pos)
-			pos = z->cache.pos_capacity;
-		if (z->cache.enabled && !counted && z->cache.neg_capacity > neg)
-			neg = z->cache.neg_capacity;
+		if (cache->enabled && cache->pos_capacity > pos)
+			pos = cache->pos_capacity;
+		if (cache->enabled && cache->neg_capacity > neg)
+			neg = cache->neg_capacity;
 	}
-	return core_conf_cache_bytes((uint32_t)pos, (uint32_t)neg);
+	return core_conf_cache_bytes(pos, neg);
 }
 
 static uint32_t limit_or(uint32_t given, uint32_t standard, uint32_t max)

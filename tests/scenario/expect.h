@@ -263,7 +263,7 @@ static const struct {
 	enum counter_of of;
 	size_t at;
 } counters[] = {
-	CORE_COUNTER(entries_success), CORE_COUNTER(entries_denial), CORE_COUNTER(inflight),
+	CORE_COUNTER(bytes_limit), CORE_COUNTER(entries_success), CORE_COUNTER(entries_denial), CORE_COUNTER(inflight),
 	CORE_COUNTER(waiters), CORE_COUNTER(inflight_full), CORE_COUNTER(waiters_full),
 	CORE_COUNTER(cache_full), CORE_COUNTER(joined), CORE_COUNTER(nx_joined),
 	CORE_COUNTER(expired_reclaimed), CORE_COUNTER(evicted), CORE_COUNTER(stale_served),
