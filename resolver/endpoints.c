@@ -47,14 +47,13 @@ static void metrics_response(struct supervisor *s, struct http_response *rs)
 	struct metrics_input in = { .plan = s->config.plan, .n_stats = s->workers.n, .stats = stats,
 				    .driver = &s->metrics, .setup_errors = node_errors(s->node),
 				    .version = opt_version(), .pid = pid, .start_s = s->start_real_s };
-	struct diag d;
 	driver_gather(s);
 	for (unsigned i = 0; i < s->workers.n; i++) {
 		stats[i] = &s->shm->worker[i].core;
 		if (s->workers.slot[i].pid)
 			pid[in.n_pids++] = s->workers.slot[i].pid;
 	}
-	if (s->rules_on && node_counters_read(s->node, &counters, &d) == 0)
+	if (supervise_rules_counters(s, &counters))
 		in.counters = &counters;
 	FILE *f = open_memstream(&rs->body, &rs->len);
 	if (!f) {

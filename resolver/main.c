@@ -8,6 +8,7 @@
 #include "lib/opt.h"
 #include "resolver/corefile/corefile.h"
 #include "resolver/flags.h"
+#include "resolver/node/keeper.h"
 #include "resolver/node/node.h"
 #include "resolver/corefile/setup.h"
 #include "resolver/supervisor.h"
@@ -79,5 +80,5 @@ int main(int argc, char **argv)
 	if (f.cleanup)
 		return cleanup(&f);
 	log_info("Starting node-cache image: %s", opt_version());
-	return supervisor_run(&f);
+	return keeper_run(&f, supervisor_run);
 }

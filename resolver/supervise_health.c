@@ -49,24 +49,15 @@ static uint64_t timeout(const struct supervisor *s)
 	return every - every / 8;
 }
 
-static void rules_refresh(struct supervisor *s)
-{
-	struct diag d;
-	if (failopen_on(s) && node_rules_refresh(s->node, &d) < 0)
-		log_error("rules: %s", d.text);
-}
-
 static void selftest_failed(struct supervisor *s, const char *words)
 {
-	struct diag d;
 	s->metrics.selftest_failed++;
 	s->selftest_failures++;
 	if (s->phase == PHASE_STARTING)
 		return;
 	if (s->selftest_failures == LAPSE_FAILURES) {
 		log_error("self-test failed: %s", words);
-		if (failopen_on(s) && node_rules_lapse(s->node, &d) < 0)
-			log_error("rules: %s", d.text);
+		supervise_rules_lapse(s);
 	}
 	s->selftest_good = s->selftest_failures < LAPSE_FAILURES;
 }
@@ -81,7 +72,7 @@ static void selftest_passed(struct supervisor *s)
 	if (s->phase == PHASE_STARTING)
 		supervisor_serving(s);
 	else
-		rules_refresh(s);
+		supervise_rules_refresh(s);
 }
 
 static void selftest_done(void *ctx, const struct selftest_result *r)
@@ -122,25 +113,14 @@ static void selftest_due(struct loop_timer *t)
 void supervise_sync(struct supervisor *s)
 {
 	struct diag d = { "" };
-	bool changed = false, was_on = s->rules_on;
 	if (s->phase != PHASE_SERVING && s->phase != PHASE_STARTING)
 		return;
 	if (node_iface_ensure(s->node, &d) < 0)
 		log_error("interface %s: %s", s->flags->interface_name, d.text);
-	if (s->phase == PHASE_SERVING && s->flags->setup_iptables) {
-		if (node_rules_ensure(s->node, &changed, &d) < 0) {
-			log_error("rules: %s", d.text);
-		} else {
-			s->rules_on = true;
-			if (changed && was_on)
-				log_warn("rules were missing or changed: repaired");
-			s->metrics.rules_repaired += changed && was_on;
-		}
-	}
-	s->metrics.rules_active = s->rules_on;
-	endpoints_sync(s);
 	if (s->phase == PHASE_SERVING)
 		loop_timer_set(&s->loop, &s->sync_timer, s->loop.now_ns + s->flags->sync_interval_ns);
+	supervise_rules_ensure(s);
+	endpoints_sync(s);
 }
 
 static void sync_due(struct loop_timer *t)
@@ -148,23 +128,10 @@ static void sync_due(struct loop_timer *t)
 	supervise_sync(container_of(t, struct supervisor, sync_timer));
 }
 
-void supervise_rules_off(struct supervisor *s)
-{
-	struct diag d;
-	loop_timer_set(&s->loop, &s->sync_timer, T_NEVER);
-	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
-	if (s->flags->skip_teardown || s->not_ours || !s->node)
-		return;
-	if (node_rules_remove(s->node, &d) < 0)
-		log_error("rules: %s", d.text);
-	s->rules_on = false;
-	s->metrics.rules_active = 0;
-}
-
 void supervise_rules_hold(struct supervisor *s)
 {
 	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
-	rules_refresh(s);
+	supervise_rules_refresh(s);
 }
 
 int supervise_health_start(struct supervisor *s, struct diag *d)

@@ -260,7 +260,7 @@ void supervisor_serving(struct supervisor *s)
 	handover_serving(s);
 }
 
-static int start(struct supervisor *s, struct diag *d)
+static int start(struct supervisor *s, int keeper_fd, struct diag *d)
 {
 	unsigned n_workers = s->flags->workers ? (unsigned)s->flags->workers : 1;
 	int rc = loop_init(&s->loop, d);
@@ -268,6 +268,8 @@ static int start(struct supervisor *s, struct diag *d)
 		n_workers = SHM_WORKERS_MAX;
 	if (rc == 0)
 		rc = signals_start(s, d);
+	if (rc == 0)
+		rc = supervise_rules_start(s, keeper_fd, d);
 	if (rc == 0)
 		rc = handover_take(s, d);
 	if (rc > 0) {
@@ -282,7 +284,7 @@ static int start(struct supervisor *s, struct diag *d)
 	if (rc == 0)
 		rc = node_open(&s->node, s->flags, d);
 	if (rc == 0)
-		rc = privileges_supervisor(node_rules_kind(s->node) == RULES_IPTABLES, d);
+		rc = privileges_supervisor(keeper_fd < 0 && node_rules_kind(s->node) == RULES_IPTABLES, d);
 	if (rc == 0)
 		rc = endpoints_start(s, d);
 	if (rc == 0)
@@ -315,6 +317,7 @@ static void release(struct supervisor *s)
 	workers_kill(&s->workers);
 	workers_release(&s->workers);
 	supervise_health_release(s);
+	supervise_rules_release(s);
 	handover_release(s);
 	http_free(s->http);
 	sockets_close(&s->sockets);
@@ -326,7 +329,7 @@ static void release(struct supervisor *s)
 	loop_release(&s->loop);
 }
 
-int supervisor_run(const struct node_flags *f)
+int supervisor_run(const struct node_flags *f, int keeper_fd)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
 	struct diag d = { "" };
@@ -337,9 +340,10 @@ int supervisor_run(const struct node_flags *f)
 	s->start_real_s = clock_real_ns() / NS_PER_S;
 	s->workers.text_fd = -1;
 	s->watch.fd.fd = -1;
+	s->keeper.fd = -1;
 	config_source_init(&s->source, f);
 	descriptors_allow();
-	if (start(s, &d) < 0) {
+	if (start(s, keeper_fd, &d) < 0) {
 		if (s->phase == PHASE_DONE) /* told to stop before anything was done */
 			code = 0;
 		else

@@ -59,6 +59,11 @@ struct supervisor {
 	struct loop_timer selftest_timer, sync_timer, phase_timer;
 	bool selftest_good, rules_on, pidfile_written;
 	unsigned selftest_failures; /* in a row */
+	/* rules */
+	struct loop_fd keeper;      /* fd -1: none */
+	bool ensuring, lapsed, repairing, said_no_failopen;
+	bool counted;               /* `counters` were read once */
+	struct node_counters counters;
 	/* what others see */
 	struct http_server *http;
 	struct metrics_driver metrics;
@@ -68,8 +73,8 @@ struct supervisor {
 	bool not_ours; /* rules, interface and pidfile are another instance's: they stay */
 };
 
-/* Runs until told to stop; returns the exit status. */
-int supervisor_run(const struct node_flags *f);
+/* Runs until told to stop; returns the exit status. keeper_fd: see node/keeper.h. */
+int supervisor_run(const struct node_flags *f, int keeper_fd);
 
 /* --- supervise_config.c --- */
 /* First configuration: 0, or an error with words; nothing runs yet. */
@@ -86,10 +91,19 @@ int supervise_health_start(struct supervisor *s, struct diag *d);
 void supervise_selftest(struct supervisor *s);
 /* Interface and rules as they should be, now and every sync interval. */
 void supervise_sync(struct supervisor *s);
-void supervise_rules_off(struct supervisor *s);
 /* Renew the rules once more, and test nothing until supervise_selftest. */
 void supervise_rules_hold(struct supervisor *s);
 void supervise_health_release(struct supervisor *s);
+
+/* --- supervise_rules.c --- */
+/* keeper_fd: of node/keeper.h; -1: there is none. */
+int supervise_rules_start(struct supervisor *s, int keeper_fd, struct diag *d);
+void supervise_rules_ensure(struct supervisor *s);
+void supervise_rules_refresh(struct supervisor *s); /* the self-test has passed */
+void supervise_rules_lapse(struct supervisor *s);   /* it has failed, and not once */
+void supervise_rules_off(struct supervisor *s);
+bool supervise_rules_counters(struct supervisor *s, struct node_counters *ret);
+void supervise_rules_release(struct supervisor *s);
 
 /* --- endpoints.c --- */
 int endpoints_start(struct supervisor *s, struct diag *d);

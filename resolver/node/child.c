@@ -18,6 +18,10 @@
 
 #include "lib/clock.h"
 
+#define LOOK_MS 100 /* at child_stop: a signal may come just before the poll */
+
+volatile sig_atomic_t child_stop;
+
 static int memory_file(const char *content)
 {
 	int fd = memfd_create("child", MFD_CLOEXEC);
@@ -89,11 +93,12 @@ static int wait_exit(pid_t pid, uint64_t timeout_ns, int *ret_status, const char
 
 	while (p.fd >= 0) {
 		uint64_t now = clock_mono_ns();
-		int n = now < end ? poll(&p, 1, (int)((end - now) / NS_PER_MS) + 1) : 0;
+		uint64_t left_ms = now < end && !child_stop ? (end - now) / NS_PER_MS + 1 : 0;
+		int n = left_ms ? poll(&p, 1, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS) : 0;
 
 		if (n > 0)
 			break;
-		if (n == 0) {
+		if (!left_ms) {
 			late = true;
 			kill(pid, SIGKILL);
 			break;

@@ -7,6 +7,7 @@
 #ifndef NODENS_NODE_CHILD_H
 #define NODENS_NODE_CHILD_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@ struct child_result {
  * failure here. The caller may not reap with waitpid(-1). */
 int child_run(const char *const *argv, const char *input, uint64_t timeout_ns, struct child_result *ret,
 	      struct diag *d);
+/* Set by a signal handler: what runs is killed soon, as if late. */
+extern volatile sig_atomic_t child_stop;
 void child_release(struct child_result *r);
 
 #endif

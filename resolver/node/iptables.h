@@ -49,6 +49,7 @@ struct ipt_conf {
 	bool v4;
 	uint16_t port, health_port;
 	const char *set;           /* NULL: no gates */
+	uint64_t deadline_ns;      /* for all programs together; 0: none */
 };
 
 /* What is wanted for one address: the twelve, and then the gates if any;

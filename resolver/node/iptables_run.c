@@ -62,10 +62,15 @@ static int fault(const struct child_result *r, const char *program, enum ipt_fau
 	return diag_set(d, ERR_SYS, "%s: exit status %d: %s", program, r->status, *text ? text : "(no words)");
 }
 
-static int run(const char *const *argv, const char *input, uint64_t limit, struct child_result *ret,
-	       enum ipt_fault *ret_fault, struct diag *d)
+static int run(const char *const *argv, const char *input, uint64_t limit, uint64_t deadline_ns,
+	       struct child_result *ret, enum ipt_fault *ret_fault, struct diag *d)
 {
-	int err = child_run(argv, input, limit, ret, d);
+	uint64_t now = clock_mono_ns();
+	int err;
+
+	if (deadline_ns)
+		limit = now >= deadline_ns ? 0 : deadline_ns - now < limit ? deadline_ns - now : limit;
+	err = child_run(argv, input, limit, ret, d);
 
 	*ret_fault = err == ERR_TIMEOUT ? IPT_FAULT_LOCK : err ? IPT_FAULT_OTHER : IPT_FAULT_NONE;
 	if (!err && ret->status) {
@@ -76,11 +81,11 @@ static int run(const char *const *argv, const char *input, uint64_t limit, struc
 }
 
 /* One table's text. */
-static int save_table(bool v4, const char *table, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
+static int save_table(const struct ipt_conf *c, const char *table, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
 {
-	const char *argv[] = {v4 ? "iptables-save" : "ip6tables-save", "-c", "-t", table, NULL};
+	const char *argv[] = {c->v4 ? "iptables-save" : "ip6tables-save", "-c", "-t", table, NULL};
 	struct child_result r;
-	int err = run(argv, NULL, SAVE_LIMIT, &r, ret_fault, d);
+	int err = run(argv, NULL, SAVE_LIMIT, c->deadline_ns, &r, ret_fault, d);
 
 	if (err)
 		return err;
@@ -91,13 +96,13 @@ static int save_table(bool v4, const char *table, char **ret_text, enum ipt_faul
 }
 
 /* raw and filter only: nat of a large cluster is megabytes. */
-static int save(bool v4, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
+static int save(const struct ipt_conf *c, char **ret_text, enum ipt_fault *ret_fault, struct diag *d)
 {
 	char *raw = NULL, *filter = NULL;
-	int err = save_table(v4, "raw", &raw, ret_fault, d);
+	int err = save_table(c, "raw", &raw, ret_fault, d);
 
 	if (!err)
-		err = save_table(v4, "filter", &filter, ret_fault, d);
+		err = save_table(c, "filter", &filter, ret_fault, d);
 	if (!err && asprintf(ret_text, "%s\n%s", raw, filter) < 0)
 		err = diag_set(d, ERR_NOMEM, "iptables: out of memory");
 	free(raw);
@@ -124,14 +129,14 @@ int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_c
 	*ret_changed = false;
 	if (!iptables_present(c->v4))
 		return missing(c->v4, ret_fault, d);
-	err = save(c->v4, &saved, ret_fault, d);
+	err = save(c, &saved, ret_fault, d);
 	if (err)
 		return err;
 	err = iptables_plan(saved, c, intent, &plan, d);
 	free(saved);
 	if (err || !plan.text)
 		return err;
-	err = run(argv, plan.text, RESTORE_LIMIT, &r, ret_fault, d);
+	err = run(argv, plan.text, RESTORE_LIMIT, c->deadline_ns, &r, ret_fault, d);
 	free(plan.text);
 	if (err)
 		return err;
@@ -144,7 +149,7 @@ int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, st
 {
 	enum ipt_fault ignored;
 	char *saved;
-	int err = save_table(c->v4, "raw", &saved, &ignored, d); /* all that count are there */
+	int err = save_table(c, "raw", &saved, &ignored, d); /* all that count are there */
 
 	if (err)
 		return err;

@@ -33,7 +33,10 @@ struct node {
 	struct iface iface;
 	enum flags_rules kind;
 	struct nft_conf nft;
+	bool gateless; /* tried in vain */
 	bool gated; /* the iptables dialect asks sets whether we are alive */
+	bool filled; /* the sets have been: whoever renews them goes on from there */
+	uint64_t deadline_ns;
 	bool swept; /* what another dialect left was looked for */
 	uint64_t errors[NODE_ERRORS];
 	char words[128];
@@ -153,7 +156,7 @@ int node_iface_remove(struct node *n, struct diag *d)
 	return n->route ? iface_remove(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
 }
 
-static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, bool gated)
+static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, bool gated, uint64_t deadline_ns)
 {
 	return (struct ipt_conf){
 		.ip = f->localip,
@@ -162,6 +165,7 @@ static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, bool gated)
 		.port = f->dns_port,
 		.health_port = f->health_port,
 		.set = gated ? set_name[v4] : NULL,
+		.deadline_ns = deadline_ns,
 	};
 }
 
@@ -173,7 +177,7 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	int first = 0;
 
 	for (int v4 = 1; v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, n->gated);
+		struct ipt_conf c = ipt_conf(n->f, v4, n->gated, n->deadline_ns);
 		int err;
 
 		if (!has_family(n->f, v4))
@@ -210,18 +214,20 @@ static int sets_put(struct node *n, struct diag *d)
 	return first;
 }
 
-/* The sets come before the rules that ask them. A kernel without ipset, or an
+/* The sets come before the rules that ask them, and are filled once: after that
+ * only a proof of life renews them. A kernel without ipset, or an
  * iptables without its match, leaves us without: then only a living supervisor
  * can take the rules away, and node_failopen tells. */
 static void gates_prepare(struct node *n)
 {
-	n->gated = n->f->failopen_ns && n->netfilter;
+	n->gated = n->f->failopen_ns && n->netfilter && !n->gateless;
 	for (int v4 = 0; n->gated && v4 < 2; v4++) {
 		if (has_family(n->f, v4) && ipset_create(n->netfilter, set_name[v4], v4, NULL))
 			n->gated = false;
 	}
-	if (n->gated && sets_put(n, NULL))
+	if (n->gated && !n->filled && sets_put(n, NULL))
 		n->gated = false;
+	n->filled = n->gated;
 }
 
 static void sets_destroy(struct netlink *netfilter)
@@ -241,15 +247,23 @@ static int iptables_ensure(struct node *n, bool *ret_changed, struct diag *d)
 	if (err && n->gated && n->errors[NODE_ERR_IPTABLES_LOCK] == held) {
 		n->gated = false;
 		err = iptables_both(n, IPT_ENSURE, ret_changed, NULL);
+		n->gateless = !err; /* not tried again */
 	}
 	return err ? diag_set(d, err, "%s", first.text) : 0;
 }
 
 static int iptables_remove(struct node *n, struct diag *d)
 {
-	bool changed;
-	int err = iptables_both(n, IPT_REMOVE, &changed, d);
+	bool changed = false;
+	int err;
 
+	/* What may have to wait for a lock has no hurry then. */
+	for (int v4 = 0; n->gated && v4 < 2; v4++) {
+		if (has_family(n->f, v4))
+			ipset_flush(n->netfilter, set_name[v4], NULL);
+	}
+	err = iptables_both(n, IPT_REMOVE, &changed, d);
+	n->filled = false;
 	if (n->netfilter)
 		sets_destroy(n->netfilter);
 	return err;
@@ -331,6 +345,21 @@ bool node_failopen(const struct node *n)
 	return n->f->failopen_ns && (n->kind == RULES_NFTABLES || n->gated);
 }
 
+void node_failopen_set(struct node *n, bool gated)
+{
+	n->gated = gated;
+}
+
+void node_deadline_set(struct node *n, uint64_t t_ns)
+{
+	n->deadline_ns = t_ns;
+}
+
+bool node_iface_created(const struct node *n)
+{
+	return n->iface.created;
+}
+
 int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d)
 {
 	struct node_counters c = {0};
@@ -339,7 +368,7 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 	if (n->kind == RULES_NFTABLES)
 		err = nft_counters(n->netfilter, &c, d);
 	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
-		struct ipt_conf conf = ipt_conf(n->f, v4, n->gated);
+		struct ipt_conf conf = ipt_conf(n->f, v4, n->gated, n->deadline_ns);
 
 		if (has_family(n->f, v4))
 			err = iptables_counters(&conf, &c, d);
@@ -358,7 +387,7 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 	int first = 0, err;
 
 	for (int v4 = 0; v4 < 2; v4++) {
-		struct ipt_conf c = ipt_conf(f, v4, false);
+		struct ipt_conf c = ipt_conf(f, v4, false, 0);
 
 		if (!iptables_present(v4))
 			continue;

@@ -63,6 +63,14 @@ int node_rules_refresh(struct node *n, struct diag *d);
  * itself. False with iptables where ipset is missing: then node_rules_remove by
  * a living process is all there is. */
 bool node_failopen(const struct node *n);
+/* Who asked another process to install the rules learns from it whether they are
+ * gated, and renews them accordingly. */
+void node_failopen_set(struct node *n, bool gated);
+/* No program that runs for node_rules_* or node_counters_read goes on after this
+ * time; 0: each has its own limit only. */
+void node_deadline_set(struct node *n, uint64_t t_ns);
+/* This process created the interface. */
+bool node_iface_created(const struct node *n);
 /* Let the rules lapse now without removing them: the self-test failed. */
 int node_rules_lapse(struct node *n, struct diag *d);
 

@@ -64,7 +64,9 @@ cache_end() {
 	kill -"${1:-TERM}" $cache_pid
 	wait $cache_pid
 }
-workers() { pgrep -P $cache_pid; }
+# With iptables' rules the supervisor has a parent.
+supervisor() { pgrep -P $cache_pid -x node-cache || echo $cache_pid; }
+workers() { pgrep -P "$(supervisor)" -x node-cache-dns; }
 
 corefile() { cat >"$tmp/Corefile"; }
 # The stock shape: cluster zones over TCP, the rest as it comes.

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See the header. One request at a time, each bounded; signals never wait. */
+#include "resolver/node/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "resolver/node/child.h"
+#include "resolver/node/privileges.h"
+
+#define ENSURE_LIMIT_NS (12 * NS_PER_S)
+#define REMOVE_LIMIT_NS (6 * NS_PER_S)
+#define REMOVE_TRIES    3 /* by and by, when nobody is left to ask for more */
+
+struct keeper {
+	const struct node_flags *f;
+	struct node *node;
+	int fd;
+	pid_t child;
+	bool standing, lapsed; /* rules were put there; and taken away for silence */
+	uint64_t alive_ns, told[NODE_ERRORS];
+};
+
+static const int passed_on[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGHUP};
+static volatile sig_atomic_t supervisor_pid;
+static volatile sig_atomic_t ensuring;
+
+/* What a terminal sends goes to the whole group: the child has it already. */
+static void pass_on(int sig, siginfo_t *info, void *ctx)
+{
+	int e = errno;
+
+	(void)ctx;
+	if (info->si_code <= 0)
+		kill((pid_t)supervisor_pid, sig);
+	if (ensuring && (sig == SIGTERM || sig == SIGINT || sig == SIGQUIT))
+		child_stop = 1;
+	errno = e;
+}
+
+static void signals_mask(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+		sigaddset(&set, passed_on[i]);
+	sigprocmask(how, &set, NULL);
+}
+
+static void signals_pass_on(pid_t child)
+{
+	struct sigaction sa = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+	supervisor_pid = child;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+		sigaction(passed_on[i], &sa, NULL);
+	signals_mask(SIG_UNBLOCK);
+}
+
+/* --- what is asked --- */
+
+static void reply(struct keeper *k, struct keeper_reply *r)
+{
+	const uint64_t *errors = node_errors(k->node);
+
+	for (int i = 0; i < NODE_ERRORS; i++) {
+		r->errors[i] = errors[i] - k->told[i];
+		k->told[i] = errors[i];
+	}
+	r->failopen = node_failopen(k->node);
+	send(k->fd, r, sizeof *r, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static int ensure(struct keeper *k, bool *ret_changed, struct diag *d)
+{
+	int err;
+
+	child_stop = 0;
+	ensuring = 1;
+	node_deadline_set(k->node, clock_mono_ns() + ENSURE_LIMIT_NS);
+	err = node_rules_ensure(k->node, ret_changed, d);
+	ensuring = 0;
+	child_stop = 0;
+	k->standing = true; /* also after a failure: one family may have got them */
+	k->lapsed = false;
+	k->alive_ns = clock_mono_ns();
+	return err;
+}
+
+static int remove_rules(struct keeper *k, struct diag *d)
+{
+	node_deadline_set(k->node, clock_mono_ns() + REMOVE_LIMIT_NS);
+	return node_rules_remove(k->node, d);
+}
+
+static void alive(struct keeper *k)
+{
+	struct diag d;
+	bool changed;
+
+	k->alive_ns = clock_mono_ns();
+	if (k->lapsed && ensure(k, &changed, &d))
+		log_error("rules: %s", d.text);
+}
+
+static void serve(struct keeper *k, uint32_t ask)
+{
+	struct keeper_reply r = {.ask = ask};
+	struct diag d = {""};
+
+	switch (ask) {
+	case KEEPER_ENSURE:
+		r.err = ensure(k, &r.changed, &d);
+		break;
+	case KEEPER_REMOVE:
+		r.err = remove_rules(k, &d);
+		k->standing = r.err != 0;
+		break;
+	case KEEPER_COUNT:
+		node_deadline_set(k->node, clock_mono_ns() + REMOVE_LIMIT_NS);
+		r.err = node_counters_read(k->node, &r.counters, &d);
+		break;
+	case KEEPER_ALIVE:
+		alive(k);
+		return;
+	case KEEPER_LAPSE:
+		k->lapsed = !node_failopen(k->node);
+		node_deadline_set(k->node, clock_mono_ns() + REMOVE_LIMIT_NS);
+		if (node_rules_lapse(k->node, &d))
+			log_error("rules: %s", d.text);
+		return;
+	default: /* KEEPER_LEAVE */
+		k->standing = false;
+		return;
+	}
+	snprintf(r.text, sizeof r.text, "%s", d.text);
+	reply(k, &r);
+}
+
+/* --- watching over the supervisor --- */
+
+/* Only where the kernel does not do it. */
+static bool watched(const struct keeper *k)
+{
+	return k->standing && !k->lapsed && k->f->failopen_ns && !node_failopen(k->node);
+}
+
+static int patience_ms(const struct keeper *k)
+{
+	uint64_t end = k->alive_ns + k->f->failopen_ns, now = clock_mono_ns();
+
+	if (!watched(k))
+		return -1;
+	return now < end ? (int)((end - now) / NS_PER_MS) + 1 : 0;
+}
+
+static void silence(struct keeper *k)
+{
+	struct diag d;
+
+	log_error("no proof of life for %.1f s: the rules go", (double)k->f->failopen_ns / 1e9);
+	k->lapsed = true;
+	if (remove_rules(k, &d))
+		log_error("rules: %s", d.text);
+}
+
+static void keep(struct keeper *k)
+{
+	struct pollfd p = {.fd = k->fd, .events = POLLIN};
+	uint32_t ask;
+
+	for (;;) {
+		int n = poll(&p, 1, patience_ms(k));
+
+		if (n < 0 && errno != EINTR)
+			return;
+		if (n == 0 && watched(k))
+			silence(k);
+		if (n <= 0)
+			continue;
+		ssize_t len = recv(k->fd, &ask, sizeof ask, MSG_DONTWAIT);
+
+		if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
+			return;
+		if (len == (ssize_t)sizeof ask)
+			serve(k, ask);
+	}
+}
+
+/* The supervisor is gone without a word about the rules. */
+static void clear(struct keeper *k)
+{
+	struct diag d;
+	int err = -1;
+
+	for (int i = 0; err && i < REMOVE_TRIES; i++)
+		err = remove_rules(k, &d);
+	if (err)
+		log_error("rules: %s", d.text);
+}
+
+static int child_status(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return 1;
+	}
+	if (WIFSIGNALED(status))
+		log_error("the supervisor died of signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int keep_all(struct keeper *k)
+{
+	struct diag d = {""};
+	int status;
+
+	prctl(PR_SET_NAME, "node-cache-keep", 0, 0, 0);
+	signals_pass_on(k->child);
+	if (privileges_supervisor(true, &d))
+		log_error("%s", d.text);
+	keep(k);
+	if (k->standing)
+		clear(k);
+	status = child_status(k->child);
+	node_close(k->node);
+	close(k->fd);
+	return status;
+}
+
+/* True: rules are iptables', and somebody must run the programs. */
+static bool needed(const struct node_flags *f, struct node **ret)
+{
+	struct diag d;
+
+	if (!f->setup_iptables || node_open(ret, f, &d))
+		return false; /* the supervisor fails the same way, with words */
+	if (node_rules_kind(*ret) == RULES_IPTABLES)
+		return true;
+	node_close(*ret);
+	return false;
+}
+
+int keeper_run(const struct node_flags *f, int (*supervise)(const struct node_flags *f, int keeper_fd))
+{
+	struct keeper k = {.f = f};
+	int fd[2];
+
+	/* From here on a signal waits for who can act on it; a container's first
+	 * process would never see it otherwise. */
+	signals_mask(SIG_BLOCK);
+	if (!needed(f, &k.node))
+		return supervise(f, -1);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd)) {
+		node_close(k.node);
+		return supervise(f, -1);
+	}
+	k.child = fork();
+	if (k.child == 0 || k.child < 0) {
+		close(fd[0]);
+		node_close(k.node);
+		if (k.child < 0)
+			close(fd[1]);
+		return supervise(f, k.child < 0 ? -1 : fd[1]);
+	}
+	close(fd[1]);
+	k.fd = fd[0];
+	return keep_all(&k);
+}
