@@ -4,6 +4,7 @@
  * (tests/bench/callgrind): a number that does not move with the machine.
  *
  *   hits core N    straight through core_query: hits_core is what to count
+ *   hits memory N  no hit: N answers of one address are stored, and their size printed
  *   hits loop N    through socket, batch and loop of a worker: count loop_step
  */
 #include <arpa/inet.h>
@@ -94,14 +95,16 @@ static void core_make(void)
 	}
 }
 
-static void cache_fill(const struct core_client *cl)
+/* Names from 0 to n - 1; the first NAMES are kept as queries. */
+static void cache_fill(const struct core_client *cl, unsigned n)
 {
 	uint8_t out[CORE_UDP_MAX];
 	char text[64];
 	struct name name;
 	size_t len;
-	for (unsigned i = 0; i < NAMES; i++) {
-		snprintf(text, sizeof(text), "svc%u.ns%u.svc.cluster.local", i, i % KUBE_NAMESPACES);
+	for (unsigned k = 0; k < n; k++) {
+		unsigned i = k % NAMES;
+		snprintf(text, sizeof(text), "svc%u.ns%u.svc.cluster.local", k, k % KUBE_NAMESPACES);
 		if (name_from_text(&name, text))
 			abort();
 		query[i].len = (uint16_t)dns_query_build(query[i].msg, sizeof(query[i].msg), 0, name.b, DNS_A, DNS_RD, 0, false, false);
@@ -162,22 +165,31 @@ static void hits_loop(unsigned n)
 	close(client);
 }
 
+/* What an entry takes, all included: message, key, index, eviction's memory. */
+static void memory_print(void)
+{
+	printf("answers=%llu octets=%llu an_answer=%.0f evicted=%llu\n", (unsigned long long)stats.entries_success,
+	       (unsigned long long)stats.bytes_used, (double)stats.bytes_used / (double)stats.entries_success, (unsigned long long)stats.evicted);
+}
+
 int main(int argc, char **argv)
 {
 	struct core_client cl = {.proto = CORE_UDP};
 	unsigned n = argc == 3 ? (unsigned)atoi(argv[2]) : 0;
 	if (n == 0) {
-		fprintf(stderr, "usage: hits core|loop N\n");
+		fprintf(stderr, "usage: hits core|loop|memory N\n");
 		return 3;
 	}
 	inet_pton(AF_INET6, "::ffff:127.0.0.1", &cl.addr);
 	start_ns = clock_mono_ns();
 	core_make();
-	cache_fill(&cl);
+	cache_fill(&cl, strcmp(argv[1], "memory") ? NAMES : n);
 	if (!strcmp(argv[1], "core"))
 		hits_core(&cl, n);
-	else
+	else if (!strcmp(argv[1], "loop"))
 		hits_loop(n / BATCH * BATCH);
+	else
+		memory_print();
 	core_free(core);
 	return 0;
 }
