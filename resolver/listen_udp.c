@@ -27,6 +27,8 @@ union control { /* room for either family's packet info */
 
 struct udp_batch {
 	uint8_t *large; /* UDP_BATCH areas of LARGE_LEN, mapped, mostly untouched */
+	unsigned n_used;   /* headers the kernel has written into */
+	bool with_control; /* how all headers are set up */
 	struct mmsghdr msg[UDP_BATCH];
 	struct iovec iov[UDP_BATCH][2];
 	union sockaddr_any from[UDP_BATCH];
@@ -56,6 +58,7 @@ struct udp_batch *udp_batch_new(void)
 		free(b);
 		return NULL;
 	}
+	b->n_used = UDP_BATCH;
 	for (unsigned i = 0; i < UDP_BATCH; i++) {
 		b->iov[i][0] = (struct iovec){ b->slot[i], SLOT_LEN };
 		b->iov[i][1] = (struct iovec){ b->large + (size_t)i * LARGE_LEN + SLOT_LEN,
@@ -233,16 +236,20 @@ static void query_one(struct udp_listener *u, unsigned i)
 		out_commit(u, &b->from[i], &c.local, reply_len);
 }
 
+/* At a node's usual rate a batch is one query: only what was used is restored. */
 static unsigned batch_receive(struct udp_listener *u)
 {
 	struct udp_batch *b = u->batch;
-	for (unsigned i = 0; i < UDP_BATCH; i++) {
+	unsigned n_restore = b->with_control == u->need_local ? b->n_used : UDP_BATCH;
+	for (unsigned i = 0; i < n_restore; i++) {
 		struct msghdr *h = &b->msg[i].msg_hdr;
 		h->msg_namelen = sizeof(b->from[i]);
 		h->msg_control = u->need_local ? &b->control[i] : NULL;
 		h->msg_controllen = u->need_local ? sizeof(b->control[i]) : 0;
 	}
 	int n = recvmmsg(u->watch.fd, b->msg, UDP_BATCH, MSG_DONTWAIT, NULL);
+	b->with_control = u->need_local;
+	b->n_used = n > 0 ? (unsigned)n : 1; /* a failed receive may have begun with the first */
 	return n > 0 ? (unsigned)n : 0;
 }
 
