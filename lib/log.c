@@ -34,6 +34,13 @@ void log_setup(const char *program, enum log_style style, enum log_level least)
 	conf.least = least;
 }
 
+static unsigned long lost;
+
+unsigned long log_lost(void)
+{
+	return lost;
+}
+
 static void write_all(int fd, const char *p, size_t len)
 {
 	while (len > 0) {
@@ -41,8 +48,10 @@ static void write_all(int fd, const char *p, size_t len)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return; /* a log nobody can read must not stop the program */
+		if (n <= 0) { /* a log nobody can read must not stop the program */
+			lost++;
+			return;
+		}
 		p += n;
 		len -= (size_t)n;
 	}

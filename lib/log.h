@@ -12,6 +12,9 @@ enum log_style { LOG_STYLE_TOOL, LOG_STYLE_BOOT, LOG_STYLE_COREDNS };
 
 void log_setup(const char *program, enum log_style style, enum log_level least);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Lines that could not be written, for example because the reader of a pipe
+ * that does not block has stopped. */
+unsigned long log_lost(void);
 /* As it is, with only the newline added: query log lines. */
 void log_raw(const char *line);
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "resolver/core/stats.h"
+#include "resolver/top.h"
 
 struct driver_stats { /* written by a worker */
 	/* clients, UDP */
@@ -22,7 +23,10 @@ struct driver_stats { /* written by a worker */
 	/* upstreams */
 	uint64_t up_udp_open, up_tcp_open; /* gauges */
 	uint64_t up_tcp_connects, up_tcp_lost, up_tcp_aged, up_tcp_idle, up_tcp_strays;
-	uint64_t log_lost;            /* query log lines nobody read in time */
+	/* observers */
+	uint64_t log_lost;            /* log lines nobody read in time */
+	uint64_t dnstap_sent, dnstap_dropped;
+	uint64_t dnstap_connected;    /* gauge */
 	uint64_t up_tls_resumed, up_udp_strays, up_no_socket;
 };
 
@@ -32,6 +36,7 @@ struct driver_stats { /* written by a worker */
 struct shm_worker {
 	struct core_stats core;
 	struct driver_stats driver;
+	struct top top;
 };
 struct shm {
 	uint32_t n_workers;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the daemon says over HTTP: /metrics, /health, /ready. Which address
+ * What the daemon says over HTTP: /metrics, /debug/top, /health, /ready. Which address
  * serves which of them is the Corefile's and the command line's choice, as in
  * the original; /ready is served wherever /health is, besides its own address.
  */
@@ -26,13 +26,18 @@ static void text_response(struct http_response *rs, int status, const char *text
 static void driver_gather(struct supervisor *s)
 {
 	struct metrics_driver *m = &s->metrics;
-	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = m->log_lines_dropped = 0;
+	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = 0;
+	m->log_lines_dropped = log_lost();
+	m->dnstap_sent = m->dnstap_dropped = m->dnstap_connected = 0;
 	for (unsigned i = 0; i < s->workers.n; i++) {
 		const struct driver_stats *d = &s->shm->worker[i].driver;
 		m->tcp_clients += d->tcp_open;
 		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;
 		m->udp_received += d->udp_received;
 		m->log_lines_dropped += d->log_lost;
+		m->dnstap_sent += d->dnstap_sent;
+		m->dnstap_dropped += d->dnstap_dropped;
+		m->dnstap_connected += d->dnstap_connected;
 	}
 	m->workers = workers_alive(&s->workers);
 	m->worker_restarts = s->shm->worker_restarts;
@@ -92,11 +97,38 @@ static void ready_response(struct supervisor *s, struct http_response *rs)
 	rs->close = true;
 }
 
+/* Names and addresses of who asks are nobody's business but the node's, unless
+ * the operator says so: pods reach this port too. */
+static void top_response(struct supervisor *s, const struct http_request *rq, struct http_response *rs)
+{
+	const struct top *board[SHM_WORKERS_MAX];
+	unsigned n = TOP_SHOWN;
+	if (s->flags->debug_top == DEBUG_TOP_NODE && !rq->from_node) {
+		text_response(rs, 403, "only for processes of this node: see -debug-top");
+		return;
+	}
+	if (sscanf(rq->query, "n=%3u", &n) == 1 && n > TOPK_SLOTS)
+		n = TOPK_SLOTS;
+	for (unsigned i = 0; i < s->workers.n; i++)
+		board[i] = &s->shm->worker[i].top;
+	FILE *f = open_memstream(&rs->body, &rs->len);
+	if (!f) {
+		rs->status = 500;
+		return;
+	}
+	top_write(board, s->workers.n, s->loop.now_ns, n, f);
+	rs->status = fclose(f) == 0 ? 200 : 500;
+	rs->type = "application/json";
+}
+
 static void handle(void *ctx, const struct http_request *rq, struct http_response *rs)
 {
 	struct supervisor *s = ctx;
 	if (strcmp(rq->path, "/metrics") == 0 && rq->mask & SERVE_METRICS)
 		metrics_response(s, rs);
+	else if (strcmp(rq->path, "/debug/top") == 0 && rq->mask & SERVE_METRICS &&
+		 s->flags->debug_top != DEBUG_TOP_OFF)
+		top_response(s, rq, rs);
 	else if (strcmp(rq->path, "/health") == 0 && rq->mask & SERVE_HEALTH)
 		health_response(s, rq, rs);
 	else if (strcmp(rq->path, "/ready") == 0 && rq->mask & (SERVE_READY | SERVE_HEALTH))

@@ -41,6 +41,16 @@ static int rules_parse(void *value, const char *text, struct diag *d)
 	return err;
 }
 
+static int debug_top_parse(void *value, const char *text, struct diag *d)
+{
+	static const char *const words[] = {"node", "all", "off", NULL};
+	int i, err = choice(text, words, "debug-top", &i, d);
+
+	if (!err)
+		*(enum flags_debug_top *)value = (enum flags_debug_top)i;
+	return err;
+}
+
 static int intercept_parse(void *value, const char *text, struct diag *d)
 {
 	static const char *const words[] = {"notrack", "rewrite", "none", NULL};
@@ -118,6 +128,7 @@ void flags_table(struct node_flags *f, struct opt_def *ret_defs)
 		{"intercept-ip", 0, OPT_TEXT, &f->intercept_text, "IP,...", "cluster addresses that -intercept rewrite takes over (default KUBE_DNS_SERVICE_HOST)", 0, 0, NULL},
 		{"handover", 0, OPT_TEXT, &f->handover, "PATH", "unix socket over which a new instance takes over from this one (default /run/nodelocaldns/handover.sock, where that directory exists); empty: off", 0, 0, NULL},
 		{"failopen", 0, OPT_DURATION, &f->failopen_ns, "TIME", "rules lapse by themselves this long after the last passed self-test (default 1500ms); 0: never", 0, 0, NULL},
+		{"debug-top", 0, OPT_CUSTOM, &f->debug_top, "WHO", "who may read /debug/top of the metrics ports: node, all or off (default node)", 0, 0, debug_top_parse},
 		{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 	};
 

@@ -27,6 +27,13 @@ enum flags_rules {
 	RULES_NONE,
 };
 
+/* Who may read /debug/top. */
+enum flags_debug_top {
+	DEBUG_TOP_NODE, /* processes of this node */
+	DEBUG_TOP_ALL,  /* whoever reaches the metrics port */
+	DEBUG_TOP_OFF,  /* nothing is counted either */
+};
+
 enum flags_intercept {
 	INTERCEPT_NOTRACK, /* the addresses are ours; only connection tracking is skipped */
 	INTERCEPT_REWRITE, /* the cluster address stays elsewhere (IPVS); packets are rewritten to us */
@@ -64,6 +71,7 @@ struct node_flags {
 	size_t n_intercept_vips;       /* -intercept-ip: cluster addresses to rewrite */
 	struct flags_ip intercept_vip[FLAGS_LOCALIPS_MAX];
 	const char *handover;          /* unix socket; "" = off; off too when its directory is missing */
+	enum flags_debug_top debug_top;
 	uint64_t failopen_ns;          /* rules lapse this long after the last refresh; 0: never */
 
 	/* outcome */

@@ -34,7 +34,7 @@ struct http_conn {
 	struct loop_fd watch;
 	struct loop_timer timer;
 	uint32_t mask;
-	bool close_after;
+	bool close_after, from_node;
 	size_t in_len, out_off, out_len;
 	char *out;
 	char in[REQUEST_MAX + 1];
@@ -58,6 +58,8 @@ static const char *status_words(int status)
 		return "OK";
 	case 400:
 		return "Bad Request";
+	case 403:
+		return "Forbidden";
 	case 404:
 		return "Not Found";
 	case 405:
@@ -203,7 +205,7 @@ static void request_handle(struct http_conn *c, char *text)
 	if (query)
 		*query++ = 0;
 	struct http_request rq = { .path = target, .query = query ? query : "", .head = head,
-				   .mask = c->mask };
+				   .mask = c->mask, .from_node = c->from_node };
 	h->n_requests++;
 	h->handler(h->ctx, &rq, &rs);
 	respond(c, &rs, head);
@@ -257,6 +259,24 @@ static void conn_ready(struct loop_fd *w, uint32_t events)
 
 /* --- listeners --- */
 
+/* A process of this node that asks one of its addresses asks from that address. */
+static bool peer_is_here(int fd)
+{
+	union sockaddr_any sa[2];
+	struct in6_addr a[2];
+	uint16_t port;
+	uint32_t scope;
+	socklen_t len = sizeof(sa[0]);
+	if (getsockname(fd, &sa[0].sa, &len) < 0)
+		return false;
+	len = sizeof(sa[1]);
+	if (getpeername(fd, &sa[1].sa, &len) < 0)
+		return false;
+	for (int i = 0; i < 2; i++)
+		sockaddr_split(&sa[i], &a[i], &port, &scope);
+	return memcmp(&a[0], &a[1], sizeof(a[0])) == 0 || addr_is_loopback(&a[1]);
+}
+
 static void conn_new(struct http_listener *l, int fd)
 {
 	struct http_server *h = l->server;
@@ -265,6 +285,7 @@ static void conn_new(struct http_listener *l, int fd)
 	if (c) {
 		c->server = h;
 		c->mask = l->mask;
+		c->from_node = peer_is_here(fd);
 		c->watch.ready = conn_ready;
 		c->timer.due = conn_timeout;
 	}

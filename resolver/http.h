@@ -23,6 +23,7 @@ struct http_request {
 	const char *query; /* after '?'; "" when none */
 	bool head;
 	uint32_t mask;     /* the listener's */
+	bool from_node;    /* the client is a process of this very node */
 };
 struct http_response { /* zeroed before the handler is called */
 	int status;        /* 0: 404 */

@@ -9,6 +9,7 @@
 #include "resolver/corefile/corefile.h"
 #include "resolver/flags.h"
 #include "resolver/node/keeper.h"
+#include "resolver/log_out.h"
 #include "resolver/node/node.h"
 #include "resolver/corefile/setup.h"
 #include "resolver/supervisor.h"
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 		return check(&f);
 	if (f.cleanup)
 		return cleanup(&f);
+	log_out_unblock_stdio();
 	log_info("Starting node-cache image: %s", opt_version());
 	return keeper_run(&f, supervisor_run);
 }

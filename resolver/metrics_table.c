@@ -161,5 +161,8 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_tcp_clients", "gauge", "TCP connections of clients.", emit_driver, DRIVER(tcp_clients), 0, NULL},
 	{"nodens_tcp_clients_rejected_total", "counter", "TCP connections refused by a limit.", emit_driver, DRIVER(tcp_clients_rejected), 0, NULL},
 	{"nodens_log_lines_dropped_total", "counter", "Log lines given up because the reader was too slow.", emit_driver, DRIVER(log_lines_dropped), 0, NULL},
+	{"nodens_dnstap_messages_total", "counter", "dnstap messages handed to a collector.", emit_driver, DRIVER(dnstap_sent), 0, NULL},
+	{"nodens_dnstap_dropped_total", "counter", "dnstap messages given up because the collector was too slow or away.", emit_driver, DRIVER(dnstap_dropped), 0, NULL},
+	{"nodens_dnstap_connections", "gauge", "Connections to dnstap collectors that are ready.", emit_driver, DRIVER(dnstap_connected), 0, NULL},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };

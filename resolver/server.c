@@ -7,7 +7,6 @@
 #include "resolver/server.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rng.h"
-#include "resolver/log_errors.h"
-#include "resolver/log_query.h"
+#include "resolver/observe.h"
 #include "resolver/sockaddr.h"
 
 struct listener {
@@ -39,8 +37,7 @@ struct server {
 	struct tcp_server *tcp;
 	struct upstreams upstreams;
 	struct loop_timer core_timer;
-	struct log_query *log;
-	struct log_errors *errors;
+	struct observe *observe;
 	struct listener listener[CORE_LISTENERS_MAX];
 	unsigned n_slots; /* in use or once in use */
 	bool held;
@@ -65,6 +62,7 @@ static void on_ask(void *ctx, const struct core_ask *a)
 {
 	struct server *s = ctx;
 	upstreams_ask(&s->upstreams, a);
+	observe_ask(s->observe, a);
 }
 
 static void on_cancel(void *ctx, uint32_t ask_id)
@@ -82,19 +80,13 @@ static void on_event(void *ctx, int level, const char *text)
 static void on_failed(void *ctx, const struct core_failed *f)
 {
 	struct server *s = ctx;
-	char name[NAME_MAX_TEXT], type[16], text[NAME_MAX_TEXT + 256];
-	const char *up = f->upstream < s->plan->conf.n_upstreams ? s->plan->conf.upstream[f->upstream].label : NULL;
-	name_to_text(f->name, name, sizeof(name));
-	snprintf(text, sizeof(text), "plugin/errors: %u %s %s: %s%s%s", f->rcode, name,
-		 dns_type_str(f->qtype, type), up ? up : "", up ? ": " : "", core_fail_text(f->why));
-	if (!log_errors_take(s->errors, text))
-		log_error("%s", text);
+	observe_failed(s->observe, f);
 }
 
 static void on_done(void *ctx, const struct core_client *c, const struct core_done *done)
 {
 	struct server *s = ctx;
-	log_query_add(s->log, c, done);
+	observe_done(s->observe, c, done);
 }
 
 /* --- what upstreams tell --- */
@@ -102,6 +94,7 @@ static void on_done(void *ctx, const struct core_client *c, const struct core_do
 static bool on_answer(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len)
 {
 	struct server *s = ctx;
+	observe_answer(s->observe, ask_id, bytes, len);
 	return core_answer(s->core, s->loop->now_ns, ask_id, bytes, len);
 }
 
@@ -131,7 +124,7 @@ static void before_sleep(void *ctx)
 	for (unsigned i = 0; i < s->n_slots; i++)
 		if (s->listener[i].used)
 			udp_flush(&s->listener[i].udp);
-	log_query_flush(s->log);
+	observe_flush(s->observe);
 	uint64_t due = core_deadline(s->core);
 	if (due != T_NEVER && due <= s->loop->now_ns)
 		due = s->loop->now_ns + 1;
@@ -301,23 +294,18 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 		     struct diag *d)
 {
 	struct corefile_plan *old = s->plan, *p = *plan;
-	struct log_query *log = NULL;
-	struct log_errors *errors = NULL;
+	struct observe_plan *observe = NULL;
 	struct tcp_limits limits;
-	int rc = log_query_new(&log, p, &s->shm->driver.log_lost, d);
-	if (rc == 0)
-		rc = log_errors_new(&errors, p, s->loop, d);
+	int rc = observe_prepare(s->observe, p, &observe, d);
 	if (rc == 0)
 		rc = core_switch(s, p, d);
 	if (rc < 0) {
-		log_query_free(log);
-		log_errors_free(errors);
+		observe_discard(observe);
 		return rc;
 	}
 	rc = upstreams_switch(s, p, d);
 	if (rc < 0) { /* only TLS files can do that: back to what was */
-		log_query_free(log);
-		log_errors_free(errors);
+		observe_discard(observe);
 		if (old)
 			core_reconfigure(s->core, &old->conf, s->loop->now_ns, NULL);
 		return rc;
@@ -330,11 +318,8 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 	tcp_server_set_limits(s->tcp, &limits);
 	s->plan = p;
 	*plan = NULL;
-	log_query_free(s->log);
-	log_errors_free(s->errors);
-	s->log = log;
-	s->errors = errors;
-	core_set_done(s->core, log ? on_done : NULL);
+	observe_commit(s->observe, observe);
+	core_set_done(s->core, observe_wants_done(s->observe) ? on_done : NULL);
 	rc = listeners_switch(s, sk, d);
 	corefile_plan_free(old);
 	return rc;
@@ -358,7 +343,8 @@ int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm, s
 	s->tcp = s->scratch ? tcp_server_new(loop, &limits, s->scratch, &shm->driver) : NULL;
 	ev.ctx = s;
 	if (!s->batch || !s->tcp ||
-	    upstreams_init(&s->upstreams, loop, &ev, s->scratch, &shm->driver) < 0) {
+	    upstreams_init(&s->upstreams, loop, &ev, s->scratch, &shm->driver) < 0 ||
+	    observe_new(&s->observe, loop, shm, &s->upstreams, d) < 0) {
 		server_free(s);
 		return diag_set(d, ERR_NOMEM, "no memory for the server");
 	}
@@ -380,8 +366,7 @@ void server_free(struct server *s)
 	core_free(s->core);
 	udp_batch_free(s->batch);
 	free(s->scratch);
-	log_query_free(s->log);
-	log_errors_free(s->errors);
+	observe_free(s->observe);
 	corefile_plan_free(s->plan);
 	loop_timer_set(s->loop, &s->core_timer, T_NEVER);
 	s->loop->before_sleep = NULL;

@@ -216,6 +216,8 @@ static int shm_start(struct supervisor *s, unsigned n_workers, struct diag *d)
 		return diag_errno(d, "mmap");
 	s->shm = p;
 	s->shm->n_workers = n_workers;
+	for (unsigned i = 0; i < n_workers && s->flags->debug_top != DEBUG_TOP_OFF; i++)
+		top_init(&s->shm->worker[i].top);
 	return 0;
 }
 

@@ -54,6 +54,12 @@ void upool_init(struct upool *p, struct upstream *up, bool tls)
 	*p = (struct upool){ .up = up, .tls = tls };
 }
 
+int upool_conn_fd(const struct upool_conn *c, bool *ret_connected)
+{
+	*ret_connected = c->state != CONN_CONNECTING;
+	return c->watch.fd;
+}
+
 static struct upstreams *conn_all(const struct upool_conn *c)
 {
 	return c->pool->up->all;

@@ -41,6 +41,9 @@ void upool_cancel(struct ask *a);
 /* No new connection will be opened; idle ones close now, others when done. */
 void upool_retire(struct upool *p);
 
+/* Its descriptor; *ret_connected: no longer connecting. */
+int upool_conn_fd(const struct upool_conn *c, bool *ret_connected);
+
 struct upstreams;
 void upool_flush(struct upstreams *u);
 

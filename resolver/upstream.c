@@ -97,6 +97,26 @@ void upstreams_cancel(struct upstreams *u, uint32_t ask_id)
 	}
 }
 
+bool upstreams_seen(const struct upstreams *u, uint32_t ask_id, struct upstream_seen *ret)
+{
+	const struct ask *a = asks_find(&u->asks, ask_id);
+	union sockaddr_any sa;
+	socklen_t len = sizeof(sa);
+	uint32_t scope;
+	int fd = -1;
+	bool connected = true;
+	if (a && a->place == ASK_UDP)
+		fd = upstream_udp_fd(a->sock);
+	else if (a && a->place == ASK_TCP && a->conn)
+		fd = upool_conn_fd(a->conn, &connected);
+	if (fd < 0 || getsockname(fd, &sa.sa, &len) < 0)
+		return false;
+	sockaddr_split(&sa, &ret->local, &ret->local_port, &scope);
+	ret->dns_id = a->dns_id;
+	ret->connected = connected;
+	return true;
+}
+
 static void failures_tell(struct upstreams *u)
 {
 	struct ask *a = u->failed;

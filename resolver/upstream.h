@@ -81,6 +81,15 @@ void upstreams_set_stats(struct upstreams *u, unsigned i, struct stats_upstream 
 
 void upstreams_ask(struct upstreams *u, const struct core_ask *a);
 void upstreams_cancel(struct upstreams *u, uint32_t ask_id);
+/* What an open exchange looks like from outside: for logs and taps. False: it
+ * is over, or has no socket yet. */
+struct upstream_seen {
+	struct in6_addr local;
+	uint16_t local_port;
+	uint16_t dns_id; /* on the wire */
+	bool connected;  /* TCP and TLS: the connection is there */
+};
+bool upstreams_seen(const struct upstreams *u, uint32_t ask_id, struct upstream_seen *ret);
 /* Before sleeping: sends what was queued, tells of failures. */
 void upstreams_flush(struct upstreams *u);
 
@@ -94,6 +103,7 @@ enum core_fail_why upstream_why(int err_no);
 /* upstream_udp.c: a few sockets with random ports, each for a short time. */
 void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask *what);
 void upstream_udp_cancel(struct ask *a);
+int upstream_udp_fd(const struct udp_sock *s);
 void upstream_udp_flush(struct upstreams *u);
 void upstream_udp_retire(struct upstream *up);
 void upstream_udp_release(struct upstream *up); /* fails what is under way */

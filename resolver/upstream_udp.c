@@ -63,6 +63,11 @@ struct udp_sock {
 	uint64_t silent_ns; /* asked, and nothing heard since */
 };
 
+int upstream_udp_fd(const struct udp_sock *s)
+{
+	return s->watch.fd;
+}
+
 static struct upstreams *sock_all(const struct udp_sock *s)
 {
 	return s->up->all;

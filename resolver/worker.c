@@ -268,6 +268,7 @@ int worker_main(const struct worker_start *start)
 	struct diag d = { "" };
 	prctl(PR_SET_NAME, "node-cache-dns", 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
+	log_setup("node-cache", LOG_STYLE_COREDNS, LOG_LVL_INFO);
 	int rc = sandbox_enter(start->supervisor, &d);
 	if (rc == 0)
 		rc = loop_init(&w.loop, &d);

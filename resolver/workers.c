@@ -159,6 +159,7 @@ static void gauges_reset(struct shm_worker *m)
 	m->core.entries_success = m->core.entries_denial = m->core.bytes_used = 0;
 	m->core.inflight = m->core.waiters = 0;
 	m->driver.tcp_open = m->driver.up_udp_open = m->driver.up_tcp_open = 0;
+	m->driver.dnstap_connected = 0;
 }
 
 static void slot_died(struct worker_slot *s, int status)

@@ -32,7 +32,7 @@ static const char *format_expand(struct cf_setup *s, const char *format)
 	return format;
 }
 
-/* Every {word} must be one we can fill; {/metadata} prints "-". */
+/* A {word} we cannot fill stays; {/metadata} prints "-". */
 static void format_check(struct cf_setup *s, const struct cf_token *t)
 {
 	for (const char *open = strchr(t->text, '{'), *close; open && (close = strchr(open, '}'));
@@ -44,7 +44,7 @@ static void format_check(struct cf_setup *s, const struct cf_token *t)
 			known = strlen(tokens[i]) == len && memcmp(tokens[i], open, len) == 0;
 		if (!known)
 			cf_warn(s, t,
-				"unknown placeholder %.*s in the log format is printed as '-'",
+				"unknown placeholder %.*s in the log format stays as it is",
 				(int)len, open);
 	}
 }

@@ -54,7 +54,7 @@ cache() {
 	rm -f "$tmp/pid"
 	"$O/bin/node-cache" -localip "$CACHE" -setupinterface=false -setupiptables=false \
 		-conf "$tmp/Corefile" -basecorefile "$tmp/none" -kubednscm "$tmp/none" \
-		-metrics-listen-address "$CACHE:9353" -pidfile "$tmp/pid" "$@" >"$tmp/log" 2>&1 &
+		-metrics-listen-address "$CACHE:9353" -pidfile "$tmp/pid" "$@" >"${CACHE_OUT:-$tmp/log}" 2>&1 &
 	cache_pid=$!
 	pids+=($cache_pid)
 	wait_for 10 test -s "$tmp/pid" || { echo "Bail out! the daemon does not start: $(tail -5 "$tmp/log")"; exit 1; }
