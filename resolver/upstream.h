@@ -49,6 +49,7 @@ struct upstream {
 	struct tls_ctx *tls_ctx;
 	struct udp_sock *udp;
 	struct loop_timer udp_sweep;
+	uint64_t udp_fresh_due_ns; /* see upstream_udp.c */
 	bool retired;                 /* no longer configured; goes when its asks are done */
 	struct upstream *next_retired;
 };

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions over UDP leave through connected sockets with random ports, so the
- * kernel drops what does not come from the upstream's address, and random ids. A
- * question gets a fresh port until SOCKETS_MAX are open, then a random one with
- * nothing under way; when all are busy they are shared, and what is sent and
- * what has come goes through one system call a socket.
+ * kernel drops what does not come from the upstream's address, and random ids.
  *
- * A port that stays could be found and aimed at (RFC 5452 section 9.2), and the
- * connection tracking of a node may hold a dead backend for it: a socket is
- * given up after USES_MAX questions or AGE_NS, and at once when it stays silent.
- * Opening one for each question would cost twice what the exchange costs.
+ * Each question has a port of its own, used once: a port that stays could be
+ * found and aimed at (RFC 5452 section 9.2), and the connection tracking of a
+ * node may hold a dead backend for it. Opening one costs twice what the exchange
+ * costs, so only a flood is treated otherwise: what exceeds FRESH_PER_S shares
+ * SOCKETS_MAX sockets, a random one of those with nothing under way or the least
+ * busy, and what is sent and has come goes through one system call a socket. A
+ * shared socket is given up after USES_MAX questions or AGE_NS, and at once when
+ * it stays silent.
  *
  * Sockets are closed only in upstream_udp_flush: whoever fails a question or
  * takes an answer may be asked again from within.
@@ -28,7 +29,10 @@
 #include "resolver/sockaddr.h"
 #include "resolver/upstream.h"
 
-#define SOCKETS_MAX 16   /* taking questions; others may wait for their last answers */
+#define FRESH_PER_S 2000 /* questions an upstream is asked from ports of their own */
+#define FRESH_BURST 500
+#define FRESH_OPEN_MAX 1024 /* sockets of all upstreams: beyond, questions share */
+#define SOCKETS_MAX 16   /* shared, taking questions; others may wait for their last answers */
 #define USES_MAX    256
 #define AGE_NS      (2 * NS_PER_S)
 #define SILENT_NS   (100 * NS_PER_MS)
@@ -57,6 +61,7 @@ struct udp_sock {
 	struct udp_out *out, **out_end;
 	unsigned n_asks; /* ids.n less orphans */
 	unsigned n_uses, n_strays;
+	bool single; /* for one question only */
 	bool retired, dead, dirty;
 	enum core_fail_why why; /* dead: what its questions are told */
 	uint64_t born_ns;
@@ -271,18 +276,25 @@ static void sock_close(struct udp_sock *s)
 static bool sock_usable(struct udp_sock *s, uint64_t now)
 {
 	if (!s->retired && !s->dead &&
-	    (s->n_uses >= USES_MAX || now - s->born_ns >= AGE_NS ||
+	    (s->n_uses >= (s->single ? 1 : USES_MAX) || now - s->born_ns >= AGE_NS ||
 	     (s->silent_ns && now - s->silent_ns >= SILENT_NS)))
 		sock_retire(s);
 	return !s->retired && !s->dead;
 }
 
-/* SOCKETS_MAX ports before any is used again; then a random one of those with
- * nothing under way, or the least busy: at a node's ordinary rates nobody can
- * tell where the next answer is awaited. */
-static struct udp_sock *sock_choose(struct upstream *up)
+/* FRESH_PER_S with bursts, as one number: when the next port would be due if they
+ * were opened evenly. */
+static bool may_open(struct upstream *up, uint64_t now)
 {
-	uint64_t now = up->all->loop->now_ns;
+	uint64_t due = up->udp_fresh_due_ns > now ? up->udp_fresh_due_ns : now;
+	if (up->all->stats->up_udp_open >= FRESH_OPEN_MAX || due - now > FRESH_BURST * (NS_PER_S / FRESH_PER_S))
+		return false;
+	up->udp_fresh_due_ns = due + NS_PER_S / FRESH_PER_S;
+	return true;
+}
+
+static struct udp_sock *sock_share(struct upstream *up, uint64_t now)
+{
 	struct udp_sock *idle[SOCKETS_MAX], *best = NULL, *fresh;
 	unsigned n = 0, n_idle = 0;
 	for (struct udp_sock *s = up->udp; s; s = s->next) {
@@ -297,6 +309,15 @@ static struct udp_sock *sock_choose(struct upstream *up)
 	if (n < SOCKETS_MAX && (fresh = sock_open(up)))
 		return fresh;
 	return n_idle ? idle[rng_os_u16() % n_idle] : best;
+}
+
+static struct udp_sock *sock_choose(struct upstream *up)
+{
+	uint64_t now = up->all->loop->now_ns;
+	struct udp_sock *s = may_open(up, now) ? sock_open(up) : NULL;
+	if (s)
+		s->single = true;
+	return s ? s : sock_share(up, now);
 }
 
 static void sock_send(struct udp_sock *s)
@@ -365,6 +386,7 @@ void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask 
 	if (s->n_asks++ == 0)
 		s->silent_ns = u->loop->now_ns;
 	s->n_uses++;
+	s->retired |= s->single;
 	query_queue(s, a->dns_id, what);
 }
 
