@@ -161,6 +161,8 @@ int config_read(struct config_source *s, struct config *ret, struct diag *d)
 		c.len = strlen(c.text);
 		corefile_env_defaults(&env);
 		env.dns_port = s->flags->dns_port;
+		env.n_loops = s->loops ? s->loops->n_found : 0;
+		env.loop = s->loops ? s->loops->found : NULL;
 		rc = corefile_parse_text(&tree, c.name, c.text, c.len, &env, d);
 	}
 	if (rc == 0)

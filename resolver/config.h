@@ -14,6 +14,7 @@
 #include "resolver/corefile/corefile.h"
 #include "resolver/flags.h"
 #include "resolver/kubedns.h"
+#include "resolver/loopcheck.h"
 
 struct config {
 	char *name;                 /* of the Corefile: for messages and relative imports */
@@ -27,6 +28,7 @@ struct config {
 struct config_source {
 	const struct node_flags *flags;
 	struct kubedns_conf kubedns;  /* the last good one */
+	const struct loopcheck_shared *loops; /* upstreams to leave out, or NULL */
 	char *stdin_text;             /* can be read only once */
 	void (*trouble)(void *ctx, const char *text); /* ConfigMap or file not usable: counted, logged */
 	void *ctx;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "resolver/core/stats.h"
+#include "resolver/loopcheck.h"
 #include "resolver/top.h"
 
 struct driver_stats { /* written by a worker */
@@ -42,6 +43,7 @@ struct shm {
 	uint32_t n_workers;
 	uint64_t worker_restarts, reloads, reload_failures, selftests, selftest_failures;
 	uint64_t http_requests, http_refused;
+	struct loopcheck_shared loops;
 	struct shm_worker worker[];
 };
 

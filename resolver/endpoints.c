@@ -50,7 +50,7 @@ static void metrics_response(struct supervisor *s, struct http_response *rs)
 	int pid[SHM_WORKERS_MAX];
 	struct node_counters counters;
 	struct metrics_input in = { .plan = s->config.plan, .n_stats = s->workers.n, .stats = stats,
-				    .driver = &s->metrics, .setup_errors = node_errors(s->node),
+				    .loops = &s->shm->loops, .driver = &s->metrics, .setup_errors = node_errors(s->node),
 				    .version = opt_version(), .pid = pid, .start_s = s->start_real_s };
 	driver_gather(s);
 	for (unsigned i = 0; i < s->workers.n; i++) {

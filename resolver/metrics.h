@@ -15,6 +15,7 @@
 #include "resolver/core/conf.h"
 #include "resolver/core/stats.h"
 #include "resolver/corefile/corefile.h"
+#include "resolver/loopcheck.h"
 #include "resolver/node/node.h"
 
 #define METRICS_HEALTH_EDGES 5 /* 0.25 ms * 10^k, k = 0..4 */
@@ -49,6 +50,7 @@ struct metrics_input {
 	const struct core_stats *const *stats; /* one a worker; summed here */
 	const struct metrics_driver *driver;
 	const uint64_t *setup_errors;          /* [NODE_ERRORS] or NULL */
+	const struct loopcheck_shared *loops;  /* or NULL */
 	const struct node_counters *counters;  /* or NULL: no rules */
 	const char *version;
 	size_t n_pids;                         /* workers: their CPU time and memory count as ours */

@@ -51,3 +51,24 @@ void emit_rejected(const struct metrics_page *p, const struct metrics_family *f)
 	fprintf(p->out, "%s{rcode=\"NOTIMP\"} %" PRIu64 "\n", f->name, p->sum->notimp);
 	fprintf(p->out, "%s{rcode=\"BADVERS\"} %" PRIu64 "\n", f->name, p->sum->badvers);
 }
+
+/* Blocks with `loop`: is one of their upstreams left out? */
+void emit_loops(const struct metrics_page *p, const struct metrics_family *f)
+{
+	const struct corefile_plan *plan = p->in->plan;
+	char zone[NAME_MAX_TEXT], esc[NAME_MAX_TEXT * 2];
+	uint16_t last = UINT16_MAX;
+
+	for (size_t z = 0; plan && p->in->loops && z < plan->conf.n_zones; z++) {
+		uint16_t block = plan->conf.zone[z].block;
+		bool found = false;
+
+		if (block == last || block >= plan->n_blocks || !plan->block[block].loop)
+			continue;
+		last = block;
+		name_to_text(plan->conf.zone[z].origin.b, zone, sizeof zone);
+		for (uint32_t i = 0; i < p->in->loops->n_found; i++)
+			found |= !strcmp(p->in->loops->found[i].zone, zone);
+		fprintf(p->out, "%s{zone=\"%s\"} %d\n", f->name, metrics_escape(zone, esc, sizeof esc), found);
+	}
+}

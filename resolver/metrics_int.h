@@ -48,6 +48,7 @@ void emit_upstream_duration(const struct metrics_page *p, const struct metrics_f
 void emit_upstream_plain(const struct metrics_page *p, const struct metrics_family *f);
 void emit_upstream_fails(const struct metrics_page *p, const struct metrics_family *f);
 void emit_event(const struct metrics_page *p, const struct metrics_family *f); /* at: enum stats_event_what */
+void emit_loops(const struct metrics_page *p, const struct metrics_family *f);
 void emit_rejected(const struct metrics_page *p, const struct metrics_family *f);
 void emit_plugins(const struct metrics_page *p, const struct metrics_family *f);
 

@@ -142,6 +142,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_autopath_answers_total", "counter", "First search misses answered with the final answer.", emit_core, CORE(autopath_answers), 0, NULL},
 	{"nodens_queries_rejected_total", "counter", "Queries turned away before any zone was looked for; the self-test's count under BADVERS.", emit_rejected, 0, 0, NULL},
 	{"nodens_queries_dropped_total", "counter", "Datagrams that deserved no answer.", emit_core, CORE(dropped), 0, NULL},
+	{"nodens_loop_detected", "gauge", "1 while an upstream of the zone is left out because it leads back to us.", emit_loops, 0, 0, NULL},
 	{"nodens_upstream_timeouts_total", "counter", "Tries that got no answer in time.", emit_upstream_plain, UP(timeouts), 0, NULL},
 	{"nodens_upstream_late_answers_total", "counter", "Answers that came after their time.", emit_upstream_plain, UP(late_answers), 0, NULL},
 	{"nodens_upstream_mismatches_total", "counter", "Answers that did not fit their question.", emit_upstream_plain, UP(mismatches), 0, NULL},

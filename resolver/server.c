@@ -31,6 +31,7 @@ struct server {
 	struct loop *loop;
 	struct shm_worker *shm;
 	struct core *core;
+	struct core_probes *probes;
 	struct corefile_plan *plan;
 	struct udp_batch *batch;
 	struct stream_scratch *scratch;
@@ -287,7 +288,10 @@ static int core_switch(struct server *s, const struct corefile_plan *p, struct d
 	if (s->core)
 		return core_reconfigure(s->core, &p->conf, s->loop->now_ns, d);
 	rng_os_bytes(&key, sizeof(key));
-	return core_new(&s->core, &p->conf, &ops, &s->shm->core, &key, rng_os_u64(), d);
+	int rc = core_new(&s->core, &p->conf, &ops, &s->shm->core, &key, rng_os_u64(), d);
+	if (rc == 0)
+		core_set_probes(s->core, s->probes);
+	return rc;
 }
 
 int server_configure(struct server *s, struct corefile_plan **plan, const struct server_sockets *sk,
@@ -327,7 +331,8 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 
 /* --- life --- */
 
-int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm, struct diag *d)
+int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm,
+	       struct core_probes *probes, struct diag *d)
 {
 	struct upstream_events ev = { .answer = on_answer, .fail = on_fail, .event = on_event };
 	struct tcp_limits limits;
@@ -337,6 +342,7 @@ int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm, s
 	tcp_limits_default(&limits);
 	s->loop = loop;
 	s->shm = shm;
+	s->probes = probes;
 	s->core_timer.due = core_due;
 	s->batch = udp_batch_new();
 	s->scratch = malloc(sizeof(*s->scratch));

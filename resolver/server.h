@@ -25,7 +25,9 @@ struct server_sockets {
 	int udp[CORE_LISTENERS_MAX], tcp[CORE_LISTENERS_MAX];
 };
 
-int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm, struct diag *d);
+/* `probes`: of the `loop` plugin, shared with who sends them. */
+int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm,
+	       struct core_probes *probes, struct diag *d);
 void server_free(struct server *s);
 /* Takes the plan and closes the descriptors in time, on success; on failure
  * nothing changed and both remain the caller's. The cache survives. */

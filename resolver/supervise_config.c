@@ -73,6 +73,7 @@ static void pending_commit(struct supervisor *s)
 	s->refused[0] = 0;
 	files_watch(s);
 	endpoints_sync(s);
+	loopcheck_run(s->loopcheck, s->config.plan);
 	if (first && handover_waiting(s)) {
 		handover_configured(s);
 		return;
@@ -179,6 +180,11 @@ static void files_changed(void *ctx)
 		supervise_reload(s, false);
 }
 
+static void loops_changed(void *ctx)
+{
+	files_changed(ctx);
+}
+
 static void poll_due(struct loop_timer *t)
 {
 	struct supervisor *s = container_of(t, struct supervisor, poll);
@@ -191,6 +197,10 @@ int supervise_config_start(struct supervisor *s, struct diag *d)
 	struct config first = { 0 };
 	s->source.trouble = trouble;
 	s->source.ctx = s;
+	s->source.loops = &s->shm->loops;
+	s->loopcheck = loopcheck_new(&s->loop, &s->shm->loops, loops_changed, s);
+	if (!s->loopcheck)
+		return diag_set(d, ERR_NOMEM, "no memory for the loop check");
 	int rc = config_read(&s->source, &first, d);
 	if (rc < 0)
 		return rc;
@@ -208,6 +218,8 @@ int supervise_config_start(struct supervisor *s, struct diag *d)
 
 void supervise_config_release(struct supervisor *s)
 {
+	loopcheck_free(s->loopcheck);
+	s->loopcheck = NULL;
 	watch_release(&s->watch);
 	loop_timer_set(&s->loop, &s->poll, T_NEVER);
 	config_release(&s->config);

@@ -49,6 +49,7 @@ struct supervisor {
 	struct config pending;    /* what they were told to serve */
 	bool reload_again;
 	char refused[65];         /* digest of the file last refused: said once */
+	struct loopcheck *loopcheck;
 	struct watch watch;
 	struct loop_timer poll;   /* looks at the files where inotify cannot */
 	/* data plane */

@@ -54,6 +54,8 @@ static int plan_read(struct worker *w, const struct ctl_msg *m, int fd, struct c
 	char *text;
 	corefile_env_defaults(&env);
 	env.dns_port = w->start->dns_port;
+	env.n_loops = w->start->loops->n_found;
+	env.loop = w->start->loops->found;
 	if (fstat(fd, &st) < 0)
 		return diag_errno(d, "fstat");
 	if (st.st_size == 0)
@@ -273,7 +275,7 @@ int worker_main(const struct worker_start *start)
 	if (rc == 0)
 		rc = loop_init(&w.loop, &d);
 	if (rc == 0)
-		rc = server_new(&w.server, &w.loop, start->shm, &d);
+		rc = server_new(&w.server, &w.loop, start->shm, &start->loops->probes, &d);
 	if (rc == 0 && loop_add(&w.loop, &w.ctl, start->ctl_fd, EPOLLIN) < 0)
 		rc = diag_errno(&d, "epoll");
 	if (rc < 0) {

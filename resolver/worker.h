@@ -16,6 +16,7 @@ struct worker_start {
 	pid_t supervisor;
 	unsigned index;
 	struct shm_worker *shm;
+	struct loopcheck_shared *loops;
 	uint16_t dns_port; /* of Corefile keys without a port */
 };
 

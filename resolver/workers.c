@@ -101,7 +101,8 @@ static void child_run(struct worker_slot *s, int ctl_fd, pid_t supervisor)
 	close_range(4, ~0u, 0);
 	struct worker_start start = {
 		.ctl_fd = ctl_fd, .supervisor = supervisor, .index = s->index,
-		.shm = &s->all->shm->worker[s->index], .dns_port = s->all->dns_port,
+		.shm = &s->all->shm->worker[s->index], .loops = &s->all->shm->loops,
+		.dns_port = s->all->dns_port,
 	};
 	_exit(worker_main(&start));
 }

@@ -110,6 +110,17 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
 int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_ns, struct diag *d);
 /* Who listens to finished queries may change with the configuration. */
 void core_set_done(struct core *c, void (*done)(void *ctx, const struct core_client *cl, const struct core_done *done));
+/* Questions that the driver itself sent to upstreams and that must not come
+ * back: HINFO of names that begin with these two labels of 16 digits. `seen` is
+ * the core's, the rest the driver's; a zeroed place is free. */
+#define CORE_PROBES_MAX 64
+struct core_probes {
+	struct core_probe {
+		uint8_t labels[34];
+		uint32_t seen;
+	} probe[CORE_PROBES_MAX];
+};
+void core_set_probes(struct core *c, struct core_probes *p);
 void core_free(struct core *c);
 
 /* `out` needs DNS_MSG_MAX octets for TCP, CORE_UDP_MAX for UDP; it may not

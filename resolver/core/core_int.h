@@ -44,6 +44,7 @@ struct core {
 	struct cache cache;
 	struct failures failures;
 	struct questions tab;
+	struct core_probes *probes;    /* of the `loop` plugin, or NULL */
 	struct timers timers;          /* items: questions, then upstreams */
 	struct upstream *up;           /* CORE_UPSTREAMS_MAX */
 	struct forward_state *forward; /* of zone z: from forward_at[z] on */

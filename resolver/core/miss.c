@@ -313,6 +313,21 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 	}
 }
 
+/* Our own question to an upstream has come back. */
+static bool probe_returned(struct core *c, const struct cache_key *k)
+{
+	for (int i = 0; i < CORE_PROBES_MAX; i++) {
+		struct core_probe *p = &c->probes->probe[i];
+
+		if (p->labels[0] && k->name_len > sizeof(p->labels) &&
+		    memcmp(p->labels, k->name, sizeof(p->labels)) == 0) {
+			__atomic_store_n(&p->seen, 1, __ATOMIC_RELEASE);
+			return true;
+		}
+	}
+	return false;
+}
+
 enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
 			     const struct cache_hit *found, size_t *ret_len)
 {
@@ -320,6 +335,11 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 	struct entry *stale = entry_stale(found, v->zone, v->now_ns);
 	enum core_verdict verdict;
 
+	if (k->qtype == DNS_HINFO && c->probes && probe_returned(c, k)) {
+		v->from = CORE_FROM_SERVER;
+		*ret_len = serve_rcode(c, v, DNS_SERVFAIL, EDE_NO_REACHABLE);
+		return CORE_REPLY;
+	}
 	if (!(v->zone->hooks & HOOK_ASK) && shield_serve(c, v, k, ret_len))
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
 	if (v->denied) /* only the hooks are to be asked yet */

@@ -233,6 +233,11 @@ void core_set_done(struct core *c, void (*done)(void *ctx, const struct core_cli
 	c->ops.done = done;
 }
 
+void core_set_probes(struct core *c, struct core_probes *p)
+{
+	c->probes = p;
+}
+
 void core_free(struct core *c)
 {
 	if (!c)

@@ -162,6 +162,9 @@ static int plan_digest(struct cf_setup *s, const struct corefile *c)
 			hash_sha256_file(s->file[i].path, hex);
 		text = arena_printf(s->arena, "%s %s %s", text, s->file[i].path, hex);
 	}
+	for (size_t i = 0; i < s->env->n_loops && text; i++)
+		text = arena_printf(s->arena, "%s loop %s %s", text, s->env->loop[i].zone,
+				    cf_addr_text(s->arena, &s->env->loop[i].addr, s->env->loop[i].port));
 	if (!text)
 		return cf_nomem(s);
 	hash_sha256_hex(text, strlen(text), s->plan->digest);

@@ -59,12 +59,22 @@ struct corefile {
 
 /* --- the world outside --- */
 
+/* An upstream that was found to lead back to us: left out of the forwards of
+ * blocks with this zone. */
+struct corefile_loop {
+	struct in6_addr addr;
+	uint16_t port;
+	char zone[NAME_MAX_TEXT];
+};
+
 struct corefile_env {
 	uint16_t dns_port;    /* of keys without a port: -dns.port */
 	const char *hostname; /* nsid, dnstap identity */
 	/* A lint on another machine than the node: missing files and interfaces are
 	 * warnings, unfilled __PILLAR__ tokens get sample values. */
 	bool lint;
+	size_t n_loops;
+	const struct corefile_loop *loop;
 	void *ctx;
 	const char *(*get_var)(void *ctx, const char *name); /* NULL: unset */
 	/* Addresses of an interface, how many; 0: no such interface. */

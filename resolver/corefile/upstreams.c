@@ -49,6 +49,26 @@ static bool target_is_own(const struct cf_setup *s, const struct cf_target *t)
 	return false;
 }
 
+/* Was it found to come back to us, by the `loop` plugin? */
+static bool target_loops(const struct cf_setup *s, const struct cf_block *b, const struct cf_target *t)
+{
+	char zone[NAME_MAX_TEXT];
+
+	for (size_t i = 0; i < s->env->n_loops; i++) {
+		const struct corefile_loop *l = &s->env->loop[i];
+
+		if (l->port != t->port || t->transport == CORE_TO_TLS ||
+		    memcmp(&l->addr, &t->addr, sizeof(t->addr)) != 0)
+			continue;
+		for (size_t k = 0; k < b->n_names; k++) {
+			name_to_text(b->name[k].b, zone, sizeof(zone));
+			if (b->out.loop && strcmp(zone, l->zone) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool sock_eq(const struct corefile_upstream *a, const struct corefile_upstream *b)
 {
 	return a->scope_id == b->scope_id && a->has_source == b->has_source &&
@@ -95,7 +115,8 @@ static int upstream_add(struct cf_setup *s, const struct cf_forward *f, const st
 	return 0;
 }
 
-static int forward_upstreams(struct cf_setup *s, struct cf_forward *f, struct upstream_list *list)
+static int forward_upstreams(struct cf_setup *s, const struct cf_block *b, struct cf_forward *f,
+			     struct upstream_list *list)
 {
 	unsigned n_own = 0;
 
@@ -111,6 +132,12 @@ static int forward_upstreams(struct cf_setup *s, struct cf_forward *f, struct up
 				"a loop",
 				cf_addr_text(s->arena, &t->addr, t->port),
 				t->from_file ? " of " : "", t->from_file ? t->from_file : "");
+			continue;
+		}
+		if (target_loops(s, b, t)) {
+			n_own++;
+			cf_warn(s, &t->at, "upstream %s leads back to us (a loop): left out",
+				cf_addr_text(s->arena, &t->addr, t->port));
 			continue;
 		}
 		int err = upstream_add(s, f, t, list, &index);
@@ -138,7 +165,8 @@ int cf_upstreams(struct cf_setup *s)
 
 	for (size_t i = 0; i < s->n_blocks; i++)
 		for (size_t k = 0; k < s->block[i].n_forwards; k++) {
-			int err = forward_upstreams(s, &s->block[i].forward[k], &list);
+			int err = forward_upstreams(s, &s->block[i], &s->block[i].forward[k],
+						    &list);
 
 			if (err == ERR_NOMEM)
 				return err;

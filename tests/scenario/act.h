@@ -154,6 +154,8 @@ static void core_start(struct world *w)
 	config_complete(w);
 	if (core_new(&w->core, &w->conf, &ops, w->stats, &key, 1, &d) < 0)
 		script_fail(&w->s, "the core does not start: %s", d.text);
+	else
+		core_set_probes(w->core, &w->probes);
 }
 
 /* Time goes on; the core is called whenever it wanted to be. */

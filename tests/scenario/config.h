@@ -14,6 +14,7 @@
  *        [budget DUR] [max_concurrent N] [failover RCODE]... [next RCODE]...
  *        [next_on_nodata] [failfast] [hedge PERCENT] [health_domain NAME] [no_rec]
  *   limits [inflight N] [waiters N] [cache BYTES] [neg_share PERCENT]
+ *   probe NAME                            a question of our own that must not come back
  *
  * A zone without a forward line forwards to every upstream, hedging off; so a
  * file says only what it is about. Any of these lines after the first `at` is
@@ -321,6 +322,9 @@ static bool config_line(struct world *w)
 		config_forward_line(w);
 	else if (word_is(s, "limits"))
 		config_limits(w);
+	else if (word_is(s, "probe"))
+		memcpy(w->probes.probe[3].labels, name_word(s, "a name").b,
+		       sizeof(w->probes.probe[3].labels));
 	else
 		return false;
 	return true;

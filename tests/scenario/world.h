@@ -50,6 +50,7 @@ struct world {
 	char text[16][64], label[16][64];
 	struct corefile_plan *plan[4]; /* corefile.h */
 	size_t n_plans;
+	struct core_probes probes;
 	/* what happened */
 	struct sent sent[THINGS_MAX];
 	struct said said[THINGS_MAX];
