@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench auth: the counting upstream. Authoritative for the world of kube.h and
- * for everything below bench.test (which always exists: unique names for the
- * miss path; "r20." as first label brings an answer of 20 records); UDP in
+ * bench auth: the counting upstream. Says what kube/answer.h says; UDP in
  * batches, TCP pipelined; one thread. Prints its counts at SIGTERM.
  *
  *   auth ADDRESS PORT
@@ -20,7 +18,7 @@
 #include <unistd.h>
 
 #include "lib/wire.h"
-#include "tests/bench/kube/kube.h"
+#include "tests/bench/kube/answer.h"
 
 #define BATCH     64
 #define DATAGRAM  1500
@@ -36,61 +34,16 @@ static struct {
 	uint64_t udp, tcp, connections, nxdomain, cluster, cluster_nx;
 } count;
 
-static const uint8_t bench_test[] = "\5bench\4test";
-
-static void put_address(struct wire_out *o, const uint8_t *name, uint16_t qtype, uint32_t i)
-{
-	size_t mark = wire_rr_begin(o, name, qtype, DNS_IN, KUBE_TTL_S);
-	if (qtype == DNS_AAAA) {
-		wire_put_u32(o, 0xfd000010);
-		wire_put_u32(o, 0);
-		wire_put_u32(o, 0);
-	}
-	wire_put_u32(o, 0x0a000000 + (i & 0xffffff));
-	wire_rr_end(o, mark);
-}
-
-static void put_soa(struct wire_out *o)
-{
-	static const uint8_t apex[] = "\7cluster\5local";
-	size_t mark = wire_rr_begin(o, apex, DNS_SOA, DNS_IN, KUBE_NEGATIVE_S);
-	wire_put_name(o, apex);
-	wire_put_name(o, apex);
-	for (int i = 0; i < 4; i++)
-		wire_put_u32(o, 7200);
-	wire_put_u32(o, KUBE_NEGATIVE_S);
-	wire_rr_end(o, mark);
-}
-
-/* The reply to one query, or 0 when it deserves none. */
 static size_t answer(const uint8_t *q, size_t len, uint8_t *out, size_t cap)
 {
-	struct dns_msg m;
-	struct name name;
-	struct wire_out o;
-	if (dns_msg_parse(&m, q, len) || (m.h.flags & DNS_QR))
-		return 0;
-	memcpy(name.b, m.q.name, m.q.name_len);
-	name.len = m.q.name_len;
-	bool unique = name_within(name.b, bench_test);
-	enum kube_verdict v = unique ? KUBE_ANSWER : kube_lookup(name.b, m.q.qtype);
-	unsigned n = v != KUBE_ANSWER ? 0 : unique && name.b[0] == 3 && !memcmp(name.b + 1, "r20", 3) ? 20 : 1;
-	bool cluster = kube_is_cluster(name.b);
-	count.nxdomain += v == KUBE_NXDOMAIN;
-	count.cluster += cluster;
-	count.cluster_nx += cluster && v == KUBE_NXDOMAIN;
-	struct dns_header h = {.id = m.h.id, .flags = (uint16_t)(DNS_QR | DNS_AA | (m.h.flags & DNS_RD) | (v == KUBE_NXDOMAIN ? 3 : 0)),
-			       .n_qd = 1, .n_an = (uint16_t)n, .n_ns = n == 0, .n_ar = m.edns.present};
-	wire_out_init(&o, out, cap);
-	wire_put_header(&o, &h);
-	wire_put_question(&o, name.b, m.q.qtype, m.q.qclass);
-	for (unsigned i = 0; i < n; i++)
-		put_address(&o, name.b, m.q.qtype, i + 1);
-	if (n == 0)
-		put_soa(&o);
-	if (m.edns.present)
-		wire_opt_end(&o, wire_opt_begin(&o, 1232, 0, 0, m.edns.do_bit));
-	return o.err ? 0 : o.len;
+	struct kube_asked asked;
+	size_t n = kube_answer(q, len, out, cap, &asked);
+	if (n) {
+		count.nxdomain += asked.verdict == KUBE_NXDOMAIN;
+		count.cluster += asked.is_cluster;
+		count.cluster_nx += asked.is_cluster && asked.verdict == KUBE_NXDOMAIN;
+	}
+	return n;
 }
 
 static void serve_udp(int fd)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many questions a cache without a size limit has to ask upstream for a
+ * Kubernetes-like stream, rule by rule: the yardstick for what the daemon needs
+ * on the same stream. Answers come at once here, and a denial or an answer is
+ * known from that moment until its TTL is over.
+ */
+#ifndef NODENS_BENCH_IDEAL_H
+#define NODENS_BENCH_IDEAL_H
+
+#include <stdint.h>
+
+#include "tests/bench/kube/kube.h"
+
+enum ideal_rule {
+	IDEAL_BY_TYPE, /* every denial belongs to the name and type asked */
+	IDEAL_BY_NAME, /* NXDOMAIN belongs to the name, for all types */
+	IDEAL_BY_CUT,  /* and to all below: the cut is asked first, the name if the cut exists */
+	IDEAL_RULES,
+};
+extern const char *const ideal_text[IDEAL_RULES];
+
+struct ideal_count { /* questions */
+	uint64_t asked, cluster, cluster_nx;
+};
+
+struct ideal;
+struct ideal *ideal_new(enum ideal_rule rule); /* NULL: out of memory */
+void ideal_query(struct ideal *c, const struct kube_query *q);
+const struct ideal_count *ideal_counts(const struct ideal *c);
+void ideal_free(struct ideal *c);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench shield: what the daemon's core asks upstream on the Kubernetes-like
+ * stream, with the search-path shield and without, beside what a cache without
+ * a size limit has to ask (kube/ideal.h). Virtual time, one seed: the same
+ * numbers on every machine. Each reply is held against the world's truth.
+ *
+ *   shield [QUERIES [RATE [SEED]]]      default 300000 10000 1
+ *
+ * Fails when a reply is wrong, when the counts are further than 3 % from the
+ * ideal, or when NXDOMAIN questions to the cluster's DNS have not fallen to a
+ * tenth of what a cache asks that keeps denials by name and type.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/wire.h"
+#include "resolver/core/core.h"
+#include "tests/bench/kube/answer.h"
+#include "tests/bench/kube/ideal.h"
+
+#define PENDING_MAX   4096
+#define REPLY_MAX     512
+#define DELAY_MIN_NS  (200 * NS_PER_US) /* an upstream in the same cluster */
+#define DELAY_SPAN_NS (200 * NS_PER_US)
+#define APART_MAX     3.0 /* percent, from the ideal */
+#define FALL_MIN      10.0
+
+struct pending { /* an upstream's answer on its way */
+	uint64_t t_ns;
+	uint32_t id;
+	uint16_t len;
+	uint8_t msg[REPLY_MAX];
+};
+
+struct world {
+	struct core *core;
+	struct core_stats *stats;
+	struct rng rng;
+	uint64_t now_ns;
+	struct pending *pending; /* sorted, the next last */
+	size_t n_pending;
+	struct ideal_count count;
+	uint64_t replies, wrong;
+};
+
+/* --- what the core asks of its driver --- */
+
+static void on_ask(void *ctx, const struct core_ask *a)
+{
+	struct world *w = ctx;
+	struct pending p = {.id = a->id};
+	struct kube_asked asked;
+	size_t i = w->n_pending;
+
+	p.len = (uint16_t)kube_answer(a->query, a->len, p.msg, sizeof(p.msg), &asked);
+	if (!p.len || w->n_pending == PENDING_MAX) {
+		fprintf(stderr, "shield: a question that the upstream cannot take\n");
+		exit(2);
+	}
+	p.t_ns = w->now_ns + DELAY_MIN_NS + rng_below(&w->rng, DELAY_SPAN_NS);
+	for (; i > 0 && w->pending[i - 1].t_ns < p.t_ns; i--)
+		w->pending[i] = w->pending[i - 1];
+	w->pending[i] = p;
+	w->n_pending++;
+	w->count.asked++;
+	w->count.cluster += asked.is_cluster;
+	w->count.cluster_nx += asked.is_cluster && asked.verdict == KUBE_NXDOMAIN;
+}
+
+static void on_cancel(void *ctx, uint32_t id)
+{
+	(void)ctx;
+	(void)id;
+}
+
+static void reply_check(struct world *w, uint64_t verdict, const uint8_t *b, size_t len)
+{
+	struct dns_msg m;
+	unsigned rcode = verdict == KUBE_NXDOMAIN ? DNS_NXDOMAIN : DNS_NOERROR;
+
+	w->replies++;
+	w->wrong += dns_msg_parse(&m, b, len) || m.rcode != rcode ||
+		    (m.h.n_an > 0) != (verdict == KUBE_ANSWER);
+}
+
+static void on_reply(void *ctx, const struct core_client *c, const uint8_t *bytes, size_t len)
+{
+	reply_check(ctx, c->cookie, bytes, len);
+}
+
+static void on_event(void *ctx, int level, const char *text)
+{
+	(void)ctx;
+	(void)level;
+	fprintf(stderr, "shield: the core says: %s\n", text);
+}
+
+/* --- virtual time --- */
+
+/* Answers and deadlines up to `until_ns`, in order. */
+static void time_pass(struct world *w, uint64_t until_ns)
+{
+	for (;;) {
+		uint64_t tick_ns = core_deadline(w->core);
+		uint64_t answer_ns = w->n_pending ? w->pending[w->n_pending - 1].t_ns : T_NEVER;
+		struct pending p;
+
+		if (tick_ns > until_ns && answer_ns > until_ns)
+			break;
+		if (tick_ns < answer_ns) {
+			w->now_ns = tick_ns > w->now_ns ? tick_ns : w->now_ns;
+			core_tick(w->core, w->now_ns);
+			continue;
+		}
+		p = w->pending[--w->n_pending];
+		w->now_ns = p.t_ns;
+		core_answer(w->core, w->now_ns, p.id, p.msg, p.len);
+	}
+	w->now_ns = until_ns;
+}
+
+static void query(struct world *w, const struct kube_query *q)
+{
+	uint8_t in[512], out[CORE_UDP_MAX];
+	struct core_client cl = {.port = 1024, .cookie = kube_lookup(q->name.b, q->qtype)};
+	size_t len = dns_query_build(in, sizeof(in), 1, q->name.b, q->qtype, DNS_RD, 1232, false, false);
+	size_t out_len;
+
+	cl.addr.s6_addr[15] = (uint8_t)q->client;
+	if (core_query(w->core, w->now_ns, &cl, in, len, out, &out_len) == CORE_REPLY)
+		reply_check(w, cl.cookie, out, out_len);
+}
+
+/* --- one run --- */
+
+static int core_start(struct world *w, bool shield)
+{
+	static const struct hash_key key = {1, 2};
+	struct core_ops ops = {.ctx = w, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
+			       .event = on_event};
+	struct core_listener listener = {.port = DNS_PORT, .label = "dns://:53"};
+	struct core_upstream upstream = {.port = DNS_PORT, .label = "10.96.0.11:53"};
+	struct core_conf conf = {.n_listeners = 1, .n_zones = 2, .n_upstreams = 1};
+	struct core_forward forward;
+	struct core_zone zone[2];
+	struct diag d = {""};
+	int rc;
+
+	core_conf_forward_defaults(&forward);
+	forward.n_to = 1;
+	for (unsigned i = 0; i < 2; i++) {
+		core_conf_zone_defaults(&zone[i]);
+		zone[i].listeners = 1;
+		zone[i].block = (uint16_t)i;
+		zone[i].cache.enabled = true;
+		zone[i].n_forward = 1;
+		zone[i].forward = &forward;
+	}
+	name_from_text(&zone[0].origin, "cluster.local");
+	zone[0].is_cluster = true;
+	zone[0].shield_off = !shield;
+	upstream.addr.s6_addr[10] = upstream.addr.s6_addr[11] = 0xff;
+	upstream.addr.s6_addr[12] = 10;
+	conf.listener = &listener;
+	conf.zone = zone;
+	conf.upstream = &upstream;
+	rc = core_new(&w->core, &conf, &ops, w->stats, &key, 1, &d);
+	if (rc < 0)
+		fprintf(stderr, "shield: %s\n", d.text);
+	return rc;
+}
+
+/* The stream through a core; returns what went upstream. */
+static struct ideal_count run(bool shield, uint64_t n, double rate, uint64_t seed, uint64_t *wrong)
+{
+	struct kube_stream *s = kube_stream_new(seed, rate, n);
+	struct world w = {.stats = calloc(1, sizeof(*w.stats)),
+			  .pending = calloc(PENDING_MAX, sizeof(*w.pending))};
+	struct kube_query q;
+
+	rng_seed(&w.rng, seed);
+	if (!s || !w.stats || !w.pending || core_start(&w, shield) < 0)
+		exit(2);
+	while (kube_stream_next(s, &q)) {
+		time_pass(&w, q.t_ns);
+		query(&w, &q);
+	}
+	time_pass(&w, w.now_ns + 10 * NS_PER_S);
+	*wrong += w.wrong + (w.replies > n ? w.replies - n : n - w.replies);
+	if (w.wrong || w.replies != n)
+		fprintf(stderr, "shield: %llu of %llu replies, %llu wrong\n",
+			(unsigned long long)w.replies, (unsigned long long)n,
+			(unsigned long long)w.wrong);
+	if (getenv("DEBUG_BENCH"))
+		fprintf(stderr, "evicted=%llu hedges=%llu cuts=%llu synth=%llu checks=%llu\n",
+			(unsigned long long)w.stats->evicted, (unsigned long long)w.stats->hedges,
+			(unsigned long long)w.stats->shield_cuts,
+			(unsigned long long)w.stats->shield_synth,
+			(unsigned long long)w.stats->shield_checks);
+	core_free(w.core);
+	free(w.stats);
+	free(w.pending);
+	kube_stream_free(s);
+	return w.count;
+}
+
+static void ideal_run(struct ideal_count ret[IDEAL_RULES], uint64_t n, double rate, uint64_t seed)
+{
+	struct kube_stream *s = kube_stream_new(seed, rate, n);
+	struct ideal *cache[IDEAL_RULES];
+	struct kube_query q;
+
+	for (unsigned r = 0; r < IDEAL_RULES; r++)
+		if (!s || !(cache[r] = ideal_new((enum ideal_rule)r)))
+			exit(2);
+	while (kube_stream_next(s, &q))
+		for (unsigned r = 0; r < IDEAL_RULES; r++)
+			ideal_query(cache[r], &q);
+	for (unsigned r = 0; r < IDEAL_RULES; r++) {
+		ret[r] = *ideal_counts(cache[r]);
+		ideal_free(cache[r]);
+	}
+	kube_stream_free(s);
+}
+
+/* --- the table --- */
+
+static double apart(uint64_t is, uint64_t ideal)
+{
+	return ideal ? 100.0 * ((double)is - (double)ideal) / (double)ideal : 0;
+}
+
+static void row(const char *what, const struct ideal_count *c)
+{
+	printf("%-50s %9llu %15llu %15llu\n", what, (unsigned long long)c->asked,
+	       (unsigned long long)c->cluster, (unsigned long long)c->cluster_nx);
+}
+
+/* A row and its distance from the ideal; false: too far. */
+static bool row_apart(const char *what, const struct ideal_count *c, const struct ideal_count *ideal)
+{
+	double all = apart(c->asked, ideal->asked), cluster = apart(c->cluster, ideal->cluster);
+	double nx = apart(c->cluster_nx, ideal->cluster_nx);
+
+	row(what, c);
+	printf("%-50s %+8.2f%% %+14.2f%% %+14.2f%%\n", "  against the ideal", all, cluster, nx);
+	return all <= APART_MAX && all >= -APART_MAX && cluster <= APART_MAX &&
+	       cluster >= -APART_MAX && nx <= APART_MAX && nx >= -APART_MAX;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 300000;
+	double rate = argc > 2 ? strtod(argv[2], NULL) : 10000, fall;
+	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1, wrong = 0;
+	struct ideal_count ideal[IDEAL_RULES], off, on;
+	bool off_near, on_near;
+
+	ideal_run(ideal, n, rate, seed);
+	off = run(false, n, rate, seed, &wrong);
+	on = run(true, n, rate, seed, &wrong);
+	printf("%llu queries at %.0f/s, ndots:5, 4 suffixes, A and AAAA; negative TTL %u s\n\n",
+	       (unsigned long long)n, rate, KUBE_NEGATIVE_S);
+	printf("%-50s %9s %15s %15s\n", "questions upstream", "all", "to cluster DNS", "of it NXDOMAIN");
+	row("denials by name and type, no size limit", &ideal[IDEAL_BY_TYPE]);
+	row("NXDOMAIN by name, ideal", &ideal[IDEAL_BY_NAME]);
+	off_near = row_apart("node-cache, shield off", &off, &ideal[IDEAL_BY_NAME]);
+	row("cut first, ideal", &ideal[IDEAL_BY_CUT]);
+	on_near = row_apart("node-cache, shield on", &on, &ideal[IDEAL_BY_CUT]);
+	fall = on.cluster_nx ? (double)ideal[IDEAL_BY_TYPE].cluster_nx / (double)on.cluster_nx : 0;
+	printf("\nNXDOMAIN questions to the cluster's DNS, by name and type against shield on: %.1f to 1\n",
+	       fall);
+	printf("%s\n", wrong ? "FAIL: wrong or missing replies" :
+	       !off_near ? "FAIL: shield off is not within 3 % of the ideal" :
+	       !on_near ? "FAIL: shield on is not within 3 % of the ideal" :
+	       fall < FALL_MIN ? "FAIL: less than 10 to 1" : "ok: within 3 % of the ideal, every reply right");
+	return wrong || !off_near || !on_near || fall < FALL_MIN;
+}
