@@ -156,6 +156,8 @@ BENCH_BINS := $(filter $(O)/tests/bench/%,$(HELPER_BINS)) $(O)/bin/node-cache
 bench: $(BENCH_BINS)
 	@tools/deps packages-bench.txt
 	@O=$(O) tests/bench/run all
+bench-shield bench-eviction: bench-%: $(O)/tests/bench/%
+	@$<
 bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
 bench-%: $(BENCH_BINS)
@@ -176,4 +178,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all test tests-build layers fuzz deps demo bench bench-callgrind format install uninstall clean
+.PHONY: all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction format install uninstall clean

@@ -274,7 +274,7 @@ static enum step_state step_look(struct core *c, const struct visit *v, const st
 		cache_find(&c->cache, &k, &found);
 	e = entry_fresh(&found, v->now_ns);
 	if (e) {
-		cache_touch(e);
+		cache_touch(e, v->now_ns);
 		*ret = e;
 		return e->kind == ANSWER_NXDOMAIN ? STEP_ABSENT : STEP_FOUND;
 	}

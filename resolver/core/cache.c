@@ -14,7 +14,7 @@
 
 #define SMALL_PERCENT     10
 #define BYTES_PER_SLOT    96  /* a slot for each so many octets of block: smaller entries are rare */
-#define BYTES_PER_GHOST   256 /* as many fingerprints as the main ring has typical entries */
+#define BYTES_PER_GHOST   128 /* a fingerprint each: about two for every typical entry */
 #define BYTES_MIN         65536
 #define MOVES_MAX         32  /* live entries moved for one insertion, then evict */
 
@@ -234,14 +234,30 @@ static uint32_t *ghost_of(const struct cache_part *p, uint64_t hash, uint32_t ma
 	return &p->ghost[(hash ^ mark) & p->ghost_mask];
 }
 
+static void ghost_leave(struct cache_part *p, const struct entry *e)
+{
+	*ghost_of(p, e->hash, ghost_mark(e)) = ghost_mark(e);
+}
+
 static void evict(struct cache *c, struct cache_part *p, struct ring *r, struct entry *e)
 {
 	enum cache_region region = region_of(e->kind);
 
 	if (r == &p->small)
-		*ghost_of(p, e->hash, ghost_mark(e)) = ghost_mark(e);
+		ghost_leave(p, e);
 	c->counts.evicted++;
 	c->counts.evicted_by[region]++;
+	tail_drop(c, r, e);
+}
+
+/* Dead at the tail. One that was in use comes back, and needs no probation then. */
+static void reclaim(struct cache *c, struct cache_part *p, struct ring *r, struct entry *e)
+{
+	if (e->kind != ENTRY_DEAD) {
+		c->counts.reclaimed++;
+		if (e->freq > 0)
+			ghost_leave(p, e);
+	}
 	tail_drop(c, r, e);
 }
 
@@ -253,8 +269,7 @@ static void main_yield(struct cache *c, struct cache_part *p, uint64_t now_ns, u
 
 	assert(e);
 	if (is_dead(e, now_ns)) {
-		c->counts.reclaimed += e->kind != ENTRY_DEAD;
-		tail_drop(c, &p->main, e);
+		reclaim(c, p, &p->main, e);
 	} else if (*moves > 0 && (e->freq > 0 || p->main.dead >= e->size)) {
 		--*moves;
 		if (e->freq > 0)
@@ -303,8 +318,7 @@ static void small_yield(struct cache *c, struct cache_part *p, uint64_t now_ns, 
 
 	assert(e);
 	if (is_dead(e, now_ns)) {
-		c->counts.reclaimed += e->kind != ENTRY_DEAD;
-		tail_drop(c, &p->small, e);
+		reclaim(c, p, &p->small, e);
 	} else if (*moves > 0 && p->small.dead >= e->size && e->freq == 0) {
 		--*moves;
 		tail_rotate(c, &p->small, e);

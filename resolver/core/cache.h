@@ -7,7 +7,8 @@
  * probationary ring; those asked for again by the time they reach its end go on
  * to the main ring, the rest leave only a fingerprint (ghost), which takes them
  * straight to the main ring if they return soon. Dead space goes first: as long
- * as a ring holds expired octets, live entries are moved round, not dropped.
+ * as a ring holds expired octets, live entries are moved round, not dropped; and
+ * those that were in use when they expired leave a fingerprint too.
  *
  * The index is keyed with SipHash-1-3 over the lower-case name. All types of a
  * name have one home slot and differ in the tag, so a name's NXDOMAIN (qtype 0)
@@ -68,10 +69,12 @@ struct cache_hit {
 void cache_find(const struct cache *c, const struct cache_key *k, struct cache_hit *ret);
 /* Has any type of the name an entry that says the name exists? Expired counts. */
 bool cache_name_known(const struct cache *c, const struct cache_key *k);
-/* A usable hit: for the eviction policy. */
-static inline void cache_touch(struct entry *e)
+/* A usable hit: for the eviction policy. Not by the second query of the pair that
+ * brought the entry: A and AAAA together say no more than one query. */
+#define CACHE_PAIR_NS 5000000u
+static inline void cache_touch(struct entry *e, uint64_t now_ns)
 {
-	if (e->freq < 3)
+	if (e->freq < 3 && now_ns - e->stored_ns >= CACHE_PAIR_NS)
 		e->freq++;
 }
 

@@ -161,7 +161,7 @@ size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k, str
 		row->cache_hits_success++;
 	else
 		row->cache_hits_denial++;
-	cache_touch(e);
+	cache_touch(e, v->now_ns);
 	v->from = CORE_FROM_CACHE;
 	len = serve_entry(c, v, e, false);
 	if (v->zone->z.cache.prefetch_hits)

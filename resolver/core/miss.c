@@ -167,7 +167,7 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 static size_t stale_serve(struct core *c, struct visit *v, struct entry *e)
 {
 	v->from = CORE_FROM_STALE;
-	cache_touch(e);
+	cache_touch(e, v->now_ns);
 	return serve_entry(c, v, e, true);
 }
 

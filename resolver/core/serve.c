@@ -210,7 +210,7 @@ static size_t merge_begin(struct core *c, const struct visit *v, size_t first_le
 			return 0;
 		return seal(c, v, c->hook, first_len, NULL, 0);
 	}
-	cache_touch(e);
+	cache_touch(e, v->now_ns);
 	cache_answer(e, &second);
 	return merge_seal(c, v, first_len, &second, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
 }

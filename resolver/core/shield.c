@@ -150,7 +150,7 @@ bool shield_serve(struct core *c, struct visit *v, const struct cache_key *k, si
 
 	if (!e)
 		return false;
-	cache_touch(e);
+	cache_touch(e, v->now_ns);
 	cache_answer(e, &a);
 	v->from = CORE_FROM_SHIELD;
 	*ret_len = serve_synthesized(c, v, &a, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));

@@ -22,7 +22,7 @@
 #include "tests/bench/kube/answer.h"
 #include "tests/bench/kube/pool.h"
 
-#define CAPACITIES     4
+#define CAPACITIES 4
 #define FOREIGN_OF_100 30 /* share of queries for a name that is asked once */
 
 static const unsigned capacity_percent[CAPACITIES] = {5, 10, 20, 50};
@@ -49,7 +49,7 @@ struct mix {
 	uint64_t serial;
 	struct kube_query next; /* of the pods */
 	struct kube_query twin; /* AAAA that follows a foreign A; its qtype 0: none */
-	bool is_foreign;        /* what mix_next returned */
+	bool is_foreign;	/* what mix_next returned */
 };
 
 static bool mix_next(struct mix *m, struct kube_query *ret)
@@ -57,7 +57,8 @@ static bool mix_next(struct mix *m, struct kube_query *ret)
 	char text[64];
 
 	/* each brings two queries */
-	m->is_foreign = m->twin.qtype || (m->foreign && rng_below(&m->rng, 200 - FOREIGN_OF_100) < FOREIGN_OF_100);
+	m->is_foreign = m->twin.qtype ||
+			(m->foreign && rng_below(&m->rng, 200 - FOREIGN_OF_100) < FOREIGN_OF_100);
 	if (m->twin.qtype) {
 		*ret = m->twin;
 		m->twin.qtype = 0;
@@ -108,9 +109,11 @@ static void asked_fill(struct asked *a, const struct kube_query *q)
 	a->key = (struct cache_key){.name = a->name, .qtype = q->qtype, .qclass = DNS_IN};
 	a->key.name_len = (uint8_t)name_lower(a->name, q->name.b);
 	a->key.hash = hash_sip13(&key, a->name, a->key.name_len);
-	len = dns_query_build(query, sizeof(query), 0, q->name.b, q->qtype, DNS_RD, 0, false, false);
+	len = dns_query_build(query, sizeof(query), 0, q->name.b, q->qtype, DNS_RD, 0, false,
+			      false);
 	len = kube_answer(query, len, reply, sizeof(reply), &what);
-	n = answer_pack(&buf, reply, len, &(struct answer_question){a->name, q->qtype, DNS_IN}, NULL, false);
+	n = answer_pack(&buf, reply, len, &(struct answer_question){a->name, q->qtype, DNS_IN},
+			NULL, false);
 	if (n < 0 || answer_scan(&a->answer, &buf, (size_t)n, &conf) < 0)
 		exit(2);
 	a->region = what.verdict == KUBE_ANSWER ? CACHE_POSITIVE : CACHE_DENIAL;
@@ -136,7 +139,7 @@ static bool ours_query(struct cache *c, const struct asked *a)
 	cache_find(c, &a->key, &found);
 	e = found.exact && entry_expires_ns(found.exact) > a->now_ns ? found.exact : found.nxdomain;
 	if (e && entry_expires_ns(e) > a->now_ns) {
-		cache_touch(e);
+		cache_touch(e, a->now_ns);
 		return true;
 	}
 	cache_put(c, &a->key, &a->answer, a->now_ns);
@@ -147,13 +150,13 @@ static bool pools_query(struct pool *const p[CACHE_REGIONS], const struct asked 
 {
 	if (pool_find(p[a->region], a->mark, a->now_ns))
 		return true;
-	pool_put(p[a->region], a->mark, asked_size(a),
-		 a->now_ns + a->answer.ttl_s * NS_PER_S, a->now_ns);
+	pool_put(p[a->region], a->mark, asked_size(a), a->now_ns + a->answer.ttl_s * NS_PER_S,
+		 a->now_ns);
 	return false;
 }
 
-static void pools_new(struct pool *p[CACHE_REGIONS], enum pool_policy policy, const size_t budget[CACHE_REGIONS],
-		      uint64_t seed)
+static void pools_new(struct pool *p[CACHE_REGIONS], enum pool_policy policy,
+		      const size_t budget[CACHE_REGIONS], uint64_t seed)
 {
 	for (unsigned i = 0; i < CACHE_REGIONS; i++)
 		if (!(p[i] = pool_new(policy, budget[i], seed + i)))
@@ -195,7 +198,8 @@ struct heat {
 	uint64_t our_hits, hits[POOL_POLICIES];
 };
 
-static void heat_new(struct heat *h, const size_t working[CACHE_REGIONS], unsigned percent, uint64_t seed)
+static void heat_new(struct heat *h, const size_t working[CACHE_REGIONS], unsigned percent,
+		     uint64_t seed)
 {
 	double want = (double)(working[0] + working[1]) * percent / 100;
 	unsigned share = (unsigned)(100 * working[CACHE_DENIAL] / (working[0] + working[1]));
@@ -246,7 +250,8 @@ static bool heat_print(const struct heat *h, unsigned percent, uint64_t n)
 	return ok;
 }
 
-static bool stream_run(const struct settings *s, enum foreign foreign, const size_t working[CACHE_REGIONS])
+static bool stream_run(const struct settings *s, enum foreign foreign,
+		       const size_t working[CACHE_REGIONS])
 {
 	static struct heat heat[CAPACITIES];
 	struct kube_query q;
@@ -264,8 +269,8 @@ static bool stream_run(const struct settings *s, enum foreign foreign, const siz
 		for (unsigned i = 0; i < CAPACITIES; i++)
 			heat_query(&heat[i], &a, !m.is_foreign);
 	}
-	printf("\n%s; hits of the pods' queries, percent\n%9s %9s %11s", stream_text[foreign], "capacity",
-	       "octets", "node-cache");
+	printf("\n%s; hits of the pods' queries, percent\n%9s %9s %11s", stream_text[foreign],
+	       "capacity", "octets", "node-cache");
 	for (unsigned i = 0; i < POOL_POLICIES; i++)
 		printf(" %15s", pool_text[i]);
 	printf("\n");
@@ -286,11 +291,12 @@ int main(int argc, char **argv)
 	bool ok = true;
 
 	working_set(&s, working);
-	printf("%llu queries of pods at %.0f/s; working set %zu octets of answers, %zu of denials\n",
+	printf("%llu queries of pods at %.0f/s; working set %zu octets of answers, %zu of "
+	       "denials\n",
 	       (unsigned long long)s.n, s.rate, working[CACHE_POSITIVE], working[CACHE_DENIAL]);
 	for (unsigned f = 0; f < STREAMS; f++)
 		ok &= stream_run(&s, (enum foreign)f, working);
-	printf("\n%s\n", ok ? "ok: node-cache is nowhere behind random or LRU" :
-			      "FAIL: node-cache is behind random or LRU");
+	printf("\n%s\n", ok ? "ok: node-cache is nowhere behind random or LRU"
+			    : "FAIL: node-cache is behind random or LRU");
 	return !ok;
 }

@@ -22,12 +22,12 @@
 #include "tests/bench/kube/answer.h"
 #include "tests/bench/kube/ideal.h"
 
-#define PENDING_MAX   4096
-#define REPLY_MAX     512
-#define DELAY_MIN_NS  (200 * NS_PER_US) /* an upstream in the same cluster */
+#define PENDING_MAX 4096
+#define REPLY_MAX 512
+#define DELAY_MIN_NS (200 * NS_PER_US) /* an upstream in the same cluster */
 #define DELAY_SPAN_NS (200 * NS_PER_US)
-#define APART_MAX     3.0 /* percent, from the ideal */
-#define FALL_MIN      10.0
+#define APART_MAX 3.0 /* percent, from the ideal */
+#define FALL_MIN 10.0
 
 struct pending { /* an upstream's answer on its way */
 	uint64_t t_ns;
@@ -127,7 +127,8 @@ static void query(struct world *w, const struct kube_query *q)
 {
 	uint8_t in[512], out[CORE_UDP_MAX];
 	struct core_client cl = {.port = 1024, .cookie = kube_lookup(q->name.b, q->qtype)};
-	size_t len = dns_query_build(in, sizeof(in), 1, q->name.b, q->qtype, DNS_RD, 1232, false, false);
+	size_t len =
+		dns_query_build(in, sizeof(in), 1, q->name.b, q->qtype, DNS_RD, 1232, false, false);
 	size_t out_len;
 
 	cl.addr.s6_addr[15] = (uint8_t)q->client;
@@ -140,8 +141,8 @@ static void query(struct world *w, const struct kube_query *q)
 static int core_start(struct world *w, bool shield)
 {
 	static const struct hash_key key = {1, 2};
-	struct core_ops ops = {.ctx = w, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
-			       .event = on_event};
+	struct core_ops ops = {
+		.ctx = w, .reply = on_reply, .ask = on_ask, .cancel = on_cancel, .event = on_event};
 	struct core_listener listener = {.port = DNS_PORT, .label = "dns://:53"};
 	struct core_upstream upstream = {.port = DNS_PORT, .label = "10.96.0.11:53"};
 	struct core_conf conf = {.n_listeners = 1, .n_zones = 2, .n_upstreams = 1};
@@ -241,7 +242,8 @@ static void row(const char *what, const struct ideal_count *c)
 }
 
 /* A row and its distance from the ideal; false: too far. */
-static bool row_apart(const char *what, const struct ideal_count *c, const struct ideal_count *ideal)
+static bool row_apart(const char *what, const struct ideal_count *c,
+		      const struct ideal_count *ideal)
 {
 	double all = apart(c->asked, ideal->asked), cluster = apart(c->cluster, ideal->cluster);
 	double nx = apart(c->cluster_nx, ideal->cluster_nx);
@@ -265,18 +267,21 @@ int main(int argc, char **argv)
 	on = run(true, n, rate, seed, &wrong);
 	printf("%llu queries at %.0f/s, ndots:5, 4 suffixes, A and AAAA; negative TTL %u s\n\n",
 	       (unsigned long long)n, rate, KUBE_NEGATIVE_S);
-	printf("%-50s %9s %15s %15s\n", "questions upstream", "all", "to cluster DNS", "of it NXDOMAIN");
+	printf("%-50s %9s %15s %15s\n", "questions upstream", "all", "to cluster DNS",
+	       "of it NXDOMAIN");
 	row("denials by name and type, no size limit", &ideal[IDEAL_BY_TYPE]);
 	row("NXDOMAIN by name, ideal", &ideal[IDEAL_BY_NAME]);
 	off_near = row_apart("node-cache, shield off", &off, &ideal[IDEAL_BY_NAME]);
 	row("cut first, ideal", &ideal[IDEAL_BY_CUT]);
 	on_near = row_apart("node-cache, shield on", &on, &ideal[IDEAL_BY_CUT]);
 	fall = on.cluster_nx ? (double)ideal[IDEAL_BY_TYPE].cluster_nx / (double)on.cluster_nx : 0;
-	printf("\nNXDOMAIN questions to the cluster's DNS, by name and type against shield on: %.1f to 1\n",
+	printf("\nNXDOMAIN questions to the cluster's DNS, by name and type against shield on: "
+	       "%.1f to 1\n",
 	       fall);
-	printf("%s\n", wrong ? "FAIL: wrong or missing replies" :
-	       !off_near ? "FAIL: shield off is not within 3 % of the ideal" :
-	       !on_near ? "FAIL: shield on is not within 3 % of the ideal" :
-	       fall < FALL_MIN ? "FAIL: less than 10 to 1" : "ok: within 3 % of the ideal, every reply right");
+	printf("%s\n", wrong		 ? "FAIL: wrong or missing replies"
+		       : !off_near	 ? "FAIL: shield off is not within 3 % of the ideal"
+		       : !on_near	 ? "FAIL: shield on is not within 3 % of the ideal"
+		       : fall < FALL_MIN ? "FAIL: less than 10 to 1"
+					 : "ok: within 3 % of the ideal, every reply right");
 	return wrong || !off_near || !on_near || fall < FALL_MIN;
 }

@@ -166,7 +166,7 @@ static void step_get(struct walk *w, const struct model_entry *e, bool may_forge
 		w->forgotten += want != NULL;
 		return;
 	}
-	cache_touch(got);
+	cache_touch(got, w->now_ns);
 	w->found++;
 	if (!may_forget || want) {
 		cr_assert_not_null(want, "%s %u should not be there", e->name, e->qtype);
@@ -271,20 +271,32 @@ Test(cache, a_scan_does_not_push_out_what_is_used)
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "hot%u.example.", i);
 		put_ttl(name, 3600, NS_PER_S);
-		cache_touch(get(name));
+		cache_touch(get(name), 2 * NS_PER_S);
 	}
 	for (unsigned i = 0; i < 20000; i++) {
 		snprintf(name, sizeof(name), "scan%u.example.", i);
 		put_ttl(name, 3600, NS_PER_S);
 		snprintf(name, sizeof(name), "hot%u.example.", i % 100);
 		if (get(name))
-			cache_touch(get(name));
+			cache_touch(get(name), 2 * NS_PER_S);
 	}
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "hot%u.example.", i);
 		kept += get(name) != NULL;
 	}
 	cr_assert_gt(kept, 95, "only %u of 100 are left", kept);
+	cache_release(&tight);
+}
+
+/* A and AAAA for one name at once are one interest, not two. */
+Test(cache, the_second_of_a_pair_proves_nothing)
+{
+	cr_assert_eq(cache_init(&tight, MIB, 30), 0);
+	put_ttl("a.example.", 60, NS_PER_S);
+	cache_touch(get("a.example."), NS_PER_S + NS_PER_MS);
+	cr_assert_eq(get("a.example.")->freq, 0);
+	cache_touch(get("a.example."), NS_PER_S + 20 * NS_PER_MS);
+	cr_assert_eq(get("a.example.")->freq, 1);
 	cache_release(&tight);
 }
 
@@ -339,7 +351,7 @@ Test(cache, a_refresh_of_equal_size_keeps_its_place)
 	cr_assert_eq(cache_init(&tight, MIB, 30), 0);
 	put_ttl("a.example.", 5, NS_PER_S);
 	before = get("a.example.");
-	cache_touch(before);
+	cache_touch(before, 2 * NS_PER_S);
 	put_ttl("a.example.", 50, 7 * NS_PER_S);
 	cr_assert_eq(get("a.example."), before);
 	cr_assert_eq(before->freq, 1);

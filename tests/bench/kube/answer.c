@@ -57,8 +57,10 @@ size_t kube_answer(const uint8_t *q, size_t len, uint8_t *out, size_t cap, struc
 	unique = name_within(name.b, bench_test);
 	ret->verdict = unique ? KUBE_ANSWER : kube_lookup(name.b, m.q.qtype);
 	ret->is_cluster = kube_is_cluster(name.b);
-	h = (struct dns_header){.id = m.h.id, .flags = (uint16_t)(DNS_QR | DNS_AA | (m.h.flags & DNS_RD)),
-				.n_qd = 1, .n_ar = m.edns.present};
+	h = (struct dns_header){.id = m.h.id,
+				.flags = (uint16_t)(DNS_QR | DNS_AA | (m.h.flags & DNS_RD)),
+				.n_qd = 1,
+				.n_ar = m.edns.present};
 	h.n_an = (uint16_t)n_records(&name, unique, ret->verdict);
 	h.n_ns = h.n_an == 0;
 	if (ret->verdict == KUBE_NXDOMAIN)

@@ -11,10 +11,11 @@
 
 #include "lib/rng.h"
 
-#define BUCKETS   (1u << 18)
+#define BUCKETS (1u << 18)
 #define ITEMS_MAX (1u << 20)
 
-const char *const pool_text[POOL_POLICIES] = {"random", "FIFO", "LRU", "LRU, dead first", "no limit"};
+const char *const pool_text[POOL_POLICIES] = {"random", "FIFO", "LRU", "LRU, dead first",
+					      "no limit"};
 
 enum list { BY_ARRIVAL, BY_USE, LISTS };
 
