@@ -27,11 +27,15 @@ static void driver_gather(struct supervisor *s)
 {
 	struct metrics_driver *m = &s->metrics;
 	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = 0;
+	m->up_tcp_open = m->up_tcp_connects = m->up_tls_resumed = 0;
 	m->log_lines_dropped = log_lost();
 	m->dnstap_sent = m->dnstap_dropped = m->dnstap_connected = 0;
 	for (unsigned i = 0; i < s->workers.n; i++) {
 		const struct driver_stats *d = &s->shm->worker[i].driver;
 		m->tcp_clients += d->tcp_open;
+		m->up_tcp_open += d->up_tcp_open;
+		m->up_tcp_connects += d->up_tcp_connects;
+		m->up_tls_resumed += d->up_tls_resumed;
 		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;
 		m->udp_received += d->udp_received;
 		m->log_lines_dropped += d->log_lost;

@@ -38,6 +38,7 @@ struct metrics_driver {
 	uint64_t ready;                 /* gauge */
 	uint64_t tcp_clients, tcp_clients_rejected, udp_received, udp_truncated;
 	uint64_t log_lines_dropped;
+	uint64_t up_tcp_open, up_tcp_connects, up_tls_resumed; /* gauge; counters */
 	uint64_t hosts_reload_s;        /* gauge: the newest hosts file in use, seconds since the epoch */
 	uint64_t dnstap_sent, dnstap_dropped, dnstap_connected; /* the last: gauge */
 	uint64_t scrapes[3];            /* by status 200, 500, 503 */
