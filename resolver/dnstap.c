@@ -17,11 +17,11 @@
 #include "lib/wire.h"
 #include "resolver/sockaddr.h"
 
-#define BUFFER_LEN    (2u << 20)
-#define HANDSHAKE_NS  (4 * NS_PER_S)
-#define PAUSE_MIN_NS  (200 * NS_PER_MS)
-#define PAUSE_MAX_NS  (10 * NS_PER_S)
-#define CONTROL_ROOM  1024
+#define BUFFER_LEN (2u << 20)
+#define HANDSHAKE_NS (4 * NS_PER_S)
+#define PAUSE_MIN_NS (200 * NS_PER_MS)
+#define PAUSE_MAX_NS (10 * NS_PER_S)
+#define CONTROL_ROOM 1024
 
 enum tap_state { TAP_AWAY, TAP_CONNECTING, TAP_GREETING, TAP_OPEN };
 
@@ -173,7 +173,8 @@ static void control_read(struct dnstap *t)
 		t->in_len = 0;
 		accepted(t);
 	} else {
-		away(t, used > 0 && c == DNSTAP_FINISH ? "finished by the collector" : "no dnstap collector");
+		away(t, used > 0 && c == DNSTAP_FINISH ? "finished by the collector"
+						       : "no dnstap collector");
 	}
 }
 
@@ -242,7 +243,8 @@ static void timer_due(struct loop_timer *timer)
 
 /* --- life --- */
 
-static int addr_read(union tap_addr *ret, socklen_t *ret_len, const char *target, bool is_tcp, struct diag *d)
+static int addr_read(union tap_addr *ret, socklen_t *ret_len, const char *target, bool is_tcp,
+		     struct diag *d)
 {
 	struct in6_addr a;
 	uint16_t port;
@@ -250,12 +252,14 @@ static int addr_read(union tap_addr *ret, socklen_t *ret_len, const char *target
 	memset(ret, 0, sizeof(*ret));
 	if (is_tcp) {
 		if (sockaddr_parse(target, 0, &a, &port) < 0 || port == 0)
-			return diag_set(d, ERR_SYNTAX, "dnstap: '%s' is no address and port", target);
+			return diag_set(d, ERR_SYNTAX, "dnstap: '%s' is no address and port",
+					target);
 		*ret_len = sockaddr_from(&ret->in, &a, port, 0);
 		return 0;
 	}
 	if (strlen(target) >= sizeof(ret->un.sun_path))
-		return diag_set(d, ERR_LIMIT, "dnstap: '%s' is too long for the name of a socket", target);
+		return diag_set(d, ERR_LIMIT, "dnstap: '%s' is too long for the name of a socket",
+				target);
 	ret->un.sun_family = AF_UNIX;
 	strcpy(ret->un.sun_path, target);
 	*ret_len = sizeof(ret->un);

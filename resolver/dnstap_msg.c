@@ -12,10 +12,10 @@
 #include "resolver/sockaddr.h"
 
 #define CONTROL_FRAME_MAX 512 /* what fstrm itself accepts */
-#define CONTENT_LEN       (sizeof(DNSTAP_CONTENT) - 1)
-#define FIELD_CONTENT     1
+#define CONTENT_LEN (sizeof(DNSTAP_CONTENT) - 1)
+#define FIELD_CONTENT 1
 /* Tags, lengths, addresses, ports and times of one message, generously. */
-#define FIXED_MAX         160
+#define FIXED_MAX 160
 
 enum wire_type { VARINT = 0, BYTES = 2, FIXED32 = 5 };
 
@@ -106,8 +106,8 @@ static size_t bytes_len(const uint8_t *b, size_t len)
 
 size_t dnstap_msg_bound(const struct dnstap_msg *m)
 {
-	return FIXED_MAX + m->query_len + m->response_len + m->extra_len + (m->identity ? strlen(m->identity) : 0) +
-	       (m->version ? strlen(m->version) : 0);
+	return FIXED_MAX + m->query_len + m->response_len + m->extra_len +
+	       (m->identity ? strlen(m->identity) : 0) + (m->version ? strlen(m->version) : 0);
 }
 
 size_t dnstap_msg_put(uint8_t *buf, const struct dnstap_msg *m)
@@ -166,7 +166,8 @@ static bool content_has(const uint8_t *fields, size_t len)
 		uint32_t field = wire_u32(&w), n = wire_u32(&w);
 		const uint8_t *b = wire_bytes(&w, n);
 
-		if (b && field == FIELD_CONTENT && n == CONTENT_LEN && memcmp(b, DNSTAP_CONTENT, n) == 0)
+		if (b && field == FIELD_CONTENT && n == CONTENT_LEN &&
+		    memcmp(b, DNSTAP_CONTENT, n) == 0)
 			return true;
 	}
 	return false;

@@ -12,23 +12,23 @@
 #include <stdint.h>
 
 enum dnstap_type { /* Message.Type */
-	DNSTAP_CLIENT_QUERY = 5,
-	DNSTAP_CLIENT_RESPONSE = 6,
-	DNSTAP_FORWARDER_QUERY = 7,
-	DNSTAP_FORWARDER_RESPONSE = 8,
+		   DNSTAP_CLIENT_QUERY = 5,
+		   DNSTAP_CLIENT_RESPONSE = 6,
+		   DNSTAP_FORWARDER_QUERY = 7,
+		   DNSTAP_FORWARDER_RESPONSE = 8,
 };
 
 struct dnstap_msg {
 	enum dnstap_type type;
-	uint8_t proto;                     /* enum core_proto */
-	const char *identity, *version;    /* NULL or "": left out */
+	uint8_t proto;			/* enum core_proto */
+	const char *identity, *version; /* NULL or "": left out */
 	const char *extra;
 	size_t extra_len;
 	const struct in6_addr *query_addr; /* who asked; NULL: not known */
 	const struct in6_addr *response_addr;
 	uint16_t query_port, response_port;
-	uint64_t query_ns, response_ns;    /* since the epoch; 0: left out */
-	const uint8_t *query, *response;   /* messages as on the wire; NULL: left out */
+	uint64_t query_ns, response_ns;	 /* since the epoch; 0: left out */
+	const uint8_t *query, *response; /* messages as on the wire; NULL: left out */
 	size_t query_len, response_len;
 };
 

@@ -9,13 +9,13 @@
 #include "lib/clock.h"
 #include "resolver/sockaddr.h"
 
-#define PREFIX    "plugin/errors: "
+#define PREFIX "plugin/errors: "
 #define WORDS_MAX 256
 
 struct rule {
 	struct log_errors *all;
 	const struct corefile_consolidate *c;
-	bool debug;       /* its block prints lines of level debug */
+	bool debug; /* its block prints lines of level debug */
 	struct loop_timer period;
 	uint64_t n;
 };
@@ -49,7 +49,8 @@ void log_errors_duration(char *buf, size_t cap, uint64_t ns)
 	if (ns < NS_PER_S) {
 		bool ms = ns >= NS_PER_MS;
 
-		snprintf(num, sizeof(num), "%.6f", (double)ns / (double)(ms ? NS_PER_MS : NS_PER_US));
+		snprintf(num, sizeof(num), "%.6f",
+			 (double)ns / (double)(ms ? NS_PER_MS : NS_PER_US));
 		decimals_cut(num);
 		snprintf(buf, cap, "%s%s", num, ms ? "ms" : "\u00b5s");
 		return;
@@ -110,8 +111,10 @@ void log_errors_words(char *buf, size_t cap, const struct core_failed *f, const 
 static void line_put(struct log_errors *l, enum corefile_level level, bool debug, const char *text)
 {
 	static const char *const word[] = {
-		[COREFILE_ERROR] = "ERROR", [COREFILE_WARNING] = "WARNING",
-		[COREFILE_INFO] = "INFO", [COREFILE_DEBUG] = "DEBUG",
+		[COREFILE_ERROR] = "ERROR",
+		[COREFILE_WARNING] = "WARNING",
+		[COREFILE_INFO] = "INFO",
+		[COREFILE_DEBUG] = "DEBUG",
 	};
 	char line[LOG_OUT_LINE_MAX];
 
@@ -130,8 +133,8 @@ static void rule_tell(struct rule *r)
 	if (n == 0 || (n == 1 && r->c->show_first))
 		return;
 	log_errors_duration(period, sizeof(period), r->c->period_ns);
-	snprintf(text, sizeof(text), "%" PRIu64 " errors like '%.1500s' occurred in last %s", n, r->c->pattern,
-		 period);
+	snprintf(text, sizeof(text), "%" PRIu64 " errors like '%.1500s' occurred in last %s", n,
+		 r->c->pattern, period);
 	line_put(r->all, r->c->level, r->debug, text);
 }
 
@@ -160,7 +163,8 @@ static void limit_words(char *words, size_t cap, const struct core_zone *z)
 	snprintf(words, cap, "%s %" PRIu64, core_fail_text(CORE_FAIL_LIMIT), max);
 }
 
-void log_errors_add(struct log_errors *l, const struct core_failed *f, const struct upstream_seen *at)
+void log_errors_add(struct log_errors *l, const struct core_failed *f,
+		    const struct upstream_seen *at)
 {
 	char words[WORDS_MAX], name[NAME_MAX_TEXT], type[16], text[NAME_MAX_TEXT + WORDS_MAX + 64];
 	enum corefile_level level = COREFILE_ERROR;
@@ -171,7 +175,8 @@ void log_errors_add(struct log_errors *l, const struct core_failed *f, const str
 	const struct core_zone *z = &conf->zone[f->zone];
 	bool has_upstream = f->upstream < conf->n_upstreams;
 
-	log_errors_words(words, sizeof(words), f, has_upstream ? conf->upstream[f->upstream].label : NULL, at);
+	log_errors_words(words, sizeof(words), f,
+			 has_upstream ? conf->upstream[f->upstream].label : NULL, at);
 	if (f->why == CORE_FAIL_LIMIT)
 		limit_words(words, sizeof(words), z);
 	struct rule *r = rule_find(l, z->block, words);
@@ -184,7 +189,8 @@ void log_errors_add(struct log_errors *l, const struct core_failed *f, const str
 		level = r->c->level;
 	}
 	name_to_text(f->name, name, sizeof(name));
-	snprintf(text, sizeof(text), "%u %s %s: %s", f->rcode, name, dns_type_str(f->qtype, type), words);
+	snprintf(text, sizeof(text), "%u %s %s: %s", f->rcode, name, dns_type_str(f->qtype, type),
+		 words);
 	line_put(l, level, l->plan->block[z->block].debug, text);
 }
 
@@ -207,8 +213,10 @@ int log_errors_new(struct log_errors **ret, const struct corefile_plan *p, struc
 	for (size_t i = 0; i < n; i++) {
 		const struct corefile_block *b = &p->block[i / COREFILE_CONSOLIDATE_MAX];
 
-		l->rule[i] = (struct rule){.all = l, .c = &b->consolidate[i % COREFILE_CONSOLIDATE_MAX],
-					   .debug = b->debug, .period.due = period_over};
+		l->rule[i] = (struct rule){.all = l,
+					   .c = &b->consolidate[i % COREFILE_CONSOLIDATE_MAX],
+					   .debug = b->debug,
+					   .period.due = period_over};
 	}
 	*ret = l;
 	return 0;

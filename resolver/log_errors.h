@@ -21,7 +21,8 @@ int log_errors_new(struct log_errors **ret, const struct corefile_plan *p, struc
 /* What was counted and not told yet is told. NULL is allowed, here and below. */
 void log_errors_free(struct log_errors *l);
 /* `at`: sockets of f->ask_id; NULL when it is over. */
-void log_errors_add(struct log_errors *l, const struct core_failed *f, const struct upstream_seen *at);
+void log_errors_add(struct log_errors *l, const struct core_failed *f,
+		    const struct upstream_seen *at);
 
 /* "read udp 10.0.0.1:40212->10.96.0.11:53: i/o timeout" */
 void log_errors_words(char *buf, size_t cap, const struct core_failed *f, const char *upstream,

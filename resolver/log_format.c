@@ -151,7 +151,7 @@ static void fill_rflags(struct text *t, struct log_facts *f)
 		uint16_t bit;
 		const char *name;
 	} of[] = {{DNS_QR, "qr"}, {DNS_AA, "aa"}, {DNS_TC, "tc"}, {DNS_RD, "rd"},
-		  {DNS_RA, "ra"}, {DNS_Z, "z"},   {DNS_AD, "ad"}, {DNS_CD, "cd"}};
+		  {DNS_RA, "ra"}, {DNS_Z, "z"},	  {DNS_AD, "ad"}, {DNS_CD, "cd"}};
 	const char *comma = "";
 
 	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
@@ -191,7 +191,9 @@ static void fill_log_class(struct text *t, struct log_facts *f)
 	const char *type;
 	unsigned c = log_class_of(f->done->reply, f->done->reply_len, &type);
 
-	put_str(t, c == COREFILE_LOG_SUCCESS ? "success" : c == COREFILE_LOG_DENIAL ? "denial" : "error");
+	put_str(t, c == COREFILE_LOG_SUCCESS  ? "success"
+		   : c == COREFILE_LOG_DENIAL ? "denial"
+					      : "error");
 }
 
 static void fill_log_type(struct text *t, struct log_facts *f)
@@ -311,7 +313,8 @@ static void facts_read(struct log_facts *f)
 	const struct core_done *d = f->done;
 
 	f->is_read = true;
-	f->has_q = f->client && dns_msg_parse(&f->q, d->query, d->query_len) == 0 && f->q.h.n_qd > 0;
+	f->has_q =
+		f->client && dns_msg_parse(&f->q, d->query, d->query_len) == 0 && f->q.h.n_qd > 0;
 	f->has_r = d->reply_len && dns_msg_parse(&f->r, d->reply, d->reply_len) == 0;
 }
 
@@ -389,7 +392,8 @@ unsigned log_class_of(const uint8_t *reply, size_t len, const char **ret_type)
 		wire_question(&w, &q);
 	unsigned rcode = DNS_RCODE(h.flags), opcode = DNS_OPCODE(h.flags);
 
-	if (opcode == DNS_UPDATE || opcode == DNS_NOTIFY || q.qtype == DNS_AXFR || q.qtype == DNS_IXFR) {
+	if (opcode == DNS_UPDATE || opcode == DNS_NOTIFY || q.qtype == DNS_AXFR ||
+	    q.qtype == DNS_IXFR) {
 		*ret_type = opcode == DNS_UPDATE ? "UPDATE" : "META";
 		return COREFILE_LOG_FAILURE;
 	}

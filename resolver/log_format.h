@@ -22,7 +22,7 @@ struct log_facts {
 	const struct core_client *client; /* NULL: nobody asked */
 	const struct core_done *done;
 	uint64_t took_ns;
-	const char *upstream;             /* label of who answered, or NULL */
+	const char *upstream; /* label of who answered, or NULL */
 	bool is_read, has_q, has_r;
 	struct dns_msg q, r;
 };

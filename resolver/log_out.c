@@ -13,7 +13,7 @@
 #include "lib/clock.h"
 
 #define BUFFER_LEN (256u * 1024)
-#define RETRY_NS   (5 * NS_PER_MS)
+#define RETRY_NS (5 * NS_PER_MS)
 
 _Static_assert(LOG_OUT_LINE_MAX <= PIPE_BUF, "a pipe takes a whole line or nothing");
 
@@ -22,9 +22,9 @@ struct log_out {
 	struct loop_timer retry;
 	int fd;
 	uint64_t *lost;
-	bool stalled;      /* the reader is behind: wait for the timer */
-	size_t off, len;   /* what is in the buffer; off is not at a line's start only
-	                    * after a stream socket took part of one */
+	bool stalled;	 /* the reader is behind: wait for the timer */
+	size_t off, len; /* what is in the buffer; off is not at a line's start only
+			  * after a stream socket took part of one */
 	char buffer[BUFFER_LEN];
 };
 

@@ -71,7 +71,9 @@ void log_query_add(struct log_query *l, const struct core_client *c, const struc
 		return;
 	/* A hit takes no time on the core's clock, which stands still in a round. */
 	uint64_t now = clock_mono_ns();
-	struct log_facts facts = {.client = c, .done = done, .upstream = upstream_of(l, done),
+	struct log_facts facts = {.client = c,
+				  .done = done,
+				  .upstream = upstream_of(l, done),
 				  .took_ns = now > done->start_ns ? now - done->start_ns : 0};
 	size_t n = sizeof(PREFIX) - 1;
 
@@ -80,7 +82,8 @@ void log_query_add(struct log_query *l, const struct core_client *c, const struc
 	log_out_commit(l->out, n);
 }
 
-int log_query_new(struct log_query **ret, const struct corefile_plan *p, struct log_out *out, struct diag *d)
+int log_query_new(struct log_query **ret, const struct corefile_plan *p, struct log_out *out,
+		  struct diag *d)
 {
 	size_t n = p->n_blocks * COREFILE_LOG_MAX, n_logs = 0;
 	struct log_query *l;
@@ -99,7 +102,8 @@ int log_query_new(struct log_query **ret, const struct corefile_plan *p, struct 
 	rng_seed(&l->rng, rng_os_u64());
 	for (size_t i = 0; i < p->n_blocks; i++) {
 		for (size_t j = 0; j < p->block[i].n_logs; j++) {
-			if (log_format_new(&l->format[i * COREFILE_LOG_MAX + j], p->block[i].log[j].format) == 0)
+			if (log_format_new(&l->format[i * COREFILE_LOG_MAX + j],
+					   p->block[i].log[j].format) == 0)
 				continue;
 			log_query_free(l);
 			return diag_set(d, ERR_NOMEM, "no memory for the query log");

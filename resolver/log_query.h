@@ -15,7 +15,8 @@
 struct log_query;
 
 /* *ret is NULL when no block logs anything. The plan must outlive it. */
-int log_query_new(struct log_query **ret, const struct corefile_plan *p, struct log_out *out, struct diag *d);
+int log_query_new(struct log_query **ret, const struct corefile_plan *p, struct log_out *out,
+		  struct diag *d);
 void log_query_free(struct log_query *l);
 void log_query_add(struct log_query *l, const struct core_client *c, const struct core_done *done);
 

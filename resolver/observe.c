@@ -42,6 +42,7 @@ int observe_new(struct observe **ret, struct loop *loop, struct shm_worker *shm,
 	o->shm = shm;
 	o->upstreams = u;
 	o->lost_elsewhere = log_lost();
+	top_resume(&shm->top);
 	*ret = o;
 	return 0;
 }
@@ -65,7 +66,8 @@ void observe_free(struct observe *o)
 	free(o);
 }
 
-int observe_prepare(struct observe *o, const struct corefile_plan *p, struct observe_plan **ret, struct diag *d)
+int observe_prepare(struct observe *o, const struct corefile_plan *p, struct observe_plan **ret,
+		    struct diag *d)
 {
 	struct observe_plan *n = calloc(1, sizeof(*n));
 	int err;

@@ -21,7 +21,8 @@ int observe_new(struct observe **ret, struct loop *loop, struct shm_worker *shm,
 		const struct upstreams *u, struct diag *d);
 void observe_free(struct observe *o);
 
-int observe_prepare(struct observe *o, const struct corefile_plan *p, struct observe_plan **ret, struct diag *d);
+int observe_prepare(struct observe *o, const struct corefile_plan *p, struct observe_plan **ret,
+		    struct diag *d);
 void observe_discard(struct observe_plan *n);
 /* From now on; the plan before may go afterwards. */
 void observe_commit(struct observe *o, struct observe_plan *n);

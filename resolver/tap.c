@@ -9,11 +9,11 @@
 #include "resolver/dnstap.h"
 #include "resolver/log_format.h"
 
-#define SINKS_MAX   16   /* collectors */
+#define SINKS_MAX 16	 /* collectors */
 #define ASKED_SLOTS 4096 /* exchanges remembered; a later one takes an earlier one's place */
-#define EXTRA_MAX   1024
+#define EXTRA_MAX 1024
 
-struct asked { /* what the answer's message needs to repeat */
+struct asked {	     /* what the answer's message needs to repeat */
 	uint32_t id; /* 0: none */
 	uint16_t zone, upstream;
 	uint8_t proto;
@@ -23,9 +23,9 @@ struct asked { /* what the answer's message needs to repeat */
 	uint64_t sent_ns; /* real time */
 };
 
-struct tap { /* one a block */
+struct tap {				    /* one a block */
 	const struct corefile_dnstap *conf; /* NULL: none */
-	struct dnstap *sink;                /* one of taps.sink */
+	struct dnstap *sink;		    /* one of taps.sink */
 	struct log_format *extra;
 };
 
@@ -110,7 +110,8 @@ void taps_open(struct taps *t, struct taps *old)
 
 		if (c && !s && t->n_sinks < SINKS_MAX) {
 			s = sink_take(old, c);
-			if (!s && dnstap_open(&s, t->loop, c->target, c->is_tcp, t->stats, NULL) < 0)
+			if (!s &&
+			    dnstap_open(&s, t->loop, c->target, c->is_tcp, t->stats, NULL) < 0)
 				continue; /* no memory: the block goes untapped */
 			t->sink[t->n_sinks++] = s;
 		}
@@ -198,7 +199,8 @@ void taps_done(struct taps *t, const struct core_client *c, const struct core_do
 	put(tap, &m);
 }
 
-static void forwarder_put(struct taps *t, const struct tap *tap, const struct asked *a, struct dnstap_msg *m)
+static void forwarder_put(struct taps *t, const struct tap *tap, const struct asked *a,
+			  struct dnstap_msg *m)
 {
 	const struct core_upstream *up = &t->plan->conf.upstream[a->upstream];
 	char extra[EXTRA_MAX];
@@ -222,7 +224,8 @@ void taps_ask(struct taps *t, const struct core_ask *a, const struct upstream_se
 	uint8_t query[512];
 	struct dnstap_msg m = {.type = DNSTAP_FORWARDER_QUERY, .query = query, .query_len = a->len};
 
-	if (!tap || a->upstream >= t->plan->conf.n_upstreams || a->len > sizeof(query) || a->len < DNS_HEADER_LEN)
+	if (!tap || a->upstream >= t->plan->conf.n_upstreams || a->len > sizeof(query) ||
+	    a->len < DNS_HEADER_LEN)
 		return;
 	struct asked *row = &t->asked[a->id % ASKED_SLOTS];
 

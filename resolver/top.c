@@ -12,7 +12,14 @@ void top_init(struct top *t)
 	t->enabled = true;
 }
 
-static void add_client(struct top *t, enum top_list list, const struct core_client *c, uint64_t weight)
+void top_resume(struct top *t)
+{
+	for (int i = 0; i < TOP_LISTS; i++)
+		topk_repair(&t->list[i]);
+}
+
+static void add_client(struct top *t, enum top_list list, const struct core_client *c,
+		       uint64_t weight)
 {
 	uint8_t *keys = t->client[list == TOP_NX_CLIENTS][0];
 	uint64_t hash = hash_sip13(&t->key, &c->addr, sizeof(c->addr));
@@ -20,7 +27,8 @@ static void add_client(struct top *t, enum top_list list, const struct core_clie
 	topk_add(&t->list[list], keys, sizeof(c->addr), hash, &c->addr, sizeof(c->addr), weight);
 }
 
-static void add_name(struct top *t, enum top_list list, const uint8_t *name, size_t len, uint64_t weight)
+static void add_name(struct top *t, enum top_list list, const uint8_t *name, size_t len,
+		     uint64_t weight)
 {
 	uint8_t *keys = t->name[list == TOP_NX_NAMES][0];
 	uint64_t hash = hash_sip13(&t->key, name, len);
@@ -67,7 +75,8 @@ static void sample_next(struct top *t, uint64_t now_ns)
 		t->skip = 0;
 		t->weight = 1;
 	} else {
-		t->skip = (uint32_t)rng_below(&t->rng, 2 * TOP_STRIDE - 1); /* mean TOP_STRIDE - 1 */
+		t->skip =
+			(uint32_t)rng_below(&t->rng, 2 * TOP_STRIDE - 1); /* mean TOP_STRIDE - 1 */
 		t->weight = TOP_STRIDE;
 	}
 }
@@ -87,7 +96,8 @@ void top_count(struct top *t, const struct core_client *c, const struct core_don
 
 	add_client(t, TOP_CLIENTS, c, weight);
 	add_name(t, TOP_NAMES, name, len, weight);
-	if (done->reply_len < DNS_HEADER_LEN || DNS_RCODE(get_be16(done->reply + 2)) != DNS_NXDOMAIN)
+	if (done->reply_len < DNS_HEADER_LEN ||
+	    DNS_RCODE(get_be16(done->reply + 2)) != DNS_NXDOMAIN)
 		return;
 	add_client(t, TOP_NX_CLIENTS, c, weight);
 	add_name(t, TOP_NX_NAMES, name, len, weight);

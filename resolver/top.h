@@ -23,10 +23,10 @@
 #include "resolver/core/core.h"
 #include "resolver/topk.h"
 
-#define TOP_WINDOW_NS   (60 * NS_PER_S)
+#define TOP_WINDOW_NS (60 * NS_PER_S)
 #define TOP_EXACT_PER_S 1000
-#define TOP_STRIDE      16
-#define TOP_SHOWN       20 /* entries of a list, unless ?n= says otherwise */
+#define TOP_STRIDE 32
+#define TOP_SHOWN 20 /* entries of a list, unless ?n= says otherwise */
 
 enum top_list { TOP_CLIENTS, TOP_NAMES, TOP_NX_CLIENTS, TOP_NX_NAMES, TOP_LISTS };
 
@@ -34,10 +34,10 @@ struct top {
 	bool enabled;
 	struct hash_key key;
 	struct rng rng;
-	uint32_t skip, weight;          /* queries to pass over; what the next one stands for */
+	uint32_t skip, weight; /* queries to pass over; what the next one stands for */
 	uint32_t n_exact;
-	uint64_t second_ns, roll_ns;    /* begin of the second; end of the window, 0: never used */
-	uint64_t span_ns;               /* time the counts stood for when the window began */
+	uint64_t second_ns, roll_ns; /* begin of the second; end of the window, 0: never used */
+	uint64_t span_ns;	     /* time the counts stood for when the window began */
 	struct topk list[TOP_LISTS];
 	uint8_t client[2][TOPK_SLOTS][sizeof(struct in6_addr)];
 	uint8_t name[2][TOPK_SLOTS][NAME_MAX_WIRE];
@@ -45,9 +45,12 @@ struct top {
 
 /* In zeroed memory. */
 void top_init(struct top *t);
+/* Another worker left it; this one goes on. */
+void top_resume(struct top *t);
 /* The slow half of top_note. */
 void top_count(struct top *t, const struct core_client *c, const struct core_done *done);
-static inline void top_note(struct top *t, const struct core_client *c, const struct core_done *done)
+static inline void top_note(struct top *t, const struct core_client *c,
+			    const struct core_done *done)
 {
 	if (t->skip)
 		t->skip--;
@@ -56,6 +59,7 @@ static inline void top_note(struct top *t, const struct core_client *c, const st
 }
 
 /* JSON over all workers: at most `n` entries a list. `board` may hold NULL. */
-void top_write(const struct top *const *board, size_t n_boards, uint64_t now_ns, size_t n, FILE *out);
+void top_write(const struct top *const *board, size_t n_boards, uint64_t now_ns, size_t n,
+	       FILE *out);
 
 #endif

@@ -136,8 +136,8 @@ static void key_write(const struct topk_entry *e, enum top_list list, FILE *out)
 	} else {
 		memcpy(&a, e->key, sizeof(a));
 		v4 = addr_to_v4(&a);
-		inet_ntop(addr_is_v4(&a) ? AF_INET : AF_INET6, addr_is_v4(&a) ? (void *)&v4 : (void *)&a, text,
-			  sizeof(text));
+		inet_ntop(addr_is_v4(&a) ? AF_INET : AF_INET6,
+			  addr_is_v4(&a) ? (void *)&v4 : (void *)&a, text, sizeof(text));
 	}
 	string_write(text, out);
 }
@@ -150,8 +150,8 @@ static void list_write(const struct sum *s, enum top_list list, double span_s, s
 
 		fprintf(out, "%s\n  {\"%s\": ", i ? "," : "", lists[list].key);
 		key_write(e, list, out);
-		fprintf(out, ", \"queries\": %" PRIu64 ", \"error\": %" PRIu64 ", \"per_s\": %.3g}", e->count,
-			e->error, span_s > 0 ? (double)e->count / span_s : 0);
+		fprintf(out, ", \"queries\": %" PRIu64 ", \"error\": %" PRIu64 ", \"per_s\": %.3g}",
+			e->count, e->error, span_s > 0 ? (double)e->count / span_s : 0);
 	}
 	fputs("]", out);
 }
@@ -166,7 +166,8 @@ static uint64_t total(const struct top *const *board, size_t n, enum top_list li
 	return sum;
 }
 
-void top_write(const struct top *const *board, size_t n_boards, uint64_t now_ns, size_t n, FILE *out)
+void top_write(const struct top *const *board, size_t n_boards, uint64_t now_ns, size_t n,
+	       FILE *out)
 {
 	struct sum s = {.cap = n_boards * TOPK_SLOTS};
 	uint64_t span_ns = 0;
@@ -175,8 +176,11 @@ void top_write(const struct top *const *board, size_t n_boards, uint64_t now_ns,
 	for (size_t i = 0; i < n_boards; i++)
 		if (board[i] && span(board[i], now_ns) > span_ns)
 			span_ns = span(board[i], now_ns);
-	fprintf(out, "{\"window_s\": %.0f, \"span_s\": %.3f, \"queries\": %" PRIu64 ", \"nxdomain\": %" PRIu64,
-		(double)TOP_WINDOW_NS / 1e9, (double)span_ns / 1e9, total(board, n_boards, TOP_CLIENTS, now_ns),
+	fprintf(out,
+		"{\"window_s\": %.0f, \"span_s\": %.3f, \"queries\": %" PRIu64
+		", \"nxdomain\": %" PRIu64,
+		(double)TOP_WINDOW_NS / 1e9, (double)span_ns / 1e9,
+		total(board, n_boards, TOP_CLIENTS, now_ns),
 		total(board, n_boards, TOP_NX_CLIENTS, now_ns));
 	for (int list = 0; list < TOP_LISTS && s.e; list++) {
 		uint64_t floors = 0;

@@ -16,13 +16,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOPK_SLOTS   128
+#define TOPK_SLOTS 128
 #define TOPK_KEY_MAX 255
+#define TOPK_INDEX 512
 
 struct topk { /* all zero: empty; may live in shared memory */
 	uint32_t n;
 	uint64_t total; /* weight of all that was added, decayed like the counts */
 	uint64_t hash[TOPK_SLOTS], count[TOPK_SLOTS], error[TOPK_SLOTS];
+	uint64_t least;		   /* no count is smaller */
+	uint32_t least_at;	   /* where to look for it next */
+	uint8_t index[TOPK_INDEX]; /* by hash, linear probing: slot + 1 */
 	uint32_t turn[TOPK_SLOTS]; /* odd: the key is being replaced */
 	uint8_t len[TOPK_SLOTS];
 };
@@ -35,12 +39,15 @@ struct topk_entry {
 
 /* `keys` is TOPK_SLOTS x key_max octets; the same in every call. `hash` must be
  * keyed where strangers choose the keys. A longer key is cut. */
-void topk_add(struct topk *t, uint8_t *keys, size_t key_max, uint64_t hash, const void *key, size_t len,
-	      uint64_t weight);
+void topk_add(struct topk *t, uint8_t *keys, size_t key_max, uint64_t hash, const void *key,
+	      size_t len, uint64_t weight);
 /* Counts, errors and total are halved `times` times; what becomes 0 goes. */
 void topk_halve(struct topk *t, uint8_t *keys, size_t key_max, unsigned times);
+/* After a writer was stopped anywhere, before the next one begins. */
+void topk_repair(struct topk *t);
 /* Slot i < TOPK_SLOTS; false: empty. */
-bool topk_get(const struct topk *t, const uint8_t *keys, size_t key_max, size_t i, struct topk_entry *ret);
+bool topk_get(const struct topk *t, const uint8_t *keys, size_t key_max, size_t i,
+	      struct topk_entry *ret);
 /* What a key without a slot may have been counted at most. */
 uint64_t topk_floor(const struct topk *t);
 

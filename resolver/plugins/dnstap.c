@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dnstap SOCKET [full] [WRITEBUFFER] [QUEUE] { identity version extra skipverify } */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "resolver/plugins/plugins.h"
@@ -39,6 +40,38 @@ static const struct cf_option options[] = {
 	{"tls", 0, 3, "[CERT KEY] [CA]", dnstap_tls}, {0},
 };
 
+/* "HOST:PORT"; the daemon wants an address, so a name is looked up now. */
+static int tcp_target(struct cf_setup *s, const struct cf_token *t, const char *text,
+		      const char **ret)
+{
+	const char *colon = strrchr(text, ':'), *open = text[0] == '[' ? text + 1 : text;
+	const char *end = colon && open > text && colon[-1] == ']' ? colon - 1 : colon;
+	char ip[INET6_ADDRSTRLEN];
+	struct in6_addr a;
+	struct in_addr v4;
+	struct cf_token port = *t;
+	uint64_t v;
+
+	if (!colon || end <= open)
+		return cf_error(s, t, "'%s' has no %s", t->text, colon ? "address" : "port");
+	port.text = colon + 1;
+	int err = cf_number(s, &port, 1, 65535, &v);
+	const char *host = arena_strn(s->arena, open, (size_t)(end - open));
+
+	if (err || !host)
+		return err ? err : cf_nomem(s);
+	*ret = arena_str(s->arena, text);
+	if (inet_pton(AF_INET6, host, &a) == 1 || inet_pton(AF_INET, host, &v4) == 1)
+		return *ret ? 0 : cf_nomem(s);
+	if (s->env->lint || !s->env->host_addrs ||
+	    s->env->host_addrs(s->env->ctx, host, NULL, NULL, 0, &a, 1) == 0)
+		return cf_absent(s, t, "no address is known for the name of the collector: '%s'",
+				 host);
+	inet_ntop(AF_INET6, &a, ip, sizeof(ip));
+	*ret = arena_printf(s->arena, "[%s]:%s", ip, colon + 1);
+	return *ret ? 0 : cf_nomem(s);
+}
+
 static int dnstap_target(struct cf_setup *s, const struct cf_token *t, struct corefile_dnstap *d)
 {
 	const char *text = t->text;
@@ -50,9 +83,7 @@ static int dnstap_target(struct cf_setup *s, const struct cf_token *t, struct co
 				text);
 	if (strncmp(text, "tcp://", 6) == 0) {
 		d->is_tcp = true;
-		text += 6;
-		if (!strrchr(text, ':'))
-			return cf_error(s, t, "'%s' has no port", t->text);
+		return tcp_target(s, t, text + 6, &d->target);
 	} else if (strncmp(text, "unix://", 7) == 0) {
 		text += 7;
 	} else if (strstr(text, "://")) {

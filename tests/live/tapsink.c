@@ -24,7 +24,7 @@
 
 #define CONNS_MAX 16
 #define FRAME_MAX (1 << 18)
-#define CONTENT   "protobuf:dnstap.Dnstap"
+#define CONTENT "protobuf:dnstap.Dnstap"
 
 struct conn {
 	int fd; /* 0: free */
@@ -82,7 +82,9 @@ static void control_take(struct conn *c, const uint8_t *b, uint32_t n)
 {
 	uint32_t type = number(b);
 
-	printf("control %u%s\n", type, n >= 12 + strlen(CONTENT) && !memcmp(b + 12, CONTENT, strlen(CONTENT)) ? " dnstap" : "");
+	printf("control %u%s\n", type,
+	       n >= 12 + strlen(CONTENT) && !memcmp(b + 12, CONTENT, strlen(CONTENT)) ? " dnstap"
+										      : "");
 	fflush(stdout);
 	if (type == 4)
 		control_send(c->fd, 1, true);
@@ -191,8 +193,9 @@ static void round_run(int listener)
 	struct pollfd p[CONNS_MAX + 1] = {{.fd = listener, .events = POLLIN}};
 
 	for (int i = 0; i < CONNS_MAX; i++)
-		p[i + 1] = (struct pollfd){.fd = conns[i].fd && !(stall && conns[i].started) ? conns[i].fd : -1,
-					   .events = POLLIN};
+		p[i + 1] = (struct pollfd){
+			.fd = conns[i].fd && !(stall && conns[i].started) ? conns[i].fd : -1,
+			.events = POLLIN};
 	if (poll(p, CONNS_MAX + 1, -1) < 0)
 		return;
 	for (int i = 0; i < CONNS_MAX; i++)

@@ -419,6 +419,9 @@ Test(corefile_plan, daemon_faults)
 		{"log {\n class sucess\n}", "did you mean 'success'?"},
 		{"reload 1s", "out of range"},
 		{"dnstap listen /x", "not supported"},
+		{"dnstap tcp://192.0.2.1", "has no port"},
+		{"dnstap tcp://:6000", "has no address"},
+		{"dnstap tcp://192.0.2.1:x", "x"},
 		{"bind", "expected 'bind ADDRESS|INTERFACE...'"},
 		{"search_path {\n cluster\n shield maybe\n}", "expected on or off"},
 	};

@@ -17,23 +17,30 @@
 Test(dnstap, a_message_to_the_octet)
 {
 	static const uint8_t want[] = {
-		0, 0, 0, 60,                         /* frame */
-		0x0a, 1, 'n', 0x12, 1, 'v', 0x1a, 2, 'e', 'x',
-		0x72, 46,                            /* message */
-		0x08, 6, 0x10, 1, 0x18, 2,           /* CLIENT_RESPONSE INET TCP */
-		0x22, 4, 10, 0, 0, 1, 0x2a, 4, 10, 0, 0, 2, 0x30, 0xb9, 0x60, 0x38, 53,
-		0x40, 2, 0x4d, 3, 0, 0, 0,           /* query: 2 s 3 ns */
-		0x60, 0xac, 2, 0x6d, 0xff, 0xc9, 0x9a, 0x3b, /* response: 300 s 999999999 ns */
-		0x72, 6, 1, 2, 3, 4, 5, 6,
-		0x78, 1,
+		0,    0,    0,	  60,						     /* frame */
+		0x0a, 1,    'n',  0x12, 1,    'v',  0x1a, 2,	'e',  'x', 0x72, 46, /* message */
+		0x08, 6,    0x10, 1,	0x18, 2, /* CLIENT_RESPONSE INET TCP */
+		0x22, 4,    10,	  0,	0,    1,    0x2a, 4,	10,   0,   0,	 2,  0x30,
+		0xb9, 0x60, 0x38, 53,	0x40, 2,    0x4d, 3,	0,    0,   0, /* query: 2 s 3 ns */
+		0x60, 0xac, 2,	  0x6d, 0xff, 0xc9, 0x9a, 0x3b, /* response: 300 s 999999999 ns */
+		0x72, 6,    1,	  2,	3,    4,    5,	  6,	0x78, 1,
 	};
 	struct in6_addr from, to;
 	uint16_t port;
 	uint8_t buf[512];
-	struct dnstap_msg m = {.type = DNSTAP_CLIENT_RESPONSE, .proto = CORE_TCP, .identity = "n", .version = "v",
-			       .extra = "ex", .extra_len = 2, .query_addr = &from, .response_addr = &to,
-			       .query_port = 12345, .response_port = 53, .query_ns = 2 * NS_PER_S + 3,
-			       .response_ns = 301 * NS_PER_S - 1, .response = (const uint8_t *)"\1\2\3\4\5\6",
+	struct dnstap_msg m = {.type = DNSTAP_CLIENT_RESPONSE,
+			       .proto = CORE_TCP,
+			       .identity = "n",
+			       .version = "v",
+			       .extra = "ex",
+			       .extra_len = 2,
+			       .query_addr = &from,
+			       .response_addr = &to,
+			       .query_port = 12345,
+			       .response_port = 53,
+			       .query_ns = 2 * NS_PER_S + 3,
+			       .response_ns = 301 * NS_PER_S - 1,
+			       .response = (const uint8_t *)"\1\2\3\4\5\6",
 			       .response_len = 6};
 
 	sockaddr_parse("10.0.0.1", 0, &from, &port);
@@ -61,7 +68,8 @@ Test(dnstap, control_frames_from_a_stranger)
 	cr_assert_eq(dnstap_control_take(b, len, &c), ERR_PEER);
 	b[6] = 9; /* a frame too long */
 	cr_assert_eq(dnstap_control_take(b, len, &c), ERR_PEER);
-	cr_assert_eq(dnstap_control_take((const uint8_t *)"\0\0\0\1\0\0\0\4\0\0\0\3", 12, &c), ERR_PEER);
+	cr_assert_eq(dnstap_control_take((const uint8_t *)"\0\0\0\1\0\0\0\4\0\0\0\3", 12, &c),
+		     ERR_PEER);
 	len = dnstap_control_put(b, DNSTAP_FINISH);
 	cr_assert_eq(len, 12);
 	cr_assert_eq(dnstap_control_take(b, len, &c), 12);
@@ -184,7 +192,8 @@ static uint32_t message_read(int fd)
 	return get_be32(b + len - 20002); /* the query stands before the final two octets */
 }
 
-Test(dnstap, what_waited_goes_out_in_order_and_what_found_no_room_is_counted, .init = setup, .fini = teardown)
+Test(dnstap, what_waited_goes_out_in_order_and_what_found_no_room_is_counted, .init = setup,
+     .fini = teardown)
 {
 	for (uint32_t i = 0; i < 200; i++) /* 4 MB */
 		message_put(i);

@@ -118,7 +118,8 @@ Test(log_out, long_lines_are_cut, .init = setup, .fini = teardown)
 
 /* --- words of the errors plugin --- */
 
-static const char *words(uint8_t proto, enum core_fail_why why, const char *upstream, const struct upstream_seen *at)
+static const char *words(uint8_t proto, enum core_fail_why why, const char *upstream,
+			 const struct upstream_seen *at)
 {
 	static char text[256];
 	struct core_failed f = {.proto = proto, .why = (uint8_t)why};
@@ -134,14 +135,21 @@ Test(log_errors, words_are_those_of_go)
 	uint16_t port;
 
 	sockaddr_parse("10.0.0.1", 0, &at.local, &port);
-	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_TIMEOUT, up, &at), "read udp 10.0.0.1:40212->10.96.0.11:53: i/o timeout");
-	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_TIMEOUT, up, &at), "read tcp 10.0.0.1:40212->10.96.0.11:53: i/o timeout");
+	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_TIMEOUT, up, &at),
+			 "read udp 10.0.0.1:40212->10.96.0.11:53: i/o timeout");
+	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_TIMEOUT, up, &at),
+			 "read tcp 10.0.0.1:40212->10.96.0.11:53: i/o timeout");
 	at.connected = false;
-	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_TIMEOUT, up, &at), "dial tcp 10.96.0.11:53: i/o timeout");
-	cr_assert_str_eq(words(CORE_TLS, CORE_FAIL_TIMEOUT, up, NULL), "dial tcp 10.96.0.11:53: i/o timeout");
-	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_REFUSED, up, NULL), "read udp 10.96.0.11:53: read: connection refused");
-	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_REFUSED, up, NULL), "dial tcp 10.96.0.11:53: connect: connection refused");
-	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_UNREACHABLE, up, NULL), "dial udp 10.96.0.11:53: connect: no route to host");
+	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_TIMEOUT, up, &at),
+			 "dial tcp 10.96.0.11:53: i/o timeout");
+	cr_assert_str_eq(words(CORE_TLS, CORE_FAIL_TIMEOUT, up, NULL),
+			 "dial tcp 10.96.0.11:53: i/o timeout");
+	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_REFUSED, up, NULL),
+			 "read udp 10.96.0.11:53: read: connection refused");
+	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_REFUSED, up, NULL),
+			 "dial tcp 10.96.0.11:53: connect: connection refused");
+	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_UNREACHABLE, up, NULL),
+			 "dial udp 10.96.0.11:53: connect: no route to host");
 	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_CLOSED, up, NULL), "EOF");
 	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_UNHEALTHY, NULL, NULL), "no healthy proxies");
 }
@@ -151,9 +159,15 @@ Test(log_errors, durations_are_those_of_go)
 	static const struct {
 		uint64_t ns;
 		const char *text;
-	} of[] = {{NS_PER_MS, "1ms"}, {1500 * NS_PER_US, "1.5ms"}, {NS_PER_S, "1s"}, {1500 * NS_PER_MS, "1.5s"},
-		  {30 * NS_PER_S, "30s"}, {300 * NS_PER_S, "5m0s"}, {90 * NS_PER_S, "1m30s"},
-		  {3600 * NS_PER_S, "1h0m0s"}, {86399 * NS_PER_S, "23h59m59s"}};
+	} of[] = {{NS_PER_MS, "1ms"},
+		  {1500 * NS_PER_US, "1.5ms"},
+		  {NS_PER_S, "1s"},
+		  {1500 * NS_PER_MS, "1.5s"},
+		  {30 * NS_PER_S, "30s"},
+		  {300 * NS_PER_S, "5m0s"},
+		  {90 * NS_PER_S, "1m30s"},
+		  {3600 * NS_PER_S, "1h0m0s"},
+		  {86399 * NS_PER_S, "23h59m59s"}};
 	char text[40];
 
 	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {

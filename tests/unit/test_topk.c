@@ -11,7 +11,7 @@
 #include "resolver/top.h"
 
 #define KEY_MAX 8
-#define KEYS    5000
+#define KEYS 5000
 
 static struct topk t;
 static uint8_t keys[TOPK_SLOTS][KEY_MAX];
@@ -22,7 +22,8 @@ static void add(unsigned key, uint64_t weight)
 	char text[KEY_MAX + 1];
 
 	snprintf(text, sizeof(text), "k%u", key);
-	topk_add(&t, keys[0], KEY_MAX, key * UINT64_C(0x9e3779b97f4a7c15), text, strlen(text), weight);
+	topk_add(&t, keys[0], KEY_MAX, key * UINT64_C(0x9e3779b97f4a7c15), text, strlen(text),
+		 weight);
 	truth[key] += weight;
 }
 
@@ -75,6 +76,11 @@ Test(topk, bounds_hold_on_a_zipf_stream)
 		heavy += truth[i] > t.total / TOPK_SLOTS;
 	cr_assert_gt(heavy, 10);
 	cr_assert_eq(found, heavy, "each key above the share has a slot");
+	for (size_t i = 0; i < TOPK_SLOTS; i++) { /* the index knows every slot */
+		topk_get(&t, keys[0], KEY_MAX, i, &e);
+		add(key_of(&e), 1);
+		cr_assert_eq(t.count[i], e.count + 1);
+	}
 }
 
 Test(topk, halving_forgets)
@@ -105,17 +111,40 @@ Test(topk, a_slot_that_is_being_replaced_is_not_shown)
 	cr_assert_not(topk_get(&t, keys[0], KEY_MAX, 0, &e));
 	add(1, 1); /* counted all the same */
 	cr_assert_eq(t.count[0], 2);
+	topk_repair(&t);
+	cr_assert(topk_get(&t, keys[0], KEY_MAX, 0, &e));
+}
+
+Test(topk, another_writer_goes_on)
+{
+	struct topk_entry e;
+
+	for (unsigned i = 0; i < 1000; i++)
+		add(i % 200, 1);
+	memset(t.index, 0, sizeof(t.index)); /* stopped in the middle of it */
+	topk_repair(&t);
+	for (size_t i = 0; i < TOPK_SLOTS; i++) {
+		cr_assert(topk_get(&t, keys[0], KEY_MAX, i, &e));
+		add(key_of(&e), 1);
+		cr_assert_eq(t.count[i], e.count + 1);
+	}
+	t.n = 4000;
+	topk_repair(&t);
+	add(7, 1);
+	cr_assert_eq(t.n, 1);
 }
 
 /* --- /debug/top --- */
 
 static struct top *board[3];
 
-static void ask(struct top *b, const char *client, const char *name, unsigned rcode, uint64_t now_ns)
+static void ask(struct top *b, const char *client, const char *name, unsigned rcode,
+		uint64_t now_ns)
 {
 	uint8_t query[300], reply[12] = {0};
 	struct core_client c = {.proto = CORE_UDP};
-	struct core_done d = {.query = query, .reply = reply, .reply_len = sizeof(reply), .end_ns = now_ns};
+	struct core_done d = {
+		.query = query, .reply = reply, .reply_len = sizeof(reply), .end_ns = now_ns};
 	struct name n;
 
 	cr_assert_eq(name_from_text(&n, name), 0);
@@ -148,14 +177,17 @@ static double number(const struct jdoc *j, const char *key)
 	return v;
 }
 
-static void is_entry(const struct jdoc *j, const char *list, size_t i, const char *key, double queries)
+static void is_entry(const struct jdoc *j, const char *list, size_t i, const char *key,
+		     double queries)
 {
 	const struct jdoc *e = jdoc_item(jdoc_get(j, list), i);
-	const char *name = jdoc_text(jdoc_get(e, "name")), *client = jdoc_text(jdoc_get(e, "client"));
+	const char *name = jdoc_text(jdoc_get(e, "name")),
+		   *client = jdoc_text(jdoc_get(e, "client"));
 
 	cr_assert(e, "%s has no entry %zu", list, i);
 	cr_assert_str_eq(name ? name : client, key);
-	cr_assert_float_eq(number(e, "queries"), queries, 0.01, "%s: %f", key, number(e, "queries"));
+	cr_assert_float_eq(number(e, "queries"), queries, 0.01, "%s: %f", key,
+			   number(e, "queries"));
 }
 
 static void boards_new(void)
@@ -232,7 +264,8 @@ Test(top, a_busy_second_is_sampled_without_bias, .init = boards_new, .fini = boa
 	struct jdoc *j;
 
 	for (int i = 0; i < 200000; i++) /* A and AAAA of four names, in step */
-		ask(board[0], "10.0.0.1", (const char *[]){"a.x", "b.x", "c.x", "d.x"}[i % 4], 0, now);
+		ask(board[0], "10.0.0.1", (const char *[]){"a.x", "b.x", "c.x", "d.x"}[i % 4], 0,
+		    now);
 	j = page(1, now + 1, 20);
 	cr_assert_float_eq(number(j, "queries"), 200000, 10000);
 	for (size_t i = 0; i < 4; i++) {
@@ -247,7 +280,8 @@ Test(top, errors_and_our_own_selftest_do_not_count, .init = boards_new, .fini = 
 {
 	uint8_t query[12] = {0};
 	struct core_client c = {.proto = CORE_UDP};
-	struct core_done d = {.query = query, .query_len = sizeof(query), .zone = UINT16_MAX, .end_ns = 5};
+	struct core_done d = {
+		.query = query, .query_len = sizeof(query), .zone = UINT16_MAX, .end_ns = 5};
 
 	top_note(board[0], &c, &d);
 	d.zone = 0;
