@@ -134,6 +134,7 @@ static uint8_t hooks_of(const struct core_zone *z)
 		hooks |= (uint8_t)((ops->arrive ? HOOK_ARRIVE : 0) | (ops->ask ? HOOK_ASK : 0) |
 				   (ops->answered ? HOOK_ANSWERED : 0) |
 				   (ops->respond ? HOOK_RESPOND : 0) |
+				   (ops->options ? HOOK_OPTIONS : 0) |
 				   (ops->reask && ops->merge ? HOOK_REASK : 0));
 	}
 	return hooks;

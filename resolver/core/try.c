@@ -13,13 +13,15 @@
 #include <assert.h>
 #include <string.h>
 
+#include "resolver/plugins/plugin.h"
+
 #define HEDGE_COST       100             /* hundredths */
 #define HEDGE_CREDIT_MAX (10 * HEDGE_COST)
 #define HEDGE_MIN_NS     (5 * NS_PER_MS)
 #define HEDGE_BLIND_NS   (400 * NS_PER_MS) /* while the upstream is unknown */
 #define FOLLOW_MAX_NS    (250 * NS_PER_MS)
 #define ROUND_PAUSE_NS   (250 * NS_PER_MS) /* when each target has failed at once */
-#define QUERY_MAX        (DNS_HEADER_LEN + NAME_MAX_WIRE + 4 + 11 + 4 + 40)
+#define QUERY_MAX        (DNS_HEADER_LEN + NAME_MAX_WIRE + 4 + 11 + 4 + 40 + PLUGIN_OPTIONS_MAX)
 
 /* --- bookkeeping --- */
 
@@ -103,11 +105,45 @@ static struct ask *ask_take(struct core *c, uint32_t qi)
 
 /* --- sending --- */
 
-static void opt_put(struct wire_out *o, const struct question *q, const struct upstream *u,
-		    uint16_t bufsize, bool cookie)
+/* Options that plugins want in the question. */
+static void options_put(const struct core *c, const struct question *q, struct wire_out *o)
 {
-	size_t mark = wire_opt_begin(o, bufsize, 0, 0, q->key_flags & QUERY_DO);
+	const struct config_zone *z = &c->conf->zone[q->zone];
+	struct plugin_query p = {.qtype = q->qtype,
+				 .qclass = q->qclass,
+				 .flags = DNS_RD,
+				 .edns = &(const struct dns_edns){.present = false},
+				 .zone = &z->z.origin};
+	uint8_t buf[PLUGIN_OPTIONS_MAX];
+	struct wire_out out;
+	struct query first;
 
+	p.name.len = q->name_len;
+	memcpy(p.name.b, q->name, q->name_len);
+	if (q->first_waiter != NIL) {
+		const struct waiter *w = &c->tab.waiter[q->first_waiter];
+
+		query_parse(&first, w->query, w->query_len);
+		p.client = &w->client;
+		p.edns = &first.edns;
+		p.server_port = c->conf->listener[q->listener].port;
+	}
+	wire_out_init(&out, buf, sizeof(buf));
+	for (size_t i = 0; i < z->z.n_steps; i++)
+		if (z->z.step[i]->ops->options)
+			z->z.step[i]->ops->options(z->z.step[i], &p, &out);
+	if (!out.err)
+		wire_put_bytes(o, buf, out.len);
+}
+
+static void opt_put(const struct core *c, struct wire_out *o, const struct question *q,
+		    const struct upstream *u, bool cookie)
+{
+	const struct config_zone *z = &c->conf->zone[q->zone];
+	size_t mark = wire_opt_begin(o, z->z.bufsize, 0, 0, q->key_flags & QUERY_DO);
+
+	if (z->hooks & HOOK_OPTIONS)
+		options_put(c, q, o);
 	if (cookie) {
 		wire_put_u16(o, EDNS_COOKIE);
 		wire_put_u16(o, (uint16_t)(COOKIE_CLIENT_LEN + u->jar.server_len));
@@ -129,8 +165,7 @@ static size_t query_write(const struct core *c, const struct question *q, const 
 	wire_put_header(&o, &h);
 	wire_put_question(&o, q->asked.b, q->asked_type, q->asked_class);
 	if (a->has_edns)
-		opt_put(&o, q, &c->up[a->upstream], c->conf->zone[q->zone].z.bufsize,
-			a->had_cookie);
+		opt_put(c, &o, q, &c->up[a->upstream], a->had_cookie);
 	assert(!o.err);
 	return o.len;
 }

@@ -30,7 +30,7 @@
 
 struct core_client;
 
-enum { PLUGIN_EVENTS_MAX = 4 };
+enum { PLUGIN_EVENTS_MAX = 4, PLUGIN_OPTIONS_MAX = 512 };
 
 /* One question on its way through the chain. `ask` hooks may change name,
  * qtype and qclass: what is then looked for is the changed question, and the
@@ -45,6 +45,7 @@ struct plugin_query {
 	const struct name *zone;     /* origin of the server block that matched */
 	const uint8_t *msg;	     /* the query as it came; NULL for refreshes */
 	size_t msg_len;
+	uint16_t server_port; /* where it was asked; only in `options` */
 	uint64_t scratch[4]; /* unused by the built-in plugins; zeroed by the core */
 	/* Set by a hook that replies: an extended error (RFC 8914) for the core to
 	 * put into the client's OPT, if it sent one. The text may be NULL. */
@@ -79,6 +80,11 @@ struct plugin_ops {
 				      struct wire_out *out, size_t *ret_len);
 	enum plugin_verdict (*ask)(const struct plugin_step *s, struct plugin_query *q,
 				   struct wire_out *out, size_t *ret_len);
+	/* EDNS options for a question to an upstream, to be appended (code, length,
+	 * data). `q` is the question as asked by the first client that waits for it;
+	 * client is NULL and edns empty when nobody does. */
+	void (*options)(const struct plugin_step *s, const struct plugin_query *q,
+			struct wire_out *out);
 	/* Edit a reply in place before it leaves: `len` may shrink or grow up to
 	 * cap; returns the new length. Called for hits and misses alike. */
 	size_t (*respond)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg,

@@ -21,6 +21,8 @@ struct undo { /* one thing to do to names of the answer */
 };
 struct rewrite_run {
 	const struct name *asked;
+	const struct plugin_query *query;
+	struct edns0_list *options; /* collected here, unless NULL */
 	char name[NAME_MAX_TEXT]; /* the question's name as it stands */
 	uint16_t qtype, qclass;
 	size_t n_undo, n_auto;
@@ -172,6 +174,8 @@ static int rule_run(const struct rewrite_rule *r, struct rewrite_run *run)
 			return 0;
 		run->qclass = r->to_value;
 		return 1;
+	case REWRITE_EDNS0:
+		return edns0_apply(&r->edns0, run->query, run->options);
 	default:
 		break;
 	}
@@ -195,11 +199,14 @@ static int rule_run(const struct rewrite_rule *r, struct rewrite_run *run)
 }
 
 /* How many rules applied; -1 as above. */
-static int rules_run(const struct rewrite *w, const struct plugin_query *q, struct rewrite_run *run)
+static int rules_run(const struct rewrite *w, const struct plugin_query *q, struct rewrite_run *run,
+		     struct edns0_list *options)
 {
 	int n = 0;
 
 	run->asked = &q->name;
+	run->query = q;
+	run->options = options;
 	run->qtype = q->qtype;
 	run->qclass = q->qclass;
 	run->n_undo = run->n_auto = 0;
@@ -222,7 +229,7 @@ static enum plugin_verdict rewrite_ask(const struct plugin_step *s, struct plugi
 {
 	struct rewrite_run run;
 	struct name name;
-	int n = rules_run((const struct rewrite *)s, q, &run);
+	int n = rules_run((const struct rewrite *)s, q, &run, NULL);
 
 	(void)out;
 	if (n == 0)
@@ -309,7 +316,9 @@ static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_
 {
 	struct rewrite_run run;
 
-	if (len < DNS_HEADER_LEN || rules_run((const struct rewrite *)s, q, &run) <= 0)
+	if (len < DNS_HEADER_LEN || rules_run((const struct rewrite *)s, q, &run, NULL) <= 0)
+		return len;
+	if (!run.n_undo && !run.has_ttl && !run.has_rcode)
 		return len;
 	uint16_t flags = get_be16(msg + 2);
 
@@ -321,8 +330,20 @@ static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_
 	return message_map(&map, q, msg, len, cap);
 }
 
-static const struct plugin_ops ops = {
-	.name = "rewrite", .ask = rewrite_ask, .answered = rewrite_answered};
+static void rewrite_options(const struct plugin_step *s, const struct plugin_query *q,
+			    struct wire_out *out)
+{
+	struct edns0_list options = {.n = 0};
+	struct rewrite_run run;
+
+	if (rules_run((const struct rewrite *)s, q, &run, &options) > 0)
+		edns0_put(&options, out);
+}
+
+static const struct plugin_ops ops = {.name = "rewrite",
+				      .ask = rewrite_ask,
+				      .options = rewrite_options,
+				      .answered = rewrite_answered};
 
 static int rule_add(struct cf_setup *s, struct rewrite *w, const struct cf_token *tok, size_t n)
 {

@@ -289,14 +289,13 @@ int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n,
 	case REWRITE_RCODE:
 		err = rcode_read(&w, &r);
 		break;
-	case 5:
-		cf_warn(s, &w.tok[-1],
-			"'rewrite edns0' does nothing: EDNS options are per hop here (RFC 6891)");
-		return ERR_UNSUPPORTED;
+	case REWRITE_EDNS0:
+		err = edns0_read(s, w.tok, w.n, &r.edns0);
+		break;
 	default:
 		return cf_error(s, &w.tok[-1],
-				"'rewrite cname' is not supported: expected name, type, class, ttl "
-				"or rcode");
+				"'rewrite cname' is not supported: expected name, type, class, ttl, "
+				"rcode or edns0");
 	}
 	if (err == 0)
 		*ret = r;

@@ -169,6 +169,21 @@ static void expect_reply(struct world *w)
 			expect_rr(w, r, word_next(s, "a record"), qname);
 }
 
+/* CODE HEX, or CODE none */
+static bool option_is(struct world *w, const struct dns_msg *m)
+{
+	uint16_t code = (uint16_t)number_next(&w->s, "an option code"), len;
+	const char *hex = word_next(&w->s, "its data");
+	const uint8_t *p = dns_edns_option(&m->edns, code, &len);
+	char text[2 * 255 + 2] = "-";
+
+	if (!p || strcmp(hex, "none") == 0)
+		return !p && strcmp(hex, "none") == 0;
+	for (unsigned i = 0; i < len && i < 255; i++)
+		snprintf(text + 2 * i, 3, "%02x", p[i]);
+	return strcmp(text, hex) == 0;
+}
+
 static void expect_upstream(struct world *w)
 {
 	struct script *s = &w->s;
@@ -206,6 +221,8 @@ static void expect_upstream(struct world *w)
 			ok = m.edns.present && m.edns.udp_size == number_next(s, "size");
 		else if (word_is(s, "cookie"))
 			expect_option(w, &m, EDNS_COOKIE);
+		else if (word_is(s, "option"))
+			ok = option_is(w, &m);
 		else
 			script_fail(s, "unknown word '%s'", s->word[s->at]);
 		if (!ok)

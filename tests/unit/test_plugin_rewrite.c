@@ -197,6 +197,16 @@ Test(plugin_rewrite, faults)
 		{"rewrite rcode a SERVFIAL NOERROR", "not a response code"},
 		{"rewrite type A", "exactly two arguments"},
 		{"rewrite cname a b", "not supported"},
+		{"rewrite edns0 local", "an edns0 rule is"},
+		{"rewrite edns0 locl set 1 a", "did you mean 'local'"},
+		{"rewrite edns0 local put 1 a", "action"},
+		{"rewrite edns0 local set 65536 a", "not an option code"},
+		{"rewrite edns0 local set 0xffee 0xabc", "half an octet"},
+		{"rewrite edns0 local set 0xffee 0xzz", "not hexadecimal"},
+		{"rewrite edns0 local set 0xffee {qnam}", "did you mean '{qname}'"},
+		{"rewrite edns0 local set 10 a", "cookies"},
+		{"rewrite edns0 nsid set x", "takes no data"},
+		{"rewrite edns0 subnet set 33 56", "33"},
 	};
 	char text[300];
 
@@ -204,8 +214,11 @@ Test(plugin_rewrite, faults)
 		snprintf(text, sizeof(text), "x {\n%s\n}\n", bad[i][0]);
 		assert_refused(text, bad[i][1]);
 	}
-	struct corefile_plan *p = plan_of("x {\nrewrite edns0 local set 0xffee abcd\n}\n");
+	struct corefile_plan *p = plan_of("x {\nrewrite edns0 subnet set 24 56 revert\n}\n");
 
-	assert_warned(p, "'rewrite edns0' does nothing");
+	assert_warned(p, "kept for all clients alike");
+	corefile_plan_free(p);
+	p = plan_of("x {\nrewrite edns0 local set 0xffee {a/b}\n}\n");
+	assert_warned(p, "there is no metadata here");
 	corefile_plan_free(p);
 }
