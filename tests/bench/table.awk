@@ -10,7 +10,8 @@ function median(key,   n, i, j, t, v) {
 		for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
 	return n == 0 ? "" : n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
 }
-function note(cell, what, x) { key = cell SUBSEP what; value[key, ++count[key]] = x }
+# "+ 0": a field cut out of a row is text, and text would be sorted as such.
+function note(cell, what, x) { key = cell SUBSEP what; value[key, ++count[key]] = x + 0 }
 function ratio(a, b) { return a == "" || b + 0 == 0 ? "-" : sprintf("%.2f", a / b) }
 function fig(x, form) { return x == "" ? "-" : sprintf(form, x) }
 
