@@ -35,9 +35,11 @@ struct tcp_conn {
 	uint64_t deadline_ns;   /* the timer may fire earlier and move on */
 	uint64_t blocked_ns;    /* since when output is not taken; 0: it is */
 	unsigned in_flight;
+	uint64_t n_queries;
 	uint32_t slot;
 	uint8_t listener; /* slot of it */
 	bool dirty, in_lru, paused, dying, drain, served;
+	bool full; /* has asked all it may: nothing more is read, replies still go out */
 };
 
 struct tcp_server {
@@ -156,10 +158,10 @@ static void conn_settle(struct tcp_conn *c)
 	struct tcp_server *s = c->server;
 	uint64_t now = s->loop->now_ns;
 	bool idle = c->in_flight == 0 && c->stream.out_len == 0;
-	uint32_t ev = c->stream.eof || c->paused ? 0 : EPOLLIN;
+	uint32_t ev = c->stream.eof || c->paused || c->full ? 0 : EPOLLIN;
 	if (c->stream.out_len)
 		ev |= EPOLLOUT;
-	if (idle && (c->stream.eof || c->drain)) {
+	if (idle && (c->stream.eof || c->drain || c->full)) {
 		c->dying = true;
 		return;
 	}
@@ -204,7 +206,9 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 		c->paused = true;
 		s->stats->tcp_paused++;
 	}
-	return !c->paused && !c->dying;
+	c->n_queries++;
+	c->full = s->limits.queries_max && c->n_queries >= s->limits.queries_max;
+	return !c->paused && !c->dying && !c->full;
 }
 
 static void conn_read(struct tcp_conn *c)
@@ -228,7 +232,7 @@ static void conn_read(struct tcp_conn *c)
 static void conn_unpause(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
-	if (!c->paused || c->dying || c->in_flight > s->limits.pipeline_max / 2 ||
+	if (!c->paused || c->dying || c->full || c->in_flight > s->limits.pipeline_max / 2 ||
 	    c->stream.out_len > s->limits.out_max_bytes / 2)
 		return;
 	c->paused = false;
@@ -243,7 +247,7 @@ static void conn_ready(struct loop_fd *w, uint32_t events)
 		conn_kill(c);
 		return;
 	}
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP)) && !c->paused && !c->stream.eof)
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP)) && !c->paused && !c->full && !c->stream.eof)
 		conn_read(c);
 	else if (events & (EPOLLHUP | EPOLLRDHUP))
 		c->stream.eof = true; /* paused: nothing more will be read */

@@ -253,6 +253,7 @@ static void upstream_conf_of(struct upstream_conf *ret, const struct corefile_pl
 		.tls = c->transport == CORE_TO_TLS, .tls_name = c->tls_name,
 		.tls_ca = x->tls_ca, .tls_cert = x->tls_cert, .tls_key = x->tls_key,
 		.max_age_ns = x->max_age_ns, .expire_ns = x->expire_ns,
+		.max_idle_conns = x->max_idle_conns,
 	};
 }
 
@@ -277,6 +278,9 @@ static void limits_of(struct tcp_limits *l, const struct corefile_plan *p)
 			l->write_ns = write_ns ? write_ns : l->write_ns;
 		if (i == 0 || idle_ns > l->idle_ns)
 			l->idle_ns = idle_ns ? idle_ns : l->idle_ns;
+		uint64_t max = b->tcp_max_queries > 0 ? (uint64_t)b->tcp_max_queries : 0;
+		if (i == 0 || max == 0 || (l->queries_max && max > l->queries_max))
+			l->queries_max = max;
 	}
 }
 

@@ -184,6 +184,14 @@ static void conn_close(struct upool_conn *c)
 
 /* --- reading --- */
 
+static bool idle_too_many(const struct upool *p)
+{
+	uint32_t n = 0, max = p->up->conf.max_idle_conns;
+	for (const struct upool_conn *c = p->conns; c && max; c = c->next)
+		n += c->state == CONN_OPEN && !c->draining && !c->dead && c->ids.n == 0;
+	return max && n > max;
+}
+
 static bool conn_message(void *ctx, const uint8_t *msg, size_t len)
 {
 	struct upool_conn *c = ctx;
@@ -194,8 +202,10 @@ static bool conn_message(void *ctx, const uint8_t *msg, size_t len)
 		conn_all(c)->stats->up_tcp_strays++;
 		return true;
 	}
-	if (c->ids.n == 0)
+	if (c->ids.n == 0) {
 		c->idle_ns = c->heard_ns;
+		c->draining |= idle_too_many(c->pool);
+	}
 	if (owner) {
 		struct upstreams *u = conn_all(c);
 		struct ask *a = owner;

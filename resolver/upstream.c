@@ -261,6 +261,7 @@ int upstreams_configure(struct upstreams *u, const struct upstream_conf *conf, u
 	for (unsigned i = 0; i < n; i++) {
 		next[i]->conf.max_age_ns = conf[i].max_age_ns;
 		next[i]->conf.expire_ns = conf[i].expire_ns;
+		next[i]->conf.max_idle_conns = conf[i].max_idle_conns;
 		next[i]->conf.quiet_ns = conf[i].quiet_ns;
 		u->up[i] = next[i];
 	}

@@ -30,6 +30,7 @@ struct upstream_conf {
 	const char *tls_name, *tls_ca, *tls_cert, *tls_key;
 	uint64_t max_age_ns; /* of a connection, jittered; 0: our default */
 	uint64_t expire_ns;  /* idle connections; 0: default */
+	uint32_t max_idle_conns; /* more of them close at once; 0: no limit */
 	uint64_t quiet_ns;   /* a connection that answers nothing for so long is dead; 0: default */
 };
 

@@ -361,6 +361,28 @@ Test(listen, draining_ends_idle_connections_now_and_busy_ones_after_their_reply)
 		step();
 }
 
+Test(listen, a_connection_that_asked_all_it_may_ends_after_its_replies)
+{
+	uint8_t b[3 * 14], r[12] = { 0 };
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.queries_max = 3;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL);
+	for (uint8_t i = 1; i <= 5; i++)
+		query_tcp(fd, i, LATER);
+	while (n_parked < 3)
+		step();
+	for (int i = 0; i < 10; i++)
+		step();
+	cr_assert_eq(n_parked, 3);
+	for (int i = 0; i < 3; i++)
+		tcp_reply(tcp, &parked[i], r, 12);
+	cr_assert_eq(read_some(fd, b, sizeof(b)), sizeof(b));
+	while (tcp_server_open(tcp))
+		step();
+}
+
 Test(listen, udp_queries_of_every_size_are_answered)
 {
 	static uint8_t q[65507];

@@ -230,6 +230,38 @@ Test(upstream, an_idle_connection_is_closed_after_its_time)
 	cr_assert_eq(stats.up_tcp_open, 0);
 }
 
+Test(upstream, idle_connections_beyond_their_number_close_at_once)
+{
+	static uint8_t q[500][20];
+	struct upstream_conf conf = ups.up[0]->conf;
+	uint8_t last[1][20];
+	uint32_t n = 0;
+	int fd, more = -1;
+	conf.max_idle_conns = 1;
+	conf.expire_ns = 60 * NS_PER_S;
+	cr_assert_eq(upstreams_configure(&ups, &conf, 1, NULL), 0);
+	upstreams_set_stats(&ups, 0, &up_stats);
+	ask(++n, CORE_TCP);
+	fd = accept_one();
+	while (more < 0 && n < 500) { /* until one connection is not enough */
+		ask(++n, CORE_TCP);
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+		more = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK);
+	}
+	cr_assert_geq(more, 0);
+	questions_read(fd, q, (int)n);
+	ask(n + 1, CORE_TCP);
+	questions_read(more, last, 1);
+	for (uint32_t i = 0; i < n; i++)
+		answer_write(fd, q[i]);
+	until(&n_answers, (int)n);
+	cr_assert_eq(stats.up_tcp_open, 2);
+	answer_write(more, last[0]);
+	while (stats.up_tcp_open > 1)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_assert_eq(n_fails, 0);
+}
+
 Test(upstream, each_question_over_udp_has_its_own_port_and_wrong_ids_are_passed_over)
 {
 	struct sockaddr_in from[3];
