@@ -149,7 +149,7 @@ fuzz:
 deps:
 	@tools/deps
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@O=$(O) kind-e2e/demo
 
 BENCH_BINS := $(filter $(O)/tests/bench/%,$(HELPER_BINS)) $(O)/bin/node-cache
