@@ -59,3 +59,12 @@ uint64_t core_conf_cache_bytes(uint32_t pos_capacity, uint32_t neg_capacity)
 
 	return n < CACHE_BYTES_MIN ? CACHE_BYTES_MIN : n;
 }
+
+unsigned core_conf_neg_percent(uint32_t pos_capacity, uint32_t neg_capacity)
+{
+	uint64_t neg = (uint64_t)neg_capacity * BYTES_PER_DENIAL;
+	uint64_t all = (uint64_t)pos_capacity * BYTES_PER_POSITIVE + neg;
+	uint64_t percent = all ? neg * 100 / all : 0;
+
+	return percent < 5 ? 5 : percent > 90 ? 90 : (unsigned)percent;
+}

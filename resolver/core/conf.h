@@ -112,7 +112,8 @@ struct core_conf {
 	const struct core_upstream *upstream;
 	/* limits; fixed at core_new */
 	uint64_t cache_bytes;        /* whole cache, index included; 0: derive from capacities */
-	uint32_t neg_share_percent;  /* of cache_bytes, for negative answers; 30 */
+	uint32_t neg_share_percent;  /* of the cache, for negative answers; 0: as the capacities
+	                              * say, or 30 of given cache_bytes */
 	uint32_t max_inflight;       /* distinct questions upstream; 4096 */
 	uint32_t max_waiters;        /* parked clients; 16384 */
 };
@@ -123,5 +124,7 @@ void core_conf_cache_defaults(struct core_cache_conf *c);
 void core_conf_zone_defaults(struct core_zone *z);
 /* Bytes that a pair of capacities stands for; documented in docs/operations.md. */
 uint64_t core_conf_cache_bytes(uint32_t pos_capacity, uint32_t neg_capacity);
+/* The share of them that is for denials, 5 to 90 percent. */
+unsigned core_conf_neg_percent(uint32_t pos_capacity, uint32_t neg_capacity);
 
 #endif

@@ -135,13 +135,11 @@ void upstream_fresh(const struct core *c, struct upstream *u, const struct core_
 }
 
 /* All zones share one cache, so the largest capacities of any block decide:
- * blocks do not add up. */
-static uint64_t cache_budget(const struct core_conf *conf)
+ * blocks do not add up. Sets aside for denials what their capacity stands for. */
+static uint64_t cache_budget(const struct core_conf *conf, unsigned *ret_neg_percent)
 {
 	uint32_t pos = 0, neg = 0;
 
-	if (conf->cache_bytes)
-		return conf->cache_bytes;
 	for (size_t i = 0; i < conf->n_zones; i++) {
 		const struct core_cache_conf *cache = &conf->zone[i].cache;
 
@@ -150,7 +148,10 @@ static uint64_t cache_budget(const struct core_conf *conf)
 		if (cache->enabled && cache->neg_capacity > neg)
 			neg = cache->neg_capacity;
 	}
-	return core_conf_cache_bytes(pos, neg);
+	*ret_neg_percent = conf->cache_bytes ? NEG_SHARE : core_conf_neg_percent(pos, neg);
+	if (conf->neg_share_percent)
+		*ret_neg_percent = conf->neg_share_percent;
+	return conf->cache_bytes ? conf->cache_bytes : core_conf_cache_bytes(pos, neg);
 }
 
 static uint32_t limit_or(uint32_t given, uint32_t standard, uint32_t max)
@@ -164,6 +165,7 @@ static int tables_new(struct core *c, const struct core_conf *conf)
 {
 	uint32_t n = limit_or(conf->max_inflight, INFLIGHT_DEFAULT, INFLIGHT_MAX);
 	uint64_t ids = (uint64_t)n * ASKS_MAX + CORE_UPSTREAMS_MAX;
+	unsigned neg_percent;
 	int err;
 
 	while (1ull << c->id_bits < ids)
@@ -184,9 +186,11 @@ static int tables_new(struct core *c, const struct core_conf *conf)
 		err = timers_init(&c->timers, n + CORE_UPSTREAMS_MAX);
 	if (!err)
 		err = failures_init(&c->failures, FAILURE_PAIRS);
-	if (!err)
-		err = cache_init(&c->cache, cache_budget(conf),
-				 conf->neg_share_percent ? conf->neg_share_percent : NEG_SHARE);
+	if (!err) {
+		uint64_t octets = cache_budget(conf, &neg_percent);
+
+		err = cache_init(&c->cache, octets, neg_percent);
+	}
 	return err;
 }
 
