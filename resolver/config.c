@@ -163,6 +163,7 @@ int config_read(struct config_source *s, struct config *ret, struct diag *d)
 		env.dns_port = s->flags->dns_port;
 		env.n_loops = s->loops ? s->loops->n_found : 0;
 		env.loop = s->loops ? s->loops->found : NULL;
+		env.private_port = s->private_port;
 		rc = corefile_parse_text(&tree, c.name, c.text, c.len, &env, d);
 	}
 	if (rc == 0)

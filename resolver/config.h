@@ -27,6 +27,7 @@ struct config {
 /* What is remembered from one reading to the next. */
 struct config_source {
 	const struct node_flags *flags;
+	uint16_t private_port;        /* of corefile_env */
 	struct kubedns_conf kubedns;  /* the last good one */
 	const struct loopcheck_shared *loops; /* upstreams to leave out, or NULL */
 	char *stdin_text;             /* can be read only once */

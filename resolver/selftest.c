@@ -5,9 +5,10 @@
  * would not do: the kernel takes the device that holds the address for the one
  * a reply came from.)
  *
- * A Service address is asked only when there is no other. While our rules are
+ * A Service address is asked only when there is no other: while our rules are
  * not there, kube-proxy's turn our own packets to it over to the cluster DNS,
- * whose answer would say nothing about us.
+ * whose answer would say nothing about us. (Where rules are ours to set, there
+ * is another: corefile_env.private_port.)
  */
 #include "resolver/selftest.h"
 
@@ -169,22 +170,13 @@ static void step(struct loop_timer *timer)
 		loop_timer_set(t->loop, &t->timer, t->loop->now_ns + t->step_ns);
 }
 
-/* Loopback and link-local addresses are never a Service's. */
-static bool never_service(const struct in6_addr *a)
-{
-	const uint8_t *v4 = a->s6_addr + 12;
-	if (addr_is_any(a) || IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_LINKLOCAL(a))
-		return true;
-	return IN6_IS_ADDR_V4MAPPED(a) && (v4[0] == 127 || (v4[0] == 169 && v4[1] == 254));
-}
-
 /* The listeners to ask: one bit each. */
 static uint64_t chosen(const struct core_conf *conf)
 {
 	uint64_t own = 0, all = 0;
 	for (size_t i = 0; i < conf->n_listeners; i++) {
 		all |= (uint64_t)1 << i;
-		own |= (uint64_t)never_service(&conf->listener[i].addr) << i;
+		own |= (uint64_t)corefile_never_service(&conf->listener[i].addr) << i;
 	}
 	return own ? own : all;
 }

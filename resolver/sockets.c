@@ -2,11 +2,18 @@
 /* See the header. */
 #include "resolver/sockets.h"
 
+#include <arpa/inet.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/rng.h"
 #include "resolver/listen_tcp.h"
 #include "resolver/listen_udp.h"
+#include "resolver/sockaddr.h"
+
+#define PRIVATE_FIRST 20000
+#define PRIVATE_N     10000
 
 static void set_close(struct socket_set *t)
 {
@@ -97,6 +104,24 @@ void sockets_close(struct sockets *s)
 {
 	while (s->n)
 		set_close(&s->set[--s->n]);
+}
+
+uint16_t sockets_private_port(void)
+{
+	struct in6_addr lo = addr_from_v4((struct in_addr){ htonl(INADDR_LOOPBACK) });
+	for (int tries = 0; tries < 64; tries++) {
+		uint16_t port = (uint16_t)(PRIVATE_FIRST + rng_os_u16() % PRIVATE_N);
+		union sockaddr_any sa;
+		socklen_t len = sockaddr_from(&sa, &lo, port, 0);
+		int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool free = bind(udp, &sa.sa, len) == 0 && bind(tcp, &sa.sa, len) == 0;
+		close(udp);
+		close(tcp);
+		if (free)
+			return port;
+	}
+	return 0;
 }
 
 uint64_t sockets_drops(const struct sockets *s)

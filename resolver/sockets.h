@@ -32,6 +32,8 @@ int sockets_adopt(struct sockets *s, const struct in6_addr *addr, uint16_t port,
 /* Closes what the plan no longer names: after the workers have switched. */
 void sockets_trim(struct sockets *s, const struct corefile_plan *p);
 void sockets_close(struct sockets *s);
+/* A port of 127.0.0.1 that nobody has, outside what the kernel gives out. */
+uint16_t sockets_private_port(void);
 /* Datagrams lost because a receive buffer was full. */
 uint64_t sockets_drops(const struct sockets *s);
 

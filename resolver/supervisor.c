@@ -296,6 +296,8 @@ static int start(struct supervisor *s, int keeper_fd, struct diag *d)
 				  s->flags->dns_port);
 	if (rc < 0)
 		return rc;
+	if (node_rules_kind(s->node) != RULES_NONE)
+		s->source.private_port = s->workers.private_port = sockets_private_port();
 	s->workers.changed = supervise_worker_changed;
 	s->workers.answered = handover_answered;
 	s->workers.held = handover_waiting(s);

@@ -56,6 +56,7 @@ static int plan_read(struct worker *w, const struct ctl_msg *m, int fd, struct c
 	env.dns_port = w->start->dns_port;
 	env.n_loops = w->start->loops->n_found;
 	env.loop = w->start->loops->found;
+	env.private_port = w->start->private_port;
 	if (fstat(fd, &st) < 0)
 		return diag_errno(d, "fstat");
 	if (st.st_size == 0)

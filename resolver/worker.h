@@ -18,6 +18,7 @@ struct worker_start {
 	struct shm_worker *shm;
 	struct loopcheck_shared *loops;
 	uint16_t dns_port; /* of Corefile keys without a port */
+	uint16_t private_port; /* of corefile_env */
 };
 
 /* Runs in the forked child; returns its exit status. */

@@ -103,6 +103,7 @@ static void child_run(struct worker_slot *s, int ctl_fd, pid_t supervisor)
 		.ctl_fd = ctl_fd, .supervisor = supervisor, .index = s->index,
 		.shm = &s->all->shm->worker[s->index], .loops = &s->all->shm->loops,
 		.dns_port = s->all->dns_port,
+		.private_port = s->all->private_port,
 	};
 	_exit(worker_main(&start));
 }

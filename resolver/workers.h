@@ -32,7 +32,7 @@ struct workers {
 	struct loop *loop;
 	struct shm *shm;
 	const struct sockets *sockets;
-	uint16_t dns_port;
+	uint16_t dns_port, private_port;
 	unsigned n;
 	bool stopping;
 	bool held;            /* they read no listening socket */

@@ -69,6 +69,8 @@ struct corefile_loop {
 
 struct corefile_env {
 	uint16_t dns_port;    /* of keys without a port: -dns.port */
+	uint16_t private_port; /* when every address could be a Service's: 127.0.0.1 there too,
+				* for the self-test; 0: never */
 	const char *hostname; /* nsid, dnstap identity */
 	/* A lint on another machine than the node: missing files and interfaces are
 	 * warnings, unfilled __PILLAR__ tokens get sample values. */
@@ -203,6 +205,8 @@ void corefile_plan_free(struct corefile_plan *p);
 /* The two in one: what the daemon calls at start and at reload. */
 int corefile_load(struct corefile_plan **ret, const char *path, const struct corefile_env *e,
 		  struct diag *d);
+/* Loopback and link-local addresses are never a Service's, nor is "all". */
+bool corefile_never_service(const struct in6_addr *a);
 /* `node-cache -check`: every error and warning as a line, then a summary line.
  * 0 when there are no errors, else 1. */
 int corefile_check(const char *path, const struct corefile_env *e, FILE *out);

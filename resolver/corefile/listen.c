@@ -129,6 +129,29 @@ static void name_check_clash(struct cf_setup *s, size_t block, size_t i)
 	}
 }
 
+bool corefile_never_service(const struct in6_addr *a)
+{
+	const uint8_t *v4 = a->s6_addr + 12;
+
+	if (IN6_IS_ADDR_UNSPECIFIED(a) || IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_LINKLOCAL(a))
+		return true;
+	return IN6_IS_ADDR_V4MAPPED(a) && (v4[0] == 127 || (v4[0] == 169 && v4[1] == 254));
+}
+
+/* In no block: the self-test's question is answered before one is looked for. */
+static int private_listener(struct cf_setup *s, struct core_listener **list, uint32_t **scope)
+{
+	struct cf_bind bind = {.addr.s6_addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}};
+	uint64_t ignored = 0;
+
+	if (!s->env->private_port)
+		return 0;
+	for (size_t i = 0; i < s->plan->conf.n_listeners; i++)
+		if (corefile_never_service(&(*list)[i].addr))
+			return 0;
+	return listener_add(s, &bind, s->env->private_port, list, scope, &ignored);
+}
+
 int cf_listeners(struct cf_setup *s)
 {
 	struct core_listener *list = NULL;
@@ -140,6 +163,10 @@ int cf_listeners(struct cf_setup *s)
 		if (err)
 			return err;
 	}
+	int err = private_listener(s, &list, &scope);
+
+	if (err)
+		return err;
 	s->plan->conf.listener = list;
 	s->plan->listener_scope = scope;
 	for (size_t i = 0; i < s->n_blocks; i++)
