@@ -4,14 +4,18 @@
  * each success refreshes them, a second failure in a row lets them lapse, and
  * when all of us are gone the kernel forgets them by itself (node.h).
  */
+#include <unistd.h>
+
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "resolver/node/iface_watch.h"
 #include "resolver/supervisor.h"
 
 #define START_RETRY_NS   (20 * NS_PER_MS)
 #define TEST_TIMEOUT_NS  (400 * NS_PER_MS)
 #define TEST_INTERVAL_NS NS_PER_S
 #define LAPSE_FAILURES   2
+#define SETTLE_NS        (20 * NS_PER_MS) /* an interface goes in several messages */
 #define PROMPT_NS        (250 * NS_PER_MS)
 #define HANG_NS          (3 * NS_PER_S) /* a starved machine is slower than a test */
 
@@ -34,8 +38,8 @@ static uint64_t interval(const struct supervisor *s)
 {
 	if (s->phase == PHASE_STARTING)
 		return START_RETRY_NS;
-	if (failopen_on(s) && s->flags->failopen_ns / 3 < TEST_INTERVAL_NS)
-		return s->flags->failopen_ns / 3;
+	if (failopen_on(s) && node_hold_ns(s->node) / 3 < TEST_INTERVAL_NS)
+		return node_hold_ns(s->node) / 3;
 	if (failopen_on(s) || health_configured(s) || s->selftest_failures)
 		return TEST_INTERVAL_NS;
 	return s->flags->sync_interval_ns;
@@ -110,13 +114,49 @@ static void selftest_due(struct loop_timer *t)
 
 /* --- interface and rules --- */
 
-void supervise_sync(struct supervisor *s)
+static void iface_sync(struct supervisor *s)
 {
 	struct diag d = { "" };
+	if (!s->not_ours && node_iface_ensure(s->node, &d) < 0)
+		log_error("interface %s: %s", s->flags->interface_name, d.text);
+}
+
+static void iface_ready(struct loop_fd *w, uint32_t events)
+{
+	struct supervisor *s = container_of(w, struct supervisor, iface);
+	(void)events;
+	if (iface_watch_read(w->fd))
+		loop_timer_set(&s->loop, &s->iface_settle, s->loop.now_ns + SETTLE_NS);
+}
+
+static void iface_settled(struct loop_timer *t)
+{
+	struct supervisor *s = container_of(t, struct supervisor, iface_settle);
+	if (s->phase <= PHASE_LAMEDUCK)
+		iface_sync(s);
+}
+
+static void iface_watch_start(struct supervisor *s)
+{
+	struct diag d = { "" };
+	int fd;
+	s->iface.ready = iface_ready;
+	s->iface_settle.due = iface_settled;
+	if (!s->flags->setup_interface)
+		return;
+	if (iface_watch_open(&fd, &d) < 0) {
+		log_warn("%s: the interface is looked at every sync interval only", d.text);
+		return;
+	}
+	if (loop_add(&s->loop, &s->iface, fd, EPOLLIN) < 0)
+		close(fd);
+}
+
+void supervise_sync(struct supervisor *s)
+{
 	if (s->phase != PHASE_SERVING && s->phase != PHASE_STARTING)
 		return;
-	if (node_iface_ensure(s->node, &d) < 0)
-		log_error("interface %s: %s", s->flags->interface_name, d.text);
+	iface_sync(s);
 	if (s->phase == PHASE_SERVING)
 		loop_timer_set(&s->loop, &s->sync_timer, s->loop.now_ns + s->flags->sync_interval_ns);
 	supervise_rules_ensure(s);
@@ -138,12 +178,18 @@ int supervise_health_start(struct supervisor *s, struct diag *d)
 {
 	s->selftest_timer.due = selftest_due;
 	s->sync_timer.due = sync_due;
+	iface_watch_start(s);
 	s->selftest = selftest_new(&s->loop, selftest_done, s);
 	return s->selftest ? 0 : diag_set(d, ERR_NOMEM, "no memory for the self-test");
 }
 
 void supervise_health_release(struct supervisor *s)
 {
+	if (s->iface.registered) {
+		loop_del(&s->loop, &s->iface);
+		close(s->iface.fd);
+	}
+	loop_timer_set(&s->loop, &s->iface_settle, T_NEVER);
 	selftest_free(s->selftest);
 	s->selftest = NULL;
 	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);

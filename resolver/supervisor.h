@@ -60,7 +60,9 @@ struct supervisor {
 	struct loop_timer selftest_timer, sync_timer, phase_timer;
 	bool selftest_good, rules_on, pidfile_written;
 	unsigned selftest_failures; /* in a row */
-	/* rules */
+	/* interface and rules */
+	struct loop_fd iface;       /* of node/iface_watch.h */
+	struct loop_timer iface_settle;
 	struct loop_fd keeper;      /* fd -1: none */
 	bool ensuring, lapsed, repairing, said_no_failopen;
 	bool counted;               /* `counters` were read once */

@@ -19,7 +19,8 @@
 
 #define ENSURE_LIMIT_NS (12 * NS_PER_S)
 #define REMOVE_LIMIT_NS (6 * NS_PER_S)
-#define REMOVE_TRIES    3 /* by and by, when nobody is left to ask for more */
+#define CLEAR_LIMIT_NS  (12 * NS_PER_S) /* when nobody is left to ask for more */
+#define CLEAR_STEP_NS   (200 * NS_PER_MS)
 
 struct keeper {
 	const struct node_flags *f;
@@ -202,10 +203,12 @@ static void keep(struct keeper *k)
 static void clear(struct keeper *k)
 {
 	struct diag d;
-	int err = -1;
+	uint64_t end = clock_mono_ns() + CLEAR_LIMIT_NS;
+	int err;
 
-	for (int i = 0; err && i < REMOVE_TRIES; i++)
-		err = remove_rules(k, &d);
+	/* Memory or a lock may be short for a moment. */
+	while ((err = remove_rules(k, &d)) && clock_mono_ns() < end)
+		clock_sleep_until(clock_mono_ns() + CLEAR_STEP_NS);
 	if (err)
 		log_error("rules: %s", d.text);
 }

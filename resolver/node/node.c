@@ -192,11 +192,10 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	return first;
 }
 
-/* Whole seconds, rounded up: looking through a large iptables may delay a
- * renewal, and rules that flap are no better than rules that hold. */
+/* Sets count whole seconds; rounded down, because what was promised is the most. */
 static uint32_t hold_s(const struct node_flags *f)
 {
-	return (uint32_t)((f->failopen_ns + NS_PER_S - 1) / NS_PER_S);
+	return f->failopen_ns < 2 * NS_PER_S ? 1 : (uint32_t)(f->failopen_ns / NS_PER_S);
 }
 
 static int sets_put(struct node *n, struct diag *d)
@@ -343,6 +342,11 @@ int node_rules_lapse(struct node *n, struct diag *d)
 bool node_failopen(const struct node *n)
 {
 	return n->f->failopen_ns && (n->kind == RULES_NFTABLES || n->gated);
+}
+
+uint64_t node_hold_ns(const struct node *n)
+{
+	return n->kind == RULES_IPTABLES && n->gated ? hold_s(n->f) * NS_PER_S : n->f->failopen_ns;
 }
 
 void node_failopen_set(struct node *n, bool gated)

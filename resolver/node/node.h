@@ -63,6 +63,8 @@ int node_rules_refresh(struct node *n, struct diag *d);
  * itself. False with iptables where ipset is missing: then node_rules_remove by
  * a living process is all there is. */
 bool node_failopen(const struct node *n);
+/* How long rules hold after a renewal; 0: for ever. */
+uint64_t node_hold_ns(const struct node *n);
 /* Who asked another process to install the rules learns from it whether they are
  * gated, and renews them accordingly. */
 void node_failopen_set(struct node *n, bool gated);
