@@ -59,7 +59,8 @@ static bool data_make(const struct rewrite_edns0 *e, const struct plugin_query *
 		return false;
 	switch (e->source) {
 	case EDNS0_DATA:
-		memcpy(o->data, e->data, e->len);
+		if (e->len)
+			memcpy(o->data, e->data, e->len);
 		o->len = e->len;
 		break;
 	case EDNS0_QNAME:

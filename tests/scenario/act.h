@@ -220,6 +220,8 @@ struct query_words {
 	bool edns, do_bit, nsid;
 };
 
+#define PAD_MAX 3700u /* with the longest name still below sizeof(asked.bytes) */
+
 static void option_put(struct wire_out *o, uint16_t code, const uint8_t *data, size_t len)
 {
 	wire_put_u16(o, code);
@@ -229,7 +231,7 @@ static void option_put(struct wire_out *o, uint16_t code, const uint8_t *data, s
 
 static void query_build(struct asked *a, const struct query_words *q, uint16_t id)
 {
-	static const uint8_t zeros[2048];
+	static const uint8_t zeros[PAD_MAX];
 	struct dns_header h = {.id = id, .flags = q->flags, .n_qd = 1, .n_ar = q->edns};
 	struct wire_out o;
 
@@ -249,6 +251,16 @@ static void query_build(struct asked *a, const struct query_words *q, uint16_t i
 	}
 	a->len = o.len;
 	a->is_raw = false;
+}
+
+static uint16_t pad_word(struct script *s)
+{
+	uint64_t n = number_next(s, "octets");
+
+	if (n <= PAD_MAX)
+		return (uint16_t)n;
+	script_fail(s, "a padding of more than %u octets", PAD_MAX);
+	return 0;
 }
 
 static uint16_t type_word(struct script *s)
@@ -294,7 +306,7 @@ static bool query_word(struct script *s, struct query_words *q, struct core_clie
 	else if (word_is(s, "version"))
 		q->edns = true, q->version = (uint8_t)number_next(s, "version");
 	else if (word_is(s, "pad"))
-		q->edns = true, q->pad = (uint16_t)number_next(s, "octets");
+		q->edns = true, q->pad = pad_word(s);
 	else if (word_is(s, "nsid"))
 		q->edns = q->nsid = true;
 	else if (word_is(s, "cookie"))
