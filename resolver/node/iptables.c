@@ -122,14 +122,18 @@ static bool is_wanted_addr(const struct ipt_line *l, const struct ipt_conf *c)
 	return false;
 }
 
+/* Rules of originals before 1.22.19 bear no comment; those that skip connection
+ * tracking would outlive us, and keep pods from the cluster DNS. */
 static bool is_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum ipt_intent intent)
 {
 	if (intent == IPT_CLEANUP && l->commented)
 		return true;
 	if (!l->exact || !is_wanted_addr(l, c))
 		return false;
-	/* Rules of originals before 1.22.19 bear no comment. */
-	return l->commented || (intent == IPT_CLEANUP && l->table == IPT_RAW);
+	if (l->commented)
+		return true;
+	return l->table == IPT_RAW &&
+	       (intent == IPT_CLEANUP || l->rule.port == c->port || l->rule.port == c->health_port);
 }
 
 struct plan_out {
@@ -145,7 +149,8 @@ static void delete_line(struct plan_out *o, const struct ipt_line *l)
 	o->deletes++;
 }
 
-/* All copies of a rule but the first go, and when there is none it comes. */
+/* All copies of a rule but the first that bears our comment go, and when there is
+ * none it comes. */
 static void ensure_rule(struct plan_out *o, const char *saved, const struct ipt_rule *rule)
 {
 	struct walk w = {saved, IPT_TABLES};
@@ -153,7 +158,9 @@ static void ensure_rule(struct plan_out *o, const char *saved, const struct ipt_
 	size_t copies = 0;
 
 	while (next_line(&w, &l)) {
-		if (l.exact && l.commented && same_rule(&l.rule, rule) && copies++)
+		if (!l.exact || !same_rule(&l.rule, rule))
+			continue;
+		if (l.commented ? copies++ != 0 : l.table == IPT_RAW)
 			delete_line(o, &l);
 	}
 	if (!copies) {

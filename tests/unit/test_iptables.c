@@ -115,7 +115,7 @@ Test(iptables, other_rules_are_left_alone)
 		"*nat\n-A PREROUTING -d 169.254.20.10/32 -p udp -m udp --dport 53 -j KUBE-SERVICES\nCOMMIT\n"
 		"*raw\n"
 		"-A PREROUTING -d 169.254.20.11/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK\n"
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 5353 -j NOTRACK\n"
 		"-A PREROUTING ! -d 169.254.20.10/32 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
 		"-A PREROUTING -d 169.254.20.10/32 -i eth0 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
 		"-A PREROUTING -d 169.254.20.0/24 -p tcp -m tcp --dport 53 " SKIP " -j NOTRACK\n"
@@ -124,6 +124,26 @@ Test(iptables, other_rules_are_left_alone)
 	struct ipt_plan p = plan(saved, "169.254.20.10", IPT_REMOVE);
 
 	cr_expect_null(p.text, "%s", p.text);
+}
+
+/* An original before 1.22.19 left it; pods' questions would go nowhere after us. */
+Test(iptables, bare_notracks_of_our_addresses_and_ports_go)
+{
+	static const char bare[] = "-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK\n";
+	char saved[256], want[256];
+
+	snprintf(saved, sizeof saved, "*raw\n%sCOMMIT\n", bare);
+	snprintf(want, sizeof want, "*raw\n-D %sCOMMIT\n", bare + 3);
+	struct ipt_plan p = plan(saved, "169.254.20.10", IPT_REMOVE);
+
+	cr_assert_not_null(p.text);
+	cr_expect_str_eq(p.text, want);
+	free(p.text);
+	p = plan(saved, "169.254.20.10", IPT_ENSURE);
+	cr_assert_not_null(p.text);
+	cr_expect_eq(p.deletes, 1);
+	cr_expect_eq(p.inserts, 12);
+	free(p.text);
 }
 
 Test(iptables, cleanup_takes_ours_of_any_address_and_bare_notracks)
