@@ -132,7 +132,7 @@ static bool is_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum i
 		return false;
 	if (l->commented)
 		return true;
-	return l->table == IPT_RAW &&
+	return l->bare && l->table == IPT_RAW &&
 	       (intent == IPT_CLEANUP || l->rule.port == c->port || l->rule.port == c->health_port);
 }
 
@@ -160,7 +160,7 @@ static void ensure_rule(struct plan_out *o, const char *saved, const struct ipt_
 	while (next_line(&w, &l)) {
 		if (!l.exact || !same_rule(&l.rule, rule))
 			continue;
-		if (l.commented ? copies++ != 0 : l.table == IPT_RAW)
+		if (l.commented ? copies++ != 0 : l.bare && l.table == IPT_RAW)
 			delete_line(o, &l);
 	}
 	if (!copies) {

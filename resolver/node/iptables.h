@@ -64,6 +64,7 @@ struct ipt_line {
 	size_t len;
 	uint64_t packets, bytes;
 	bool commented;    /* carries one of our comments */
+	bool bare;         /* carries none at all */
 	bool exact;        /* `rule` says all there is to say, apart from the set's name */
 	struct ipt_rule rule;
 };

@@ -156,15 +156,17 @@ static bool parse_exact(struct words w, struct ipt_rule *r)
 	return seen == (SAW_ADDR | SAW_PROTO | SAW_PORT | SAW_TARGET) && addr_end == port_end;
 }
 
-static bool has_comment(struct words w)
+static void comments_see(struct words w, struct ipt_line *l)
 {
+	l->bare = true;
 	while (next_word(&w)) {
-		if (word_is(&w, "--comment") && next_word(&w) &&
-		    (word_is(&w, IPTABLES_COMMENT_SKIP) || word_is(&w, IPTABLES_COMMENT_ALLOW) ||
-		     word_is(&w, IPTABLES_COMMENT_GATE)))
-			return true;
+		if (!word_is(&w, "--comment"))
+			continue;
+		l->bare = false;
+		l->commented |= next_word(&w) &&
+				(word_is(&w, IPTABLES_COMMENT_SKIP) || word_is(&w, IPTABLES_COMMENT_ALLOW) ||
+				 word_is(&w, IPTABLES_COMMENT_GATE));
 	}
-	return false;
 }
 
 bool iptables_line_parse(enum ipt_table table, const char *line, size_t len, struct ipt_line *ret)
@@ -188,7 +190,7 @@ bool iptables_line_parse(enum ipt_table table, const char *line, size_t len, str
 	l.spec = line + 3;
 	l.len = (size_t)(end - l.spec);
 	w = (struct words){.at = l.spec, .end = end};
-	l.commented = has_comment(w);
+	comments_see(w, &l);
 	l.rule.table = (uint8_t)table;
 	l.exact = parse_exact(w, &l.rule);
 	*ret = l;
