@@ -73,12 +73,12 @@ bool handover_waiting(const struct supervisor *s)
 bool handover_busy(const struct supervisor *s)
 {
 	const struct handover *h = s->handover;
-	return h && ((h->state >= OLD_OFFERED && h->state <= OLD_GONE) || h->state == NEW_DONE);
+	return h && ((h->state >= OLD_OFFERED && h->state <= OLD_WATCHING) || h->state == NEW_DONE);
 }
 
 bool handover_paused(const struct supervisor *s)
 {
-	return s->handover && (s->handover->state == OLD_HOLDING || s->handover->state == OLD_GONE);
+	return s->handover && s->handover->state >= OLD_HOLDING && s->handover->state <= OLD_WATCHING;
 }
 
 void handover_stop_later(struct supervisor *s, bool with_lameduck)

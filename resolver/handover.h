@@ -11,7 +11,8 @@
  *   workers put the entries in
  *   READY                        ->              workers stop reading
  *                                <-  GO
- *   workers read, self-test passes, rules, pidfile
+ *   READING                      ->
+ *   self-test passes, rules, pidfile
  *   DONE                         ->
  *                                <-  BYE         answers what it has, and exits 0
  *

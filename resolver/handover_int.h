@@ -24,6 +24,7 @@ enum handover_type {
 	HANDOVER_CACHE,     /* fd: a memory file */
 	HANDOVER_READY,
 	HANDOVER_GO,        /* fd: the socket new instances connect to, at `path_id`; `t_ns` */
+	HANDOVER_READING,
 	HANDOVER_DONE,
 	HANDOVER_BYE,
 	HANDOVER_ABORT,     /* `text` */
@@ -59,7 +60,8 @@ enum handover_state {
 	OLD_EXPORTING, /* our workers write their caches out */
 	OLD_WARMED,    /* the new one reads them */
 	OLD_HOLDING,   /* our workers stop reading */
-	OLD_GONE,      /* GO was said: waiting for DONE */
+	OLD_GONE,      /* GO was said: waiting for READING */
+	OLD_WATCHING,  /* its workers read: waiting for DONE */
 	/* new */
 	NEW_CONFIGURING,
 	NEW_WARMING,   /* waiting for the caches */
@@ -75,10 +77,11 @@ struct handover {
 	struct loop_fd listen, peer; /* fd < 0: not open */
 	struct loop_timer limit;
 	struct handover_id path_id;  /* of the socket we listen at */
+	bool reads;                  /* our workers do */
 	bool stop_later, stop_lameduck;
 	bool foreign;                /* the path is somebody else's: we do not listen there */
 	uint32_t peer_pid, n_entries;
-	uint64_t start_ns, hold_ns;
+	uint64_t hold_ns, until_ns;
 	unsigned n_workers, n_http, n_caches;
 	struct { int fd; struct in6_addr addr; uint16_t port; } http[HTTP_LISTENERS_MAX];
 	int cache[SHM_WORKERS_MAX];

@@ -178,7 +178,6 @@ int handover_take(struct supervisor *s, struct diag *d)
 	log_info("taking over from pid %u: %u listeners, %u workers", h->peer_pid, s->sockets.n, h->n_workers);
 	s->not_ours = true;
 	h->state = NEW_CONFIGURING;
-	h->start_ns = clock_mono_ns();
 	handover_limit(h, OLD_NS);
 	return 1;
 }
@@ -206,13 +205,13 @@ static void start_reading(struct handover *h)
 {
 	struct supervisor *s = h->s;
 	h->state = NEW_STARTING;
+	h->reads = false;
 	for (unsigned i = 0; i < h->n_http; i++)
 		if (http_adopt(s->http, h->http[i].fd, &h->http[i].addr, h->http[i].port) < 0)
 			close(h->http[i].fd);
 	h->n_http = 0;
 	workers_serve(&s->workers);
 	endpoints_sync(s);
-	supervise_selftest(s);
 }
 
 /* The other one is gone without a word: what it had is ours. */
@@ -266,10 +265,12 @@ void handover_new_answered(struct handover *h)
 		h->n_caches = 0;
 		h->state = NEW_READY;
 		say(h, HANDOVER_READY);
-	} else if (h->state == NEW_STARTING && h->hold_ns) {
-		log_info("took over from pid %u: %u entries, nobody read for %.2f ms", h->peer_pid,
-			 h->n_entries, (double)(clock_mono_ns() - h->hold_ns) / 1e6);
-		h->hold_ns = 0;
+	} else if (h->state == NEW_STARTING && !h->reads) {
+		h->reads = true;
+		say(h, HANDOVER_READING);
+		log_info("took over from pid %u: %u entries, nobody read for %.2f ms", h->peer_pid, h->n_entries,
+			 h->hold_ns ? (double)(clock_mono_ns() - h->hold_ns) / 1e6 : 0.0);
+		supervise_selftest(h->s);
 	}
 }
 

@@ -12,11 +12,13 @@
 #include "lib/log.h"
 #include "resolver/handover_int.h"
 
-#define PREPARE_NS (30 * NS_PER_S)  /* the new one, until it is ready */
-#define EXPORT_NS  (3 * NS_PER_S)   /* our workers: then it goes without the rest */
-#define HOLD_NS    (200 * NS_PER_MS)/* a worker that does not answer does not read either */
-#define GONE_NS    NS_PER_S         /* nobody reads: rules hold longer than this */
-#define FINISH_MS  20000            /* less than kubelet's usual grace period */
+#define PREPARE_NS (30 * NS_PER_S)    /* the new one, until it is ready */
+#define EXPORT_NS  (3 * NS_PER_S)     /* our workers: then it goes without the rest */
+#define HOLD_NS    (200 * NS_PER_MS) /* a worker that does not answer does not read either */
+#define GONE_NS    (500 * NS_PER_MS) /* nobody reads: clients have more patience, and rules hold longer */
+#define WATCH_NS   (1500 * NS_PER_MS) /* the new one reads, but has not proved that it answers */
+#define RENEW_NS   (100 * NS_PER_MS)  /* meanwhile the rules are ours to renew */
+#define FINISH_MS  20000              /* less than kubelet's usual grace period */
 
 static int say(struct handover *h, enum handover_type type, const int *fds, unsigned n_fds)
 {
@@ -113,15 +115,28 @@ static void hold(struct handover *h)
 	workers_hold(&h->s->workers);
 }
 
+static void watch(struct handover *h, uint64_t ns)
+{
+	if (ns)
+		h->until_ns = h->s->loop.now_ns + ns;
+	supervise_rules_hold(h->s);
+	handover_limit(h, RENEW_NS);
+}
+
 static void go(struct handover *h)
 {
 	struct handover_msg m = { .t_ns = h->hold_ns, .path_id = h->path_id };
-	supervise_rules_hold(h->s);
 	http_accept(h->s->http, false);
 	h->state = OLD_GONE;
-	handover_limit(h, GONE_NS);
+	watch(h, GONE_NS);
 	if (handover_send(h->peer.fd, HANDOVER_GO, &m, &h->listen.fd, 1) < 0)
 		abort_session(h, "it is gone");
+}
+
+static void reading(struct handover *h)
+{
+	h->state = OLD_WATCHING;
+	watch(h, WATCH_NS);
 }
 
 /* The other one has everything: what is left of us are open questions and
@@ -155,8 +170,10 @@ void handover_old_late(struct handover *h)
 		go(h);
 	else if (h->state == HANDOVER_IDLE)
 		handover_peer_close(h); /* it did not even greet */
+	else if (h->state >= OLD_GONE && h->s->loop.now_ns < h->until_ns)
+		watch(h, 0);
 	else
-		abort_session(h, h->state == OLD_GONE ? "it does not answer" : "it is not ready in time");
+		abort_session(h, h->state >= OLD_GONE ? "it does not answer" : "it is not ready in time");
 }
 
 static void message(struct handover *h, const struct handover_msg *m)
@@ -165,7 +182,9 @@ static void message(struct handover *h, const struct handover_msg *m)
 		warm(h);
 	else if (m->type == HANDOVER_READY && h->state == OLD_WARMED)
 		hold(h);
-	else if (m->type == HANDOVER_DONE && h->state == OLD_GONE)
+	else if (m->type == HANDOVER_READING && h->state == OLD_GONE)
+		reading(h);
+	else if (m->type == HANDOVER_DONE && h->state == OLD_WATCHING)
 		leave(h);
 	else
 		abort_session(h, "it speaks out of turn");

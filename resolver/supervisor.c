@@ -258,8 +258,8 @@ void supervisor_serving(struct supervisor *s)
 	loop_timer_set(&s->loop, &s->phase_timer, T_NEVER);
 	s->phase = PHASE_SERVING;
 	supervise_sync(s);
-	supervisor_pidfile_write(s);
 	handover_serving(s);
+	supervisor_pidfile_write(s);
 }
 
 static int start(struct supervisor *s, int keeper_fd, struct diag *d)

@@ -5,13 +5,15 @@
  * which is then counted from the intended send time. Prints one line of
  * key=value; lost answers count as lost after one second and stay in the total.
  * With --wait it asks one question until it is answered and prints when that was
- * (seconds since 1970): for starting servers.
+ * (seconds since 1970): for starting servers. SIGINT ends the sending, not the
+ * counting.
  *
  *   load --server ADDR --port N [--names hot|kube|unique|r20] [--count N]
  *        [--outstanding N | --rate R] [--seconds S] [--sockets N] [--seed N]
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +38,21 @@ static struct {
 	uint64_t under_way;
 	unsigned turn;
 	bool wait;
-} st;
+	double patience_s;
+	volatile sig_atomic_t told; /* SIGINT: enough sent */
+} st = {.patience_s = (double)GEN_LOST_NS / 1e9};
 
 static const struct opt_def own[] = {
 	{"rate", 0, OPT_F64, &gen_opt.rate, "R", "open loop: queries a second", 0, 0, NULL},
+	{"patience", 0, OPT_F64, &st.patience_s, "S", "what is unanswered for so long is lost (default 1)", 0, 0, NULL},
 	{"wait", 0, OPT_BOOL, &st.wait, NULL, "one question, until it is answered", 0, 0, NULL},
 	{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 };
+
+static uint64_t patience_ns(void)
+{
+	return (uint64_t)(st.patience_s * 1e9);
+}
 
 /* --- sockets --- */
 
@@ -144,7 +154,7 @@ static void give_up_old(uint64_t now)
 {
 	for (unsigned i = 0; i < gen_opt.sockets; i++)
 		for (unsigned id = 0; id < 65536; id++)
-			if (st.lane[i].sent_ns[id] && now > st.lane[i].sent_ns[id] + GEN_LOST_NS) {
+			if (st.lane[i].sent_ns[id] && now > st.lane[i].sent_ns[id] + patience_ns()) {
 				st.lane[i].sent_ns[id] = 0;
 				gen_tally.lost++;
 				st.under_way--;
@@ -155,8 +165,8 @@ static void give_up_old(uint64_t now)
 
 static void closed_loop(uint64_t end_ns)
 {
-	uint64_t look_ns = clock_mono_ns() + GEN_LOST_NS;
-	for (uint64_t now; (now = clock_mono_ns()) < end_ns;) {
+	uint64_t look_ns = clock_mono_ns() + patience_ns();
+	for (uint64_t now; !st.told && (now = clock_mono_ns()) < end_ns;) {
 		uint64_t before = gen_tally.answered;
 		for (unsigned i = 0; i < gen_opt.sockets; i++)
 			receive(&st.lane[i]);
@@ -169,7 +179,7 @@ static void closed_loop(uint64_t end_ns)
 			wait_for_answers(now + NS_PER_MS);
 		if (now > look_ns) {
 			give_up_old(now);
-			look_ns = now + GEN_LOST_NS;
+			look_ns = now + patience_ns();
 		}
 	}
 }
@@ -178,7 +188,7 @@ static void open_loop(uint64_t start_ns, uint64_t end_ns)
 {
 	uint64_t due = start_ns;
 	double gap = 1e9 / gen_opt.rate;
-	for (uint64_t i = 1; due < end_ns; i++) {
+	for (uint64_t i = 1; due < end_ns && !st.told; i++) {
 		uint8_t buf[GEN_QUERY_MAX];
 		uint64_t now, stream_ns = 0;
 		struct lane *l = &st.lane[st.turn++ % gen_opt.sockets];
@@ -222,6 +232,12 @@ static int ask_until_answered(uint64_t end_ns)
 	return 1;
 }
 
+static void on_interrupt(int signo)
+{
+	(void)signo;
+	st.told = 1;
+}
+
 int main(int argc, char **argv)
 {
 	if (gen_parse("load", "UDP query generator for benchmarks.", own, argc, argv))
@@ -230,6 +246,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "load: %s: %s\n", gen_opt.server, strerror(errno));
 		return 1;
 	}
+	signal(SIGINT, on_interrupt);
 	uint64_t start = clock_mono_ns(), end = start + (uint64_t)(gen_opt.seconds * 1e9);
 	if (st.wait)
 		return ask_until_answered(end);
@@ -238,8 +255,8 @@ int main(int argc, char **argv)
 	else
 		closed_loop(end);
 	uint64_t stop = clock_mono_ns();
-	while (st.under_way && clock_mono_ns() < stop + GEN_LOST_NS)
-		wait_for_answers(stop + GEN_LOST_NS);
+	while (st.under_way && clock_mono_ns() < stop + patience_ns())
+		wait_for_answers(stop + patience_ns());
 	gen_tally.lost += st.under_way;
 	gen_print((double)(stop - start) / 1e9);
 	gen_questions_release();

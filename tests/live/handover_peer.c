@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One side of a hand-over that goes as far as it is told and then ends, stays
+ * silent, or talks nonsense: for the tests of the other side.
+ *
+ *   handover_peer new PATH STEP [stall]   STEP: connect hello warm ready
+ *   handover_peer new PATH nonsense|version|netns
+ *   handover_peer old PATH ADDR PORT STEP STEP: offer warm ready done
+ *
+ * `new` connects and does everything up to and with STEP, waits for the answer to
+ * it, and ends; with `stall` it waits until the other side hangs up. `old` waits
+ * for a new instance and ends when that one has come to STEP.
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "resolver/handover_int.h"
+#include "resolver/listen_tcp.h"
+#include "resolver/listen_udp.h"
+#include "resolver/sockaddr.h"
+
+#define WAIT_MS 10000
+
+static int unix_socket(const char *path, struct sockaddr_un *sa)
+{
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s", path);
+	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+}
+
+/* The next message but one: up to and with a certain type. 0: the other hung up. */
+static int await(int fd, enum handover_type type)
+{
+	struct handover_msg m;
+	int fds[HANDOVER_FDS_MAX];
+	unsigned n;
+	for (;;) {
+		struct pollfd p = { fd, POLLIN, 0 };
+		if (poll(&p, 1, WAIT_MS) <= 0) {
+			puts("nothing came");
+			return 0;
+		}
+		int rc = handover_recv(fd, &m, fds, &n);
+		if (rc <= 0) {
+			puts("hung up");
+			return 0;
+		}
+		handover_fds_close(fds, n);
+		if (m.text[0])
+			printf("said: %s\n", m.text);
+		if (m.type == type)
+			return 1;
+		if (m.type == HANDOVER_REFUSE || m.type == HANDOVER_ABORT)
+			return 0;
+	}
+}
+
+static int speak(int fd, const char *step)
+{
+	static const struct {
+		const char *name;
+		enum handover_type say, answer;
+	} steps[] = {
+		{ "hello", HANDOVER_HELLO, HANDOVER_END },
+		{ "warm", HANDOVER_WARM, HANDOVER_END },
+		{ "ready", HANDOVER_READY, HANDOVER_GO },
+	};
+	if (strcmp(step, "connect") == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct handover_msg m = { .netns = handover_netns() };
+		if (handover_send(fd, steps[i].say, &m, NULL, 0) < 0 || !await(fd, steps[i].answer))
+			return 1;
+		if (strcmp(step, steps[i].name) == 0) {
+			printf("came to %s\n", step);
+			return 0;
+		}
+	}
+	return 3;
+}
+
+static int misbehave(int fd, const char *how)
+{
+	struct handover_msg m = { .netns = handover_netns() };
+	if (strcmp(how, "nonsense") == 0) {
+		if (write(fd, "GET / HTTP/1.1\r\n\r\n", 18) != 18)
+			return 1;
+	} else if (strcmp(how, "version") == 0) {
+		uint8_t raw[sizeof(m)] = { 0x4f, 0x48, 0x44, 0x4e, 99 };
+		if (write(fd, raw, sizeof(raw)) != sizeof(raw))
+			return 1;
+	} else {
+		m.netns.ino++;
+		handover_send(fd, HANDOVER_HELLO, &m, NULL, 0);
+	}
+	await(fd, HANDOVER_END);
+	return 0;
+}
+
+static int be_new(const char *path, const char *step, int stall)
+{
+	struct sockaddr_un sa;
+	int fd = unix_socket(path, &sa), rc;
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		perror(path);
+		return 1;
+	}
+	if (strcmp(step, "nonsense") == 0 || strcmp(step, "version") == 0 || strcmp(step, "netns") == 0)
+		return misbehave(fd, step);
+	rc = speak(fd, step);
+	if (rc == 0 && stall)
+		await(fd, HANDOVER_BYE);
+	return rc;
+}
+
+static int offer(int fd, const char *addr, uint16_t port)
+{
+	struct handover_msg m = { .n = 1 };
+	struct in6_addr a;
+	uint16_t none;
+	struct diag d = { "" };
+	int fds[2];
+	if (sockaddr_parse(addr, port, &a, &none) < 0)
+		return 3;
+	fds[0] = udp_socket_open(&a, port, 0, &d);
+	fds[1] = tcp_socket_open(&a, port, 0, &d);
+	if (fds[0] < 0 || fds[1] < 0) {
+		puts(d.text);
+		return 1;
+	}
+	handover_send(fd, HANDOVER_OFFER, &m, NULL, 0);
+	m = (struct handover_msg){ .n = 1, .addr = a, .port = port };
+	handover_send(fd, HANDOVER_LISTENER, &m, fds, 2);
+	handover_send(fd, HANDOVER_END, &m, NULL, 0);
+	return 0;
+}
+
+static int be_old(const char *path, const char *addr, uint16_t port, const char *step)
+{
+	struct sockaddr_un sa;
+	struct handover_msg m = { 0 };
+	int fd = unix_socket(path, &sa);
+	unlink(path);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 1) < 0) {
+		perror(path);
+		return 1;
+	}
+	puts("ready");
+	fflush(stdout);
+	int peer = accept(fd, NULL, NULL);
+	if (!await(peer, HANDOVER_HELLO) || offer(peer, addr, port))
+		return 1;
+	if (strcmp(step, "offer") == 0)
+		return 0;
+	if (!await(peer, HANDOVER_WARM))
+		return 1;
+	if (strcmp(step, "warm") == 0)
+		return 0;
+	handover_send(peer, HANDOVER_END, &m, NULL, 0);
+	if (!await(peer, HANDOVER_READY))
+		return 1;
+	if (strcmp(step, "ready") == 0)
+		return 0;
+	handover_send(peer, HANDOVER_GO, &m, &fd, 1);
+	return !await(peer, HANDOVER_DONE);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 4 && strcmp(argv[1], "new") == 0)
+		return be_new(argv[2], argv[3], argc > 4);
+	if (argc == 6 && strcmp(argv[1], "old") == 0)
+		return be_old(argv[2], argv[3], (uint16_t)atoi(argv[4]), argv[5]);
+	fprintf(stderr, "see the head of the source\n");
+	return 3;
+}
