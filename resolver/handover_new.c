@@ -197,6 +197,7 @@ static void give_up(struct handover *h, const char *why)
 	log_line(LOG_LVL_FATAL, "hand-over: the other instance serves on: %s", why);
 	handover_peer_close(h);
 	h->state = HANDOVER_IDLE;
+	supervise_rules_off(s); /* not ours: they stay */
 	s->exit_code = 1;
 	supervisor_done(s);
 }
@@ -220,6 +221,7 @@ static void orphaned(struct handover *h)
 	log_warn("the other instance is gone: serving without it");
 	handover_peer_close(h);
 	h->s->not_ours = false;
+	supervise_sync(h->s); /* the interface, if it took that along */
 	if (h->state == NEW_CONFIGURING || h->state == NEW_STARTING)
 		return; /* goes on by itself */
 	if (h->state == NEW_DONE) {

@@ -16,7 +16,7 @@
 #define EXPORT_NS  (3 * NS_PER_S)     /* our workers: then it goes without the rest */
 #define HOLD_NS    (200 * NS_PER_MS) /* a worker that does not answer does not read either */
 #define GONE_NS    (500 * NS_PER_MS) /* nobody reads: clients have more patience, and rules hold longer */
-#define WATCH_NS   (1500 * NS_PER_MS) /* the new one reads, but has not proved that it answers */
+#define WATCH_NS   (2500 * NS_PER_MS) /* the new one reads, but has not proved that it answers */
 #define RENEW_NS   (100 * NS_PER_MS)  /* meanwhile the rules are ours to renew */
 #define FINISH_MS  20000              /* less than kubelet's usual grace period */
 
@@ -45,6 +45,7 @@ static void abort_session(struct handover *h, const char *why)
 		http_accept(s->http, true);
 		supervise_selftest(s);
 		supervisor_pidfile_write(s);
+		supervise_sync_soon(s); /* it may have changed what it then removed */
 	}
 	handover_stop_if_told(h);
 	if (s->reload_again && s->phase == PHASE_SERVING) {

@@ -15,6 +15,7 @@
 #define TEST_TIMEOUT_NS  (400 * NS_PER_MS)
 #define TEST_INTERVAL_NS NS_PER_S
 #define LAPSE_FAILURES   2
+#define SOON_NS          (500 * NS_PER_MS)
 #define SETTLE_NS        (20 * NS_PER_MS) /* an interface goes in several messages */
 #define PROMPT_NS        (250 * NS_PER_MS)
 #define HANG_NS          (3 * NS_PER_S) /* a starved machine is slower than a test */
@@ -161,6 +162,12 @@ void supervise_sync(struct supervisor *s)
 		loop_timer_set(&s->loop, &s->sync_timer, s->loop.now_ns + s->flags->sync_interval_ns);
 	supervise_rules_ensure(s);
 	endpoints_sync(s);
+}
+
+void supervise_sync_soon(struct supervisor *s)
+{
+	if (s->phase == PHASE_SERVING)
+		loop_timer_set(&s->loop, &s->sync_timer, s->loop.now_ns + SOON_NS);
 }
 
 static void sync_due(struct loop_timer *t)

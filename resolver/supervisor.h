@@ -94,6 +94,7 @@ int supervise_health_start(struct supervisor *s, struct diag *d);
 void supervise_selftest(struct supervisor *s);
 /* Interface and rules as they should be, now and every sync interval. */
 void supervise_sync(struct supervisor *s);
+void supervise_sync_soon(struct supervisor *s);
 /* Renew the rules once more, and test nothing until supervise_selftest. */
 void supervise_rules_hold(struct supervisor *s);
 void supervise_health_release(struct supervisor *s);
