@@ -160,6 +160,8 @@ bench-shield bench-eviction: bench-%: $(O)/tests/bench/%
 	@$<
 bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
+bench-lifecycle: $(O)/bin/node-cache $(O)/tests/live/upstream
+	@O=$(O) tests/bench/lifecycle
 bench-%: $(BENCH_BINS)
 	@O=$(O) tests/bench/run $*
 
