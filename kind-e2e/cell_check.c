@@ -128,8 +128,11 @@ static void check_capture(struct checker *k, const struct cell *c, const struct 
 		return;
 	check(k, "the capture holds what the load sent", c->captured_queries == t->queries,
 	      "%" PRIu64 " queries captured, %" PRIu64 " sent", c->captured_queries, t->queries);
+	/* A stub that repeated its question and then left had one answer more coming. */
 	if (c->lab->s->loss == 0)
-		check(k, "the capture holds what the load got", c->captured_answers == t->answered,
+		check(k, "the capture holds what the load got",
+		      c->captured_answers >= t->answered &&
+			      c->captured_answers <= t->answered + t->retried,
 		      "%" PRIu64 " answers captured, %" PRIu64 " received", c->captured_answers,
 		      t->answered);
 }
