@@ -66,7 +66,7 @@ int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_i
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (addr_is_any(addr)) { /* costs a route lookup a datagram: only where it is needed */
+	if (addr_is_any(addr)) { /* the others know what was asked */
 		option_on(fd, IPPROTO_IP, IP_PKTINFO);
 		option_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 	}
