@@ -160,7 +160,7 @@ bench-shield bench-eviction: bench-%: $(O)/tests/bench/%
 	@$<
 bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
-bench-lifecycle: $(O)/bin/node-cache $(O)/tests/live/upstream
+bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
 bench-%: $(BENCH_BINS)
 	@O=$(O) tests/bench/run $*
