@@ -97,6 +97,8 @@ Test(deploy, base)
 
 	parse_args(at(set, "spec.template.spec.containers.0.args"), &f);
 	cr_expect_eq(f.n_localips, 2);
+	cr_expect_eq(strncmp(f.handover, yaml_text(at(set, "spec.template.spec.containers.0.volumeMounts.2.mountPath")),
+			     strrchr(f.handover, '/') - f.handover), 0, "the socket is where the directory is mounted");
 	compile(yaml_text(at(map, "data.Corefile")), &f);
 	cr_expect_str_eq(yaml_text(at(set, "spec.template.spec.containers.0.readinessProbe.httpGet.host")), f.localip[0].text);
 	yaml_doc_free(set);
