@@ -31,7 +31,7 @@ WARN := -Wall -Wextra -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -
         -Wwrite-strings -Wformat=2 -Wvla -Wno-missing-field-initializers -Werror
 # under sanitizers gcc forgets ranges it knows otherwise, and warns of truncation that cannot be
 SAN_WARN := $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
-ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE -DNODENS_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS) $(if $(DEBUG),-O0) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined $(SAN_WARN))
 ALL_LDFLAGS = -pthread $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
@@ -101,6 +101,13 @@ $(O)/%.o: %.c | $(O)/.flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Only the file that tells the version is built again when the commit changes.
+$(O)/lib/opt.o: ALL_CPPFLAGS += -DNODENS_VERSION='"$(VERSION)"'
+$(O)/lib/opt.o: $(O)/.version
+$(O)/.version: FORCE
+	@mkdir -p $(@D); echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+FORCE:
 
 $(O)/lib%.a:
 	@rm -f $@; mkdir -p $(@D)
@@ -180,4 +187,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction format install uninstall clean
+.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction format install uninstall clean
