@@ -121,7 +121,7 @@ $(O)/.flags:
 # --- tests -------------------------------------------------------------------
 UNIT_BINS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HELPER_BINS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/scenario/*.c tests/live/*.c tests/bench/*.c tests/lab/*.c))
+HELPER_BINS := $(patsubst tests/%.c,$(O)/tests/%,tests/scenario/run.c $(wildcard tests/live/*.c tests/bench/*.c tests/lab/*.c))
 TEST_ARCHIVES := bench resolver sim ct pcap e2e reports core lib
 test_archives := $(call archives,$(TEST_ARCHIVES))
 test_libs := $(call libs_of,$(TEST_ARCHIVES))
@@ -135,6 +135,9 @@ $(O)/tests/fuzz/%.o: WARN += -Wno-missing-prototypes
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(O)/tests/fuzz/replay.o $(test_archives) $(test_libs)
+$(O)/tests/scenario/run: $(call objs,$(wildcard tests/scenario/*.c)) $(test_archives)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(test_libs)
 $(O)/tests/%: $(O)/tests/%.o $(test_archives)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"

@@ -4,6 +4,12 @@
  * result a file. A file is: configuration (config.h, corefile.h), then lines `at TIME act`
  * (act.h) and `expect ...` (expect.h). Times never go back.
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/act.h"
+#include "tests/scenario/config.h"
 #include "tests/scenario/corefile.h"
 #include "tests/scenario/expect.h"
 
@@ -14,7 +20,7 @@ static void line_run(struct world *w)
 	if (config_line(w))
 		return;
 	if (!w->core)
-		core_start(w);
+		world_start(w);
 	if (s->failed)
 		return;
 	if (word_is(s, "at")) {
@@ -23,7 +29,7 @@ static void line_run(struct world *w)
 		if (t_ns < w->now_ns)
 			script_fail(s, "time goes back");
 		else
-			time_pass(w, t_ns);
+			world_pass(w, t_ns);
 		act_line(w);
 	} else if (word_is(s, "expect")) {
 		expect_line(w);
@@ -33,40 +39,6 @@ static void line_run(struct world *w)
 	}
 	if (word_left(s))
 		script_fail(s, "'%s' is too much", s->word[s->at]);
-}
-
-static void world_free(struct world *w)
-{
-	core_free(w->core);
-	for (size_t i = 0; i < w->n_plans; i++)
-		corefile_plan_free(w->plan[i]);
-	for (size_t i = 0; i < w->n_said; i++)
-		free(w->said[i].bytes);
-	free(w->stats);
-	free(w);
-}
-
-/* The lines up to `end`, as they stand. */
-static void corefile_read(struct world *w, FILE *f)
-{
-	static char text[16384];
-	size_t n = 0;
-
-	text[0] = 0;
-	while (fgets(w->s.text, sizeof(w->s.text), f)) {
-		size_t len = strlen(w->s.text);
-
-		w->s.line++;
-		if (strcmp(w->s.text, "end\n") == 0) {
-			config_corefile(w, text);
-			return;
-		}
-		if (n + len >= sizeof(text))
-			break;
-		memcpy(text + n, w->s.text, len + 1);
-		n += len;
-	}
-	script_fail(&w->s, "corefile: no line `end`, or too long");
 }
 
 /* True when the file holds what it says; otherwise `why` has the first breach. */
@@ -84,7 +56,7 @@ static bool file_run(const char *path, char *why, size_t cap)
 		w->s.line++;
 		script_split(&w->s);
 		if (w->s.n == 1 && strcmp(w->s.word[0], "corefile") == 0)
-			corefile_read(w, f);
+			config_corefile_read(w, f);
 		else if (w->s.n && !w->s.failed)
 			line_run(w);
 	}

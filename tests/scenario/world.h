@@ -7,11 +7,6 @@
 #ifndef NODENS_SCENARIO_WORLD_H
 #define NODENS_SCENARIO_WORLD_H
 
-#include "lib/clock.h"
-#include "lib/msg.h"
-#include "lib/name.h"
-#include "lib/qstream.h"
-#include "lib/wire.h"
 #include "resolver/core/core.h"
 #include "tests/scenario/script.h"
 
@@ -48,7 +43,7 @@ struct world {
 	struct name except[16][4];
 	struct core_upstream upstream[16];
 	char text[16][64], label[16][64];
-	struct corefile_plan *plan[4]; /* corefile.h */
+	struct corefile_plan *plan[4]; /* corefile.c */
 	size_t n_plans;
 	struct core_probes probes;
 	/* what happened */
@@ -58,5 +53,21 @@ struct world {
 	size_t n_sent, n_said, n_asked;
 	char events[16384];
 };
+
+/* A fresh core with what is configured; its counters go on. */
+void world_start(struct world *w);
+void world_free(struct world *w);
+
+/* Time goes on; the core is called whenever it wanted to be. */
+void world_pass(struct world *w, uint64_t until_ns);
+
+/* The client of that name, made when it is new. */
+struct asked *asked_by_name(struct world *w, const char *name);
+
+/* Keeps a reply until a line expects it; no octets: the query was dropped. */
+void said_add(struct world *w, const char *client, const uint8_t *bytes, size_t len);
+
+/* What must hold for every reply, whatever the file says about it. */
+void reply_check(struct world *w, const struct asked *a, const uint8_t *b, size_t len);
 
 #endif

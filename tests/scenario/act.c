@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/scenario/act.h"
+#include "tests/scenario/config.h"
+
+static void act_reconfigure(struct world *w)
+{
+	struct diag d = {""};
+
+	config_complete(w);
+	if (core_reconfigure(w->core, &w->conf, w->now_ns, &d) < 0)
+		script_fail(&w->s, "reconfigure: %s", d.text);
+}
+
+/* The cache goes on in a new core, as at a hand-over. */
+static void act_handover(struct world *w)
+{
+	struct core *old = w->core;
+	struct core_entry e;
+	size_t cursor = 0;
+
+	world_start(w);
+	while (!w->s.failed && core_entry_next(old, &cursor, &e))
+		if (core_entry_put(w->core, w->now_ns, &e) < 0)
+			script_fail(&w->s, "an entry was not taken over");
+	core_free(old);
+}
+
+void act_line(struct world *w)
+{
+	struct script *s = &w->s;
+
+	if (!word_left(s))
+		return;
+	if (word_is(s, "ask"))
+		act_ask(w);
+	else if (word_is(s, "flood"))
+		act_flood(w);
+	else if (word_is(s, "raw"))
+		act_raw(w);
+	else if (word_is(s, "answer"))
+		act_answer(w);
+	else if (word_is(s, "fail"))
+		act_fail(w);
+	else if (word_is(s, "reconfigure"))
+		act_reconfigure(w);
+	else if (word_is(s, "handover"))
+		act_handover(w);
+	else if (!word_is(s, "tick"))
+		script_fail(s, "'%s' is nothing that can happen", s->word[s->at]);
+}
