@@ -2,7 +2,7 @@
 /*
  * Rules, seen from the supervisor. nftables' are one netlink message away.
  * iptables' are asked of the keeper (node/keeper.h), so that a program waiting
- * for a lock keeps nothing else waiting; sets are renewed from here all the same.
+ * for a lock keeps nothing else waiting; gates are renewed from here all the same.
  */
 #include <errno.h>
 #include <poll.h>
@@ -47,7 +47,7 @@ static void words_once(struct supervisor *s)
 	    node_rules_kind(s->node) != RULES_IPTABLES)
 		return;
 	s->said_no_failopen = true;
-	log_warn("rules: no ipset that iptables can ask here: the kernel cannot withdraw the rules by "
+	log_warn("rules: neither ipset nor xt_recent that iptables can ask here: the kernel cannot withdraw the rules by "
 		 "itself, %s does when this process dies or hangs",
 		 kept(s) ? "the process in front" : "nobody");
 }
@@ -69,14 +69,14 @@ static void ensured(struct supervisor *s, int err, bool changed, const char *tex
 	s->metrics.rules_repaired += changed && was_on && !s->lapsed;
 	s->lapsed = false;
 	s->metrics.rules_active = true;
-	/* What was asked for took its time: the sets may have run out meanwhile. */
+	/* What was asked for took its time: the gates may have closed meanwhile. */
 	if (kept(s) && s->selftest_good)
 		supervise_rules_refresh(s);
 }
 
 static void reply_take(struct supervisor *s, const struct keeper_reply *r)
 {
-	node_failopen_set(s->node, r->failopen);
+	node_gate_set(s->node, (enum node_gate)r->gate);
 	for (int i = 0; i < NODE_ERRORS; i++)
 		for (uint64_t n = r->errors[i]; n; n--)
 			node_error_count(s->node, (enum node_error)i);

@@ -51,12 +51,13 @@ size_t iptables_wanted(const struct ipt_conf *c, const struct flags_ip *ip,
 			.path = row[i].path,
 			.addr = ip->addr,
 		};
-	/* Above what turns queries over to us: the same matches, and the set. */
-	for (size_t i = 0; c->set && i < IPTABLES_RULES_PER_IP; i++) {
+	/* Above what turns queries over to us: the same matches, and the gate's. */
+	for (size_t i = 0; c->gate && i < IPTABLES_RULES_PER_IP; i++) {
 		if (ret[i].path != NODE_PATH_IN && ret[i].path != NODE_PATH_HOST)
 			continue;
 		ret[n] = ret[i];
-		ret[n].gate = true;
+		ret[n].gate = (uint8_t)c->gate;
+		ret[n].hold_s = c->gate == NODE_GATE_RECENT ? c->hold_s : 0;
 		ret[n].target = IPT_ACCEPT;
 		ret[n++].path = NODE_PATHS;
 	}
@@ -69,17 +70,22 @@ static bool same_rule(const struct ipt_rule *a, const struct ipt_rule *b)
 	       a->by_source == b->by_source && a->port == b->port && IN6_ARE_ADDR_EQUAL(&a->addr, &b->addr);
 }
 
-static void rule_write(FILE *f, const struct ipt_rule *r, const char *set)
+static void rule_write(FILE *f, char op, const struct ipt_rule *r, const char *gate_name)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(&r->addr);
 	const char *proto = r->tcp ? "tcp" : "udp", *end = r->by_source ? "s" : "d";
 	char addr[INET6_ADDRSTRLEN];
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, r->addr.s6_addr + (v4 ? 12 : 0), addr, sizeof addr);
-	fprintf(f, "-I %s -%s %s/%s -p %s -m %s --%sport %u", chain_name[r->chain], end, addr, v4 ? "32" : "128", proto,
+	fprintf(f, "-%c %s -%s %s/%s -p %s -m %s --%sport %u", op, chain_name[r->chain], end, addr, v4 ? "32" : "128", proto,
 		proto, end, r->port);
-	if (r->gate)
-		fprintf(f, " -m set ! --match-set %s dst", set);
+	if (r->gate == NODE_GATE_SET)
+		fprintf(f, " -m set ! --match-set %s dst", gate_name);
+	else if (r->gate == NODE_GATE_RECENT)
+		/* Without the mask spelt out, the rule could not be deleted by what is
+		 * printed for it: the default fills bytes that an IPv4 mask leaves. */
+		fprintf(f, " -m recent ! --rcheck --seconds %u --name %s --mask %s --rdest", r->hold_s, gate_name,
+			v4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
 	fprintf(f, " -m comment --comment \"%s\" -j %s\n",
 		r->gate ? IPTABLES_COMMENT_GATE : r->target == IPT_NOTRACK ? IPTABLES_COMMENT_SKIP : IPTABLES_COMMENT_ALLOW,
 		r->target == IPT_NOTRACK ? "NOTRACK" : "ACCEPT");
@@ -164,9 +170,14 @@ static void ensure_rule(struct plan_out *o, const char *saved, const struct ipt_
 			delete_line(o, &l);
 	}
 	if (!copies) {
-		rule_write(o->f[rule->table], rule, NULL);
+		rule_write(o->f[rule->table], 'I', rule, NULL);
 		o->inserts++;
 	}
+}
+
+static bool same_gate(const struct ipt_rule *r, const struct ipt_conf *c)
+{
+	return r->gate == c->gate && (r->gate != NODE_GATE_RECENT || r->hold_s == c->hold_s);
 }
 
 /* All gates of an address are there, once, and above its NOTRACK rules. */
@@ -182,11 +193,11 @@ static bool gates_stand(const char *saved, const struct ipt_conf *c, const struc
 			continue;
 		if (!l.rule.gate && !l.rule.by_source && l.rule.port == c->port)
 			below[l.rule.chain] = true;
-		else if (l.rule.gate && (below[l.rule.chain] || l.rule.port != c->port))
+		else if (l.rule.gate && (below[l.rule.chain] || l.rule.port != c->port || !same_gate(&l.rule, c)))
 			return false;
-		gates += l.rule.gate;
+		gates += l.rule.gate != NODE_GATE_NONE;
 	}
-	return gates == (c->set ? IPTABLES_GATES_PER_IP : 0);
+	return gates == (c->gate ? IPTABLES_GATES_PER_IP : 0);
 }
 
 static void ensure_address(struct plan_out *o, const char *saved, const struct ipt_conf *c, const struct flags_ip *ip)
@@ -199,14 +210,14 @@ static void ensure_address(struct plan_out *o, const char *saved, const struct i
 	for (size_t i = 0; i < IPTABLES_RULES_PER_IP; i++)
 		ensure_rule(o, saved, &wanted[i]);
 	/* What was just inserted stands above the gates: they come anew. */
-	if (gates_stand(saved, c, ip) && (!c->set || o->inserts == before))
+	if (gates_stand(saved, c, ip) && (!c->gate || o->inserts == before))
 		return;
 	while (next_line(&w, &l)) {
 		if (l.exact && l.commented && l.rule.gate && IN6_ARE_ADDR_EQUAL(&l.rule.addr, &ip->addr))
 			delete_line(o, &l);
 	}
 	for (size_t i = IPTABLES_RULES_PER_IP; i < n; i++, o->inserts++)
-		rule_write(o->f[wanted[i].table], &wanted[i], c->set);
+		rule_write(o->f[wanted[i].table], 'I', &wanted[i], c->gate_name);
 }
 
 static void fill(struct plan_out *o, const char *saved, const struct ipt_conf *c, enum ipt_intent intent)
@@ -249,28 +260,55 @@ static int assemble(struct plan_out *o, struct ipt_plan *ret)
 	return 0;
 }
 
+static int out_open(struct plan_out *o)
+{
+	int err = 0;
+
+	for (int t = 0; t < IPT_TABLES; t++) {
+		o->f[t] = open_memstream(&o->text[t], &o->size[t]);
+		if (!o->f[t])
+			err = ERR_NOMEM;
+	}
+	return err;
+}
+
+static int out_close(struct plan_out *o, int err, struct ipt_plan *ret, struct diag *d)
+{
+	for (int t = 0; t < IPT_TABLES; t++) {
+		if (o->f[t] && fclose(o->f[t]))
+			err = ERR_NOMEM;
+	}
+	if (!err)
+		err = assemble(o, ret);
+	for (int t = 0; t < IPT_TABLES; t++)
+		free(o->text[t]);
+	return err ? diag_set(d, err, "iptables: out of memory") : 0;
+}
+
 int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, struct ipt_plan *ret,
 		  struct diag *d)
 {
 	struct plan_out o = {.inserts = 0};
-	int err = 0;
+	int err = out_open(&o);
 
-	for (int t = 0; t < IPT_TABLES; t++) {
-		o.f[t] = open_memstream(&o.text[t], &o.size[t]);
-		if (!o.f[t])
-			err = ERR_NOMEM;
-	}
 	if (!err)
 		fill(&o, saved, c, intent);
-	for (int t = 0; t < IPT_TABLES; t++) {
-		if (o.f[t] && fclose(o.f[t]))
-			err = ERR_NOMEM;
+	return out_close(&o, err, ret, d);
+}
+
+int iptables_plan_drop(const struct ipt_conf *c, struct ipt_plan *ret, struct diag *d)
+{
+	struct ipt_rule wanted[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP];
+	struct plan_out o = {.inserts = 0};
+	int err = out_open(&o);
+
+	for (size_t i = 0; !err && i < c->n_ips; i++) {
+		size_t n = c->ip[i].is_v4 == c->v4 ? iptables_wanted(c, &c->ip[i], wanted) : 0;
+
+		for (size_t k = 0; k < n; k++, o.deletes++)
+			rule_write(o.f[wanted[k].table], 'D', &wanted[k], c->gate_name);
 	}
-	if (!err)
-		err = assemble(&o, ret);
-	for (int t = 0; t < IPT_TABLES; t++)
-		free(o.text[t]);
-	return err ? diag_set(d, err, "iptables: out of memory") : 0;
+	return out_close(&o, err, ret, d);
 }
 
 static void count_line(const struct ipt_line *l, const struct ipt_rule *wanted, size_t n, struct node_counters *add_to)

@@ -5,9 +5,9 @@
  * the original does with 24 processes a minute is one `iptables-save` and, only
  * when something differs, one `iptables-restore --noflush` transaction.
  *
- * With a set, four more rules an address stand above those twelve: packets for
- * an address that is not in the set pass the NOTRACK rules by. The set's
- * entries expire, so the rules lapse with nobody left to remove them.
+ * With gates, four more rules an address stand above those twelve: packets for
+ * an address that was not put into a set, or seen, lately pass the NOTRACK rules
+ * by. So the rules lapse with nobody left to remove them (node/gates.h).
  *
  * Planning is pure text work over what iptables-save printed; running is apart.
  */
@@ -35,10 +35,11 @@ enum ipt_target { IPT_NOTRACK, IPT_ACCEPT };
 
 struct ipt_rule {
 	uint8_t table, chain, target;
-	bool gate;           /* only when the address is not in the set */
+	uint8_t gate;        /* enum node_gate: only when the address is not alive there */
 	bool tcp, by_source; /* -s ADDR --sport PORT instead of -d ADDR --dport PORT */
 	uint16_t port;
 	enum node_path path; /* what its packet counter means */
+	uint32_t hold_s;     /* of gates that say it themselves (NODE_GATE_RECENT), else 0 */
 	struct in6_addr addr;
 };
 
@@ -48,7 +49,9 @@ struct ipt_conf {
 	size_t n_ips;
 	bool v4;
 	uint16_t port, health_port;
-	const char *set;           /* NULL: no gates */
+	enum node_gate gate;
+	const char *gate_name;
+	uint32_t hold_s;
 	uint64_t deadline_ns;      /* for all programs together; 0: none */
 };
 
@@ -65,7 +68,7 @@ struct ipt_line {
 	uint64_t packets, bytes;
 	bool commented;    /* carries one of our comments */
 	bool bare;         /* carries none at all */
-	bool exact;        /* `rule` says all there is to say, apart from the set's name */
+	bool exact;        /* `rule` says all there is to say, apart from the gate's name */
 	struct ipt_rule rule;
 };
 bool iptables_line_parse(enum ipt_table table, const char *line, size_t len, struct ipt_line *ret);
@@ -82,6 +85,8 @@ struct ipt_plan {
 /* `saved`: what iptables-save printed for raw and filter. One family at a time. */
 int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, struct ipt_plan *ret,
 		  struct diag *d);
+/* Likewise, unseen: deletes one of each that is wanted. For who put them there. */
+int iptables_plan_drop(const struct ipt_conf *c, struct ipt_plan *ret, struct diag *d);
 /* Adds what matching rules counted. */
 void iptables_count(const char *saved, const struct ipt_conf *c, struct node_counters *add_to);
 
@@ -92,6 +97,10 @@ bool iptables_present(bool v4);
 void iptables_version(char *ret, size_t size);
 int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
 		   struct diag *d);
+/* What stood when we last looked goes, in one program that looks at nothing;
+ * fails, and may have done nothing, when a rule is missing. iptables_apply with
+ * IPT_REMOVE sees to the rest. */
+int iptables_drop(const struct ipt_conf *c, struct diag *d);
 int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, struct diag *d);
 
 #endif

@@ -98,6 +98,35 @@ static bool take_target(struct words *w, struct ipt_rule *r)
 	return word_is(w, "ACCEPT");
 }
 
+/* Behind "--rcheck". */
+static bool take_recent(struct words *w, struct ipt_rule *r)
+{
+	char *end;
+	unsigned long n;
+
+	if (!next_word(w) || !word_is(w, "--seconds") || !next_word(w))
+		return false;
+	n = strtoul(w->word, &end, 10);
+	if (*end || n < 1 || n > UINT32_MAX)
+		return false;
+	r->hold_s = (uint32_t)n;
+	return next_word(w) && word_is(w, "--name") && next_word(w) && next_word(w) && word_is(w, "--mask") && next_word(w) &&
+	       next_word(w) && word_is(w, "--rdest");
+}
+
+/* Behind "!". */
+static bool take_gate(struct words *w, struct ipt_rule *r)
+{
+	if (r->gate || !next_word(w))
+		return false;
+	if (word_is(w, "--match-set")) {
+		r->gate = NODE_GATE_SET;
+		return next_word(w) && next_word(w) && word_is(w, "dst");
+	}
+	r->gate = NODE_GATE_RECENT;
+	return word_is(w, "--rcheck") && take_recent(w, r);
+}
+
 /* One option with its argument; false when it is none of ours. *ret_saw names
  * what it told, and *end which end of the packet it spoke of ('s', 'd', 0). */
 static bool take_option(struct words *w, struct ipt_rule *r, int *ret_saw, char *end)
@@ -124,11 +153,9 @@ static bool take_option(struct words *w, struct ipt_rule *r, int *ret_saw, char 
 	}
 	if (word_is(w, "--comment"))
 		return next_word(w);
-	if (word_is(w, "!")) { /* only before the set */
-		r->gate = next_word(w) && word_is(w, "--match-set") && next_word(w) && next_word(w) && word_is(w, "dst");
-		return r->gate;
-	}
-	return word_is(w, "-m") && next_word(w) && (word_is(w, "set") || word_is(w, "tcp") || word_is(w, "udp") || word_is(w, "comment"));
+	if (word_is(w, "!")) /* only before what a gate asks */
+		return take_gate(w, r);
+	return word_is(w, "-m") && next_word(w) && (word_is(w, "set") || word_is(w, "recent") || word_is(w, "tcp") || word_is(w, "udp") || word_is(w, "comment"));
 }
 
 static bool parse_exact(struct words w, struct ipt_rule *r)

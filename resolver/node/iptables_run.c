@@ -117,11 +117,22 @@ static int missing(bool v4, enum ipt_fault *ret_fault, struct diag *d)
 			v4 ? "iptables-restore and iptables-save" : "ip6tables-restore and ip6tables-save");
 }
 
-int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
-		   struct diag *d)
+/* Carries the plan out, and releases it. */
+static int restore(const struct ipt_conf *c, struct ipt_plan *plan, enum ipt_fault *ret_fault, struct diag *d)
 {
 	const char *argv[] = {c->v4 ? "iptables-restore" : "ip6tables-restore", "--noflush", "-w", "5", NULL};
 	struct child_result r;
+	int err = run(argv, plan->text, RESTORE_LIMIT, c->deadline_ns, &r, ret_fault, d);
+
+	free(plan->text);
+	if (!err)
+		child_release(&r);
+	return err;
+}
+
+int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
+		   struct diag *d)
+{
 	struct ipt_plan plan;
 	char *saved;
 	int err;
@@ -136,13 +147,18 @@ int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_c
 	free(saved);
 	if (err || !plan.text)
 		return err;
-	err = run(argv, plan.text, RESTORE_LIMIT, c->deadline_ns, &r, ret_fault, d);
-	free(plan.text);
-	if (err)
-		return err;
-	child_release(&r);
-	*ret_changed = true;
-	return 0;
+	err = restore(c, &plan, ret_fault, d);
+	*ret_changed = !err;
+	return err;
+}
+
+int iptables_drop(const struct ipt_conf *c, struct diag *d)
+{
+	enum ipt_fault ignored;
+	struct ipt_plan plan;
+	int err = iptables_plan_drop(c, &plan, d);
+
+	return err || !plan.text ? err : restore(c, &plan, &ignored, d);
 }
 
 int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, struct diag *d)

@@ -79,7 +79,7 @@ static void reply(struct keeper *k, struct keeper_reply *r)
 		r->errors[i] = errors[i] - k->told[i];
 		k->told[i] = errors[i];
 	}
-	r->failopen = node_failopen(k->node);
+	r->gate = node_gate(k->node);
 	send(k->fd, r, sizeof *r, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -4,8 +4,8 @@
  * does two things for it that the supervisor cannot do for itself:
  *
  * - It runs the iptables programs, which may wait seconds for a lock, while the
- *   supervisor goes on proving life and renewing sets.
- * - It outlives it. Where the kernel has no sets that expire (node_failopen is
+ *   supervisor goes on proving life and renewing gates.
+ * - It outlives it. Where the kernel cannot withdraw rules (node_failopen is
  *   false), rules go when the supervisor is gone, or has not proved life for the
  *   fail-open time. It must be the parent: a container ends with its first
  *   process, and everybody else in it with that.
@@ -32,7 +32,8 @@ enum keeper_ask {
 struct keeper_reply {
 	uint32_t ask;
 	int32_t err;
-	bool changed, failopen;
+	bool changed;
+	uint8_t gate; /* enum node_gate */
 	uint64_t errors[NODE_ERRORS]; /* since the last reply */
 	struct node_counters counters;
 	char text[256];

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "resolver/node/gates.h"
 #include "resolver/node/iface.h"
-#include "resolver/node/ipset.h"
 #include "resolver/node/iptables.h"
 #include "resolver/node/netlink.h"
 #include "resolver/node/nft.h"
@@ -33,16 +33,13 @@ struct node {
 	struct iface iface;
 	enum flags_rules kind;
 	struct nft_conf nft;
-	bool gateless; /* tried in vain */
-	bool gated; /* the iptables dialect asks sets whether we are alive */
-	bool filled; /* the sets have been: whoever renews them goes on from there */
+	struct gates gates; /* of the iptables dialect */
+	bool stands;        /* its rules, when we last looked */
 	uint64_t deadline_ns;
 	bool swept; /* what another dialect left was looked for */
 	uint64_t errors[NODE_ERRORS];
 	char words[128];
 };
-
-static const char *const set_name[2] = {"nodelocaldns6", "nodelocaldns4"}; /* by v4 */
 
 static bool has_family(const struct node_flags *f, bool v4)
 {
@@ -121,6 +118,7 @@ int node_open(struct node **ret, const struct node_flags *f, struct diag *d)
 		node_close(n);
 		return err;
 	}
+	gates_init(&n->gates, f, n->netfilter);
 	n->kind = decide(n);
 	describe(n);
 	*ret = n;
@@ -156,7 +154,7 @@ int node_iface_remove(struct node *n, struct diag *d)
 	return n->route ? iface_remove(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
 }
 
-static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, bool gated, uint64_t deadline_ns)
+static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, enum node_gate gate, uint64_t deadline_ns)
 {
 	return (struct ipt_conf){
 		.ip = f->localip,
@@ -164,7 +162,9 @@ static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, bool gated,
 		.v4 = v4,
 		.port = f->dns_port,
 		.health_port = f->health_port,
-		.set = gated ? set_name[v4] : NULL,
+		.gate = gate,
+		.gate_name = gates_name(v4),
+		.hold_s = gates_hold_s(f),
 		.deadline_ns = deadline_ns,
 	};
 }
@@ -177,7 +177,7 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	int first = 0;
 
 	for (int v4 = 1; v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, n->gated, n->deadline_ns);
+		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns);
 		int err;
 
 		if (!has_family(n->f, v4))
@@ -192,63 +192,36 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	return first;
 }
 
-/* Sets count whole seconds; rounded down, because what was promised is the most. */
-static uint32_t hold_s(const struct node_flags *f)
-{
-	return f->failopen_ns < 2 * NS_PER_S ? 1 : (uint32_t)(f->failopen_ns / NS_PER_S);
-}
-
-static int sets_put(struct node *n, struct diag *d)
-{
-	int first = 0;
-
-	for (int v4 = 0; v4 < 2; v4++) {
-		if (!has_family(n->f, v4))
-			continue;
-		int err = ipset_put(n->netfilter, set_name[v4], n->f->localip, n->f->n_localips, v4, hold_s(n->f),
-				    first ? NULL : d);
-
-		first = first ? first : err;
-	}
-	return first;
-}
-
-/* The sets come before the rules that ask them, and are filled once: after that
- * only a proof of life renews them. A kernel without ipset, or an
- * iptables without its match, leaves us without: then only a living supervisor
- * can take the rules away, and node_failopen tells. */
-static void gates_prepare(struct node *n)
-{
-	n->gated = n->f->failopen_ns && n->netfilter && !n->gateless;
-	for (int v4 = 0; n->gated && v4 < 2; v4++) {
-		if (has_family(n->f, v4) && ipset_create(n->netfilter, set_name[v4], v4, NULL))
-			n->gated = false;
-	}
-	if (n->gated && !n->filled && sets_put(n, NULL))
-		n->gated = false;
-	n->filled = n->gated;
-}
-
-static void sets_destroy(struct netlink *netfilter)
-{
-	for (int v4 = 0; v4 < 2; v4++)
-		ipset_destroy(netfilter, set_name[v4], NULL);
-}
-
+/* A kernel or an iptables that knows one kind of gate too little may know the
+ * next; without any, only a living process can take the rules away, and
+ * node_failopen tells. */
 static int iptables_ensure(struct node *n, bool *ret_changed, struct diag *d)
 {
-	uint64_t held = n->errors[NODE_ERR_IPTABLES_LOCK];
-	struct diag first;
+	enum node_gate asked = n->gates.best;
+	uint64_t counted = n->errors[NODE_ERR_IPTABLES];
+	struct diag first, later, *words = &first;
 	int err;
 
-	gates_prepare(n);
-	err = iptables_both(n, IPT_ENSURE, ret_changed, &first);
-	if (err && n->gated && n->errors[NODE_ERR_IPTABLES_LOCK] == held) {
-		n->gated = false;
-		err = iptables_both(n, IPT_ENSURE, ret_changed, NULL);
-		n->gateless = !err; /* not tried again */
+	for (;;) {
+		uint64_t held = n->errors[NODE_ERR_IPTABLES_LOCK];
+
+		gates_prepare(&n->gates);
+		err = iptables_both(n, IPT_ENSURE, ret_changed, words);
+		if (!err)
+			err = gates_installed(&n->gates, words);
+		if (!err || n->gates.kind == NODE_GATE_NONE || n->errors[NODE_ERR_IPTABLES_LOCK] != held)
+			break;
+		n->gates.best = n->gates.kind - 1;
+		words = &later;
 	}
-	return err ? diag_set(d, err, "%s", first.text) : 0;
+	n->stands = !err;
+	if (!err) {
+		if (n->gates.best != asked)
+			n->errors[NODE_ERR_IPTABLES] = counted; /* asking what there is is no error */
+		return 0;
+	}
+	n->gates.best = asked; /* it was not for the gates */
+	return diag_set(d, err, "%s", first.text);
 }
 
 static int iptables_remove(struct node *n, struct diag *d)
@@ -256,15 +229,16 @@ static int iptables_remove(struct node *n, struct diag *d)
 	bool changed = false;
 	int err;
 
-	/* What may have to wait for a lock has no hurry then. */
-	for (int v4 = 0; n->gated && v4 < 2; v4++) {
-		if (has_family(n->f, v4))
-			ipset_flush(n->netfilter, set_name[v4], NULL);
+	gates_flush(&n->gates, NULL); /* what may have to wait for a lock has no hurry then */
+	for (int v4 = 1; n->stands && v4 >= 0; v4--) {
+		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns);
+
+		iptables_drop(&c, NULL); /* looking for more comes after that */
 	}
+	n->stands = false;
 	err = iptables_both(n, IPT_REMOVE, &changed, d);
-	n->filled = false;
-	if (n->netfilter)
-		sets_destroy(n->netfilter);
+	n->gates.filled = false;
+	gates_destroy(n->netfilter);
 	return err;
 }
 
@@ -318,40 +292,37 @@ int node_rules_refresh(struct node *n, struct diag *d)
 {
 	if (n->kind == RULES_NFTABLES && n->f->failopen_ns)
 		return nft_refresh(n->netfilter, &n->nft, d);
-	return n->kind == RULES_IPTABLES && n->gated ? sets_put(n, d) : 0;
+	return n->kind == RULES_IPTABLES ? gates_renew(&n->gates, d) : 0;
 }
 
-/* Without sets to empty, lapsing is removing. */
+/* Without gates to close, lapsing is removing. */
 int node_rules_lapse(struct node *n, struct diag *d)
 {
-	int err = 0;
-
 	if (n->kind == RULES_NFTABLES)
 		return nft_lapse(n->netfilter, &n->nft, d);
 	if (n->kind != RULES_IPTABLES)
 		return 0;
-	if (!n->gated)
-		return iptables_remove(n, d);
-	for (int v4 = 0; v4 < 2; v4++) {
-		if (has_family(n->f, v4) && ipset_flush(n->netfilter, set_name[v4], err ? NULL : d))
-			err = ERR_SYS;
-	}
-	return err;
+	return n->gates.kind ? gates_flush(&n->gates, d) : iptables_remove(n, d);
 }
 
 bool node_failopen(const struct node *n)
 {
-	return n->f->failopen_ns && (n->kind == RULES_NFTABLES || n->gated);
+	return n->f->failopen_ns && (n->kind == RULES_NFTABLES || n->gates.kind);
 }
 
 uint64_t node_hold_ns(const struct node *n)
 {
-	return n->kind == RULES_IPTABLES && n->gated ? hold_s(n->f) * NS_PER_S : n->f->failopen_ns;
+	return n->kind == RULES_IPTABLES && n->gates.kind ? gates_hold_s(n->f) * NS_PER_S : n->f->failopen_ns;
 }
 
-void node_failopen_set(struct node *n, bool gated)
+enum node_gate node_gate(const struct node *n)
 {
-	n->gated = gated;
+	return n->gates.kind;
+}
+
+void node_gate_set(struct node *n, enum node_gate gate)
+{
+	n->gates.kind = gate;
 }
 
 void node_deadline_set(struct node *n, uint64_t t_ns)
@@ -372,7 +343,7 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 	if (n->kind == RULES_NFTABLES)
 		err = nft_counters(n->netfilter, &c, d);
 	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
-		struct ipt_conf conf = ipt_conf(n->f, v4, n->gated, n->deadline_ns);
+		struct ipt_conf conf = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns);
 
 		if (has_family(n->f, v4))
 			err = iptables_counters(&conf, &c, d);
@@ -391,7 +362,7 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 	int first = 0, err;
 
 	for (int v4 = 0; v4 < 2; v4++) {
-		struct ipt_conf c = ipt_conf(f, v4, false, 0);
+		struct ipt_conf c = ipt_conf(f, v4, NODE_GATE_NONE, 0);
 
 		if (!iptables_present(v4))
 			continue;
@@ -401,7 +372,7 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 	err = netlink_open(&netfilter, NETLINK_NETFILTER, first ? NULL : d);
 	if (!err) {
 		err = nft_remove(netfilter, first ? NULL : d);
-		sets_destroy(netfilter);
+		gates_destroy(netfilter);
 	}
 	first = first ? first : err;
 	if (f->setup_interface) {

@@ -59,15 +59,18 @@ int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */
 int node_rules_refresh(struct node *n, struct diag *d);
+/* What the iptables dialect's rules ask whether we are alive (node/gates.h). */
+enum node_gate { NODE_GATE_NONE, NODE_GATE_RECENT, NODE_GATE_SET };
 /* Known after the first node_rules_ensure: the kernel withdraws the rules by
- * itself. False with iptables where ipset is missing: then node_rules_remove by
- * a living process is all there is. */
+ * itself. False with iptables where neither ipset nor xt_recent can be asked:
+ * then node_rules_remove by a living process is all there is. */
 bool node_failopen(const struct node *n);
 /* How long rules hold after a renewal; 0: for ever. */
 uint64_t node_hold_ns(const struct node *n);
-/* Who asked another process to install the rules learns from it whether they are
+/* Who asked another process to install the rules learns from it how they are
  * gated, and renews them accordingly. */
-void node_failopen_set(struct node *n, bool gated);
+enum node_gate node_gate(const struct node *n);
+void node_gate_set(struct node *n, enum node_gate gate);
 /* No program that runs for node_rules_* or node_counters_read goes on after this
  * time; 0: each has its own limit only. */
 void node_deadline_set(struct node *n, uint64_t t_ns);

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct flags_ip ip[2];
-	struct ipt_conf c = {.ip = ip, .n_ips = 2, .v4 = true, .port = 53, .health_port = 8080};
+	struct ipt_conf c = {.ip = ip, .n_ips = 2, .v4 = true, .port = 53, .health_port = 8080,
+			     .gate_name = "nodelocaldns4", .hold_s = 1};
 	struct node_counters counters = {0};
 	char *saved = malloc(size + 1);
 
@@ -26,18 +27,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(saved, data, size);
 	saved[size] = '\0';
 	assert(!flags_ip_parse("169.254.20.10", &ip[0]) && !flags_ip_parse("fd00::a", &ip[1]));
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 9; i++) {
 		struct ipt_plan p = {0};
 		size_t lines = 0;
 
-		c.set = i % 2 ? "nodelocaldns4" : NULL;
-		if (iptables_plan(saved, &c, (enum ipt_intent)(i / 2), &p, NULL))
+		c.gate = (enum node_gate)(i % 3);
+		if (iptables_plan(saved, &c, (enum ipt_intent)(i / 3), &p, NULL))
 			abort();
 		for (const char *at = p.text; at && (at = strstr(at, "\n-")); at++)
 			lines++;
 		assert(!p.text == !(p.inserts + p.deletes));
 		assert(lines == p.inserts + p.deletes);
-		assert(i / 2 == IPT_ENSURE || !p.inserts);
+		assert(i / 3 == IPT_ENSURE || !p.inserts);
 		free(p.text);
 	}
 	iptables_count(saved, &c, &counters);

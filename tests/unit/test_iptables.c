@@ -16,12 +16,13 @@ static struct flags_ip ip_of(const char *text)
 	return ip;
 }
 
-static const char *set; /* for plan() */
+static enum node_gate gate; /* for plan() */
 
 static struct ipt_plan plan(const char *saved, const char *addr, enum ipt_intent intent)
 {
 	struct flags_ip ip = ip_of(addr);
-	struct ipt_conf c = {.ip = &ip, .n_ips = 1, .v4 = ip.is_v4, .port = 53, .health_port = 8080, .set = set};
+	struct ipt_conf c = {.ip = &ip, .n_ips = 1, .v4 = ip.is_v4, .port = 53, .health_port = 8080, .gate = gate,
+		.gate_name = "live", .hold_s = 1};
 	struct ipt_plan p = {0};
 	struct diag d;
 
@@ -241,9 +242,9 @@ static char *carried_out(const char *planned)
 Test(iptables, gates_stand_above_what_they_guard)
 {
 	struct ipt_plan p, again;
-	char *saved, *gate;
+	char *saved;
 
-	set = "live";
+	gate = NODE_GATE_SET;
 	p = plan("", "169.254.20.10", IPT_ENSURE);
 	cr_expect_eq(p.inserts, 16);
 	cr_expect(strstr(p.text, "--sport 8080 " SKIP " -j NOTRACK\n" GATES("I") "COMMIT") != NULL, "%s", p.text);
@@ -252,8 +253,7 @@ Test(iptables, gates_stand_above_what_they_guard)
 	again = plan(saved, "169.254.20.10", IPT_ENSURE);
 	cr_expect(strstr(again.text, "*filter") != NULL);
 	free(again.text);
-	gate = strstr(saved, "-A OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 -m set");
-	cr_assert_not_null(gate);
+	cr_assert_not_null(strstr(saved, "-A OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 -m set"));
 	free(p.text);
 	free(saved);
 }
@@ -263,7 +263,7 @@ Test(iptables, a_missing_rule_brings_the_gates_above_it_again)
 	char *full, *gone;
 	struct ipt_plan p;
 
-	set = "live";
+	gate = NODE_GATE_SET;
 	cr_assert_geq(asprintf(&full, "*raw\n" GATES("A") "%s", strstr(EXPECTED, "-I PREROUTING")), 0);
 	for (char *c = full; (c = strstr(c, "-I ")); c++)
 		c[1] = 'A';
@@ -294,4 +294,105 @@ Test(iptables, gates_go_when_not_wanted)
 	cr_expect_eq(p.deletes, 16);
 	free(p.text);
 	free(full);
+}
+
+#define RECENT(chain, proto, seconds) "-A " chain " -d 169.254.20.10/32 -p " proto " -m " proto \
+	" --dport 53 -m recent ! --rcheck --seconds " seconds " --name live --mask 255.255.255.255 --rdest " \
+	"-m comment --comment \"NodeLocal DNS Cache: unless alive\" -j ACCEPT\n"
+#define RECENTS(seconds) RECENT("PREROUTING", "tcp", seconds) RECENT("PREROUTING", "udp", seconds) \
+	RECENT("OUTPUT", "tcp", seconds) RECENT("OUTPUT", "udp", seconds)
+
+/* What a host holds: these gates above the twelve. */
+static char *gated(const char *gates)
+{
+	char *full;
+
+	cr_assert_geq(asprintf(&full, "*raw\n%s%s", gates, strstr(EXPECTED, "-I PREROUTING")), 0);
+	for (char *c = full; (c = strstr(c, "-I ")); c++)
+		c[1] = 'A';
+	return full;
+}
+
+Test(iptables, gates_may_ask_when_an_address_was_last_seen)
+{
+	char *full;
+	struct ipt_plan p;
+
+	gate = NODE_GATE_RECENT;
+	p = plan("", "169.254.20.10", IPT_ENSURE);
+	cr_expect_eq(p.inserts, 16);
+	cr_expect(strstr(p.text, " -m recent ! --rcheck --seconds 1 --name live --mask 255.255.255.255 --rdest -m comment") != NULL, "%s", p.text);
+	free(p.text);
+	full = gated(RECENTS("1"));
+	p = plan(full, "169.254.20.10", IPT_ENSURE);
+	cr_expect_null(p.text, "%s", p.text);
+	p = plan(full, "169.254.20.10", IPT_REMOVE);
+	cr_expect_eq(p.deletes, 16);
+	free(p.text);
+	free(full);
+}
+
+Test(iptables, gates_of_another_kind_or_time_are_replaced)
+{
+	static const char *const other[] = {RECENTS("2"), GATES("A"), RECENT("PREROUTING", "tcp", "1")};
+	static const size_t deletes[] = {4, 4, 1};
+
+	gate = NODE_GATE_RECENT;
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+		char *full = gated(other[i]);
+		struct ipt_plan p = plan(full, "169.254.20.10", IPT_ENSURE);
+
+		cr_expect_eq(p.deletes, deletes[i], "%zu: %s", i, p.text);
+		cr_expect_eq(p.inserts, 4, "%zu: %s", i, p.text);
+		free(p.text);
+		free(full);
+	}
+}
+
+/* Somebody's rules that use the same match. */
+Test(iptables, other_uses_of_recent_are_left_alone)
+{
+	static const char *const not_ours[] = {
+		"--rcheck --seconds 1 --name live --mask 255.255.255.255 --rdest",
+		"! --update --seconds 1 --name live --mask 255.255.255.255 --rdest",
+		"! --rcheck --seconds x --name live --mask 255.255.255.255 --rdest",
+		"! --rcheck --seconds 1 --hitcount 3 --name live --mask 255.255.255.255 --rdest",
+		"! --rcheck --seconds 1 --name live --mask 255.255.255.255 --rsource",
+		"! --rcheck --seconds 1 --name live --mask",
+		"! --rcheck --seconds",
+		"! --rcheck",
+		"!",
+	};
+
+	for (size_t i = 0; i < sizeof not_ours / sizeof *not_ours; i++) {
+		char line[512];
+		struct ipt_line l = {.exact = true};
+
+		snprintf(line, sizeof line, "-A OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 -j ACCEPT -m recent %s", not_ours[i]);
+		cr_assert(iptables_line_parse(IPT_RAW, line, strlen(line), &l));
+		cr_expect(!l.exact, "%s", line);
+	}
+}
+
+/* What is deleted unseen is what was inserted, rule by rule. */
+Test(iptables, dropping_mirrors_inserting)
+{
+	static const enum node_gate kind[] = {NODE_GATE_NONE, NODE_GATE_SET, NODE_GATE_RECENT};
+
+	for (size_t i = 0; i < sizeof kind / sizeof *kind; i++) {
+		struct flags_ip ip[] = {ip_of("169.254.20.10"), ip_of("fd00::a"), ip_of("10.96.0.10")};
+		struct ipt_conf c = {.ip = ip, .n_ips = 3, .v4 = true, .port = 53, .health_port = 8080,
+				     .gate = kind[i], .gate_name = "live", .hold_s = 1};
+		struct ipt_plan in, out;
+
+		cr_assert_eq(iptables_plan("", &c, IPT_ENSURE, &in, NULL), 0);
+		cr_assert_eq(iptables_plan_drop(&c, &out, NULL), 0);
+		cr_expect_eq(out.deletes, in.inserts);
+		cr_expect_eq(out.inserts, 0);
+		for (char *p = out.text; (p = strstr(p, "-D ")); p++)
+			p[1] = 'I';
+		cr_expect_str_eq(out.text, in.text);
+		free(in.text);
+		free(out.text);
+	}
 }

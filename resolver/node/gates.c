@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/node/gates.h"
+
+#include "lib/clock.h"
+#include "resolver/node/ipset.h"
+#include "resolver/node/recent.h"
+
+void gates_init(struct gates *g, const struct node_flags *f, struct netlink *netfilter)
+{
+	*g = (struct gates){
+		.f = f,
+		.netfilter = netfilter,
+		.best = !f->failopen_ns ? NODE_GATE_NONE : netfilter ? NODE_GATE_SET : NODE_GATE_RECENT,
+	};
+}
+
+const char *gates_name(bool v4)
+{
+	return v4 ? "nodelocaldns4" : "nodelocaldns6";
+}
+
+uint32_t gates_hold_s(const struct node_flags *f)
+{
+	return f->failopen_ns < 2 * NS_PER_S ? 1 : (uint32_t)(f->failopen_ns / NS_PER_S);
+}
+
+static bool has_family(const struct node_flags *f, bool v4)
+{
+	for (size_t i = 0; i < f->n_localips; i++) {
+		if (f->localip[i].is_v4 == v4)
+			return true;
+	}
+	return false;
+}
+
+int gates_renew(struct gates *g, struct diag *d)
+{
+	const struct node_flags *f = g->f;
+	int first = 0;
+
+	for (int v4 = 0; v4 < 2 && g->kind; v4++) {
+		struct diag *words = first ? NULL : d;
+		int err;
+
+		if (!has_family(f, v4))
+			continue;
+		if (g->kind == NODE_GATE_SET)
+			err = ipset_put(g->netfilter, gates_name(v4), f->localip, f->n_localips, v4, gates_hold_s(f), words);
+		else
+			err = recent_put(gates_name(v4), f->localip, f->n_localips, v4, words);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+int gates_flush(struct gates *g, struct diag *d)
+{
+	int first = 0;
+
+	for (int v4 = 0; v4 < 2 && g->kind; v4++) {
+		struct diag *words = first ? NULL : d;
+		int err;
+
+		if (!has_family(g->f, v4))
+			continue;
+		err = g->kind == NODE_GATE_SET ? ipset_flush(g->netfilter, gates_name(v4), words)
+					       : recent_flush(gates_name(v4), words);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+static bool sets_create(struct gates *g)
+{
+	for (int v4 = 0; v4 < 2; v4++) {
+		if (has_family(g->f, v4) && ipset_create(g->netfilter, gates_name(v4), v4, NULL))
+			return false;
+	}
+	return true;
+}
+
+void gates_prepare(struct gates *g)
+{
+	enum node_gate was = g->kind;
+
+	g->kind = g->best;
+	if (g->kind != was)
+		g->filled = false;
+	if (g->kind != NODE_GATE_SET)
+		return;
+	if (sets_create(g) && (g->filled || !gates_renew(g, NULL))) {
+		g->filled = true;
+		return;
+	}
+	g->kind = NODE_GATE_RECENT;
+	g->filled = was == NODE_GATE_RECENT && g->filled;
+}
+
+int gates_installed(struct gates *g, struct diag *d)
+{
+	int err = 0;
+
+	if (g->kind == NODE_GATE_RECENT && !g->filled) {
+		err = gates_renew(g, d);
+		g->filled = !err;
+	}
+	return err;
+}
+
+void gates_destroy(struct netlink *netfilter)
+{
+	for (int v4 = 0; v4 < 2 && netfilter; v4++)
+		ipset_destroy(netfilter, gates_name(v4), NULL);
+}
