@@ -51,8 +51,9 @@ struct ctl_msg {
 int ctl_pair(int ret_fd[2], struct diag *d);
 /* Descriptors are duplicated by the kernel: the caller keeps its own. */
 int ctl_send(int fd, const struct ctl_msg *m, const int *fds, unsigned n_fds);
-/* 1: a message; 0: nothing there; ERR_PEER: the other side is gone. The
- * received descriptors are the caller's. */
+/* 1: a message, its texts ended; 0: nothing there; ERR_PEER: the other side is
+ * gone, or said what no program of ours says. The received descriptors are the
+ * caller's. */
 int ctl_recv(int fd, struct ctl_msg *ret, int ret_fds[CTL_FDS_MAX], unsigned *ret_n_fds);
 
 #endif

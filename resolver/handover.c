@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "resolver/fdpass.h"
 #include "resolver/handover_int.h"
 
 static bool is_new(const struct handover *h)
@@ -112,7 +113,7 @@ void handover_release(struct supervisor *s)
 	}
 	for (unsigned i = 0; i < h->n_http; i++)
 		close(h->http[i].fd);
-	handover_fds_close(h->cache, h->n_caches);
+	fdpass_close(h->cache, h->n_caches);
 	if (h->next_listen >= 0)
 		close(h->next_listen);
 	free(h);

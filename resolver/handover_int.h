@@ -45,9 +45,8 @@ struct handover_msg {
 
 int handover_send(int fd, enum handover_type type, struct handover_msg *m, const int *fds, unsigned n_fds);
 /* 1: a message; 0: nothing there; ERR_PEER: gone, or not one of ours;
- * ERR_UNKNOWN: another version's. Descriptors are the caller's. */
+ * ERR_UNKNOWN: another version's. `text` is ended; descriptors are the caller's. */
 int handover_recv(int fd, struct handover_msg *ret, int ret_fds[HANDOVER_FDS_MAX], unsigned *ret_n_fds);
-void handover_fds_close(const int *fd, unsigned n);
 /* The peer runs as we do, or as root: 0, or ERR_PEER with words. */
 int handover_peer_check(int fd, struct diag *d);
 struct handover_id handover_netns(void);

@@ -15,6 +15,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "resolver/fdpass.h"
 #include "resolver/handover_int.h"
 
 #define BUSY_NS    (30 * NS_PER_S)  /* how long an old one may put us off */
@@ -104,13 +105,13 @@ static int offer_ask(struct handover *h, int fd, struct diag *d)
 		if (rc < 0)
 			break;
 		if (m.type == HANDOVER_REFUSE) {
-			handover_fds_close(fds, n_fds);
+			fdpass_close(fds, n_fds);
 			return diag_set(d, m.n ? ERR_EXISTS : ERR_TIMEOUT, "%s", m.text);
 		}
 		if (m.type == HANDOVER_END && h->n_workers && h->s->sockets.n)
 			return 1;
 		if (offer_take(h, &m, fds, n_fds) < 0) {
-			handover_fds_close(fds, n_fds);
+			fdpass_close(fds, n_fds);
 			break;
 		}
 	}
@@ -263,7 +264,7 @@ void handover_new_answered(struct handover *h)
 {
 	if (h->state == NEW_IMPORTING) {
 		h->n_entries = h->s->workers.n_entries;
-		handover_fds_close(h->cache, h->n_caches);
+		fdpass_close(h->cache, h->n_caches);
 		h->n_caches = 0;
 		h->state = NEW_READY;
 		say(h, HANDOVER_READY);
@@ -318,7 +319,7 @@ static void message(struct handover *h, const struct handover_msg *m, const int 
 		start_reading(h);
 		return;
 	}
-	handover_fds_close(fds, n_fds);
+	fdpass_close(fds, n_fds);
 	if (m->type == HANDOVER_END && h->state == NEW_WARMING)
 		caches_import(h);
 	else if (m->type == HANDOVER_BYE && h->state == NEW_DONE)

@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "resolver/fdpass.h"
 #include "resolver/handover_int.h"
 
 #define PREPARE_NS (30 * NS_PER_S)    /* the new one, until it is ready */
@@ -235,7 +236,7 @@ void handover_old_ready(struct loop_fd *fd, uint32_t events)
 	(void)events;
 	while (h->peer.fd >= 0 && (rc = handover_recv(h->peer.fd, &m, fds, &n_fds)) != 0) {
 		if (rc > 0) {
-			handover_fds_close(fds, n_fds);
+			fdpass_close(fds, n_fds);
 			if (h->state == HANDOVER_IDLE)
 				hello(h, &m);
 			else

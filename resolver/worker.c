@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "resolver/ctl.h"
+#include "resolver/fdpass.h"
 #include "resolver/handover_cache.h"
 #include "resolver/node/privileges.h"
 #include "resolver/server.h"
@@ -36,12 +37,6 @@ struct worker {
 	struct cache_export *export;
 	int exit_code;
 };
-
-static void fds_close(const int *fd, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		close(fd[i]);
-}
 
 /* --- configuration --- */
 
@@ -122,7 +117,7 @@ static void configure(struct worker *w, const struct ctl_msg *m, const int *fds,
 		close(fds[0]);
 		sockets_close_unused(&sk, n, fds, n_fds);
 	} else {
-		fds_close(fds, n_fds);
+		fdpass_close(fds, n_fds);
 		corefile_plan_free(plan);
 		reply.type = CTL_FAILED;
 		memcpy(reply.text, d.text, sizeof(reply.text));
@@ -246,7 +241,7 @@ static void ctl_ready(struct loop_fd *fd, uint32_t events)
 			continue;
 		}
 		command(w, &m, fds, n_fds);
-		fds_close(fds, n_fds);
+		fdpass_close(fds, n_fds);
 	}
 	if (rc < 0) {
 		w->exit_code = 1;

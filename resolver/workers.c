@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "resolver/ctl.h"
+#include "resolver/fdpass.h"
 #include "resolver/worker.h"
 
 #define QUICK_NS   NS_PER_S           /* a life shorter than this counts against it */
@@ -71,8 +72,7 @@ static void ctl_ready(struct loop_fd *fd, uint32_t events)
 	unsigned n_fds = 0;
 	(void)events;
 	while ((rc = ctl_recv(fd->fd, &m, fds, &n_fds)) > 0) {
-		while (n_fds)
-			close(fds[--n_fds]);
+		fdpass_close(fds, n_fds); /* a worker has none to give */
 		slot_message(s, &m);
 	}
 	if (rc < 0)

@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "resolver/fdpass.h"
 #include "resolver/handover_int.h"
 #include "resolver/listen_tcp.h"
 #include "resolver/listen_udp.h"
@@ -51,7 +52,7 @@ static int await(int fd, enum handover_type type)
 			puts("hung up");
 			return 0;
 		}
-		handover_fds_close(fds, n);
+		fdpass_close(fds, n);
 		if (m.text[0])
 			printf("said: %s\n", m.text);
 		if (m.type == type)
