@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "resolver/port_owner.h"
 #include "resolver/sockaddr.h"
 
 #define REQUEST_MAX 8192
@@ -337,7 +338,10 @@ static int listener_socket(const struct in6_addr *addr, uint16_t port, uint32_t 
 	}
 	if (bind(fd, &sa.sa, len) == 0 && listen(fd, 64) == 0)
 		return fd;
-	int rc = diag_errno(d, "listen tcp %s", sockaddr_text(text, addr, port));
+	int taken = errno == EADDRINUSE, rc = diag_errno(d, "listen tcp %s", sockaddr_text(text, addr, port));
+	size_t len_said = strlen(d->text);
+	if (taken)
+		port_owner(d->text + len_said, sizeof(d->text) - len_said, addr, port);
 	close(fd);
 	return rc;
 }

@@ -196,11 +196,19 @@ Test(http, listeners_follow_the_configuration)
 	close(fd);
 }
 
-Test(http, a_port_in_use_is_an_error_with_words)
+Test(http, a_taken_port_is_said_with_who_has_it)
 {
-	struct diag d = { "" };
 	struct http_server *other = http_new(&loop, NULL, handle, NULL);
-	cr_assert_eq(http_listen(other, &local, port, 0, 1, &d), ERR_SYS);
-	cr_assert(strstr(d.text, "in use"), "%s", d.text);
+	struct diag d = { "" };
+	char own[64];
+	FILE *f = fopen("/proc/self/comm", "r");
+	cr_assert(f && fgets(own, 17, f));
+	fclose(f);
+	own[strcspn(own, "\n")] = 0;
+	sprintf(own + strlen(own), ", pid %d)", (int)getpid());
+	cr_expect_eq(http_listen(other, &local, port, 0, 2, &d), ERR_SYS);
+	cr_expect(strstr(d.text, "Address already in use (taken by ") && strstr(d.text, own), "%s, not %s", d.text, own);
+	cr_expect_lt(http_listen(other, &in6addr_any, port, 0, 2, &d), 0, "a wider one");
+	cr_expect(strstr(d.text, own), "%s", d.text);
 	http_free(other);
 }
