@@ -5,11 +5,14 @@
  *
  *   handover_peer new PATH STEP [stall]   STEP: connect hello warm ready
  *   handover_peer new PATH nonsense|version|netns
+ *   handover_peer new PATH chaos SEED
  *   handover_peer old PATH ADDR PORT STEP STEP: offer warm ready done
+ *   handover_peer old PATH ADDR PORT chaos SEED
  *
  * `new` connects and does everything up to and with STEP, waits for the answer to
  * it, and ends; with `stall` it waits until the other side hangs up. `old` waits
- * for a new instance and ends when that one has come to STEP.
+ * for a new instance and ends when that one has come to STEP. `chaos` says a
+ * dozen well-formed things that make no sense, with whatever descriptors.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -20,6 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/rng.h"
 #include "resolver/fdpass.h"
 #include "resolver/handover_int.h"
 #include "resolver/listen_tcp.h"
@@ -104,7 +108,41 @@ static int misbehave(int fd, const char *how)
 	return 0;
 }
 
-static int be_new(const char *path, const char *step, int stall)
+/* Any message, with up to as many descriptors as can be sent: of a terminal or a
+ * file, and of a socket. */
+static void blurt(int fd, struct rng *r)
+{
+	static const uint32_t counts[] = { 0, 1, 2, 64, 65, UINT32_MAX };
+	struct handover_msg m = { .netns = handover_netns(), .n = counts[rng_below(r, 6)],
+				  .port = (uint16_t)rng_u64(r), .scope_id = (uint32_t)rng_below(r, 2), .t_ns = rng_u64(r) };
+	unsigned n = rng_below(r, 2) ? 0 : (unsigned)rng_below(r, 4) ? (unsigned)rng_below(r, 4) : HANDOVER_FDS_MAX;
+	int fds[HANDOVER_FDS_MAX];
+	for (unsigned i = 0; i < n; i++)
+		fds[i] = rng_below(r, 2) ? 0 : fd;
+	m.addr.s6_addr32[rng_below(r, 4)] = (uint32_t)rng_u64(r);
+	memset(m.text, 'x', sizeof(m.text));
+	handover_send(fd, (enum handover_type)rng_below(r, HANDOVER_ABORT + 2), &m, fds, n);
+}
+
+static int chaos(int fd, uint64_t seed)
+{
+	struct handover_msg m = { .netns = handover_netns() };
+	struct rng r;
+	int fds[HANDOVER_FDS_MAX];
+	unsigned n;
+	rng_seed(&r, seed);
+	if (rng_below(&r, 4))
+		handover_send(fd, HANDOVER_HELLO, &m, NULL, 0);
+	for (unsigned i = 0; i < 12; i++) {
+		struct pollfd p = { fd, POLLIN, 0 };
+		while (poll(&p, 1, (int)rng_below(&r, 10)) > 0 && handover_recv(fd, &m, fds, &n) > 0)
+			fdpass_close(fds, n);
+		blurt(fd, &r);
+	}
+	return 0;
+}
+
+static int be_new(const char *path, const char *step, const char *more)
 {
 	struct sockaddr_un sa;
 	int fd = unix_socket(path, &sa), rc;
@@ -114,8 +152,10 @@ static int be_new(const char *path, const char *step, int stall)
 	}
 	if (strcmp(step, "nonsense") == 0 || strcmp(step, "version") == 0 || strcmp(step, "netns") == 0)
 		return misbehave(fd, step);
+	if (strcmp(step, "chaos") == 0)
+		return more ? chaos(fd, strtoull(more, NULL, 10)) : 3;
 	rc = speak(fd, step);
-	if (rc == 0 && stall)
+	if (rc == 0 && more)
 		await(fd, HANDOVER_BYE);
 	return rc;
 }
@@ -142,7 +182,7 @@ static int offer(int fd, const char *addr, uint16_t port)
 	return 0;
 }
 
-static int be_old(const char *path, const char *addr, uint16_t port, const char *step)
+static int be_old(const char *path, const char *addr, uint16_t port, const char *step, const char *more)
 {
 	struct sockaddr_un sa;
 	struct handover_msg m = { 0 };
@@ -155,8 +195,14 @@ static int be_old(const char *path, const char *addr, uint16_t port, const char 
 	puts("ready");
 	fflush(stdout);
 	int peer = accept(fd, NULL, NULL);
-	if (!await(peer, HANDOVER_HELLO) || offer(peer, addr, port))
+	if (!await(peer, HANDOVER_HELLO))
 		return 1;
+	if (strcmp(step, "chaos") == 0 && (!more || strtoull(more, NULL, 10) % 4 == 0))
+		return more ? chaos(peer, strtoull(more, NULL, 10)) : 3;
+	if (offer(peer, addr, port))
+		return 1;
+	if (strcmp(step, "chaos") == 0)
+		return chaos(peer, strtoull(more, NULL, 10));
 	if (strcmp(step, "offer") == 0)
 		return 0;
 	if (!await(peer, HANDOVER_WARM))
@@ -175,9 +221,9 @@ static int be_old(const char *path, const char *addr, uint16_t port, const char 
 int main(int argc, char **argv)
 {
 	if (argc >= 4 && strcmp(argv[1], "new") == 0)
-		return be_new(argv[2], argv[3], argc > 4);
-	if (argc == 6 && strcmp(argv[1], "old") == 0)
-		return be_old(argv[2], argv[3], (uint16_t)atoi(argv[4]), argv[5]);
+		return be_new(argv[2], argv[3], argc > 4 ? argv[4] : NULL);
+	if (argc >= 6 && strcmp(argv[1], "old") == 0)
+		return be_old(argv[2], argv[3], (uint16_t)atoi(argv[4]), argv[5], argc > 6 ? argv[6] : NULL);
 	fprintf(stderr, "see the head of the source\n");
 	return 3;
 }
