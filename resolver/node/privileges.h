@@ -17,8 +17,8 @@
  * the container had less to begin with. */
 int privileges_supervisor(bool keep_net_raw, struct diag *d);
 /* No capability, no_new_privs, and the filter of system calls: reading files,
- * sockets of the IP families and unix ones, memory that is never executable
- * anew, time. Anything else fails with EPERM. Sanitized builds have no filter,
+ * sockets of the IP families and unix streams, memory that is never executable
+ * anew, time, signals and limits of itself. Anything else fails with EPERM. Sanitized builds have no filter,
  * because the sanitizers' run-time needs more. */
 int privileges_worker(struct diag *d);
 /* The filter alone, for who drops capabilities himself. */

@@ -4,10 +4,12 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -49,6 +51,7 @@ static int in_child(int (*run)(void))
 
 static int worker(void)
 {
+	struct rlimit limit;
 	struct diag d;
 	unsigned long long caps = 1;
 	int fd;
@@ -65,11 +68,17 @@ static int worker(void)
 	if ((fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC)) < 0)
 		return 5;
 	close(fd);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+		return 6;
+	close(fd);
+	if (raise(0) || getrlimit(RLIMIT_NOFILE, &limit))
+		return 7;
 	return 0;
 }
 
 static int worker_misbehaves(void)
 {
+	struct rlimit limit;
 	struct diag d;
 	char *const argv[] = {NULL};
 
@@ -93,6 +102,13 @@ static int worker_misbehaves(void)
 		return 8;
 	if (unlink("/no/such/file") >= 0 || errno != EPERM)
 		return 9;
+	/* nor may it harm the supervisor, or pose as a new instance */
+	if (syscall(SYS_tgkill, getppid(), getppid(), 0) >= 0 || errno != EPERM)
+		return 10;
+	if (prlimit(getppid(), RLIMIT_NOFILE, NULL, &limit) >= 0 || errno != EPERM)
+		return 11;
+	if (socket(AF_UNIX, SOCK_SEQPACKET, 0) >= 0 || errno != EPERM)
+		return 12;
 	return 0;
 }
 
