@@ -6,6 +6,7 @@
 #   make demo       the main job, end to end      make layers   who may include whom
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
+#   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -116,7 +117,7 @@ AR := ar
 
 $(O)/.flags:
 	@mkdir -p $(@D); touch $@
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
 
 # --- tests -------------------------------------------------------------------
 UNIT_BINS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -178,6 +179,9 @@ bench-%: $(BENCH_BINS)
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
+image:
+	+@O=$(O) CC=$(CC) VERSION='$(VERSION)' resolver/deploy/image
+
 MAN := $(wildcard resolver/*.8 sim/*.1 pcap-replay/*.1 conntrack-model/*.1 kind-e2e/*.1 reports/*.1)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
@@ -190,4 +194,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction format install uninstall clean
+.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction format image install uninstall clean
