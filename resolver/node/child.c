@@ -154,3 +154,21 @@ void child_release(struct child_result *r)
 	free(r->err);
 	r->out = r->err = NULL;
 }
+
+bool child_in_path(const char *program)
+{
+	const char *path = getenv("PATH");
+	char full[4096];
+
+	if (!path)
+		path = "/usr/sbin:/usr/bin:/sbin:/bin";
+	while (*path) {
+		size_t len = strcspn(path, ":");
+
+		if ((size_t)snprintf(full, sizeof full, "%.*s/%s", (int)len, path, program) < sizeof full &&
+		    !access(full, X_OK))
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}

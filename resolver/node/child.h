@@ -8,6 +8,7 @@
 #define NODENS_NODE_CHILD_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +27,8 @@ int child_run(const char *const *argv, const char *input, uint64_t timeout_ns, s
 /* Set by a signal handler: what runs is killed soon, as if late. */
 extern volatile sig_atomic_t child_stop;
 void child_release(struct child_result *r);
+
+/* Whether child_run would find it. */
+bool child_in_path(const char *program);
 
 #endif

@@ -1,47 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Look, plan, apply: at most three short-lived processes a family, each with a
- * limit. The binary decides between nf_tables and the old backend, and takes
- * the xtables lock itself.
+ * limit. The program takes the xtables lock itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "resolver/node/child.h"
 #include "resolver/node/iptables.h"
+#include "resolver/node/iptables_backend.h"
 
 #define SAVE_LIMIT    (5 * NS_PER_S)
 #define RESTORE_LIMIT (8 * NS_PER_S) /* it waits 5 s for the lock itself */
 
-static bool in_path(const char *program)
-{
-	const char *path = getenv("PATH");
-	char full[4096];
-
-	if (!path)
-		path = "/usr/sbin:/usr/bin:/sbin:/bin";
-	while (*path) {
-		size_t len = strcspn(path, ":");
-
-		if ((size_t)snprintf(full, sizeof full, "%.*s/%s", (int)len, path, program) < sizeof full &&
-		    !access(full, X_OK))
-			return true;
-		path += len + (path[len] == ':');
-	}
-	return false;
-}
-
 bool iptables_present(bool v4)
 {
-	return in_path(v4 ? "iptables-restore" : "ip6tables-restore") && in_path(v4 ? "iptables-save" : "ip6tables-save");
+	return child_in_path(v4 ? "iptables-restore" : "ip6tables-restore") && child_in_path(v4 ? "iptables-save" : "ip6tables-save");
 }
 
 void iptables_version(char *ret, size_t size)
 {
-	const char *argv[] = {"iptables", "--version", NULL};
+	const char *argv[] = {iptables_backend_name("iptables"), "--version", NULL};
 	struct child_result r;
 
 	snprintf(ret, size, "iptables");
@@ -62,12 +43,16 @@ static int fault(const struct child_result *r, const char *program, enum ipt_fau
 	return diag_set(d, ERR_SYS, "%s: exit status %d: %s", program, r->status, *text ? text : "(no words)");
 }
 
-static int run(const char *const *argv, const char *input, uint64_t limit, uint64_t deadline_ns,
+#define MAX_ARGS 8
+static int run(const char *const *args, const char *input, uint64_t limit, uint64_t deadline_ns,
 	       struct child_result *ret, enum ipt_fault *ret_fault, struct diag *d)
 {
+	const char *argv[MAX_ARGS] = {iptables_backend_name(args[0])};
 	uint64_t now = clock_mono_ns();
 	int err;
 
+	for (size_t i = 1; i < MAX_ARGS - 1 && args[i]; i++)
+		argv[i] = args[i];
 	if (deadline_ns)
 		limit = now >= deadline_ns ? 0 : deadline_ns - now < limit ? deadline_ns - now : limit;
 	err = child_run(argv, input, limit, ret, d);

@@ -9,6 +9,7 @@
 #include "resolver/node/gates.h"
 #include "resolver/node/iface.h"
 #include "resolver/node/iptables.h"
+#include "resolver/node/iptables_backend.h"
 #include "resolver/node/netlink.h"
 #include "resolver/node/nft.h"
 
@@ -361,10 +362,10 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 	bool changed;
 	int first = 0, err;
 
-	for (int v4 = 0; v4 < 2; v4++) {
-		struct ipt_conf c = ipt_conf(f, v4, NODE_GATE_NONE, 0);
+	for (int i = 0; i < 2 * IPT_BACKENDS; i++) {
+		struct ipt_conf c = ipt_conf(f, i % 2, NODE_GATE_NONE, 0);
 
-		if (!iptables_present(v4))
+		if (!iptables_present(c.v4) || !iptables_backend_use(i / 2, c.v4))
 			continue;
 		err = iptables_apply(&c, IPT_CLEANUP, &changed, &fault, first ? NULL : d);
 		first = first ? first : err;

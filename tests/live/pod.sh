@@ -94,7 +94,7 @@ q() { dig +short +tries=1 +timeout=1 "@$1" "${@:2}" | tr -d '"'; }
 value() { curl -s "http://$LOCAL:9353/metrics" | awk -v k="$1" 'index($0, k) == 1 { print $NF; exit }'; }
 hash() { curl -s "http://$LOCAL:9353/metrics" | sed -n 's/^coredns_reload_version_info{.*value="\([^"]*\)".*/\1/p'; }
 snapshot() {
-	iptables-save | grep -v '^#' | sed 's/ \[[0-9:]*\]//'; nft list ruleset 2>/dev/null | sed 's/packets [0-9]* bytes [0-9]*//'
+	iptables-save 2>/dev/null | grep -v '^#' | sed 's/ \[[0-9:]*\]//'; nft list ruleset 2>/dev/null | sed 's/packets [0-9]* bytes [0-9]*//'
 	ipset list -n; ip -o addr show; ip -o link show | sed 's/qlen.*//'
 }
 same() { snapshot >"$tmp/now"; diff "$tmp/before" "$tmp/now"; }
