@@ -68,7 +68,7 @@ uses_pcap-replay     := pcap lib
 uses_kind-e2e        := e2e lib
 uses_capacity-report := reports lib
 LIBS_core     := -lpcre2-8
-LIBS_resolver := -lssl -lcrypto -lmnl -lseccomp
+LIBS_resolver := -lnghttp2 -lssl -lcrypto -lmnl -lseccomp
 LIBS_pcap     := -lpcap -lz -lzstd -llz4 -llzma
 LIBS_e2e      := -lcurl -lmnl
 

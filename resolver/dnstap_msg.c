@@ -72,7 +72,7 @@ static uint8_t *put_addr(uint8_t *p, unsigned field, const struct in6_addr *a)
 /* The fields of Message up to the query, which is the first that may be long. */
 static uint8_t *put_head(uint8_t *p, const struct dnstap_msg *m)
 {
-	static const uint8_t protocol[] = {[CORE_UDP] = 1, [CORE_TCP] = 2, [CORE_TLS] = 3};
+	static const uint8_t protocol[] = {[CORE_UDP] = 1, [CORE_TCP] = 2, [CORE_TLS] = 3, [CORE_HTTPS] = 4};
 	const struct in6_addr *any = m->query_addr ? m->query_addr : m->response_addr;
 
 	p = put_number(p, 1, m->type);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "resolver/core/stats.h"
+#include "resolver/doh.h"
 #include "resolver/loopcheck.h"
 #include "resolver/top.h"
 
@@ -29,6 +30,8 @@ struct driver_stats { /* written by a worker */
 	uint64_t dnstap_sent, dnstap_dropped;
 	uint64_t dnstap_connected;    /* gauge */
 	uint64_t up_tls_resumed, up_udp_strays, up_no_socket;
+	uint64_t up_doh_goaway;       /* connections a server asked us to leave */
+	uint64_t up_doh_faults[DOH_FAULTS];
 };
 
 #define SHM_WORKERS_MAX 64

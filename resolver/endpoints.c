@@ -28,6 +28,8 @@ static void driver_gather(struct supervisor *s)
 	struct metrics_driver *m = &s->metrics;
 	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = 0;
 	m->up_tcp_open = m->up_tcp_connects = m->up_tls_resumed = 0;
+	m->up_doh_goaway = 0;
+	memset(m->up_doh_faults, 0, sizeof(m->up_doh_faults));
 	m->log_lines_dropped = log_lost();
 	m->dnstap_sent = m->dnstap_dropped = m->dnstap_connected = 0;
 	for (unsigned i = 0; i < s->workers.n; i++) {
@@ -36,6 +38,9 @@ static void driver_gather(struct supervisor *s)
 		m->up_tcp_open += d->up_tcp_open;
 		m->up_tcp_connects += d->up_tcp_connects;
 		m->up_tls_resumed += d->up_tls_resumed;
+		m->up_doh_goaway += d->up_doh_goaway;
+		for (unsigned k = 0; k < DOH_FAULTS; k++)
+			m->up_doh_faults[k] += d->up_doh_faults[k];
 		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;
 		m->udp_received += d->udp_received;
 		m->log_lines_dropped += d->log_lost;

@@ -246,7 +246,7 @@ static void zone_probe(struct loopcheck *c, const struct corefile_plan *p, const
 			uint16_t u = z->forward[f].to[i];
 			at.addr = p->conf.upstream[u].addr;
 			at.port = p->conf.upstream[u].port;
-			if (p->conf.upstream[u].transport != CORE_TO_TLS) /* we do not speak it */
+			if (!core_transport_is_tls(p->conf.upstream[u].transport)) /* we do not speak it */
 				probe_open(c, &at, p->upstream[u].scope_id);
 		}
 }

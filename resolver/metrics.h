@@ -15,6 +15,7 @@
 #include "resolver/core/conf.h"
 #include "resolver/core/stats.h"
 #include "resolver/corefile/corefile.h"
+#include "resolver/doh.h"
 #include "resolver/loopcheck.h"
 #include "resolver/node/node.h"
 
@@ -39,6 +40,7 @@ struct metrics_driver {
 	uint64_t tcp_clients, tcp_clients_rejected, udp_received, udp_truncated;
 	uint64_t log_lines_dropped;
 	uint64_t up_tcp_open, up_tcp_connects, up_tls_resumed; /* gauge; counters */
+	uint64_t up_doh_goaway, up_doh_faults[DOH_FAULTS];
 	uint64_t hosts_reload_s;        /* gauge: the newest hosts file in use, seconds since the epoch */
 	uint64_t dnstap_sent, dnstap_dropped, dnstap_connected; /* the last: gauge */
 	uint64_t scrapes[3];            /* by status 200, 500, 503 */

@@ -314,10 +314,10 @@ void emit_upstream(const struct metrics_page *p, const struct metrics_family *f)
 
 void emit_upstream_conns(const struct metrics_page *p, const struct metrics_family *f)
 {
-	static const char *const proto[3] = {"udp", "tcp", "tcp-tls"};
+	static const char *const proto[CORE_PROTOS] = {"udp", "tcp", "tcp-tls", "https"};
 	char to[170];
 
-	for (int k = 0; k < 3; k++) {
+	for (int k = 0; k < CORE_PROTOS; k++) {
 		for (uint32_t i = 0; i < p->sum->n_upstreams; i++) {
 			uint64_t v = u64_at(&p->sum->upstream[i], f->at + (size_t)k * sizeof v);
 

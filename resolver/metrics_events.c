@@ -52,6 +52,17 @@ void emit_rejected(const struct metrics_page *p, const struct metrics_family *f)
 	fprintf(p->out, "%s{rcode=\"BADVERS\"} %" PRIu64 "\n", f->name, p->sum->badvers);
 }
 
+void emit_doh_faults(const struct metrics_page *p, const struct metrics_family *f)
+{
+	static const char *const why[DOH_FAULTS] = {
+		[DOH_REFUSED] = "refused", [DOH_RESET] = "reset", [DOH_STATUS] = "status",
+		[DOH_TYPE] = "type", [DOH_TOO_LARGE] = "too_large", [DOH_MALFORMED] = "malformed"};
+
+	for (unsigned i = 0; p->in->driver && i < DOH_FAULTS; i++)
+		if (p->in->driver->up_doh_faults[i])
+			fprintf(p->out, "%s{why=\"%s\"} %" PRIu64 "\n", f->name, why[i], p->in->driver->up_doh_faults[i]);
+}
+
 /* Blocks with `loop`: is one of their upstreams left out? */
 void emit_loops(const struct metrics_page *p, const struct metrics_family *f)
 {

@@ -49,6 +49,7 @@ void emit_upstream_plain(const struct metrics_page *p, const struct metrics_fami
 void emit_upstream_fails(const struct metrics_page *p, const struct metrics_family *f);
 void emit_event(const struct metrics_page *p, const struct metrics_family *f); /* at: enum stats_event_what */
 void emit_loops(const struct metrics_page *p, const struct metrics_family *f);
+void emit_doh_faults(const struct metrics_page *p, const struct metrics_family *f);
 void emit_rejected(const struct metrics_page *p, const struct metrics_family *f);
 void emit_plugins(const struct metrics_page *p, const struct metrics_family *f);
 

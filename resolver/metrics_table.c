@@ -146,6 +146,8 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_upstream_connections", "gauge", "Connections to upstreams over TCP and TLS.", emit_driver, DRIVER(up_tcp_open), 0, NULL},
 	{"nodens_upstream_connects_total", "counter", "Connections to upstreams begun.", emit_driver, DRIVER(up_tcp_connects), 0, NULL},
 	{"nodens_upstream_tls_resumed_total", "counter", "TLS sessions continued instead of begun anew.", emit_driver, DRIVER(up_tls_resumed), 0, NULL},
+	{"nodens_upstream_https_faults_total", "counter", "DNS over HTTPS: streams that brought no answer, by cause.", emit_doh_faults, 0, 0, NULL},
+	{"nodens_upstream_https_goaways_total", "counter", "DNS over HTTPS: connections the server asked us to leave.", emit_driver, DRIVER(up_doh_goaway), 0, NULL},
 	{"nodens_upstream_timeouts_total", "counter", "Tries that got no answer in time.", emit_upstream_plain, UP(timeouts), 0, NULL},
 	{"nodens_upstream_late_answers_total", "counter", "Answers that came after their time.", emit_upstream_plain, UP(late_answers), 0, NULL},
 	{"nodens_upstream_mismatches_total", "counter", "Answers that did not fit their question.", emit_upstream_plain, UP(mismatches), 0, NULL},

@@ -250,7 +250,8 @@ static void upstream_conf_of(struct upstream_conf *ret, const struct corefile_pl
 	*ret = (struct upstream_conf){
 		.addr = c->addr, .port = c->port, .scope_id = x->scope_id,
 		.has_source = x->has_source, .source = x->source,
-		.tls = c->transport == CORE_TO_TLS, .tls_name = c->tls_name,
+		.tls = core_transport_is_tls(c->transport), .doh_path = x->doh_path,
+		.doh_get = x->doh_get, .tls_name = c->tls_name,
 		.tls_ca = x->tls_ca, .tls_cert = x->tls_cert, .tls_key = x->tls_key,
 		.max_age_ns = x->max_age_ns, .expire_ns = x->expire_ns,
 		.max_idle_conns = x->max_idle_conns,

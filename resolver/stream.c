@@ -85,20 +85,37 @@ static enum stream_status read_failed(struct stream *s, ssize_t n)
 	return STREAM_ERROR;
 }
 
+/* Behind the `have` octets that the scratch buffer holds already. */
+static enum stream_status read_after(struct stream *s, struct stream_scratch *scratch, size_t have,
+				     size_t *ret_have)
+{
+	size_t room = sizeof(scratch->b) - have;
+	if (s->read_max && s->read_max < room)
+		room = s->read_max;
+	s->more = false;
+	ssize_t n = raw_read(s, scratch->b + have, room);
+	if (n <= 0)
+		return read_failed(s, n);
+	s->more = (size_t)n == room;
+	*ret_have = have + (size_t)n;
+	return STREAM_OK;
+}
+
+enum stream_status stream_read_raw(struct stream *s, struct stream_scratch *scratch, size_t *ret_len)
+{
+	*ret_len = 0;
+	return read_after(s, scratch, 0, ret_len);
+}
+
 enum stream_status stream_read(struct stream *s, struct stream_scratch *scratch, stream_msg_f *msg,
 			       void *ctx)
 {
 	size_t have = s->in_len, used;
 	if (have)
 		memcpy(scratch->b, s->in, have);
-	size_t room = sizeof(scratch->b) - have;
-	if (s->read_max && s->read_max < room)
-		room = s->read_max;
-	ssize_t n = raw_read(s, scratch->b + have, room);
-	if (n <= 0)
-		return read_failed(s, n);
-	s->more = (size_t)n == room;
-	have += (size_t)n;
+	enum stream_status st = read_after(s, scratch, have, &have);
+	if (st != STREAM_OK || have == s->in_len)
+		return st;
 	bool go_on = frames_take(scratch->b, have, &used, msg, ctx);
 	if (in_keep(s, scratch->b + used, have - used) < 0) {
 		errno = ENOMEM;
@@ -118,27 +135,46 @@ enum stream_status stream_resume(struct stream *s, stream_msg_f *msg, void *ctx)
 	return go_on ? STREAM_OK : STREAM_PAUSED;
 }
 
-int stream_put(struct stream *s, const uint8_t *msg, size_t len)
+/* Room for len octets behind what is queued; NULL: no memory. */
+static uint8_t *out_room(struct stream *s, size_t len)
 {
 	size_t end = s->out_off + s->out_len;
-	if (end + 2 + len > s->out_cap && s->out_off) {
+	if (end + len > s->out_cap && s->out_off) {
 		memmove(s->out, s->out + s->out_off, s->out_len);
 		s->out_off = 0;
 		end = s->out_len;
 	}
-	if (end + 2 + len > s->out_cap) {
+	if (end + len > s->out_cap) {
 		size_t cap = s->out_cap ? s->out_cap : 1024;
-		while (cap < end + 2 + len)
+		while (cap < end + len)
 			cap *= 2;
 		uint8_t *p = realloc(s->out, cap);
 		if (!p)
-			return ERR_NOMEM;
+			return NULL;
 		s->out = p;
 		s->out_cap = cap;
 	}
-	set_be16(s->out + end, (uint16_t)len);
-	memcpy(s->out + end + 2, msg, len);
+	return s->out + end;
+}
+
+int stream_put(struct stream *s, const uint8_t *msg, size_t len)
+{
+	uint8_t *to = out_room(s, 2 + len);
+	if (!to)
+		return ERR_NOMEM;
+	set_be16(to, (uint16_t)len);
+	memcpy(to + 2, msg, len);
 	s->out_len += 2 + len;
+	return 0;
+}
+
+int stream_put_raw(struct stream *s, const uint8_t *b, size_t len)
+{
+	uint8_t *to = out_room(s, len);
+	if (!to)
+		return ERR_NOMEM;
+	memcpy(to, b, len);
+	s->out_len += len;
 	return 0;
 }
 

@@ -52,10 +52,15 @@ void stream_release(struct stream *s);
 /* Read what is there, at most a scratch buffer full, and hand up whole frames. */
 enum stream_status stream_read(struct stream *s, struct stream_scratch *scratch, stream_msg_f *msg,
 			       void *ctx);
+/* For another framing: what is there, at most a scratch buffer full, as it is;
+ * *ret_len may be 0. Nothing is kept. */
+enum stream_status stream_read_raw(struct stream *s, struct stream_scratch *scratch, size_t *ret_len);
 /* Frames that stayed behind when the handler paused. */
 enum stream_status stream_resume(struct stream *s, stream_msg_f *msg, void *ctx);
 /* Queue one message. 0 or ERR_NOMEM. */
 int stream_put(struct stream *s, const uint8_t *msg, size_t len);
+/* Queue octets that bring their own framing. */
+int stream_put_raw(struct stream *s, const uint8_t *b, size_t len);
 /* Send what is queued: octets left over (0: all gone), or -1 on error. */
 long stream_flush(struct stream *s);
 

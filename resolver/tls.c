@@ -3,16 +3,18 @@
 #include "resolver/tls.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tls_ctx {
 	SSL_CTX *ssl;
 	SSL_SESSION *ticket; /* newest one received */
-	const char *server_name;
+	const char *server_name, *alpn;
 };
 
 struct tls_session {
@@ -53,6 +55,25 @@ static int trust_load(struct tls_ctx *c, const struct tls_conf *conf, struct dia
 	return 0;
 }
 
+/* A length, then the name (RFC 7301 section 3.1). */
+static bool alpn_set(SSL_CTX *ssl, const char *alpn)
+{
+	unsigned char list[16];
+	size_t n = strlen(alpn);
+	assert(n < sizeof(list));
+	list[0] = (unsigned char)n;
+	memcpy(list + 1, alpn, n);
+	return SSL_CTX_set_alpn_protos(ssl, list, (unsigned)n + 1) == 0;
+}
+
+static bool alpn_agreed(const struct tls_session *s)
+{
+	const unsigned char *got;
+	unsigned n;
+	SSL_get0_alpn_selected(s->ssl, &got, &n);
+	return !s->ctx->alpn || (n == strlen(s->ctx->alpn) && memcmp(got, s->ctx->alpn, n) == 0);
+}
+
 int tls_ctx_new(struct tls_ctx **ret, const struct tls_conf *conf, struct diag *d)
 {
 	struct tls_ctx *c = calloc(1, sizeof(*c));
@@ -61,7 +82,10 @@ int tls_ctx_new(struct tls_ctx **ret, const struct tls_conf *conf, struct diag *
 	ERR_clear_error();
 	c->ssl = SSL_CTX_new(TLS_client_method());
 	c->server_name = conf->server_name;
+	c->alpn = conf->alpn;
 	int rc = c->ssl ? trust_load(c, conf, d) : diag_set(d, ERR_NOMEM, "tls: %s", why());
+	if (rc == 0 && c->alpn && !alpn_set(c->ssl, c->alpn))
+		rc = diag_set(d, ERR_NOMEM, "tls: no memory");
 	if (rc < 0) {
 		tls_ctx_free(c);
 		return rc;
@@ -143,6 +167,8 @@ int tls_handshake(struct tls_session *s, bool *ret_want_write, struct diag *d)
 	int rc = SSL_do_handshake(s->ssl), e;
 	if (rc == 1) {
 		s->established = true;
+		if (!alpn_agreed(s))
+			return diag_set(d, ERR_PEER, "the server does not speak '%s' (ALPN)", s->ctx->alpn);
 		return 1;
 	}
 	e = SSL_get_error(s->ssl, rc);

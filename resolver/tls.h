@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS towards upstreams (DNS over TLS, RFC 7858): the only file that knows
+ * TLS towards upstreams (DNS over TLS, RFC 7858, and HTTPS): the only file that knows
  * OpenSSL is tls.c. A context belongs to one upstream and keeps its session
  * tickets, so that a new connection costs one round trip less.
  */
@@ -21,6 +21,7 @@ struct tls_conf {
 	const char *server_name; /* verified and sent as SNI; NULL: the address, not verified by name */
 	const char *ca_file;     /* NULL: the system's */
 	const char *cert_file, *key_file; /* client certificate, or NULL */
+	const char *alpn; /* the one protocol to speak (RFC 7301), static; NULL: none is named */
 };
 
 int tls_ctx_new(struct tls_ctx **ret, const struct tls_conf *conf, struct diag *d);

@@ -16,12 +16,10 @@
 
 #include "lib/clock.h"
 #include "lib/rng.h"
-#include "lib/wire.h"
 #include "resolver/sockaddr.h"
-#include "resolver/upstream.h"
+#include "resolver/upool_int.h"
 
 #define CONNS_MAX       8    /* a pool, all states */
-#define CONN_FULL       1024 /* in flight on one */
 #define CONN_BUSY       128  /* in flight on the best: open another beside it */
 #define CONNS_WANTED    4    /* at most, for load's sake */
 #define CONNECT_NS      (1500 * NS_PER_MS)
@@ -31,27 +29,10 @@
 #define MAX_AGE_NS      (120 * NS_PER_S)
 #define USER_TIMEOUT_MS 2000
 
-enum conn_state { CONN_CONNECTING, CONN_HANDSHAKE, CONN_OPEN };
-
-struct upool_conn {
-	struct upool *pool;
-	struct upool_conn *next, *dirty_next;
-	struct loop_fd watch;
-	struct loop_timer timer;
-	struct stream stream;
-	struct idmap ids;
-	enum conn_state state;
-	bool draining, suspect, dirty, dead;
-	enum core_fail_why why; /* dead: what its questions are told */
-	unsigned n_asks;        /* ids.n less orphans */
-	uint64_t born_ns, retire_ns, idle_ns;
-	uint64_t heard_ns; /* last octet, or what silence counts from */
-	uint64_t last_rx_ns; /* last message */
-};
-
-void upool_init(struct upool *p, struct upstream *up, bool tls)
+void upool_init(struct upool *p, struct upstream *up, enum core_proto proto)
 {
-	*p = (struct upool){ .up = up, .tls = tls };
+	*p = (struct upool){ .up = up, .proto = proto,
+			     .framing = proto == CORE_HTTPS ? &upool_framing_h2 : &upool_framing_dns };
 }
 
 int upool_conn_fd(const struct upool_conn *c, bool *ret_connected)
@@ -60,19 +41,19 @@ int upool_conn_fd(const struct upool_conn *c, bool *ret_connected)
 	return c->watch.fd;
 }
 
-static struct upstreams *conn_all(const struct upool_conn *c)
+struct upstreams *upool_conn_all(const struct upool_conn *c)
 {
 	return c->pool->up->all;
 }
 
 static struct loop *conn_loop(const struct upool_conn *c)
 {
-	return conn_all(c)->loop;
+	return upool_conn_all(c)->loop;
 }
 
-static void conn_touch(struct upool_conn *c)
+void upool_touch(struct upool_conn *c)
 {
-	struct upstreams *u = conn_all(c);
+	struct upstreams *u = upool_conn_all(c);
 	if (c->dirty)
 		return;
 	c->dirty = true;
@@ -86,7 +67,7 @@ static void conn_die(struct upool_conn *c, enum core_fail_why why)
 		c->dead = true;
 		c->why = why;
 	}
-	conn_touch(c);
+	upool_touch(c);
 }
 
 /* --- timers --- */
@@ -122,7 +103,7 @@ static void conn_timer_update(struct upool_conn *c)
 static void conn_timer_due(struct loop_timer *t)
 {
 	struct upool_conn *c = container_of(t, struct upool_conn, timer);
-	struct upstreams *u = conn_all(c);
+	struct upstreams *u = upool_conn_all(c);
 	uint64_t now = u->loop->now_ns;
 	if (conn_deadline(c) > now) {
 		conn_timer_update(c);
@@ -131,7 +112,7 @@ static void conn_timer_due(struct loop_timer *t)
 	if (c->state == CONN_OPEN && !c->draining && c->retire_ns <= now) {
 		c->draining = true;
 		u->stats->up_tcp_aged++;
-		conn_touch(c);
+		upool_touch(c);
 		conn_timer_update(c);
 	} else if (c->state == CONN_OPEN && c->ids.n == 0) {
 		u->stats->up_tcp_idle++;
@@ -155,7 +136,7 @@ static void pool_unlink(struct upool_conn *c)
 
 static void asks_fail(struct upool_conn *c)
 {
-	struct upstreams *u = conn_all(c);
+	struct upstreams *u = upool_conn_all(c);
 	struct ask *a;
 	for (unsigned at = 0; (a = idmap_next(&c->ids, &at));) {
 		a->conn = NULL;
@@ -165,7 +146,7 @@ static void asks_fail(struct upool_conn *c)
 
 static void conn_close(struct upool_conn *c)
 {
-	struct upstreams *u = conn_all(c);
+	struct upstreams *u = upool_conn_all(c);
 	pool_unlink(c);
 	/* What broke under this connection's questions may have broken the others. */
 	if (c->n_asks)
@@ -173,6 +154,7 @@ static void conn_close(struct upool_conn *c)
 			o->suspect = true;
 	loop_timer_set(u->loop, &c->timer, T_NEVER);
 	loop_forget(u->loop, &c->watch);
+	c->pool->framing->close(c);
 	tls_session_free(c->stream.tls);
 	close(c->watch.fd);
 	u->stats->up_tcp_open--;
@@ -192,37 +174,56 @@ static bool idle_too_many(const struct upool *p)
 	return max && n > max;
 }
 
-static bool conn_message(void *ctx, const uint8_t *msg, size_t len)
+void upool_heard(struct upool_conn *c)
 {
-	struct upool_conn *c = ctx;
-	void *owner;
 	c->heard_ns = c->last_rx_ns = conn_loop(c)->now_ns;
 	c->suspect = false;
-	if (len < DNS_HEADER_LEN || !(msg[2] & 0x80) || !idmap_take(&c->ids, get_be16(msg), &owner)) {
-		conn_all(c)->stats->up_tcp_strays++;
-		return true;
-	}
+}
+
+/* The id is free again; *ret_ask NULL: its owner left. */
+static bool id_done(struct upool_conn *c, uint16_t id, struct ask **ret_ask)
+{
+	void *owner;
+	if (!idmap_take(&c->ids, id, &owner))
+		return false;
 	if (c->ids.n == 0) {
-		c->idle_ns = c->heard_ns;
+		c->idle_ns = conn_loop(c)->now_ns;
 		c->draining |= idle_too_many(c->pool);
 	}
-	if (owner) {
-		struct upstreams *u = conn_all(c);
-		struct ask *a = owner;
-		uint32_t id = a->id;
-		c->n_asks--;
+	*ret_ask = owner;
+	c->n_asks -= owner != NULL;
+	return true;
+}
+
+bool upool_answered(struct upool_conn *c, uint16_t id, const uint8_t *msg, size_t len)
+{
+	struct upstreams *u = upool_conn_all(c);
+	struct ask *a;
+	if (!id_done(c, id, &a))
+		return false;
+	if (a) {
+		uint32_t ask_id = a->id;
 		asks_free(&u->asks, a);
-		u->events.answer(u->events.ctx, id, msg, len);
+		u->events.answer(u->events.ctx, ask_id, msg, len);
 	}
 	return true;
 }
 
+void upool_failed(struct upool_conn *c, uint16_t id, enum core_fail_why why)
+{
+	struct ask *a;
+	if (!id_done(c, id, &a) || !a)
+		return;
+	a->conn = NULL;
+	upstream_ask_failed(upool_conn_all(c), a, why);
+}
+
 static void conn_read(struct upool_conn *c)
 {
-	struct upstreams *u = conn_all(c);
+	struct upstreams *u = upool_conn_all(c);
 	enum stream_status st;
 	do { /* TLS may hold what the socket no longer announces */
-		st = stream_read(&c->stream, u->scratch, conn_message, c);
+		st = c->pool->framing->read(c);
 	} while (st == STREAM_OK && c->stream.more && c->stream.tls);
 	switch (st) {
 	case STREAM_OK:
@@ -249,18 +250,18 @@ static void conn_opened(struct upool_conn *c)
 	c->heard_ns = c->idle_ns = conn_loop(c)->now_ns;
 	c->retire_ns = c->heard_ns + age - rng_os_u64() % (age / 4 + 1);
 	loop_timer_set(conn_loop(c), &c->timer, conn_deadline(c));
-	conn_touch(c);
+	upool_touch(c);
 }
 
 static void conn_handshake(struct upool_conn *c)
 {
-	struct upstreams *u = conn_all(c);
+	struct upstreams *u = upool_conn_all(c);
 	struct diag d;
 	bool want_write = false;
 	int rc = tls_handshake(c->stream.tls, &want_write, &d);
 	if (rc < 0) {
 		char where[SOCKADDR_TEXT], text[sizeof(d.text) + SOCKADDR_TEXT + 8];
-		snprintf(text, sizeof(text), "tls://%s: %s",
+		snprintf(text, sizeof(text), "%s://%s: %s", c->pool->framing->scheme,
 			 sockaddr_text(where, &c->pool->up->conf.addr, c->pool->up->conf.port), d.text);
 		if (u->events.event)
 			u->events.event(u->events.ctx, 3, text);
@@ -282,7 +283,7 @@ static void conn_connected(struct upool_conn *c)
 		conn_die(c, upstream_why(err));
 		return;
 	}
-	if (!c->pool->tls) {
+	if (c->pool->proto == CORE_TCP) {
 		conn_opened(c);
 		return;
 	}
@@ -307,7 +308,7 @@ static void conn_ready(struct loop_fd *w, uint32_t events)
 	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) || c->stream.want_write_to_read)
 		conn_read(c);
 	if (events & EPOLLOUT)
-		conn_touch(c);
+		upool_touch(c);
 }
 
 static int conn_socket(const struct upstream_conf *conf)
@@ -345,7 +346,9 @@ static struct upool_conn *conn_open(struct upool *p)
 		c->timer.due = conn_timer_due;
 		stream_init(&c->stream, fd);
 	}
-	if (!c || loop_add(u->loop, &c->watch, fd, EPOLLOUT) < 0) {
+	if (!c || p->framing->open(c) < 0 || loop_add(u->loop, &c->watch, fd, EPOLLOUT) < 0) {
+		if (c)
+			p->framing->close(c);
 		free(c);
 		close(fd);
 		errno = ENOMEM;
@@ -365,7 +368,7 @@ static struct upool_conn *conn_open(struct upool *p)
 
 static bool conn_usable(const struct upool_conn *c)
 {
-	return !c->draining && !c->dead && c->ids.n < CONN_FULL;
+	return !c->draining && !c->dead && c->ids.n < c->pool->framing->room(c);
 }
 
 /* Open before connecting, trusted before suspected, then the fewest in flight. */
@@ -378,6 +381,13 @@ static bool conn_better(const struct upool_conn *c, const struct upool_conn *tha
 	if ((c->state == CONN_OPEN) != (than->state == CONN_OPEN))
 		return c->state == CONN_OPEN;
 	return c->ids.n < than->ids.n;
+}
+
+/* A server that allows few streams is busy before they are used up. */
+static unsigned conn_busy(const struct upool_conn *c)
+{
+	unsigned room = c->pool->framing->room(c);
+	return room - room / 4 < CONN_BUSY ? room - room / 4 : CONN_BUSY;
 }
 
 static struct upool_conn *conn_choose(struct upool *p)
@@ -394,7 +404,7 @@ static struct upool_conn *conn_choose(struct upool *p)
 			best = c;
 	}
 	bool need = !best || best->suspect;
-	bool want = best && best->ids.n >= CONN_BUSY && !opening && n < CONNS_WANTED;
+	bool want = best && best->ids.n >= conn_busy(best) && !opening && n < CONNS_WANTED;
 	if ((need || want) && p->n_conns < CONNS_MAX) {
 		struct upool_conn *fresh = conn_open(p);
 		if (need && fresh)
@@ -412,28 +422,26 @@ void upool_ask(struct upool *p, struct ask *a, const struct core_ask *what)
 		upstream_fail_later(u, a, c || p->n_conns ? CORE_FAIL_NOSOCKET : upstream_why(errno));
 		return;
 	}
-	if (stream_put(&c->stream, what->query, what->len) < 0) {
+	if (p->framing->put(c, a->dns_id, what->query, what->len) < 0) {
 		void *owner;
 		idmap_take(&c->ids, a->dns_id, &owner);
 		upstream_fail_later(u, a, CORE_FAIL_NOSOCKET);
 		return;
 	}
-	set_be16(c->stream.out + c->stream.out_off + c->stream.out_len - what->len, a->dns_id);
 	if (c->ids.n == 1)
 		c->heard_ns = u->loop->now_ns; /* silence counts from the question */
 	c->n_asks++;
 	a->place = ASK_TCP;
 	a->conn = c;
 	if (p->up->stats) {
-		unsigned proto = p->tls ? CORE_TLS : CORE_TCP;
 		if (p->n_conns > conns_before)
-			p->up->stats->conn_misses[proto]++;
+			p->up->stats->conn_misses[p->proto]++;
 		else
-			p->up->stats->conn_hits[proto]++;
+			p->up->stats->conn_hits[p->proto]++;
 	}
 	if (c->state == CONN_OPEN) {
 		conn_timer_update(c);
-		conn_touch(c);
+		upool_touch(c);
 	}
 }
 
@@ -445,14 +453,16 @@ void upool_cancel(struct ask *a)
 	c->n_asks--;
 	if (c->last_rx_ns <= a->sent_ns && now - a->sent_ns >= SUSPECT_NS)
 		c->suspect = true;
-	asks_free(&conn_all(c)->asks, a);
+	if (c->pool->framing->given_up)
+		c->pool->framing->given_up(c, a->dns_id);
+	asks_free(&upool_conn_all(c)->asks, a);
 }
 
 static void conn_flush(struct upool_conn *c)
 {
-	long left = c->state == CONN_OPEN ? stream_flush(&c->stream) : 0;
+	long left = c->state == CONN_OPEN ? c->pool->framing->flush(c) : 0;
 	if (left < 0) {
-		conn_all(c)->stats->up_tcp_lost++;
+		upool_conn_all(c)->stats->up_tcp_lost++;
 		conn_die(c, CORE_FAIL_CLOSED);
 	} else if (c->state == CONN_OPEN) {
 		bool out = left > 0 || c->stream.want_write_to_read;
@@ -479,7 +489,7 @@ void upool_retire(struct upool *p)
 {
 	for (struct upool_conn *c = p->conns; c; c = c->next) {
 		c->draining = true;
-		conn_touch(c);
+		upool_touch(c);
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections to one upstream: few, kept open, many questions in flight on
- * each, answers in any order (RFC 7766 section 6.2.1.1).
+ * each, answers in any order (RFC 7766 section 6.2.1.1), whether each has a
+ * length before it or is a stream of HTTP/2 (see upool_int.h).
  *
  *   connecting -> [TLS handshake] -> open -> draining -> closed
  *
@@ -22,17 +23,19 @@
 #include "resolver/stream.h"
 
 struct core_ask;
+struct upool_framing;
 struct upstream;
 struct upool_conn;
 
 struct upool {
 	struct upstream *up;
-	bool tls;
+	enum core_proto proto; /* CORE_TCP, CORE_TLS or CORE_HTTPS */
+	const struct upool_framing *framing;
 	unsigned n_conns;
 	struct upool_conn *conns;
 };
 
-void upool_init(struct upool *p, struct upstream *up, bool tls);
+void upool_init(struct upool *p, struct upstream *up, enum core_proto proto);
 /* All connections go; questions still on them are failed as CLOSED. */
 void upool_release(struct upool *p);
 void upool_ask(struct upool *p, struct ask *a, const struct core_ask *what);

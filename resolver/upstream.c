@@ -112,7 +112,7 @@ bool upstreams_seen(const struct upstreams *u, uint32_t ask_id, struct upstream_
 	if (fd < 0 || getsockname(fd, &sa.sa, &len) < 0)
 		return false;
 	sockaddr_split(&sa, &ret->local, &ret->local_port, &scope);
-	ret->dns_id = a->dns_id;
+	ret->dns_id = a->up->conf.doh_path ? 0 : a->dns_id;
 	ret->connected = connected;
 	return true;
 }
@@ -145,7 +145,8 @@ static bool conf_eq(const struct upstream_conf *a, const struct upstream_conf *b
 	       a->scope_id == b->scope_id && a->has_source == b->has_source &&
 	       (!a->has_source || memcmp(&a->source, &b->source, sizeof(a->source)) == 0) &&
 	       text_eq(a->tls_name, b->tls_name) && text_eq(a->tls_ca, b->tls_ca) &&
-	       text_eq(a->tls_cert, b->tls_cert) && text_eq(a->tls_key, b->tls_key);
+	       text_eq(a->tls_cert, b->tls_cert) && text_eq(a->tls_key, b->tls_key) &&
+	       text_eq(a->doh_path, b->doh_path) && a->doh_get == b->doh_get;
 }
 
 static char *text_dup(const char *s)
@@ -165,6 +166,7 @@ static void upstream_free(struct upstream *up)
 	free((char *)up->conf.tls_ca);
 	free((char *)up->conf.tls_cert);
 	free((char *)up->conf.tls_key);
+	free((char *)up->conf.doh_path);
 	free(up);
 }
 
@@ -180,11 +182,13 @@ static int upstream_new(struct upstream **ret, struct upstreams *u, const struct
 	up->conf.tls_ca = text_dup(conf->tls_ca);
 	up->conf.tls_cert = text_dup(conf->tls_cert);
 	up->conf.tls_key = text_dup(conf->tls_key);
-	upool_init(&up->tcp, up, false);
-	upool_init(&up->tls, up, true);
+	up->conf.doh_path = text_dup(conf->doh_path);
+	upool_init(&up->tcp, up, CORE_TCP);
+	upool_init(&up->tls, up, conf->doh_path ? CORE_HTTPS : CORE_TLS);
 	if (conf->tls) {
 		struct tls_conf t = { .server_name = up->conf.tls_name, .ca_file = up->conf.tls_ca,
-				      .cert_file = up->conf.tls_cert, .key_file = up->conf.tls_key };
+				      .cert_file = up->conf.tls_cert, .key_file = up->conf.tls_key,
+				      .alpn = conf->doh_path ? "h2" : NULL };
 		int rc = tls_ctx_new(&up->tls_ctx, &t, d);
 		if (rc < 0) {
 			upstream_free(up);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The upstreams of a worker: carries out the core's asks over UDP, TCP or TLS
+ * The upstreams of a worker: carries out the core's asks over UDP, TCP, TLS or HTTPS
  * and hands back answers and failures. Failures that happen while the core is
  * asking are told only before the loop sleeps, so that the core is never
  * called from within itself.
@@ -26,7 +26,9 @@ struct upstream_conf {
 	uint32_t scope_id;
 	uint16_t port;
 	bool has_source;
-	bool tls;            /* may be asked over TLS */
+	bool tls;            /* is asked over TLS */
+	const char *doh_path; /* and HTTP/2 (tls is set too); NULL: plain DNS in it */
+	bool doh_get;        /* the method; else POST */
 	const char *tls_name, *tls_ca, *tls_cert, *tls_key;
 	uint64_t max_age_ns; /* of a connection, jittered; 0: our default */
 	uint64_t expire_ns;  /* idle connections; 0: default */
@@ -89,7 +91,7 @@ struct upstream_seen {
 	struct in6_addr local;
 	uint16_t local_port;
 	uint16_t dns_id; /* on the wire */
-	bool connected;  /* TCP and TLS: the connection is there */
+	bool connected;  /* over streams: the connection is there */
 };
 bool upstreams_seen(const struct upstreams *u, uint32_t ask_id, struct upstream_seen *ret);
 /* Before sleeping: sends what was queued, tells of failures. */

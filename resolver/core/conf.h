@@ -23,7 +23,8 @@
 
 struct plugin_step; /* resolver/plugins/plugin.h: a compiled plugin of the chain */
 
-enum core_transport { CORE_TO_AUTO, CORE_TO_UDP, CORE_TO_TCP, CORE_TO_TLS };
+enum core_transport { CORE_TO_AUTO, CORE_TO_UDP, CORE_TO_TCP, CORE_TO_TLS, CORE_TO_HTTPS };
+static inline bool core_transport_is_tls(unsigned t) { return t == CORE_TO_TLS || t == CORE_TO_HTTPS; }
 enum core_policy { CORE_RANDOM, CORE_ROUND_ROBIN, CORE_SEQUENTIAL };
 
 struct core_upstream {

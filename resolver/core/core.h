@@ -28,7 +28,7 @@
 
 struct core;
 
-enum core_proto { CORE_UDP, CORE_TCP, CORE_TLS };
+enum core_proto { CORE_UDP, CORE_TCP, CORE_TLS, CORE_HTTPS, CORE_PROTOS };
 
 /* Who asked. Kept with each waiter and handed back with the reply; the core
  * reads addr, proto and listener, the rest is the driver's. */

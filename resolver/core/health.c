@@ -44,6 +44,8 @@ void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, b
 	up->probe_proto = CORE_UDP;
 	if (c->conf->upstream[u].transport == CORE_TO_TLS)
 		up->probe_proto = CORE_TLS;
+	else if (c->conf->upstream[u].transport == CORE_TO_HTTPS)
+		up->probe_proto = CORE_HTTPS;
 	else if (tcp && (f->force_tcp || c->conf->upstream[u].transport == CORE_TO_TCP))
 		up->probe_proto = CORE_TCP;
 	probe_send(c, u, now_ns);

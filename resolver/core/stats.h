@@ -46,10 +46,10 @@ struct stats_upstream {
 	uint64_t key;
 	char to[80];                 /* "10.96.0.11:53" */
 	struct stats_duration duration[STATS_RCODES];
-	uint64_t asks[3];            /* by enum core_proto */
+	uint64_t asks[4];            /* by enum core_proto */
 	uint64_t fails[8];           /* by enum core_fail_why */
 	uint64_t timeouts, healthcheck_failures, late_answers, mismatches;
-	uint64_t conn_hits[3], conn_misses[3]; /* written by the driver */
+	uint64_t conn_hits[4], conn_misses[4]; /* written by the driver */
 };
 
 /* What plugins count for themselves. Rare enough for rows that are searched, and

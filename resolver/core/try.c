@@ -206,6 +206,8 @@ static enum core_proto proto_for(const struct core *c, const struct question *q,
 		return CORE_TCP;
 	case CORE_TO_TLS:
 		return CORE_TLS;
+	case CORE_TO_HTTPS:
+		return CORE_HTTPS;
 	default:
 		if (f->force_tcp)
 			return CORE_TCP;

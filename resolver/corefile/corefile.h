@@ -154,6 +154,8 @@ struct corefile_upstream { /* beside core_upstream of the same index: the socket
 	const char *tls_cert, *tls_key, *tls_ca; /* files or NULL */
 	uint64_t max_age_ns, expire_ns;		 /* of its connections; 0: no limit, default */
 	uint32_t max_idle_conns;		 /* 0: no limit */
+	const char *doh_path;			 /* of https://; NULL: another transport */
+	bool doh_get;				 /* else POST */
 };
 enum corefile_file_kind {
 	COREFILE_FILE_CONFIG,

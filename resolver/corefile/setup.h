@@ -26,7 +26,7 @@ struct cf_target {
 	uint16_t port;
 	uint8_t transport; /* enum core_transport */
 	uint32_t scope_id;
-	const char *tls_name;
+	const char *tls_name, *doh_path; /* doh_path: of https:// only */
 	const char *from_file; /* NULL: written in the Corefile */
 	struct cf_token at;
 };

@@ -39,7 +39,7 @@ static bool target_is_own(const struct cf_setup *s, const struct cf_target *t)
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		const struct core_listener *l = &c->listener[i];
 
-		if (l->port != t->port || t->transport == CORE_TO_TLS)
+		if (l->port != t->port || core_transport_is_tls(t->transport))
 			continue;
 		if (memcmp(&l->addr, &t->addr, sizeof(t->addr)) == 0 || addr_is_any(&t->addr))
 			return true;
@@ -57,7 +57,7 @@ static bool target_loops(const struct cf_setup *s, const struct cf_block *b, con
 	for (size_t i = 0; i < s->env->n_loops; i++) {
 		const struct corefile_loop *l = &s->env->loop[i];
 
-		if (l->port != t->port || t->transport == CORE_TO_TLS ||
+		if (l->port != t->port || core_transport_is_tls(t->transport) ||
 		    memcmp(&l->addr, &t->addr, sizeof(t->addr)) != 0)
 			continue;
 		for (size_t k = 0; k < b->n_names; k++) {
@@ -75,7 +75,8 @@ static bool sock_eq(const struct corefile_upstream *a, const struct corefile_ups
 	       memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
 	       text_eq(a->tls_cert, b->tls_cert) && text_eq(a->tls_key, b->tls_key) &&
 	       text_eq(a->tls_ca, b->tls_ca) && a->max_age_ns == b->max_age_ns &&
-	       a->expire_ns == b->expire_ns && a->max_idle_conns == b->max_idle_conns;
+	       a->expire_ns == b->expire_ns && a->max_idle_conns == b->max_idle_conns &&
+	       text_eq(a->doh_path, b->doh_path) && a->doh_get == b->doh_get;
 }
 
 static int upstream_add(struct cf_setup *s, const struct cf_forward *f, const struct cf_target *t,
@@ -87,6 +88,8 @@ static int upstream_add(struct cf_setup *s, const struct cf_forward *f, const st
 	sock.scope_id = t->scope_id;
 	sock.max_age_ns = f->conf.max_age_ns;
 	sock.expire_ns = f->conf.expire_ns;
+	sock.doh_path = t->doh_path;
+	sock.doh_get = f->sock.doh_get && t->doh_path;
 	for (size_t i = 0; i < list->n; i++) {
 		const struct core_upstream *u = &list->core[i];
 

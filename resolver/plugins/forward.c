@@ -253,8 +253,12 @@ static int forward_resolver(struct cf_setup *s, const struct cf_node *n, void *t
 
 static int forward_doh(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	(void)to;
-	cf_warn(s, &n->tok[0], "'doh_method' does nothing: there are no DoH upstreams here");
+	static const char *const methods[] = {"POST", "GET", NULL};
+	int k = cf_choice(s, &n->tok[1], "method", methods);
+
+	if (k < 0)
+		return ERR_SYNTAX;
+	((struct forward_options *)to)->f->sock.doh_get = k == 1;
 	return 0;
 }
 

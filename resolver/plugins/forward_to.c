@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a TO word of `forward` stands for: [dns://|tls://]IP[%name][:port], a
- * file with `nameserver` lines, or a host name, looked up once. The files are
+ * What a TO word of `forward` stands for: [dns://|tls://]IP[%name][:port],
+ * https://IP-or-name[%name][:port][/path], a file with `nameserver` lines, or a host name, looked up once. The files are
  * watched by the daemon, so an upstream that appears in one is used at once.
  */
 #include <string.h>
 
 #include "resolver/plugins/forward.h"
 
-enum { TLS_PORT = 853, HOST_ADDRS_MAX = 8 };
+enum { TLS_PORT = 853, HTTPS_PORT = 443, HOST_ADDRS_MAX = 8, DOH_PATH_MAX = 255 };
+#define DOH_PATH "/dns-query" /* CoreDNS's, and that of RFC 8484's examples */
 #define RESOLVED_STUB "/run/systemd/resolve/resolv.conf"
 
 static int target_add(struct cf_setup *s, struct forward_options *o, const struct cf_target *t)
@@ -19,11 +20,11 @@ static int target_add(struct cf_setup *s, struct forward_options *o, const struc
 	if (!slot)
 		return cf_nomem(s);
 	*slot = *t;
-	if (t->transport == CORE_TO_TLS && t->tls_name && o->tls_name)
+	if (core_transport_is_tls(t->transport) && t->tls_name && o->tls_name)
 		return cf_error(s, &t->at,
 				"both tls_servername '%s' and a name in '%s' are set: expected one",
 				o->tls_name, t->at.text);
-	if (t->transport == CORE_TO_TLS && !t->tls_name)
+	if (core_transport_is_tls(t->transport) && !t->tls_name)
 		slot->tls_name = o->tls_name;
 	return 0;
 }
@@ -90,10 +91,10 @@ static int targets_of_file(struct cf_setup *s, struct forward_options *o, const 
 }
 
 static int targets_of_host(struct cf_setup *s, struct forward_options *o, const struct cf_token *at,
-			   const char *host, uint16_t port, uint8_t transport)
+			   const char *host, const struct cf_target *of)
 {
 	struct in6_addr a[HOST_ADDRS_MAX];
-	struct cf_target t = {.port = port, .transport = transport, .at = *at};
+	struct cf_target t = *of;
 	size_t n = 0;
 	int err = 0;
 
@@ -108,7 +109,7 @@ static int targets_of_host(struct cf_setup *s, struct forward_options *o, const 
 	for (size_t i = 0; i < n && err == 0; i++) {
 		t.addr = a[i];
 		t.tls_name =
-			transport == CORE_TO_TLS && !o->tls_name ? arena_str(s->arena, host) : NULL;
+			core_transport_is_tls(t.transport) && !o->tls_name ? arena_str(s->arena, host) : NULL;
 		err = target_add(s, o, &t);
 	}
 	return err;
@@ -149,11 +150,11 @@ static bool looks_like_host(const char *text)
 
 /* host or host:port. */
 static int host_or_fault(struct cf_setup *s, struct forward_options *o, const struct cf_token *t,
-			 const char *text, uint16_t port, uint8_t transport)
+			 const char *text, struct cf_target *target)
 {
 	const char *colon = strrchr(text, ':');
 	struct cf_token p = *t;
-	uint64_t v = port;
+	uint64_t v = target->port;
 
 	if (colon) {
 		p.text = colon + 1;
@@ -162,40 +163,119 @@ static int host_or_fault(struct cf_setup *s, struct forward_options *o, const st
 			return cf_nomem(s);
 	}
 	if (!looks_like_host(text))
-		return cf_error(s, t, "not an IP address or file: '%s'", t->text);
+		return cf_error(s, t, "not an IP address or %s: '%s'",
+				target->transport == CORE_TO_HTTPS ? "a host's name" : "file", t->text);
 	int err = colon ? cf_number(s, &p, 1, 65535, &v) : 0;
 
-	return err ? err : targets_of_host(s, o, t, text, (uint16_t)v, transport);
+	target->port = (uint16_t)v;
+	return err ? err : targets_of_host(s, o, t, text, target);
+}
+
+/* At the character `at` of the word, for faults within it. */
+static struct cf_token token_within(const struct cf_token *t, const char *at)
+{
+	struct cf_token part = *t;
+
+	part.col += (unsigned)(at - t->text);
+	return part;
+}
+
+/* RFC 3986 section 3.3: what a path may be made of, percent signs unchecked. */
+static const char *path_fault(const char *path)
+{
+	for (; *path; path++)
+		if (*path <= ' ' || *path >= 127 || strchr("\"<>\\^`{|}[]#?", *path))
+			return path;
+	return NULL;
+}
+
+static int https_path(struct cf_setup *s, const struct cf_token *t, const char *path)
+{
+	const char *bad = path_fault(path);
+	struct cf_token at = token_within(t, bad ? bad : path);
+
+	if (bad && *bad == '?')
+		return cf_error(s, &at, "a query string in '%s': expected https://IP-or-name[:port][/path]", t->text);
+	if (bad)
+		return cf_error(s, &at, "'%c' cannot stand in the path of '%s'", *bad, t->text);
+	if (strlen(path) > DOH_PATH_MAX)
+		return cf_error(s, &at, "the path of '%s' is longer than %d octets", t->text, DOH_PATH_MAX);
+	return 0;
+}
+
+/* What follows the host's last colon; IPv6 addresses without brackets have none. */
+static int https_port(struct cf_setup *s, const struct cf_token *t, const char *text, const char *end)
+{
+	const char *colon = memchr(text, ':', (size_t)(end - text)), *close = memrchr(text, ']', (size_t)(end - text));
+	uint64_t v;
+
+	if (text[0] == '[' && close)
+		colon = close + 1 < end && close[1] == ':' ? close + 1 : NULL;
+	if (!colon || memchr(colon + 1, ':', (size_t)(end - colon - 1)))
+		return 0;
+	struct cf_token p = token_within(t, colon + 1);
+
+	p.text = arena_strn(s->arena, colon + 1, (size_t)(end - colon - 1));
+	return p.text ? cf_number(s, &p, 1, 65535, &v) : cf_nomem(s);
+}
+
+/* Checks everything but the host; *ret_rest is IP-or-name[%name][:port]. */
+static int https_cut(struct cf_setup *s, const struct cf_token *t, const char *text,
+		     struct cf_target *target, const char **ret_rest)
+{
+	const char *end = text + strcspn(text, "/?"), *at = memchr(text, '@', (size_t)(end - text));
+	int err = 0;
+
+	if (at) {
+		struct cf_token where = token_within(t, text);
+
+		return cf_error(s, &where, "a user's name in '%s': expected https://IP-or-name[:port][/path]",
+				t->text);
+	}
+	err = *end ? https_path(s, t, end) : 0;
+	if (err == 0)
+		err = https_port(s, t, text, end);
+	if (err)
+		return err;
+	target->doh_path = *end ? arena_str(s->arena, end) : DOH_PATH;
+	*ret_rest = arena_strn(s->arena, text, (size_t)(end - text));
+	return target->doh_path && *ret_rest ? 0 : cf_nomem(s);
 }
 
 int forward_to(struct cf_setup *s, struct forward_options *o, const struct cf_token *t)
 {
-	struct cf_target target = {.at = *t};
+	struct cf_target target = {.port = DNS_PORT, .at = *t};
 	const char *text = t->text;
-	uint16_t port = DNS_PORT;
+	int err = 0;
 
 	if (strncmp(text, "tls://", 6) == 0) {
 		target.transport = CORE_TO_TLS;
-		port = TLS_PORT;
+		target.port = TLS_PORT;
 		text += 6;
+	} else if (strncmp(text, "https://", 8) == 0) {
+		target.transport = CORE_TO_HTTPS;
+		target.port = HTTPS_PORT;
+		err = https_cut(s, t, text + 8, &target, &text);
 	} else if (strncmp(text, "dns://", 6) == 0) {
 		text += 6;
 	} else if (strstr(text, "://")) {
 		return cf_error(s, t,
 				"'%s' is not supported as a destination protocol in forward: "
-				"expected dns:// or tls://",
+				"expected dns://, tls:// or https://",
 				t->text);
 	}
+	if (err)
+		return err;
 	if (text[0] == 0)
 		return cf_error(s, t, "invalid address: '%s'", t->text);
-	if (target.transport == CORE_TO_TLS)
+	if (core_transport_is_tls(target.transport))
 		target.tls_name = tls_name_cut(s, text, &text);
 	if (!text)
 		return cf_nomem(s);
-	if (cf_parse_ip_port(text, port, &target.addr, &target.port, &target.scope_id))
+	if (cf_parse_ip_port(text, target.port, &target.addr, &target.port, &target.scope_id))
 		return target_add(s, o, &target);
-	if (target.transport != CORE_TO_TLS &&
+	if (!core_transport_is_tls(target.transport) &&
 	    (text[0] == '/' || text[0] == '.' || s->env->readable(s->env->ctx, text)))
 		return targets_of_file(s, o, t, text);
-	return host_or_fault(s, o, t, text, port, target.transport);
+	return host_or_fault(s, o, t, text, &target);
 }

@@ -76,6 +76,8 @@ static void config_upstream(struct world *w)
 		u->transport = CORE_TO_TCP;
 	else if (word_is(&w->s, "tls"))
 		u->transport = CORE_TO_TLS;
+	else if (word_is(&w->s, "https"))
+		u->transport = CORE_TO_HTTPS;
 	if (old < 0)
 		w->conf.n_upstreams++;
 }

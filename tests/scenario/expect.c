@@ -196,6 +196,8 @@ static void expect_upstream(struct world *w)
 			ok = sent->ask.proto == CORE_TCP;
 		else if (word_is(s, "tls"))
 			ok = sent->ask.proto == CORE_TLS;
+		else if (word_is(s, "https"))
+			ok = sent->ask.proto == CORE_HTTPS;
 		else if (word_is(s, "do"))
 			ok = m.edns.do_bit;
 		else if (word_is(s, "cd"))

@@ -279,12 +279,55 @@ Test(corefile_plan, forward_options)
 	corefile_plan_free(p);
 }
 
+Test(corefile_plan, forward_over_https)
+{
+	static const struct {
+		const char *host, *path, *name;
+		uint16_t port;
+	} want[] = {{"::ffff:192.0.2.1", "/dns-query", NULL, 443},
+		    {"::ffff:192.0.2.1", "/a/b", NULL, 443},
+		    {"::ffff:192.0.2.1", "/dns-query", "x.example", 8443},
+		    {"2001:db8::1", "/c", NULL, 444},
+		    {"2001:db8::2", "/", NULL, 443}};
+	struct corefile_plan *p = plan_of(
+		". {\n forward . https://192.0.2.1 https://192.0.2.1/a/b https://192.0.2.1%x.example:8443 "
+		"https://[2001:db8::1]:444/c https://2001:db8::2/ tls://192.0.2.1:443 {\n doh_method GET\n }\n}\n");
+
+	cr_assert_eq(p->conf.n_upstreams, 6);
+	for (size_t i = 0; i < 5; i++) {
+		const struct core_upstream *u = &p->conf.upstream[i];
+		struct in6_addr a;
+
+		inet_pton(AF_INET6, want[i].host, &a);
+		cr_assert_eq(memcmp(&a, &u->addr, sizeof(a)), 0, "%zu", i);
+		cr_assert_eq(u->transport, CORE_TO_HTTPS);
+		cr_assert_eq(u->port, want[i].port);
+		cr_assert_str_eq(p->upstream[i].doh_path, want[i].path);
+		cr_assert(p->upstream[i].doh_get);
+		cr_assert(want[i].name ? strcmp(u->tls_name, want[i].name) == 0 : !u->tls_name);
+	}
+	cr_assert_null(p->upstream[5].doh_path);
+	cr_assert_not(p->upstream[5].doh_get);
+	corefile_plan_free(p);
+}
+
 Test(corefile_plan, forward_faults)
 {
 	static const char *const bad[][2] = {
 		{"forward .", "expected 'forward FROM TO...'"},
-		{"forward . https://1.1.1.1",
-		 "is not supported as a destination protocol in forward"},
+		{"forward . quic://1.1.1.1",
+		 "is not supported as a destination protocol in forward: expected dns://, tls:// or https://"},
+		{"forward . https://u:p@1.1.1.1", ":2:19: a user's name in 'https://u:p@1.1.1.1'"},
+		{"forward . https://1.1.1.1:0/x", ":2:27: 0 is out of range"},
+		{"forward . https://1.1.1.1:8o", ":2:27: '8o' is not a number"},
+		{"forward . https://[::1]:65536", ":2:25: 65536 is out of range"},
+		{"forward . https://1.1.1.1/x?dns=", ":2:28: a query string in"},
+		{"forward . https://1.1.1.1?x", ":2:26: a query string in"},
+		{"forward . https://1.1.1.1/a|b", ":2:28: '|' cannot stand in the path"},
+		{"forward . https:///dns-query", "invalid address"},
+		{"forward . https://[::1", "not an IP address or a host's name"},
+		{"forward . 1.1.1.1 {\n doh_method PUT\n}", "unknown method 'PUT': expected POST or GET"},
+		{"forward . https://1.1.1.1%a.b {\n tls_servername c.d\n}", "both tls_servername"},
 		{"forward . 1.1.1.1 {\n policy rnadom\n}",
 		 "unknown policy 'rnadom' (did you mean 'random'?): expected random, round_robin "
 		 "or sequential"},
