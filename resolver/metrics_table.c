@@ -127,6 +127,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_inflight_full_total", "counter", "Queries refused because too many questions were on their way.", emit_core, CORE(inflight_full), 0, NULL},
 	{"nodens_waiters", "gauge", "Clients waiting for an upstream's answer.", emit_core, CORE(waiters), 0, NULL},
 	{"nodens_waiters_full_total", "counter", "Queries refused because too many clients waited.", emit_core, CORE(waiters_full), 0, NULL},
+	{"nodens_follow_full_total", "counter", "CNAMEs not followed because too many were being followed.", emit_core, CORE(follow_full), 0, NULL},
 	{"nodens_joined_total", "counter", "Queries that waited for a question already asked for somebody else.", emit_core, CORE(joined), 0, NULL},
 	{"nodens_nx_joined_total", "counter", "Queries of one type answered by another type's NXDOMAIN.", emit_core, CORE(nx_joined), 0, NULL},
 	{"nodens_stale_served_total", "counter", "Answers served past their time because no upstream answered (RFC 8767).", emit_core, CORE(stale_served), 0, NULL},

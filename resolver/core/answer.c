@@ -13,6 +13,7 @@ struct pack {
 	struct wire in;
 	struct wire_out out;
 	const uint8_t *asked, *name;
+	uint32_t age_s;
 };
 
 static void rdata_name(struct pack *p, bool compress)
@@ -106,7 +107,7 @@ static unsigned section_pack(struct pack *p, unsigned n)
 		p->in.off = rr.rdata_off;
 		mark = wire_rr_begin(&p->out,
 				     p->asked && name_eq(owner.b, p->asked) ? p->name : owner.b,
-				     rr.type, rr.rclass, rr.ttl);
+				     rr.type, rr.rclass, rr.ttl > p->age_s ? rr.ttl - p->age_s : 0);
 		rdata_copy(p, &rr);
 		wire_rr_end(&p->out, mark);
 		kept++;
@@ -114,10 +115,35 @@ static unsigned section_pack(struct pack *p, unsigned n)
 	return kept;
 }
 
-struct alias { /* a CNAME put before the answer's records */
+struct alias { /* what is put before the answer's records: a CNAME ... */
 	const uint8_t *target;
 	uint32_t ttl_s;
+	const uint8_t *head; /* ... or, target NULL, a message's answer section */
+	size_t head_len;
+	uint32_t age_s; /* of the answer behind it */
 };
+
+static unsigned alias_put(struct pack *p, const struct alias *a, const struct answer_question *q)
+{
+	struct wire in = p->in;
+	unsigned n = 1;
+
+	if (a->target) {
+		size_t mark = wire_rr_begin(&p->out, q->name, DNS_CNAME, q->qclass, a->ttl_s);
+
+		wire_put_name(&p->out, a->target);
+		wire_rr_end(&p->out, mark);
+		return n;
+	}
+	wire_init(&p->in, a->head, a->head_len);
+	p->in.off = DNS_HEADER_LEN;
+	wire_name_skip(&p->in);
+	wire_skip(&p->in, 4);
+	n = section_pack(p, get_be16(a->head + 6));
+	p->in = in;
+	p->age_s = a->age_s;
+	return n;
+}
 
 static int message_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 			const struct answer_question *q, const uint8_t *asked, bool keep_aa,
@@ -135,13 +161,8 @@ static int message_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 	wire_out_init(&p.out, buf->msg, DNS_MSG_MAX);
 	wire_put_header(&p.out, &out);
 	wire_put_question(&p.out, q->name, q->qtype, q->qclass);
-	if (alias) {
-		size_t mark = wire_rr_begin(&p.out, q->name, DNS_CNAME, q->qclass, alias->ttl_s);
-
-		wire_put_name(&p.out, alias->target);
-		wire_rr_end(&p.out, mark);
-		out.n_an = 1;
-	}
+	if (alias)
+		out.n_an = (uint16_t)alias_put(&p, alias, q);
 	out.n_an = (uint16_t)(out.n_an + section_pack(&p, h.n_an));
 	out.n_ns = (uint16_t)section_pack(&p, h.n_ns);
 	out.n_ar = (uint16_t)section_pack(&p, h.n_ar);
@@ -320,7 +341,7 @@ int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct a
 int answer_alias(struct answer *ret, struct answer_buf *buf, const struct answer *from,
 		 const struct answer_question *q, const uint8_t *target)
 {
-	struct alias alias = {target, from->ttl_s};
+	struct alias alias = {.target = target, .ttl_s = from->ttl_s};
 	struct core_cache_conf none;
 	int n;
 
@@ -331,4 +352,22 @@ int answer_alias(struct answer *ret, struct answer_buf *buf, const struct answer
 		return n;
 	answer_no_limits(&none);
 	return answer_scan(ret, buf, (size_t)n, &none);
+}
+
+int answer_behind(struct answer *ret, struct answer_buf *buf, const uint8_t *head, size_t head_len,
+		  const struct answer *from, uint32_t age_s, const struct answer_question *q,
+		  const struct core_cache_conf *conf)
+{
+	struct alias alias = {.head = head, .head_len = head_len, .age_s = age_s};
+	int n = message_pack(buf, from->msg, from->len, q, NULL, false, &alias);
+
+	if (n < 0)
+		return n;
+	n = answer_scan(ret, buf, (size_t)n, conf);
+	if (n == 0 && from->ede && from->ede_len <= sizeof(buf->ede)) {
+		memcpy(buf->ede, from->ede, from->ede_len);
+		ret->ede = buf->ede;
+		ret->ede_len = from->ede_len;
+	}
+	return n;
 }

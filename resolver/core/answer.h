@@ -68,6 +68,11 @@ int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct a
  * records; without records it is a plain transplant. */
 int answer_alias(struct answer *ret, struct answer_buf *buf, const struct answer *from,
 		 const struct answer_question *q, const uint8_t *target);
+/* The records of `head`, a message, before those of an answer `age_s` old, as the
+ * answer to q, classified and clamped by `conf`. `from` may not lie in buf. */
+int answer_behind(struct answer *ret, struct answer_buf *buf, const uint8_t *head, size_t head_len,
+		  const struct answer *from, uint32_t age_s, const struct answer_question *q,
+		  const struct core_cache_conf *conf);
 /* Limits that change nothing. */
 void answer_no_limits(struct core_cache_conf *ret);
 /* An answer without records, built in `buf` of ANSWER_EMPTY_MAX octets. */

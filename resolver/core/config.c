@@ -135,7 +135,8 @@ static uint8_t hooks_of(const struct core_zone *z)
 				   (ops->answered ? HOOK_ANSWERED : 0) |
 				   (ops->respond ? HOOK_RESPOND : 0) |
 				   (ops->options ? HOOK_OPTIONS : 0) |
-				   (ops->reask && ops->merge ? HOOK_REASK : 0));
+				   (ops->reask && ops->merge ? HOOK_REASK : 0) |
+				   (z->step[i]->follows ? HOOK_FOLLOW : 0));
 	}
 	return hooks;
 }

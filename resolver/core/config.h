@@ -14,6 +14,7 @@ struct plugin_query;
 
 enum config_hook { /* bits of config_zone.hooks: some step has this hook */
 	HOOK_ARRIVE = 1, HOOK_ASK = 2, HOOK_ANSWERED = 4, HOOK_RESPOND = 8, HOOK_REASK = 16, HOOK_OPTIONS = 32,
+	HOOK_FOLLOW = 64, /* some step sets follow_rr */
 };
 
 struct config_zone {

@@ -197,7 +197,7 @@ static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *r
 			continue;
 		case PLUGIN_REPLY:
 			v->from = CORE_FROM_PLUGIN;
-			*ret_len = serve_plugin(c, v, &p, o.len, false);
+			*ret_len = serve_plugin(c, v, &p, o.len);
 			return CORE_REPLY;
 		case PLUGIN_RCODE:
 			v->from = CORE_FROM_PLUGIN;

@@ -5,6 +5,7 @@
  *   query.c -> core.c: route, hooks, cache --hit--> serve.c: the reply
  *                |miss
  *              miss.c: join or start a question, stale answers, refreshes
+ *                |     (follow.c: a CNAME whose target is another question)
  *                |
  *              try.c: which upstream, when again, when twice -> ops->ask
  *                |  (core_answer, core_fail, core_tick: exchange.c)
@@ -52,6 +53,7 @@ struct core {
 	struct shield_exists *exists;  /* SHIELD_EXISTS_SIZE */
 	uint8_t shield[CORE_ZONES_MAX]; /* enum shield_state */
 	struct path_client *path;      /* PATH_CLIENTS, when some zone has autopath; or NULL */
+	struct follow *follow;         /* when some zone's plugins need it; or NULL */
 	struct answer_buf *buf;        /* the answer being worked on */
 	struct answer_buf *synth;      /* one made from another name's */
 	uint8_t *reply;                /* replies to parked clients; DNS_MSG_MAX */
@@ -118,8 +120,7 @@ size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ed
 size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
 			 uint32_t age_s);
 /* A plugin's reply of `len` octets in c->buf->msg. */
-size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *p, size_t len,
-		    bool answered);
+size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *p, size_t len);
 /* The second half of a merged reply came; NULL: it never will. */
 size_t serve_second(struct core *c, const struct visit *v, const struct answer *second);
 void serve_drop(struct core *c, const struct visit *v);
@@ -128,6 +129,21 @@ void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p);
 
 /* --- miss.c --- */
+struct question_start { /* a question about to begin */
+	const struct cache_key *key;
+	const struct plugin_query *asked; /* as ask hooks left it; NULL: unchanged */
+	const uint8_t *reply;             /* a hook's, to be followed; NULL: upstreams are asked */
+	size_t reply_len;
+	uint16_t zone;
+	uint8_t listener, proto, purpose;
+	uint8_t verdict;                  /* enum plugin_verdict, by question_open */
+	uint64_t now_ns;
+};
+/* A question the core has itself, not a client's query: finds it under way, or
+ * enters it; then *ret_is_new, and it is to be begun. NIL: full, or a plugin
+ * answers it: then s->verdict, and s->reply_len as hooks return it, with the
+ * reply in c->merged. */
+uint32_t question_open(struct core *c, struct question_start *s, bool *ret_is_new);
 /* Parks the visit for another question than its own; false: not possible. */
 bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, uint16_t zone,
 	      enum waits_for waits, unsigned step);
@@ -171,7 +187,25 @@ void failure_tell(struct core *c, const struct question *q, unsigned rcode, enum
 /* The same with what the question's last exchange died of. */
 void failure_tell_last(struct core *c, const struct question *q);
 
+/* Runs the zone's answered hooks over a message; `p` is the question as asked. */
+size_t hooks_answered(const struct config_zone *z, struct plugin_query *p, uint8_t *msg, size_t len);
+
+/* --- follow.c --- */
+int follow_table(struct core *c); /* there when the configuration wants it */
+/* Remembers the CNAMEs among the first `n_rr` answer records of a message: the
+ * question goes on to the last one's target. False: full, or there are none. */
+bool follow_keep(struct core *c, struct question *q, const uint8_t *msg, size_t len, unsigned n_rr);
+void follow_release(struct core *c, struct question *q);
+/* The question has a head: on to its target. */
+void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns);
+/* The target's answer, `age_s` old, is there. */
+void follow_end(struct core *c, uint32_t qi, const struct answer *target, uint32_t age_s,
+		uint16_t upstream, uint64_t now_ns);
+
 /* --- finish.c --- */
+/* A list of questions, by next_follower, whose leader has got this answer. */
+void followers_wake(struct core *c, uint32_t first, const struct answer *a, uint16_t upstream,
+		    uint64_t now_ns);
 void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
 		     uint64_t now_ns);
 /* An ancestor's denial, `age_s` old, is the answer. */

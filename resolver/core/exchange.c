@@ -120,7 +120,20 @@ static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const stru
 	return false;
 }
 
-static size_t hooks_answered(struct core *c, const struct question *q, size_t len, uint64_t now_ns)
+size_t hooks_answered(const struct config_zone *z, struct plugin_query *p, uint8_t *msg, size_t len)
+{
+	for (size_t i = z->hooks & HOOK_ANSWERED ? z->z.n_steps : 0; i-- > 0;) {
+		const struct plugin_step *s = z->z.step[i];
+
+		if (s->ops->answered)
+			len = s->ops->answered(s, p, msg, len, DNS_MSG_MAX);
+	}
+	return len;
+}
+
+/* The same for a question; *ret_follow as plugin_query.follow_rr. */
+static size_t question_answered(struct core *c, const struct question *q, size_t len,
+				uint64_t now_ns, unsigned *ret_follow)
 {
 	const struct config_zone *z = &c->conf->zone[q->zone];
 	struct plugin_query p = {.now_ns = now_ns,
@@ -132,12 +145,8 @@ static size_t hooks_answered(struct core *c, const struct question *q, size_t le
 
 	p.name.len = q->name_len;
 	memcpy(p.name.b, q->name, q->name_len);
-	for (size_t i = z->z.n_steps; i-- > 0;) {
-		const struct plugin_step *s = z->z.step[i];
-
-		if (s->ops->answered)
-			len = s->ops->answered(s, &p, c->buf->msg, len, DNS_MSG_MAX);
-	}
+	len = hooks_answered(z, &p, c->buf->msg, len);
+	*ret_follow = p.follow_rr;
 	return len;
 }
 
@@ -155,9 +164,11 @@ static void ede_take(struct core *c, const struct dns_msg *m, struct answer *a)
 	a->ede_len = len;
 }
 
-/* Brings the message into stored form. 0, or ERR_* when it is not usable. */
+/* Brings the message into stored form. 0, or ERR_* when it is not usable.
+ * *ret_follow: plugins made so many of its answer records lead to another name. */
 static int answer_make(struct core *c, const struct question *q, const uint8_t *bytes, size_t len,
-		       const struct dns_msg *m, struct answer *ret, uint64_t now_ns)
+		       const struct dns_msg *m, struct answer *ret, unsigned *ret_follow,
+		       uint64_t now_ns)
 {
 	const struct config_zone *z = &c->conf->zone[q->zone];
 	struct answer_question aq = {q->name, q->qtype, q->qclass};
@@ -167,8 +178,9 @@ static int answer_make(struct core *c, const struct question *q, const uint8_t *
 		return n;
 	if (m->rcode > 15) /* its upper bits were for us; the lower alone would mean another */
 		set_be16(c->buf->msg + 2, (get_be16(c->buf->msg + 2) & ~15) | DNS_SERVFAIL);
+	*ret_follow = 0;
 	if (z->hooks & HOOK_ANSWERED)
-		n = (int)hooks_answered(c, q, (size_t)n, now_ns);
+		n = (int)question_answered(c, q, (size_t)n, now_ns, ret_follow);
 	n = answer_scan(ret, c->buf, (size_t)n, &z->z.cache);
 	if (n < 0)
 		return n;
@@ -177,6 +189,22 @@ static int answer_make(struct core *c, const struct question *q, const uint8_t *
 		ret->kind = ANSWER_DENIAL;
 	ede_take(c, m, ret);
 	return 0;
+}
+
+/* The answer leads to another name: its own exchanges are over. */
+static void answer_follow(struct core *c, uint32_t qi, const struct answer *a, unsigned n_rr,
+			  uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		if (q->ask[i].id)
+			ask_close(c, qi, &q->ask[i], true);
+	question_release_forward(c, q);
+	if (follow_keep(c, q, a->msg, a->len, n_rr))
+		follow_begin(c, qi, now_ns);
+	else
+		question_fail(c, qi, DNS_SERVFAIL, -1, true, now_ns);
 }
 
 static void answer_counts(struct core *c, const struct ask *a, const struct dns_msg *m,
@@ -196,6 +224,7 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 {
 	struct question *q = &c->tab.question[qi];
 	uint16_t upstream = ask->upstream;
+	unsigned follow;
 	struct answer a;
 	struct dns_msg m;
 
@@ -209,8 +238,12 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	answer_counts(c, ask, &m, question_forward(c, q)->read_timeout_ns, now_ns);
 	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, now_ns))
 		return true;
-	if (answer_make(c, q, bytes, len, &m, &a, now_ns) < 0) {
+	if (answer_make(c, q, bytes, len, &m, &a, &follow, now_ns) < 0) {
 		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		return true;
+	}
+	if (follow && a.kind != ANSWER_FAILURE) {
+		answer_follow(c, qi, &a, follow, now_ns);
 		return true;
 	}
 	ask_close(c, qi, ask, false);

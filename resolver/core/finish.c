@@ -169,9 +169,6 @@ static uint32_t waiters_count(const struct core *c, const struct question *q)
 	return n;
 }
 
-static void followers_wake(struct core *c, uint32_t first, const struct answer *a,
-			   uint16_t upstream, uint64_t now_ns);
-
 /* Out of every list but its waiters' and followers'. */
 static void question_detach(struct core *c, uint32_t qi)
 {
@@ -181,6 +178,7 @@ static void question_detach(struct core *c, uint32_t qi)
 		if (q->ask[i].id)
 			ask_close(c, qi, &q->ask[i], true);
 	question_release_forward(c, q);
+	follow_release(c, q);
 	follower_remove(&c->tab, qi);
 	timers_set(&c->timers, qi, T_NEVER);
 }
@@ -200,8 +198,8 @@ void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32
 	followers_wake(c, followers, cut, upstream, now_ns);
 }
 
-static void followers_wake(struct core *c, uint32_t first, const struct answer *a,
-			   uint16_t upstream, uint64_t now_ns)
+void followers_wake(struct core *c, uint32_t first, const struct answer *a, uint16_t upstream,
+		    uint64_t now_ns)
 {
 	for (uint32_t i = first; i != NIL; i = c->tab.question[i].next_follower)
 		c->tab.question[i].leader = NIL;
@@ -211,7 +209,9 @@ static void followers_wake(struct core *c, uint32_t first, const struct answer *
 
 		f->next_follower = NIL;
 		f->follow_ns = T_NEVER;
-		if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_CUT &&
+		if (f->follows == FOLLOWS_TARGET) {
+			follow_end(c, first, a, 0, upstream, now_ns);
+		} else if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_CUT &&
 		    c->shield[f->zone] == SHIELD_ACTIVE) {
 			question_deny(c, first, a, 0, upstream, now_ns);
 		} else if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_SIBLING) {

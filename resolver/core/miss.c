@@ -9,14 +9,6 @@
 
 #include "resolver/plugins/plugin.h"
 
-struct start { /* a question about to begin */
-	const struct cache_key *key;
-	const struct plugin_query *asked; /* as ask hooks left it; NULL: unchanged */
-	uint16_t zone;
-	uint8_t listener, proto, purpose;
-	uint64_t now_ns;
-};
-
 static bool asks_changed(const struct plugin_query *p, const struct cache_key *k)
 {
 	return p->qtype != k->qtype || p->qclass != k->qclass || p->name.len != k->name_len ||
@@ -46,6 +38,24 @@ static enum plugin_verdict hooks_ask(const struct config_zone *z, struct plugin_
 	return PLUGIN_NEXT;
 }
 
+/* The same, and what the answered hooks make of a hook's own reply. `p` is left as
+ * the ask hooks made it, but for what is to be followed. */
+static enum plugin_verdict hooks_run(const struct config_zone *z, struct plugin_query *p,
+				     uint8_t *buf, size_t *ret_len)
+{
+	struct plugin_query asked = *p;
+	enum plugin_verdict verdict = hooks_ask(z, p, buf, ret_len);
+
+	if (verdict == PLUGIN_REPLY) {
+		*ret_len = hooks_answered(z, &asked, buf, *ret_len);
+		if (asked.follow_rr)
+			p->follow_rr = asked.follow_rr;
+	} else {
+		p->follow_rr = 0;
+	}
+	return verdict;
+}
+
 /* The other type of the same name is under way, and nothing says that the name
  * exists: its NXDOMAIN would answer this one too. */
 static bool follow_sibling(struct core *c, uint32_t qi, const struct cache_key *k, uint64_t now_ns)
@@ -66,7 +76,7 @@ static bool follow_sibling(struct core *c, uint32_t qi, const struct cache_key *
 }
 
 /* Enters a question into the table; it is not asked yet. NIL when full. */
-static uint32_t question_enter(struct core *c, const struct start *s)
+static uint32_t question_enter(struct core *c, const struct question_start *s)
 {
 	const struct config_zone *z = &c->conf->zone[s->zone];
 	uint32_t qi = question_add(&c->tab, s->key);
@@ -91,6 +101,10 @@ static uint32_t question_enter(struct core *c, const struct start *s)
 		q->asked_type = s->asked->qtype;
 		q->asked_class = s->asked->qclass;
 	}
+	if (s->reply && !follow_keep(c, q, s->reply, s->reply_len, s->asked->follow_rr)) {
+		question_remove(&c->tab, qi);
+		return NIL;
+	}
 	return qi;
 }
 
@@ -99,30 +113,26 @@ void question_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 	struct question *q = &c->tab.question[qi];
 	struct cache_key k;
 
-	if (shield_follow(c, qi, now_ns))
+	if (!q->head && shield_follow(c, qi, now_ns))
 		return;
 	question_key(q, &k);
 	/* The question itself is in its bucket: siblings are of another type. */
-	if (!q->is_renamed && follow_sibling(c, qi, &k, now_ns))
+	if (!q->is_renamed && !q->head && follow_sibling(c, qi, &k, now_ns))
 		return;
 	question_ask(c, qi, now_ns);
 }
 
-/* A question the core has itself, not a client's query: finds it under way, or
- * enters it; then *ret_is_new, and it is to be begun. NIL: full, or a plugin
- * would answer it. */
-static uint32_t question_open(struct core *c, struct start *s, bool *ret_is_new)
+uint32_t question_open(struct core *c, struct question_start *s, bool *ret_is_new)
 {
 	const struct config_zone *z = &c->conf->zone[s->zone];
 	uint32_t qi = question_find(&c->tab, s->key);
 	struct plugin_query p;
 
 	*ret_is_new = false;
+	s->verdict = PLUGIN_NEXT;
 	if (qi != NIL)
 		return qi;
 	if (z->hooks & HOOK_ASK) {
-		size_t len = 0;
-
 		memset(&p, 0, sizeof(p));
 		p.now_ns = s->now_ns;
 		p.name.len = s->key->name_len;
@@ -133,12 +143,17 @@ static uint32_t question_open(struct core *c, struct start *s, bool *ret_is_new)
 		p.edns = &(const struct dns_edns){.present = false};
 		p.zone = &z->z.origin;
 		/* c->buf may hold the answer that led here. */
-		if (hooks_ask(z, &p, c->merged, &len) != PLUGIN_NEXT)
+		s->verdict = hooks_run(z, &p, c->merged, &s->reply_len);
+		if (s->verdict != PLUGIN_NEXT && !p.follow_rr)
 			return NIL;
+		s->reply = p.follow_rr ? c->merged : NULL;
 		s->asked = &p;
 	}
 	qi = question_enter(c, s);
 	s->asked = NULL;
+	s->reply = NULL;
+	if (qi == NIL)
+		s->verdict = PLUGIN_DROP; /* nobody answers */
 	*ret_is_new = qi != NIL;
 	return qi;
 }
@@ -146,12 +161,12 @@ static uint32_t question_open(struct core *c, struct start *s, bool *ret_is_new)
 uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone, unsigned listener,
 		       unsigned proto, enum question_purpose purpose, uint64_t now_ns)
 {
-	struct start s = {.key = k,
-			  .zone = zone,
-			  .listener = (uint8_t)listener,
-			  .proto = (uint8_t)proto,
-			  .purpose = (uint8_t)purpose,
-			  .now_ns = now_ns};
+	struct question_start s = {.key = k,
+				   .zone = zone,
+				   .listener = (uint8_t)listener,
+				   .proto = (uint8_t)proto,
+				   .purpose = (uint8_t)purpose,
+				   .now_ns = now_ns};
 	bool is_new;
 	uint32_t qi = question_open(c, &s, &is_new);
 
@@ -208,16 +223,19 @@ static enum core_verdict refuse(struct core *c, struct visit *v, uint64_t *count
 	return CORE_REPLY;
 }
 
+/* `reply_len` octets in c->buf->msg: a hook's reply that goes on to another name. */
 static enum core_verdict park(struct core *c, struct visit *v, const struct cache_key *k,
-			      const struct plugin_query *asked, size_t *ret_len)
+			      const struct plugin_query *asked, size_t reply_len, size_t *ret_len)
 {
-	struct start s = {.key = k,
-			  .asked = asked,
-			  .zone = v->zone_index,
-			  .listener = v->client->listener,
-			  .proto = v->client->proto,
-			  .purpose = FOR_CLIENTS,
-			  .now_ns = v->now_ns};
+	struct question_start s = {.key = k,
+				   .asked = asked,
+				   .reply = reply_len ? c->buf->msg : NULL,
+				   .reply_len = reply_len,
+				   .zone = v->zone_index,
+				   .listener = v->client->listener,
+				   .proto = v->client->proto,
+				   .purpose = FOR_CLIENTS,
+				   .now_ns = v->now_ns};
 	uint32_t qi = question_find(&c->tab, k);
 	bool joined = qi != NIL;
 
@@ -241,12 +259,12 @@ static enum core_verdict park(struct core *c, struct visit *v, const struct cach
 bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, uint16_t zone,
 	      enum waits_for waits, unsigned step)
 {
-	struct start s = {.key = k,
-			  .zone = zone,
-			  .listener = v->client->listener,
-			  .proto = v->client->proto,
-			  .purpose = FOR_CLIENTS,
-			  .now_ns = v->now_ns};
+	struct question_start s = {.key = k,
+				   .zone = zone,
+				   .listener = v->client->listener,
+				   .proto = v->client->proto,
+				   .purpose = FOR_CLIENTS,
+				   .now_ns = v->now_ns};
 	uint32_t qi, wi;
 	bool is_new;
 
@@ -286,14 +304,16 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 	size_t len = 0;
 
 	if (!(v->zone->hooks & HOOK_ASK))
-		return park(c, v, k, NULL, ret_len);
+		return park(c, v, k, NULL, 0, ret_len);
 	plugin_query_fill(&p, v);
-	verdict = hooks_ask(v->zone, &p, c->buf->msg, &len);
+	verdict = hooks_run(v->zone, &p, c->buf->msg, &len);
 	plugin_events_count(c, v->client->listener, &p);
 	switch (verdict) {
 	case PLUGIN_REPLY:
+		if (p.follow_rr)
+			return park(c, v, k, &p, len, ret_len);
 		v->from = CORE_FROM_PLUGIN;
-		*ret_len = serve_plugin(c, v, &p, len, true);
+		*ret_len = serve_plugin(c, v, &p, len);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
 	case PLUGIN_RCODE:
 		v->from = CORE_FROM_PLUGIN;
@@ -309,7 +329,7 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 		}
 		if (!asks_changed(&p, k) && shield_serve(c, v, k, ret_len))
 			return *ret_len ? CORE_REPLY : CORE_WAIT;
-		return park(c, v, k, &p, ret_len);
+		return park(c, v, k, &p, 0, ret_len);
 	}
 }
 

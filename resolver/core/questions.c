@@ -59,7 +59,7 @@ uint32_t question_sibling(const struct questions *t, const struct cache_key *k)
 	for (uint32_t i = *bucket_of(t, k->hash); i != NIL; i = t->question[i].next) {
 		const struct question *q = &t->question[i];
 
-		if (q->qtype != k->qtype && q->leader == NIL && !q->is_renamed && same_name(q, k))
+		if (q->qtype != k->qtype && q->leader == NIL && !q->is_renamed && !q->head && same_name(q, k))
 			return i;
 	}
 	return NIL;

@@ -5,7 +5,7 @@
  *
  * A question may follow another (its leader) instead of being asked: the other
  * type of the same name, whose NXDOMAIN would answer both, or an ancestor whose
- * NXDOMAIN would. When the leader is done, the follower is either answered by
+ * NXDOMAIN would, or the target of the CNAMEs that are its own answer. When the leader is done, the follower is either answered by
  * it or asked itself.
  */
 #ifndef NODENS_CORE_QUESTIONS_H
@@ -41,6 +41,7 @@ enum question_purpose {
 enum question_follows {
 	FOLLOWS_SIBLING, /* another type: its NXDOMAIN is the answer */
 	FOLLOWS_CUT,     /* an ancestor: its NXDOMAIN denies this name too */
+	FOLLOWS_TARGET,  /* the end of the CNAMEs it has: its answer stands behind them */
 };
 
 struct question {
@@ -60,6 +61,7 @@ struct question {
 	uint8_t forward;          /* index into its zone's list */
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
 	uint16_t tried;           /* bit per target, this round */
+	uint16_t head;            /* 1 + index of the CNAMEs it has (follow.c); 0: none */
 	uint16_t last_rcode, last_ede; /* why it has failed so far */
 	uint16_t last_upstream;   /* whose exchange failed last */
 	uint8_t last_proto, last_why; /* last_why: enum core_fail_why + 1; 0: none failed */

@@ -100,7 +100,8 @@ static void questions_resume(struct core *c, uint64_t now_ns)
 		if (c->tab.question[qi].in_use)
 			question_move(c, qi);
 	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++)
-		if (c->tab.question[qi].in_use && !asks_open(&c->tab.question[qi]))
+		if (c->tab.question[qi].in_use && c->tab.question[qi].leader == NIL &&
+		    !asks_open(&c->tab.question[qi]))
 			question_ask(c, qi, now_ns);
 	for (unsigned u = 0; u < c->conf->n_upstreams; u++)
 		if (c->up[u].is_suspect)
@@ -140,6 +141,7 @@ int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_
 	memset(c->shield, 0, sizeof(c->shield));
 	stats_bind(c);
 	path_table(c); /* without memory for it, autopath rests */
+	follow_table(c); /* ... and what needs following fails */
 	questions_resume(c, now_ns);
 	core_leave(c, now_ns);
 	return 0;

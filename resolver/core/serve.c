@@ -330,8 +330,7 @@ static size_t ede_of(const struct plugin_query *p, uint8_t data[EDE_TEXT_MAX + 2
 	return n + 2;
 }
 
-size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *asked, size_t len,
-		    bool answered)
+size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *asked, size_t len)
 {
 	uint8_t ede[EDE_TEXT_MAX + 2];
 	size_t ede_len = ede_of(asked, ede);
@@ -340,17 +339,6 @@ size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_q
 	uint8_t *msg = c->hook;
 	uint16_t flags;
 
-	if (answered && v->zone->hooks & HOOK_ANSWERED) {
-		struct plugin_query p;
-
-		plugin_query_fill(&p, v);
-		for (size_t i = v->zone->z.n_steps; i-- > 0;) {
-			const struct plugin_step *s = v->zone->z.step[i];
-
-			if (s->ops->answered)
-				len = s->ops->answered(s, &p, c->buf->msg, len, DNS_MSG_MAX);
-		}
-	}
 	memcpy(msg, c->buf->msg, len);
 	flags = get_be16(msg + 2) & (DNS_AA | 15);
 	set_be16(msg, q->id);

@@ -213,6 +213,8 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
 		if (!err)
 			err = path_table(c);
 		if (!err)
+			err = follow_table(c);
+		if (!err)
 			err = forwards_new(c->conf, &c->forward, c->forward_at);
 		if (err)
 			diag_set(d, err, err == ERR_RANGE ?
@@ -261,5 +263,6 @@ void core_free(struct core *c)
 	free(c->hook);
 	free(c->second);
 	free(c->merged);
+	free(c->follow);
 	free(c);
 }

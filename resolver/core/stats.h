@@ -78,6 +78,7 @@ struct core_stats {
 	uint64_t stale_served, prefetches, hedges, retries, failures_cached, failure_hits;
 	uint64_t shield_cuts, shield_synth, shield_checks, shield_contradictions;
 	uint64_t autopath_answers;
+	uint64_t follow_full;        /* CNAMEs not followed: too many under way */
 	uint64_t dropped, formerr, notimp, refused, badvers, servfail;
 	uint64_t healthcheck_broken, max_concurrent_rejects;
 	uint64_t panics;

@@ -392,6 +392,10 @@ void question_ask(struct core *c, uint32_t qi, uint64_t now_ns)
 	struct question *q = &c->tab.question[qi];
 	size_t index;
 
+	if (q->head) {
+		follow_begin(c, qi, now_ns);
+		return;
+	}
 	if (config_forward(&c->conf->zone[q->zone], q->asked.b, 0, &index)) {
 		forward_enter(c, qi, index, now_ns);
 		return;

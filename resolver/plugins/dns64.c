@@ -107,7 +107,7 @@ static void record_translate(const struct dns64 *d, struct wire *w, uint32_t max
 		address_embed(d, w->base + rr.rdata_off, v6);
 		wire_put_bytes(o, v6, sizeof(v6));
 	} else {
-		rdata_copy(o, w, &rr, NULL);
+		rdata_copy(o, w, &rr, 0, NULL);
 	}
 	wire_rr_end(o, mark);
 }

@@ -74,7 +74,7 @@ static const char *rdata_shape(uint16_t type)
 	}
 }
 
-void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *rr,
+void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *rr, unsigned at,
 		const struct message_map *m)
 {
 	struct wire r = {.base = w->base, .len = rr->end, .off = rr->rdata_off};
@@ -85,7 +85,7 @@ void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *r
 			wire_name(&r, &name);
 			if (r.err)
 				break;
-			bool changed = m && m->value && m->value(m->ctx, name.b, &to);
+			bool changed = m && m->value && m->value(m->ctx, rr, at, name.b, &to);
 			const uint8_t *b = changed ? to.b : name.b;
 
 			if (rr->type == DNS_SRV || rr->type == DNS_DNAME || rr->type == DNS_NAPTR)
@@ -107,7 +107,7 @@ void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *r
 		wire_put_bytes(o, r.base + r.off, rr->end - r.off);
 }
 
-static void rr_map(const struct message_map *m, struct wire *w, struct wire_out *o)
+static void rr_map(const struct message_map *m, struct wire *w, unsigned at, struct wire_out *o)
 {
 	struct name owner, to;
 	struct dns_rr rr;
@@ -122,7 +122,7 @@ static void rr_map(const struct message_map *m, struct wire *w, struct wire_out 
 	uint32_t ttl = rr.type != DNS_OPT && m->ttl ? m->ttl(m->ctx, rr.ttl) : rr.ttl;
 	size_t mark = wire_rr_begin(o, changed ? to.b : owner.b, rr.type, rr.rclass, ttl);
 
-	rdata_copy(o, w, &rr, m);
+	rdata_copy(o, w, &rr, at, m);
 	wire_rr_end(o, mark);
 }
 
@@ -145,8 +145,8 @@ size_t message_map(const struct message_map *m, const struct plugin_query *q, ui
 	wire_out_init(&o, out, cap < sizeof(out) ? cap : sizeof(out));
 	wire_put_header(&o, &h);
 	wire_put_question(&o, q->name.b, q->qtype, q->qclass);
-	for (unsigned i = 0; i < (unsigned)h.n_an + h.n_ns + h.n_ar && !w.err && !o.err; i++)
-		rr_map(m, &w, &o);
+	for (unsigned i = 1; i <= (unsigned)h.n_an + h.n_ns + h.n_ar && !w.err && !o.err; i++)
+		rr_map(m, &w, i, &o);
 	if (w.err || o.err)
 		return len;
 	memcpy(msg, out, o.len);

@@ -23,15 +23,16 @@ void reply_address(struct wire_out *o, const uint8_t *owner, const struct in6_ad
 struct message_map {
 	void *ctx;
 	bool (*owner)(void *ctx, const uint8_t *name, struct name *ret);
-	bool (*value)(void *ctx, const uint8_t *name, struct name *ret); /* names in RDATA */
+	/* Names in RDATA; `rr` is its record, the message's `at`th from 1 on. */
+	bool (*value)(void *ctx, const struct dns_rr *rr, unsigned at, const uint8_t *name,
+		      struct name *ret);
 	uint32_t (*ttl)(void *ctx, uint32_t ttl_s);
 };
 /* Rebuilds `msg` in place under q's question; its length, or `len` unchanged when
  * it cannot be read or would not fit. */
 size_t message_map(const struct message_map *m, const struct plugin_query *q, uint8_t *msg,
-		   size_t len, size_t cap);
-/* One record's RDATA, names expanded and written anew into `o`. */
-void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *rr,
+		   size_t len, size_t cap);/* One record's RDATA, names expanded and written anew into `o`; m may be NULL. */
+void rdata_copy(struct wire_out *o, const struct wire *w, const struct dns_rr *rr, unsigned at,
 		const struct message_map *m);
 
 #endif

@@ -27,7 +27,7 @@ static bool opt_find(struct wire *w, unsigned n, size_t *ret_off, size_t *ret_en
 	return false;
 }
 
-static size_t minimal_answered(const struct plugin_step *s, const struct plugin_query *q,
+static size_t minimal_answered(const struct plugin_step *s, struct plugin_query *q,
 			       uint8_t *msg, size_t len, size_t cap)
 {
 	size_t opt = 0, opt_end = 0, end;

@@ -52,6 +52,12 @@ struct plugin_query {
 	bool has_ede;
 	uint16_t ede_code;
 	const char *ede_text;
+	/* Set by `ask` with a reply, or by `answered`: the answer's record of this number
+	 * (1: the first) is a CNAME whose target the core is to look up like a client's
+	 * question, also in another zone; the CNAMEs up to it stay, what came behind
+	 * them goes, the target's answer takes its place, and the whole is cached.
+	 * A step that may do this says so in plugin_step.follows. 0: nothing. */
+	uint16_t follow_rr;
 	/* Added by a hook: something to count (resolver/core/stats.h). */
 	unsigned n_events;
 	struct plugin_event {
@@ -93,7 +99,7 @@ struct plugin_ops {
 	 * and owners that are the name an ask hook put there are so too) or by an
 	 * `ask` hook (as that made it), once, before it goes into the cache: hits then cost
 	 * nothing. Must not depend on the client; client may be NULL. */
-	size_t (*answered)(const struct plugin_step *s, const struct plugin_query *q, uint8_t *msg,
+	size_t (*answered)(const struct plugin_step *s, struct plugin_query *q, uint8_t *msg,
 			   size_t len, size_t cap);
 	/* The final reply to q is known, from the cache or not, before respond:
 	 * non-zero is a second type whose answer is needed too (dns64: A). The core
@@ -111,6 +117,7 @@ struct plugin_ops {
 };
 struct plugin_step { /* first member of each plugin's own compiled form */
 	const struct plugin_ops *ops;
+	bool follows; /* may set follow_rr */
 };
 
 #endif

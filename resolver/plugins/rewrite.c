@@ -12,12 +12,13 @@
 
 enum { UNDO_MAX = 24, AUTO_MAX = 8 };
 
-enum undo_kind { UNDO_REMAP, UNDO_SUFFIX, UNDO_REGEX };
+enum undo_kind { UNDO_REMAP, UNDO_SUFFIX, UNDO_REGEX, UNDO_CNAME };
 struct undo { /* one thing to do to names of the answer */
 	enum undo_kind kind;
 	bool names, values;
 	const char *from, *to;
 	const struct cf_regex *regex;
+	const struct rewrite_rule *rule; /* UNDO_CNAME: a CNAME gets another target */
 };
 struct rewrite_run {
 	const struct name *asked;
@@ -32,6 +33,8 @@ struct rewrite_run {
 	uint32_t ttl_min_s, ttl_max_s;
 	bool has_rcode;
 	uint16_t rcode_from, rcode_to;
+	unsigned n_answers;   /* records of the answer section */
+	unsigned turned;      /* which of them, from 1 on, is a CNAME with a new target */
 };
 
 /* Appends; false when it does not fit. */
@@ -174,6 +177,9 @@ static int rule_run(const struct rewrite_rule *r, struct rewrite_run *run)
 			return 0;
 		run->qclass = r->to_value;
 		return 1;
+	case REWRITE_CNAME: /* applies to every question, as in CoreDNS */
+		undo_add(run, &(struct undo){.kind = UNDO_CNAME, .values = true, .rule = r});
+		return 1;
 	case REWRITE_EDNS0:
 		return edns0_apply(&r->edns0, run->query, run->options);
 	default:
@@ -211,6 +217,7 @@ static int rules_run(const struct rewrite *w, const struct plugin_query *q, stru
 	run->qclass = q->qclass;
 	run->n_undo = run->n_auto = 0;
 	run->has_ttl = run->has_rcode = false;
+	run->n_answers = run->turned = 0;
 	name_to_text(q->name.b, run->name, sizeof(run->name));
 	for (size_t i = 0; i < w->n; i++) {
 		int hit = rule_run(&w->rule[i], run);
@@ -263,11 +270,14 @@ static bool undo_text(const struct undo *u, const char *src, char *to)
 		break;
 	case UNDO_REGEX:
 		return cf_regex_exec(u->regex, src, len, &m) && text_fill(to, u->to, src, &m);
+	case UNDO_CNAME:
+		return rule_matches(u->rule, src, &m) && rule_name(u->rule, src, &m, to);
 	}
 	return text_add(to, &at, src, len - from_len) && text_add(to, &at, u->to, strlen(u->to));
 }
 
-static bool undo_name(const struct rewrite_run *run, const uint8_t *name, bool value,
+/* `cname`: the record's number, if it is a CNAME that may get another target. */
+static bool undo_name(struct rewrite_run *run, const uint8_t *name, bool value, unsigned cname,
 		      struct name *ret)
 {
 	char text[NAME_MAX_TEXT], to[NAME_MAX_TEXT];
@@ -278,10 +288,15 @@ static bool undo_name(const struct rewrite_run *run, const uint8_t *name, bool v
 	name_to_text(low.b, text, sizeof(text));
 	for (size_t i = run->n_undo; i-- > 0;) { /* last rule first */
 		const struct undo *u = &run->undo[i];
+		bool turns = u->kind == UNDO_CNAME;
 
-		if ((value ? u->values : u->names) && undo_text(u, text, to)) {
-			strcpy(text, to);
-			changed = true;
+		if ((turns && !cname) || !(value ? u->values : u->names) || !undo_text(u, text, to))
+			continue;
+		strcpy(text, to);
+		changed = true;
+		if (turns) {
+			run->turned = cname;
+			cname = 0; /* one new target a chain */
 		}
 	}
 	return changed && name_from_text(ret, text) == 0;
@@ -290,14 +305,18 @@ static bool undo_name(const struct rewrite_run *run, const uint8_t *name, bool v
 /* The core has put the name as asked back already; what lies beside it is ours. */
 static bool undo_owner(void *ctx, const uint8_t *name, struct name *ret)
 {
-	const struct rewrite_run *run = ctx;
+	struct rewrite_run *run = ctx;
 
-	return !name_eq(name, run->asked->b) && undo_name(run, name, false, ret);
+	return !name_eq(name, run->asked->b) && undo_name(run, name, false, 0, ret);
 }
 
-static bool undo_value(void *ctx, const uint8_t *name, struct name *ret)
+static bool undo_value(void *ctx, const struct dns_rr *rr, unsigned at, const uint8_t *name,
+		       struct name *ret)
 {
-	return undo_name(ctx, name, true, ret);
+	struct rewrite_run *run = ctx;
+	bool turnable = rr->type == DNS_CNAME && at <= run->n_answers && !run->turned;
+
+	return undo_name(run, name, true, turnable ? at : 0, ret);
 }
 
 static uint32_t undo_ttl(void *ctx, uint32_t ttl_s)
@@ -311,10 +330,11 @@ static uint32_t undo_ttl(void *ctx, uint32_t ttl_s)
 					: ttl_s;
 }
 
-static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_query *q,
-			       uint8_t *msg, size_t len, size_t cap)
+static size_t rewrite_answered(const struct plugin_step *s, struct plugin_query *q, uint8_t *msg,
+			       size_t len, size_t cap)
 {
 	struct rewrite_run run;
+	size_t to_len;
 
 	if (len < DNS_HEADER_LEN || rules_run((const struct rewrite *)s, q, &run, NULL) <= 0)
 		return len;
@@ -322,12 +342,17 @@ static size_t rewrite_answered(const struct plugin_step *s, const struct plugin_
 		return len;
 	uint16_t flags = get_be16(msg + 2);
 
+	run.n_answers = get_be16(msg + 6);
 	if (run.has_rcode && DNS_RCODE(flags) == run.rcode_from)
 		set_be16(msg + 2, (uint16_t)((flags & ~15) | run.rcode_to));
 	struct message_map map = {
 		.ctx = &run, .owner = undo_owner, .value = undo_value, .ttl = undo_ttl};
 
-	return message_map(&map, q, msg, len, cap);
+	to_len = message_map(&map, q, msg, len, cap);
+	/* A question for the CNAME itself has its answer. */
+	if (run.turned && q->qtype != DNS_CNAME && q->qtype != DNS_ANY)
+		q->follow_rr = (uint16_t)run.turned;
+	return to_len;
 }
 
 static void rewrite_options(const struct plugin_step *s, const struct plugin_query *q,
@@ -357,6 +382,7 @@ static int rule_add(struct cf_setup *s, struct rewrite *w, const struct cf_token
 	if (!slot)
 		return cf_nomem(s);
 	*slot = r;
+	w->step.follows |= r.field == REWRITE_CNAME;
 	return 0;
 }
 

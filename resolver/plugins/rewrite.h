@@ -17,7 +17,8 @@ enum rewrite_field {
 	REWRITE_CLASS,
 	REWRITE_TTL,
 	REWRITE_RCODE,
-	REWRITE_EDNS0
+	REWRITE_EDNS0,
+	REWRITE_CNAME
 };
 enum rewrite_match {
 	REWRITE_EXACT,

@@ -82,7 +82,9 @@ static int match_read(struct words *w, bool named, struct rewrite_rule *r)
 	}
 	if (r->match == REWRITE_REGEX) {
 		r->regex =
-			regex_read(w->s, &w->tok[0], r->field == REWRITE_NAME ? &w->tok[1] : NULL);
+			regex_read(w->s, &w->tok[0],
+				   r->field == REWRITE_NAME || r->field == REWRITE_CNAME ? &w->tok[1]
+											 : NULL);
 		if (!r->regex)
 			return ERR_SYNTAX;
 	}
@@ -148,12 +150,9 @@ static int answers_read(struct words *w, struct rewrite_rule *r)
 	return 0;
 }
 
-static int name_read(struct words *w, struct rewrite_rule *r)
+/* [exact|prefix|suffix|substring|regex] FROM TO */
+static int pattern_read(struct words *w, struct rewrite_rule *r)
 {
-	if (w->n < 2)
-		return cf_error(w->s, &w->tok[-1],
-				"too few arguments for a name rule: expected "
-				"[exact|prefix|suffix|substring|regex] FROM TO");
 	int err = match_read(w, w->n > 2, r); /* two words are FROM TO */
 
 	if (err)
@@ -162,10 +161,28 @@ static int name_read(struct words *w, struct rewrite_rule *r)
 
 	r->to = lower_text(w->s, w->tok[0].text, dot);
 	words_drop(w, 1);
-	if (!r->to)
-		return ERR_NOMEM;
-	r->is_auto = r->match == REWRITE_EXACT;
-	return answers_read(w, r);
+	r->is_auto = r->field == REWRITE_NAME && r->match == REWRITE_EXACT;
+	return r->to ? 0 : ERR_NOMEM;
+}
+
+static int name_read(struct words *w, struct rewrite_rule *r)
+{
+	if (w->n < 2)
+		return cf_error(w->s, &w->tok[-1],
+				"too few arguments for a name rule: expected "
+				"[exact|prefix|suffix|substring|regex] FROM TO");
+	int err = pattern_read(w, r);
+
+	return err ? err : answers_read(w, r);
+}
+
+static int cname_read(struct words *w, struct rewrite_rule *r)
+{
+	if (w->n < 2 || w->n > 3)
+		return cf_error(
+			w->s, &w->tok[-1],
+			"a cname rule is [exact|prefix|suffix|substring|regex] FROM TO");
+	return pattern_read(w, r);
 }
 
 static int ttl_read(struct words *w, struct rewrite_rule *r)
@@ -267,7 +284,7 @@ int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n,
 		return cf_error(s, &tok[0], "no rule type specified for rewrite");
 	if (strcmp(w.tok[0].text, "answer") == 0)
 		return cf_error(s, &w.tok[0], "response rewrites must begin with a name rule");
-	int k = cf_choice(s, &w.tok[0], "rule type", fields), err;
+	int k = cf_choice(s, &w.tok[0], "rule type", fields), err = 0;
 
 	if (k < 0)
 		return ERR_SYNTAX;
@@ -292,10 +309,9 @@ int rewrite_rule_read(struct cf_setup *s, const struct cf_token *tok, size_t n,
 	case REWRITE_EDNS0:
 		err = edns0_read(s, w.tok, w.n, &r.edns0);
 		break;
-	default:
-		return cf_error(s, &w.tok[-1],
-				"'rewrite cname' is not supported: expected name, type, class, ttl, "
-				"rcode or edns0");
+	case REWRITE_CNAME:
+		err = cname_read(&w, &r);
+		break;
 	}
 	if (err == 0)
 		*ret = r;

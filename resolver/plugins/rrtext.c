@@ -261,12 +261,3 @@ uint16_t rrtext_type(const char *text)
 	return type_shape(h.type) || (h.rdata < w.n && strcmp(w.word[h.rdata], "\\#") == 0) ? h.type
 											    : 0;
 }
-
-bool rrtext_target(const char *text, struct name *ret)
-{
-	struct rrwords w;
-	struct rrhead h;
-
-	return words_split(&w, text) && head_parse(&w, &h) && h.rdata < w.n &&
-	       name_from_text(ret, w.word[h.rdata]) == 0;
-}

@@ -16,7 +16,5 @@ enum { RRTEXT_MAX = 2048 };
 bool rrtext_put(struct wire_out *o, const char *text);
 /* Its type, 0 when the text is not that far valid or the type not known here. */
 uint16_t rrtext_type(const char *text);
-/* The first name of its RDATA, as a CNAME's target. */
-bool rrtext_target(const char *text, struct name *ret);
 
 #endif

@@ -2,8 +2,7 @@
 /*
  * template CLASS TYPE [ZONE...] { match REGEX...; answer|authority|additional
  * RR; rcode CODE; ederror CODE [TEXT]; fallthrough [ZONE...] }. A template that
- * answers an address question with a CNAME only sends the question on to the
- * target and puts the CNAME before what comes back.
+ * answers an address question with a CNAME only lets the core look up the target.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -36,11 +35,6 @@ struct template_run { /* what a query gives the templates */
 	struct gotext_values v;
 };
 enum fit { FIT_NONE, FIT_ZONE_ONLY, FIT_FULL };
-
-static bool template_alias_for(const struct template *t, const struct plugin_query *q)
-{
-	return t->is_alias && (q->qtype == DNS_A || q->qtype == DNS_AAAA);
-}
 
 static enum fit template_fit(const struct template *t, const struct plugin_query *q,
 			     struct template_run *r)
@@ -102,7 +96,7 @@ static void template_event(struct plugin_query *q, const struct template_run *r,
 
 /* Record `i` of section `sec` as text; false: it cannot be made of this question. */
 static bool template_record(const struct template *t, int sec, size_t i, struct plugin_query *q,
-			    const struct template_run *r, struct wire_out *out, struct name *target)
+			    const struct template_run *r, struct wire_out *out)
 {
 	static const char *const section[SECTIONS] = {"answer", "authority", "additional"};
 	const struct gotext *g = &t->rr[sec][i];
@@ -112,7 +106,7 @@ static bool template_record(const struct template *t, int sec, size_t i, struct 
 		template_event(q, r, STATS_TEMPLATE_FAILURE, section[sec], g->source);
 		return false;
 	}
-	if (target ? rrtext_target(text, target) : rrtext_put(out, text))
+	if (rrtext_put(out, text))
 		return true;
 	template_event(q, r, STATS_TEMPLATE_RR_FAILURE, section[sec], g->source);
 	return false;
@@ -135,82 +129,17 @@ static enum plugin_verdict template_ask(const struct plugin_step *s, struct plug
 		template_event(q, &r, STATS_TEMPLATE_MATCH, NULL, NULL);
 	if (fit == FIT_ZONE_ONLY || t->rcode == DNS_SERVFAIL)
 		return template_servfail(ret_len);
-	if (template_alias_for(t, q)) {
-		struct name target;
-
-		if (!template_record(t, 0, 0, q, &r, NULL, &target))
-			return template_servfail(ret_len);
-		name_lower(target.b, target.b);
-		q->name = target;
-		return PLUGIN_NEXT;
-	}
+	if (t->is_alias && (q->qtype == DNS_A || q->qtype == DNS_AAAA))
+		q->follow_rr = 1;
 	reply_begin(out, q);
 	for (int sec = 0; sec < SECTIONS; sec++)
 		for (size_t i = 0; i < t->n_rr[sec]; i++, n[sec]++)
-			if (!template_record(t, sec, i, q, &r, out, NULL))
+			if (!template_record(t, sec, i, q, &r, out))
 				return template_servfail(ret_len);
 	return reply_end(out, t->rcode, true, n, ret_len);
 }
 
-/* The core gave the target's records the name that was asked; they get their
- * own back. */
-static void record_copy(struct wire *w, const struct name *asked, const struct name *target,
-			struct wire_out *o)
-{
-	struct wire head = *w;
-	struct name owner;
-	struct dns_rr rr;
-
-	wire_rr(w, &rr);
-	wire_name(&head, &owner);
-	if (w->err || head.err)
-		return;
-	bool renamed = rr.type != DNS_OPT && name_eq(owner.b, asked->b);
-	size_t mark = wire_rr_begin(o, renamed ? target->b : owner.b, rr.type, rr.rclass, rr.ttl);
-
-	rdata_copy(o, w, &rr, NULL);
-	wire_rr_end(o, mark);
-}
-
-/* The alias goes before the target's answer. */
-static size_t template_answered(const struct plugin_step *s, const struct plugin_query *q,
-				uint8_t *msg, size_t len, size_t cap)
-{
-	const struct template *t = (const struct template *)s;
-	uint8_t out[DNS_MSG_MAX];
-	char text[RRTEXT_MAX];
-	struct template_run r;
-	struct name target;
-	struct dns_msg m;
-	struct wire_out o;
-	struct wire w;
-
-	if (!template_alias_for(t, q) || template_fit(t, q, &r) != FIT_FULL ||
-	    dns_msg_parse(&m, msg, len) != 0)
-		return len;
-	if ((m.rcode != DNS_NOERROR && m.rcode != DNS_NXDOMAIN) || m.h.n_an == UINT16_MAX ||
-	    !gotext_run(&t->rr[0][0], &r.v, text, sizeof(text)) || !rrtext_target(text, &target))
-		return len;
-	wire_out_init(&o, out, cap < sizeof(out) ? cap : sizeof(out));
-	unsigned n = (unsigned)m.h.n_an + m.h.n_ns + m.h.n_ar;
-
-	m.h.n_an++;
-	wire_put_header(&o, &m.h);
-	wire_put_question(&o, q->name.b, q->qtype, q->qclass);
-	if (!rrtext_put(&o, text))
-		return len;
-	wire_init(&w, msg, len);
-	w.off = m.answer_off;
-	for (unsigned i = 0; i < n && !w.err; i++)
-		record_copy(&w, &q->name, &target, &o);
-	if (w.err || o.err)
-		return len;
-	memcpy(msg, out, o.len);
-	return o.len;
-}
-
-static const struct plugin_ops ops = {
-	.name = "template", .ask = template_ask, .answered = template_answered};
+static const struct plugin_ops ops = {.name = "template", .ask = template_ask};
 
 static int template_match(struct cf_setup *s, const struct cf_node *n, void *to)
 {
@@ -377,5 +306,6 @@ int setup_template(struct cf_setup *s, const struct cf_node *n)
 
 	if (t->n_rr[0] != 1)
 		t->is_alias = false;
+	t->step.follows = t->is_alias;
 	return err ? err : more;
 }

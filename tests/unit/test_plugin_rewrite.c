@@ -87,6 +87,34 @@ static const char *answer_of(const char *directive, const char *name, uint16_t r
 	return text;
 }
 
+Test(plugin_rewrite, a_cname_gets_another_target)
+{
+	static const struct {
+		const char *rule, *target;
+	} cases[] = {{"exact t.Example.net u.example.org", "u.example.org."},
+		     {"t.example.net u.example.org", "u.example.org."},
+		     {"prefix t. u.", "u.example.net."},
+		     {"suffix .example.net .org", "t.org."},
+		     {"substring exam tem", "t.temple.net."},
+		     {"regex ^(.*)\\.example\\.net\\.$ {1}.b.org", "t.b.org."},
+		     {"exact other.example.net u.example.org", "t.example.net."}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char rule[128], want[256];
+
+		snprintf(rule, sizeof(rule), "rewrite cname %s", cases[i].rule);
+		snprintf(want, sizeof(want),
+			 "0 a.example.org. 60 IN CNAME %s\nt.example.net. 60 IN A 192.0.2.1\n",
+			 cases[i].target);
+		cr_assert_str_eq(answer_of(rule, "a.example.org", 0,
+					   (const char *const[]){"a.example.org. 60 CNAME "
+								 "t.example.net.",
+								 "t.example.net. 60 A 192.0.2.1",
+								 NULL}),
+				 want, "%s", rule);
+	}
+}
+
 Test(plugin_rewrite, answers_are_mapped_back)
 {
 	cr_assert_str_eq(answer_of("rewrite name a.example.org b.example.net", "a.example.org", 0,
@@ -196,7 +224,9 @@ Test(plugin_rewrite, faults)
 		{"rewrite ttl a -", "invalid TTL"},
 		{"rewrite rcode a SERVFIAL NOERROR", "not a response code"},
 		{"rewrite type A", "exactly two arguments"},
-		{"rewrite cname a b", "not supported"},
+		{"rewrite cname a", "a cname rule is"},
+		{"rewrite cname exact a b c", "a cname rule is"},
+		{"rewrite cname regex (a) {2}", "more subexpressions"},
 		{"rewrite edns0 local", "an edns0 rule is"},
 		{"rewrite edns0 locl set 1 a", "did you mean 'local'"},
 		{"rewrite edns0 local put 1 a", "action"},
