@@ -77,6 +77,16 @@ static void emit_notrack(const struct metrics_page *p, const struct metrics_fami
 	}
 }
 
+/* Of the two fixed tables of the core; order of enum holds. */
+static void emit_tables(const struct metrics_page *p, const struct metrics_family *f)
+{
+	static const char *const table[2] = {"parked", "questions"};
+	const uint64_t *v = (const uint64_t *)(const void *)((const char *)p->sum + f->at);
+
+	for (int i = 0; i < 2; i++)
+		fprintf(p->out, "%s{table=\"%s\"} %" PRIu64 "\n", f->name, table[i], v[i]);
+}
+
 const struct metrics_family metrics_coredns[] = {
 	{"coredns_build_info", "gauge", "A metric with a constant '1' value labeled by version, revision, and goversion.", emit_build, 0, 0, NULL},
 	{"coredns_cache_entries", "gauge", "The number of elements in the cache.", emit_cache_entries, 0, 0, NULL},
@@ -128,6 +138,11 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_waiters", "gauge", "Clients waiting for an upstream's answer.", emit_core, CORE(waiters), 0, NULL},
 	{"nodens_waiters_full_total", "counter", "Queries refused because too many clients waited.", emit_core, CORE(waiters_full), 0, NULL},
 	{"nodens_follow_full_total", "counter", "CNAMEs not followed because too many were being followed.", emit_core, CORE(follow_full), 0, NULL},
+	{"nodens_clients", "gauge", "Addresses with a query parked or a question on its way.", emit_core, CORE(clients), 0, NULL},
+	{"nodens_share_refused_total", "counter", "Queries refused because their client held its share of a table that was nearly full.", emit_tables, CORE(share_refused), 0, NULL},
+	{"nodens_share_evicted_total", "counter", "Parked queries and questions given up for a client that held less of a full table.", emit_tables, CORE(share_evicted), 0, NULL},
+	{"nodens_overdue_evicted_total", "counter", "Parked queries and questions given up for newer ones because they had waited too long.", emit_tables, CORE(overdue_evicted), 0, NULL},
+	{"nodens_extras_skipped_total", "counter", "Refreshes, shield questions and second halves not asked for want of room.", emit_core, CORE(extras_skipped), 0, NULL},
 	{"nodens_joined_total", "counter", "Queries that waited for a question already asked for somebody else.", emit_core, CORE(joined), 0, NULL},
 	{"nodens_nx_joined_total", "counter", "Queries of one type answered by another type's NXDOMAIN.", emit_core, CORE(nx_joined), 0, NULL},
 	{"nodens_stale_served_total", "counter", "Answers served past their time because no upstream answered (RFC 8767).", emit_core, CORE(stale_served), 0, NULL},

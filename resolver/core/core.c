@@ -25,6 +25,7 @@ void core_leave(struct core *c, uint64_t now_ns)
 		c->n_deferred = 0;
 		c->stats->inflight = c->tab.in_use;
 		c->stats->waiters = c->tab.waiting;
+		c->stats->clients = c->tab.clients.in_use;
 	}
 	c->depth--;
 }
@@ -145,8 +146,10 @@ static void prefetch_consider(struct core *c, const struct visit *v, const struc
 		return;
 	e->is_refreshing = true;
 	if (refresh_start(c, k, v->zone_index, v->client->listener, v->client->proto, FOR_REFRESH,
-			  v->now_ns) == NIL)
+			  v->now_ns) == NIL) {
+		e->is_refreshing = false; /* no room for it: with the next hit */
 		return;
+	}
 	row = stats_server_of(c->stats, v->client->listener, v->zone_index);
 	row->cache_prefetch++;
 	c->stats->prefetches++;

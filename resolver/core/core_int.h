@@ -7,6 +7,8 @@
  *              miss.c: join or start a question, stale answers, refreshes
  *                |     (follow.c: a CNAME whose target is another question)
  *                |
+ *              room.c: when there is no place for it, whose gives way
+ *                |
  *              try.c: which upstream, when again, when twice -> ops->ask
  *                |  (core_answer, core_fail, core_tick: exchange.c)
  *              finish.c: store, reply to all who wait, wake the followers
@@ -28,6 +30,7 @@
 
 #define DEFERRED_MAX 256
 #define UPSTREAM_NONE UINT16_MAX
+#define FOLLOW_HEAD_MAX 2048 /* the CNAMEs an answer begins with, as a message */
 /* Levels of lib/log.h, whose header brings output functions with it. */
 enum event_level { EVENT_DEBUG, EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
 
@@ -77,6 +80,7 @@ struct visit {
 	bool is_path;                   /* its search list has been walked */
 	bool is_unrouted;               /* turned away before a zone was looked for */
 	struct entry *denied;           /* the name's denial, if no hook has an answer */
+	struct entry *stale;            /* better than nothing */
 	uint64_t start_ns, now_ns;
 	uint8_t *out;
 	size_t cap;
@@ -116,6 +120,8 @@ size_t serve_answer(struct core *c, const struct visit *v, const struct answer *
 size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale);
 struct plugin_query;
 size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede);
+/* SERVFAIL with the words of EDE_OVERLOAD. */
+size_t serve_overload(struct core *c, const struct visit *v);
 /* The denial of an ancestor, `age_s` old, as the answer to this query. */
 size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
 			 uint32_t age_s);
@@ -134,6 +140,7 @@ struct question_start { /* a question about to begin */
 	const struct plugin_query *asked; /* as ask hooks left it; NULL: unchanged */
 	const uint8_t *reply;             /* a hook's, to be followed; NULL: upstreams are asked */
 	size_t reply_len;
+	const struct core_client *client; /* whose it is; NULL: the core's own */
 	uint16_t zone;
 	uint8_t listener, proto, purpose;
 	uint8_t verdict;                  /* enum plugin_verdict, by question_open */
@@ -157,6 +164,15 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 /* Replies with what is stale to all who wait for a question; false: nothing is. */
 bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns);
 
+/* --- room.c --- */
+/* A place for one more waiter or question of this client, if need be by ending
+ * somebody's wait; false: there is none, counted. Replies may go out meanwhile,
+ * so only a query that has just come in may ask. */
+bool room_make(struct core *c, enum holds what, const struct in6_addr *addr, uint64_t now_ns);
+/* For a question beside a client's own (a cut, a refresh, a second half), which
+ * must not push anybody out. `client` NULL: nobody's. */
+bool room_for_more(const struct core *c, const struct core_client *client);
+
 /* --- try.c --- */
 void question_ask(struct core *c, uint32_t qi, uint64_t now_ns); /* from its first forward on */
 void try_next(struct core *c, uint32_t qi, uint64_t now_ns);
@@ -168,6 +184,8 @@ bool has_untried(const struct core *c, const struct question *q);
 void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
 unsigned asks_open(const struct question *q);
 uint64_t follow_delay(struct core *c, const struct question *leader);
+/* How long nearly all of its upstream's answers take, twice. */
+uint64_t question_patience(struct core *c, const struct question *q);
 void question_timer(struct core *c, uint32_t qi);
 void question_release_forward(struct core *c, struct question *q);
 const struct core_forward *question_forward(const struct core *c, const struct question *q);
@@ -217,5 +235,10 @@ void question_failed_note(struct core *c, const struct question *q, unsigned rco
 /* Nobody answered. `note`: remember it, RFC 9520. */
 void question_fail(struct core *c, uint32_t qi, unsigned rcode, int ede, bool note,
 		   uint64_t now_ns);
+/* Given up for others: whoever waits for it is told to try again, and it is not
+ * remembered as a failure. */
+void question_overload(struct core *c, uint32_t qi, uint64_t now_ns);
+/* The same for one who waits; the question goes on. */
+void waiter_turn_away(struct core *c, uint32_t wi, uint64_t now_ns);
 
 #endif

@@ -259,22 +259,63 @@ void question_failed_note(struct core *c, const struct question *q, unsigned rco
 	c->stats->failures_cached++;
 }
 
+static void failure_make(struct answer *a, uint8_t msg[ANSWER_EMPTY_MAX], const struct question *q,
+			 unsigned rcode, const uint8_t *ede, size_t ede_len)
+{
+	struct answer_question aq = {q->name, q->qtype, q->qclass};
+
+	answer_empty(a, msg, &aq, rcode);
+	a->kind = ANSWER_FAILURE;
+	a->ede = ede;
+	a->ede_len = (uint16_t)ede_len;
+}
+
 void question_fail(struct core *c, uint32_t qi, unsigned rcode, int ede, bool note,
 		   uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
-	struct answer_question aq = {q->name, q->qtype, q->qclass};
 	uint8_t msg[ANSWER_EMPTY_MAX], data[2];
 	struct answer a;
 
 	if (note)
 		question_failed_note(c, q, rcode, ede > 0 ? (unsigned)ede : 0, now_ns);
-	answer_empty(&a, msg, &aq, rcode);
-	a.kind = ANSWER_FAILURE;
-	if (ede >= 0) {
-		set_be16(data, (uint16_t)ede);
-		a.ede = data;
-		a.ede_len = 2;
-	}
+	set_be16(data, (uint16_t)ede);
+	failure_make(&a, msg, q, rcode, ede >= 0 ? data : NULL, ede >= 0 ? 2 : 0);
 	question_finish(c, qi, &a, UPSTREAM_NONE, now_ns);
+}
+
+void question_overload(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	uint8_t msg[ANSWER_EMPTY_MAX];
+	struct answer a;
+
+	failure_make(&a, msg, &c->tab.question[qi], DNS_SERVFAIL, (const uint8_t *)EDE_OVERLOAD,
+		     sizeof(EDE_OVERLOAD) - 1);
+	question_finish(c, qi, &a, UPSTREAM_NONE, now_ns);
+}
+
+void waiter_turn_away(struct core *c, uint32_t wi, uint64_t now_ns)
+{
+	struct waiter *w = &c->tab.waiter[wi];
+	const struct question *q = &c->tab.question[w->question];
+	struct cache_hit found;
+	struct cache_key k;
+	struct query query;
+	struct visit v;
+	struct entry *e;
+	size_t len;
+
+	question_key(q, &k);
+	cache_find(&c->cache, &k, &found);
+	visit_of(c, w, &query, &v, now_ns);
+	waiter_pull(&c->tab, wi);
+	e = w->waits == WAITS_ANSWER ? entry_stale(&found, v.zone, now_ns) : NULL;
+	v.from = e ? CORE_FROM_STALE : CORE_FROM_SERVER;
+	if (e)
+		len = serve_entry(c, &v, e, true);
+	else if (w->waits == WAITS_ANSWER)
+		len = serve_overload(c, &v);
+	else
+		len = serve_other(c, &v, w, NULL);
+	waiter_send(c, wi, len);
 }

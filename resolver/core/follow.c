@@ -13,12 +13,12 @@
 
 #include "resolver/plugins/plugin.h"
 
-enum { HEADS = 256, HEAD_MAX = 2048, DEPTH_MAX = 4 };
+enum { HEADS = 256, DEPTH_MAX = 4 };
 
 struct head {
 	uint16_t len, next_free;
 	struct name target;
-	uint8_t msg[HEAD_MAX]; /* a message: header, question, CNAMEs */
+	uint8_t msg[FOLLOW_HEAD_MAX]; /* a message: header, question, CNAMEs */
 };
 struct follow {
 	uint16_t free, n_used; /* heads never used lie behind n_used */
@@ -120,7 +120,7 @@ bool follow_keep(struct core *c, struct question *q, const uint8_t *msg, size_t 
 	wire_header(&w, &h);
 	for (unsigned i = 0; i < h.n_qd; i++)
 		wire_question(&w, &old);
-	wire_out_init(&o, head->msg, HEAD_MAX);
+	wire_out_init(&o, head->msg, FOLLOW_HEAD_MAX);
 	wire_put_header(&o, &to);
 	wire_put_question(&o, q->name, q->qtype, q->qclass);
 	n = cnames_copy(&w, n_rr < h.n_an ? n_rr : h.n_an, q, &o, &target);

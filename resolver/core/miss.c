@@ -82,10 +82,10 @@ static uint32_t question_enter(struct core *c, const struct question_start *s)
 	uint32_t qi = question_add(&c->tab, s->key);
 	struct question *q;
 
-	if (qi == NIL) {
-		c->stats->inflight_full++;
+	if (qi == NIL)
 		return NIL;
-	}
+	if (s->client)
+		question_charge(&c->tab, qi, &s->client->addr);
 	q = &c->tab.question[qi];
 	q->zone = s->zone;
 	q->view = z->view;
@@ -132,6 +132,10 @@ uint32_t question_open(struct core *c, struct question_start *s, bool *ret_is_ne
 	s->verdict = PLUGIN_NEXT;
 	if (qi != NIL)
 		return qi;
+	if (!room_for_more(c, s->client)) {
+		c->stats->extras_skipped++;
+		return NIL;
+	}
 	if (z->hooks & HOOK_ASK) {
 		memset(&p, 0, sizeof(p));
 		p.now_ns = s->now_ns;
@@ -208,18 +212,24 @@ static size_t stale_immediate(struct core *c, struct visit *v, const struct cach
 
 	if (!failed && !e->is_refreshing) {
 		e->is_refreshing = true;
-		refresh_start(c, k, v->zone_index, listener, proto, FOR_REFRESH, v->now_ns);
+		if (refresh_start(c, k, v->zone_index, listener, proto, FOR_REFRESH, v->now_ns) ==
+		    NIL)
+			e->is_refreshing = false; /* no room for it: with the next query */
 	}
 	return len;
 }
 
 /* --- misses --- */
 
-static enum core_verdict refuse(struct core *c, struct visit *v, uint64_t *counter, size_t *ret_len)
+/* No room: an old answer, or "try again". */
+static enum core_verdict refuse(struct core *c, struct visit *v, size_t *ret_len)
 {
-	++*counter;
+	if (v->stale) {
+		*ret_len = stale_serve(c, v, v->stale);
+		return *ret_len ? CORE_REPLY : CORE_WAIT;
+	}
 	v->from = CORE_FROM_SERVER;
-	*ret_len = serve_rcode(c, v, DNS_SERVFAIL, -1);
+	*ret_len = serve_overload(c, v);
 	return CORE_REPLY;
 }
 
@@ -227,29 +237,35 @@ static enum core_verdict refuse(struct core *c, struct visit *v, uint64_t *count
 static enum core_verdict park(struct core *c, struct visit *v, const struct cache_key *k,
 			      const struct plugin_query *asked, size_t reply_len, size_t *ret_len)
 {
+	uint8_t reply[FOLLOW_HEAD_MAX]; /* whoever makes room is answered through c->buf */
 	struct question_start s = {.key = k,
 				   .asked = asked,
-				   .reply = reply_len ? c->buf->msg : NULL,
+				   .reply = reply_len ? reply : NULL,
 				   .reply_len = reply_len,
+				   .client = v->client,
 				   .zone = v->zone_index,
 				   .listener = v->client->listener,
 				   .proto = v->client->proto,
 				   .purpose = FOR_CLIENTS,
 				   .now_ns = v->now_ns};
-	uint32_t qi = question_find(&c->tab, k);
-	bool joined = qi != NIL;
+	bool joined = question_find(&c->tab, k) != NIL;
+	uint32_t qi;
 
-	if (c->tab.waiting == c->tab.n_waiters)
-		return refuse(c, v, &c->stats->waiters_full, ret_len);
-	if (!joined) {
-		uint64_t unused = 0;
-
+	if (reply_len > sizeof(reply))
+		return refuse(c, v, ret_len);
+	memcpy(reply, c->buf->msg, reply_len);
+	if ((!joined && !room_make(c, HOLDS_QUESTIONS, &v->client->addr, v->now_ns)) ||
+	    !room_make(c, HOLDS_WAITERS, &v->client->addr, v->now_ns))
+		return refuse(c, v, ret_len);
+	qi = question_find(&c->tab, k); /* whoever gave way may have been the one to join */
+	joined = qi != NIL;
+	if (!joined && c->tab.waiting < c->tab.n_waiters)
 		qi = question_enter(c, &s);
-		if (qi == NIL)
-			return refuse(c, v, &unused, ret_len);
-	} else {
-		c->stats->joined++;
+	if (qi == NIL || c->tab.waiting == c->tab.n_waiters) {
+		c->stats->inflight_full++;
+		return refuse(c, v, ret_len);
 	}
+	c->stats->joined += joined;
 	waiter_add(&c->tab, qi, v->client, v->q, v->zone_index, v->start_ns);
 	if (!joined)
 		question_begin(c, qi, v->now_ns);
@@ -260,6 +276,7 @@ bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, 
 	      enum waits_for waits, unsigned step)
 {
 	struct question_start s = {.key = k,
+				   .client = v->client,
 				   .zone = zone,
 				   .listener = v->client->listener,
 				   .proto = v->client->proto,
@@ -374,6 +391,7 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 		*ret_len = serve_rcode(c, v, f->rcode, f->ede ? f->ede : EDE_CACHED_ERROR);
 		return CORE_REPLY;
 	}
+	v->stale = stale;
 	verdict = plugins_or_park(c, v, k, ret_len);
 	if (stale && verdict == CORE_WAIT)
 		client_timer(c, v, k);

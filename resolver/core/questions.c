@@ -7,7 +7,8 @@
 
 #include "lib/clock.h"
 
-int questions_init(struct questions *t, uint32_t n_questions, uint32_t n_waiters)
+int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_questions,
+		   uint32_t n_waiters)
 {
 	memset(t, 0, sizeof(*t));
 	t->n_questions = n_questions;
@@ -16,7 +17,8 @@ int questions_init(struct questions *t, uint32_t n_questions, uint32_t n_waiters
 	t->question = calloc(n_questions, sizeof(*t->question));
 	t->waiter = calloc(n_waiters, sizeof(*t->waiter));
 	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
-	if (!t->question || !t->waiter || !t->bucket) {
+	if (!t->question || !t->waiter || !t->bucket ||
+	    clients_init(&t->clients, key, n_waiters, n_questions) < 0) {
 		questions_release(t);
 		return ERR_NOMEM;
 	}
@@ -30,6 +32,7 @@ void questions_release(struct questions *t)
 	free(t->question);
 	free(t->waiter);
 	free(t->bucket);
+	clients_release(&t->clients);
 	t->question = NULL;
 	t->waiter = NULL;
 	t->bucket = NULL;
@@ -129,10 +132,17 @@ void question_remove(struct questions *t, uint32_t qi)
 	assert(q->in_use && q->first_waiter == NIL && q->first_follower == NIL &&
 	       q->leader == NIL);
 	bucket_leave(t, qi);
+	clients_give(&t->clients, HOLDS_QUESTIONS, qi);
 	q->in_use = false;
 	q->next = t->free_question;
 	t->free_question = qi;
 	t->in_use--;
+}
+
+void question_charge(struct questions *t, uint32_t qi, const struct in6_addr *addr)
+{
+	clients_give(&t->clients, HOLDS_QUESTIONS, qi);
+	clients_take(&t->clients, HOLDS_QUESTIONS, qi, addr);
 }
 
 void question_key(const struct question *q, struct cache_key *ret)
@@ -143,6 +153,13 @@ void question_key(const struct question *q, struct cache_key *ret)
 				  .qtype = q->qtype,
 				  .qclass = q->qclass,
 				  .hash = q->hash};
+}
+
+static bool is_anothers(const struct questions *t, uint32_t qi, const struct in6_addr *addr)
+{
+	const struct in6_addr *whose = clients_owner(&t->clients, HOLDS_QUESTIONS, qi);
+
+	return whose && memcmp(whose, addr, sizeof(*addr)) != 0;
 }
 
 uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *client,
@@ -162,6 +179,8 @@ uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *
 	w->client = *client;
 	w->start_ns = now_ns;
 	w->next = NIL;
+	w->prev = q->last_waiter;
+	w->question = qi;
 	w->waits = WAITS_ANSWER;
 	w->step = 0;
 	w->zone = zone;
@@ -172,18 +191,27 @@ uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *
 		t->waiter[q->last_waiter].next = i;
 	q->last_waiter = i;
 	t->waiting++;
+	q->is_shared |= is_anothers(t, qi, &client->addr);
+	clients_take(&t->clients, HOLDS_WAITERS, i, &client->addr);
 	return i;
+}
+
+void waiter_pull(struct questions *t, uint32_t wi)
+{
+	struct waiter *w = &t->waiter[wi];
+	struct question *q = &t->question[w->question];
+
+	*(w->prev == NIL ? &q->first_waiter : &t->waiter[w->prev].next) = w->next;
+	*(w->next == NIL ? &q->last_waiter : &t->waiter[w->next].prev) = w->prev;
+	clients_give(&t->clients, HOLDS_WAITERS, wi);
 }
 
 uint32_t waiter_take(struct questions *t, struct question *q)
 {
 	uint32_t i = q->first_waiter;
 
-	if (i == NIL)
-		return NIL;
-	q->first_waiter = t->waiter[i].next;
-	if (q->first_waiter == NIL)
-		q->last_waiter = NIL;
+	if (i != NIL)
+		waiter_pull(t, i);
 	return i;
 }
 

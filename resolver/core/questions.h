@@ -16,6 +16,7 @@
 
 #include "lib/name.h"
 #include "resolver/core/cache.h"
+#include "resolver/core/clients.h"
 #include "resolver/core/core.h"
 #include "resolver/core/query.h"
 
@@ -57,6 +58,7 @@ struct question {
 	/* asking */
 	uint8_t follows;          /* enum question_follows: why it has a leader */
 	uint8_t n_follows;
+	bool is_shared;           /* others than its first client wait for it */
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
@@ -82,7 +84,8 @@ enum waits_for {
 struct waiter {
 	struct core_client client;
 	uint64_t start_ns;
-	uint32_t next;
+	uint32_t next, prev; /* who waits for the same */
+	uint32_t question;
 	uint16_t query_len, zone;
 	uint8_t waits;  /* enum waits_for */
 	uint8_t step;   /* WAITS_PATH: of the search list */
@@ -96,9 +99,12 @@ struct questions {
 	uint32_t n_buckets, n_questions, n_waiters;
 	uint32_t free_question, free_waiter;
 	uint32_t in_use, waiting;
+	struct clients clients; /* whose they are */
 };
 
-int questions_init(struct questions *t, uint32_t n_questions, uint32_t n_waiters);
+/* `key` must outlive the tables. 0 or ERR_NOMEM. */
+int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_questions,
+		   uint32_t n_waiters);
 void questions_release(struct questions *t);
 
 /* The question with this key, or NIL. */
@@ -114,6 +120,9 @@ void question_key(const struct question *q, struct cache_key *ret);
 /* Its hash or view changed: into the right bucket. */
 void question_rehash(struct questions *t, uint32_t qi, uint64_t hash);
 
+/* It counts as this client's; until it is removed, or another's. */
+void question_charge(struct questions *t, uint32_t qi, const struct in6_addr *addr);
+
 /* Parks a client; NIL when full. */
 uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *client,
 		    const struct query *q, uint16_t zone, uint64_t now_ns);
@@ -121,6 +130,8 @@ uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *
  * with waiter_free when its reply is out. */
 uint32_t waiter_take(struct questions *t, struct question *q);
 void waiter_free(struct questions *t, uint32_t wi);
+/* Takes this one off its question's list, wherever it stands. */
+void waiter_pull(struct questions *t, uint32_t wi);
 
 void follower_add(struct questions *t, uint32_t leader, uint32_t qi);
 void follower_remove(struct questions *t, uint32_t qi);

@@ -23,6 +23,7 @@ struct reply_opts {
 };
 
 enum ede_code { /* RFC 8914 */
+	EDE_OTHER = 0,
 	EDE_STALE = 3,
 	EDE_CACHED_ERROR = 13,
 	EDE_STALE_NXDOMAIN = 19,
@@ -30,6 +31,8 @@ enum ede_code { /* RFC 8914 */
 	EDE_NETWORK = 23,
 	EDE_SYNTHESIZED = 29,
 };
+/* Option data for a query turned away for want of room. */
+#define EDE_OVERLOAD "\0\0too many queries at once"
 
 #define REPLY_KEEP_TTL UINT32_MAX
 struct reply_age {

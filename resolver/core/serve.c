@@ -299,22 +299,33 @@ size_t serve_synthesized(struct core *c, const struct visit *v, const struct ans
 	return serve_answer(c, v, &a, age, ede, sizeof(ede));
 }
 
-size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede)
+static size_t serve_empty(struct core *c, const struct visit *v, unsigned rcode,
+			  const uint8_t *ede, size_t ede_len)
 {
 	struct reply_opts o;
-	uint8_t data[2];
 	size_t len;
 
 	opts_fill(c, v, &o);
-	if (ede >= 0) {
-		set_be16(data, (uint16_t)ede);
-		o.ede = data;
-		o.ede_len = 2;
-	}
+	o.ede = ede;
+	o.ede_len = (uint16_t)ede_len;
 	if (rcode == DNS_SERVFAIL)
 		c->stats->servfail++;
 	len = reply_rcode(v->q, rcode, &o, v->out);
 	return account(c, v, len, rcode);
+}
+
+size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ede)
+{
+	uint8_t data[2];
+
+	set_be16(data, (uint16_t)ede);
+	return serve_empty(c, v, rcode, ede >= 0 ? data : NULL, ede >= 0 ? 2 : 0);
+}
+
+size_t serve_overload(struct core *c, const struct visit *v)
+{
+	return serve_empty(c, v, DNS_SERVFAIL, (const uint8_t *)EDE_OVERLOAD,
+			   sizeof(EDE_OVERLOAD) - 1);
 }
 
 /* A hook's extended error as option data; `data` takes it with its words. */

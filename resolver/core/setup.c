@@ -180,7 +180,7 @@ static int tables_new(struct core *c, const struct core_conf *conf)
 	c->merged = malloc(DNS_MSG_MAX + 1);
 	if (!c->up || !c->buf || !c->synth || !c->exists || !c->reply || !c->hook || !c->second || !c->merged)
 		return ERR_NOMEM;
-	err = questions_init(&c->tab, n,
+	err = questions_init(&c->tab, &c->key, n,
 			     limit_or(conf->max_waiters, WAITERS_DEFAULT, WAITERS_MAX));
 	if (!err)
 		err = timers_init(&c->timers, n + CORE_UPSTREAMS_MAX);

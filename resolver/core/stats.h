@@ -71,7 +71,13 @@ struct stats_event {
 struct core_stats {
 	uint64_t entries_success, entries_denial, bytes_used, bytes_limit; /* gauges */
 	uint64_t inflight, waiters;  /* gauges */
+	uint64_t clients;            /* gauge: addresses with a query parked or a question under way */
 	uint64_t inflight_full, waiters_full, cache_full; /* limits reached */
+	/* by enum holds of clients.h: 0 parked queries, 1 questions under way */
+	uint64_t share_refused[2];   /* turned away: their client held its share of what is short */
+	uint64_t share_evicted[2];   /* given up for a client that held less */
+	uint64_t overdue_evicted[2]; /* given up because nothing comes any more */
+	uint64_t extras_skipped;     /* refreshes, cuts and the like not asked for want of room */
 	uint64_t joined;             /* queries that waited for somebody else's question */
 	uint64_t nx_joined;          /* second type answered by the first type's NXDOMAIN */
 	uint64_t expired_reclaimed, evicted;

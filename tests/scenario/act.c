@@ -35,6 +35,8 @@ void act_line(struct world *w)
 		act_ask(w);
 	else if (word_is(s, "flood"))
 		act_flood(w);
+	else if (word_is(s, "fill"))
+		act_fill(w);
 	else if (word_is(s, "raw"))
 		act_raw(w);
 	else if (word_is(s, "answer"))

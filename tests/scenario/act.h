@@ -6,8 +6,10 @@
  *       [class N] [from ADDR] [listener N] [opcode N] [version N] [pad N] [pair TYPE]
  *   flood COUNT NAME TYPE RCODE   that many names, % replaced by 0, 1, ...; each must be
  *                                 answered at once, with that rcode
+ *   fill CLIENT COUNT NAME TYPE [from ADDR [spread]]   that many names likewise, whatever is
+ *                                 answered; spread: each from the next address
  *   raw CLIENT HEX... [tcp]
- *   answer [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]
+ *   answer [newest] [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]
  *       [tc] [ad] [aa] [noqr] [noedns] [noquestion] [ede CODE] [cookie HEX] [wrong NAME]
  *       [many N] [twice]
  *   fail [UPSTREAM] NAME TYPE refused|closed|unreachable|nosocket|tls
@@ -17,7 +19,7 @@
  *   export / import      entries out of the core into a fresh one
  *
  * In records `@` stands for the question's name. `answer` and `fail` take the
- * oldest open exchange that fits.
+ * oldest open exchange that fits, or the newest.
  */
 #ifndef NODENS_SCENARIO_ACT_H
 #define NODENS_SCENARIO_ACT_H
@@ -30,6 +32,7 @@ void act_line(struct world *w);
 
 void act_ask(struct world *w);
 void act_flood(struct world *w);
+void act_fill(struct world *w);
 void act_raw(struct world *w);
 void act_answer(struct world *w);
 void act_fail(struct world *w);

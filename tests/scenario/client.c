@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What clients do: ask, flood, raw. */
+/* What clients do: ask, flood, fill, raw. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +172,42 @@ void act_flood(struct world *w)
 		}
 		free(w->said[before].bytes);
 		w->n_said = before;
+	}
+}
+
+static void address_next(struct in6_addr *a)
+{
+	for (unsigned i = 15; i > 0 && ++a->s6_addr[i] == 0; i--)
+		;
+}
+
+void act_fill(struct world *w)
+{
+	struct script *s = &w->s;
+	struct asked *a = asked_by_name(w, word_next(s, "a client"));
+	uint64_t n = number_next(s, "how many");
+	const char *pattern = word_next(s, "a name"), *percent = strchr(pattern, '%');
+	struct query_words q = {.qclass = DNS_IN, .flags = DNS_RD, .edns = true, .size = 1232};
+	struct core_client c;
+	bool spread;
+	char text[256];
+
+	client_init(&c);
+	q.type = type_word(s);
+	if (word_is(s, "from"))
+		qs_ip_from_text(&c.addr, word_next(s, "an address"));
+	spread = word_is(s, "spread");
+	if (!percent)
+		script_fail(s, "a name with %% in it");
+	for (uint64_t i = 0; i < n && !s->failed; i++) {
+		snprintf(text, sizeof(text), "%.*s%lu%s", (int)(percent - pattern), pattern,
+			 (unsigned long)i, percent + 1);
+		name_from_text(&q.name, text);
+		query_build(a, &q, 7);
+		a->is_raw = true; /* replies may be to any of them */
+		query_give(w, a, &c);
+		if (spread)
+			address_next(&c.addr);
 	}
 }
 

@@ -158,6 +158,27 @@ static void expect_reply(struct world *w)
 			expect_rr(w, r, word_next(s, "a record"), qname);
 }
 
+static void expect_replies(struct world *w)
+{
+	struct script *s = &w->s;
+	uint64_t want = number_next(s, "how many"), n = 0;
+	const char *client = word_next(s, "a client"), *rcode = word_next(s, "an rcode");
+	struct said *r;
+	struct dns_msg m;
+	char buf[16];
+
+	while ((r = said_find(w, client)) && !s->failed) {
+		r->is_expected = true;
+		n++;
+		if (!r->len || dns_msg_parse(&m, r->bytes, r->len) < 0)
+			script_fail(s, "a query of %s was dropped", client);
+		else if (strcmp(dns_rcode_str(m.rcode, buf), rcode) != 0)
+			script_fail(s, "%s got %s, not %s", client, dns_rcode_str(m.rcode, buf),
+				    rcode);
+	}
+	expect_equal(w, "the number of replies", n, want);
+}
+
 /* CODE HEX, or CODE none */
 static bool option_is(struct world *w, const struct dns_msg *m)
 {
@@ -270,6 +291,8 @@ void expect_line(struct world *w)
 
 	if (word_is(s, "reply"))
 		expect_reply(w);
+	else if (word_is(s, "replies"))
+		expect_replies(w);
 	else if (word_is(s, "upstream"))
 		expect_upstream(w);
 	else if (word_is(s, "questions"))

@@ -4,6 +4,7 @@
  *
  *   expect reply CLIENT RCODE [ttl N] [an N] [ns N] [ar N] [aa|ra|ad|tc|cd] [no aa|ra|ad|tc]
  *          [ede N] [noede] [nsid TEXT] [cookie LEN] [len<=N] [size N] [ext] ["rr"...]
+ *   expect replies N CLIENT RCODE   all that it got since the last expected one
  *   expect upstream [UPSTREAM] NAME TYPE [udp|tcp|tls] [do] [cd] [rd|nord] [edns SIZE] [noedns]
  *   expect questions N           so many questions went upstream, whichever
  *   expect drop CLIENT

@@ -8,23 +8,37 @@
 #include "tests/scenario/act.h"
 #include "tests/scenario/config.h"
 
-struct sent *sent_find(struct world *w, int upstream, const struct name *name, uint16_t type,
-		       bool is_open)
+static bool sent_fits(struct world *w, const struct sent *s, int upstream, const struct name *name,
+		      uint16_t type)
 {
-	for (size_t i = 0; i < w->n_sent; i++) {
-		struct sent *s = &w->sent[i];
-		struct dns_msg m;
+	struct dns_msg m;
 
-		if ((is_open ? s->is_done : s->is_expected) ||
-		    (upstream >= 0 && s->ask.upstream != upstream))
-			continue;
-		if (dns_msg_parse(&m, s->query, s->ask.len) < 0) {
-			script_fail(&w->s, "the core sent a malformed question");
-			return NULL;
-		}
-		if (m.q.qtype == type && name_eq(m.q.name, name->b))
-			return s;
+	if (upstream >= 0 && s->ask.upstream != upstream)
+		return false;
+	if (dns_msg_parse(&m, s->query, s->ask.len) < 0) {
+		script_fail(&w->s, "the core sent a malformed question");
+		return false;
 	}
+	return m.q.qtype == type && name_eq(m.q.name, name->b);
+}
+
+/* Oldest exchange with this question: one still open, or one that no line has
+ * expected yet. upstream -1: any. */
+struct sent *sent_find(struct world *w, int upstream, const struct name *name, uint16_t type,
+			      bool is_open)
+{
+	for (size_t i = 0; i < w->n_sent; i++)
+		if (!(is_open ? w->sent[i].is_done : w->sent[i].is_expected) &&
+		    sent_fits(w, &w->sent[i], upstream, name, type))
+			return &w->sent[i];
+	return NULL;
+}
+
+static struct sent *sent_newest(struct world *w, int upstream, const struct name *name, uint16_t type)
+{
+	for (size_t i = w->n_sent; i-- > 0;)
+		if (!w->sent[i].is_done && sent_fits(w, &w->sent[i], upstream, name, type))
+			return &w->sent[i];
 	return NULL;
 }
 
@@ -173,10 +187,12 @@ void act_answer(struct world *w)
 	static uint8_t buf[DNS_MSG_MAX];
 	struct script *s = &w->s;
 	struct answer_words a = {.flags = DNS_QR | DNS_RD | DNS_RA, .ede = -1};
+	bool newest = word_is(s, "newest");
 	int u = upstream_word(w);
 	struct name name = name_word(s, "a name"), said;
 	uint16_t type = type_word(s);
-	struct sent *sent = sent_find(w, u, &name, type, true);
+	struct sent *sent = newest ? sent_newest(w, u, &name, type) :
+				     sent_find(w, u, &name, type, true);
 	const char *rcode = word_next(s, "an rcode");
 	struct dns_msg query;
 	struct wire_out o;

@@ -11,7 +11,7 @@ static const struct hash_key hkey = {1, 2};
 
 static void setup(void)
 {
-	cr_assert_eq(questions_init(&t, 4, 3), 0);
+	cr_assert_eq(questions_init(&t, &hkey, 4, 3), 0);
 }
 
 static void teardown(void)
