@@ -167,7 +167,7 @@ BENCH_BINS := $(filter $(O)/tests/bench/%,$(HELPER_BINS)) $(O)/bin/node-cache
 bench: $(BENCH_BINS)
 	@tools/deps packages-bench.txt
 	@O=$(O) tests/bench/run all
-bench-shield bench-eviction: bench-%: $(O)/tests/bench/%
+bench-shield bench-eviction bench-fairness: bench-%: $(O)/tests/bench/%
 	@$<
 bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
@@ -194,4 +194,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction format image install uninstall clean
+.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction bench-fairness format image install uninstall clean

@@ -13,11 +13,10 @@
 static int table_init(struct client_table *h, uint32_t n)
 {
 	h->n = n;
-	h->thing = malloc(n * sizeof(*h->thing));
+	h->thing = calloc(n, sizeof(*h->thing));
 	h->level = malloc((n + 1) * sizeof(*h->level));
 	if (!h->thing || !h->level)
 		return ERR_NOMEM;
-	memset(h->thing, 0xff, n * sizeof(*h->thing));
 	memset(h->level, 0xff, (n + 1) * sizeof(*h->level));
 	return 0;
 }
@@ -159,11 +158,11 @@ void clients_take(struct clients *t, enum holds what, uint32_t thing, const stru
 	struct client_thing *it = &t->of[what].thing[thing];
 	struct client_hold *h;
 
-	assert(it->row == NIL);
+	assert(!it->whose);
 	if (row == NIL)
 		row = row_new(t, addr);
 	h = &t->row[row].of[what];
-	*it = (struct client_thing){.row = row, .next = NIL, .prev = h->last};
+	*it = (struct client_thing){.whose = row + 1, .next = NIL, .prev = h->last};
 	if (h->last == NIL)
 		h->first = thing;
 	else
@@ -176,14 +175,14 @@ void clients_give(struct clients *t, enum holds what, uint32_t thing)
 {
 	struct client_thing *all = t->of[what].thing, *it = &all[thing];
 	struct client_hold *h;
-	uint32_t row = it->row;
+	uint32_t row = it->whose - 1;
 
-	if (row == NIL)
+	if (!it->whose)
 		return;
 	h = &t->row[row].of[what];
 	*(it->prev == NIL ? &h->first : &all[it->prev].next) = it->next;
 	*(it->next == NIL ? &h->last : &all[it->next].prev) = it->prev;
-	it->row = NIL;
+	it->whose = 0;
 	hold_change(t, what, row, -1);
 	if (!t->row[row].of[HOLDS_WAITERS].n && !t->row[row].of[HOLDS_QUESTIONS].n)
 		row_free(t, row);
@@ -219,9 +218,9 @@ uint32_t clients_oldest_of_most(const struct clients *t, enum holds what)
 
 const struct in6_addr *clients_owner(const struct clients *t, enum holds what, uint32_t thing)
 {
-	uint32_t row = t->of[what].thing[thing].row;
+	uint32_t whose = t->of[what].thing[thing].whose;
 
-	return row == NIL ? NULL : &t->row[row].addr;
+	return whose ? &t->row[whose - 1].addr : NULL;
 }
 
 uint32_t clients_share(const struct clients *t, enum holds what, uint32_t held)

@@ -33,7 +33,7 @@ struct client_row {
 	struct client_hold of[HOLDS_N];
 };
 struct client_thing {
-	uint32_t row, next, prev; /* row UINT32_MAX: nobody's */
+	uint32_t whose, next, prev; /* whose: row + 1; 0: nobody's */
 };
 struct client_table { /* one kind */
 	struct client_thing *thing;

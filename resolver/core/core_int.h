@@ -184,8 +184,6 @@ bool has_untried(const struct core *c, const struct question *q);
 void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
 unsigned asks_open(const struct question *q);
 uint64_t follow_delay(struct core *c, const struct question *leader);
-/* How long nearly all of its upstream's answers take, twice. */
-uint64_t question_patience(struct core *c, const struct question *q);
 void question_timer(struct core *c, uint32_t qi);
 void question_release_forward(struct core *c, struct question *q);
 const struct core_forward *question_forward(const struct core *c, const struct question *q);

@@ -226,19 +226,18 @@ static uint64_t hedge_delay(struct core *c, unsigned upstream)
 	return p95 < HEDGE_MIN_NS ? HEDGE_MIN_NS : p95;
 }
 
-uint64_t question_patience(struct core *c, const struct question *q)
-{
-	for (unsigned i = 0; i < ASKS_MAX; i++)
-		if (q->ask[i].id)
-			return 2 * hedge_delay(c, q->ask[i].upstream);
-	return 2 * HEDGE_BLIND_NS;
-}
-
 uint64_t follow_delay(struct core *c, const struct question *leader)
 {
-	uint64_t delay = question_patience(c, leader);
+	uint64_t delay = FOLLOW_MAX_NS;
 
-	return delay < FOLLOW_MAX_NS ? delay : FOLLOW_MAX_NS;
+	for (unsigned i = 0; i < ASKS_MAX; i++) {
+		if (leader->ask[i].id) {
+			uint64_t p95 = 2 * hedge_delay(c, leader->ask[i].upstream);
+
+			return p95 < delay ? p95 : delay;
+		}
+	}
+	return delay;
 }
 
 /* --- choosing --- */
