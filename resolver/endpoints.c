@@ -26,7 +26,8 @@ static void text_response(struct http_response *rs, int status, const char *text
 static void driver_gather(struct supervisor *s)
 {
 	struct metrics_driver *m = &s->metrics;
-	m->tcp_clients = m->tcp_clients_rejected = m->udp_received = m->udp_truncated = 0;
+	m->tcp_clients = m->tcp_clients_rejected = m->tcp_clients_evicted = 0;
+	m->udp_received = m->udp_truncated = m->udp_send_errors = 0;
 	m->up_tcp_open = m->up_tcp_connects = m->up_tls_resumed = 0;
 	m->up_doh_goaway = 0;
 	memset(m->up_doh_faults, 0, sizeof(m->up_doh_faults));
@@ -42,7 +43,9 @@ static void driver_gather(struct supervisor *s)
 		for (unsigned k = 0; k < DOH_FAULTS; k++)
 			m->up_doh_faults[k] += d->up_doh_faults[k];
 		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;
+		m->tcp_clients_evicted += d->tcp_evicted;
 		m->udp_received += d->udp_received;
+		m->udp_send_errors += d->udp_send_errors;
 		m->log_lines_dropped += d->log_lost;
 		m->dnstap_sent += d->dnstap_sent;
 		m->dnstap_dropped += d->dnstap_dropped;

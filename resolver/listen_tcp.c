@@ -24,13 +24,16 @@
 #define READ_MAX        8192
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* out of descriptors */
 
+enum { IDLE_ALL, IDLE_OF_CLIENT, IDLE_LISTS };
+
 struct tcp_conn {
 	struct tcp_server *server;
 	struct loop_fd watch;
 	struct loop_timer timer;
 	struct stream stream;
 	struct core_client client;
-	struct tcp_conn *lru_next, *lru_prev; /* idle ones, longest first */
+	struct tcp_client *who;
+	struct { struct tcp_conn *next, *prev; } idle[IDLE_LISTS];
 	struct tcp_conn *dirty_next;
 	uint64_t deadline_ns;   /* the timer may fire earlier and move on */
 	uint64_t blocked_ns;    /* since when output is not taken; 0: it is */
@@ -38,7 +41,7 @@ struct tcp_conn {
 	uint64_t n_queries;
 	uint32_t slot;
 	uint8_t listener; /* slot of it */
-	bool dirty, in_lru, paused, dying, drain, served;
+	bool dirty, is_idle, paused, dying, drain, served;
 	bool full; /* has asked all it may: nothing more is read, replies still go out */
 };
 
@@ -53,7 +56,8 @@ struct tcp_server {
 	uint32_t *generation;       /* by slot, never 0 */
 	uint32_t *free_slot;
 	unsigned n_free, n_slots;
-	struct tcp_conn *lru_first, *lru_last, *dirty;
+	struct tcp_idle idle;
+	struct tcp_conn *dirty;
 	uint8_t place[TCP_SLOTS]; /* listener slot -> core_client.listener */
 	uint8_t reply[DNS_MSG_MAX];
 };
@@ -71,25 +75,37 @@ void tcp_limits_default(struct tcp_limits *l)
 	};
 }
 
-/* --- the idle list --- */
+/* --- idle ones: all in one list, and each client's in one of its own --- */
 
-static void lru_remove(struct tcp_server *s, struct tcp_conn *c)
+static struct tcp_idle *idle_list(struct tcp_conn *c, unsigned which)
 {
-	if (!c->in_lru)
-		return;
-	*(c->lru_prev ? &c->lru_prev->lru_next : &s->lru_first) = c->lru_next;
-	*(c->lru_next ? &c->lru_next->lru_prev : &s->lru_last) = c->lru_prev;
-	c->in_lru = false;
+	return which == IDLE_ALL ? &c->server->idle : &c->who->idle;
 }
 
-static void lru_append(struct tcp_server *s, struct tcp_conn *c)
+static void idle_remove(struct tcp_conn *c)
 {
-	lru_remove(s, c);
-	c->lru_next = NULL;
-	c->lru_prev = s->lru_last;
-	*(s->lru_last ? &s->lru_last->lru_next : &s->lru_first) = c;
-	s->lru_last = c;
-	c->in_lru = true;
+	if (!c->is_idle)
+		return;
+	for (unsigned i = 0; i < IDLE_LISTS; i++) {
+		struct tcp_idle *l = idle_list(c, i);
+		struct tcp_conn *next = c->idle[i].next, *prev = c->idle[i].prev;
+		*(prev ? &prev->idle[i].next : &l->first) = next;
+		*(next ? &next->idle[i].prev : &l->last) = prev;
+	}
+	c->is_idle = false;
+}
+
+static void idle_append(struct tcp_conn *c)
+{
+	idle_remove(c);
+	for (unsigned i = 0; i < IDLE_LISTS; i++) {
+		struct tcp_idle *l = idle_list(c, i);
+		c->idle[i].next = NULL;
+		c->idle[i].prev = l->last;
+		*(l->last ? &l->last->idle[i].next : &l->first) = c;
+		l->last = c;
+	}
+	c->is_idle = true;
 }
 
 /* --- life and death --- */
@@ -98,7 +114,7 @@ static void conn_close(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
 	assert(!c->dirty);
-	lru_remove(s, c);
+	idle_remove(c);
 	loop_timer_set(s->loop, &c->timer, T_NEVER);
 	loop_forget(s->loop, &c->watch);
 	close(c->watch.fd);
@@ -172,12 +188,12 @@ static void conn_settle(struct tcp_conn *c)
 		conn_set_deadline(c, T_NEVER);
 	else if (!c->served) /* the first query's time runs from the accept */
 		return;
-	else if (c->stream.in_len == 0 || !c->in_lru)
+	else if (c->stream.in_len == 0 || !c->is_idle)
 		conn_set_deadline(c, now + s->limits.idle_ns);
-	if (idle && !c->in_lru)
-		lru_append(s, c);
+	if (idle && !c->is_idle)
+		idle_append(c);
 	else if (!idle)
-		lru_remove(s, c);
+		idle_remove(c);
 }
 
 /* --- queries and replies --- */
@@ -189,7 +205,7 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 	size_t reply_len = 0;
 	c->served = true;
 	c->client.listener = s->place[c->listener];
-	lru_remove(s, c);
+	idle_remove(c);
 	switch (core_query(s->core, s->loop->now_ns, &c->client, msg, len, s->reply, &reply_len)) {
 	case CORE_REPLY:
 		if (stream_put(&c->stream, s->reply, reply_len) < 0)
@@ -312,13 +328,14 @@ void tcp_reply(struct tcp_server *s, const struct core_client *cl, const uint8_t
 
 /* --- accepting --- */
 
-/* Too many in all: the connection that has been idle longest makes room. */
-static bool room_make(struct tcp_server *s)
+/* The connection that has been idle longest, of all or of one client, makes room;
+ * false: none is idle. Those that end in this round anyway are passed over. */
+static bool idle_evict(struct tcp_server *s, const struct tcp_idle *idle, unsigned which)
 {
-	if (s->n_free)
-		return true;
-	struct tcp_conn *c = s->lru_first;
-	if (!c || c->dirty)
+	struct tcp_conn *c = idle->first;
+	while (c && c->dirty)
+		c = c->idle[which].next;
+	if (!c)
 		return false;
 	s->stats->tcp_evicted++;
 	conn_close(c);
@@ -351,31 +368,36 @@ static void conn_start(struct tcp_listener *l, int fd, const union sockaddr_any 
 	c->listener = l->slot;
 	c->watch.ready = conn_ready;
 	c->timer.due = conn_timer;
-	if (loop_add(s->loop, &c->watch, fd, EPOLLIN) < 0) {
+	c->who = tcp_clients_add(&s->clients, &c->client.addr);
+	if (!c->who || loop_add(s->loop, &c->watch, fd, EPOLLIN) < 0) {
+		if (c->who)
+			tcp_clients_remove(&s->clients, &c->client.addr);
 		free(c);
 		close(fd);
 		return;
 	}
-	tcp_clients_add(&s->clients, &c->client.addr);
 	s->n_free--;
 	s->conn[slot] = c;
 	s->stats->tcp_accepted++;
 	s->stats->tcp_open = s->n_slots - s->n_free;
-	lru_append(s, c);
+	idle_append(c);
 	conn_set_deadline(c, s->loop->now_ns + s->limits.read_ns);
 }
 
 static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any *from)
 {
 	struct tcp_server *s = l->server;
+	struct tcp_client *who;
 	struct in6_addr addr;
 	uint16_t port;
 	uint32_t scope;
 	sockaddr_split(from, &addr, &port, &scope);
-	if (tcp_clients_count(&s->clients, &addr) >= s->limits.conns_per_client) {
+	who = tcp_clients_find(&s->clients, &addr);
+	if (who && who->n >= s->limits.conns_per_client &&
+	    !idle_evict(s, &who->idle, IDLE_OF_CLIENT)) {
 		s->stats->tcp_refused_client++;
 		close(fd);
-	} else if (!room_make(s)) {
+	} else if (!s->n_free && !idle_evict(s, &s->idle, IDLE_ALL)) {
 		s->stats->tcp_refused_total++;
 		close(fd);
 	} else {
@@ -388,11 +410,8 @@ static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any 
 static bool descriptor_make(struct tcp_listener *l)
 {
 	struct tcp_server *s = l->server;
-	if (s->lru_first && !s->lru_first->dirty) {
-		s->stats->tcp_evicted++;
-		conn_close(s->lru_first);
+	if (idle_evict(s, &s->idle, IDLE_ALL))
 		return true;
-	}
 	loop_mod(s->loop, &l->watch, 0);
 	loop_timer_set(s->loop, &l->rest, s->loop->now_ns + ACCEPT_PAUSE_NS);
 	return false;

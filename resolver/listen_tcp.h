@@ -18,7 +18,7 @@
 
 struct tcp_limits {
 	unsigned conns_max;          /* in all; the longest idle one makes room */
-	unsigned conns_per_client;   /* by source address; more are refused */
+	unsigned conns_per_client;   /* by source address; its longest idle one makes room */
 	unsigned pipeline_max;       /* in flight on one connection; then it is not read */
 	uint64_t queries_max;        /* on one connection, which then ends; 0: any number */
 	size_t out_max_bytes;        /* unsent; then it is closed as a slow reader */

@@ -35,22 +35,22 @@ static struct tcp_client **link_of(struct tcp_clients *t, const struct in6_addr 
 	return l;
 }
 
-unsigned tcp_clients_count(const struct tcp_clients *t, const struct in6_addr *addr)
+struct tcp_client *tcp_clients_find(const struct tcp_clients *t, const struct in6_addr *addr)
 {
-	struct tcp_client *const *l = link_of((struct tcp_clients *)t, addr);
-	return *l ? (*l)->n : 0;
+	return *link_of((struct tcp_clients *)t, addr);
 }
 
-void tcp_clients_add(struct tcp_clients *t, const struct in6_addr *addr)
+struct tcp_client *tcp_clients_add(struct tcp_clients *t, const struct in6_addr *addr)
 {
 	struct tcp_client **l = link_of(t, addr);
 	if (!*l) {
 		*l = calloc(1, sizeof(**l));
 		if (!*l)
-			return;
+			return NULL;
 		(*l)->addr = *addr;
 	}
 	(*l)->n++;
+	return *l;
 }
 
 void tcp_clients_remove(struct tcp_clients *t, const struct in6_addr *addr)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many connections each client address has: a small keyed hash table. */
+/* What connections each client address has: a small keyed hash table. */
 #ifndef NODENS_LISTEN_TCP_CLIENTS_H
 #define NODENS_LISTEN_TCP_CLIENTS_H
 
@@ -9,10 +9,15 @@
 
 #define TCP_CLIENT_BUCKETS 256
 
+struct tcp_conn;
+struct tcp_idle { /* connections without a query, longest first */
+	struct tcp_conn *first, *last;
+};
 struct tcp_client {
 	struct tcp_client *next;
 	struct in6_addr addr;
 	unsigned n;
+	struct tcp_idle idle; /* kept by listen_tcp.c */
 };
 struct tcp_clients {
 	struct hash_key key;
@@ -21,9 +26,10 @@ struct tcp_clients {
 
 int tcp_clients_init(struct tcp_clients *t);
 void tcp_clients_release(struct tcp_clients *t);
-unsigned tcp_clients_count(const struct tcp_clients *t, const struct in6_addr *addr);
-/* Out of memory it counts nothing, and the limit does not bind. */
-void tcp_clients_add(struct tcp_clients *t, const struct in6_addr *addr);
+/* The address's row, or NULL: it has no connection. */
+struct tcp_client *tcp_clients_find(const struct tcp_clients *t, const struct in6_addr *addr);
+/* One connection more: its row, there until the last is removed. NULL: no memory. */
+struct tcp_client *tcp_clients_add(struct tcp_clients *t, const struct in6_addr *addr);
 void tcp_clients_remove(struct tcp_clients *t, const struct in6_addr *addr);
 
 #endif

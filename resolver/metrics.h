@@ -37,7 +37,8 @@ struct metrics_driver {
 	uint64_t rules_repaired, rules_active;  /* counter; gauge */
 	uint64_t handovers;
 	uint64_t ready;                 /* gauge */
-	uint64_t tcp_clients, tcp_clients_rejected, udp_received, udp_truncated;
+	uint64_t tcp_clients, tcp_clients_rejected, tcp_clients_evicted;
+	uint64_t udp_received, udp_truncated, udp_send_errors;
 	uint64_t log_lines_dropped;
 	uint64_t up_tcp_open, up_tcp_connects, up_tls_resumed; /* gauge; counters */
 	uint64_t up_doh_goaway, up_doh_faults[DOH_FAULTS];

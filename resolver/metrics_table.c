@@ -182,6 +182,8 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last accepted.", emit_driver, DRIVER(reload_last_success_s), 0, NULL},
 	{"nodens_tcp_clients", "gauge", "TCP connections of clients.", emit_driver, DRIVER(tcp_clients), 0, NULL},
 	{"nodens_tcp_clients_rejected_total", "counter", "TCP connections refused by a limit.", emit_driver, DRIVER(tcp_clients_rejected), 0, NULL},
+	{"nodens_tcp_clients_evicted_total", "counter", "Idle TCP connections closed to make room for new ones.", emit_driver, DRIVER(tcp_clients_evicted), 0, NULL},
+	{"nodens_udp_send_errors_total", "counter", "UDP replies that the kernel did not take.", emit_driver, DRIVER(udp_send_errors), 0, NULL},
 	{"nodens_log_lines_dropped_total", "counter", "Log lines given up because the reader was too slow.", emit_driver, DRIVER(log_lines_dropped), 0, NULL},
 	{"nodens_dnstap_messages_total", "counter", "dnstap messages handed to a collector.", emit_driver, DRIVER(dnstap_sent), 0, NULL},
 	{"nodens_dnstap_dropped_total", "counter", "dnstap messages given up because the collector was too slow or away.", emit_driver, DRIVER(dnstap_dropped), 0, NULL},

@@ -15,7 +15,7 @@ static const char *const why[][2] = {
 	{"metadata", "there are no metadata publishers"},
 	{"cancel", "every question has a time budget already"},
 	{"multisocket", "the number of workers is a flag of the program"},
-	{"shed", "all queues are bounded already"},
+	{"shed", "no reply ever waits for a socket"},
 };
 
 int setup_noop(struct cf_setup *s, const struct cf_node *n)

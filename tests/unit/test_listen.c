@@ -213,28 +213,42 @@ Test(listen, a_half_closed_client_still_gets_its_reply)
 		step();
 }
 
-Test(listen, connections_per_client_are_bounded)
+Test(listen, connections_per_client_are_bounded_and_its_longest_idle_makes_room)
 {
 	struct tcp_limits l;
+	uint8_t b[14];
 	tcp_limits_default(&l);
 	l.conns_per_client = 2;
 	start(&l, "0.0.0.0");
-	int fd[3], other;
-	for (int i = 0; i < 3; i++)
+	int other = client_from(SOCK_STREAM, "127.0.0.3"), fd[4];
+	query_tcp(other, 1, NOW);
+	cr_assert_eq(read_some(other, b, 14), 14);
+	for (int i = 0; i < 2; i++) {
 		fd[i] = client_from(SOCK_STREAM, "127.0.0.2");
+		query_tcp(fd[i], 1, i == 0 ? LATER : NOW);
+	}
+	cr_assert_eq(read_some(fd[1], b, 14), 14);
+	fd[2] = client_from(SOCK_STREAM, "127.0.0.2");
+	query_tcp(fd[2], 1, LATER);
+	while (n_parked < 2)
+		step();
+	cr_assert_eq(stats.tcp_evicted, 1);
+	cr_assert(!is_closed(fd[0]), "it waits for a reply");
+	cr_assert(is_closed(fd[1]), "it was idle");
+	cr_assert(!is_closed(other), "somebody else's, and idle longer");
+	/* Now all of its connections are busy. */
+	fd[3] = client_from(SOCK_STREAM, "127.0.0.2");
 	while (stats.tcp_refused_client < 1)
 		step();
-	other = client_from(SOCK_STREAM, "127.0.0.3");
-	while (tcp_server_open(tcp) < 3)
-		step();
-	cr_assert(is_closed(fd[2]));
+	cr_assert(is_closed(fd[3]));
+	cr_assert_eq(tcp_server_open(tcp), 3);
+	for (int i = 0; i < 2; i++)
+		tcp_reply(tcp, &parked[i], b, 12);
 	close(fd[0]);
-	while (tcp_server_open(tcp) > 2)
+	close(fd[2]);
+	while (tcp_server_open(tcp) > 1)
 		step();
-	fd[0] = client_from(SOCK_STREAM, "127.0.0.2");
-	while (tcp_server_open(tcp) < 3)
-		step();
-	cr_assert(!is_closed(other));
+	cr_assert_eq(stats.tcp_evicted, 1);
 }
 
 Test(listen, when_all_places_are_taken_the_longest_idle_makes_room_but_no_busy_one)
