@@ -25,7 +25,6 @@ void core_leave(struct core *c, uint64_t now_ns)
 		c->n_deferred = 0;
 		c->stats->inflight = c->tab.in_use;
 		c->stats->waiters = c->tab.waiting;
-		c->stats->clients = c->tab.clients.in_use;
 	}
 	c->depth--;
 }

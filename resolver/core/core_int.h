@@ -172,6 +172,7 @@ bool room_make(struct core *c, enum holds what, const struct in6_addr *addr, uin
 /* For a question beside a client's own (a cut, a refresh, a second half), which
  * must not push anybody out. `client` NULL: nobody's. */
 bool room_for_more(const struct core *c, const struct core_client *client);
+void clients_gauge(struct core *c); /* not in core_leave: a hit changes nothing of it */
 
 /* --- try.c --- */
 void question_ask(struct core *c, uint32_t qi, uint64_t now_ns); /* from its first forward on */

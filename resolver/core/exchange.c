@@ -268,6 +268,7 @@ bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t
 		c->up[probed].is_probing = false; /* nothing left to cancel */
 		upstream_answered(c, (unsigned)probed, now_ns);
 	}
+	clients_gauge(c);
 	core_leave(c, now_ns);
 	return taken;
 }
@@ -384,6 +385,7 @@ void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_
 	}
 	core_enter(c);
 	core_fail_now(c, now_ns, ask_id, why);
+	clients_gauge(c);
 	core_leave(c, now_ns);
 }
 
@@ -446,5 +448,6 @@ void core_tick(struct core *c, uint64_t now_ns)
 		else
 			question_due(c, item, now_ns);
 	}
+	clients_gauge(c);
 	core_leave(c, now_ns);
 }

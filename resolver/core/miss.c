@@ -269,6 +269,7 @@ static enum core_verdict park(struct core *c, struct visit *v, const struct cach
 	waiter_add(&c->tab, qi, v->client, v->q, v->zone_index, v->start_ns);
 	if (!joined)
 		question_begin(c, qi, v->now_ns);
+	clients_gauge(c);
 	return CORE_WAIT;
 }
 

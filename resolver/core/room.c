@@ -129,3 +129,8 @@ bool room_for_more(const struct core *c, const struct core_client *client)
 	mine = clients_held(&c->tab.clients, HOLDS_QUESTIONS, &client->addr);
 	return mine < clients_share(&c->tab.clients, HOLDS_QUESTIONS, mine);
 }
+
+void clients_gauge(struct core *c)
+{
+	c->stats->clients = c->tab.clients.in_use;
+}
