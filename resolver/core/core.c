@@ -62,14 +62,14 @@ struct entry *entry_fresh(const struct cache_hit *h, uint64_t now_ns)
 struct entry *entry_stale(const struct cache_hit *h, const struct config_zone *z, uint64_t now_ns)
 {
 	uint64_t window = z->z.cache.stale_ns;
+	struct entry *latest = h->exact;
 
 	if (!z->z.cache.stale_enabled)
 		return NULL;
-	if (h->exact && entry_expires_ns(h->exact) + window > now_ns)
-		return h->exact;
-	if (h->nxdomain && entry_expires_ns(h->nxdomain) + window > now_ns)
-		return h->nxdomain;
-	return NULL;
+	/* What was learnt last, be it by another type's denial. */
+	if (h->nxdomain && (!h->exact || h->nxdomain->stored_ns > h->exact->stored_ns))
+		latest = h->nxdomain;
+	return latest && entry_expires_ns(latest) + window > now_ns ? latest : NULL;
 }
 
 void cache_gauges(struct core *c)

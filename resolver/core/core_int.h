@@ -124,7 +124,7 @@ size_t serve_rcode(struct core *c, const struct visit *v, unsigned rcode, int ed
 size_t serve_overload(struct core *c, const struct visit *v);
 /* The denial of an ancestor, `age_s` old, as the answer to this query. */
 size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
-			 uint32_t age_s);
+			 uint32_t age_s, bool is_stale);
 /* A plugin's reply of `len` octets in c->buf->msg. */
 size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *p, size_t len);
 /* The second half of a merged reply came; NULL: it never will. */
@@ -144,7 +144,7 @@ struct question_start { /* a question about to begin */
 	uint16_t zone;
 	uint8_t listener, proto, purpose;
 	uint8_t verdict;                  /* enum plugin_verdict, by question_open */
-	uint64_t now_ns;
+	uint64_t start_ns, now_ns;        /* its budget counts from `start_ns` */
 };
 /* A question the core has itself, not a client's query: finds it under way, or
  * enters it; then *ret_is_new, and it is to be begun. NIL: full, or a plugin
@@ -229,6 +229,8 @@ void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16
 void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
 		   uint16_t upstream, uint64_t now_ns);
 void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
+/* The same with the denial of an ancestor whose time is over. */
+void waiters_deny_stale(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
 void question_failed_note(struct core *c, const struct question *q, unsigned rcode, unsigned ede,
 			  uint64_t now_ns);
 /* Nobody answered. `note`: remember it, RFC 9520. */

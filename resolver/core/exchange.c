@@ -52,20 +52,34 @@ static bool matches(const struct question *q, const struct dns_msg *m)
 	       name_eq(m->q.name, q->asked.b);
 }
 
-/* Forged, stray or from before our time: not an answer to this exchange. */
-static bool belongs(struct core *c, const struct question *q, const struct ask *a,
-		    const struct dns_msg *m)
+/* An answer without the cookie it should have (RFC 7873 section 5.3) may be forged;
+ * over TCP it is not, so its sender has unlearnt cookies. */
+static bool cookie_holds(struct core *c, const struct ask *a, const struct dns_msg *m)
 {
+	struct cookie_jar *jar = &c->up[a->upstream].jar;
 	const uint8_t *cookie;
 	uint16_t len = 0;
 
-	if (!matches(q, m))
-		return false;
 	if (!a->had_cookie || (m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN &&
 			       m->rcode != RCODE_BADCOOKIE))
 		return true;
 	cookie = dns_edns_option(&m->edns, EDNS_COOKIE, &len);
-	return cookie_jar_take(&c->up[a->upstream].jar, cookie, len);
+	if (!cookie && a->proto != CORE_UDP)
+		jar->server_len = 0;
+	return cookie_jar_take(jar, cookie, len);
+}
+
+/* Ignored, but the same is asked once by TCP beside it, where nobody can forge:
+ * the upstream may have changed, or be several behind one address. */
+static void cookie_missed(struct core *c, uint32_t qi, const struct ask *a, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+
+	if (q->is_doubted || asks_open(q) == ASKS_MAX ||
+	    c->conf->upstream[a->upstream].transport != CORE_TO_AUTO)
+		return;
+	q->is_doubted = true;
+	try_again(c, qi, a->upstream, CORE_TCP, now_ns);
 }
 
 /* The same upstream must be asked in another way: by TCP, with its cookie,
@@ -93,6 +107,17 @@ static bool ask_otherwise(struct core *c, uint32_t qi, struct ask *a, const stru
 	return true;
 }
 
+/* A hedge is out and not yet given up: let it speak. */
+static bool another_may_answer(const struct question *q, const struct ask *but,
+			       const struct core_forward *f, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		if (q->ask[i].id && &q->ask[i] != but &&
+		    now_ns - q->ask[i].sent_ns < f->read_timeout_ns)
+			return true;
+	return false;
+}
+
 /* An answer, but another upstream, or the next forward, may have a better one.
  * True when the question goes on. */
 static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const struct dns_msg *m,
@@ -103,7 +128,7 @@ static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const stru
 	uint32_t bit = m->rcode < 32 ? 1u << m->rcode : 0;
 	bool failure = m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN;
 
-	if (failure && asks_open(q) > 1) { /* a hedge is out: let it speak */
+	if (failure && another_may_answer(q, a, f, now_ns)) {
 		q->last_rcode = m->rcode;
 		ask_close(c, qi, a, false);
 		return true;
@@ -227,15 +252,23 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	unsigned follow;
 	struct answer a;
 	struct dns_msg m;
+	bool is_ours;
 
-	if (dns_msg_parse(&m, bytes, len) < 0 || !belongs(c, q, ask, &m)) {
+	is_ours = dns_msg_parse(&m, bytes, len) == 0 && matches(q, &m);
+	if (!is_ours || !cookie_holds(c, ask, &m)) {
 		stats_upstream_of(c->stats, upstream)->mismatches++;
+		if (is_ours && ask->proto == CORE_UDP)
+			cookie_missed(c, qi, ask, now_ns);
 		if (ask->proto == CORE_UDP)
 			return false;
 		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
 	answer_counts(c, ask, &m, question_forward(c, q)->read_timeout_ns, now_ns);
+	if (ask->proto != CORE_UDP && m.h.flags & DNS_TC) { /* there is no whole answer */
+		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		return true;
+	}
 	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, now_ns))
 		return true;
 	if (answer_make(c, q, bytes, len, &m, &a, &follow, now_ns) < 0) {

@@ -105,7 +105,7 @@ static bool may_store(const struct core_cache_conf *cc, const struct question *q
 
 /* The same from the denial of an ancestor. */
 static void waiters_deny(struct core *c, struct question *q, const struct answer *cut,
-			 uint32_t age_s, uint16_t upstream, uint64_t now_ns)
+			 uint32_t age_s, bool is_stale, uint16_t upstream, uint64_t now_ns)
 {
 	struct query query;
 	struct visit v;
@@ -117,11 +117,20 @@ static void waiters_deny(struct core *c, struct question *q, const struct answer
 
 		visit_of(c, w, &query, &v, now_ns);
 		v.upstream = upstream;
-		v.from = CORE_FROM_SHIELD;
-		len = w->waits == WAITS_ANSWER ? serve_synthesized(c, &v, cut, age_s) :
+		v.from = is_stale ? CORE_FROM_STALE : CORE_FROM_SHIELD;
+		len = w->waits == WAITS_ANSWER ? serve_synthesized(c, &v, cut, age_s, is_stale) :
 						 serve_other(c, &v, w, cut);
 		waiter_send(c, wi, len);
 	}
+}
+
+void waiters_deny_stale(struct core *c, struct question *q, struct entry *e, uint64_t now_ns)
+{
+	struct answer cut;
+
+	cache_touch(e, now_ns);
+	cache_answer(e, &cut);
+	waiters_deny(c, q, &cut, 0, true, UPSTREAM_NONE, now_ns);
 }
 
 static void answer_store(struct core *c, const struct question *q, const struct answer *a,
@@ -192,7 +201,7 @@ void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32
 
 	question_detach(c, qi);
 	refreshing_clear(c, q);
-	waiters_deny(c, q, cut, age_s, upstream, now_ns);
+	waiters_deny(c, q, cut, age_s, false, upstream, now_ns);
 	q->first_follower = NIL;
 	question_remove(&c->tab, qi);
 	followers_wake(c, followers, cut, upstream, now_ns);

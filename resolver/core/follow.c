@@ -228,7 +228,10 @@ void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
 	const struct head *head = &c->follow->head[q->head - 1];
-	struct question_start s = {.listener = q->listener, .proto = q->proto, .now_ns = now_ns};
+	struct question_start s = {.listener = q->listener,
+				   .proto = q->proto,
+				   .start_ns = q->start_ns,
+				   .now_ns = now_ns};
 	struct cache_hit found;
 	struct cache_key k;
 	struct query query;

@@ -9,6 +9,12 @@
 
 #include "resolver/plugins/plugin.h"
 
+/* All that one query needs has one budget, below a stub's patience: a second
+ * question must have time for a fair try, and one that somebody else began must
+ * not end much later. */
+#define SECOND_LATEST_NS (2500 * NS_PER_MS)
+#define JOIN_LATE_NS     (400 * NS_PER_MS)
+
 static bool asks_changed(const struct plugin_query *p, const struct cache_key *k)
 {
 	return p->qtype != k->qtype || p->qclass != k->qclass || p->name.len != k->name_len ||
@@ -92,7 +98,7 @@ static uint32_t question_enter(struct core *c, const struct question_start *s)
 	q->listener = s->listener;
 	q->proto = s->proto;
 	q->purpose = s->purpose;
-	q->start_ns = s->now_ns;
+	q->start_ns = s->start_ns;
 	q->asked.len = q->name_len;
 	memcpy(q->asked.b, q->name, q->name_len);
 	if (s->asked && asks_changed(s->asked, s->key)) {
@@ -170,6 +176,7 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 				   .listener = (uint8_t)listener,
 				   .proto = (uint8_t)proto,
 				   .purpose = (uint8_t)purpose,
+				   .start_ns = now_ns,
 				   .now_ns = now_ns};
 	bool is_new;
 	uint32_t qi = question_open(c, &s, &is_new);
@@ -247,6 +254,7 @@ static enum core_verdict park(struct core *c, struct visit *v, const struct cach
 				   .listener = v->client->listener,
 				   .proto = v->client->proto,
 				   .purpose = FOR_CLIENTS,
+				   .start_ns = v->now_ns,
 				   .now_ns = v->now_ns};
 	bool joined = question_find(&c->tab, k) != NIL;
 	uint32_t qi;
@@ -282,15 +290,16 @@ bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, 
 				   .listener = v->client->listener,
 				   .proto = v->client->proto,
 				   .purpose = FOR_CLIENTS,
+				   .start_ns = v->start_ns,
 				   .now_ns = v->now_ns};
 	uint32_t qi, wi;
 	bool is_new;
 
 	if (failures_find(&c->failures, key_mark(k), v->now_ns) ||
-	    c->tab.waiting == c->tab.n_waiters)
+	    c->tab.waiting == c->tab.n_waiters || v->now_ns - v->start_ns > SECOND_LATEST_NS)
 		return false;
 	qi = question_open(c, &s, &is_new);
-	if (qi == NIL)
+	if (qi == NIL || (!is_new && c->tab.question[qi].start_ns > v->start_ns + JOIN_LATE_NS))
 		return false;
 	wi = waiter_add(&c->tab, qi, v->client, v->q, v->zone_index, v->start_ns);
 	c->tab.waiter[wi].waits = (uint8_t)waits;
@@ -370,8 +379,9 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 			     const struct cache_hit *found, size_t *ret_len)
 {
 	const struct failure *f = failures_find(&c->failures, key_mark(k), v->now_ns);
-	struct entry *stale = entry_stale(found, v->zone, v->now_ns);
+	struct entry *stale = entry_stale(found, v->zone, v->now_ns), *cut;
 	enum core_verdict verdict;
+	bool failed = false;
 
 	if (k->qtype == DNS_HINFO && c->probes && probe_returned(c, k)) {
 		v->from = CORE_FROM_SERVER;
@@ -386,6 +396,16 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 		*ret_len = stale_immediate(c, v, k, stale, f != NULL);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
 	}
+	cut = stale ? NULL : shield_stale(c, v->zone_index, k, v->now_ns, &failed);
+	if (cut && (f || failed)) {
+		struct answer a;
+
+		v->from = CORE_FROM_STALE;
+		cache_touch(cut, v->now_ns);
+		cache_answer(cut, &a);
+		*ret_len = serve_synthesized(c, v, &a, 0, true);
+		return *ret_len ? CORE_REPLY : CORE_WAIT;
+	}
 	if (f && v->now_ns < f->until_ns) {
 		c->stats->failure_hits++;
 		v->from = CORE_FROM_CACHE;
@@ -394,7 +414,7 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 	}
 	v->stale = stale;
 	verdict = plugins_or_park(c, v, k, ret_len);
-	if (stale && verdict == CORE_WAIT)
+	if ((stale || cut) && verdict == CORE_WAIT)
 		client_timer(c, v, k);
 	return verdict;
 }
@@ -405,12 +425,17 @@ bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns)
 	struct cache_hit found;
 	struct cache_key k;
 	struct entry *e;
+	bool failed;
 
 	question_key(q, &k);
 	cache_find(&c->cache, &k, &found);
 	e = entry_stale(&found, &c->conf->zone[q->zone], now_ns);
-	if (!e)
-		return false;
-	waiters_serve_entry(c, q, e, now_ns);
-	return true;
+	if (e) {
+		waiters_serve_entry(c, q, e, now_ns);
+		return true;
+	}
+	e = q->is_renamed ? NULL : shield_stale(c, q->zone, &k, now_ns, &failed);
+	if (e)
+		waiters_deny_stale(c, q, e, now_ns);
+	return e != NULL;
 }

@@ -36,6 +36,7 @@ enum question_purpose {
 	FOR_REFRESH, /* prefetch, or renewal of what was served stale */
 	FOR_CUT,     /* the search-path shield wants to know whether a name exists */
 	FOR_CHECK,   /* the shield's sampled check of an answer it made */
+	FOR_NOBODY,  /* a new configuration has no zone for it */
 	FOR_CONFIRM, /* ... was wrong: does its ancestor exist by now? */
 };
 
@@ -59,6 +60,7 @@ struct question {
 	uint8_t follows;          /* enum question_follows: why it has a leader */
 	uint8_t n_follows;
 	bool is_shared;           /* others than its first client wait for it */
+	bool is_doubted;          /* an answer lacked its cookie: asked by TCP as well */
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */

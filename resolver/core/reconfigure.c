@@ -73,18 +73,20 @@ static void waiter_move(struct core *c, struct waiter *w, uint16_t zone)
 		w->zone = zone;
 }
 
-/* Finds the question's place in the new configuration. */
-static void question_move(struct core *c, uint32_t qi)
+/* Finds the question's place in the new configuration; false: it has none. */
+static bool question_move(struct core *c, uint32_t qi)
 {
 	struct question *q = &c->tab.question[qi];
 	struct query query;
 	uint16_t zone = ZONE_NONE;
+	bool has_zone;
 
 	query_from_name(&query, q->name, q->qtype);
 	if (q->listener < c->conf->n_listeners)
 		zone = config_route(c->conf, q->listener, &query);
-	if (zone == ZONE_NONE)
-		zone = 0;
+	has_zone = zone != ZONE_NONE;
+	if (!has_zone)
+		zone = 0; /* for the counters' sake */
 	q->zone = zone;
 	for (uint32_t wi = q->first_waiter; wi != NIL; wi = c->tab.waiter[wi].next)
 		waiter_move(c, &c->tab.waiter[wi], zone);
@@ -92,13 +94,17 @@ static void question_move(struct core *c, uint32_t qi)
 		q->listener = 0;
 	question_rehash(&c->tab, qi, q->hash ^ q->view ^ c->conf->zone[zone].view);
 	q->view = c->conf->zone[zone].view;
+	return has_zone;
 }
 
 static void questions_resume(struct core *c, uint64_t now_ns)
 {
 	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++)
-		if (c->tab.question[qi].in_use)
-			question_move(c, qi);
+		if (c->tab.question[qi].in_use && !question_move(c, qi))
+			c->tab.question[qi].purpose = FOR_NOBODY;
+	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++)
+		if (c->tab.question[qi].in_use && c->tab.question[qi].purpose == FOR_NOBODY)
+			question_fail(c, qi, DNS_REFUSED, -1, false, now_ns);
 	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++)
 		if (c->tab.question[qi].in_use && c->tab.question[qi].leader == NIL &&
 		    !asks_open(&c->tab.question[qi]))

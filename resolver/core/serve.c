@@ -266,6 +266,14 @@ size_t serve_answer(struct core *c, const struct visit *v, const struct answer *
 	return account(c, v, len, DNS_RCODE(get_be16(a->msg + 2)));
 }
 
+/* Counts one; the TTL that its records get. */
+static uint32_t stale_count(struct core *c, const struct visit *v)
+{
+	c->stats->stale_served++;
+	stats_server_of(c->stats, v->client->listener, v->zone_index)->cache_served_stale++;
+	return v->zone->z.cache.stale_ttl_s;
+}
+
 size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale)
 {
 	struct reply_age age = {(uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S), REPLY_KEEP_TTL};
@@ -274,10 +282,8 @@ size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e,
 
 	cache_answer(e, &a);
 	if (is_stale) {
-		age.fixed_s = v->zone->z.cache.stale_ttl_s;
+		age.fixed_s = stale_count(c, v);
 		set_be16(ede, e->kind == ANSWER_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE);
-		c->stats->stale_served++;
-		stats_server_of(c->stats, v->client->listener, v->zone_index)->cache_served_stale++;
 	} else if (v->zone->z.cache.keepttl) {
 		age.age_s = 0;
 	}
@@ -285,7 +291,7 @@ size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e,
 }
 
 size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
-			 uint32_t age_s)
+			 uint32_t age_s, bool is_stale)
 {
 	struct answer_question q = {v->q->name, v->q->qtype, v->q->qclass};
 	struct reply_age age = {age_s, REPLY_KEEP_TTL};
@@ -295,7 +301,9 @@ size_t serve_synthesized(struct core *c, const struct visit *v, const struct ans
 	if (answer_transplant(&a, c->synth, cut, &q) < 0)
 		return serve_rcode(c, v, DNS_SERVFAIL, -1);
 	c->stats->shield_synth++;
-	set_be16(ede, EDE_SYNTHESIZED);
+	if (is_stale)
+		age.fixed_s = stale_count(c, v);
+	set_be16(ede, is_stale ? EDE_STALE_NXDOMAIN : EDE_SYNTHESIZED);
 	return serve_answer(c, v, &a, age, ede, sizeof(ede));
 }
 

@@ -94,13 +94,18 @@ static enum cut_state cut_state(const struct core *c, const struct cache_key *cu
 	return failures_find(&c->failures, key_mark(cut), now_ns) ? CUT_FAILED : CUT_UNKNOWN;
 }
 
-static bool applies(const struct core *c, unsigned zone, unsigned key_flags)
+static bool in_use(const struct core *c, unsigned zone)
 {
 	const struct core_zone *z = &c->conf->zone[zone].z;
 
-	/* With DO, proofs are expected that a synthesized answer cannot give. */
 	return z->is_cluster && !z->shield_off && z->cache.enabled && !z->cache.neg_disabled &&
-	       !(key_flags & QUERY_DO) && c->shield[zone] != SHIELD_TRIPPED;
+	       c->shield[zone] != SHIELD_TRIPPED;
+}
+
+/* With DO, proofs are expected that a synthesized answer cannot give. */
+static bool applies(const struct core *c, unsigned zone, unsigned key_flags)
+{
+	return in_use(c, zone) && !(key_flags & QUERY_DO);
 }
 
 /* --- answering from a cut --- */
@@ -143,6 +148,35 @@ bool shield_denies(const struct core *c, unsigned zone, const struct cache_key *
 	return cut_find(c, zone, k, now_ns) != NULL;
 }
 
+struct entry *shield_stale(const struct core *c, unsigned zone, const struct cache_key *k,
+			   uint64_t now_ns, bool *ret_failed)
+{
+	const struct config_zone *z = &c->conf->zone[zone];
+	uint8_t at[SHIELD_CUTS_MAX];
+	unsigned n;
+
+	if (c->shield[zone] != SHIELD_ACTIVE || !applies(c, zone, k->key_flags) ||
+	    !z->z.cache.stale_enabled)
+		return NULL;
+	n = shield_cuts(k->name, z->z.origin.b, at);
+	for (unsigned i = 0; i < n; i++) {
+		struct entry *fresh, *e;
+		struct cache_hit found;
+		struct cache_key cut;
+
+		cut_key(c, k, z->view, at[i], &cut);
+		if (cut_state(c, &cut, now_ns, &fresh) == CUT_EXISTS)
+			continue;
+		cache_find(&c->cache, &cut, &found);
+		e = entry_stale(&found, z, now_ns);
+		if (!e || e->kind != ANSWER_NXDOMAIN)
+			continue;
+		*ret_failed = failures_find(&c->failures, key_mark(&cut), now_ns) != NULL;
+		return e;
+	}
+	return NULL;
+}
+
 bool shield_serve(struct core *c, struct visit *v, const struct cache_key *k, size_t *ret_len)
 {
 	struct entry *e = cut_find(c, v->zone_index, k, v->now_ns);
@@ -153,7 +187,8 @@ bool shield_serve(struct core *c, struct visit *v, const struct cache_key *k, si
 	cache_touch(e, v->now_ns);
 	cache_answer(e, &a);
 	v->from = CORE_FROM_SHIELD;
-	*ret_len = serve_synthesized(c, v, &a, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
+	*ret_len = serve_synthesized(c, v, &a, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S),
+				     false);
 	check_sample(c, v, k);
 	return true;
 }
@@ -252,7 +287,28 @@ bool shield_follow(struct core *c, uint32_t qi, uint64_t now_ns)
 
 /* --- learning --- */
 
-/* The name exists, so all its ancestors do: away with any cut that denies it. */
+/* One ancestor exists: away with the cut that denies it, with CD or without. */
+static void ancestor_exists(struct core *c, const struct question *q, struct cache_key *cut,
+			    uint64_t now_ns)
+{
+	static const uint8_t flags[] = {0, QUERY_CD};
+
+	for (unsigned i = 0; i < sizeof(flags); i++) {
+		struct cache_hit found;
+
+		cut->key_flags = flags[i];
+		cache_find(&c->cache, cut, &found);
+		if (!found.nxdomain)
+			continue;
+		cache_remove(&c->cache, found.nxdomain);
+		if (q->purpose == FOR_CHECK) { /* new since, or does the server contradict itself? */
+			exists_note(c, cut, now_ns);
+			refresh_start(c, cut, q->zone, q->listener, q->proto, FOR_CONFIRM, now_ns);
+		}
+	}
+}
+
+/* The name exists, so all its ancestors do. */
 static void ancestors_exist(struct core *c, const struct question *q, const struct cache_key *k,
 			    uint32_t ttl_s, uint64_t now_ns)
 {
@@ -261,19 +317,11 @@ static void ancestors_exist(struct core *c, const struct question *q, const stru
 	unsigned n = shield_cuts(q->name, c->conf->zone[q->zone].z.origin.b, at);
 
 	for (unsigned i = 0; i < n; i++) {
-		struct cache_hit found;
 		struct cache_key cut;
 
 		cut_key(c, k, q->view, at[i], &cut);
 		exists_note(c, &cut, now_ns + keep_ns);
-		cache_find(&c->cache, &cut, &found);
-		if (!found.nxdomain)
-			continue;
-		cache_remove(&c->cache, found.nxdomain);
-		if (q->purpose == FOR_CHECK) { /* new since, or does the server contradict itself? */
-			exists_note(c, &cut, now_ns);
-			refresh_start(c, &cut, q->zone, q->listener, q->proto, FOR_CONFIRM, now_ns);
-		}
+		ancestor_exists(c, q, &cut, now_ns);
 	}
 }
 
@@ -313,10 +361,16 @@ void shield_learn(struct core *c, const struct question *q, const struct answer 
 {
 	struct cache_key k;
 
-	if (q->is_renamed || !applies(c, q->zone, q->key_flags))
+	if (q->is_renamed || !in_use(c, q->zone))
 		return;
-	gate_learn(c, q, a);
 	question_key(q, &k);
+	if (q->key_flags & QUERY_DO) {
+		/* Only records count: signers deny with NODATA (RFC 9824). */
+		if (a->kind == ANSWER_POSITIVE)
+			ancestors_exist(c, q, &k, a->ttl_s, now_ns);
+		return;
+	}
+	gate_learn(c, q, a);
 	if (a->kind == ANSWER_NXDOMAIN) {
 		c->stats->shield_cuts += q->purpose == FOR_CUT && c->shield[q->zone] == SHIELD_ACTIVE;
 		if (q->purpose == FOR_CONFIRM)

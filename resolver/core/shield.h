@@ -49,6 +49,11 @@ unsigned shield_cuts(const uint8_t *name, const uint8_t *origin, uint8_t ret_at[
 /* A reply from a known cut into v->out; *ret_len 0: the client was parked for
  * something else. False: no cut is known. */
 bool shield_serve(struct core *c, struct visit *v, const struct cache_key *k, size_t *ret_len);
+/* The denial of a cut whose time is over but not its zone's stale window, where
+ * nothing newer is known, or NULL. *ret_failed: the cut could not be asked about
+ * a moment ago. */
+struct entry *shield_stale(const struct core *c, unsigned zone, const struct cache_key *k,
+			   uint64_t now_ns, bool *ret_failed);
 /* Is a cut known that denies this name? */
 bool shield_denies(const struct core *c, unsigned zone, const struct cache_key *k, uint64_t now_ns);
 /* Lets a new question wait for what one of its cuts says, or ends it by what one

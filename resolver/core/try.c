@@ -184,7 +184,7 @@ static void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_p
 			  .is_hedge = is_hedge,
 			  .has_edns = now_ns >= u->plain_until_ns,
 			  .sent_ns = now_ns};
-	a->had_cookie = a->has_edns && proto == CORE_UDP;
+	a->had_cookie = a->has_edns && (proto == CORE_UDP || (q->is_doubted && proto == CORE_TCP));
 	a->id = ask_id_new(c, qi * ASKS_MAX + (uint32_t)(a - q->ask));
 	out = (struct core_ask){.id = a->id,
 				.upstream = (uint16_t)upstream,
@@ -382,8 +382,6 @@ static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t no
 	q->tried = 0;
 	if (q->end_ns == T_NEVER)
 		q->end_ns = q->start_ns + f->budget_ns;
-	if (q->end_ns <= now_ns)
-		q->end_ns = now_ns + f->read_timeout_ns;
 	try_next(c, qi, now_ns);
 }
 
