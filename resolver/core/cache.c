@@ -469,6 +469,18 @@ struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct
 	return same;
 }
 
+void cache_forget(struct cache *c, const struct cache_key *k)
+{
+	struct cache_hit old;
+
+	cache_find(c, k, &old);
+	if (old.nxdomain)
+		cache_remove(c, old.nxdomain);
+	cache_find(c, k, &old);
+	if (old.exact)
+		cache_remove(c, old.exact);
+}
+
 void cache_answer(const struct entry *e, struct answer *ret)
 {
 	ret->msg = e->msg;

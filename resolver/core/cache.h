@@ -84,6 +84,8 @@ static inline void cache_touch(struct entry *e, uint64_t now_ns)
 struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct answer *a,
 			uint64_t now_ns);
 void cache_remove(struct cache *c, struct entry *e);
+/* Whatever the key has: its own entry and the denial of the name. */
+void cache_forget(struct cache *c, const struct cache_key *k);
 /* A stored entry as an answer; pointers are valid until the next cache_put. */
 void cache_answer(const struct entry *e, struct answer *ret);
 /* All live entries; false at the end. Start with *cursor == 0. */

@@ -184,6 +184,8 @@ bool next_forward(struct core *c, uint32_t qi, uint64_t now_ns); /* false: there
 bool has_untried(const struct core *c, const struct question *q);
 void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
 unsigned asks_open(const struct question *q);
+/* How long an upstream may be silent before somebody else is asked as well. */
+uint64_t hedge_delay(struct core *c, unsigned upstream);
 uint64_t follow_delay(struct core *c, const struct question *leader);
 void question_timer(struct core *c, uint32_t qi);
 void question_release_forward(struct core *c, struct question *q);

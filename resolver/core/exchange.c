@@ -107,15 +107,46 @@ static bool ask_otherwise(struct core *c, uint32_t qi, struct ask *a, const stru
 	return true;
 }
 
-/* A hedge is out and not yet given up: let it speak. */
-static bool another_may_answer(const struct question *q, const struct ask *but,
-			       const struct core_forward *f, uint64_t now_ns)
+/* A hedge is out and not yet given up: it has its usual time to say better. */
+static bool hedge_may_answer(struct core *c, uint32_t qi, const struct ask *but, uint16_t rcode,
+			     uint64_t now_ns)
 {
-	for (unsigned i = 0; i < ASKS_MAX; i++)
-		if (q->ask[i].id && &q->ask[i] != but &&
-		    now_ns - q->ask[i].sent_ns < f->read_timeout_ns)
-			return true;
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f = question_forward(c, q);
+
+	for (unsigned i = 0; i < ASKS_MAX; i++) {
+		const struct ask *a = &q->ask[i];
+		uint64_t until_ns;
+
+		if (!a->id || a == but || now_ns - a->sent_ns >= f->read_timeout_ns)
+			continue;
+		until_ns = now_ns + hedge_delay(c, a->upstream);
+		q->last_rcode = rcode;
+		q->is_settled = true;
+		q->hedge_ns = T_NEVER;
+		if (until_ns < q->retry_ns)
+			q->retry_ns = until_ns;
+		question_timer(c, qi);
+		return true;
+	}
 	return false;
+}
+
+/* Nothing better than what an upstream said has come. True when that ended it. */
+static bool settle(struct core *c, uint32_t qi, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	const struct core_forward *f = question_forward(c, q);
+	uint32_t bit = q->last_rcode < 32 ? 1u << q->last_rcode : 0;
+
+	if (!q->is_settled)
+		return false;
+	q->is_settled = false;
+	if (f->failover_rcodes & bit && has_untried(c, q))
+		return false;
+	if (!(f->next_rcodes & bit && next_forward(c, qi, now_ns)))
+		question_fail(c, qi, q->last_rcode, -1, true, now_ns);
+	return true;
 }
 
 /* An answer, but another upstream, or the next forward, may have a better one.
@@ -128,8 +159,7 @@ static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const stru
 	uint32_t bit = m->rcode < 32 ? 1u << m->rcode : 0;
 	bool failure = m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN;
 
-	if (failure && another_may_answer(q, a, f, now_ns)) {
-		q->last_rcode = m->rcode;
+	if (failure && hedge_may_answer(c, qi, a, m->rcode, now_ns)) {
 		ask_close(c, qi, a, false);
 		return true;
 	}
@@ -404,6 +434,8 @@ void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_f
 	if (why != CORE_FAIL_NOSOCKET)
 		upstream_failed(c, old.upstream, question_forward(c, q), old.proto != CORE_UDP,
 				now_ns);
+	if ((!asks_open(q) && settle(c, qi, now_ns)) || q->is_settled)
+		return;
 	if (!asks_open(q) || has_untried(c, q))
 		try_next(c, qi, now_ns);
 }
@@ -462,7 +494,8 @@ static void question_due(struct core *c, uint32_t qi, uint64_t now_ns)
 		question_ask(c, qi, now_ns);
 	} else if (q->retry_ns <= now_ns) {
 		q->retry_ns = T_NEVER;
-		exchange_timeout(c, qi, now_ns);
+		if (!settle(c, qi, now_ns))
+			exchange_timeout(c, qi, now_ns);
 	} else if (q->hedge_ns <= now_ns) {
 		try_hedge(c, qi, now_ns);
 	} else {

@@ -143,6 +143,10 @@ static void answer_store(struct core *c, const struct question *q, const struct 
 
 	question_key(q, &k);
 	failures_clear(&c->failures, key_mark(&k));
+	/* Not kept, yet it says that what was known before is not so any more. No data
+	 * and no SOA says nothing. */
+	if (a->ttl_s == 0 && a->kind != ANSWER_DENIAL)
+		cache_forget(&c->cache, &k);
 	if (a->ttl_s == 0 || !may_store(cc, q, a->kind == ANSWER_POSITIVE))
 		return;
 	memcpy(evicted, c->cache.counts.evicted_by, sizeof(evicted));

@@ -60,6 +60,7 @@ struct question {
 	uint8_t follows;          /* enum question_follows: why it has a leader */
 	uint8_t n_follows;
 	bool is_shared;           /* others than its first client wait for it */
+	bool is_settled;          /* an upstream said no (last_rcode); only a hedge may say better */
 	bool is_doubted;          /* an answer lacked its cookie: asked by TCP as well */
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */

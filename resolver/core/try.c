@@ -217,7 +217,7 @@ static enum core_proto proto_for(const struct core *c, const struct question *q,
 
 /* --- when --- */
 
-static uint64_t hedge_delay(struct core *c, unsigned upstream)
+uint64_t hedge_delay(struct core *c, unsigned upstream)
 {
 	uint64_t p95 = rtt_p95(&c->up[upstream].rtt);
 
@@ -378,6 +378,7 @@ static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t no
 	}
 	state->concurrent++;
 	q->is_counted = true;
+	q->is_settled = false;
 	q->n_tries = 0;
 	q->tried = 0;
 	if (q->end_ns == T_NEVER)

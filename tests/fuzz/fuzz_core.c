@@ -280,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += len, size -= len;
 	}
 	time_pass(60 * NS_PER_S); /* nobody waits for ever */
-	assert(stats.waiters == 0 && stats.inflight == 0);
+	assert(stats.waiters == 0 && stats.inflight == 0 && stats.clients == 0);
 	assert(w.replied == w.parked);
 	core_free(w.core);
 	return 0;
