@@ -2,7 +2,8 @@
 /*
  * Queries, answers, failures and time in any order into a whole core with
  * small tables: whatever comes in, each reply is well-formed, fits its client,
- * carries the client's id, and goes out once; tables drain when time passes.
+ * carries the client's id, and goes out once, within a stub's patience; tables
+ * drain when time passes.
  *
  * The input is a list of steps: an octet for what, an octet for detail, and for
  * raw messages two octets of length and the bytes.
@@ -15,6 +16,7 @@
 #include "resolver/core/core.h"
 
 #define ASKS 64
+#define PATIENCE_MS 5000 /* of a stub resolver */
 
 static struct {
 	struct core *core;
@@ -41,6 +43,7 @@ static void on_reply(void *ctx, const struct core_client *c, const uint8_t *b, s
 {
 	(void)ctx;
 	reply_check(b, len, c->cookie);
+	assert((uint32_t)(w.now_ns / NS_PER_MS) - c->scope_id <= PATIENCE_MS);
 	w.replied++;
 }
 
@@ -119,6 +122,7 @@ static void query_in(const uint8_t *b, size_t len, uint8_t how)
 	size_t n = 0;
 
 	c.addr.s6_addr[15] = how >> 4;
+	c.scope_id = (uint32_t)(w.now_ns / NS_PER_MS); /* handed back with the reply */
 	c.cookie = how & 1 ? DNS_MSG_MAX : CORE_UDP_MAX;
 	switch (core_query(w.core, w.now_ns, &c, b, len, out, &n)) {
 	case CORE_REPLY:
