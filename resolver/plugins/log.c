@@ -32,19 +32,20 @@ static const char *format_expand(struct cf_setup *s, const char *format)
 	return format;
 }
 
-/* A {word} we cannot fill stays; {/metadata} prints "-". */
+/* A {word} we cannot fill stays; {/metadata} prints "-". Other braces, as those
+ * of a line in JSON, are text. */
 static void format_check(struct cf_setup *s, const struct cf_token *t)
 {
-	for (const char *open = strchr(t->text, '{'), *close; open && (close = strchr(open, '}'));
-	     open = strchr(close, '{')) {
-		size_t len = (size_t)(close - open) + 1;
-		bool known = open[1] == '/';
+	static const char word[] = ">abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+	for (const char *open = t->text; (open = strchr(open, '{')); open++) {
+		size_t len = 1 + strspn(open + 1, word) + 1;
+		bool known = len == 2 || open[len - 1] != '}';
 
 		for (size_t i = 0; tokens[i] && !known; i++)
 			known = strlen(tokens[i]) == len && memcmp(tokens[i], open, len) == 0;
 		if (!known)
-			cf_warn(s, t,
-				"unknown placeholder %.*s in the log format stays as it is",
+			cf_warn(s, t, "unknown placeholder %.*s in the log format stays as it is",
 				(int)len, open);
 	}
 }
