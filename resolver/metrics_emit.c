@@ -193,16 +193,22 @@ static bool has_plugin(const struct corefile_block *b, const char *name)
 	return false;
 }
 
-/* CoreDNS 1.13 names the outermost plugin through which a reply passed. */
+/* CoreDNS 1.13 names the outermost plugin through which a reply passed, hit or miss. */
 static const char *plugin_label(const struct metrics_page *p, const struct stats_server *row)
 {
+	static const char *const outermost[] = {"loadbalance", "cache", "rewrite", "template",
+						"hosts",       "forward", "whoami"};
 	const struct corefile_block *b = block_of(p, row);
 
 	if (!strcmp(row->zone, "dropped"))
 		return "";
-	if (!b || (b->has_cache && !has_plugin(b, "loadbalance")))
+	if (!b)
 		return "cache";
-	return has_plugin(b, "loadbalance") ? "loadbalance" : has_plugin(b, "forward") ? "forward" : "";
+	for (size_t i = 0; i < sizeof(outermost) / sizeof(outermost[0]); i++) {
+		if (has_plugin(b, outermost[i]))
+			return outermost[i];
+	}
+	return "";
 }
 
 void emit_responses(const struct metrics_page *p, const struct metrics_family *f)
@@ -374,6 +380,19 @@ void emit_upstream_fails(const struct metrics_page *p, const struct metrics_fami
 
 /* --- plugins --- */
 
+/* CoreDNS counts those that handle queries, not those that only set things up. */
+static bool is_handler(const char *name)
+{
+	static const char *const others[] = {"bind",  "debug", "health",      "multisocket", "pprof",
+					     "ready", "reload", "root", "search_path", "shed", "timeouts"};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (!strcmp(name, others[i]))
+			return false;
+	}
+	return true;
+}
+
 void emit_plugins(const struct metrics_page *p, const struct metrics_family *f)
 {
 	const struct corefile_plan *plan = p->in->plan;
@@ -388,9 +407,12 @@ void emit_plugins(const struct metrics_page *p, const struct metrics_family *f)
 		name_to_text(cz->origin.b, zone, sizeof zone);
 		metrics_escape(zone, esc, sizeof esc);
 		for (size_t l = 0; l < plan->conf.n_listeners; l++) {
-			for (size_t k = 0; (cz->listeners >> l & 1) && k < b->n_plugins; k++)
+			for (size_t k = 0; (cz->listeners >> l & 1) && k < b->n_plugins; k++) {
+				if (!is_handler(b->plugin[k]))
+					continue;
 				fprintf(p->out, "%s{name=\"%s\",server=\"%s\",view=\"\",zone=\"%s\"} 1\n", f->name, b->plugin[k],
 					metrics_escape(plan->conf.listener[l].label, server, sizeof server), esc);
+			}
 		}
 	}
 }

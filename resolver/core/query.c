@@ -40,8 +40,10 @@ static enum query_verdict cookie_read(struct query *q)
 {
 	q->cookie = dns_edns_option(&q->edns, EDNS_COOKIE, &q->cookie_len);
 	if (q->cookie && q->cookie_len != COOKIE_CLIENT_LEN &&
-	    (q->cookie_len < COOKIE_SERVER_MIN || q->cookie_len > COOKIE_SERVER_MAX))
+	    (q->cookie_len < COOKIE_SERVER_MIN || q->cookie_len > COOKIE_SERVER_MAX)) {
+		q->cookie = NULL; /* nothing to copy into the reply: it may be shorter than that */
 		return QUERY_FORMERR;
+	}
 	return QUERY_OK;
 }
 

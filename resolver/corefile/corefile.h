@@ -137,7 +137,7 @@ struct corefile_block {	   /* a server block; core_zone.block indexes these */
 	struct corefile_addr health, ready, prometheus;
 	uint64_t lameduck_ns;
 	bool ready_continuously;
-	bool has_errors, stacktrace, loop, debug, has_cache;
+	bool has_errors, stacktrace, loop, debug;
 	size_t n_consolidate, n_logs;
 	struct corefile_consolidate consolidate[COREFILE_CONSOLIDATE_MAX];
 	struct corefile_log log[COREFILE_LOG_MAX];	 /* first whose names match decides */

@@ -108,6 +108,9 @@ static bool reply_word(struct world *w, const struct said *r, const struct dns_m
 		expect_option(w, m, EDNS_NSID);
 	} else if (word_is(s, "cookie")) {
 		expect_option(w, m, EDNS_COOKIE);
+	} else if (word_is(s, "nocookie")) {
+		if (dns_edns_option(&m->edns, EDNS_COOKIE, &len))
+			script_fail(s, "the reply has a cookie");
 	} else if (word_is(s, "noede")) {
 		if (dns_edns_option(&m->edns, EDNS_EDE, &len))
 			script_fail(s, "the reply has an EDE");

@@ -3,7 +3,7 @@
  * Lines that say what must have happened:
  *
  *   expect reply CLIENT RCODE [ttl N] [an N] [ns N] [ar N] [aa|ra|ad|tc|cd] [no aa|ra|ad|tc]
- *          [ede N] [noede] [nsid TEXT] [cookie LEN] [len<=N] [size N] [ext] ["rr"...]
+ *          [ede N] [noede] [nsid TEXT] [cookie LEN] [nocookie] [len<=N] [size N] [ext] ["rr"...]
  *   expect replies N CLIENT RCODE   all that it got since the last expected one
  *   expect upstream [UPSTREAM] NAME TYPE [udp|tcp|tls] [do] [cd] [rd|nord] [edns SIZE] [noedns]
  *   expect questions N           so many questions went upstream, whichever

@@ -210,8 +210,8 @@ static struct core_stats *worker(uint64_t each)
 
 static struct corefile_plan *plan(void)
 {
-	static const char *const plugin[] = {"cache", "errors"};
-	static struct corefile_block block = {.has_cache = true, .n_plugins = 2, .plugin = plugin};
+	static const char *const plugin[] = {"bind", "errors", "cache", "forward"};
+	static struct corefile_block block = {.n_plugins = 4, .plugin = plugin};
 	static const struct core_listener listener = {.label = "dns://[fd00::a]:53"};
 	static struct core_zone zone[2] = {{.listeners = 1, .has_metrics = true}, {.listeners = 1, .has_metrics = false}};
 	static struct corefile_plan p = {.conf = {.n_listeners = 1, .listener = &listener, .n_zones = 2, .zone = zone},
@@ -273,6 +273,7 @@ Test(metrics, workers_are_summed)
 	cr_expect_eq(value("coredns_nodecache_setup_errors_total", "iptables\""), 3);
 	cr_expect_eq(value("nodens_notrack_packets_total", "direction=\"in\",proto=\"udp\""), 60);
 	cr_expect_eq(value("coredns_plugin_enabled", "name=\"cache\""), 1);
+	cr_expect_eq(value("coredns_plugin_enabled", "name=\"bind\""), -1, "it handles no query");
 }
 
 Test(metrics, zones_of_one_block_are_one_cache)
