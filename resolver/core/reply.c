@@ -200,10 +200,10 @@ size_t reply_answer(const struct query *q, const struct answer *a, struct reply_
 	size_t ede_len = o->ede ? o->ede_len : a->ede_len, len = a->len;
 	size_t opt = opt_len(q, o, ede_len);
 
-	if (len + opt > o->limit && ede_len) {
-		ede_len = 0;
+	/* RFC 8914 section 3: the extended error gives way to data; where data is
+	 * cut anyway it takes what room is left. */
+	if (len + opt > o->limit && ede_len)
 		opt = opt_len(q, o, 0);
-	}
 	if (len + opt <= o->limit)
 		reply_body(q, a, age, out);
 	else

@@ -146,9 +146,7 @@ static size_t seal(struct core *c, const struct visit *v, uint8_t *msg, size_t l
 	}
 	rcode = DNS_RCODE(get_be16(msg + 2));
 	opts_fill(c, v, &o);
-	o.ede = ede;
-	o.ede_len = (uint16_t)ede_len;
-	room = o.limit - reply_opt_len(v->q, &o);
+	room = o.limit - reply_opt_len(v->q, &o); /* the extended error has what is left */
 	len = reply_truncate(msg, len, room);
 	memcpy(v->out, msg, len);
 	len = reply_opt_put(v->q, 0, &o, ede, ede_len, v->out, len, o.limit);
