@@ -217,7 +217,7 @@ static void malformed(void)
 		const char *what;
 		size_t len;
 		int want; /* rcode; -1: silence */
-		uint8_t b[40];
+		uint8_t b[44];
 	} t[] = {
 		{ "11 octets", 11, -1, { 0, 1, 1 } },
 		{ "a reply", 19, -1, { 0, 2, 0x81, 0, 0, 1, [12] = 1, 'a', 0, 0, 1, 0, 1 } },
@@ -229,6 +229,14 @@ static void malformed(void)
 		{ "opcode UPDATE", 19, DNS_NOTIMP, { 0, 8, 0x28, 0, 0, 1, [12] = 1, 'a', 0, 0, 6, 0, 1 } },
 		{ "opcode 15", 19, DNS_NOTIMP, { 0, 9, 0x78, 0, 0, 1, [12] = 1, 'a', 0, 0, 1, 0, 1 } },
 		{ "two answers in a query", 19, DNS_FORMERR, { 0, 10, 1, 0, 0, 1, 0, 2, [12] = 1, 'a', 0, 0, 1, 0, 1 } },
+		{ "two OPTs", 41, DNS_FORMERR,
+		  { 0, 12, 1, 0, 0, 1, 0, 0, 0, 0, 0, 2, 1, 'a', 0, 0, 1, 0, 1, 0, 0, 41, 4, 0, [30] = 0, 0, 41, 4, 0 } },
+		{ "an option longer than its OPT", 34, DNS_FORMERR,
+		  { 0, 13, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'a', 0, 0, 1, 0, 1, 0, 0, 41, 4, 0, [29] = 4, 0, 10, 0, 32 } },
+		{ "a cookie of no octets", 34, DNS_FORMERR,
+		  { 0, 14, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'a', 0, 0, 1, 0, 1, 0, 0, 41, 4, 0, [29] = 4, 0, 10, 0, 0 } },
+		{ "a zone transfer", 19, DNS_REFUSED, { 0, 15, 1, 0, 0, 1, [12] = 1, 'a', 0, 0, 252, 0, 1 } },
+		{ "octets behind the question", 24, DNS_NOERROR, { 0, 16, 1, 0, 0, 1, [12] = 1, 'a', 0, 0, 1, 0, 1, 'x', 'y', 'z' } },
 		{ "an OPT that is not the root's", 31, DNS_FORMERR,
 		  { 0, 11, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'a', 0, 0, 1, 0, 1, 1, 'x', 0, 41, 4, 0 } },
 	};
@@ -336,6 +344,25 @@ static void silence(void)
 	close(idle);
 }
 
+/* The first question's time is for all of it: an octet now and then buys none. */
+static void trickle(void)
+{
+	uint8_t q[512], b[514], in;
+	int fd = open_to(SOCK_STREAM, 100);
+	size_t len = query(q, 7, "a-name-of-some-length.for-a-client.that-is-in-no-hurry.test", DNS_A, 1232), i;
+	set_be16(b, (uint16_t)len);
+	memcpy(b + 2, q, len);
+	for (i = 0; i < len + 1; i++) { /* the receive time-out is the pause */
+		if (send(fd, b + i, 1, MSG_NOSIGNAL) < 0)
+			break;
+		ssize_t n = recv(fd, &in, 1, 0);
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			break;
+	}
+	ok(i < len + 1, "a question that trickles in, an octet every 0.1 s, is not waited for (%zu of %zu octets)", i, len + 2);
+	close(fd);
+}
+
 static void crowd(void)
 {
 	static int fd[400];
@@ -408,6 +435,7 @@ int main(int argc, char **argv)
 	pipelining();
 	pieces();
 	cut_off();
+	trickle();
 	crowd();
 	greedy();
 	resets();
