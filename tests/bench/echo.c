@@ -2,13 +2,23 @@
 /*
  * bench echo: the limit of ordinary sockets. Receives a batch, flips QR, sends
  * the batch back; does no DNS at all. What a server costs above this is its own.
- * On TCP: as much as a read brings, in one write. LENGTH pads what is sent to an
- * answer's size.
+ * On TCP: as much as a read brings, in one write. Ends at SIGTERM.
  *
- *   echo ADDRESS PORT [BATCH [LENGTH]]      default batch 64; ends at SIGTERM
+ *   echo [OPTION...] ADDRESS PORT
+ *
+ *   --batch N        datagrams a system call, 1..256 (64)
+ *   --length N       pads what is sent to an answer's size
+ *   --epoll          sleeps in epoll_wait, as whoever has more than one socket must
+ *   --busy-poll US   SO_BUSY_POLL: looks at the device for so long before sleeping
+ *   --spin           never sleeps at all: receives again and again
+ *   --gro            takes datagrams of one flow in one buffer (UDP_GRO) and sends
+ *                    such a buffer back as one (UDP_SEGMENT)
  */
 #include <arpa/inet.h>
+#include <getopt.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +33,12 @@
 #define BATCH_MAX 256
 #define DATAGRAM  1232
 #define STREAM    65536
+#define GRO_LEN   65535
+
+static struct {
+	unsigned batch, length, busy_poll_us;
+	int epoll, spin, gro;
+} opt = {.batch = 64};
 
 static struct sockaddr_storage address;
 static socklen_t address_len;
@@ -111,41 +127,126 @@ static void tcp_serve(int listener)
 
 /* --- UDP --- */
 
-static void udp_serve(int fd, unsigned batch, size_t pad)
+union segment { /* room for one size of the segments in a buffer */
+	struct cmsghdr align;
+	char b[CMSG_SPACE(sizeof(int))];
+};
+
+static struct mmsghdr msg[BATCH_MAX];
+static struct iovec iov[BATCH_MAX];
+static union segment segment[BATCH_MAX];
+
+static size_t batch_prepare(void)
 {
-	static uint8_t buf[BATCH_MAX][DATAGRAM];
-	static struct mmsghdr msg[BATCH_MAX];
-	static struct iovec iov[BATCH_MAX];
 	static struct sockaddr_storage peer[BATCH_MAX];
-	for (unsigned i = 0; i < batch; i++) {
-		iov[i] = (struct iovec){buf[i], DATAGRAM};
+	size_t room = opt.gro ? GRO_LEN : DATAGRAM;
+	uint8_t *buf = calloc(opt.batch, room);
+	for (unsigned i = 0; buf && i < opt.batch; i++) {
+		iov[i] = (struct iovec){buf + i * room, room};
 		msg[i].msg_hdr = (struct msghdr){.msg_name = &peer[i], .msg_iov = &iov[i], .msg_iovlen = 1};
 	}
-	for (;;) {
-		for (unsigned i = 0; i < batch; i++) {
-			iov[i].iov_len = DATAGRAM;
-			msg[i].msg_hdr.msg_namelen = sizeof(peer[i]);
+	return buf ? room : 0;
+}
+
+static unsigned batch_receive(int fd, int ep, size_t room)
+{
+	struct epoll_event e;
+	for (unsigned i = 0; i < opt.batch; i++) {
+		iov[i].iov_len = room;
+		msg[i].msg_hdr.msg_namelen = sizeof(struct sockaddr_storage);
+		if (opt.gro) {
+			msg[i].msg_hdr.msg_control = &segment[i];
+			msg[i].msg_hdr.msg_controllen = sizeof(segment[i]);
 		}
-		int n = recvmmsg(fd, msg, batch, MSG_WAITFORONE, NULL);
-		for (int i = 0; i < n; i++) {
-			iov[i].iov_len = msg[i].msg_len > pad ? msg[i].msg_len : pad;
-			buf[i][2] |= 0x80;
-		}
-		for (int sent = 0; sent < n;) {
-			int k = sendmmsg(fd, msg + sent, (unsigned)(n - sent), 0);
+	}
+	if (ep >= 0)
+		epoll_wait(ep, &e, 1, -1);
+	int n = recvmmsg(fd, msg, opt.batch, ep >= 0 || opt.spin ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
+	return n > 0 ? (unsigned)n : 0;
+}
+
+/* What came as segments of one size leaves as such: the control message the
+ * kernel wrote (UDP_GRO) becomes one it reads (UDP_SEGMENT). */
+static size_t segment_turn(struct msghdr *h, size_t len)
+{
+	struct cmsghdr *c = h->msg_controllen ? CMSG_FIRSTHDR(h) : NULL;
+	int size = 0;
+	if (c && c->cmsg_type == UDP_GRO)
+		memcpy(&size, CMSG_DATA(c), sizeof(size));
+	h->msg_control = NULL;
+	h->msg_controllen = 0;
+	if (size <= 0 || (size_t)size >= len)
+		return len;
+	uint16_t gso = (uint16_t)size;
+	h->msg_control = c;
+	h->msg_controllen = CMSG_SPACE(sizeof(gso));
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(gso));
+	memcpy(CMSG_DATA(c), &gso, sizeof(gso));
+	return gso;
+}
+
+static void batch_flip(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = msg[i].msg_len, step = len;
+		uint8_t *b = iov[i].iov_base;
+		if (opt.gro)
+			step = segment_turn(&msg[i].msg_hdr, len);
+		for (size_t at = 0; at + 2 < len; at += step)
+			b[at + 2] |= 0x80;
+		iov[i].iov_len = len > opt.length ? len : opt.length;
+	}
+}
+
+static void udp_serve(int fd)
+{
+	size_t room = batch_prepare();
+	int ep = -1, on = 1;
+	struct epoll_event e = {.events = EPOLLIN};
+	if (opt.epoll && ((ep = epoll_create1(0)) < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e)))
+		return;
+	if (opt.gro && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)))
+		return;
+	if (opt.busy_poll_us && setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &opt.busy_poll_us, sizeof(opt.busy_poll_us)))
+		return;
+	while (room) {
+		unsigned n = batch_receive(fd, ep, room);
+		batch_flip(n);
+		for (unsigned sent = 0; sent < n;) {
+			int k = sendmmsg(fd, msg + sent, n - sent, 0);
 			if (k <= 0)
 				break;
-			sent += k;
+			sent += (unsigned)k;
 		}
 	}
 }
 
+static int options_read(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"batch", 1, NULL, 'b'}, {"length", 1, NULL, 'l'}, {"busy-poll", 1, NULL, 'p'}, {"epoll", 0, &opt.epoll, 1},
+		{"spin", 0, &opt.spin, 1}, {"gro", 0, &opt.gro, 1}, {0},
+	};
+	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+		unsigned n = c ? (unsigned)strtoul(optarg ? optarg : "", NULL, 10) : 0;
+		switch (c) {
+		case 0: break;
+		case 'b': opt.batch = n; break;
+		case 'l': opt.length = n; break;
+		case 'p': opt.busy_poll_us = n; break;
+		default: return -1;
+		}
+	}
+	return argc - optind != 2 || opt.batch < 1 || opt.batch > BATCH_MAX || opt.length > DATAGRAM ? -1 : optind;
+}
+
 int main(int argc, char **argv)
 {
-	unsigned batch = argc > 3 ? (unsigned)atoi(argv[3]) : 64;
-	size_t pad = argc > 4 ? (size_t)atoi(argv[4]) : 0;
-	if (argc < 3 || batch < 1 || batch > BATCH_MAX || pad > DATAGRAM || address_read(argv[1], argv[2])) {
-		fprintf(stderr, "usage: echo ADDRESS PORT [BATCH 1..%d [LENGTH]]\n", BATCH_MAX);
+	int at = options_read(argc, argv);
+	if (at < 0 || address_read(argv[at], argv[at + 1])) {
+		fprintf(stderr, "usage: echo [--batch 1..%d] [--length N] [--epoll] [--busy-poll US] [--spin] [--gro] ADDRESS PORT\n", BATCH_MAX);
 		return 3;
 	}
 	int udp = socket_bound(SOCK_DGRAM), tcp = socket_bound(SOCK_STREAM);
@@ -158,6 +259,7 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		tcp_serve(tcp);
 	}
-	udp_serve(udp, batch, pad);
-	return 0;
+	udp_serve(udp);
+	perror("echo");
+	return 1;
 }

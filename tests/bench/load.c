@@ -8,7 +8,7 @@
  * (seconds since 1970): for starting servers. SIGINT ends the sending, not the
  * counting.
  *
- *   load --server ADDR --port N [--names hot|kube|unique|r20] [--count N]
+ *   load --server ADDR --port N [--names hot|kube|unique|full|r20] [--count N]
  *        [--outstanding N | --rate R] [--seconds S] [--sockets N] [--seed N]
  */
 #include <errno.h>

@@ -33,7 +33,7 @@ struct group { /* processes that are measured as one */
 
 struct usage {
 	double cpu_s;
-	uint64_t user, system, switches, rss_kib, pss_kib; /* ticks; voluntary context switches */
+	uint64_t user, system, switches, rss_kib, rss_max_kib, pss_kib, anon_kib; /* ticks; voluntary context switches */
 };
 
 static const char *own_proc = "/proc";
@@ -157,7 +157,11 @@ static struct usage usage_of(const struct group *g)
 			u.system += s.system;
 		}
 		u.switches += switches_of(g->pid[i]);
-		u.rss_kib += field_read(g->pid[i], "status", "VmRSS:");
+		uint64_t rss = field_read(g->pid[i], "status", "VmRSS:");
+		u.rss_kib += rss;
+		if (rss > u.rss_max_kib)
+			u.rss_max_kib = rss;
+		u.anon_kib += field_read(g->pid[i], "status", "RssAnon:");
 		u.pss_kib += field_read(g->pid[i], "smaps_rollup", "Pss:");
 	}
 	return u;
@@ -226,9 +230,9 @@ int main(int argc, char **argv)
 	double cpu = s1.cpu_s - s0.cpu_s, up = u1.cpu_s - u0.cpu_s;
 	double all = m1 > m0 ? (double)(m1 - m0) / hz : 0, foreign = all - cpu - up - load_cpu_s;
 	printf("%s%sspan_s=%.3f server_cpu_s=%.4f server_user_s=%.2f server_sys_s=%.2f upstream_cpu_s=%.3f foreign_pct=%.1f switches=%llu "
-	       "rss_kib=%llu pss_kib=%llu processes=%zu\n",
+	       "rss_kib=%llu rss_max_kib=%llu pss_kib=%llu anon_kib=%llu processes=%zu\n",
 	       out, *out ? " " : "", span, cpu, (double)(s1.user - s0.user) / hz, (double)(s1.system - s0.system) / hz, up,
 	       foreign > 0 ? 100 * foreign / span : 0, (unsigned long long)(s1.switches - s0.switches), (unsigned long long)s1.rss_kib,
-	       (unsigned long long)s1.pss_kib, server.n);
+	       (unsigned long long)s1.rss_max_kib, (unsigned long long)s1.pss_kib, (unsigned long long)s1.anon_kib, server.n);
 	return 0;
 }

@@ -17,7 +17,7 @@ struct gen_tally gen_tally;
 static const struct opt_def common[] = {
 	{"server", 0, OPT_TEXT, &gen_opt.server, "ADDR", "address to ask", 0, 0, NULL},
 	{"port", 0, OPT_U64, &gen_opt.port, "N", "port", 1, 65535, NULL},
-	{"names", 0, OPT_TEXT, &gen_opt.names, "SET", "hot, kube, unique, or r20: answers of 20 records", 0, 0, NULL},
+	{"names", 0, OPT_TEXT, &gen_opt.names, "SET", "hot, kube, unique, full (unique, half not there), or r20: answers of 20 records", 0, 0, NULL},
 	{"count", 0, OPT_U64, &gen_opt.count, "N", "how many names (hot, r20: 1000), or queries (kube: 300000)", 1, 1u << 30, NULL},
 	{"outstanding", 0, OPT_U64, &gen_opt.outstanding, "N", "closed loop: queries under way", 1, 60000, NULL},
 	{"seconds", 0, OPT_F64, &gen_opt.seconds, "S", "how long", 0, 0, NULL},
@@ -45,7 +45,7 @@ int gen_parse(const char *name, const char *about, const struct opt_def *own, in
 		return -1;
 	}
 	if (!gen_opt.count)
-		gen_opt.count = !strcmp(gen_opt.names, "unique") ? UINT64_MAX : !strcmp(gen_opt.names, "kube") ? 300000 : 1000;
+		gen_opt.count = !strcmp(gen_opt.names, "unique") || !strcmp(gen_opt.names, "full") ? UINT64_MAX : !strcmp(gen_opt.names, "kube") ? 300000 : 1000;
 	hist_init(&gen_tally.hist);
 	return 0;
 }

@@ -53,7 +53,7 @@ static int ready_build(void)
 int gen_questions_init(void)
 {
 	rng_seed(&st.rng, gen_opt.seed);
-	if (!strcmp(gen_opt.names, "unique"))
+	if (!strcmp(gen_opt.names, "unique") || !strcmp(gen_opt.names, "full"))
 		return 0;
 	if (strcmp(gen_opt.names, "kube"))
 		return ready_build();
@@ -72,10 +72,13 @@ bool gen_is_stream(void)
 	return st.kube;
 }
 
+/* Of "full" every second name does not exist. */
 static size_t unique_name(struct name *ret)
 {
 	char text[128];
-	snprintf(text, sizeof(text), "u%llu-%llu.bench.test", (unsigned long long)gen_opt.seed, (unsigned long long)(st.unique++ % gen_opt.count));
+	unsigned long long n = st.unique++ % gen_opt.count;
+	bool missing = n % 2 && gen_opt.names[0] == 'f';
+	snprintf(text, sizeof(text), "u%llu-%llu.bench.%s", (unsigned long long)gen_opt.seed, n, missing ? "missing" : "test");
 	return name_from_text(ret, text) ? 0 : 1;
 }
 
