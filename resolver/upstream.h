@@ -50,7 +50,7 @@ struct upstream {
 	struct stats_upstream *stats; /* NULL: not counted */
 	struct upool tcp, tls;
 	struct tls_ctx *tls_ctx;
-	struct udp_sock *udp;
+	struct udp_sock *udp, *udp_shared; /* all of them; those that take more questions */
 	struct loop_timer udp_sweep;
 	uint64_t udp_fresh_due_ns; /* see upstream_udp.c */
 	bool retired;                 /* no longer configured; goes when its asks are done */

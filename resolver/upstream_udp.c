@@ -7,9 +7,9 @@
  * found and aimed at (RFC 5452 section 9.2), and the connection tracking of a
  * node may hold a dead backend for it. Opening one costs twice what the exchange
  * costs, so only a flood is treated otherwise: what exceeds FRESH_PER_S shares
- * SOCKETS_MAX sockets, a random one of those with nothing under way or the least
- * busy, and what is sent and has come goes through one system call a socket. A
- * shared socket is given up after USES_MAX questions or AGE_NS, and at once when
+ * SOCKETS_MAX sockets, for each round of the loop a random one of those with
+ * nothing under way or the least busy, so that a round leaves together (udp_out.h).
+ * A shared socket is given up after USES_MAX questions or AGE_NS, and at once when
  * it stays silent.
  *
  * Sockets are closed only in upstream_udp_flush: whoever fails a question or
@@ -27,6 +27,7 @@
 #include "lib/wire.h"
 #include "resolver/idmap.h"
 #include "resolver/sockaddr.h"
+#include "resolver/udp_out.h"
 #include "resolver/upstream.h"
 
 #define FRESH_PER_S 2000 /* questions an upstream is asked from ports of their own */
@@ -37,28 +38,16 @@
 #define AGE_NS      (2 * NS_PER_S)
 #define SILENT_NS   (100 * NS_PER_MS)
 #define STRAYS_MAX  8    /* somebody who sends so many wrong ids is guessing */
-#define QUEUE_MAX   128
-#define QUERY_MAX   384  /* header, name, OPT with cookie */
 #define TAKE_MAX    16   /* datagrams in one read */
 #define SLOT_LEN    (sizeof(((struct stream_scratch *)0)->b) / TAKE_MAX)
-
-struct udp_out { /* a query that leaves when the round is over */
-	struct udp_out *next;
-	size_t len;
-	uint8_t b[QUERY_MAX];
-};
-
-struct udp_queue {
-	unsigned n;
-	struct udp_out out[QUEUE_MAX];
-};
 
 struct udp_sock {
 	struct upstream *up;
 	struct udp_sock *next, *dirty_next;
+	struct udp_sock *shared_next; /* shared and taking questions: in up->udp_shared */
 	struct loop_fd watch;
 	struct idmap ids;
-	struct udp_out *out, **out_end;
+	struct udp_outs out;
 	unsigned n_asks; /* ids.n less orphans */
 	unsigned n_uses, n_strays;
 	bool single; /* for one question only */
@@ -240,7 +229,6 @@ static struct udp_sock *sock_open(struct upstream *up)
 		return NULL;
 	}
 	s->up = up;
-	s->out_end = &s->out;
 	s->born_ns = u->loop->now_ns;
 	s->next = up->udp;
 	up->udp = s;
@@ -259,6 +247,10 @@ static void sock_close(struct udp_sock *s)
 	while (*l != s)
 		l = &(*l)->next;
 	*l = s->next;
+	for (l = &s->up->udp_shared; *l && *l != s;)
+		l = &(*l)->shared_next;
+	if (*l)
+		*l = s->shared_next;
 	if (!s->up->udp)
 		loop_timer_set(u->loop, &s->up->udp_sweep, T_NEVER);
 	loop_forget(u->loop, &s->watch);
@@ -293,21 +285,31 @@ static bool may_open(struct upstream *up, uint64_t now)
 	return true;
 }
 
+/* One that is asked in this round already takes all of the round's, so that they
+ * leave together; then a random one with nothing under way, or the least busy. */
 static struct udp_sock *sock_share(struct upstream *up, uint64_t now)
 {
 	struct udp_sock *idle[SOCKETS_MAX], *best = NULL, *fresh;
 	unsigned n = 0, n_idle = 0;
-	for (struct udp_sock *s = up->udp; s; s = s->next) {
-		if (!sock_usable(s, now))
+	for (struct udp_sock **l = &up->udp_shared, *s; (s = *l);) {
+		if (!sock_usable(s, now)) {
+			*l = s->shared_next;
 			continue;
+		}
+		if (s->out.first)
+			return s;
 		n++;
-		if (s->n_asks == 0 && n_idle < SOCKETS_MAX)
+		if (s->n_asks == 0)
 			idle[n_idle++] = s;
 		if (!best || s->n_asks < best->n_asks)
 			best = s;
+		l = &s->shared_next;
 	}
-	if (n < SOCKETS_MAX && (fresh = sock_open(up)))
+	if (n < SOCKETS_MAX && (fresh = sock_open(up))) {
+		fresh->shared_next = up->udp_shared;
+		up->udp_shared = fresh;
 		return fresh;
+	}
 	return n_idle ? idle[rng_os_u16() % n_idle] : best;
 }
 
@@ -322,28 +324,15 @@ static struct udp_sock *sock_choose(struct upstream *up)
 
 static void sock_send(struct udp_sock *s)
 {
-	struct mmsghdr msg[QUEUE_MAX];
-	struct iovec iov[QUEUE_MAX];
-	unsigned n = 0, sent = 0;
-	for (struct udp_out *o = s->out; o; o = o->next, n++) {
-		iov[n] = (struct iovec){ o->b, o->len };
-		msg[n].msg_hdr = (struct msghdr){ .msg_iov = &iov[n], .msg_iovlen = 1 };
-	}
-	s->out = NULL;
-	s->out_end = &s->out;
-	while (sent < n && !s->dead) {
-		int k = sendmmsg(s->watch.fd, msg + sent, n - sent, MSG_NOSIGNAL);
-		if (k > 0)
-			sent += (unsigned)k;
-		else if (errno != EINTR)
-			sock_die(s, upstream_why(errno));
-	}
+	int err = udp_outs_send(sock_all(s)->udp_queue, &s->out, s->watch.fd);
+	if (err)
+		sock_die(s, upstream_why(err));
 }
 
 static void queue_send(struct upstreams *u)
 {
 	for (struct udp_sock *s = u->udp_dirty; s; s = s->dirty_next)
-		if (s->out)
+		if (s->out.first)
 			sock_send(s);
 	u->udp_queue->n = 0;
 }
@@ -351,23 +340,20 @@ static void queue_send(struct upstreams *u)
 static void query_queue(struct udp_sock *s, uint16_t id, const struct core_ask *what)
 {
 	struct upstreams *u = sock_all(s);
-	if (u->udp_queue->n == QUEUE_MAX)
+	if (u->udp_queue->n == UDP_OUT_MAX)
 		queue_send(u);
-	struct udp_out *o = &u->udp_queue->out[u->udp_queue->n++];
-	assert(what->len <= QUERY_MAX);
+	assert(what->len <= UDP_OUT_OCTETS);
+	struct udp_out *o = udp_outs_add(u->udp_queue, &s->out);
 	memcpy(o->b, what->query, what->len);
 	set_be16(o->b, id);
 	o->len = what->len;
-	o->next = NULL;
-	*s->out_end = o;
-	s->out_end = &o->next;
 	sock_touch(s);
 }
 
 void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask *what)
 {
 	struct upstreams *u = up->all;
-	if (!u->udp_queue && !(u->udp_queue = malloc(sizeof(*u->udp_queue)))) {
+	if (!u->udp_queue && !(u->udp_queue = calloc(1, sizeof(*u->udp_queue)))) {
 		upstream_fail_later(u, a, CORE_FAIL_NOSOCKET);
 		return;
 	}
@@ -408,7 +394,7 @@ void upstream_udp_flush(struct upstreams *u)
 		struct udp_sock *s = u->udp_dirty;
 		u->udp_dirty = s->dirty_next;
 		s->dirty = false;
-		if (s->out && !s->dead) /* asked again by one that failed before it */
+		if (s->out.first && !s->dead) /* asked again by one that failed before it */
 			sock_send(s);
 		if ((s->dead || (s->retired && s->n_asks == 0)) && !s->dirty)
 			sock_close(s);

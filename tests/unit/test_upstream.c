@@ -85,11 +85,17 @@ static void teardown(void)
 }
 
 /* The message's last octet tells questions apart. */
+static void ask_long(uint32_t id, uint8_t proto, size_t len)
+{
+	uint8_t q[64] = { [2] = 1, [5] = 1 };
+	struct core_ask a = { .id = id, .proto = proto, .query = q, .len = len };
+	q[len - 1] = (uint8_t)id;
+	upstreams_ask(&ups, &a);
+}
+
 static void ask(uint32_t id, uint8_t proto)
 {
-	uint8_t q[18] = { [2] = 1, [5] = 1, [17] = (uint8_t)id };
-	struct core_ask a = { .id = id, .proto = proto, .query = q, .len = sizeof(q) };
-	upstreams_ask(&ups, &a);
+	ask_long(id, proto, 18);
 }
 
 static int accept_one(void)
@@ -348,6 +354,45 @@ Test(upstream, a_flood_of_questions_over_udp_shares_sockets)
 	cr_assert_eq(stats.up_udp_strays, 0);
 	upstreams_flush(&ups);
 	cr_assert_leq(stats.up_udp_open, 16, "ports of one question are closed with its answer");
+}
+
+/* What is asked in one round of a flood leaves through one socket, those of one
+ * length as one message; each is still a datagram of its own. */
+Test(upstream, a_round_of_a_flood_leaves_together_and_arrives_apart)
+{
+	enum { OWN = 502, ROUND = 100 };
+	static uint8_t q[ROUND][64];
+	static struct sockaddr_in from[ROUND];
+	struct sockaddr_in own;
+	size_t lens[ROUND], n_long = 0;
+	for (uint32_t id = 1; id <= OWN; id++) {
+		ask(id, CORE_UDP);
+		upstreams_flush(&ups);
+		cr_assert_eq(recv(udp_fd, q[0], sizeof(q[0]), 0), 18);
+	}
+	for (uint32_t id = 1; id <= ROUND; id++)
+		ask_long(1000 + id, CORE_UDP, id % 3 ? 18 : 40);
+	upstreams_flush(&ups);
+	for (unsigned i = 0; i < ROUND; i++) {
+		socklen_t len = sizeof(from[i]);
+		ssize_t n = recvfrom(udp_fd, q[i], sizeof(q[i]), 0, (struct sockaddr *)&from[i], &len);
+		cr_assert(n == 18 || n == 40);
+		cr_assert_eq(from[i].sin_port, from[0].sin_port);
+		lens[i] = (size_t)n;
+		n_long += n == 40;
+	}
+	cr_assert_eq(n_long, ROUND / 3);
+	for (unsigned i = 0; i < ROUND; i++) {
+		q[i][2] |= 0x80;
+		sendto(udp_fd, q[i], lens[i], 0, (struct sockaddr *)&from[i], sizeof(from[i]));
+	}
+	until(&n_answers, ROUND);
+	cr_assert_eq(n_fails, 0);
+	cr_assert_eq(stats.up_udp_strays, 0);
+	ask(3000, CORE_UDP);
+	upstreams_flush(&ups);
+	cr_assert_eq(recvfrom(udp_fd, q[0], 18, 0, (struct sockaddr *)&own, &(socklen_t){ sizeof(own) }), 18);
+	cr_assert_neq(own.sin_port, from[0].sin_port, "the next round has another port");
 }
 
 Test(upstream, a_silent_udp_socket_gets_no_more_questions)
