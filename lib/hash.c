@@ -47,6 +47,21 @@ static inline void sip_round(struct sip *s)
 	s->v2 = rotl64(s->v2, 32);
 }
 
+/* The n < 8 octets that end at `end`, where n_before octets precede them: with
+ * enough of those, one read that reaches back and a shift. */
+static inline uint64_t load_tail(const uint8_t *end, size_t n, size_t n_before)
+{
+	uint64_t v = 0;
+
+	if (n == 0)
+		return 0;
+	if (n_before >= 8)
+		return load_le64(end - 8) >> (8 * (8 - n));
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)end[i - n] << (8 * i);
+	return v;
+}
+
 uint64_t hash_sip13(const struct hash_key *key, const void *data, size_t len)
 {
 	const uint8_t *p = data;
@@ -65,8 +80,7 @@ uint64_t hash_sip13(const struct hash_key *key, const void *data, size_t len)
 		sip_round(&s);
 		s.v0 ^= m;
 	}
-	for (size_t i = 0; i < len; i++)
-		last |= (uint64_t)p[i] << (8 * i);
+	last |= load_tail(p + len, len, (size_t)(p - (const uint8_t *)data));
 	s.v3 ^= last;
 	sip_round(&s);
 	s.v0 ^= last;

@@ -117,17 +117,32 @@ const uint8_t *name_tail(const uint8_t *name, unsigned n_labels)
 	return name;
 }
 
+static inline void copy_fold8(uint8_t *ret, const uint8_t *from)
+{
+	uint64_t v = fold8(load8(from));
+
+	memcpy(ret, &v, sizeof(v));
+}
+
+/* The last eight octets may have been folded before: that changes nothing. */
+void name_fold(uint8_t *ret, const uint8_t *name, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8)
+		copy_fold8(ret + i, name + i);
+	if (i > 0 && i < len)
+		copy_fold8(ret + len - 8, name + len - 8);
+	else
+		for (; i < len; i++)
+			ret[i] = fold1(name[i]);
+}
+
 size_t name_lower(uint8_t *ret, const uint8_t *name)
 {
-	size_t len = name_len(name), i = 0;
+	size_t len = name_len(name);
 
-	for (; i + 8 <= len; i += 8) {
-		uint64_t v = fold8(load8(name + i));
-
-		memcpy(ret + i, &v, sizeof(v));
-	}
-	for (; i < len; i++)
-		ret[i] = fold1(name[i]);
+	name_fold(ret, name, len);
 	return len;
 }
 

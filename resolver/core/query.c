@@ -32,7 +32,7 @@ static size_t name_read(struct query *q, const uint8_t *p, size_t max)
 	}
 	q->n_labels = (uint8_t)n;
 	q->name_len = (uint8_t)(off + 1);
-	name_lower(q->name, p);
+	name_fold(q->name, p, off + 1);
 	return off + 1;
 }
 

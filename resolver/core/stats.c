@@ -96,13 +96,6 @@ const char *stats_class_label(uint16_t qclass)
 	}
 }
 
-struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone)
-{
-	unsigned column = zone < CORE_ZONES_MAX ? zone : CORE_ZONES_MAX;
-
-	return &s->server[s->server_row[listener < CORE_LISTENERS_MAX ? listener : 0][column]];
-}
-
 struct stats_upstream *stats_upstream_of(struct core_stats *s, unsigned upstream)
 {
 	return &s->upstream[s->upstream_row[upstream < CORE_UPSTREAMS_MAX ? upstream : 0]];

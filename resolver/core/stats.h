@@ -117,7 +117,12 @@ void stats_size_add(struct stats_size *s, uint64_t octets);
 void stats_event_add(struct core_stats *s, const struct stats_event *like, uint64_t n);
 const char *stats_class_label(uint16_t qclass);
 /* The (listener, zone) row; zone index UINT16_MAX is CoreDNS's "dropped". */
-struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone);
+static inline struct stats_server *stats_server_of(struct core_stats *s, unsigned listener, unsigned zone)
+{
+	unsigned column = zone < CORE_ZONES_MAX ? zone : CORE_ZONES_MAX;
+
+	return &s->server[s->server_row[listener < CORE_LISTENERS_MAX ? listener : 0][column]];
+}
 /* The row of core_conf.upstream[upstream]: equal to the index only before the
  * first reconfiguration. */
 struct stats_upstream *stats_upstream_of(struct core_stats *s, unsigned upstream);
