@@ -191,18 +191,21 @@ static char *replace_local(char *text, const struct render_input *in)
 	return text;
 }
 
-/* A line's `health fd00::a:8080`, as the sed recipe writes it for one of our
- * own IPv6 addresses, gets the brackets it needs. */
-static char *bracket_health(char *text, const char *ip)
+/* `health fd00::a:8080`, as the sed recipe writes it for one of our own IPv6
+ * addresses, gets the brackets it needs; so do the others that take a port. */
+static char *bracket_ports(char *text, const char *ip)
 {
+	static const char *const directive[] = {"health", "ready", "prometheus"};
 	char bare[96], with[96];
 
 	if (!strchr(ip, ':'))
 		return text;
-	for (const char *port = "0123456789"; *port; port++) {
-		snprintf(bare, sizeof bare, "health %s:%c", ip, *port);
-		snprintf(with, sizeof with, "health [%s]:%c", ip, *port);
-		text = replace_all(text, bare, with);
+	for (size_t i = 0; i < sizeof directive / sizeof *directive; i++) {
+		for (const char *port = "0123456789"; *port; port++) {
+			snprintf(bare, sizeof bare, "%s %s:%c", directive[i], ip, *port);
+			snprintf(with, sizeof with, "%s [%s]:%c", directive[i], ip, *port);
+			text = replace_all(text, bare, with);
+		}
 	}
 	return text;
 }
@@ -307,7 +310,7 @@ int render_corefile(const struct render_input *in, char **ret_text, struct diag 
 	text = replace_all(text, TOKEN_SERVER, "");
 	text = replace_all(text, TOKEN_PROM, in->prometheus_listen ? in->prometheus_listen : ":9253");
 	for (size_t i = 0; i < in->n_localips; i++)
-		text = bracket_health(text, in->localip[i]);
+		text = bracket_ports(text, in->localip[i]);
 	text = append_stubs(text, in);
 	if (!text)
 		return diag_set(d, ERR_NOMEM, "rendering: out of memory");

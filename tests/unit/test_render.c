@@ -125,6 +125,8 @@ Test(render, one_address_before_a_port_with_brackets)
 	renders("health __PILLAR__LOCAL__DNS__:8080\n", v6, 2, 0, "health [fd00::a]:8080\n");
 	renders("health [__PILLAR__LOCAL__DNS__]:8080\n", v6, 2, 0, "health [fd00::a]:8080\n");
 	renders("health fd00::a:8080\n", v6, 2, 0, "health [fd00::a]:8080\n");
+	renders("ready fd00::a:8181\nprometheus fd00::a:9253\n", v6, 2, 0, "ready [fd00::a]:8181\nprometheus [fd00::a]:9253\n");
+	renders("prometheus fd00::b:9253\n", v6, 2, 0, "prometheus fd00::b:9253\n");
 	renders("health fd00::a\nbind __PILLAR__LOCAL__DNS__\n", v6, 2, 0, "health fd00::a\nbind fd00::a 10.96.0.10\n");
 }
 
