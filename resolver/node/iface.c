@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver/node/iface.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -72,13 +73,28 @@ struct present {
 	size_t n;
 	int index;
 	uint64_t have, ours;
+	struct flags_ip stray[FLAGS_LOCALIPS_MAX]; /* ours as well, and not wanted */
+	size_t n_strays;
 };
+
+static void stray_note(struct present *p, bool v4, const struct nl_attr *addr, unsigned prefix_len)
+{
+	struct flags_ip ip = {.is_v4 = v4};
+	size_t skip = v4 ? 12 : 0;
+
+	if (p->n_strays == FLAGS_LOCALIPS_MAX || addr->len != 16 - skip || prefix_len != addr->len * 8)
+		return;
+	memcpy(ip.addr.s6_addr + skip, addr->data, addr->len);
+	inet_ntop(v4 ? AF_INET : AF_INET6, addr->data, ip.text, sizeof ip.text);
+	p->stray[p->n_strays++] = ip;
+}
 
 static void addr_seen(void *ctx, const struct nlmsghdr *h)
 {
 	const struct ifaddrmsg *ifa = NLMSG_DATA(h);
 	struct present *p = ctx;
 	struct nl_attr a[IFA_PROTO + 1], addr;
+	bool wanted = false;
 	uint8_t proto;
 
 	if (h->nlmsg_type != RTM_NEWADDR || (int)ifa->ifa_index != p->index)
@@ -92,10 +108,13 @@ static void addr_seen(void *ctx, const struct nlmsghdr *h)
 		if (p->ip[i].is_v4 != (ifa->ifa_family == AF_INET) || addr.len != len || ifa->ifa_prefixlen != len * 8 ||
 		    memcmp(addr.data, p->ip[i].addr.s6_addr + skip, len))
 			continue;
+		wanted = true;
 		p->have |= 1ull << i;
 		if (proto == OUR_PROTO)
 			p->ours |= 1ull << i;
 	}
+	if (!wanted && proto == OUR_PROTO)
+		stray_note(p, ifa->ifa_family == AF_INET, &addr, ifa->ifa_prefixlen);
 }
 
 static int addr_list(struct netlink *route, struct present *p, struct diag *d)
@@ -197,6 +216,10 @@ int iface_remove(struct iface *i, struct netlink *route, const struct flags_ip *
 			err = addr_change(route, RTM_DELADDR, l.index, &ip[k], d);
 			first = first ? first : err;
 		}
+	}
+	for (size_t k = 0; i->all && k < p.n_strays; k++) {
+		err = addr_change(route, RTM_DELADDR, l.index, &p.stray[k], d);
+		first = first ? first : err;
 	}
 	i->added = 0;
 	return first;

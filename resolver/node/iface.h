@@ -20,6 +20,7 @@ struct iface {
 	const char *name;
 	uint64_t added; /* bit per address that this process added */
 	bool created;   /* this process created the interface */
+	bool all;       /* iface_remove: whatever any instance of ours added */
 };
 
 /* *ret_changed: something was missing. */

@@ -356,7 +356,7 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 
 int node_cleanup(const struct node_flags *f, struct diag *d)
 {
-	struct iface iface = {.name = f->interface_name, .added = UINT64_MAX};
+	struct iface iface = {.name = f->interface_name, .added = UINT64_MAX, .all = true};
 	struct netlink *route = NULL, *netfilter = NULL;
 	enum ipt_fault fault;
 	bool changed;
