@@ -22,6 +22,10 @@
  * one reads on, and the new one leaves without a trace. Until BYE, too, SIGTERM
  * to the old one waits for the outcome.
  *
+ * A container's first process does not exit, or kubelet would start it again,
+ * and it would take over from its successor: it stays, without workers and
+ * sockets, until SIGTERM, or until nobody listens at the path any more.
+ *
  * Rules, interface and pidfile belong to whoever is not marked `not_ours`.
  */
 #ifndef NODENS_HANDOVER_H
@@ -56,6 +60,10 @@ bool handover_busy(const struct supervisor *s);
 bool handover_paused(const struct supervisor *s);
 /* Told to stop while busy: do it when it is known who serves. */
 void handover_stop_later(struct supervisor *s, bool with_lameduck);
+/* This process, or the keeper in front of it, is number 1 of its container. */
+bool handover_first_process(const struct supervisor *s);
+/* Some instance listens at the path. */
+bool handover_followed(const struct supervisor *s);
 void handover_release(struct supervisor *s);
 
 #endif

@@ -64,7 +64,7 @@ static void ensured(struct supervisor *s, int err, bool changed, const char *tex
 	}
 	words_once(s);
 	if (!was_on && node_rules_kind(s->node) != RULES_NONE)
-		log_info("rules: %s", node_rules_words(s->node));
+		log_info("Rules in place: %s", node_rules_words(s->node));
 	s->rules_on = true;
 	if (changed && was_on && !s->lapsed)
 		log_warn("rules were missing or changed: repaired");

@@ -32,6 +32,23 @@ void supervisor_done(struct supervisor *s)
 	s->loop.stop = true;
 }
 
+#define STAY_LOOK_NS NS_PER_S
+
+/* Nobody of ours answers any more. Whoever restarts a container that ends would
+ * have it take everything back at once, so after a hand-over a container's first
+ * process stays until it is told to stop, or is needed again. */
+static void all_finished(struct supervisor *s)
+{
+	if (!s->not_ours || s->told || !handover_first_process(s) || !handover_followed(s)) {
+		supervisor_done(s);
+		return;
+	}
+	if (!s->stays)
+		log_info("another instance serves: waiting to be told to stop");
+	s->stays = true;
+	loop_timer_set(&s->loop, &s->phase_timer, s->loop.now_ns + STAY_LOOK_NS);
+}
+
 static void pidfile_remove(struct supervisor *s)
 {
 	if (s->pidfile_written && !s->not_ours)
@@ -62,7 +79,7 @@ void supervisor_handed_over(struct supervisor *s, uint32_t allowed_ms)
 	s->phase = PHASE_DRAINING;
 	workers_finish(&s->workers, allowed_ms);
 	if (workers_alive(&s->workers) == 0)
-		supervisor_done(s);
+		all_finished(s);
 	else
 		loop_timer_set(&s->loop, &s->phase_timer,
 			       s->loop.now_ns + allowed_ms * NS_PER_MS + DRAIN_SLACK_NS);
@@ -91,6 +108,10 @@ static void phase_due(struct loop_timer *t)
 			drain(s);
 		break;
 	case PHASE_DRAINING:
+		if (s->stays) {
+			all_finished(s);
+			break;
+		}
 		log_error("workers did not finish in time");
 		s->exit_code = 3;
 		workers_kill(&s->workers);
@@ -104,6 +125,9 @@ static void phase_due(struct loop_timer *t)
 void supervisor_stop(struct supervisor *s, bool with_lameduck)
 {
 	uint64_t wait = with_lameduck && s->phase == PHASE_SERVING ? lameduck(s) : 0;
+	s->told = true;
+	if (s->stays)
+		supervisor_done(s);
 	if (s->phase >= PHASE_DRAINING || (s->phase == PHASE_LAMEDUCK && with_lameduck))
 		return;
 	if (handover_busy(s)) {
@@ -143,7 +167,7 @@ static void signal_ready(struct loop_fd *w, uint32_t events)
 		case SIGCHLD:
 			workers_reap(&s->workers);
 			if (s->phase == PHASE_DRAINING && workers_alive(&s->workers) == 0)
-				supervisor_done(s);
+				all_finished(s);
 			break;
 		case SIGTERM:
 			log_info("SIGTERM: Shutting down servers then terminating");

@@ -74,6 +74,8 @@ struct supervisor {
 	/* from one instance to the next */
 	struct handover *handover;
 	bool not_ours; /* rules, interface and pidfile are another instance's: they stay */
+	bool told;     /* to stop */
+	bool stays;    /* handed over and finished, but not told to stop */
 };
 
 /* Runs until told to stop; returns the exit status. keeper_fd: see node/keeper.h. */
