@@ -18,7 +18,7 @@ bool handover_first_process(const struct supervisor *s)
  * full queue is an answer, too. */
 bool handover_followed(const struct supervisor *s)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd, rc;
 	if (strlen(s->flags->handover) >= sizeof(sa.sun_path))
 		return false;

@@ -171,7 +171,7 @@ static int wait_events(struct loop *l, uint64_t until_ns)
 		pts = &ts;
 	}
 	int n = epoll_pwait2(l->epfd, l->ev, LOOP_EVENTS, pts, NULL);
-	if (n < 0 && errno == ENOSYS) {
+	if (n < 0 && (errno == ENOSYS || errno == EPERM)) { /* EPERM: an old container runtime's filter */
 		int ms = -1;
 		if (pts)
 			ms = ts.tv_sec > 86400 ? 86400000

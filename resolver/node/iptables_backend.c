@@ -30,7 +30,8 @@ static bool decided;
 static bool both_present(void)
 {
 	for (size_t i = 0; i < N_NAMES; i++) {
-		if (!child_in_path(names[i][IPT_BACKEND_NFT]) || !child_in_path(names[i][IPT_BACKEND_LEGACY]))
+		if (!child_in_path(names[i][IPT_BACKEND_NFT]) ||
+		    !child_in_path(names[i][IPT_BACKEND_LEGACY]))
 			return false;
 	}
 	return true;
@@ -55,7 +56,8 @@ static bool nft_marked(void)
 	if (netlink_open(&nl, NETLINK_NETFILTER, NULL))
 		return false;
 	for (size_t i = 0; !found && i < N_MARKS; i++)
-		found = nft_chain_there(nl, NFPROTO_IPV4, mark[i]) || nft_chain_there(nl, NFPROTO_IPV6, mark[i]);
+		found = nft_chain_there(nl, NFPROTO_IPV4, mark[i]) ||
+			nft_chain_there(nl, NFPROTO_IPV6, mark[i]);
 	netlink_close(nl);
 	return found;
 }
@@ -79,7 +81,8 @@ static bool legacy_table_there(bool v4, const char *table)
 
 static bool legacy_marked(bool v4)
 {
-	const char *argv[] = {v4 ? "iptables-legacy-save" : "ip6tables-legacy-save", "-t", "mangle", NULL};
+	const char *argv[] = {v4 ? "iptables-legacy-save" : "ip6tables-legacy-save", "-t", "mangle",
+			      NULL};
 	struct child_result r;
 	bool found = false;
 	char line[64];
@@ -119,7 +122,8 @@ bool iptables_backend_use(enum ipt_backend b, bool v4)
 {
 	if (both_present() != (b != IPT_BACKEND_PLAIN))
 		return false;
-	if (b == IPT_BACKEND_LEGACY && !legacy_table_there(v4, "raw") && !legacy_table_there(v4, "filter"))
+	if (b == IPT_BACKEND_LEGACY && !legacy_table_there(v4, "raw") &&
+	    !legacy_table_there(v4, "filter"))
 		return false;
 	chosen = b;
 	decided = true;

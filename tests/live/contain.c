@@ -36,7 +36,8 @@ int main(int argc, char **argv)
 			return fail("bounding set");
 	}
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		set[i] = (struct __user_cap_data_struct){.permitted = (uint32_t)(caps >> 32 * i), .effective = (uint32_t)(caps >> 32 * i)};
+		set[i] = (struct __user_cap_data_struct){.permitted = (uint32_t)(caps >> 32 * i),
+							 .effective = (uint32_t)(caps >> 32 * i)};
 	if (syscall(SYS_capset, &h, set))
 		return fail("capset");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
