@@ -242,12 +242,14 @@ static size_t path_found(struct core *c, const struct visit *v, const struct nam
 	struct reply_age age = {age_s, REPLY_KEEP_TTL};
 	struct visit plain = *v;
 	struct answer alias;
+	uint8_t ede[2];
 
 	plain.is_path = true;
 	if (answer_alias(&alias, c->synth, a, &q, target->b) < 0)
 		return path_deny(c, v);
 	c->stats->autopath_answers++;
-	return serve_answer(c, &plain, &alias, age, NULL, 0);
+	set_be16(ede, EDE_SYNTHESIZED);
+	return serve_answer(c, &plain, &alias, age, ede, sizeof(ede));
 }
 
 enum step_state { STEP_ABSENT, STEP_FOUND, STEP_PARKED, STEP_UNCLEAR };
@@ -319,8 +321,9 @@ bool path_begin(struct core *c, const struct visit *v, size_t *ret_len)
 	const struct path_list *list;
 	unsigned base_len;
 
+	/* Who wants proofs (DO) gets what the zone says. */
 	if (!c->path || v->is_path || (v->q->qtype != DNS_A && v->q->qtype != DNS_AAAA) ||
-	    v->q->qclass != DNS_IN)
+	    v->q->qclass != DNS_IN || v->q->key_flags & QUERY_DO)
 		return false;
 	list = list_for(c, v, &base_len);
 	if (!list)

@@ -119,12 +119,15 @@ static void query_in(const uint8_t *b, size_t len, uint8_t how)
 {
 	static uint8_t out[DNS_MSG_MAX];
 	struct core_client c = {.port = 1, .proto = how & 1 ? CORE_TCP : CORE_UDP};
+	uint8_t *in = malloc(len + !len); /* of its own length: reads behind it show */
 	size_t n = 0;
 
+	assert(in);
+	memcpy(in, b, len);
 	c.addr.s6_addr[15] = how >> 4;
 	c.scope_id = (uint32_t)(w.now_ns / NS_PER_MS); /* handed back with the reply */
 	c.cookie = how & 1 ? DNS_MSG_MAX : CORE_UDP_MAX;
-	switch (core_query(w.core, w.now_ns, &c, b, len, out, &n)) {
+	switch (core_query(w.core, w.now_ns, &c, in, len, out, &n)) {
 	case CORE_REPLY:
 		reply_check(out, n, c.cookie);
 		assert(out[0] == b[0] && out[1] == b[1]);
@@ -135,6 +138,18 @@ static void query_in(const uint8_t *b, size_t len, uint8_t how)
 	case CORE_DROP:
 		break;
 	}
+	free(in);
+}
+
+/* In a block of its own length, too. */
+static void answer_give(uint32_t id, const uint8_t *b, size_t len)
+{
+	uint8_t *in = malloc(len + !len);
+
+	assert(in);
+	memcpy(in, b, len);
+	core_answer(w.core, w.now_ns, id, in, len);
+	free(in);
 }
 
 static void query_made(uint8_t how)
@@ -184,7 +199,7 @@ static void answer_in(const uint8_t *b, size_t len, uint8_t how, bool framed)
 	if (len > sizeof(msg) - n)
 		len = sizeof(msg) - n;
 	memcpy(msg + n, b, len);
-	core_answer(w.core, w.now_ns, a->id, msg, n + len);
+	answer_give(a->id, msg, n + len);
 }
 
 /* A plain answer, so that the cache fills: address, or denial with an SOA. */
@@ -207,7 +222,7 @@ static void answer_made(uint8_t how)
 			     denial ? DNS_SOA : m.q.qtype, DNS_IN, how >> 5);
 	wire_put_bytes(&o, "\0\0" "\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\5", denial ? 22 : 4);
 	wire_rr_end(&o, mark);
-	core_answer(w.core, w.now_ns, a->id, msg, o.len);
+	answer_give(a->id, msg, o.len);
 }
 
 static void time_pass(uint64_t ns)
