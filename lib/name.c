@@ -146,6 +146,15 @@ size_t name_lower(uint8_t *ret, const uint8_t *name)
 	return len;
 }
 
+void name_spell(uint8_t *name, uint64_t bits)
+{
+	size_t len = name_len(name);
+
+	for (size_t i = 0; i < len; i++) /* a length octet is below any letter */
+		if (name[i] >= 'a' && name[i] <= 'z' && bits >> (i % 64) & 1)
+			name[i] = (uint8_t)(name[i] - 'a' + 'A');
+}
+
 void name_copy(struct name *ret, const uint8_t *name)
 {
 	size_t len = name_len(name);

@@ -45,6 +45,8 @@ const uint8_t *name_tail(const uint8_t *name, unsigned n_labels);
 size_t name_lower(uint8_t *ret, const uint8_t *name);
 /* The same for one whose length is known. */
 void name_fold(uint8_t *ret, const uint8_t *name, size_t len);
+/* Letter i of a lower-case name becomes upper case if bit i % 64 is set. */
+void name_spell(uint8_t *name, uint64_t bits);
 void name_copy(struct name *ret, const uint8_t *name);
 /* head without its root, then tail. 0, or ERR_LIMIT above 255 octets. */
 int name_join(struct name *ret, const uint8_t *head, const uint8_t *tail);

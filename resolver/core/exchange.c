@@ -10,7 +10,7 @@
 
 #include "resolver/plugins/plugin.h"
 
-#define PLAIN_NS      (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS */
+#define PLAIN_NS      (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS, or case */
 #define RCODE_BADCOOKIE 23
 
 /* --- finding the exchange --- */
@@ -50,6 +50,27 @@ static bool matches(const struct question *q, const struct dns_msg *m)
 		return m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN;
 	return m->h.n_qd == 1 && m->q.qtype == q->asked_type && m->q.qclass == q->asked_class &&
 	       name_eq(m->q.name, q->asked.b);
+}
+
+/* The name came back as it was spelled. */
+static bool spelling_holds(const struct question *q, const struct ask *a, const struct dns_msg *m)
+{
+	struct name name = q->asked;
+
+	name_spell(name.b, a->spelling);
+	return !a->spelling || m->h.n_qd == 0 || memcmp(m->q.name, name.b, name.len) == 0;
+}
+
+/* Ignored; but some upstreams do not echo the spelling, so the same is asked once
+ * in lower case, from another port. */
+static void spelling_missed(struct core *c, uint32_t qi, const struct ask *a, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+
+	if (q->is_plain_spelled || asks_open(q) == ASKS_MAX)
+		return;
+	q->is_plain_spelled = true;
+	try_again(c, qi, a->upstream, CORE_UDP, now_ns);
 }
 
 /* An answer without the cookie it should have (RFC 7873 section 5.3) may be forged;
@@ -282,18 +303,23 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	unsigned follow;
 	struct answer a;
 	struct dns_msg m;
-	bool is_ours;
+	bool is_ours, is_spelled;
 
 	is_ours = dns_msg_parse(&m, bytes, len) == 0 && matches(q, &m);
-	if (!is_ours || !cookie_holds(c, ask, &m)) {
+	is_spelled = is_ours && spelling_holds(q, ask, &m);
+	if (!is_spelled || !cookie_holds(c, ask, &m)) {
 		stats_upstream_of(c->stats, upstream)->mismatches++;
-		if (is_ours && ask->proto == CORE_UDP)
+		if (is_ours && !is_spelled)
+			spelling_missed(c, qi, ask, now_ns);
+		else if (is_ours && ask->proto == CORE_UDP)
 			cookie_missed(c, qi, ask, now_ns);
 		if (ask->proto == CORE_UDP)
 			return false;
 		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
+	if (q->is_plain_spelled && ask->proto == CORE_UDP && !ask->spelling)
+		c->up[upstream].caseless_until_ns = now_ns + PLAIN_NS;
 	answer_counts(c, ask, &m, question_forward(c, q)->read_timeout_ns, now_ns);
 	if (ask->proto != CORE_UDP && m.h.flags & DNS_TC) { /* there is no whole answer */
 		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
@@ -301,6 +327,11 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	}
 	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, now_ns))
 		return true;
+	if (ask->spelling && m.h.n_qd && len <= DNS_MSG_MAX) { /* names may point into it */
+		memcpy(c->second, bytes, len);
+		memcpy(c->second + DNS_HEADER_LEN, q->asked.b, q->asked.len);
+		bytes = c->second;
+	}
 	if (answer_make(c, q, bytes, len, &m, &a, &follow, now_ns) < 0) {
 		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;

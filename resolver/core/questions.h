@@ -29,6 +29,7 @@ struct ask {
 	uint8_t proto;
 	bool is_hedge, has_edns, had_cookie;
 	uint64_t sent_ns;
+	uint64_t spelling; /* of the name, for name_spell; 0: lower case */
 };
 
 enum question_purpose {
@@ -61,6 +62,7 @@ struct question {
 	uint8_t n_follows;
 	bool is_shared;           /* others than its first client wait for it */
 	bool is_settled;          /* an upstream said no (last_rcode); only a hedge may say better */
+	bool is_plain_spelled;    /* an answer had another spelling: asked in lower case */
 	bool is_doubted;          /* an answer lacked its cookie: asked by TCP as well */
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */

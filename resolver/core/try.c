@@ -164,6 +164,7 @@ static size_t query_write(const struct core *c, const struct question *q, const 
 	wire_out_init(&o, buf, QUERY_MAX);
 	wire_put_header(&o, &h);
 	wire_put_question(&o, q->asked.b, q->asked_type, q->asked_class);
+	name_spell(buf + DNS_HEADER_LEN, a->spelling);
 	if (a->has_edns)
 		opt_put(c, &o, q, &c->up[a->upstream], a->had_cookie);
 	assert(!o.err);
@@ -186,6 +187,10 @@ static void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_p
 			  .sent_ns = now_ns};
 	a->had_cookie = a->has_edns && (proto == CORE_UDP || (q->is_doubted && proto == CORE_TCP));
 	a->id = ask_id_new(c, qi * ASKS_MAX + (uint32_t)(a - q->ask));
+	/* Bits that a forger must guess beside port and id; none are taken from the
+	 * dice, so that runs with one seed stay the same. */
+	if (proto == CORE_UDP && !q->is_plain_spelled && now_ns >= u->caseless_until_ns)
+		a->spelling = hash_sip13(&c->key, &a->id, sizeof(a->id));
 	out = (struct core_ask){.id = a->id,
 				.upstream = (uint16_t)upstream,
 				.proto = (uint8_t)proto,

@@ -40,6 +40,7 @@ struct upstream {
 	uint32_t probe_id;
 	uint64_t probe_sent_ns, health_ns;
 	uint64_t plain_until_ns; /* without EDNS until then: it did not know it */
+	uint64_t caseless_until_ns; /* it does not echo how a name is spelled */
 	struct name probe_name;
 	struct rtt rtt;
 	struct cookie_jar jar;

@@ -113,7 +113,7 @@ static void on_ask(void *ctx, const struct core_ask *a)
 
 	if (dns_msg_parse(&m, a->query, a->len) < 0)
 		exit(2);
-	delay_ns = m.q.name_len < 2 ? NS_PER_MS : delay_of(w, (char)m.q.name[1]); /* a probe */
+	delay_ns = m.q.name_len < 2 ? NS_PER_MS : delay_of(w, (char)(m.q.name[1] | 0x20)); /* a probe */
 	if (delay_ns == T_NEVER)
 		return;
 	question = DNS_HEADER_LEN + m.q.name_len + 4u;

@@ -110,8 +110,10 @@ static void order_read(struct orders *o, const char *label)
 
 static void orders_read(struct orders *o, const uint8_t *name)
 {
+	uint8_t lower[NAME_MAX_WIRE];
 	*o = (struct orders){ .ttl_s = 30, .big = 1, .soa_ttl = 5, .soa_min = 5 };
-	for (; *name; name += *name + 1) {
+	name_lower(lower, name); /* it may come in any spelling */
+	for (name = lower; *name; name += *name + 1) {
 		char label[64];
 		memcpy(label, name + 1, *name);
 		label[*name] = 0;

@@ -11,7 +11,7 @@
  *   raw CLIENT HEX... [tcp]
  *   answer [newest] [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]
  *       [tc] [ad] [aa] [noqr] [noedns] [noquestion] [ede CODE] [cookie HEX] [wrong NAME]
- *       [many N] [twice]
+ *       [many N] [twice] [lower]
  *   fail [UPSTREAM] NAME TYPE refused|closed|unreachable|nosocket|tls
  *   probe UPSTREAM ok|refused
  *   tick

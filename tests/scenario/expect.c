@@ -232,6 +232,10 @@ static void expect_upstream(struct world *w)
 			ok = !(m.h.flags & DNS_RD);
 		else if (word_is(s, "noedns"))
 			ok = !m.edns.present;
+		else if (word_is(s, "spelled"))
+			ok = memcmp(m.q.name, name.b, name.len) != 0;
+		else if (word_is(s, "lower"))
+			ok = memcmp(m.q.name, name.b, name.len) == 0;
 		else if (word_is(s, "edns"))
 			ok = m.edns.present && m.edns.udp_size == number_next(s, "size");
 		else if (word_is(s, "cookie"))
@@ -249,6 +253,7 @@ static void expect_upstream(struct world *w)
 void expect_nothing(struct world *w)
 {
 	char name[NAME_MAX_TEXT], type[16];
+	struct name lower;
 
 	for (size_t i = 0; i < w->n_said; i++)
 		if (!w->said[i].is_expected)
@@ -260,7 +265,8 @@ void expect_nothing(struct world *w)
 
 		if (q->is_expected || dns_msg_parse(&m, q->query, q->ask.len) < 0)
 			continue;
-		name_to_text(m.q.name, name, sizeof(name));
+		name_lower(lower.b, m.q.name);
+		name_to_text(lower.b, name, sizeof(name));
 		script_fail(&w->s, "%s was asked for %s %s, which no line expects",
 			    w->text[q->ask.upstream], name, dns_type_str(m.q.qtype, type));
 	}

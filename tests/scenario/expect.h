@@ -6,6 +6,7 @@
  *          [ede N] [noede] [nsid TEXT] [cookie LEN] [nocookie] [len<=N] [size N] [ext] ["rr"...]
  *   expect replies N CLIENT RCODE   all that it got since the last expected one
  *   expect upstream [UPSTREAM] NAME TYPE [udp|tcp|tls] [do] [cd] [rd|nord] [edns SIZE] [noedns]
+ *          [spelled|lower]
  *   expect questions N           so many questions went upstream, whichever
  *   expect drop CLIENT
  *   expect nothing               no reply and no question since the last expected one

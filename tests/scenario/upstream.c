@@ -203,11 +203,13 @@ void act_answer(struct world *w)
 		script_fail(s, "nothing open to be answered");
 		return;
 	}
-	said = name;
+	dns_msg_parse(&query, sent->query, sent->ask.len);
+	name_copy(&said, query.q.name);
+	if (word_is(s, "lower")) /* and not as it was spelled */
+		said = name;
 	if (word_is(s, "wrong"))
 		said = name_word(s, "a name");
 	a.noquestion = word_is(s, "noquestion");
-	dns_msg_parse(&query, sent->query, sent->ask.len);
 	wire_out_init(&o, buf, sizeof(buf));
 	wire_put_header(&o, &(struct dns_header){0});
 	if (!a.noquestion)
