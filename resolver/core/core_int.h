@@ -199,6 +199,12 @@ void probe_due(struct core *c, unsigned u, uint64_t now_ns);
 void probe_failed(struct core *c, unsigned u, uint64_t now_ns);
 uint32_t ask_id_new(struct core *c, uint32_t slot);
 
+/* --- genuine.c --- */
+#define RCODE_BADCOOKIE 23
+/* False: to be ignored; the same may have been asked in another way meanwhile. */
+bool answer_is_genuine(struct core *c, uint32_t qi, const struct ask *a, const struct dns_msg *m,
+		       uint64_t now_ns);
+
 /* --- exchange.c --- */
 void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
 /* Before question_fail: tells who listens what went wrong. */

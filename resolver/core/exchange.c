@@ -11,7 +11,6 @@
 #include "resolver/plugins/plugin.h"
 
 #define PLAIN_NS      (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS, or case */
-#define RCODE_BADCOOKIE 23
 
 /* --- finding the exchange --- */
 
@@ -41,67 +40,6 @@ static int probe_find(const struct core *c, uint32_t id)
 }
 
 /* --- judging an answer --- */
-
-static bool matches(const struct question *q, const struct dns_msg *m)
-{
-	if (!(m->h.flags & DNS_QR) || DNS_OPCODE(m->h.flags) != DNS_QUERY)
-		return false;
-	if (m->h.n_qd == 0) /* some servers return nothing but the header with an error */
-		return m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN;
-	return m->h.n_qd == 1 && m->q.qtype == q->asked_type && m->q.qclass == q->asked_class &&
-	       name_eq(m->q.name, q->asked.b);
-}
-
-/* The name came back as it was spelled. */
-static bool spelling_holds(const struct question *q, const struct ask *a, const struct dns_msg *m)
-{
-	struct name name = q->asked;
-
-	name_spell(name.b, a->spelling);
-	return !a->spelling || m->h.n_qd == 0 || memcmp(m->q.name, name.b, name.len) == 0;
-}
-
-/* Ignored; but some upstreams do not echo the spelling, so the same is asked once
- * in lower case, from another port. */
-static void spelling_missed(struct core *c, uint32_t qi, const struct ask *a, uint64_t now_ns)
-{
-	struct question *q = &c->tab.question[qi];
-
-	if (q->is_plain_spelled || asks_open(q) == ASKS_MAX)
-		return;
-	q->is_plain_spelled = true;
-	try_again(c, qi, a->upstream, CORE_UDP, now_ns);
-}
-
-/* An answer without the cookie it should have (RFC 7873 section 5.3) may be forged;
- * over TCP it is not, so its sender has unlearnt cookies. */
-static bool cookie_holds(struct core *c, const struct ask *a, const struct dns_msg *m)
-{
-	struct cookie_jar *jar = &c->up[a->upstream].jar;
-	const uint8_t *cookie;
-	uint16_t len = 0;
-
-	if (!a->had_cookie || (m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN &&
-			       m->rcode != RCODE_BADCOOKIE))
-		return true;
-	cookie = dns_edns_option(&m->edns, EDNS_COOKIE, &len);
-	if (!cookie && a->proto != CORE_UDP)
-		jar->server_len = 0;
-	return cookie_jar_take(jar, cookie, len);
-}
-
-/* Ignored, but the same is asked once by TCP beside it, where nobody can forge:
- * the upstream may have changed, or be several behind one address. */
-static void cookie_missed(struct core *c, uint32_t qi, const struct ask *a, uint64_t now_ns)
-{
-	struct question *q = &c->tab.question[qi];
-
-	if (q->is_doubted || asks_open(q) == ASKS_MAX ||
-	    c->conf->upstream[a->upstream].transport != CORE_TO_AUTO)
-		return;
-	q->is_doubted = true;
-	try_again(c, qi, a->upstream, CORE_TCP, now_ns);
-}
 
 /* The same upstream must be asked in another way: by TCP, with its cookie,
  * without EDNS. True when that was done. */
@@ -303,16 +241,9 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	unsigned follow;
 	struct answer a;
 	struct dns_msg m;
-	bool is_ours, is_spelled;
 
-	is_ours = dns_msg_parse(&m, bytes, len) == 0 && matches(q, &m);
-	is_spelled = is_ours && spelling_holds(q, ask, &m);
-	if (!is_spelled || !cookie_holds(c, ask, &m)) {
+	if (dns_msg_parse(&m, bytes, len) < 0 || !answer_is_genuine(c, qi, ask, &m, now_ns)) {
 		stats_upstream_of(c->stats, upstream)->mismatches++;
-		if (is_ours && !is_spelled)
-			spelling_missed(c, qi, ask, now_ns);
-		else if (is_ours && ask->proto == CORE_UDP)
-			cookie_missed(c, qi, ask, now_ns);
 		if (ask->proto == CORE_UDP)
 			return false;
 		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
