@@ -16,6 +16,10 @@
 #include "lib/wire.h"
 
 #define DNS_TYPE "application/dns-message"
+/* Until the server has said how many streams it takes: so many are sent, the rest
+ * wait in the session, up to what RFC 9113 section 5.1.2 calls the least. */
+#define STREAMS_FIRST   16
+#define STREAMS_ASSUMED 100
 
 struct doh_stream {
 	struct doh *doh;
@@ -38,6 +42,7 @@ struct doh {
 	struct doh_events events;
 	char *authority;
 	size_t bodies; /* octets of all body_cap */
+	bool settled;  /* the server's SETTINGS have come */
 	struct doh_stream *streams;
 };
 
@@ -127,7 +132,8 @@ static void head_done(struct doh_stream *s)
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
 	struct doh_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-	(void)ctx;
+	struct doh *d = ctx;
+	d->settled |= frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK);
 	if (s && frame->hd.type == NGHTTP2_HEADERS && !s->final && !s->has_fault)
 		head_done(s);
 	return 0;
@@ -352,7 +358,8 @@ void doh_reset(struct doh *d, uint16_t id)
 
 unsigned doh_streams_max(const struct doh *d)
 {
-	return nghttp2_session_get_remote_settings(d->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	return d->settled ? nghttp2_session_get_remote_settings(d->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+			  : STREAMS_ASSUMED;
 }
 
 bool doh_takes_more(const struct doh *d)
@@ -395,6 +402,7 @@ static int session_new(struct doh *d)
 		nghttp2_session_callbacks_del(cb);
 		return ERR_NOMEM;
 	}
+	nghttp2_option_set_peer_max_concurrent_streams(option, STREAMS_FIRST);
 	nghttp2_option_set_max_outbound_ack(option, DOH_ACKS_MAX);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
