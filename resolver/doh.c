@@ -10,15 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/err.h"
 #include "lib/wire.h"
+#include "resolver/doh_msg.h"
 
-#define DNS_TYPE "application/dns-message"
 /* Until the server has said how many streams it takes: so many are sent, the rest
  * wait in the session, up to what RFC 9113 section 5.1.2 calls the least. */
-#define STREAMS_FIRST   16
+#define STREAMS_FIRST 16
 #define STREAMS_ASSUMED 100
 
 struct doh_stream {
@@ -72,27 +71,6 @@ static bool is(const uint8_t *b, size_t len, const char *word)
 	return len == strlen(word) && memcmp(b, word, len) == 0;
 }
 
-/* Digits only; more than fit in 31 bits: the largest value that does. */
-static uint32_t number_of(const uint8_t *b, size_t len)
-{
-	uint64_t v = 0;
-	for (size_t i = 0; i < len; i++) {
-		if (b[i] < '0' || b[i] > '9')
-			return 0;
-		v = v * 10 + (unsigned)(b[i] - '0');
-		v = v > INT32_MAX ? INT32_MAX : v;
-	}
-	return (uint32_t)v;
-}
-
-/* Parameters may follow (RFC 9110 section 8.3.1). */
-static bool is_dns_type(const uint8_t *b, size_t len)
-{
-	size_t n = strlen(DNS_TYPE);
-	return len >= n && strncasecmp((const char *)b, DNS_TYPE, n) == 0 &&
-	       (len == n || b[n] == ';' || b[n] == ' ' || b[n] == '\t');
-}
-
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 		     size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *ctx)
 {
@@ -107,11 +85,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	else if (s->final)
 		return 0; /* trailers */
 	else if (is(name, name_len, ":status"))
-		s->status = number_of(value, len);
+		s->status = doh_number(value, len);
 	else if (is(name, name_len, "content-type"))
-		s->type_ok = is_dns_type(value, len);
+		s->type_ok = doh_is_dns_type(value, len);
 	else if (is(name, name_len, "age"))
-		s->age_s = number_of(value, len);
+		s->age_s = doh_number(value, len);
 	return 0;
 }
 
@@ -178,26 +156,6 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t number, cons
 
 /* --- the end --- */
 
-/* The answer has been kept by a cache for so long (RFC 8484 section 5.1). What
- * does not parse is left to the core to refuse. */
-static void ttls_lower(uint8_t *msg, size_t len, uint32_t age_s)
-{
-	struct dns_msg m;
-	struct dns_rr rr;
-	struct wire w;
-	if (age_s == 0 || dns_msg_parse(&m, msg, len) != 0)
-		return;
-	wire_init(&w, msg, len);
-	w.off = m.answer_off;
-	for (unsigned i = 0; i < (unsigned)m.h.n_an + m.h.n_ns + m.h.n_ar; i++) {
-		wire_rr(&w, &rr);
-		if (w.err)
-			return;
-		if (rr.type != DNS_OPT)
-			set_be32(msg + rr.ttl_off, rr.ttl > age_s ? rr.ttl - age_s : 0);
-	}
-}
-
 static bool stream_answers(const struct doh_stream *s)
 {
 	return !s->has_fault && s->final && s->body_len >= DNS_HEADER_LEN && s->body[2] & 0x80;
@@ -211,7 +169,7 @@ static int on_close(nghttp2_session *session, int32_t number, uint32_t code, voi
 		return 0;
 	nghttp2_session_set_stream_user_data(session, number, NULL);
 	if (code == NGHTTP2_NO_ERROR && stream_answers(s)) {
-		ttls_lower(s->body, s->body_len, s->age_s);
+		doh_ttls_lower(s->body, s->body_len, s->age_s);
 		d->events.answer(d->events.ctx, s->id, s->body, s->body_len);
 	} else {
 		enum doh_fault f = code == NGHTTP2_NO_ERROR ? DOH_MALFORMED : DOH_RESET;
@@ -262,32 +220,18 @@ static ssize_t query_read(nghttp2_session *session, int32_t number, uint8_t *b, 
 	return (ssize_t)n;
 }
 
-/* RFC 4648 section 5, without padding; returns the end. */
-static char *base64url(char *to, const uint8_t *b, size_t len)
-{
-	static const char digit[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	for (size_t i = 0; i < len; i += 3) {
-		size_t n = len - i < 3 ? len - i : 3;
-		uint32_t v = (uint32_t)b[i] << 16;
-		v |= n > 1 ? (uint32_t)b[i + 1] << 8 : 0;
-		v |= n > 2 ? b[i + 2] : 0;
-		for (size_t k = 0; k <= n; k++)
-			*to++ = digit[v >> (18 - 6 * k) & 63];
-	}
-	*to = 0;
-	return to;
-}
-
 static nghttp2_nv field(const char *name, const char *value, size_t len, uint8_t flags)
 {
-	return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name, .namelen = strlen(name),
-			     .value = (uint8_t *)(uintptr_t)value, .valuelen = len, .flags = flags };
+	return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
+			    .namelen = strlen(name),
+			    .value = (uint8_t *)(uintptr_t)value,
+			    .valuelen = len,
+			    .flags = flags};
 }
 
 static int32_t request_submit(struct doh *d, struct doh_stream *s, const char *path)
 {
-	nghttp2_data_provider body = { .source.ptr = s, .read_callback = query_read };
+	nghttp2_data_provider body = {.source.ptr = s, .read_callback = query_read};
 	const char *method = d->conf.get ? "GET" : "POST";
 	/* A path that is another each time would only push the rest out of the
 	 * compression table. */
@@ -299,8 +243,8 @@ static int32_t request_submit(struct doh *d, struct doh_stream *s, const char *p
 		field(":scheme", "https", 5, 0),
 		field(":authority", d->authority, strlen(d->authority), 0),
 		field(":path", path, strlen(path), once),
-		field("accept", DNS_TYPE, strlen(DNS_TYPE), 0),
-		field("content-type", DNS_TYPE, strlen(DNS_TYPE), 0),
+		field("accept", DOH_TYPE_DNS, strlen(DOH_TYPE_DNS), 0),
+		field("content-type", DOH_TYPE_DNS, strlen(DOH_TYPE_DNS), 0),
 		field("content-length", number, (size_t)n, NGHTTP2_NV_FLAG_NO_INDEX),
 	};
 	size_t n_head = sizeof(head) / sizeof(head[0]);
@@ -313,12 +257,12 @@ static int request_send(struct doh *d, struct doh_stream *s)
 	size_t n = strlen(d->conf.path);
 	char *path = NULL;
 	if (d->conf.get) {
-		path = malloc(n + 5 + s->query_len * 4 / 3 + 4);
+		path = malloc(n + 5 + DOH_BASE64_MAX(s->query_len));
 		if (!path)
 			return ERR_NOMEM;
 		memcpy(path, d->conf.path, n);
 		memcpy(path + n, "?dns=", 5);
-		base64url(path + n + 5, s->query, s->query_len);
+		doh_base64url(path + n + 5, s->query, s->query_len);
 	}
 	s->number = request_submit(d, s, path ? path : d->conf.path);
 	free(path);
@@ -358,7 +302,8 @@ void doh_reset(struct doh *d, uint16_t id)
 
 unsigned doh_streams_max(const struct doh *d)
 {
-	return d->settled ? nghttp2_session_get_remote_settings(d->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+	return d->settled ? nghttp2_session_get_remote_settings(
+				    d->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
 			  : STREAMS_ASSUMED;
 }
 
@@ -378,7 +323,8 @@ int doh_input(struct doh *d, const uint8_t *b, size_t len)
 ssize_t doh_output(struct doh *d, const uint8_t **ret)
 {
 	ssize_t n = nghttp2_session_mem_send(d->session, ret);
-	if (n == 0 && !nghttp2_session_want_read(d->session) && !nghttp2_session_want_write(d->session))
+	if (n == 0 && !nghttp2_session_want_read(d->session) &&
+	    !nghttp2_session_want_write(d->session))
 		return ERR_PEER; /* both sides have said goodbye */
 	return n < 0 ? ERR_PEER : n;
 }
@@ -391,8 +337,8 @@ void doh_goodbye(struct doh *d)
 static int session_new(struct doh *d)
 {
 	static const nghttp2_settings_entry settings[] = {
-		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
-		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, DOH_HEAD_MAX },
+		{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, DOH_HEAD_MAX},
 	};
 	nghttp2_session_callbacks *cb;
 	nghttp2_option *option;
@@ -415,7 +361,9 @@ static int session_new(struct doh *d)
 	if (rc != 0)
 		return ERR_NOMEM;
 	return nghttp2_submit_settings(d->session, NGHTTP2_FLAG_NONE, settings,
-				       sizeof(settings) / sizeof(settings[0])) ? ERR_NOMEM : 0;
+				       sizeof(settings) / sizeof(settings[0]))
+		       ? ERR_NOMEM
+		       : 0;
 }
 
 struct doh *doh_new(const struct doh_conf *conf, const struct doh_events *ev)

@@ -48,6 +48,11 @@ static long dns_flush(struct upool_conn *c)
 }
 
 const struct upool_framing upool_framing_dns = {
-	.scheme = "tls", .open = dns_open, .close = dns_close, .room = dns_room,
-	.put = dns_put, .read = dns_read, .flush = dns_flush,
+	.scheme = "tls",
+	.open = dns_open,
+	.close = dns_close,
+	.room = dns_room,
+	.put = dns_put,
+	.read = dns_read,
+	.flush = dns_flush,
 };

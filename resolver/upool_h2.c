@@ -12,8 +12,8 @@
 #include "resolver/sockaddr.h"
 #include "resolver/upool_int.h"
 
-#define OUT_CHUNK   32768 /* taken from HTTP/2 before the socket is tried */
-#define HTTPS_PORT  443
+#define OUT_CHUNK 32768 /* taken from HTTP/2 before the socket is tried */
+#define HTTPS_PORT 443
 #define ORPHANS_MAX 16 /* streams nobody waits for; more are reset */
 
 /* --- events --- */
@@ -27,7 +27,8 @@ static void on_answer(void *ctx, uint16_t id, const uint8_t *msg, size_t len)
 static void fault_tell(struct upool_conn *c, enum doh_fault fault, unsigned status)
 {
 	static const char *const words[DOH_FAULTS] = {
-		[DOH_STATUS] = "HTTP status", [DOH_TYPE] = "not application/dns-message: HTTP status",
+		[DOH_STATUS] = "HTTP status",
+		[DOH_TYPE] = "not application/dns-message: HTTP status",
 		[DOH_TOO_LARGE] = "response too large: HTTP status",
 		[DOH_MALFORMED] = "no DNS message in the response: HTTP status"};
 	struct upstreams *u = upool_conn_all(c);
@@ -36,7 +37,8 @@ static void fault_tell(struct upool_conn *c, enum doh_fault fault, unsigned stat
 		return;
 	c->told = true;
 	snprintf(text, sizeof(text), "https://%s: %s %u",
-		 sockaddr_text(where, &c->pool->up->conf.addr, c->pool->up->conf.port), words[fault], status);
+		 sockaddr_text(where, &c->pool->up->conf.addr, c->pool->up->conf.port),
+		 words[fault], status);
 	u->events.event(u->events.ctx, 3, text);
 }
 
@@ -64,9 +66,9 @@ static void authority_of(char *to, size_t cap, const struct upstream_conf *conf)
 static int h2_open(struct upool_conn *c)
 {
 	const struct upstream_conf *conf = &c->pool->up->conf;
-	struct doh_events ev = { .ctx = c, .answer = on_answer, .fail = on_fail };
+	struct doh_events ev = {.ctx = c, .answer = on_answer, .fail = on_fail};
 	char authority[300];
-	struct doh_conf dc = { .authority = authority, .path = conf->doh_path, .get = conf->doh_get };
+	struct doh_conf dc = {.authority = authority, .path = conf->doh_path, .get = conf->doh_get};
 	authority_of(authority, sizeof(authority), conf);
 	c->doh = doh_new(&dc, &ev);
 	return c->doh ? 0 : ERR_NOMEM;
@@ -135,6 +137,12 @@ static void h2_given_up(struct upool_conn *c, uint16_t id)
 }
 
 const struct upool_framing upool_framing_h2 = {
-	.scheme = "https", .open = h2_open, .close = h2_close, .room = h2_room, .put = h2_put,
-	.read = h2_read, .flush = h2_flush, .given_up = h2_given_up,
+	.scheme = "https",
+	.open = h2_open,
+	.close = h2_close,
+	.room = h2_room,
+	.put = h2_put,
+	.read = h2_read,
+	.flush = h2_flush,
+	.given_up = h2_given_up,
 };

@@ -66,7 +66,8 @@ static bool drain(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct doh_events ev = {.answer = on_answer, .fail = on_fail};
-	struct doh_conf conf = {.authority = "dns.test", .path = "/dns-query", .get = len && data[0] & 1};
+	struct doh_conf conf = {
+		.authority = "dns.test", .path = "/dns-query", .get = len && data[0] & 1};
 	size_t piece = len && data[0] & 0xfe ? data[0] : len, n;
 
 	n_asked = n_ended = 0;

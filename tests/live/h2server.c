@@ -72,7 +72,8 @@ static bool first_time(const struct ask *a)
 
 static void query_of_path(struct ask *a)
 {
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	char *text = strstr(a->path, "?dns=");
 	uint32_t bits = 0;
 	int n = 0;
@@ -92,7 +93,7 @@ static void query_of_path(struct ask *a)
 
 static void answer_make(struct ask *a)
 {
-	static const uint8_t rr[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0x2c, 0, 4, 192, 0, 2, 1 };
+	static const uint8_t rr[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0x2c, 0, 4, 192, 0, 2, 1};
 	struct dns_msg m;
 	if (dns_msg_parse(&m, a->query, a->query_len) != 0 || m.h.n_qd != 1)
 		return;
@@ -106,18 +107,20 @@ static void answer_make(struct ask *a)
 		memcpy(a->body + m.answer_off, rr, sizeof(rr));
 	}
 	a->body_len = m.answer_off + (m.q.qtype == DNS_A ? sizeof(rr) : 0);
-	snprintf(a->label, sizeof(a->label), "%.*s", a->query[12] < 60 ? a->query[12] : 60, (char *)a->query + 13);
+	snprintf(a->label, sizeof(a->label), "%.*s", a->query[12] < 60 ? a->query[12] : 60,
+		 (char *)a->query + 13);
 }
 
 /* --- HTTP/2 --- */
 
 static nghttp2_nv field(const char *name, const char *value)
 {
-	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value), 0 };
+	return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name),
+			    strlen(value), 0};
 }
 
-static ssize_t body_read(nghttp2_session *s, int32_t stream, uint8_t *b, size_t cap, uint32_t *flags,
-			 nghttp2_data_source *source, void *ctx)
+static ssize_t body_read(nghttp2_session *s, int32_t stream, uint8_t *b, size_t cap,
+			 uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
 	struct ask *a = source->ptr;
 	size_t n = a->body_len - a->body_off;
@@ -138,15 +141,17 @@ static ssize_t body_read(nghttp2_session *s, int32_t stream, uint8_t *b, size_t 
 
 static void respond(struct ask *a)
 {
-	nghttp2_data_provider body = { .source.ptr = a, .read_callback = body_read };
+	nghttp2_data_provider body = {.source.ptr = a, .read_callback = body_read};
 	static char value[17][1001];
 	char number[16] = "200", age[16];
 	size_t n = 3;
 	if (label_is(a, "status"))
 		snprintf(number, sizeof(number), "%ld", number_of(a));
 	snprintf(age, sizeof(age), "%ld", label_is(a, "age") ? number_of(a) : 0);
-	nghttp2_nv head[20] = { field(":status", number), field("age", age),
-				field("content-type", label_is(a, "type") ? "text/html" : "application/dns-message") };
+	nghttp2_nv head[20] = {field(":status", number), field("age", age),
+			       field("content-type", label_is(a, "type")
+							     ? "text/html"
+							     : "application/dns-message")};
 	for (size_t i = 0; label_is(a, "head") && i < 17; i++) {
 		memset(value[i], 'x', 1000);
 		head[n++] = field("x-more", value[i]);
@@ -154,7 +159,7 @@ static void respond(struct ask *a)
 	if (label_is(a, "big"))
 		a->body_len = BODY_MAX;
 	if (label_is(a, "early")) {
-		nghttp2_nv early[] = { field(":status", "103") };
+		nghttp2_nv early[] = {field(":status", "103")};
 		nghttp2_submit_headers(session, 0, a->stream, NULL, early, 1, NULL);
 	}
 	for (int i = 0; label_is(a, "ping") && i < 400; i++)
@@ -166,7 +171,8 @@ static void ask_done(struct ask *a)
 {
 	query_of_path(a);
 	answer_make(a);
-	printf("%s %s %s %u\n", a->method, a->authority, a->path, a->query_len > 1 ? get_be16(a->query) : 1);
+	printf("%s %s %s %u\n", a->method, a->authority, a->path,
+	       a->query_len > 1 ? get_be16(a->query) : 1);
 	fflush(stdout);
 	if (label_is(a, "hold"))
 		return;
@@ -177,7 +183,8 @@ static void ask_done(struct ask *a)
 		a->next = waiting;
 		waiting = a;
 	} else if (label_is(a, "goaway") && first_time(a)) {
-		nghttp2_submit_goaway(session, 0, a->stream - 2 > 0 ? a->stream - 2 : 0, 0, NULL, 0);
+		nghttp2_submit_goaway(session, 0, a->stream - 2 > 0 ? a->stream - 2 : 0, 0, NULL,
+				      0);
 	} else if (label_is(a, "close") && first_time(a)) {
 		must_close = true;
 	} else if (label_is(a, "garbage") && first_time(a)) {
@@ -214,7 +221,8 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *
 	return 0;
 }
 
-static int on_data(nghttp2_session *s, uint8_t flags, int32_t stream, const uint8_t *b, size_t len, void *ctx)
+static int on_data(nghttp2_session *s, uint8_t flags, int32_t stream, const uint8_t *b, size_t len,
+		   void *ctx)
 {
 	struct ask *a = nghttp2_session_get_stream_user_data(s, stream);
 	(void)flags;
@@ -230,7 +238,8 @@ static int on_frame(nghttp2_session *s, const nghttp2_frame *f, void *ctx)
 {
 	struct ask *a = nghttp2_session_get_stream_user_data(s, f->hd.stream_id);
 	(void)ctx;
-	if (a && (f->hd.type == NGHTTP2_HEADERS || f->hd.type == NGHTTP2_DATA) && f->hd.flags & NGHTTP2_FLAG_END_STREAM)
+	if (a && (f->hd.type == NGHTTP2_HEADERS || f->hd.type == NGHTTP2_DATA) &&
+	    f->hd.flags & NGHTTP2_FLAG_END_STREAM)
 		ask_done(a);
 	return 0;
 }
@@ -268,7 +277,7 @@ static int waiting_serve(void)
 
 static void serve(int fd, unsigned streams)
 {
-	nghttp2_settings_entry entry = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams };
+	nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams};
 	nghttp2_session_callbacks *cb;
 	uint8_t b[16384];
 	nghttp2_session_callbacks_new(&cb);
@@ -279,7 +288,7 @@ static void serve(int fd, unsigned streams)
 	nghttp2_session_server_new(&session, cb, NULL);
 	nghttp2_submit_settings(session, 0, &entry, 1);
 	while (send_all()) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 		int ms = waiting_serve();
 		if (!send_all())
 			break;
@@ -298,14 +307,15 @@ static int alpn_choose(SSL *s, const unsigned char **out, unsigned char *n, cons
 	(void)s;
 	(void)ctx;
 	return nghttp2_select_next_protocol((unsigned char **)(uintptr_t)out, n, in, len) == 1
-		       ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+		       ? SSL_TLSEXT_ERR_OK
+		       : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 int main(int argc, char **argv)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	int one = 1, lis = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in sa = { .sin_family = AF_INET };
+	struct sockaddr_in sa = {.sin_family = AF_INET};
 	if (argc != 6 || inet_pton(AF_INET, argv[1], &sa.sin_addr) != 1 ||
 	    SSL_CTX_use_certificate_chain_file(ctx, argv[3]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, argv[4], SSL_FILETYPE_PEM) != 1)
@@ -316,7 +326,8 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	setsockopt(lis, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (times == MAP_FAILED || bind(lis, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(lis, 64) < 0)
+	if (times == MAP_FAILED || bind(lis, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    listen(lis, 64) < 0)
 		return 2;
 	puts("ready");
 	fflush(stdout);
