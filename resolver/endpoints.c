@@ -13,7 +13,8 @@
 #include "resolver/sockaddr.h"
 #include "resolver/supervisor.h"
 
-enum { SERVE_METRICS = 1, SERVE_HEALTH = 2, SERVE_READY = 4 };
+/* UNTIL_READY: /ready is not told of failures after the start. */
+enum { SERVE_METRICS = 1, SERVE_HEALTH = 2, SERVE_READY = 4, SERVE_UNTIL_READY = 8 };
 
 static void text_response(struct http_response *rs, int status, const char *text)
 {
@@ -97,9 +98,12 @@ static void health_response(struct supervisor *s, const struct http_request *rq,
 
 /* Once told to stop this is 503, and the connection ends with it: a prober that
  * kept it open would go on believing the old answer. */
-static void ready_response(struct supervisor *s, struct http_response *rs)
+static void ready_response(struct supervisor *s, const struct http_request *rq,
+			   struct http_response *rs)
 {
-	if (s->phase == PHASE_SERVING && s->selftest_good) {
+	/* PHASE_SERVING begins with the first self-test that passes. */
+	bool good = s->selftest_good || rq->mask & SERVE_UNTIL_READY;
+	if (s->phase == PHASE_SERVING && good) {
 		text_response(rs, 200, "OK");
 		return;
 	}
@@ -144,7 +148,7 @@ static void handle(void *ctx, const struct http_request *rq, struct http_respons
 	else if (strcmp(rq->path, "/health") == 0 && rq->mask & SERVE_HEALTH)
 		health_response(s, rq, rs);
 	else if (strcmp(rq->path, "/ready") == 0 && rq->mask & (SERVE_READY | SERVE_HEALTH))
-		ready_response(s, rs);
+		ready_response(s, rq, rs);
 }
 
 /* --- listeners --- */
@@ -170,6 +174,18 @@ static void serve_flag(struct supervisor *s)
 	serve(s, &a, SERVE_METRICS);
 }
 
+/* Where blocks share an address, the stricter of them decides. */
+static uint32_t ready_mask(const struct corefile_plan *p, const struct corefile_addr *a)
+{
+	for (size_t i = 0; i < p->n_blocks; i++) {
+		const struct corefile_block *b = &p->block[i];
+		if (b->ready.set && b->ready_continuously && b->ready.port == a->port &&
+		    memcmp(&b->ready.addr, &a->addr, sizeof(a->addr)) == 0)
+			return SERVE_READY;
+	}
+	return SERVE_READY | SERVE_UNTIL_READY;
+}
+
 void endpoints_sync(struct supervisor *s)
 {
 	const struct corefile_plan *p = s->config.plan;
@@ -180,7 +196,7 @@ void endpoints_sync(struct supervisor *s)
 	for (size_t i = 0; p && i < p->n_blocks; i++) {
 		serve(s, &p->block[i].prometheus, SERVE_METRICS);
 		serve(s, &p->block[i].health, SERVE_HEALTH);
-		serve(s, &p->block[i].ready, SERVE_READY);
+		serve(s, &p->block[i].ready, ready_mask(p, &p->block[i].ready));
 	}
 	http_sweep(s->http);
 }

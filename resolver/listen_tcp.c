@@ -51,6 +51,7 @@ struct tcp_server {
 	struct driver_stats *stats;
 	struct stream_scratch *scratch;
 	struct tcp_limits limits;
+	struct tcp_timers timers[TCP_SLOTS]; /* by slot of the listener */
 	struct tcp_clients clients;
 	struct tcp_conn **conn;     /* by slot */
 	uint32_t *generation;       /* by slot, never 0 */
@@ -69,9 +70,7 @@ void tcp_limits_default(struct tcp_limits *l)
 		.conns_per_client = 256,
 		.pipeline_max = 256,
 		.out_max_bytes = 512 * 1024,
-		.read_ns = 3 * NS_PER_S,
-		.idle_ns = 10 * NS_PER_S,
-		.write_ns = 5 * NS_PER_S,
+		.timers = { .read_ns = 3 * NS_PER_S, .idle_ns = 10 * NS_PER_S, .write_ns = 5 * NS_PER_S },
 	};
 }
 
@@ -172,6 +171,7 @@ static void conn_timer(struct loop_timer *t)
 static void conn_settle(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
+	const struct tcp_timers *t = &s->timers[c->listener];
 	uint64_t now = s->loop->now_ns;
 	bool idle = c->in_flight == 0 && c->stream.out_len == 0;
 	uint32_t ev = c->stream.eof || c->paused || c->full ? 0 : EPOLLIN;
@@ -183,13 +183,13 @@ static void conn_settle(struct tcp_conn *c)
 	}
 	loop_mod(s->loop, &c->watch, ev);
 	if (c->stream.out_len)
-		conn_set_deadline(c, c->blocked_ns + s->limits.write_ns);
+		conn_set_deadline(c, c->blocked_ns + t->write_ns);
 	else if (!idle)
 		conn_set_deadline(c, T_NEVER);
 	else if (!c->served) /* the first query's time runs from the accept */
 		return;
 	else if (c->stream.in_len == 0 || !c->is_idle)
-		conn_set_deadline(c, now + s->limits.idle_ns);
+		conn_set_deadline(c, now + t->idle_ns);
 	if (idle && !c->is_idle)
 		idle_append(c);
 	else if (!idle)
@@ -198,13 +198,24 @@ static void conn_settle(struct tcp_conn *c)
 
 /* --- queries and replies --- */
 
+/* RFC 7828 in tenths of a second; 0: please close. */
+static uint16_t keepalive_of(const struct tcp_conn *c, const struct tcp_timers *t)
+{
+	uint64_t ds = t->idle_ns / (NS_PER_S / 10);
+	if (c->drain || (t->queries_max && c->n_queries + 1 >= t->queries_max))
+		return 0;
+	return (uint16_t)(ds < UINT16_MAX ? ds : UINT16_MAX);
+}
+
 static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 {
 	struct tcp_conn *c = ctx;
 	struct tcp_server *s = c->server;
+	const struct tcp_timers *t = &s->timers[c->listener];
 	size_t reply_len = 0;
 	c->served = true;
 	c->client.listener = s->place[c->listener];
+	c->client.keepalive_ds = keepalive_of(c, t);
 	idle_remove(c);
 	switch (core_query(s->core, s->loop->now_ns, &c->client, msg, len, s->reply, &reply_len)) {
 	case CORE_REPLY:
@@ -223,7 +234,7 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 		s->stats->tcp_paused++;
 	}
 	c->n_queries++;
-	c->full = s->limits.queries_max && c->n_queries >= s->limits.queries_max;
+	c->full = t->queries_max && c->n_queries >= t->queries_max;
 	return !c->paused && !c->dying && !c->full;
 }
 
@@ -381,7 +392,7 @@ static void conn_start(struct tcp_listener *l, int fd, const union sockaddr_any 
 	s->stats->tcp_accepted++;
 	s->stats->tcp_open = s->n_slots - s->n_free;
 	idle_append(c);
-	conn_set_deadline(c, s->loop->now_ns + s->limits.read_ns);
+	conn_set_deadline(c, s->loop->now_ns + s->timers[c->listener].read_ns);
 }
 
 static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any *from)
@@ -466,6 +477,8 @@ struct tcp_server *tcp_server_new(struct loop *loop, const struct tcp_limits *li
 		return NULL;
 	s->loop = loop;
 	s->limits = *limits;
+	for (unsigned i = 0; i < TCP_SLOTS; i++)
+		s->timers[i] = limits->timers;
 	s->scratch = scratch;
 	s->stats = stats;
 	s->n_slots = limits->conns_max;
@@ -507,11 +520,9 @@ void tcp_server_set_core(struct tcp_server *s, struct core *core)
 	s->core = core;
 }
 
-void tcp_server_set_limits(struct tcp_server *s, const struct tcp_limits *limits)
+void tcp_server_set_timers(struct tcp_server *s, uint8_t slot, const struct tcp_timers *timers)
 {
-	unsigned slots = s->limits.conns_max; /* the tables are as large as they are */
-	s->limits = *limits;
-	s->limits.conns_max = slots;
+	s->timers[slot] = *timers;
 }
 
 void tcp_server_place(struct tcp_server *s, uint8_t slot, int index)

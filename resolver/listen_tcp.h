@@ -16,15 +16,18 @@
 #include "resolver/loop.h"
 #include "resolver/stream.h"
 
+struct tcp_timers { /* of one listener's connections */
+	uint64_t read_ns;            /* until the first query is whole */
+	uint64_t idle_ns;            /* between queries */
+	uint64_t write_ns;           /* output not taken */
+	uint64_t queries_max;        /* on one connection, which then ends; 0: any number */
+};
 struct tcp_limits {
 	unsigned conns_max;          /* in all; the longest idle one makes room */
 	unsigned conns_per_client;   /* by source address; its longest idle one makes room */
 	unsigned pipeline_max;       /* in flight on one connection; then it is not read */
-	uint64_t queries_max;        /* on one connection, which then ends; 0: any number */
 	size_t out_max_bytes;        /* unsent; then it is closed as a slow reader */
-	uint64_t read_ns;            /* until the first query is whole */
-	uint64_t idle_ns;            /* between queries */
-	uint64_t write_ns;           /* output not taken */
+	struct tcp_timers timers;    /* of listeners that have none of their own */
 };
 void tcp_limits_default(struct tcp_limits *l);
 
@@ -43,7 +46,8 @@ struct tcp_server *tcp_server_new(struct loop *loop, const struct tcp_limits *li
 /* Closes all connections. Listeners must be stopped before. */
 void tcp_server_free(struct tcp_server *s);
 void tcp_server_set_core(struct tcp_server *s, struct core *core);
-void tcp_server_set_limits(struct tcp_server *s, const struct tcp_limits *limits);
+/* Of the listener's connections, also those that are open. */
+void tcp_server_set_timers(struct tcp_server *s, uint8_t slot, const struct tcp_timers *timers);
 /* `slot` below TCP_SLOTS names the listener for life; tcp_server_place says which
  * core_client.listener that is under the present configuration, or -1: gone, and
  * its connections end after their replies. */

@@ -204,6 +204,25 @@ static struct listener *slot_free(struct server *s)
 	return NULL;
 }
 
+/* Each value of `timeouts` is the last block's at this listener that says it, as
+ * CoreDNS has it. */
+static void timers_of(struct tcp_timers *t, const struct corefile_plan *p, size_t listener)
+{
+	struct tcp_limits limits;
+	tcp_limits_default(&limits);
+	*t = limits.timers;
+	for (size_t i = 0; i < p->n_blocks; i++) {
+		const struct corefile_block *b = &p->block[i];
+		if (!(b->listeners >> listener & 1))
+			continue;
+		t->read_ns = b->tcp_read_ns ? b->tcp_read_ns : t->read_ns;
+		t->write_ns = b->tcp_write_ns ? b->tcp_write_ns : t->write_ns;
+		t->idle_ns = b->tcp_idle_ns ? b->tcp_idle_ns : t->idle_ns;
+		if (b->tcp_max_queries)
+			t->queries_max = b->tcp_max_queries > 0 ? (uint64_t)b->tcp_max_queries : 0;
+	}
+}
+
 /* Known addresses keep their slot and their sockets; the new descriptors are
  * other names of the same sockets. */
 static int listeners_switch(struct server *s, const struct server_sockets *sk, struct diag *d)
@@ -222,6 +241,7 @@ static int listeners_switch(struct server *s, const struct server_sockets *sk, s
 			listener_close(s, &s->listener[i]);
 	for (size_t i = 0; i < conf->n_listeners; i++) {
 		struct listener *l = of[i];
+		struct tcp_timers timers;
 		if (l) {
 			close(sk->udp[i]);
 			close(sk->tcp[i]);
@@ -236,6 +256,8 @@ static int listeners_switch(struct server *s, const struct server_sockets *sk, s
 			rc = listener_start(s, l, d) < 0 ? ERR_SYS : rc;
 		}
 		l->udp.index = (uint8_t)i;
+		timers_of(&timers, s->plan, i);
+		tcp_server_set_timers(s->tcp, (uint8_t)(l - s->listener), &timers);
 		tcp_server_place(s->tcp, (uint8_t)(l - s->listener), (int)i);
 	}
 	return rc;
@@ -266,25 +288,6 @@ static int upstreams_switch(struct server *s, const struct corefile_plan *p, str
 	return upstreams_configure(&s->upstreams, conf, (unsigned)p->conf.n_upstreams, d);
 }
 
-/* One set of timers and limits serves all blocks: the most patient one's. */
-static void limits_of(struct tcp_limits *l, const struct corefile_plan *p)
-{
-	tcp_limits_default(l);
-	for (size_t i = 0; i < p->n_blocks; i++) {
-		const struct corefile_block *b = &p->block[i];
-		uint64_t read_ns = b->tcp_read_ns, write_ns = b->tcp_write_ns, idle_ns = b->tcp_idle_ns;
-		if (i == 0 || read_ns > l->read_ns)
-			l->read_ns = read_ns ? read_ns : l->read_ns;
-		if (i == 0 || write_ns > l->write_ns)
-			l->write_ns = write_ns ? write_ns : l->write_ns;
-		if (i == 0 || idle_ns > l->idle_ns)
-			l->idle_ns = idle_ns ? idle_ns : l->idle_ns;
-		uint64_t max = b->tcp_max_queries > 0 ? (uint64_t)b->tcp_max_queries : 0;
-		if (i == 0 || max == 0 || (l->queries_max && max > l->queries_max))
-			l->queries_max = max;
-	}
-}
-
 static int core_switch(struct server *s, const struct corefile_plan *p, struct diag *d)
 {
 	struct core_ops ops = { .ctx = s, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
@@ -304,7 +307,6 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 {
 	struct corefile_plan *old = s->plan, *p = *plan;
 	struct observe_plan *observe = NULL;
-	struct tcp_limits limits;
 	int rc = observe_prepare(s->observe, p, &observe, d);
 	if (rc == 0)
 		rc = core_switch(s, p, d);
@@ -322,9 +324,7 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 	for (size_t i = 0; i < p->conf.n_upstreams; i++)
 		upstreams_set_stats(&s->upstreams, (unsigned)i,
 				    stats_upstream_of(&s->shm->core, (unsigned)i));
-	limits_of(&limits, p);
 	tcp_server_set_core(s->tcp, s->core);
-	tcp_server_set_limits(s->tcp, &limits);
 	s->plan = p;
 	*plan = NULL;
 	observe_commit(s->observe, observe);

@@ -38,6 +38,7 @@ struct core_client {
 	uint64_t cookie;       /* driver's: TCP connection and its generation */
 	uint32_t scope_id;
 	uint16_t port;         /* host order */
+	uint16_t keepalive_ds; /* TCP: idle time promised (RFC 7828), tenths of a second */
 	uint8_t proto;         /* enum core_proto */
 	uint8_t listener;      /* index into core_conf.listener */
 };

@@ -60,6 +60,7 @@ static enum query_verdict edns_judge(struct query *q)
 	if (!q->edns.opts)
 		return QUERY_OK;
 	q->want_nsid = dns_edns_option(&q->edns, EDNS_NSID, &len) != NULL;
+	q->want_keepalive = dns_edns_option(&q->edns, EDNS_KEEPALIVE, &len) != NULL && len == 0;
 	return cookie_read(q);
 }
 
@@ -127,7 +128,7 @@ enum query_verdict query_parse(struct query *q, const uint8_t *in, size_t len)
 	q->key_flags = 0;
 	q->name_len = 0;
 	q->n_labels = 0;
-	q->want_nsid = false;
+	q->want_nsid = q->want_keepalive = false;
 	q->edns = (struct dns_edns){0};
 	q->cookie = NULL;
 	if (len < DNS_HEADER_LEN)
@@ -197,6 +198,8 @@ size_t query_compact(const struct query *q, uint8_t out[QUERY_COMPACT_MAX])
 		out[11] = 1;
 		if (q->want_nsid)
 			option_copy(&o, EDNS_NSID, NULL, 0);
+		if (q->want_keepalive)
+			option_copy(&o, EDNS_KEEPALIVE, NULL, 0);
 		if (q->cookie)
 			option_copy(&o, EDNS_COOKIE, q->cookie, q->cookie_len);
 		wire_opt_end(&o, mark);

@@ -35,7 +35,7 @@ struct query {
 	uint8_t key_flags;     /* QUERY_DO, QUERY_CD */
 	uint8_t n_labels;
 	uint8_t name_len;
-	bool want_nsid;
+	bool want_nsid, want_keepalive;
 	struct dns_edns edns;
 	const uint8_t *cookie; /* COOKIE option's data or NULL */
 	uint16_t cookie_len;

@@ -25,7 +25,7 @@ static size_t opt_len(const struct query *q, const struct reply_opts *o, size_t 
 	if (!q->edns.present)
 		return 0;
 	return OPT_LEN + (q->want_nsid && o->nsid ? 4u + o->nsid_len : 0u) +
-	       (ede_len ? 4 + ede_len : 0) +
+	       (o->has_keepalive ? 4u + 2u : 0u) + (ede_len ? 4 + ede_len : 0) +
 	       (o->has_cookie ? 4u + COOKIE_CLIENT_LEN + COOKIE_SERVER_LEN : 0u);
 }
 
@@ -66,6 +66,12 @@ size_t reply_opt_put(const struct query *q, unsigned ext_rcode, const struct rep
 	p += OPT_LEN;
 	if (q->want_nsid && o->nsid)
 		p = option_put(p, EDNS_NSID, o->nsid, o->nsid_len);
+	if (o->has_keepalive) {
+		uint8_t ds[2];
+
+		set_be16(ds, o->keepalive_ds);
+		p = option_put(p, EDNS_KEEPALIVE, ds, sizeof(ds));
+	}
 	if (ede_len)
 		p = option_put(p, EDNS_EDE, ede, ede_len);
 	if (o->has_cookie) {

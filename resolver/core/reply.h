@@ -15,6 +15,8 @@ struct reply_opts {
 	size_t limit;            /* reply_limit */
 	uint16_t bufsize;        /* what our OPT announces */
 	uint8_t nsid_len;
+	bool has_keepalive;      /* RFC 7828: keepalive_ds goes to a client that asked */
+	uint16_t keepalive_ds;
 	bool has_cookie;         /* COOKIE goes back: the query's client part and this */
 	uint16_t ede_len;
 	const char *nsid;        /* sent if asked for; NULL: none */

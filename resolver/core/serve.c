@@ -22,6 +22,8 @@ static void opts_fill(const struct core *c, const struct visit *v, struct reply_
 	o->limit = reply_limit(v->q, udp, o->bufsize, v->cap);
 	o->ede = NULL;
 	o->ede_len = 0;
+	o->has_keepalive = v->q->want_keepalive && !udp; /* over UDP it is ignored */
+	o->keepalive_ds = v->client->keepalive_ds;
 	o->has_cookie = v->q->cookie != NULL;
 	if (o->has_cookie)
 		cookie_server_make(&c->key, &v->client->addr, v->q->cookie,

@@ -135,10 +135,6 @@ static int block_compile(struct cf_setup *s, const struct cf_server *src)
 	b->out.label = block_label(s, src);
 	b->out.file = arena_str(s->arena, src->key[0].file);
 	b->out.line = src->key[0].line;
-	b->out.tcp_read_ns = 3 * NS_PER_S;
-	b->out.tcp_write_ns = 5 * NS_PER_S;
-	b->out.tcp_idle_ns = 10 * NS_PER_S;
-	b->out.tcp_max_queries = -1;
 	if (!b->out.label || !b->out.file)
 		return cf_nomem(s);
 	for (size_t i = 0; i < src->n_keys; i++)

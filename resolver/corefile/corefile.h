@@ -142,8 +142,8 @@ struct corefile_block {	   /* a server block; core_zone.block indexes these */
 	struct corefile_consolidate consolidate[COREFILE_CONSOLIDATE_MAX];
 	struct corefile_log log[COREFILE_LOG_MAX];	 /* first whose names match decides */
 	struct corefile_dnstap dnstap;			 /* target NULL: off */
-	uint64_t tcp_read_ns, tcp_write_ns, tcp_idle_ns; /* 3 s, 5 s, 10 s */
-	int64_t tcp_max_queries;			 /* per connection; -1: unlimited */
+	uint64_t tcp_read_ns, tcp_write_ns, tcp_idle_ns; /* 0: not said */
+	int64_t tcp_max_queries;			 /* per connection; -1: unlimited; 0: not said */
 	size_t n_plugins;
 	const char *const *plugin; /* names in use: coredns_plugin_enabled */
 };

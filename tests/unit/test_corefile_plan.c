@@ -443,7 +443,7 @@ Test(corefile_plan, daemon_options)
 	cr_assert_str_eq(b->dnstap.target, "192.0.2.1:6000");
 	cr_assert_str_eq(b->dnstap.identity, "me");
 	cr_assert_eq(b->tcp_read_ns, 4 * NS_PER_S);
-	cr_assert_eq(b->tcp_write_ns, 5 * NS_PER_S);
+	cr_assert_eq(b->tcp_write_ns, 0);
 	cr_assert_eq(b->tcp_idle_ns, 60 * NS_PER_S);
 	cr_assert_eq(b->tcp_max_queries, 128);
 	corefile_plan_free(p);

@@ -287,8 +287,8 @@ Test(listen, silence_has_its_timers)
 {
 	struct tcp_limits l;
 	tcp_limits_default(&l);
-	l.read_ns = 60 * NS_PER_MS;
-	l.idle_ns = 120 * NS_PER_MS;
+	l.timers.read_ns = 60 * NS_PER_MS;
+	l.timers.idle_ns = 120 * NS_PER_MS;
 	start(&l, "127.0.0.1");
 	int mute = client_from(SOCK_STREAM, NULL), slow = client_from(SOCK_STREAM, NULL);
 	int idle = client_from(SOCK_STREAM, NULL), waiting = client_from(SOCK_STREAM, NULL);
@@ -316,7 +316,7 @@ Test(listen, a_client_that_asks_much_and_reads_nothing_is_stopped_then_dropped)
 {
 	struct tcp_limits l;
 	tcp_limits_default(&l);
-	l.write_ns = 100 * NS_PER_MS;
+	l.timers.write_ns = 100 * NS_PER_MS;
 	l.out_max_bytes = 256 * 1024;
 	start(&l, "127.0.0.1");
 	int fd = client_from(SOCK_STREAM, NULL), small = 4096;
@@ -380,7 +380,7 @@ Test(listen, a_connection_that_asked_all_it_may_ends_after_its_replies)
 	uint8_t b[3 * 14], r[12] = { 0 };
 	struct tcp_limits l;
 	tcp_limits_default(&l);
-	l.queries_max = 3;
+	l.timers.queries_max = 3;
 	start(&l, "127.0.0.1");
 	int fd = client_from(SOCK_STREAM, NULL);
 	for (uint8_t i = 1; i <= 5; i++)
