@@ -62,6 +62,29 @@ static int node_token(struct cf_parse *p, struct cf_node *n)
 static int parse_lines(struct cf_parse *p, unsigned depth, size_t *n_nodes, struct cf_node **node,
 		       const struct cf_token *open, struct cf_token *ret_end);
 
+/* Where a brace is missing, the next one out closes the wrong block, and stands too
+ * far left for it. */
+static void slip_note(struct cf_parse *p, const struct cf_node *n)
+{
+	if (p->slip.text || !n->n || n->end.line == n->tok[0].line || n->end.col >= n->tok[0].col ||
+	    strcmp(n->end.file, n->tok[0].file) != 0)
+		return;
+	p->slip = n->end;
+	p->slip_of = n->tok[0];
+}
+
+static int never_closed(struct cf_parse *p, const struct cf_token *open)
+{
+	if (!p->slip.text)
+		return cf_report_error(p->report, open,
+				       "the '{' here is never closed: unexpected end of file");
+	return cf_report_error(p->report, open,
+			       "the '{' here is never closed: unexpected end of file; the '}' of "
+			       "line %u closes '%s' of line %u and not what it stands under: is "
+			       "one missing before it?",
+			       p->slip.line, p->slip_of.text, p->slip_of.line);
+}
+
 /* One directive or option: its words, then perhaps a block. */
 static int parse_node(struct cf_parse *p, unsigned depth, struct cf_node *n)
 {
@@ -81,6 +104,7 @@ static int parse_node(struct cf_parse *p, unsigned depth, struct cf_node *n)
 
 			if (err)
 				return err;
+			slip_note(p, n);
 			t = cf_peek(p, 0);
 			if (t && !t->starts_line && !cf_is(t, "}"))
 				return cf_report_error(
@@ -132,8 +156,7 @@ static int parse_lines(struct cf_parse *p, unsigned depth, size_t *n_nodes, stru
 			return err;
 	}
 	if (open)
-		return cf_report_error(p->report, open,
-				       "the '{' here is never closed: unexpected end of file");
+		return never_closed(p, open);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct cf_parse {
 	size_t n_pushed;     /* in all, at most CF_TOKENS_MAX */
 	size_t n_imports;
 	unsigned said_filled; /* bit per template token mentioned */
+	struct cf_token slip_of, slip; /* a block whose '}' stands further left than it; text NULL: none */
 	struct cf_token last; /* taken last: where the end of file is missing something */
 	size_t n_snippets;
 	struct cf_snippet *snippet;

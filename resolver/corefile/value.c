@@ -33,7 +33,8 @@ int cf_number(struct cf_setup *s, const struct cf_token *t, uint64_t min, uint64
 	uint64_t v;
 
 	if (!digits_parse(t->text, &v))
-		return cf_error(s, t, "'%s' is not a number", t->text);
+		return cf_error(s, t, "'%s' is not a number: expected %llu to %llu", t->text,
+				(unsigned long long)min, (unsigned long long)max);
 	if (v < min || v > max)
 		return cf_error(s, t, "%s is out of range: expected %llu to %llu", t->text,
 				(unsigned long long)min, (unsigned long long)max);

@@ -154,6 +154,12 @@ static const struct cf_option options[] = {
 	{0},
 };
 
+/* Not an option and no address, but meant as one. */
+static bool looks_like_address(const char *text)
+{
+	return (*text >= '0' && *text <= '9') || strchr(text, ':');
+}
+
 /* A line that begins with an address is inline content, anything else an option. */
 static int hosts_block(struct cf_setup *s, const struct cf_node *n, struct hosts_options *o)
 {
@@ -161,20 +167,25 @@ static int hosts_block(struct cf_setup *s, const struct cf_node *n, struct hosts
 	int err = 0;
 
 	rest.n_nodes = 0;
-	for (size_t i = 0; i < n->n_nodes && err == 0; i++) {
+	for (size_t i = 0; i < n->n_nodes && err != ERR_NOMEM; i++) {
 		const struct cf_node *l = &n->node[i];
 		struct in6_addr addr;
+		bool is_line = cf_parse_ip(l->tok[0].text, &addr, NULL);
 
-		if (!cf_parse_ip(l->tok[0].text, &addr, NULL)) {
+		if (!is_line && looks_like_address(l->tok[0].text)) {
+			err = cf_error(s, &l->tok[0],
+				       "'%s' is not an address: expected 'ADDRESS NAME...' or an "
+				       "option",
+				       l->tok[0].text);
+		} else if (!is_line) {
 			struct cf_node *slot =
 				arena_push(s->arena, &line, &rest.n_nodes, sizeof(*slot));
 
 			if (!slot)
 				return cf_nomem(s);
 			*slot = *l;
-			continue;
 		}
-		for (size_t k = 1; k < l->n && err == 0; k++)
+		for (size_t k = 1; is_line && k < l->n && err == 0; k++)
 			err = hosts_add(s, &o->lines, &addr, l->tok[k].text);
 	}
 	rest.node = line;

@@ -181,6 +181,24 @@ static uint16_t template_type(const struct gotext *g)
 	return gotext_run(&trial, &v, text, sizeof(text)) ? rrtext_type(text) : 0;
 }
 
+/* A record of which a query decides its names at most, and which is none all the
+ * same: each such question would be SERVFAIL. */
+static bool template_never(const struct gotext *g)
+{
+	struct gotext_values v = {.name = "a.", .zone = "a."};
+	uint8_t msg[RRTEXT_MAX];
+	char text[RRTEXT_MAX];
+	struct wire_out o;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (g->part[i].base || (g->part[i].kind != GOTEXT_TEXT &&
+					g->part[i].kind != GOTEXT_NAME &&
+					g->part[i].kind != GOTEXT_ZONE))
+			return false;
+	wire_out_init(&o, msg, sizeof(msg));
+	return !gotext_run(g, &v, text, sizeof(text)) || !rrtext_put(&o, text) || o.err;
+}
+
 static int template_rr(struct cf_setup *s, const struct cf_node *n, struct template *t, int section)
 {
 	for (size_t i = 1; i < n->n; i++) {
@@ -197,6 +215,10 @@ static int template_rr(struct cf_setup *s, const struct cf_node *n, struct templ
 					"'%s' is not a record we can make: expected 'name [ttl] IN "
 					"type data'",
 					n->tok[i].text);
+		if (template_never(&g))
+			cf_warn(s, &n->tok[i],
+				"'%s' never makes a record: its data does not fit its type",
+				n->tok[i].text);
 		if (section == 0)
 			t->is_alias = type == DNS_CNAME && t->n_rr[0] == 0;
 		struct gotext *slot =
