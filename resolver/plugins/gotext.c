@@ -1,261 +1,340 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Templates; see gotext.h. */
+/* Templates run; see gotext.h. */
 #include "resolver/plugins/gotext.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 8 };
+enum { SCRATCH = 2048 };
 
-static struct gotext_part *part_add(struct cf_setup *s, struct gotext *g)
+struct value {
+	const char *s; /* a string's octets */
+	size_t len;
+	int64_t n; /* a number, or a truth */
+};
+struct run {
+	const struct gotext_values *v;
+	char *buf;
+	size_t len, cap;
+	size_t scratch_len;
+	struct value var[GOTEXT_VARS_MAX];
+	char scratch[SCRATCH]; /* strings made by print and printf */
+};
+
+static bool eval(struct run *r, const struct gotext_expr *e, struct value *ret);
+
+static struct value string_of(const char *s)
 {
-	struct gotext_part *p = arena_push(s->arena, &g->part, &g->n, sizeof(*p));
-
-	if (!p)
-		cf_nomem(s);
-	return p;
+	return (struct value){.s = s, .len = strlen(s)};
 }
 
-/* Words between the braces; parentheses only group and are dropped. */
-static unsigned expr_split(struct cf_setup *s, const char *text, size_t len, char *word[WORDS_MAX])
+static bool truth(const struct gotext_expr *e, const struct value *v)
 {
-	char *copy = arena_strn(s->arena, text, len), *save = NULL;
-	unsigned n = 0;
-
-	for (char *w = copy ? strtok_r(copy, " \t\r\n()", &save) : NULL; w && n < WORDS_MAX;
-	     w = strtok_r(NULL, " \t\r\n()", &save))
-		word[n++] = w;
-	return n;
+	return e->type == GOTEXT_STRING ? v->len > 0 : v->n != 0;
 }
 
-static const char *unquote(char *w)
+static struct value group_of(const struct gotext_values *v, const struct gotext_expr *e)
 {
-	size_t len = strlen(w);
+	int g = (int)e->num;
+	char *end;
 
-	if (len < 2 || (w[0] != '"' && w[0] != '`') || w[len - 1] != w[0])
-		return NULL;
-	w[len - 1] = 0;
-	return w + 1;
+	if (v->trial)
+		return string_of("1");
+	if (e->text) {
+		g = v->regex ? cf_regex_group(v->regex, e->text) : -1;
+		if (g < 0 && e->text[0] >= '0' && e->text[0] <= '9')
+			g = (int)strtol(e->text, &end, 10);
+	}
+	if (!v->match || g < 0 || (size_t)g >= v->match->n || v->match->g[g].start == SIZE_MAX)
+		return string_of("");
+	return (struct value){.s = v->name + v->match->g[g].start,
+			      .len = v->match->g[g].end - v->match->g[g].start};
 }
 
-static bool field_parse(const char *w, struct gotext_part *p)
+/* strconv.ParseUint: digits only, of so many bits. */
+static bool parse_int(const struct gotext_values *v, const struct value *s, int64_t base,
+		      int64_t bits, struct value *ret)
 {
-	static const struct {
-		const char *name;
-		enum gotext_kind kind;
-	} fields[] = {{".Name", GOTEXT_NAME},	{".Question.Name", GOTEXT_NAME},
-		      {".Zone", GOTEXT_ZONE},	{".Type", GOTEXT_TYPE},
-		      {".Class", GOTEXT_CLASS}, {".Remote", GOTEXT_REMOTE}};
+	char in[66], *end;
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (strcmp(w, fields[i].name) == 0) {
-			p->kind = fields[i].kind;
-			return true;
-		}
-	if (strncmp(w, ".Group.", 7) != 0 || w[7] == 0)
+	*ret = (struct value){.n = 1};
+	if (v->trial)
+		return true;
+	if (s->len == 0 || s->len >= sizeof(in) || s->s[0] == '-' || s->s[0] == '+')
 		return false;
-	p->kind = GOTEXT_GROUP;
-	p->text = w + 7;
+	memcpy(in, s->s, s->len);
+	in[s->len] = 0;
+	unsigned long long n = strtoull(in, &end, (int)base);
+
+	if (*end || n > INT64_MAX || (bits > 0 && bits < 63 && n >> bits))
+		return false;
+	ret->n = (int64_t)n;
 	return true;
 }
 
-static bool index_parse(char *what, char *which, struct gotext_part *p)
+static int order(const struct gotext_expr *e, const struct value *a, const struct value *b)
 {
-	const char *name = unquote(which);
-	char *end;
+	if (e->type != GOTEXT_STRING)
+		return a->n < b->n ? -1 : a->n > b->n;
+	size_t n = a->len < b->len ? a->len : b->len;
+	int c = n ? memcmp(a->s, b->s, n) : 0;
 
-	p->kind = GOTEXT_GROUP;
-	if (strcmp(what, ".Group") == 0 && name) {
-		p->text = name;
-		return true;
-	}
-	if (strcmp(what, ".Match") != 0 || name)
+	return c ? c : a->len < b->len ? -1 : a->len > b->len;
+}
+
+/* eq may have several to compare with: any will do. */
+static bool compare(struct run *r, const struct gotext_expr *e, struct value *ret)
+{
+	struct value a, b;
+
+	*ret = (struct value){.n = 0};
+	if (!eval(r, e->arg[0], &a))
 		return false;
-	p->group = (int)strtol(which, &end, 10);
-	return *end == 0 && end != which && p->group >= 0 && p->group < CF_GROUPS_MAX;
+	for (size_t i = 1; i < e->n && !ret->n; i++) {
+		if (!eval(r, e->arg[i], &b))
+			return false;
+		int c = order(e->arg[0], &a, &b);
+
+		ret->n = e->op == GOTEXT_EQ   ? c == 0
+			 : e->op == GOTEXT_NE ? c != 0
+			 : e->op == GOTEXT_LT ? c < 0
+			 : e->op == GOTEXT_LE ? c <= 0
+			 : e->op == GOTEXT_GT ? c > 0
+					      : c >= 0;
+	}
+	return true;
 }
 
-/* FIELD | index .Match N | index .Group "x" | parseInt OPERAND BASE BITS | "text" */
-static bool expr_parse(char **w, unsigned n, struct gotext_part *p)
-{
-	const char *text;
+/* --- printing --- */
 
-	if (n >= 3 && strcmp(w[0], "parseInt") == 0) {
-		p->base = atoi(w[n - 2]);
-		return p->base >= 2 && p->base <= 36 && expr_parse(w + 1, n - 3, p);
-	}
-	if (n == 3 && strcmp(w[0], "index") == 0)
-		return index_parse(w[1], w[2], p);
-	if (n != 1)
+static bool scratch_add(struct run *r, const char *s, size_t len)
+{
+	if (r->scratch_len + len > sizeof(r->scratch))
 		return false;
-	text = unquote(w[0]);
-	if (text) {
-		p->kind = GOTEXT_TEXT;
-		p->text = text;
+	memcpy(r->scratch + r->scratch_len, s, len);
+	r->scratch_len += len;
+	return true;
+}
+
+/* At least `width` wide, filled up with `fill` on the left. */
+static bool print_value(struct run *r, enum gotext_type type, const struct value *v, unsigned base,
+			bool upper, unsigned width, char fill)
+{
+	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef", *s = v->s;
+	char number[24];
+	size_t len = v->len;
+
+	if (type == GOTEXT_NUMBER) {
+		size_t at = sizeof(number);
+		uint64_t n = (uint64_t)v->n; /* never negative: literals and parseInt */
+
+		do
+			number[--at] = digits[n % base];
+		while (n /= base);
+		s = number + at;
+		len = sizeof(number) - at;
+	} else if (type == GOTEXT_BOOL) {
+		s = v->n ? "true" : "false";
+		len = strlen(s);
+	}
+	for (size_t i = len; i < width; i++)
+		if (!scratch_add(r, &fill, 1))
+			return false;
+	return scratch_add(r, s, len);
+}
+
+/* The format was looked through when it was read. */
+static bool print_format(struct run *r, const struct gotext_expr *e)
+{
+	size_t next = 1;
+
+	for (const char *f = e->arg[0]->text; *f; f++) {
+		struct value v;
+
+		if (*f != '%' || f[1] == '%') {
+			if (!scratch_add(r, f, 1))
+				return false;
+			f += *f == '%';
+			continue;
+		}
+		char fill = *++f == '0' ? '0' : ' ', *end;
+		unsigned width = (unsigned)strtoul(f, &end, 10);
+		size_t kept = r->scratch_len;
+
+		f = end;
+		if (!eval(r, e->arg[next], &v))
+			return false;
+		if (r->scratch_len != kept)
+			return false; /* nested printing is refused when read */
+		if (!print_value(r, e->arg[next]->type, &v, (*f | 32) == 'x' ? 16 : 10, *f == 'X',
+				 width, fill))
+			return false;
+		next++;
+	}
+	return true;
+}
+
+static bool print(struct run *r, const struct gotext_expr *e, struct value *ret)
+{
+	size_t from = r->scratch_len;
+	bool ok = true;
+
+	if (e->op == GOTEXT_PRINTF)
+		ok = print_format(r, e);
+	for (size_t i = 0; e->op == GOTEXT_PRINT && ok && i < e->n; i++) {
+		struct value v;
+
+		ok = eval(r, e->arg[i], &v) &&
+		     print_value(r, e->arg[i]->type, &v, 10, false, 0, ' ');
+	}
+	*ret = (struct value){.s = r->scratch + from, .len = r->scratch_len - from};
+	return ok;
+}
+
+/* --- the rest --- */
+
+/* and, or: the value that decides, and no further. */
+static bool choose(struct run *r, const struct gotext_expr *e, struct value *ret)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (!eval(r, e->arg[i], ret))
+			return false;
+		if (truth(e->arg[i], ret) == (e->op == GOTEXT_OR))
+			break;
+	}
+	return true;
+}
+
+static bool call(struct run *r, const struct gotext_expr *e, struct value *ret)
+{
+	struct value a;
+
+	switch (e->op) {
+	case GOTEXT_PARSE_INT:
+		return eval(r, e->arg[0], &a) &&
+		       parse_int(r->v, &a, e->arg[1]->num, e->arg[2]->num, ret);
+	case GOTEXT_AND:
+	case GOTEXT_OR:
+		return choose(r, e, ret);
+	case GOTEXT_NOT:
+		if (!eval(r, e->arg[0], &a))
+			return false;
+		*ret = (struct value){.n = !truth(e->arg[0], &a)};
 		return true;
+	case GOTEXT_LEN:
+		if (!eval(r, e->arg[0], &a))
+			return false;
+		*ret = (struct value){.n = (int64_t)a.len};
+		return true;
+	case GOTEXT_PRINT:
+	case GOTEXT_PRINTF:
+		return print(r, e, ret);
+	default:
+		return compare(r, e, ret);
 	}
-	return field_parse(w[0], p);
 }
 
-static int expr_compile(struct cf_setup *s, const struct cf_token *t, const char *text, size_t len,
-			struct gotext *g)
+static bool eval(struct run *r, const struct gotext_expr *e, struct value *ret)
 {
-	char *word[WORDS_MAX];
-	struct gotext_part part = {0};
+	const struct gotext_values *v = r->v;
 
-	size_t blanks = strspn(text, " \t\r\n");
-
-	if (len >= blanks + 4 && memcmp(text + blanks, "/*", 2) == 0)
-		return 0;
-	unsigned n = expr_split(s, text, len, word);
-
-	if (!expr_parse(word, n, &part))
-		return cf_error(s, t,
-				"template expression '{{%.*s}}' is not supported: expected .Name, "
-				".Zone, .Type, .Class, .Remote, .Group.x, index .Match N, index "
-				".Group \"x\" or parseInt of one of them",
-				(int)len, text);
-	struct gotext_part *p = part_add(s, g);
-
-	if (!p)
-		return ERR_NOMEM;
-	*p = part;
-	return 0;
-}
-
-static int text_compile(struct cf_setup *s, const char *text, size_t len, struct gotext *g)
-{
-	struct gotext_part *p = len ? part_add(s, g) : NULL;
-
-	if (len == 0)
-		return 0;
-	if (!p)
-		return ERR_NOMEM;
-	*p = (struct gotext_part){.kind = GOTEXT_TEXT, .text = arena_strn(s->arena, text, len)};
-	return p->text ? 0 : cf_nomem(s);
-}
-
-/* {{- and -}} eat the blanks beside them. */
-int gotext_compile(struct cf_setup *s, const struct cf_token *t, struct gotext *ret)
-{
-	const char *at = t->text;
-	int err = 0;
-
-	*ret = (struct gotext){0};
-	while (*at && err == 0) {
-		const char *open = strstr(at, "{{");
-		size_t len = open ? (size_t)(open - at) : strlen(at);
-
-		if (!open)
-			return text_compile(s, at, len, ret);
-		const char *close = strstr(open, "}}");
-
-		if (!close)
-			return cf_error(s, t, "'{{' without '}}' in '%s'", t->text);
-		const char *from = open + 2, *to = close;
-		bool left = from[0] == '-' && strchr(" \t", from[1]),
-		     right = to > from && to[-1] == '-';
-
-		while (left && len && strchr(" \t\n", at[len - 1]))
-			len--;
-		err = text_compile(s, at, len, ret);
-		if (err == 0 && to - right >= from + left)
-			err = expr_compile(s, t, from + left, (size_t)(to - right - from - left),
-					   ret);
-		at = close + 2;
-		at += right ? strspn(at, " \t\n") : 0;
-	}
-	return err;
-}
-
-static void part_value(const struct gotext_part *p, const struct gotext_values *v, const char **ret,
-		       size_t *ret_len)
-{
-	int g = p->group;
-
-	switch (p->kind) {
-	case GOTEXT_TEXT:
-		*ret = p->text;
-		break;
+	switch (e->op) {
+	case GOTEXT_LITERAL:
+		*ret = e->text ? string_of(e->text) : (struct value){.n = e->num};
+		return true;
 	case GOTEXT_NAME:
-		*ret = v->name;
-		break;
+		*ret = string_of(v->name);
+		return true;
 	case GOTEXT_ZONE:
-		*ret = v->zone;
-		break;
-	case GOTEXT_TYPE:
-		*ret = v->type;
-		break;
+		*ret = string_of(v->zone);
+		return true;
+	case GOTEXT_KIND:
+		*ret = string_of(v->type);
+		return true;
 	case GOTEXT_CLASS:
-		*ret = v->rclass;
-		break;
+		*ret = string_of(v->rclass);
+		return true;
 	case GOTEXT_REMOTE:
-		*ret = v->remote;
-		break;
-	case GOTEXT_GROUP:
-		if (p->text) {
-			char *end;
-
-			g = v->regex ? cf_regex_group(v->regex, p->text) : -1;
-			if (g < 0 && p->text[0] >= '0' && p->text[0] <= '9')
-				g = (int)strtol(p->text, &end, 10);
-		}
-		*ret = "";
-		*ret_len = 0;
-		if (v->match && g >= 0 && (size_t)g < v->match->n &&
-		    v->match->g[g].start != SIZE_MAX) {
-			*ret = v->name + v->match->g[g].start;
-			*ret_len = v->match->g[g].end - v->match->g[g].start;
-		}
-		return;
+		*ret = string_of(v->remote);
+		return true;
+	case GOTEXT_VAR:
+		*ret = r->var[e->num];
+		return true;
+	case GOTEXT_INDEX:
+		*ret = group_of(v, e);
+		return true;
+	default:
+		return call(r, e, ret);
 	}
-	*ret_len = strlen(*ret);
 }
 
-/* Unsigned, in decimal. */
-static bool number_text(const char *s, size_t len, int base, char out[24], size_t *ret_len)
+static bool out_add(struct run *r, const char *s, size_t len)
 {
-	char in[66], *end, rev[24];
-	size_t n = 0;
-
-	if (len == 0 || len >= sizeof(in))
+	if (r->len + len >= r->cap)
 		return false;
-	memcpy(in, s, len);
-	in[len] = 0;
-	unsigned long long v = strtoull(in, &end, base);
+	memcpy(r->buf + r->len, s, len);
+	r->len += len;
+	return true;
+}
 
-	if (*end || in[0] == '-' || in[0] == '+')
-		return false;
-	do {
-		rev[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	for (size_t i = 0; i < n; i++)
-		out[i] = rev[n - 1 - i];
-	*ret_len = n;
+static bool list_run(struct run *r, const struct gotext_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct gotext_node *n = &l->node[i];
+		size_t kept = r->scratch_len;
+		struct value v = {0};
+
+		if (n->expr && !eval(r, n->expr, &v))
+			return false;
+		switch (n->kind) {
+		case GOTEXT_TEXT:
+			if (!out_add(r, n->text, strlen(n->text)))
+				return false;
+			break;
+		case GOTEXT_OUT: {
+			size_t at = r->scratch_len;
+			bool ok = n->expr->type == GOTEXT_STRING ||
+				  print_value(r, n->expr->type, &v, 10, false, 0, ' ');
+
+			if (n->expr->type != GOTEXT_STRING)
+				v = (struct value){.s = r->scratch + at,
+						   .len = r->scratch_len - at};
+			if (!ok || !out_add(r, v.s, v.len))
+				return false;
+			r->scratch_len = kept;
+			break;
+		}
+		case GOTEXT_SET:
+			r->var[n->var] = v;
+			break;
+		case GOTEXT_IF:
+			if (!list_run(r, r->v->trial || truth(n->expr, &v) ? &n->then : &n->other))
+				return false;
+			break;
+		}
+	}
 	return true;
 }
 
 bool gotext_run(const struct gotext *g, const struct gotext_values *v, char *buf, size_t cap)
 {
-	size_t at = 0;
+	struct run r = {.v = v, .buf = buf, .cap = cap};
 
-	for (size_t i = 0; i < g->n; i++) {
-		const char *s = "";
-		char number[24];
-		size_t len = 0;
+	if (!list_run(&r, &g->list))
+		return false;
+	buf[r.len] = 0;
+	return true;
+}
 
-		part_value(&g->part[i], v, &s, &len);
-		if (g->part[i].base) {
-			if (!number_text(s, len, g->part[i].base, number, &len))
-				return false;
-			s = number;
-		}
-		if (at + len >= cap)
+bool gotext_is_fixed(const struct gotext *g)
+{
+	for (size_t i = 0; i < g->list.n; i++) {
+		const struct gotext_node *n = &g->list.node[i];
+
+		if (n->kind != GOTEXT_TEXT &&
+		    (n->kind != GOTEXT_OUT ||
+		     (n->expr->op != GOTEXT_NAME && n->expr->op != GOTEXT_ZONE)))
 			return false;
-		memcpy(buf + at, s, len);
-		at += len;
 	}
-	buf[at] = 0;
 	return true;
 }

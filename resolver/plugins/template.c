@@ -162,23 +162,15 @@ static int template_match(struct cf_setup *s, const struct cf_node *n, void *to)
  * can make; its RDATA is only known when asked. */
 static uint16_t template_type(const struct gotext *g)
 {
-	struct gotext_values v = {
-		.name = "1.", .zone = "1.", .type = "A", .rclass = "IN", .remote = "1.1.1.1"};
-	struct cf_match m = {.n = CF_GROUPS_MAX};
-	struct gotext trial = {0};
-	struct gotext_part part[64];
+	struct gotext_values v = {.name = "1.",
+				  .zone = "1.",
+				  .type = "A",
+				  .rclass = "IN",
+				  .remote = "1.1.1.1",
+				  .trial = true};
 	char text[RRTEXT_MAX];
 
-	for (size_t i = 0; i < CF_GROUPS_MAX; i++)
-		m.g[i].end = 1;
-	v.match = &m;
-	for (; trial.n < g->n && trial.n < 64; trial.n++) {
-		part[trial.n] = g->part[trial.n];
-		if (part[trial.n].kind == GOTEXT_GROUP || part[trial.n].base)
-			part[trial.n] = (struct gotext_part){.kind = GOTEXT_TEXT, .text = "1"};
-	}
-	trial.part = part;
-	return gotext_run(&trial, &v, text, sizeof(text)) ? rrtext_type(text) : 0;
+	return gotext_run(g, &v, text, sizeof(text)) ? rrtext_type(text) : 0;
 }
 
 /* A record of which a query decides its names at most, and which is none all the
@@ -190,11 +182,8 @@ static bool template_never(const struct gotext *g)
 	char text[RRTEXT_MAX];
 	struct wire_out o;
 
-	for (size_t i = 0; i < g->n; i++)
-		if (g->part[i].base || (g->part[i].kind != GOTEXT_TEXT &&
-					g->part[i].kind != GOTEXT_NAME &&
-					g->part[i].kind != GOTEXT_ZONE))
-			return false;
+	if (!gotext_is_fixed(g))
+		return false;
 	wire_out_init(&o, msg, sizeof(msg));
 	return !gotext_run(g, &v, text, sizeof(text)) || !rrtext_put(&o, text) || o.err;
 }

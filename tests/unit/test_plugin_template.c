@@ -40,6 +40,59 @@ Test(plugin_template, expressions)
 	corefile_plan_free(p);
 }
 
+/* What the template makes of a.b-7.example.org, asked for TXT. */
+static const char *made(const char *template)
+{
+	static char text[2048];
+	struct corefile_plan *p;
+	char directive[1024];
+	struct asked a;
+
+	snprintf(directive, sizeof(directive),
+		 "template ANY ANY . {\n match ^(?P<h>[a-z]+)[.](q)?[a-z]-(?P<n>[0-9]+)\n"
+		 " answer \"%s\"\n}",
+		 template);
+	const struct plugin_step *s = step_of(&p, directive);
+
+	snprintf(text, sizeof(text), "%s",
+		 ask(s, &a, "a.b-7.example.org", DNS_TXT) == PLUGIN_REPLY ?
+			 section_of(a.out, a.len, 0) : "SERVFAIL");
+	corefile_plan_free(p);
+	return text;
+}
+
+Test(plugin_template, go_templates)
+{
+	static const char *const cases[][2] = {
+		{"x. TXT {{ if eq .Type `TXT` }}yes{{ else }}no{{ end }}", "yes"},
+		{"x. TXT {{ if eq .Type `A` `MX` }}1{{ else if ne .Group.h `a` }}2{{ else }}3{{end}}",
+		 "3"},
+		{"x. TXT {{ if and (eq .Group.h `a`) (not (eq .Class `CH`)) -}} \n y {{- end }}", "y"},
+		{"x. TXT {{ if index .Match 2 }}1{{ else }}0{{ end }}", "0"},
+		{"x. TXT {{ or (index .Match 2) `none` }}", "none"},
+		{"{{ $n := parseInt .Group.n 10 8 }}x. TXT {{ if gt $n 6 }}{{ printf `%03d` $n }}{{ "
+		 "end }}",
+		 "007"},
+		{"{{ $a := .Group.h }}{{ if true }}{{ $a = print $a `-` 5 }}{{ end }}x. TXT {{ $a }}",
+		 "a-5"},
+		{"x. TXT {{ .Group.h | printf `%s-%02x-%s%%` `p` 255 }}", "p-ff-a%"},
+		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
+		{"x. TXT {{ .Group.n | len | eq 1 }}", "true"},
+	};
+	char want[300];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(want, sizeof(want), "x. 3600 IN TXT \"%s\"\n", cases[i][1]);
+		cr_assert_str_eq(made(cases[i][0]), want, "%s", cases[i][0]);
+	}
+	/* more than the bits allow, and more than a record holds */
+	cr_assert_str_eq(made("x. TXT {{ parseInt .Group.n 10 2 }}"), "SERVFAIL");
+	cr_assert_str_eq(made("{{ $a := .Name }}{{ $a = print $a $a $a $a $a $a $a $a }}"
+			      "{{ $a = print $a $a $a $a $a $a $a $a }}"
+			      "{{ $a = print $a $a $a $a $a $a $a $a }}x. TXT {{ $a }}"),
+			 "SERVFAIL");
+}
+
 Test(plugin_template, match_without_fallthrough_is_servfail)
 {
 	struct corefile_plan *p;
@@ -152,6 +205,17 @@ Test(plugin_template, faults)
 		{"template IN A {\n answer \"{{ range .X }}\"\n}",
 		 "template expression '{{ range .X }}' is not supported"},
 		{"template IN A {\n answer \"{{ .Name\"\n}", "'{{' without '}}'"},
+		{"template IN A {\n answer \"{{ if .Name }}x. A 10.0.0.1\"\n}", "without '{{ end }}'"},
+		{"template IN A {\n answer \"x. A 10.0.0.1{{ end }}\"\n}", "there is no {{ if }}"},
+		{"template IN A {\n answer \"{{ eq .Name 1 }}\"\n}", "values of different types"},
+		{"template IN A {\n answer \"{{ printf `%d` .Name }}\"\n}", "format's type"},
+		{"template IN A {\n answer \"{{ printf `%s` }}\"\n}", "fewer values"},
+		{"template IN A {\n answer \"{{ $x }}\"\n}", "a variable that is not set before"},
+		{"template IN A {\n answer \"{{ if true }}{{ $x := 1 }}{{ end }}{{ $x }}\"\n}",
+		 "a variable that is not set before"},
+		{"template IN A {\n answer \"{{ (.Name }}\"\n}", "'(' without ')'"},
+		{"template IN A {\n answer \"{{ .Match }}\"\n}", "only index takes"},
+		{"template IN A {\n answer \"{{ not }}\"\n}", "too few arguments"},
 		{"template IN A {\n answer \"{{ .Name }} 60 IN FOO bar\"\n}",
 		 "is not a record we can make"},
 		{"template IN A {\n rcode NX\n}", "not a response code"},
