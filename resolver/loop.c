@@ -2,27 +2,55 @@
 /*
  * Timers sit in a pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986):
  * arming is one comparison, and no table has to grow when connections come.
+ *
+ * A sleep with a timeout has the kernel set one of the processor's timers and
+ * cancel it again, which on a virtual machine costs more than an answer. So a
+ * deadline that is not near is given to an alarm, once: sleeps before it need no
+ * timeout, and it is moved only forward or when it has rung. What it was set for
+ * may have gone by then; that is one wake-up too many in at least ALARM_MIN_NS.
  */
 #include "resolver/loop.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 
+#define ALARM_MIN_NS (100 * NS_PER_MS) /* nearer deadlines are timeouts */
+
+/* EPOLLET: it is told once, and needs no reading. */
+static void alarm_rang(struct loop_fd *w, uint32_t events)
+{
+	(void)events;
+	container_of(w, struct loop, alarm)->alarm_ns = T_NEVER;
+}
+
 int loop_init(struct loop *l, struct diag *d)
 {
-	*l = (struct loop){ .epfd = epoll_create1(EPOLL_CLOEXEC) };
+	*l = (struct loop){ .epfd = epoll_create1(EPOLL_CLOEXEC), .alarm_ns = T_NEVER };
 	if (l->epfd < 0)
 		return diag_errno(d, "epoll_create1");
+	l->alarm.ready = alarm_rang;
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (fd < 0 || loop_add(l, &l->alarm, fd, EPOLLIN | EPOLLET) < 0) {
+		int rc = diag_errno(d, "timerfd_create");
+		if (fd >= 0)
+			close(fd);
+		loop_release(l);
+		return rc;
+	}
 	l->now_ns = clock_mono_ns();
 	return 0;
 }
 
 void loop_release(struct loop *l)
 {
+	if (l->alarm.registered)
+		close(l->alarm.fd);
+	l->alarm.registered = false;
 	if (l->epfd > 0)
 		close(l->epfd);
 	l->epfd = -1;
@@ -160,14 +188,32 @@ static void timers_run(struct loop *l)
 
 /* --- rounds --- */
 
+static struct timespec timespec_of(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
+}
+
+/* Will the alarm end a sleep that must not last beyond `until_ns`? */
+static bool alarm_suffices(struct loop *l, uint64_t until_ns)
+{
+	if (l->alarm_ns <= until_ns)
+		return true;
+	if (until_ns < l->now_ns + ALARM_MIN_NS)
+		return false;
+	struct itimerspec at = { .it_value = timespec_of(until_ns) };
+	if (timerfd_settime(l->alarm.fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+		return false;
+	l->alarm_ns = until_ns;
+	return true;
+}
+
 /* Waits with the timer's own resolution; kernels before 5.11 round up to 1 ms. */
 static int wait_events(struct loop *l, uint64_t until_ns)
 {
 	struct timespec ts, *pts = NULL;
-	if (until_ns != T_NEVER) {
-		uint64_t now = clock_mono_ns(), left = until_ns > now ? until_ns - now : 0;
-		ts.tv_sec = (time_t)(left / NS_PER_S);
-		ts.tv_nsec = (long)(left % NS_PER_S);
+	if (until_ns != T_NEVER && !alarm_suffices(l, until_ns)) {
+		uint64_t now = clock_mono_ns();
+		ts = timespec_of(until_ns > now ? until_ns - now : 0);
 		pts = &ts;
 	}
 	int n = epoll_pwait2(l->epfd, l->ev, LOOP_EVENTS, pts, NULL);

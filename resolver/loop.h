@@ -38,6 +38,8 @@ struct loop {
 	bool stop;
 	uint64_t now_ns; /* refreshed after each wait; what handlers call "now" */
 	struct loop_timer *timers;
+	struct loop_fd alarm; /* a timerfd: see loop.c */
+	uint64_t alarm_ns;    /* when it rings; T_NEVER: it has, or was never set */
 	void (*before_sleep)(void *ctx);
 	void *ctx;
 	int n_ev, at_ev;

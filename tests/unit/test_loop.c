@@ -80,3 +80,62 @@ Test(loop, waits_no_longer_than_told)
 	cr_assert_geq(l.now_ns, until);
 	loop_release(&l);
 }
+
+/* --- far deadlines --- */
+
+static void nothing(struct loop_fd *w, uint32_t events)
+{
+	(void)w;
+	(void)events;
+}
+
+/* A round that ends at once, with deadlines as they are. */
+static void round_short(struct loop *l)
+{
+	struct loop_fd w = { .ready = nothing };
+	int p[2];
+	cr_assert_eq(pipe(p), 0);
+	cr_assert_eq(write(p[1], "", 1), 1);
+	cr_assert_eq(loop_add(l, &w, p[0], EPOLLIN), 0);
+	cr_assert_eq(loop_step(l, T_NEVER), 0);
+	loop_del(l, &w);
+	close(p[0]);
+	close(p[1]);
+}
+
+Test(loop, a_far_deadline_that_moves_back_costs_one_wake_up_and_is_kept, .timeout = 20)
+{
+	struct loop l;
+	struct note far = { .t.due = note_due, .number = 1 };
+	n_order = 0;
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	uint64_t start = l.now_ns;
+	loop_timer_set(&l, &far.t, start + 150 * NS_PER_MS);
+	round_short(&l);
+	loop_timer_set(&l, &far.t, start + 400 * NS_PER_MS);
+	unsigned rounds = 0;
+	for (; n_order == 0; rounds++)
+		cr_assert_eq(loop_step(&l, T_NEVER), 0);
+	cr_assert_geq(l.now_ns, start + 400 * NS_PER_MS);
+	cr_assert_leq(rounds, 2u);
+	loop_release(&l);
+}
+
+Test(loop, a_near_deadline_does_not_wait_for_a_far_one, .timeout = 20)
+{
+	struct loop l;
+	struct note far = { .t.due = note_due, .number = 1 }, near = { .t.due = note_due, .number = 2 };
+	n_order = 0;
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	loop_timer_set(&l, &far.t, l.now_ns + 3600 * NS_PER_S);
+	round_short(&l);
+	for (int i = 0; i < 3; i++) {
+		loop_timer_set(&l, &near.t, l.now_ns + (i == 2 ? 120 : 5) * NS_PER_MS);
+		while (n_order == i)
+			cr_assert_eq(loop_step(&l, T_NEVER), 0);
+		cr_assert_eq(order[i], 2);
+	}
+	loop_timer_set(&l, &far.t, T_NEVER);
+	cr_assert_eq(loop_deadline(&l), T_NEVER);
+	loop_release(&l);
+}
