@@ -35,7 +35,7 @@ SAN_WARN := $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS) $(if $(DEBUG),-O0) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined $(SAN_WARN))
-ALL_LDFLAGS = -pthread $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+ALL_LDFLAGS = -pthread -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 pc = $(shell pkg-config --libs $(1) 2>/dev/null)
 LIBS_lib := $(or $(call pc,ldns),$(call pc,libldns),-lldns) -ljansson -lyaml -lm

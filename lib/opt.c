@@ -94,7 +94,7 @@ int opt_duration(const char *text, uint64_t bare_unit_ns, uint64_t *ret_ns)
 			return ERR_SYNTAX;
 		if (err || __builtin_mul_overflow(whole, unit, &part) ||
 		    __builtin_add_overflow(total, part, &total) ||
-		    __builtin_add_overflow(total, (uint64_t)llround(fraction * (double)unit),
+		    __builtin_add_overflow(total, (uint64_t)(fraction * (double)unit + 0.5),
 					   &total))
 			return ERR_RANGE;
 		t += n;
