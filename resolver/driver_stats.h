@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "resolver/core/stats.h"
-#include "resolver/doh.h"
+#include "resolver/net/doh.h"
 #include "resolver/loopcheck.h"
-#include "resolver/top.h"
+#include "resolver/observe/top.h"
 
 struct driver_stats { /* written by a worker */
 	/* clients, UDP */

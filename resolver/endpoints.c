@@ -10,7 +10,7 @@
 
 #include "lib/log.h"
 #include "lib/opt.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/sockaddr.h"
 #include "resolver/supervisor.h"
 
 /* UNTIL_READY: /ready is not told of failures after the start. */

@@ -15,7 +15,7 @@
 #include "lib/log.h"
 #include "lib/rng.h"
 #include "lib/wire.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/sockaddr.h"
 
 #define STEP_NS      (250 * NS_PER_MS)
 #define STEPS        20 /* how long an answer is waited for */

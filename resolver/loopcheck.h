@@ -13,7 +13,7 @@
 
 #include "resolver/core/core.h"
 #include "resolver/corefile/corefile.h"
-#include "resolver/loop.h"
+#include "resolver/net/loop.h"
 
 #define LOOPS_MAX 16 /* upstreams left out at a time */
 

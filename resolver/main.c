@@ -9,7 +9,7 @@
 #include "resolver/corefile/corefile.h"
 #include "resolver/flags.h"
 #include "resolver/node/keeper.h"
-#include "resolver/log_out.h"
+#include "resolver/observe/log_out.h"
 #include "resolver/node/node.h"
 #include "resolver/corefile/setup.h"
 #include "resolver/supervisor.h"

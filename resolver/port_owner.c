@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "resolver/sockaddr.h"
+#include "resolver/net/sockaddr.h"
 
 #define LISTENING 0x0a
 

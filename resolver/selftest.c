@@ -22,7 +22,7 @@
 #include "lib/clock.h"
 #include "lib/rng.h"
 #include "lib/wire.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/sockaddr.h"
 
 #define RETRIES 3 /* datagrams per probe: one may meet a full buffer */
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "resolver/corefile/corefile.h"
-#include "resolver/loop.h"
+#include "resolver/net/loop.h"
 
 struct selftest;
 

@@ -14,8 +14,8 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rng.h"
-#include "resolver/observe.h"
-#include "resolver/sockaddr.h"
+#include "resolver/observe/observe.h"
+#include "resolver/net/sockaddr.h"
 
 struct listener {
 	bool used, udp_on, tcp_on;

@@ -12,10 +12,10 @@
 
 #include "resolver/corefile/corefile.h"
 #include "resolver/driver_stats.h"
-#include "resolver/listen_tcp.h"
-#include "resolver/listen_udp.h"
-#include "resolver/loop.h"
-#include "resolver/upstream.h"
+#include "resolver/net/listen_tcp.h"
+#include "resolver/net/listen_udp.h"
+#include "resolver/net/loop.h"
+#include "resolver/net/upstream.h"
 
 struct server;
 

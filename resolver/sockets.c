@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "lib/rng.h"
-#include "resolver/listen_tcp.h"
-#include "resolver/listen_udp.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/listen_tcp.h"
+#include "resolver/net/listen_udp.h"
+#include "resolver/net/sockaddr.h"
 
 #define PRIVATE_FIRST 20000
 #define PRIVATE_N     10000

@@ -18,7 +18,7 @@
 #include "lib/log.h"
 #include "lib/opt.h"
 #include "resolver/node/privileges.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/sockaddr.h"
 
 #define DRAIN_MS      5000 /* as long as the original waits for its servers */
 #define DRAIN_SLACK_NS (500 * NS_PER_MS)

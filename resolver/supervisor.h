@@ -17,10 +17,10 @@
 #include <stdint.h>
 
 #include "resolver/config.h"
-#include "resolver/handover.h"
-#include "resolver/http.h"
-#include "resolver/loop.h"
-#include "resolver/metrics.h"
+#include "resolver/handover/handover.h"
+#include "resolver/observe/http.h"
+#include "resolver/net/loop.h"
+#include "resolver/observe/metrics.h"
 #include "resolver/node/node.h"
 #include "resolver/selftest.h"
 #include "resolver/sockets.h"

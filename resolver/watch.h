@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "resolver/loop.h"
+#include "resolver/net/loop.h"
 
 #define WATCH_DIRS_MAX  128
 #define WATCH_NAMES_MAX 256

@@ -18,7 +18,7 @@
 #include "lib/log.h"
 #include "resolver/ctl.h"
 #include "resolver/fdpass.h"
-#include "resolver/handover_cache.h"
+#include "resolver/handover/handover_cache.h"
 #include "resolver/node/privileges.h"
 #include "resolver/server.h"
 

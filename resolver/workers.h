@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "resolver/loop.h"
+#include "resolver/net/loop.h"
 #include "resolver/sockets.h"
 
 struct workers;

@@ -18,8 +18,8 @@
 #include "lib/wire.h"
 #include "resolver/core/core.h"
 #include "resolver/corefile/corefile.h"
-#include "resolver/listen_udp.h"
-#include "resolver/loop.h"
+#include "resolver/net/listen_udp.h"
+#include "resolver/net/loop.h"
 #include "tests/bench/kube/kube.h"
 
 #define NAMES 1000u

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolver/dnstap_msg.h"
-#include "resolver/log_format.h"
+#include "resolver/observe/dnstap_msg.h"
+#include "resolver/observe/log_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "lib/wire.h"
-#include "resolver/doh.h"
+#include "resolver/net/doh.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -19,8 +19,8 @@
 #include "lib/clock.h"
 #include "resolver/ctl.h"
 #include "resolver/fdpass.h"
-#include "resolver/handover_cache.h"
-#include "resolver/handover_int.h"
+#include "resolver/handover/handover_cache.h"
+#include "resolver/handover/handover_int.h"
 
 #define NOW_NS (1000 * NS_PER_S)
 

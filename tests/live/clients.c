@@ -17,7 +17,7 @@
 
 #include "lib/rng.h"
 #include "lib/wire.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/sockaddr.h"
 
 static union sockaddr_any server;
 static socklen_t server_len;

@@ -25,10 +25,10 @@
 
 #include "lib/rng.h"
 #include "resolver/fdpass.h"
-#include "resolver/handover_int.h"
-#include "resolver/listen_tcp.h"
-#include "resolver/listen_udp.h"
-#include "resolver/sockaddr.h"
+#include "resolver/handover/handover_int.h"
+#include "resolver/net/listen_tcp.h"
+#include "resolver/net/listen_udp.h"
+#include "resolver/net/sockaddr.h"
 
 #define WAIT_MS 10000
 

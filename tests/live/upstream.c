@@ -32,10 +32,10 @@
 #include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/wire.h"
-#include "resolver/listen_tcp.h"
-#include "resolver/listen_udp.h"
-#include "resolver/sockaddr.h"
-#include "resolver/stream.h"
+#include "resolver/net/listen_tcp.h"
+#include "resolver/net/listen_udp.h"
+#include "resolver/net/sockaddr.h"
+#include "resolver/net/stream.h"
 
 struct conn {
 	struct conn *next;

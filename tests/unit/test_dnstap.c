@@ -11,8 +11,8 @@
 #include "lib/clock.h"
 #include "lib/wire.h"
 #include "resolver/core/core.h"
-#include "resolver/dnstap.h"
-#include "resolver/sockaddr.h"
+#include "resolver/observe/dnstap.h"
+#include "resolver/net/sockaddr.h"
 
 Test(dnstap, a_message_to_the_octet)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/wire.h"
-#include "resolver/doh_msg.h"
+#include "resolver/net/doh_msg.h"
 
 #define TEXT(s) (const uint8_t *)(s), strlen(s)
 

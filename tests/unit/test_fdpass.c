@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "resolver/ctl.h"
-#include "resolver/handover_int.h"
+#include "resolver/handover/handover_int.h"
 
 static int pair[2];
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "resolver/http.h"
-#include "resolver/sockaddr.h"
+#include "resolver/observe/http.h"
+#include "resolver/net/sockaddr.h"
 
 static struct loop loop;
 static struct http_server *server;

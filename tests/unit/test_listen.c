@@ -12,9 +12,9 @@
 
 #include "lib/clock.h"
 #include "lib/wire.h"
-#include "resolver/listen_tcp.h"
-#include "resolver/listen_udp.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/listen_tcp.h"
+#include "resolver/net/listen_udp.h"
+#include "resolver/net/sockaddr.h"
 
 static struct loop loop;
 static struct stream_scratch scratch;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lib/wire.h"
-#include "resolver/listen_udp.h"
+#include "resolver/net/listen_udp.h"
 
 #define N 3
 static int fd[N];

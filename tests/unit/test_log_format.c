@@ -6,8 +6,8 @@
 
 #include "lib/wire.h"
 #include "resolver/corefile/corefile.h"
-#include "resolver/log_format.h"
-#include "resolver/sockaddr.h"
+#include "resolver/observe/log_format.h"
+#include "resolver/net/sockaddr.h"
 
 static uint8_t query[128], reply[256];
 static struct core_client client;

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "resolver/log_errors.h"
-#include "resolver/log_out.h"
-#include "resolver/sockaddr.h"
+#include "resolver/observe/log_errors.h"
+#include "resolver/observe/log_out.h"
+#include "resolver/net/sockaddr.h"
 
 static struct loop loop;
 static int pipe_fd[2];

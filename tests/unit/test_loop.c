@@ -4,7 +4,7 @@
 
 #include "lib/clock.h"
 #include "lib/rng.h"
-#include "resolver/loop.h"
+#include "resolver/net/loop.h"
 
 struct note {
 	struct loop_timer t;

@@ -4,7 +4,7 @@
  * is strict where Prometheus is: order, types, duplicates, histograms. The
  * schema of a real node-cache scrape must be found in it, label by label.
  */
-#include "resolver/metrics.h"
+#include "resolver/observe/metrics.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "lib/err.h"
-#include "resolver/sockaddr.h"
+#include "resolver/net/sockaddr.h"
 
 Test(sockaddr, every_spelling_of_an_address)
 {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "lib/wire.h"
-#include "resolver/stream.h"
+#include "resolver/net/stream.h"
 
 static struct stream_scratch scratch;
 static int n_got;

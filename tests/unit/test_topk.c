@@ -7,8 +7,8 @@
 
 #include "lib/json.h"
 #include "lib/wire.h"
-#include "resolver/sockaddr.h"
-#include "resolver/top.h"
+#include "resolver/net/sockaddr.h"
+#include "resolver/observe/top.h"
 
 #define KEY_MAX 8
 #define KEYS 5000

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "resolver/udp_out.h"
+#include "resolver/net/udp_out.h"
 
 static struct udp_queue q;
 static int from, to;

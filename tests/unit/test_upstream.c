@@ -12,8 +12,8 @@
 
 #include "lib/clock.h"
 #include "lib/wire.h"
-#include "resolver/idmap.h"
-#include "resolver/upstream.h"
+#include "resolver/net/idmap.h"
+#include "resolver/net/upstream.h"
 
 static struct loop loop;
 static struct stream_scratch scratch;

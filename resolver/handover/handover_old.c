@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The side that hands over. It listens from the moment it serves. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "resolver/fdpass.h"
+#include "resolver/handover/handover_int.h"
+
+#define PREPARE_NS (30 * NS_PER_S)    /* the new one, until it is ready */
+#define EXPORT_NS  (3 * NS_PER_S)     /* our workers: then it goes without the rest */
+#define HOLD_NS    (200 * NS_PER_MS) /* a worker that does not answer does not read either */
+#define GONE_NS    (500 * NS_PER_MS) /* nobody reads: clients have more patience, and rules hold longer */
+#define WATCH_NS   (2500 * NS_PER_MS) /* the new one reads, but has not proved that it answers */
+#define RENEW_NS   (100 * NS_PER_MS)  /* meanwhile the rules are ours to renew */
+#define FINISH_MS  20000              /* less than kubelet's usual grace period */
+
+static int say(struct handover *h, enum handover_type type, const int *fds, unsigned n_fds)
+{
+	struct handover_msg m = { 0 };
+	return handover_send(h->peer.fd, type, &m, fds, n_fds);
+}
+
+/* --- not this time --- */
+
+/* We go on as if nothing had been. */
+static void abort_session(struct handover *h, const char *why)
+{
+	struct supervisor *s = h->s;
+	bool paused = handover_paused(s);
+	struct handover_msg m = { 0 };
+	log_error("hand-over to pid %u failed: %s; serving on", h->peer_pid, why);
+	snprintf(m.text, sizeof(m.text), "%s", why);
+	handover_send(h->peer.fd, HANDOVER_ABORT, &m, NULL, 0);
+	handover_peer_close(h);
+	workers_export_close(&s->workers);
+	h->state = HANDOVER_IDLE;
+	if (paused) {
+		workers_serve(&s->workers);
+		http_accept(s->http, true);
+		supervise_selftest(s);
+		supervisor_pidfile_write(s);
+		supervise_sync_soon(s); /* it may have changed what it then removed */
+	}
+	handover_stop_if_told(h);
+	if (s->reload_again && s->phase == PHASE_SERVING) {
+		s->reload_again = false;
+		supervise_reload(s, false);
+	}
+}
+
+static void refuse(int fd, bool for_good, const char *why)
+{
+	struct handover_msg m = { .n = for_good };
+	snprintf(m.text, sizeof(m.text), "%s", why);
+	handover_send(fd, HANDOVER_REFUSE, &m, NULL, 0);
+}
+
+/* --- step by step --- */
+
+static int offer_send(struct handover *h)
+{
+	const struct supervisor *s = h->s;
+	struct handover_msg m = { .n = s->workers.n };
+	unsigned cursor = 0;
+	int rc = handover_send(h->peer.fd, HANDOVER_OFFER, &m, NULL, 0), fd;
+	for (unsigned i = 0; rc == 0 && i < s->sockets.n; i++) {
+		const struct socket_set *t = &s->sockets.set[i];
+		int fds[HANDOVER_FDS_MAX];
+		memcpy(fds, t->udp, t->n * sizeof(int));
+		memcpy(fds + t->n, t->tcp, t->n * sizeof(int));
+		m = (struct handover_msg){ .n = t->n, .addr = t->addr, .port = t->port, .scope_id = t->scope_id };
+		rc = handover_send(h->peer.fd, HANDOVER_LISTENER, &m, fds, 2 * t->n);
+	}
+	m = (struct handover_msg){ 0 };
+	while (rc == 0 && http_listener_next(s->http, &cursor, &fd, &m.addr, &m.port))
+		rc = handover_send(h->peer.fd, HANDOVER_HTTP, &m, &fd, 1);
+	return rc == 0 ? say(h, HANDOVER_END, NULL, 0) : rc;
+}
+
+static void caches_send(struct handover *h)
+{
+	struct workers *w = &h->s->workers;
+	int rc = 0;
+	for (unsigned i = 0; rc == 0 && i < w->n; i++)
+		if (w->slot[i].cache_fd >= 0)
+			rc = say(h, HANDOVER_CACHE, &w->slot[i].cache_fd, 1);
+	workers_export_close(w);
+	h->state = OLD_WARMED;
+	handover_limit(h, PREPARE_NS);
+	if (rc < 0 || say(h, HANDOVER_END, NULL, 0) < 0)
+		abort_session(h, "the caches could not be sent");
+}
+
+static void warm(struct handover *h)
+{
+	struct diag d;
+	h->state = OLD_EXPORTING;
+	handover_limit(h, EXPORT_NS);
+	if (workers_export(&h->s->workers, &d) == 0)
+		return;
+	log_warn("hand-over: %s: without the cache", d.text);
+	caches_send(h);
+}
+
+static void hold(struct handover *h)
+{
+	h->state = OLD_HOLDING;
+	h->hold_ns = clock_mono_ns();
+	handover_limit(h, HOLD_NS);
+	workers_hold(&h->s->workers);
+}
+
+static void watch(struct handover *h, uint64_t ns)
+{
+	if (ns)
+		h->until_ns = h->s->loop.now_ns + ns;
+	supervise_rules_hold(h->s);
+	handover_limit(h, RENEW_NS);
+}
+
+static void go(struct handover *h)
+{
+	struct handover_msg m = { .t_ns = h->hold_ns, .path_id = h->path_id };
+	http_accept(h->s->http, false);
+	h->state = OLD_GONE;
+	watch(h, GONE_NS);
+	if (handover_send(h->peer.fd, HANDOVER_GO, &m, &h->listen.fd, 1) < 0)
+		abort_session(h, "it is gone");
+}
+
+static void reading(struct handover *h)
+{
+	h->state = OLD_WATCHING;
+	watch(h, WATCH_NS);
+}
+
+/* The other one has everything: what is left of us are open questions and
+ * connections. */
+static void leave(struct handover *h)
+{
+	struct supervisor *s = h->s;
+	say(h, HANDOVER_BYE, NULL, 0);
+	log_info("handed over to pid %u; finishing", h->peer_pid);
+	handover_peer_close(h);
+	loop_del(&s->loop, &h->listen);
+	close(h->listen.fd);
+	h->listen.fd = -1;
+	h->state = HANDOVER_IDLE;
+	supervisor_handed_over(s, FINISH_MS);
+}
+
+void handover_old_answered(struct handover *h)
+{
+	if (h->state == OLD_EXPORTING)
+		caches_send(h);
+	else if (h->state == OLD_HOLDING)
+		go(h);
+}
+
+void handover_old_late(struct handover *h)
+{
+	if (h->state == OLD_EXPORTING)
+		caches_send(h);
+	else if (h->state == OLD_HOLDING)
+		go(h);
+	else if (h->state == HANDOVER_IDLE)
+		handover_peer_close(h); /* it did not even greet */
+	else if (h->state >= OLD_GONE && h->s->loop.now_ns < h->until_ns)
+		watch(h, 0);
+	else
+		abort_session(h, h->state >= OLD_GONE ? "it does not answer" : "it is not ready in time");
+}
+
+static void message(struct handover *h, const struct handover_msg *m)
+{
+	if (m->type == HANDOVER_WARM && h->state == OLD_OFFERED)
+		warm(h);
+	else if (m->type == HANDOVER_READY && h->state == OLD_WARMED)
+		hold(h);
+	else if (m->type == HANDOVER_READING && h->state == OLD_GONE)
+		reading(h);
+	else if (m->type == HANDOVER_DONE && h->state == OLD_WATCHING)
+		leave(h);
+	else
+		abort_session(h, "it speaks out of turn");
+}
+
+/* --- a new one comes --- */
+
+static const char *why_not(const struct handover *h, const struct handover_msg *m, bool *ret_for_good)
+{
+	const struct supervisor *s = h->s;
+	struct handover_id own = handover_netns();
+	*ret_for_good = m->type != HANDOVER_HELLO || m->netns.ino != own.ino || m->netns.dev != own.dev;
+	if (m->type != HANDOVER_HELLO)
+		return "a greeting was expected";
+	if (*ret_for_good)
+		return "it is of another network namespace";
+	if (s->phase != PHASE_SERVING && s->phase != PHASE_LAMEDUCK)
+		return "it is ending";
+	if (s->pending.plan)
+		return "its configuration is changing";
+	return NULL;
+}
+
+static void hello(struct handover *h, const struct handover_msg *m)
+{
+	bool for_good;
+	const char *why = why_not(h, m, &for_good);
+	if (why) {
+		refuse(h->peer.fd, for_good, why);
+		handover_peer_close(h);
+		return;
+	}
+	log_info("handing over to pid %u", m->pid);
+	h->peer_pid = m->pid;
+	h->state = OLD_OFFERED;
+	handover_limit(h, PREPARE_NS);
+	if (offer_send(h) < 0)
+		abort_session(h, "the sockets could not be sent");
+}
+
+void handover_old_ready(struct loop_fd *fd, uint32_t events)
+{
+	struct handover *h = container_of(fd, struct handover, peer);
+	struct handover_msg m;
+	int fds[HANDOVER_FDS_MAX], rc;
+	unsigned n_fds;
+	(void)events;
+	while (h->peer.fd >= 0 && (rc = handover_recv(h->peer.fd, &m, fds, &n_fds)) != 0) {
+		if (rc > 0) {
+			fdpass_close(fds, n_fds);
+			if (h->state == HANDOVER_IDLE)
+				hello(h, &m);
+			else
+				message(h, &m);
+		} else if (h->state != HANDOVER_IDLE) {
+			abort_session(h, "it is gone");
+		} else {
+			if (rc == ERR_UNKNOWN)
+				refuse(h->peer.fd, false, "it speaks another version");
+			handover_peer_close(h);
+		}
+	}
+}
+
+static void listen_ready(struct loop_fd *fd, uint32_t events)
+{
+	struct handover *h = container_of(fd, struct handover, listen);
+	struct diag d;
+	(void)events;
+	int peer = accept4(fd->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (peer < 0)
+		return;
+	if (h->peer.fd >= 0) {
+		refuse(peer, false, "it is handing over to another one");
+		close(peer);
+	} else if (handover_peer_check(peer, &d) < 0) {
+		log_warn("hand-over refused: %s", d.text);
+		close(peer);
+	} else {
+		int size = 1 << 20;
+		setsockopt(peer, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		h->peer.ready = handover_old_ready;
+		if (loop_add(&h->s->loop, &h->peer, peer, EPOLLIN) < 0) {
+			close(peer);
+			h->peer.fd = -1;
+			return;
+		}
+		handover_limit(h, NS_PER_S); /* for its greeting */
+	}
+}
+
+/* --- where it comes --- */
+
+/* Bound under another name first, so that there is never a moment without. */
+static int listen_open(const char *path, struct diag *d)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	char temporary[sizeof(sa.sun_path)];
+	if (snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid()) >= (int)sizeof(temporary))
+		return diag_set(d, ERR_LIMIT, "%s: too long a path", path);
+	memcpy(sa.sun_path, temporary, sizeof(temporary));
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return diag_errno(d, "socket");
+	unlink(temporary);
+	mode_t before = umask(0177);
+	int rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
+	umask(before);
+	if (rc < 0 || listen(fd, 8) < 0 || rename(temporary, path) < 0) {
+		rc = diag_errno(d, "%s", path);
+		unlink(temporary);
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+void handover_listen(struct handover *h)
+{
+	const char *path = h->s->flags->handover;
+	struct handover_id now = handover_path_id(path);
+	struct diag d;
+	int fd = h->next_listen;
+	h->next_listen = -1;
+	if (h->foreign)
+		return;
+	/* The predecessor's socket, if it is the one at our path. */
+	if (fd >= 0 && (now.ino != h->path_id.ino || now.dev != h->path_id.dev)) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd < 0)
+		fd = listen_open(path, &d);
+	if (fd < 0) {
+		log_warn("no hand-over to a successor: %s", d.text);
+		return;
+	}
+	h->path_id = handover_path_id(path);
+	h->listen.ready = listen_ready;
+	if (loop_add(&h->s->loop, &h->listen, fd, EPOLLIN) < 0) {
+		close(fd);
+		h->listen.fd = -1;
+	}
+}

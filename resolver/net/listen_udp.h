@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Clients over UDP: the hot path. A batch of datagrams in (recvmmsg), one
+ * core_query for each, written straight into the batch that leaves (sendmmsg).
+ * Replies to parked queries join the same outgoing batch; udp_flush sends it.
+ *
+ * Small queries land in packed slots; the tail of a large one (up to 65,535
+ * octets) lands in an area of its own that costs no memory until touched.
+ */
+#ifndef NODENS_LISTEN_UDP_H
+#define NODENS_LISTEN_UDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver/core/core.h"
+#include "resolver/driver_stats.h"
+#include "resolver/net/loop.h"
+
+#define UDP_BATCH 64
+#define UDP_RCVBUF_WISH (4 << 20)
+
+struct udp_batch; /* receive buffers: one a process, lent to all listeners */
+
+struct udp_listener {
+	struct loop_fd watch;
+	struct udp_batch *batch;
+	struct core *core;
+	struct loop *loop;
+	struct driver_stats *stats;
+	struct udp_out *out;
+	struct in6_addr local; /* what it is bound to */
+	uint64_t cookie;       /* core_client.cookie: which listener, also after a reload */
+	uint8_t index;         /* core_client.listener: its place in the configuration */
+	bool need_local;       /* wildcard: the kernel tells which address was asked */
+	bool v6;
+};
+
+struct udp_batch *udp_batch_new(void);
+void udp_batch_free(struct udp_batch *b);
+
+/* `fd` is bound, non-blocking and stays the caller's. */
+int udp_listener_init(struct udp_listener *u, int fd, struct udp_batch *batch,
+		      struct driver_stats *stats, struct diag *d);
+void udp_listener_release(struct udp_listener *u);
+int udp_listener_start(struct udp_listener *u, struct loop *loop, struct core *core);
+void udp_listener_stop(struct udp_listener *u);
+
+/* Queue a reply; sends by itself when the batch is full. */
+void udp_reply(struct udp_listener *u, const struct core_client *c, const uint8_t *bytes, size_t len);
+void udp_flush(struct udp_listener *u);
+
+/* A socket as the listener wants it: reuse of the port, free binding, receive
+ * buffer, packet info. The descriptor, or a negative code. */
+int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_id, struct diag *d);
+/* Several sockets of one address (in order of opening): the kernel chooses among
+ * them by the first octets of the question's name, so that each worker's cache
+ * is a part of one cache and not a copy. 0, or ERR_SYS: any socket gets any query. */
+int udp_socket_steer(int fd, unsigned n_sockets);
+/* Datagrams the kernel threw away because the buffer was full, since open. */
+uint64_t udp_socket_drops(int fd);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the pool: a connection, and what its framing does. upool_tcp.c knows
+ * when connections come and go; a framing knows how questions and answers look
+ * on one: lengths (upool_dns.c: TCP and TLS) or HTTP/2 (upool_h2.c).
+ */
+#ifndef NODENS_UPOOL_INT_H
+#define NODENS_UPOOL_INT_H
+
+#include "resolver/net/loop.h"
+#include "resolver/net/upool_tcp.h"
+#include "resolver/net/upstream.h"
+
+#define CONN_FULL 1024 /* in flight on one */
+
+enum conn_state { CONN_CONNECTING, CONN_HANDSHAKE, CONN_OPEN };
+
+struct doh;
+
+struct upool_conn {
+	struct upool *pool;
+	struct upool_conn *next, *dirty_next;
+	struct loop_fd watch;
+	struct loop_timer timer;
+	struct stream stream;
+	struct doh *doh; /* HTTP/2 only */
+	struct idmap ids;
+	enum conn_state state;
+	bool draining, suspect, dirty, dead;
+	bool told;              /* of an HTTP fault: once a connection */
+	enum core_fail_why why; /* dead: what its questions are told */
+	unsigned n_asks;        /* ids.n less orphans */
+	uint64_t born_ns, retire_ns, idle_ns;
+	uint64_t heard_ns; /* last octet, or what silence counts from */
+	uint64_t last_rx_ns; /* last message */
+};
+
+struct upool_framing {
+	const char *scheme; /* for the log: "tls" */
+	/* Before the connection is there; 0 or ERR_NOMEM. */
+	int (*open)(struct upool_conn *c);
+	/* The socket is still open, for a last word. */
+	void (*close)(struct upool_conn *c);
+	/* In flight at most. */
+	unsigned (*room)(const struct upool_conn *c);
+	/* One question; its message has id 0. 0 or an error. */
+	int (*put)(struct upool_conn *c, uint16_t id, const uint8_t *msg, size_t len);
+	/* What is there, handed to upool_answered and upool_failed. */
+	enum stream_status (*read)(struct upool_conn *c);
+	/* Octets left over, -1 on error. */
+	long (*flush)(struct upool_conn *c);
+	/* Nobody waits for it any more; its id is orphaned. NULL: nothing to do. */
+	void (*given_up)(struct upool_conn *c, uint16_t id);
+};
+extern const struct upool_framing upool_framing_dns, upool_framing_h2;
+
+/* For the framings. False: no such id is in use. */
+bool upool_answered(struct upool_conn *c, uint16_t id, const uint8_t *msg, size_t len);
+void upool_failed(struct upool_conn *c, uint16_t id, enum core_fail_why why);
+/* Whatever comes counts as a sign of life. */
+void upool_heard(struct upool_conn *c);
+/* There is something to flush, or a change to act on. */
+void upool_touch(struct upool_conn *c);
+struct upstreams *upool_conn_all(const struct upool_conn *c);
+
+#endif
