@@ -51,7 +51,7 @@ function take(cell,   r, i, at, n, part) {
 function m(s, what) { return median(w SUBSEP s SUBSEP what) }
 
 # What costs are compared with: of a miss that is the relay.
-function limit() { return m("relay", "qps") != "" ? "relay" : "echo" }
+function limit() { return m("echo", "qps") == "" && m("relay", "qps") != "" ? "relay" : "echo" }
 
 function memory_cells(s) { return sprintf("%9.1f %9.1f %9.1f %9.1f", m(s, "rss_mib"), m(s, "rss_largest_mib"), m(s, "pss_mib"), m(s, "anon_mib")) }
 
