@@ -8,8 +8,8 @@
 /* A typical entry of each kind with its slot and ghost: header 56, name twice
  * or compressed, two addresses or an SOA; generous, so that the capacity of a
  * Corefile is what really fits. */
-#define BYTES_PER_POSITIVE 480
-#define BYTES_PER_DENIAL   360
+#define BYTES_PER_POSITIVE 440
+#define BYTES_PER_DENIAL   330
 #define CACHE_BYTES_MIN    (1u << 20)
 
 void core_conf_forward_defaults(struct core_forward *f)
