@@ -4,10 +4,11 @@
  *
  *   query.c -> core.c: route, hooks, cache --hit--> serve.c: the reply
  *                |miss
- *              miss.c: join or start a question, stale answers, refreshes
- *                |     (follow.c: a CNAME whose target is another question)
+ *              miss.c: a failure, a plugin's reply or a stale answer at once, or a wait
+ *                |     (room.c: when there is no place for it, whose gives way)
  *                |
- *              room.c: when there is no place for it, whose gives way
+ *              begin.c: the question enters the table, after its ask hooks (hooks.c)
+ *                |     (follow.c: a CNAME whose target is another question)
  *                |
  *              try.c: which upstream, when again, when twice -> ops->ask
  *                |  (core_answer, core_fail, core_tick: exchange.c)
@@ -134,7 +135,18 @@ void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 /* Counts what hooks wanted counted, at the listener it happened. */
 void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p);
 
-/* --- miss.c --- */
+/* --- hooks.c --- */
+/* Is what upstreams are to be asked another question than the key's? */
+bool asks_changed(const struct plugin_query *p, const struct cache_key *k);
+/* Runs the ask hooks over `p`, and the answered hooks over a hook's own reply, which
+ * `buf` of DNS_MSG_MAX octets takes. `p` is left as the ask hooks made it, but for
+ * what is to be followed. Returns enum plugin_verdict; NEXT: upstreams are asked. */
+unsigned hooks_run(const struct config_zone *z, struct plugin_query *p, uint8_t *buf,
+		   size_t *ret_len);
+/* Runs the answered hooks over a message; `p` is the question as asked. */
+size_t hooks_answered(const struct config_zone *z, struct plugin_query *p, uint8_t *msg, size_t len);
+
+/* --- begin.c --- */
 struct question_start { /* a question about to begin */
 	const struct cache_key *key;
 	const struct plugin_query *asked; /* as ask hooks left it; NULL: unchanged */
@@ -146,21 +158,25 @@ struct question_start { /* a question about to begin */
 	uint8_t verdict;                  /* enum plugin_verdict, by question_open */
 	uint64_t start_ns, now_ns;        /* its budget counts from `start_ns` */
 };
+/* Enters it into the table; it is not asked yet. NIL when full. */
+uint32_t question_enter(struct core *c, const struct question_start *s);
 /* A question the core has itself, not a client's query: finds it under way, or
  * enters it; then *ret_is_new, and it is to be begun. NIL: full, or a plugin
  * answers it: then s->verdict, and s->reply_len as hooks return it, with the
  * reply in c->merged. */
 uint32_t question_open(struct core *c, struct question_start *s, bool *ret_is_new);
-/* Parks the visit for another question than its own; false: not possible. */
-bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, uint16_t zone,
-	      enum waits_for waits, unsigned step);
-enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
-			     const struct cache_hit *found, size_t *ret_len);
 /* Follows another question, or is asked. */
 void question_begin(struct core *c, uint32_t qi, uint64_t now_ns);
 /* Starts, or finds under way, a question nobody waits for; NIL when full. */
 uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone, unsigned listener,
 		       unsigned proto, enum question_purpose purpose, uint64_t now_ns);
+
+/* --- miss.c --- */
+/* Parks the visit for another question than its own; false: not possible. */
+bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, uint16_t zone,
+	      enum waits_for waits, unsigned step);
+enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
+			     const struct cache_hit *found, size_t *ret_len);
 /* Replies with what is stale to all who wait for a question; false: nothing is. */
 bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns);
 
@@ -211,9 +227,6 @@ void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_f
 void failure_tell(struct core *c, const struct question *q, unsigned rcode, enum core_fail_why why);
 /* The same with what the question's last exchange died of. */
 void failure_tell_last(struct core *c, const struct question *q);
-
-/* Runs the zone's answered hooks over a message; `p` is the question as asked. */
-size_t hooks_answered(const struct config_zone *z, struct plugin_query *p, uint8_t *msg, size_t len);
 
 /* --- follow.c --- */
 int follow_table(struct core *c); /* there when the configuration wants it */

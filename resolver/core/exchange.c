@@ -134,18 +134,7 @@ static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const stru
 	return false;
 }
 
-size_t hooks_answered(const struct config_zone *z, struct plugin_query *p, uint8_t *msg, size_t len)
-{
-	for (size_t i = z->hooks & HOOK_ANSWERED ? z->z.n_steps : 0; i-- > 0;) {
-		const struct plugin_step *s = z->z.step[i];
-
-		if (s->ops->answered)
-			len = s->ops->answered(s, p, msg, len, DNS_MSG_MAX);
-	}
-	return len;
-}
-
-/* The same for a question; *ret_follow as plugin_query.follow_rr. */
+/* The answered hooks over a question's answer; *ret_follow as plugin_query.follow_rr. */
 static size_t question_answered(struct core *c, const struct question *q, size_t len,
 				uint64_t now_ns, unsigned *ret_follow)
 {
