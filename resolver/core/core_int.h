@@ -10,7 +10,7 @@
  *              begin.c: the question enters the table, after its ask hooks (hooks.c)
  *                |     (follow.c: a CNAME whose target is another question)
  *                |
- *              try.c: which upstream, when again, when twice -> ops->ask
+ *              try.c: which upstream, when again, when twice; ask.c -> ops->ask
  *                |  (core_answer, core_fail, core_tick: exchange.c)
  *              finish.c: store, reply to all who wait, wake the followers
  */
@@ -198,8 +198,6 @@ void try_again(struct core *c, uint32_t qi, unsigned upstream, enum core_proto p
 void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns);
 bool next_forward(struct core *c, uint32_t qi, uint64_t now_ns); /* false: there is none */
 bool has_untried(const struct core *c, const struct question *q);
-void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
-unsigned asks_open(const struct question *q);
 /* How long an upstream may be silent before somebody else is asked as well. */
 uint64_t hedge_delay(struct core *c, unsigned upstream);
 uint64_t follow_delay(struct core *c, const struct question *leader);
@@ -207,13 +205,23 @@ void question_timer(struct core *c, uint32_t qi);
 void question_release_forward(struct core *c, struct question *q);
 const struct core_forward *question_forward(const struct core *c, const struct question *q);
 
+/* --- ask.c --- */
+/* Ids are never 0. `slot`: place among all questions' exchanges, then the upstreams. */
+uint32_t ask_id_new(struct core *c, uint32_t slot);
+struct ask *ask_find(struct core *c, uint32_t id, uint32_t *ret_qi); /* NULL: not open */
+/* Upstream whose probe has this id, or -1. */
+int probe_find(const struct core *c, uint32_t id);
+void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
+	      bool is_hedge, uint64_t now_ns);
+void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
+unsigned asks_open(const struct question *q);
+
 /* --- health.c --- */
 void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, bool tcp,
 		     uint64_t now_ns);
 void upstream_answered(struct core *c, unsigned u, uint64_t now_ns);
 void probe_due(struct core *c, unsigned u, uint64_t now_ns);
 void probe_failed(struct core *c, unsigned u, uint64_t now_ns);
-uint32_t ask_id_new(struct core *c, uint32_t slot);
 
 /* --- genuine.c --- */
 #define RCODE_BADCOOKIE 23

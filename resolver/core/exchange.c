@@ -12,33 +12,6 @@
 
 #define PLAIN_NS      (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS, or case */
 
-/* --- finding the exchange --- */
-
-static struct ask *ask_find(struct core *c, uint32_t id, uint32_t *ret_qi)
-{
-	uint32_t slot = id & ((1u << c->id_bits) - 1), qi = slot / ASKS_MAX;
-	struct question *q;
-
-	if (!id || qi >= c->tab.n_questions)
-		return NULL;
-	q = &c->tab.question[qi];
-	if (!q->in_use || q->ask[slot % ASKS_MAX].id != id)
-		return NULL;
-	*ret_qi = qi;
-	return &q->ask[slot % ASKS_MAX];
-}
-
-/* Upstream whose probe has this id, or -1. */
-static int probe_find(const struct core *c, uint32_t id)
-{
-	uint32_t slot = id & ((1u << c->id_bits) - 1), first = c->tab.n_questions * ASKS_MAX;
-
-	if (!id || slot < first || slot - first >= CORE_UPSTREAMS_MAX ||
-	    c->up[slot - first].probe_id != id)
-		return -1;
-	return (int)(slot - first);
-}
-
 /* --- judging an answer --- */
 
 /* The same upstream must be asked in another way: by TCP, with its cookie,
