@@ -11,7 +11,7 @@
  *                |     (follow.c: a CNAME whose target is another question)
  *                |
  *              try.c: which upstream, when again, when twice; ask.c -> ops->ask
- *                |  (core_answer, core_fail, core_tick: exchange.c)
+ *                |  (core_answer: exchange.c; core_fail, core_tick: failed.c)
  *              finish.c: store, reply to all who wait, wake the followers
  */
 #ifndef NODENS_CORE_INT_H
@@ -229,7 +229,7 @@ void probe_failed(struct core *c, unsigned u, uint64_t now_ns);
 bool answer_is_genuine(struct core *c, uint32_t qi, const struct ask *a, const struct dns_msg *m,
 		       uint64_t now_ns);
 
-/* --- exchange.c --- */
+/* --- failed.c --- */
 void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
 /* Before question_fail: tells who listens what went wrong. */
 void failure_tell(struct core *c, const struct question *q, unsigned rcode, enum core_fail_why why);

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What came back from upstreams, or did not: the judgement on each answer,
- * failure and time-out, before finish.c makes replies of it.
+ * What came back from upstreams: the judgement on each answer, before finish.c
+ * makes replies of it. What did not: failed.c.
  */
 #include "resolver/core/core_int.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "resolver/plugins/plugin.h"
 
-#define PLAIN_NS      (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS, or case */
-
-/* --- judging an answer --- */
+#define PLAIN_NS (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS, or case */
 
 /* The same upstream must be asked in another way: by TCP, with its cookie,
  * without EDNS. True when that was done. */
@@ -62,23 +59,6 @@ static bool hedge_may_answer(struct core *c, uint32_t qi, const struct ask *but,
 		return true;
 	}
 	return false;
-}
-
-/* Nothing better than what an upstream said has come. True when that ended it. */
-static bool settle(struct core *c, uint32_t qi, uint64_t now_ns)
-{
-	struct question *q = &c->tab.question[qi];
-	const struct core_forward *f = question_forward(c, q);
-	uint32_t bit = q->last_rcode < 32 ? 1u << q->last_rcode : 0;
-
-	if (!q->is_settled)
-		return false;
-	q->is_settled = false;
-	if (f->failover_rcodes & bit && has_untried(c, q))
-		return false;
-	if (!(f->next_rcodes & bit && next_forward(c, qi, now_ns)))
-		question_fail(c, qi, q->last_rcode, -1, true, now_ns);
-	return true;
 }
 
 /* An answer, but another upstream, or the next forward, may have a better one.
@@ -258,186 +238,4 @@ bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t
 	clients_gauge(c);
 	core_leave(c, now_ns);
 	return taken;
-}
-
-/* --- failures --- */
-
-const char *core_fail_text(enum core_fail_why why)
-{
-	static const char *const text[] = {
-		[CORE_FAIL_REFUSED] = "connection refused",
-		[CORE_FAIL_CLOSED] = "EOF",
-		[CORE_FAIL_UNREACHABLE] = "no route to host",
-		[CORE_FAIL_BADREPLY] = "bad reply",
-		[CORE_FAIL_NOSOCKET] = "too many open files",
-		[CORE_FAIL_TLS] = "TLS handshake failed",
-		[CORE_FAIL_TIMEOUT] = "i/o timeout",
-		[CORE_FAIL_UNHEALTHY] = "no healthy proxies",
-		[CORE_FAIL_LIMIT] = "concurrent queries exceeded maximum",
-		[CORE_FAIL_NO_FORWARD] = "no next plugin found",
-	};
-
-	return text[why];
-}
-
-static void failed_call(struct core *c, const struct question *q, struct core_failed f)
-{
-	if (!c->ops.failed || q->purpose != FOR_CLIENTS || !c->conf->zone[q->zone].z.has_errors)
-		return;
-	f.name = q->name;
-	f.qtype = q->qtype;
-	f.zone = q->zone;
-	c->ops.failed(c->ops.ctx, &f);
-}
-
-void failure_tell(struct core *c, const struct question *q, unsigned rcode, enum core_fail_why why)
-{
-	failed_call(c, q, (struct core_failed){.rcode = (uint16_t)rcode,
-					       .upstream = UPSTREAM_NONE,
-					       .why = (uint8_t)why});
-}
-
-void failure_tell_last(struct core *c, const struct question *q)
-{
-	struct core_failed f = {.rcode = DNS_SERVFAIL,
-				.upstream = q->last_upstream,
-				.proto = q->last_proto,
-				.why = (uint8_t)(q->last_why - 1)};
-	const struct ask *newest = NULL;
-
-	if (q->last_rcode)
-		return; /* an upstream's own words: an answer, not an error */
-	for (unsigned i = 0; i < ASKS_MAX; i++)
-		if (q->ask[i].id && (!newest || q->ask[i].sent_ns > newest->sent_ns))
-			newest = &q->ask[i];
-	if (newest) {
-		f.upstream = newest->upstream;
-		f.proto = newest->proto;
-		f.why = CORE_FAIL_TIMEOUT;
-		f.ask_id = newest->id;
-	} else if (!q->last_why) {
-		f.upstream = UPSTREAM_NONE;
-		f.why = CORE_FAIL_UNHEALTHY;
-	}
-	failed_call(c, q, f);
-}
-
-static void failure_note(struct question *q, const struct ask *a, enum core_fail_why why)
-{
-	q->last_upstream = a->upstream;
-	q->last_proto = a->proto;
-	q->last_why = (uint8_t)(why + 1);
-}
-
-void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
-{
-	uint32_t qi = NIL;
-	struct ask *ask = ask_find(c, ask_id, &qi);
-	int probed = probe_find(c, ask_id);
-	struct question *q;
-	struct ask old;
-
-	if (probed >= 0) {
-		stats_upstream_of(c->stats, (unsigned)probed)->fails[why]++;
-		probe_failed(c, (unsigned)probed, now_ns);
-	}
-	if (!ask)
-		return;
-	q = &c->tab.question[qi];
-	old = *ask;
-	stats_upstream_of(c->stats, old.upstream)->fails[why]++;
-	ask_close(c, qi, ask, false);
-	/* A peer may close an idle connection just as we use it: no fault. */
-	if (why == CORE_FAIL_CLOSED && q->n_closed == 0) {
-		q->n_closed++;
-		try_again(c, qi, old.upstream, old.proto, now_ns);
-		return;
-	}
-	q->last_ede = why == CORE_FAIL_UNREACHABLE ? EDE_NO_REACHABLE : EDE_NETWORK;
-	failure_note(q, &old, why);
-	if (why != CORE_FAIL_NOSOCKET)
-		upstream_failed(c, old.upstream, question_forward(c, q), old.proto != CORE_UDP,
-				now_ns);
-	if ((!asks_open(q) && settle(c, qi, now_ns)) || q->is_settled)
-		return;
-	if (!asks_open(q) || has_untried(c, q))
-		try_next(c, qi, now_ns);
-}
-
-void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
-{
-	assert(why < CORE_FAIL_TIMEOUT);
-	if (c->depth > 0) {
-		if (c->n_deferred < DEFERRED_MAX)
-			c->deferred[c->n_deferred++] = (struct deferred){ask_id, why};
-		return; /* beyond that, the time-out finds it */
-	}
-	core_enter(c);
-	core_fail_now(c, now_ns, ask_id, why);
-	clients_gauge(c);
-	core_leave(c, now_ns);
-}
-
-/* --- time --- */
-
-/* Silence for a whole read time-out. The exchange stays open. */
-static void exchange_timeout(struct core *c, uint32_t qi, uint64_t now_ns)
-{
-	struct question *q = &c->tab.question[qi];
-	const struct core_forward *f = question_forward(c, q);
-
-	for (unsigned i = 0; i < ASKS_MAX; i++) {
-		struct ask *a = &q->ask[i];
-
-		if (!a->id || now_ns - a->sent_ns < f->read_timeout_ns ||
-		    now_ns - a->sent_ns >= 2 * f->read_timeout_ns)
-			continue; /* not yet, or counted at the time-out before */
-		stats_upstream_of(c->stats, a->upstream)->timeouts++;
-		q->last_ede = EDE_NO_REACHABLE;
-		failure_note(q, a, CORE_FAIL_TIMEOUT);
-		upstream_failed(c, a->upstream, f, a->proto != CORE_UDP, now_ns);
-	}
-	try_next(c, qi, now_ns);
-}
-
-static void question_due(struct core *c, uint32_t qi, uint64_t now_ns)
-{
-	struct question *q = &c->tab.question[qi];
-
-	if (q->stale_ns <= now_ns) {
-		q->stale_ns = T_NEVER;
-		stale_to_waiters(c, qi, now_ns);
-	}
-	if (q->end_ns <= now_ns) {
-		failure_tell_last(c, q);
-		question_fail(c, qi, q->last_rcode ? q->last_rcode : DNS_SERVFAIL,
-			      EDE_NO_REACHABLE, true, now_ns);
-	} else if (q->follow_ns <= now_ns) {
-		q->follow_ns = T_NEVER;
-		follower_remove(&c->tab, qi);
-		question_ask(c, qi, now_ns);
-	} else if (q->retry_ns <= now_ns) {
-		q->retry_ns = T_NEVER;
-		if (!settle(c, qi, now_ns))
-			exchange_timeout(c, qi, now_ns);
-	} else if (q->hedge_ns <= now_ns) {
-		try_hedge(c, qi, now_ns);
-	} else {
-		question_timer(c, qi);
-	}
-}
-
-void core_tick(struct core *c, uint64_t now_ns)
-{
-	uint32_t item;
-
-	core_enter(c);
-	while ((item = timers_pop(&c->timers, now_ns)) != UINT32_MAX) {
-		if (item >= c->tab.n_questions)
-			probe_due(c, item - c->tab.n_questions, now_ns);
-		else
-			question_due(c, item, now_ns);
-	}
-	clients_gauge(c);
-	core_leave(c, now_ns);
 }
