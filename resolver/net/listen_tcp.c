@@ -1,67 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection is named by its slot and a generation, so that a reply that
- * comes after its end finds nobody rather than somebody else. Output is only
- * queued by handlers and leaves in tcp_flush, once a round; connections are
- * also closed only there or from their own events, never while being read.
+ * Who gets in, and the table of those who did. A connection is named by its slot
+ * and a generation, so that a reply that comes after its end finds nobody rather
+ * than somebody else; what it does there is listen_tcp_conn.c.
  */
 #include "resolver/net/listen_tcp.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "lib/rng.h"
-#include "resolver/net/listen_tcp_clients.h"
-#include "resolver/net/sockaddr.h"
+#include "resolver/net/listen_tcp_int.h"
 
 #define ACCEPTS_A_ROUND 32
-#define READ_MAX        8192
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* out of descriptors */
-
-enum { IDLE_ALL, IDLE_OF_CLIENT, IDLE_LISTS };
-
-struct tcp_conn {
-	struct tcp_server *server;
-	struct loop_fd watch;
-	struct loop_timer timer;
-	struct stream stream;
-	struct core_client client;
-	struct tcp_client *who;
-	struct { struct tcp_conn *next, *prev; } idle[IDLE_LISTS];
-	struct tcp_conn *dirty_next;
-	uint64_t deadline_ns;   /* the timer may fire earlier and move on */
-	uint64_t blocked_ns;    /* since when output is not taken; 0: it is */
-	unsigned in_flight;
-	uint64_t n_queries;
-	uint32_t slot;
-	uint8_t listener; /* slot of it */
-	bool dirty, is_idle, paused, dying, drain, served;
-	bool full; /* has asked all it may: nothing more is read, replies still go out */
-};
-
-struct tcp_server {
-	struct loop *loop;
-	struct core *core;
-	struct driver_stats *stats;
-	struct stream_scratch *scratch;
-	struct tcp_limits limits;
-	struct tcp_timers timers[TCP_SLOTS]; /* by slot of the listener */
-	struct tcp_clients clients;
-	struct tcp_conn **conn;     /* by slot */
-	uint32_t *generation;       /* by slot, never 0 */
-	uint32_t *free_slot;
-	unsigned n_free, n_slots;
-	struct tcp_idle idle;
-	struct tcp_conn *dirty;
-	uint8_t place[TCP_SLOTS]; /* listener slot -> core_client.listener */
-	uint8_t reply[DNS_MSG_MAX];
-};
 
 void tcp_limits_default(struct tcp_limits *l)
 {
@@ -72,269 +26,6 @@ void tcp_limits_default(struct tcp_limits *l)
 		.out_max_bytes = 512 * 1024,
 		.timers = { .read_ns = 3 * NS_PER_S, .idle_ns = 10 * NS_PER_S, .write_ns = 5 * NS_PER_S },
 	};
-}
-
-/* --- idle ones: all in one list, and each client's in one of its own --- */
-
-static struct tcp_idle *idle_list(struct tcp_conn *c, unsigned which)
-{
-	return which == IDLE_ALL ? &c->server->idle : &c->who->idle;
-}
-
-static void idle_remove(struct tcp_conn *c)
-{
-	if (!c->is_idle)
-		return;
-	for (unsigned i = 0; i < IDLE_LISTS; i++) {
-		struct tcp_idle *l = idle_list(c, i);
-		struct tcp_conn *next = c->idle[i].next, *prev = c->idle[i].prev;
-		*(prev ? &prev->idle[i].next : &l->first) = next;
-		*(next ? &next->idle[i].prev : &l->last) = prev;
-	}
-	c->is_idle = false;
-}
-
-static void idle_append(struct tcp_conn *c)
-{
-	idle_remove(c);
-	for (unsigned i = 0; i < IDLE_LISTS; i++) {
-		struct tcp_idle *l = idle_list(c, i);
-		c->idle[i].next = NULL;
-		c->idle[i].prev = l->last;
-		*(l->last ? &l->last->idle[i].next : &l->first) = c;
-		l->last = c;
-	}
-	c->is_idle = true;
-}
-
-/* --- life and death --- */
-
-static void conn_close(struct tcp_conn *c)
-{
-	struct tcp_server *s = c->server;
-	assert(!c->dirty);
-	idle_remove(c);
-	loop_timer_set(s->loop, &c->timer, T_NEVER);
-	loop_forget(s->loop, &c->watch);
-	close(c->watch.fd);
-	stream_release(&c->stream);
-	tcp_clients_remove(&s->clients, &c->client.addr);
-	s->conn[c->slot] = NULL;
-	if (++s->generation[c->slot] == 0)
-		s->generation[c->slot] = 1;
-	s->free_slot[s->n_free++] = c->slot;
-	s->stats->tcp_open = s->n_slots - s->n_free;
-	free(c);
-}
-
-/* To be looked at in tcp_flush: it has output, or must go. */
-static void conn_touch(struct tcp_conn *c)
-{
-	if (c->dirty)
-		return;
-	c->dirty = true;
-	c->dirty_next = c->server->dirty;
-	c->server->dirty = c;
-}
-
-static void conn_kill(struct tcp_conn *c)
-{
-	c->dying = true;
-	conn_touch(c);
-}
-
-/* Deadlines only move the timer when they come nearer: a busy connection costs
- * the heap nothing. */
-static void conn_set_deadline(struct tcp_conn *c, uint64_t at_ns)
-{
-	c->deadline_ns = at_ns;
-	if (!c->timer.armed || c->timer.at_ns > at_ns)
-		loop_timer_set(c->server->loop, &c->timer, at_ns);
-}
-
-static void conn_timer(struct loop_timer *t)
-{
-	struct tcp_conn *c = container_of(t, struct tcp_conn, timer);
-	uint64_t now = c->server->loop->now_ns;
-	if (c->deadline_ns > now) {
-		loop_timer_set(c->server->loop, &c->timer, c->deadline_ns);
-		return;
-	}
-	if (c->stream.out_len)
-		c->server->stats->tcp_slow_readers++;
-	else
-		c->server->stats->tcp_timeouts++;
-	conn_kill(c);
-}
-
-/* What the connection waits for next, and until when. */
-static void conn_settle(struct tcp_conn *c)
-{
-	struct tcp_server *s = c->server;
-	const struct tcp_timers *t = &s->timers[c->listener];
-	uint64_t now = s->loop->now_ns;
-	bool idle = c->in_flight == 0 && c->stream.out_len == 0;
-	uint32_t ev = c->stream.eof || c->paused || c->full ? 0 : EPOLLIN;
-	if (c->stream.out_len)
-		ev |= EPOLLOUT;
-	if (idle && (c->stream.eof || c->drain || c->full)) {
-		c->dying = true;
-		return;
-	}
-	loop_mod(s->loop, &c->watch, ev);
-	if (c->stream.out_len)
-		conn_set_deadline(c, c->blocked_ns + t->write_ns);
-	else if (!idle)
-		conn_set_deadline(c, T_NEVER);
-	else if (!c->served) /* the first query's time runs from the accept */
-		return;
-	else if (c->stream.in_len == 0 || !c->is_idle)
-		conn_set_deadline(c, now + t->idle_ns);
-	if (idle && !c->is_idle)
-		idle_append(c);
-	else if (!idle)
-		idle_remove(c);
-}
-
-/* --- queries and replies --- */
-
-/* RFC 7828 in tenths of a second; 0: please close. */
-static uint16_t keepalive_of(const struct tcp_conn *c, const struct tcp_timers *t)
-{
-	uint64_t ds = t->idle_ns / (NS_PER_S / 10);
-	if (c->drain || (t->queries_max && c->n_queries + 1 >= t->queries_max))
-		return 0;
-	return (uint16_t)(ds < UINT16_MAX ? ds : UINT16_MAX);
-}
-
-static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
-{
-	struct tcp_conn *c = ctx;
-	struct tcp_server *s = c->server;
-	const struct tcp_timers *t = &s->timers[c->listener];
-	size_t reply_len = 0;
-	c->served = true;
-	c->client.listener = s->place[c->listener];
-	c->client.keepalive_ds = keepalive_of(c, t);
-	idle_remove(c);
-	switch (core_query(s->core, s->loop->now_ns, &c->client, msg, len, s->reply, &reply_len)) {
-	case CORE_REPLY:
-		if (stream_put(&c->stream, s->reply, reply_len) < 0)
-			c->dying = true;
-		break;
-	case CORE_WAIT:
-		c->in_flight++;
-		break;
-	case CORE_DROP:
-		break;
-	}
-	conn_touch(c);
-	if (c->in_flight >= s->limits.pipeline_max || c->stream.out_len > s->limits.out_max_bytes) {
-		c->paused = true;
-		s->stats->tcp_paused++;
-	}
-	c->n_queries++;
-	c->full = t->queries_max && c->n_queries >= t->queries_max;
-	return !c->paused && !c->dying && !c->full;
-}
-
-static void conn_read(struct tcp_conn *c)
-{
-	struct tcp_server *s = c->server;
-	switch (stream_read(&c->stream, s->scratch, conn_query, c)) {
-	case STREAM_OK:
-	case STREAM_PAUSED:
-		break;
-	case STREAM_CLOSED: /* half closed: what is in flight is still answered */
-		conn_touch(c);
-		break;
-	case STREAM_ERROR:
-		s->stats->tcp_errors++;
-		conn_kill(c);
-		break;
-	}
-}
-
-/* Both limits are back at half: go on with what was left, then with the socket. */
-static void conn_unpause(struct tcp_conn *c)
-{
-	struct tcp_server *s = c->server;
-	if (!c->paused || c->dying || c->full || c->in_flight > s->limits.pipeline_max / 2 ||
-	    c->stream.out_len > s->limits.out_max_bytes / 2)
-		return;
-	c->paused = false;
-	stream_resume(&c->stream, conn_query, c);
-}
-
-static void conn_ready(struct loop_fd *w, uint32_t events)
-{
-	struct tcp_conn *c = container_of(w, struct tcp_conn, watch);
-	if (events & EPOLLERR) {
-		c->server->stats->tcp_errors++;
-		conn_kill(c);
-		return;
-	}
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP)) && !c->paused && !c->full && !c->stream.eof)
-		conn_read(c);
-	else if (events & (EPOLLHUP | EPOLLRDHUP))
-		c->stream.eof = true; /* paused: nothing more will be read */
-	conn_touch(c);
-}
-
-static void conn_send(struct tcp_conn *c)
-{
-	struct tcp_server *s = c->server;
-	long left = stream_flush(&c->stream);
-	if (left < 0) {
-		s->stats->tcp_errors++;
-		c->dying = true;
-	} else if (left == 0) {
-		c->blocked_ns = 0;
-	} else if (!c->blocked_ns) {
-		c->blocked_ns = s->loop->now_ns;
-	}
-}
-
-void tcp_flush(struct tcp_server *s)
-{
-	while (s->dirty) {
-		struct tcp_conn *c = s->dirty;
-		s->dirty = c->dirty_next;
-		c->dirty = false;
-		if (!c->dying)
-			conn_send(c);
-		conn_unpause(c);
-		if (c->dirty) /* unpausing made more output: once more */
-			continue;
-		if (!c->dying)
-			conn_settle(c);
-		if (c->dying)
-			conn_close(c);
-	}
-}
-
-static struct tcp_conn *conn_of(struct tcp_server *s, uint64_t cookie)
-{
-	uint32_t slot = (uint32_t)cookie;
-	if (slot >= s->n_slots || s->generation[slot] != cookie >> 32)
-		return NULL;
-	return s->conn[slot];
-}
-
-void tcp_reply(struct tcp_server *s, const struct core_client *cl, const uint8_t *bytes, size_t len)
-{
-	struct tcp_conn *c = conn_of(s, cl->cookie);
-	if (!c)
-		return;
-	assert(c->in_flight > 0);
-	c->in_flight--;
-	conn_touch(c);
-	if (c->stream.out_len > s->limits.out_max_bytes) {
-		s->stats->tcp_slow_readers++;
-		c->dying = true;
-	} else if (stream_put(&c->stream, bytes, len) < 0) {
-		c->dying = true;
-	}
 }
 
 /* --- accepting --- */
@@ -349,50 +40,8 @@ static bool idle_evict(struct tcp_server *s, const struct tcp_idle *idle, unsign
 	if (!c)
 		return false;
 	s->stats->tcp_evicted++;
-	conn_close(c);
+	tcp_conn_close(c);
 	return true;
-}
-
-static void conn_start(struct tcp_listener *l, int fd, const union sockaddr_any *from)
-{
-	struct tcp_server *s = l->server;
-	struct tcp_conn *c = calloc(1, sizeof(*c));
-	union sockaddr_any local;
-	socklen_t len = sizeof(local);
-	uint16_t port;
-	uint32_t scope, slot = s->free_slot[s->n_free - 1];
-	int one = 1;
-	if (!c || getsockname(fd, &local.sa, &len) < 0) {
-		free(c);
-		close(fd);
-		return;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c->server = s;
-	c->slot = slot;
-	stream_init(&c->stream, fd);
-	c->stream.read_max = READ_MAX;
-	sockaddr_split(from, &c->client.addr, &c->client.port, &c->client.scope_id);
-	sockaddr_split(&local, &c->client.local, &port, &scope);
-	c->client.cookie = (uint64_t)s->generation[slot] << 32 | slot;
-	c->client.proto = CORE_TCP;
-	c->listener = l->slot;
-	c->watch.ready = conn_ready;
-	c->timer.due = conn_timer;
-	c->who = tcp_clients_add(&s->clients, &c->client.addr);
-	if (!c->who || loop_add(s->loop, &c->watch, fd, EPOLLIN) < 0) {
-		if (c->who)
-			tcp_clients_remove(&s->clients, &c->client.addr);
-		free(c);
-		close(fd);
-		return;
-	}
-	s->n_free--;
-	s->conn[slot] = c;
-	s->stats->tcp_accepted++;
-	s->stats->tcp_open = s->n_slots - s->n_free;
-	idle_append(c);
-	conn_set_deadline(c, s->loop->now_ns + s->timers[c->listener].read_ns);
 }
 
 static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any *from)
@@ -412,7 +61,7 @@ static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any 
 		s->stats->tcp_refused_total++;
 		close(fd);
 	} else {
-		conn_start(l, fd, from);
+		tcp_conn_start(l, fd, from);
 	}
 }
 
@@ -506,7 +155,7 @@ void tcp_server_free(struct tcp_server *s)
 		if (!s->conn[i])
 			continue;
 		s->conn[i]->dirty = false;
-		conn_close(s->conn[i]);
+		tcp_conn_close(s->conn[i]);
 	}
 	tcp_clients_release(&s->clients);
 	free(s->conn);
@@ -540,7 +189,7 @@ void tcp_server_drain(struct tcp_server *s, int slot)
 		if (!c || (slot >= 0 && c->listener != slot))
 			continue;
 		c->drain = true;
-		conn_touch(c);
+		tcp_conn_touch(c);
 	}
 }
 
