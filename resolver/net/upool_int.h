@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the pool: a connection, and what its framing does. upool_tcp.c knows
- * when connections come and go; a framing knows how questions and answers look
- * on one: lengths (upool_dns.c: TCP and TLS) or HTTP/2 (upool_h2.c).
+ * Inside the pool: a connection, and what its framing does. upool_tcp.c
+ * chooses one for a question, upool_conn.c lives its life; a framing knows how
+ * questions and answers look on one: lengths (upool_dns.c: TCP and TLS) or
+ * HTTP/2 (upool_h2.c).
  */
 #ifndef NODENS_UPOOL_INT_H
 #define NODENS_UPOOL_INT_H
@@ -62,5 +63,14 @@ void upool_heard(struct upool_conn *c);
 /* There is something to flush, or a change to act on. */
 void upool_touch(struct upool_conn *c);
 struct upstreams *upool_conn_all(const struct upool_conn *c);
+
+/* For the pool. A new connection, in its list; NULL and errno. */
+struct upool_conn *upool_conn_open(struct upool *p);
+/* Out of its list and freed; its questions are told `why`. */
+void upool_conn_close(struct upool_conn *c);
+/* Sends what is queued; a connection that broke or has drained is then dead. */
+void upool_conn_flush(struct upool_conn *c);
+/* What it waits for may have come nearer. */
+void upool_conn_timer_update(struct upool_conn *c);
 
 #endif
