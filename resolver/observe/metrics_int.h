@@ -31,6 +31,8 @@ const char *metrics_escape(const char *text, char *buf, size_t size);
 /* Cumulative buckets, sum and count; `labels` without braces, may be "". */
 void metrics_histogram(FILE *out, const char *name, const char *labels, const double *edge, size_t n_edges,
 		       const uint64_t *bucket, double sum, uint64_t n);
+/* The `plugin` label of a row's replies; "" when none is told. */
+const char *metrics_plugin_label(const struct metrics_page *p, const struct stats_server *row);
 
 void emit_core(const struct metrics_page *p, const struct metrics_family *f);   /* scalar of core_stats */
 void emit_driver(const struct metrics_page *p, const struct metrics_family *f); /* scalar of metrics_driver */
