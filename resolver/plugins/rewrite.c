@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "resolver/plugins/message.h"
+#include "resolver/plugins/rewrite_name.h"
 
 enum { UNDO_MAX = 24, AUTO_MAX = 8 };
 
@@ -36,95 +37,6 @@ struct rewrite_run {
 	unsigned n_answers;   /* records of the answer section */
 	unsigned turned;      /* which of them, from 1 on, is a CNAME with a new target */
 };
-
-/* Appends; false when it does not fit. */
-static bool text_add(char *buf, size_t *at, const char *s, size_t len)
-{
-	if (*at + len >= NAME_MAX_TEXT)
-		return false;
-	memcpy(buf + *at, s, len);
-	*at += len;
-	buf[*at] = 0;
-	return true;
-}
-
-/* `to` with {n} filled from the groups of a match in `src`. */
-static bool text_fill(char *buf, const char *to, const char *src, const struct cf_match *m)
-{
-	size_t at = 0;
-
-	buf[0] = 0;
-	while (*to) {
-		unsigned g = 0, n = 1;
-
-		if (*to == '{')
-			while (to[n] >= '0' && to[n] <= '9' && n < 4)
-				g = g * 10 + (unsigned)(to[n++] - '0');
-		if (*to != '{' || n == 1 || to[n] != '}' || g >= m->n) {
-			if (!text_add(buf, &at, to++, 1))
-				return false;
-			continue;
-		}
-		if (m->g[g].start != SIZE_MAX &&
-		    !text_add(buf, &at, src + m->g[g].start, m->g[g].end - m->g[g].start))
-			return false;
-		to += n + 1;
-	}
-	return true;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-	size_t a = strlen(s), b = strlen(end);
-
-	return a >= b && strcmp(s + a - b, end) == 0;
-}
-
-static bool rule_matches(const struct rewrite_rule *r, const char *name, struct cf_match *m)
-{
-	switch (r->match) {
-	case REWRITE_EXACT:
-		return strcmp(name, r->from) == 0;
-	case REWRITE_PREFIX:
-		return strncmp(name, r->from, strlen(r->from)) == 0;
-	case REWRITE_SUFFIX:
-		return ends_with(name, r->from);
-	case REWRITE_SUBSTRING:
-		return strstr(name, r->from) != NULL;
-	case REWRITE_REGEX:
-		return cf_regex_exec(r->regex, name, strlen(name), m);
-	}
-	return false;
-}
-
-/* The name that a matching rule makes of `name`. */
-static bool rule_name(const struct rewrite_rule *r, const char *name, const struct cf_match *m,
-		      char *buf)
-{
-	size_t at = 0, from_len = strlen(r->from), to_len = strlen(r->to);
-
-	buf[0] = 0;
-	switch (r->match) {
-	case REWRITE_EXACT:
-		return text_add(buf, &at, r->to, to_len);
-	case REWRITE_PREFIX:
-		return text_add(buf, &at, r->to, to_len) &&
-		       text_add(buf, &at, name + from_len, strlen(name + from_len));
-	case REWRITE_SUFFIX:
-		return text_add(buf, &at, name, strlen(name) - from_len) &&
-		       text_add(buf, &at, r->to, to_len);
-	case REWRITE_SUBSTRING:
-		for (const char *hit; from_len && (hit = strstr(name, r->from));
-		     name = hit + from_len)
-			if (!text_add(buf, &at, name, (size_t)(hit - name)) ||
-			    !text_add(buf, &at, r->to, to_len))
-				return false;
-		return text_add(buf, &at, name, strlen(name));
-	case REWRITE_REGEX:
-		return text_fill(buf, r->to, name, m);
-	}
-	return false;
-}
 
 static void undo_add(struct rewrite_run *run, const struct undo *u)
 {
@@ -185,10 +97,10 @@ static int rule_run(const struct rewrite_rule *r, struct rewrite_run *run)
 	default:
 		break;
 	}
-	if (!rule_matches(r, run->name, &m))
+	if (!rewrite_matches(r, run->name, &m))
 		return 0;
 	if (r->field == REWRITE_NAME) {
-		if (!rule_name(r, run->name, &m, to))
+		if (!rewrite_name(r, run->name, &m, to))
 			return -1;
 		undo_name_rule(r, run, run->name, to);
 		strcpy(run->name, to);
@@ -261,19 +173,19 @@ static bool undo_text(const struct undo *u, const char *src, char *to)
 	to[0] = 0;
 	switch (u->kind) {
 	case UNDO_REMAP: /* the name, or one below it */
-		if (!ends_with(src, u->from) || (len > from_len && src[len - from_len - 1] != '.'))
+		if (!rewrite_ends_with(src, u->from) || (len > from_len && src[len - from_len - 1] != '.'))
 			return false;
 		break;
 	case UNDO_SUFFIX:
-		if (!ends_with(src, u->from))
+		if (!rewrite_ends_with(src, u->from))
 			return false;
 		break;
 	case UNDO_REGEX:
-		return cf_regex_exec(u->regex, src, len, &m) && text_fill(to, u->to, src, &m);
+		return cf_regex_exec(u->regex, src, len, &m) && rewrite_text_fill(to, u->to, src, &m);
 	case UNDO_CNAME:
-		return rule_matches(u->rule, src, &m) && rule_name(u->rule, src, &m, to);
+		return rewrite_matches(u->rule, src, &m) && rewrite_name(u->rule, src, &m, to);
 	}
-	return text_add(to, &at, src, len - from_len) && text_add(to, &at, u->to, strlen(u->to));
+	return rewrite_text_add(to, &at, src, len - from_len) && rewrite_text_add(to, &at, u->to, strlen(u->to));
 }
 
 /* `cname`: the record's number, if it is a CNAME that may get another target. */
