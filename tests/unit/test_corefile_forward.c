@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "resolver/corefile/setup.h"
 #include "tests/unit/corefile_util.h"
 
 Test(corefile_forward, upstreams_are_shared_and_told_apart)

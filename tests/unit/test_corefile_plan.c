@@ -2,7 +2,6 @@
 /* Compiling: what the core and the daemon get from a Corefile. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "resolver/corefile/setup.h"
