@@ -92,6 +92,7 @@ static void entry_write(struct entry *e, const struct cache_key *k, const struct
 	e->ede_len = a->ede_len;
 	e->name_len = k->name_len;
 	e->is_refreshing = false;
+	e->block = k->block;
 	memcpy(e->msg, a->msg, a->len);
 	memcpy(e->msg + ((a->len + 1) & ~(size_t)1), a->ttl_at, 2u * a->n_ttl);
 	if (a->ede_len)
@@ -118,6 +119,7 @@ static struct entry *entry_new(struct cache *c, const struct cache_key *k, const
 	ring_count(ring_of(c, e), e);
 	slot_add(c, e);
 	c->counts.entries[region]++;
+	block_count(c, e, 1);
 	return e;
 }
 
@@ -131,7 +133,9 @@ static bool entry_overwrite(struct cache *c, struct entry *e, const struct cache
 		return false;
 	ring_clock(r, (uint32_t)(now_ns / NS_PER_S));
 	ring_discount(r, e);
+	block_count(c, e, -1);
 	entry_write(e, k, a, now_ns);
+	block_count(c, e, 1);
 	ring_count(r, e);
 	return true;
 }

@@ -47,6 +47,7 @@ struct cache {
 	uint32_t n_slots, n_used;
 	struct cache_part part[CACHE_REGIONS];
 	struct cache_counts counts;
+	uint64_t (*block_entries)[CACHE_REGIONS]; /* the caller's, 256 rows; NULL: not counted */
 };
 
 struct cache_key {
@@ -54,6 +55,7 @@ struct cache_key {
 	uint8_t name_len;
 	uint8_t key_flags;
 	uint16_t qtype, qclass;
+	uint8_t block;       /* only for cache_put: whose the entry counts as */
 	uint64_t hash;       /* of the name, mixed with the view */
 };
 

@@ -18,6 +18,7 @@ void entry_forget(struct cache *c, struct entry *e)
 {
 	slot_drop(c, slot_of(c, e));
 	c->counts.entries[region_of(e->kind)]--;
+	block_count(c, e, -1);
 }
 
 /* Drops the tail of a ring, for good. */

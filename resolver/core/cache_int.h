@@ -42,6 +42,12 @@ static inline uint32_t *ghost_of(const struct cache_part *p, uint64_t hash, uint
 	return &p->ghost[(hash ^ mark) & p->ghost_mask];
 }
 
+static inline void block_count(struct cache *c, const struct entry *e, int by)
+{
+	if (c->block_entries)
+		c->block_entries[e->block][region_of(e->kind)] += (uint64_t)(int64_t)by;
+}
+
 /* --- cache_index.c --- */
 struct cache_slot *slot_of(const struct cache *c, const struct entry *e); /* of a live entry */
 void slot_add(struct cache *c, const struct entry *e); /* there must be a free slot */

@@ -35,6 +35,26 @@ static void ttls_age(struct answer_buf *buf, const struct answer *a, uint32_t ag
 	}
 }
 
+/* Whose an entry counts as that another process learnt: the block with the longest
+ * origin among those that would answer from it. */
+static uint8_t block_of(const struct core *c, const uint8_t *name, uint64_t view)
+{
+	const struct core_zone *best = NULL;
+	uint8_t block = 0;
+
+	for (size_t i = 0; i < c->conf->n_zones; i++) {
+		const struct core_zone *z = &c->conf->zone[i].z;
+
+		if (c->conf->zone[i].view != view || !z->listeners || !name_within(name, z->origin.b) ||
+		    (best && best->origin.len >= z->origin.len))
+			continue;
+		best = z;
+		block = (uint8_t)stats_server_of(c->stats, (unsigned)__builtin_ctzll(z->listeners),
+						 (unsigned)i)->block;
+	}
+	return block;
+}
+
 int core_entry_put(struct core *c, uint64_t now_ns, const struct core_entry *e)
 {
 	struct core_cache_conf conf;
@@ -69,6 +89,7 @@ int core_entry_put(struct core *c, uint64_t now_ns, const struct core_entry *e)
 			       .qclass = m.q.qclass};
 	memcpy(c->buf->msg + DNS_HEADER_LEN, name, k.name_len);
 	k.hash = hash_sip13(&c->key, name, k.name_len) ^ e->view;
+	k.block = block_of(c, name, e->view);
 	if (!cache_put(&c->cache, &k, &a, now_ns))
 		return ERR_LIMIT;
 	cache_gauges(c);

@@ -149,6 +149,7 @@ static void answer_store(struct core *c, const struct question *q, const struct 
 		cache_forget(&c->cache, &k);
 	if (a->ttl_s == 0 || !may_store(cc, q, a->kind == ANSWER_POSITIVE))
 		return;
+	k.block = (uint8_t)row->block;
 	memcpy(evicted, c->cache.counts.evicted_by, sizeof(evicted));
 	if (!cache_put(&c->cache, &k, a, now_ns))
 		c->stats->cache_full++;

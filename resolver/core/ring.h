@@ -42,7 +42,7 @@ struct entry {
 	uint8_t name_len;
 	bool is_counted;      /* in the expiry account */
 	bool is_refreshing;   /* a question for it is on its way */
-	uint8_t pad;
+	uint8_t block;        /* whose it counts as: struct cache's block_entries */
 	uint8_t msg[];
 };
 

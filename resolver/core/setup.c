@@ -34,6 +34,22 @@ static void label_copy(char *to, size_t cap, const char *from)
 	to[n] = 0;
 }
 
+static uint16_t block_row(struct core_stats *s, const char *zones)
+{
+	uint64_t key = label_key(zones, "");
+	uint32_t i = 1;
+
+	while (i < s->n_blocks && s->block_key[i] != key)
+		i++;
+	if (i >= s->n_blocks) {
+		if (i == STATS_BLOCKS_MAX)
+			return 0;
+		s->block_key[i] = key;
+		s->n_blocks = i + 1;
+	}
+	return (uint16_t)i;
+}
+
 static uint16_t server_row(struct core_stats *s, const char *server, const char *zone,
 			   const char *zones)
 {
@@ -51,6 +67,7 @@ static uint16_t server_row(struct core_stats *s, const char *server, const char 
 		s->n_servers++;
 	}
 	label_copy(s->server[i].zones, sizeof(s->server[i].zones), zones);
+	s->server[i].block = zones[0] ? block_row(s, zones) : 0;
 	return (uint16_t)i;
 }
 
@@ -190,6 +207,8 @@ static int tables_new(struct core *c, const struct core_conf *conf)
 		uint64_t octets = cache_budget(conf, &neg_percent);
 
 		err = cache_init(&c->cache, octets, neg_percent);
+		memset(c->stats->block_entries, 0, sizeof(c->stats->block_entries));
+		c->cache.block_entries = c->stats->block_entries;
 	}
 	return err;
 }

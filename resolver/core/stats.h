@@ -18,6 +18,7 @@
 #define STATS_TYPES          18 /* A AAAA CNAME DNSKEY DS MX NSEC3 NSEC NS PTR RRSIG SOA SRV TXT HTTPS IXFR AXFR ANY -> +other, see stats_type_index */
 #define STATS_RCODES         24
 #define STATS_SERVERS_MAX    512 /* the last row takes what finds no place */
+#define STATS_BLOCKS_MAX  256
 #define STATS_EVENTS_MAX     128 /* the same */
 
 struct stats_duration { uint64_t bucket[STATS_DURATION_EDGES + 1]; uint64_t sum_ns, n; };
@@ -32,6 +33,7 @@ struct stats_server { /* per (listener, zone): CoreDNS's (server, zone) */
 	char zone[128];              /* "cluster.local.", or "dropped" */
 	bool has_metrics;            /* the zone has a prometheus plugin */
 	char zones[256];             /* origins of the block: label of the cache metrics */
+	uint16_t block;              /* index of block_entries */
 	uint64_t requests[2][2][STATS_TYPES + 1];
 	uint64_t responses[STATS_RCODES];
 	uint64_t do_requests;
@@ -40,6 +42,7 @@ struct stats_server { /* per (listener, zone): CoreDNS's (server, zone) */
 	uint64_t cache_hits_success, cache_hits_denial, cache_misses, cache_requests;
 	uint64_t cache_prefetch, cache_drops, cache_served_stale;
 	uint64_t cache_evict_success, cache_evict_denial;
+	uint64_t cache_entries[2];   /* gauge, by enum cache_region; only in sums for readers */
 };
 
 struct stats_upstream {
@@ -93,6 +96,12 @@ struct core_stats {
 	 * core_new and core_reconfigure. Readers go through stats_*_of. */
 	uint16_t server_row[CORE_LISTENERS_MAX][CORE_ZONES_MAX + 1]; /* last column: dropped */
 	uint16_t upstream_row[CORE_UPSTREAMS_MAX];
+	/* Entries of the cache by the server block that brought them: gauges, by enum
+	 * cache_region. Blocks are told apart by their zones' label, so that numbers
+	 * outlive a reload; row 0 is for whoever finds none free. */
+	uint32_t n_blocks;
+	uint64_t block_key[STATS_BLOCKS_MAX];
+	uint64_t block_entries[STATS_BLOCKS_MAX][2];
 	struct stats_server server[STATS_SERVERS_MAX];       /* rows 0..n_servers-1 in use */
 	struct stats_upstream upstream[CORE_UPSTREAMS_MAX];  /* rows 0..n_upstreams-1 */
 	struct stats_event event[STATS_EVENTS_MAX];          /* rows 0..n_events-1 */

@@ -64,9 +64,15 @@ static void merge(struct core_stats *sum, const struct core_stats *s)
 
 	add(sum, s, 0, offsetof(struct core_stats, n_servers));
 	for (uint32_t i = 0; i < n_servers && i < STATS_SERVERS_MAX; i++) {
-		if (s->server[i].key)
-			add(server_row(sum, &s->server[i]), &s->server[i], offsetof(struct stats_server, requests),
-			    sizeof(struct stats_server));
+		const struct stats_server *row = &s->server[i];
+		struct stats_server *to;
+
+		if (!row->key)
+			continue;
+		to = server_row(sum, row);
+		add(to, row, offsetof(struct stats_server, requests), sizeof(*row));
+		for (unsigned k = 0; k < 2 && row->block < STATS_BLOCKS_MAX; k++)
+			to->cache_entries[k] += s->block_entries[row->block][k];
 	}
 	merge_events(sum, s);
 	for (uint32_t i = 0; i < n_upstreams && i < CORE_UPSTREAMS_MAX; i++) {

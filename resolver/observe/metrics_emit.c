@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "resolver/core/cache.h"
 #include "resolver/observe/metrics_int.h"
 
 const char *metrics_escape(const char *text, char *buf, size_t size)
@@ -247,19 +248,18 @@ void emit_cache_typed(const struct metrics_page *p, const struct metrics_family 
 	}
 }
 
-/* All blocks share one cache here, where CoreDNS has one each. The series are
- * the same, the whole stands at the first, so that a sum over them is right. */
+/* All blocks share one cache here, where CoreDNS has one each: what a block shows
+ * is what it brought. */
 void emit_cache_entries(const struct metrics_page *p, const struct metrics_family *f)
 {
-	bool first = true;
+	const struct stats_server *row = p->sum->server;
 	uint64_t ignored;
 
 	for (uint32_t i = 0; i < p->sum->n_servers; i++) {
 		if (!cache_sum(p, i, offsetof(struct stats_server, cache_requests), &ignored))
 			continue;
-		cache_line(p, f->name, i, "denial", first ? p->sum->entries_denial : 0);
-		cache_line(p, f->name, i, "success", first ? p->sum->entries_success : 0);
-		first = false;
+		cache_line(p, f->name, i, "denial", row[i].cache_entries[CACHE_DENIAL]);
+		cache_line(p, f->name, i, "success", row[i].cache_entries[CACHE_POSITIVE]);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -22,6 +23,7 @@
 #define CONNS_MAX 1024
 #define DEPTH_MAX 1024 /* queries under way on one connection */
 #define IN_MAX    65536
+#define CONNECT_S 2    /* a server that leaves connections in its queue must not stop the run */
 
 struct conn {
 	int fd;
@@ -50,12 +52,14 @@ static const struct opt_def own[] = {
 static int conn_open(struct conn *c)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = c};
+	struct timeval patience = {.tv_sec = CONNECT_S};
 	int on = 1;
 	c->fd = socket(st.to.ss_family, SOCK_STREAM, 0);
 	c->depth = 0;
 	c->n_in = 0;
 	memset(c->sent_ns, 0, sizeof(c->sent_ns));
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&st.to, st.to_len))
+	if (c->fd < 0 || setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+	    connect(c->fd, (struct sockaddr *)&st.to, st.to_len))
 		return -1;
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	st.connections++;

@@ -104,10 +104,35 @@ static uint64_t counter_sum(const struct core_stats *st, enum counter_of of, siz
 	return sum;
 }
 
+/* entries_of ZONES success|denial N: what a server block shows. */
+static void expect_entries_of(struct world *w)
+{
+	struct script *s = &w->s;
+	const char *zones = word_next(s, "a block's zones");
+	bool denial = word_is(s, "denial");
+
+	if (!denial && !word_is(s, "success"))
+		script_fail(s, "success or denial");
+	for (uint32_t i = 0; i < w->stats->n_servers; i++) {
+		const struct stats_server *row = &w->stats->server[i];
+
+		if (strcmp(row->zones, zones) != 0)
+			continue;
+		expect_equal(w, zones, w->stats->block_entries[row->block][denial],
+			     number_next(s, "a number"));
+		return;
+	}
+	script_fail(s, "there is no block of '%s'", zones);
+}
+
 void expect_count(struct world *w)
 {
 	const char *name = word_next(&w->s, "a counter");
 
+	if (strcmp(name, "entries_of") == 0) {
+		expect_entries_of(w);
+		return;
+	}
 	if (strcmp(name, "loop.seen") == 0) {
 		expect_equal(w, name, w->probes.probe[3].seen, number_next(&w->s, "a number"));
 		return;

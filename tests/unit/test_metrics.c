@@ -189,6 +189,7 @@ static struct core_stats *worker(uint64_t each)
 		snprintf(r->server, sizeof r->server, "dns://[fd00::a]:53");
 		snprintf(r->zone, sizeof r->zone, "%s", zone[i]);
 		snprintf(r->zones, sizeof r->zones, "%s", i == 1 || i == 2 ? "in-addr.arpa.,ip6.arpa." : zone[i]);
+		r->block = (uint16_t)(i == 2 ? 1 : i);
 		r->requests[0][1][0] = each;
 		r->responses[3] = each;
 		r->do_requests = each;
@@ -203,7 +204,9 @@ static struct core_stats *worker(uint64_t each)
 	s->upstream[0].conn_hits[1] = s->upstream[0].conn_misses[1] = each;
 	stats_duration_add(&s->upstream[0].duration[0], 9000000000);
 	events_put(s, each);
-	s->entries_success = each;
+	s->block_entries[0][0] = 10 * each;
+	s->block_entries[1][0] = 20 * each;
+	s->block_entries[1][1] = 3 * each;
 	s->panics = each;
 	return s;
 }
@@ -283,16 +286,13 @@ Test(metrics, zones_of_one_block_are_one_cache)
 	cr_expect_eq(value("coredns_cache_requests_total", "zones=\".\""), 7);
 }
 
-Test(metrics, entries_stand_once)
+Test(metrics, entries_stand_at_their_block)
 {
-	double sum = 0;
-
 	scrape_two_workers();
-	for (size_t i = 0; i < n_series; i++) {
-		if (!strcmp(series[i].name, "coredns_cache_entries") && strstr(series[i].labels, "success"))
-			sum += series[i].value;
-	}
-	cr_expect_eq(sum, 7);
+	cr_expect_eq(value("coredns_cache_entries", "type=\"success\",view=\"\",zones=\"cluster.local.\""), 70);
+	cr_expect_eq(value("coredns_cache_entries", "type=\"success\",view=\"\",zones=\"in-addr.arpa.,ip6.arpa.\""), 140);
+	cr_expect_eq(value("coredns_cache_entries", "type=\"denial\",view=\"\",zones=\"in-addr.arpa.,ip6.arpa.\""), 21);
+	cr_expect_eq(value("coredns_cache_entries", "type=\"success\",view=\"\",zones=\".\""), 0);
 }
 
 Test(metrics, blocks_without_prometheus_are_not_shown)
