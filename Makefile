@@ -35,7 +35,7 @@ SAN_WARN := $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS) $(if $(DEBUG),-O0) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined $(SAN_WARN))
-ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,--gc-sections -Wl,-z,pack-relative-relocs $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+ALL_LDFLAGS = -pthread -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 pc = $(shell pkg-config --libs $(1) 2>/dev/null)
 # What Debian has archives of is linked into the programs: of a shared library each idle
@@ -44,6 +44,7 @@ pc = $(shell pkg-config --libs $(1) 2>/dev/null)
 STATIC ?= $(if $(SAN),,yes)
 ARCHIVED := $(if $(STATIC),-Wl$(comma)-Bstatic )
 SHARED := $(if $(STATIC), -Wl$(comma)-Bdynamic)
+PROGRAM_LDFLAGS := $(if $(STATIC),-Wl$(comma)--gc-sections -Wl$(comma)-z$(comma)pack-relative-relocs)
 LIBS_lib := $(or $(call pc,ldns),$(call pc,libldns),-lldns) $(ARCHIVED)-ljansson -lyaml$(SHARED) -lm
 
 # --- what is built from what -------------------------------------------------
@@ -100,7 +101,7 @@ define program
 $(O)/bin/$(1): $(O)/$(main_$(1):.c=.o) $(call archives,$(uses_$(1)))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
-	$(Q)$(CC) $$(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(call archives,$(uses_$(1))) $(call libs_of,$(uses_$(1)))
+	$(Q)$(CC) $$(ALL_LDFLAGS) $$(PROGRAM_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(call archives,$(uses_$(1))) $(call libs_of,$(uses_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
