@@ -63,13 +63,21 @@ static void setup(void)
 	struct upstream_events ev = { .answer = on_answer, .fail = on_fail };
 	cr_assert_eq(loop_init(&loop, NULL), 0);
 	loop.before_sleep = flush;
-	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	cr_assert_eq(bind(listen_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	cr_assert_eq(listen(listen_fd, 16), 0);
-	cr_assert_eq(getsockname(listen_fd, (struct sockaddr *)&sa, &len), 0);
+	/* One number for both: tests run side by side, and another one's question may have it. */
+	for (int tries = 0;; tries++) {
+		sa.sin_port = 0;
+		listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		cr_assert_eq(bind(listen_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+		cr_assert_eq(listen(listen_fd, 16), 0);
+		cr_assert_eq(getsockname(listen_fd, (struct sockaddr *)&sa, &len), 0);
+		udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		if (bind(udp_fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+			break;
+		cr_assert_lt(tries, 100);
+		close(listen_fd);
+		close(udp_fd);
+	}
 	port = ntohs(sa.sin_port);
-	udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	cr_assert_eq(bind(udp_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	cr_assert_eq(upstreams_init(&ups, &loop, &ev, &scratch, &stats), 0);
 	struct upstream_conf conf = { .port = port, .expire_ns = 100 * NS_PER_MS };
 	conf.addr.s6_addr[10] = conf.addr.s6_addr[11] = 0xff;
