@@ -31,6 +31,7 @@ struct udp_listener {
 	struct udp_out *out;
 	struct in6_addr local; /* what it is bound to */
 	uint64_t cookie;       /* core_client.cookie: which listener, also after a reload */
+	unsigned n_alone;      /* queries to take one by one, for they come alone */
 	uint8_t index;         /* core_client.listener: its place in the configuration */
 	bool need_local;       /* wildcard: the kernel tells which address was asked */
 	bool v6;
