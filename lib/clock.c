@@ -6,6 +6,8 @@
 
 #include <time.h>
 
+#include "lib/hot.h"
+
 static uint64_t clock_read_ns(clockid_t id)
 {
 	struct timespec t;
@@ -14,7 +16,7 @@ static uint64_t clock_read_ns(clockid_t id)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-uint64_t clock_mono_ns(void)
+HOT uint64_t clock_mono_ns(void)
 {
 	return clock_read_ns(CLOCK_MONOTONIC);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/hot.h"
 
 static inline uint64_t rotl64(uint64_t x, int k)
 {
@@ -62,7 +63,7 @@ static inline uint64_t load_tail(const uint8_t *end, size_t n, size_t n_before)
 	return v;
 }
 
-uint64_t hash_sip13(const struct hash_key *key, const void *data, size_t len)
+HOT uint64_t hash_sip13(const struct hash_key *key, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	uint64_t last = (uint64_t)len << 56;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/hot.h"
 
 #define LABEL_MAX 63
 #define LABELS_MAX 127
@@ -125,7 +126,7 @@ static inline void copy_fold8(uint8_t *ret, const uint8_t *from)
 }
 
 /* The last eight octets may have been folded before: that changes nothing. */
-void name_fold(uint8_t *ret, const uint8_t *name, size_t len)
+HOT void name_fold(uint8_t *ret, const uint8_t *name, size_t len)
 {
 	size_t i = 0;
 

@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/hot.h"
 
 #define SMALL_PERCENT     10
 #define BYTES_PER_SLOT    96  /* a slot for each so many octets of block: smaller entries are rare */
@@ -192,7 +193,7 @@ void cache_forget(struct cache *c, const struct cache_key *k)
 		cache_remove(c, old.exact);
 }
 
-void cache_answer(const struct entry *e, struct answer *ret)
+HOT void cache_answer(const struct entry *e, struct answer *ret)
 {
 	ret->msg = e->msg;
 	ret->len = e->len;

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/hot.h"
+
 static uint32_t home_of(const struct cache *c, uint64_t hash)
 {
 	return (uint32_t)((hash >> 32) * c->n_slots >> 32);
@@ -27,7 +29,7 @@ static bool same_key(const struct entry *e, const struct cache_key *k, uint16_t 
 	       same_name(e, k);
 }
 
-void cache_find(const struct cache *c, const struct cache_key *k, struct cache_hit *ret)
+HOT void cache_find(const struct cache *c, const struct cache_key *k, struct cache_hit *ret)
 {
 	uint32_t exact = tag_of(k->hash, k->qtype, k->qclass, k->key_flags);
 	uint32_t whole = tag_of(k->hash, 0, k->qclass, k->key_flags);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/hash.h"
+#include "lib/hot.h"
 #include "resolver/plugins/plugin.h"
 
 /* --- checks --- */
@@ -279,7 +280,7 @@ void config_free(struct config *c)
 
 /* --- look-ups --- */
 
-uint16_t config_route(const struct config *c, unsigned listener, const struct query *q)
+HOT uint16_t config_route(const struct config *c, unsigned listener, const struct query *q)
 {
 	const struct route *r = c->route[listener];
 	uint16_t apex = ZONE_NONE;

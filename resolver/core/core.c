@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hot.h"
 #include "resolver/plugins/plugin.h"
 
 /* Failures reported from within ops->ask wait until the core is done. */
@@ -13,7 +14,7 @@ void core_enter(struct core *c)
 	c->depth++;
 }
 
-void core_leave(struct core *c, uint64_t now_ns)
+HOT void core_leave(struct core *c, uint64_t now_ns)
 {
 	assert(c->depth > 0);
 	if (c->depth == 1) {
@@ -154,7 +155,7 @@ static void prefetch_consider(struct core *c, const struct visit *v, const struc
 	c->stats->prefetches++;
 }
 
-size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k, struct entry *e)
+HOT size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k, struct entry *e)
 {
 	struct stats_server *row = stats_server_of(c->stats, v->client->listener, v->zone_index);
 	size_t len;
@@ -245,7 +246,7 @@ static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *re
 	return miss_query(c, v, &k, &found, ret_len);
 }
 
-enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
+HOT enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
 			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len)
 {
 	struct query q;

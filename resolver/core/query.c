@@ -8,13 +8,15 @@
 
 #include <string.h>
 
+#include "lib/hot.h"
+
 #define COOKIE_CLIENT_LEN 8
 #define COOKIE_SERVER_MIN 16 /* client part included */
 #define COOKIE_SERVER_MAX 40
 
 /* Reads the name at `p`, notes its labels and its lower-case copy; its length,
  * or 0 when it is not a plain name within `max`. */
-static size_t name_read(struct query *q, const uint8_t *p, size_t max)
+HOT static size_t name_read(struct query *q, const uint8_t *p, size_t max)
 {
 	size_t off = 0;
 	unsigned n = 0;
@@ -117,7 +119,7 @@ static enum query_verdict type_judge(const struct query *q)
 	}
 }
 
-enum query_verdict query_parse(struct query *q, const uint8_t *in, size_t len)
+HOT enum query_verdict query_parse(struct query *q, const uint8_t *in, size_t len)
 {
 	uint16_t n_ar;
 	size_t n;

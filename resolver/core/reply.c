@@ -4,11 +4,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/hot.h"
+
 #define OPT_LEN       11
 #define UDP_MIN       512
 #define COPIED_FLAGS  (DNS_RD | DNS_CD)
 
-size_t reply_limit(const struct query *q, bool udp, uint16_t bufsize, size_t cap)
+HOT size_t reply_limit(const struct query *q, bool udp, uint16_t bufsize, size_t cap)
 {
 	size_t limit = DNS_MSG_MAX;
 
@@ -173,7 +175,7 @@ static void ttls_patch(uint8_t *out, const struct answer *a, struct reply_age ag
 	}
 }
 
-void reply_body(const struct query *q, const struct answer *a, struct reply_age age, uint8_t *out)
+HOT void reply_body(const struct query *q, const struct answer *a, struct reply_age age, uint8_t *out)
 {
 	memcpy(out, a->msg, a->len);
 	set_be16(out, q->id);
@@ -199,7 +201,7 @@ static size_t answer_truncated(const struct query *q, const struct answer *a, st
 	return cut.len;
 }
 
-size_t reply_answer(const struct query *q, const struct answer *a, struct reply_age age,
+HOT size_t reply_answer(const struct query *q, const struct answer *a, struct reply_age age,
 		    const struct reply_opts *o, uint8_t *out)
 {
 	const uint8_t *ede = o->ede ? o->ede : a->ede;

@@ -8,11 +8,12 @@
 
 #include <string.h>
 
+#include "lib/hot.h"
 #include "resolver/plugins/plugin.h"
 
 enum { EDE_TEXT_MAX = 100 };
 
-static void opts_fill(const struct core *c, const struct visit *v, struct reply_opts *o)
+HOT static void opts_fill(const struct core *c, const struct visit *v, struct reply_opts *o)
 {
 	bool udp = v->client->proto == CORE_UDP;
 
@@ -33,7 +34,7 @@ static void opts_fill(const struct core *c, const struct visit *v, struct reply_
 /* Counts a reply that is ready in v->out. What was turned away before a zone was
  * looked for is no server block's business: CoreDNS's counters and logs do not
  * know it, and ours count it apart. */
-static size_t account(struct core *c, const struct visit *v, size_t len, unsigned rcode)
+HOT static size_t account(struct core *c, const struct visit *v, size_t len, unsigned rcode)
 {
 	const struct core_client *cl = v->client;
 	struct stats_server *row;
@@ -245,7 +246,7 @@ size_t serve_second(struct core *c, const struct visit *v, const struct answer *
 
 /* --- the ways in --- */
 
-size_t serve_answer(struct core *c, const struct visit *v, const struct answer *a,
+HOT size_t serve_answer(struct core *c, const struct visit *v, const struct answer *a,
 		    struct reply_age age, const uint8_t *ede, size_t ede_len)
 {
 	struct reply_opts o;
@@ -274,7 +275,7 @@ static uint32_t stale_count(struct core *c, const struct visit *v)
 	return v->zone->z.cache.stale_ttl_s;
 }
 
-size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale)
+HOT size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale)
 {
 	struct reply_age age = {(uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S), REPLY_KEEP_TTL};
 	uint8_t ede[2];

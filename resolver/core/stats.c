@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/hot.h"
 #include "lib/wire.h"
 
 #define EDGE_MIN_NS 250000u /* 0.25 ms */
@@ -22,7 +23,7 @@ static const uint16_t size_edges[STATS_SIZE_EDGES] = {
 	0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000,
 };
 
-unsigned stats_type_index(uint16_t qtype)
+HOT unsigned stats_type_index(uint16_t qtype)
 {
 	unsigned i = 0;
 
@@ -36,7 +37,7 @@ const char *stats_type_label(unsigned index)
 	return index <= STATS_TYPES ? types[index].label : "other";
 }
 
-void stats_duration_add(struct stats_duration *d, uint64_t ns)
+HOT void stats_duration_add(struct stats_duration *d, uint64_t ns)
 {
 	unsigned i = 0;
 
@@ -47,7 +48,7 @@ void stats_duration_add(struct stats_duration *d, uint64_t ns)
 	d->n++;
 }
 
-void stats_size_add(struct stats_size *s, uint64_t octets)
+HOT void stats_size_add(struct stats_size *s, uint64_t octets)
 {
 	unsigned i = 0;
 

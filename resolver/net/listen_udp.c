@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/hot.h"
 #include "resolver/net/sockaddr.h"
 
 #define SLOT_LEN  512u          /* first octets of a query: nearly always all */
@@ -131,7 +132,7 @@ static void control_set_source(struct msghdr *h, union control *c, const struct 
 }
 
 /* At least one of those from `first` on; the plain call costs a tenth less than a batch of one. */
-static int batch_send(int fd, struct udp_out *o, unsigned first)
+HOT static int batch_send(int fd, struct udp_out *o, unsigned first)
 {
 	const struct msghdr *h = &o->msg[first].msg_hdr;
 	if (o->n - first > 1 || h->msg_control)
@@ -140,7 +141,7 @@ static int batch_send(int fd, struct udp_out *o, unsigned first)
 		      h->msg_namelen) < 0 ? -1 : 1;
 }
 
-void udp_flush(struct udp_listener *u)
+HOT void udp_flush(struct udp_listener *u)
 {
 	struct udp_out *o = u->out;
 	unsigned sent = 0;
@@ -169,7 +170,7 @@ static uint8_t *out_room(struct udp_listener *u)
 	return o->arena + o->used;
 }
 
-static void out_commit(struct udp_listener *u, const union sockaddr_any *to,
+HOT static void out_commit(struct udp_listener *u, const union sockaddr_any *to,
 		       const struct in6_addr *local, size_t len)
 {
 	struct udp_out *o = u->out;
@@ -234,7 +235,7 @@ static const uint8_t *query_bytes(struct udp_batch *b, unsigned i)
 	return large;
 }
 
-static void query_one(struct udp_listener *u, unsigned i, const uint8_t *q, size_t len)
+HOT static void query_one(struct udp_listener *u, unsigned i, const uint8_t *q, size_t len)
 {
 	struct udp_batch *b = u->batch;
 	size_t reply_len = 0;
@@ -286,7 +287,7 @@ static unsigned take_batch(struct udp_listener *u)
 	return n;
 }
 
-static void take_one(struct udp_listener *u)
+HOT static void take_one(struct udp_listener *u)
 {
 	struct udp_batch *b = u->batch;
 	socklen_t from_len = sizeof(b->from[0]);
@@ -305,7 +306,7 @@ static void take_one(struct udp_listener *u)
  * above a plain receive, mostly a second look at an empty queue, is a tenth of the
  * whole query. So after a batch of one the next few are taken one by one; is there
  * more in the socket, the loop comes back at once, and soon with a batch. */
-static void udp_ready(struct loop_fd *w, uint32_t events)
+HOT static void udp_ready(struct loop_fd *w, uint32_t events)
 {
 	struct udp_listener *u = container_of(w, struct udp_listener, watch);
 	(void)events;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/hot.h"
 
 #define ALARM_MIN_NS (100 * NS_PER_MS) /* nearer deadlines are timeouts */
 
@@ -227,7 +228,7 @@ static int wait_events(struct loop *l, uint64_t until_ns)
 	return n < 0 && errno == EINTR ? 0 : n;
 }
 
-int loop_step(struct loop *l, uint64_t until_ns)
+HOT int loop_step(struct loop *l, uint64_t until_ns)
 {
 	if (l->before_sleep)
 		l->before_sleep(l->ctx);

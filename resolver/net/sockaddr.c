@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/hot.h"
 
 bool addr_is_any(const struct in6_addr *a)
 {
@@ -32,7 +33,7 @@ socklen_t sockaddr_from(union sockaddr_any *ret, const struct in6_addr *addr, ui
 	return sizeof(ret->v6);
 }
 
-void sockaddr_split(const union sockaddr_any *sa, struct in6_addr *ret_addr, uint16_t *ret_port,
+HOT void sockaddr_split(const union sockaddr_any *sa, struct in6_addr *ret_addr, uint16_t *ret_port,
 		    uint32_t *ret_scope)
 {
 	if (sa->sa.sa_family == AF_INET) {

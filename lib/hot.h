@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HOT marks what a cache hit runs through. Compiler and linker put these functions
+ * side by side (.text.hot), so that a query after a pause, when the processor has
+ * forgotten everything, fetches few pages and lines (make bench-pause).
+ */
+#ifndef NODENS_HOT_H
+#define NODENS_HOT_H
+
+#define HOT __attribute__((hot))
+
+#endif
