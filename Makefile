@@ -179,6 +179,8 @@ bench-shield bench-eviction bench-fairness: bench-%: $(O)/tests/bench/%
 	@$<
 bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
+bench-pause: $(O)/tests/bench/hits
+	@taskset -c 0 $(O)/tests/bench/hits pause 1000
 bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
 bench-%: $(BENCH_BINS)
@@ -202,4 +204,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-shield bench-eviction bench-fairness format image install uninstall clean
+.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness format image install uninstall clean

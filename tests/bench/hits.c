@@ -6,6 +6,7 @@
  *   hits core N    straight through core_query: hits_core is what to count
  *   hits memory N  no hit: N answers of one address are stored, and their size printed
  *   hits loop N    through socket, batch and loop of a worker: count loop_step
+ *   hits pause N   N hits with a pause before each, for pauses from none to 5 ms
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -125,6 +126,41 @@ __attribute__((noinline)) void hits_core(const struct core_client *cl, unsigned 
 	}
 }
 
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* A hit after a pause, again and again: what the core takes once the processor
+ * has forgotten its code and data. */
+static void hits_pause(const struct core_client *cl, uint64_t *took, unsigned n, unsigned pause_us)
+{
+	uint8_t out[CORE_UDP_MAX];
+	size_t len;
+	for (unsigned i = 0; i < n; i++) {
+		const struct query *q = &query[i * 7919u % NAMES];
+		if (pause_us)
+			usleep(pause_us);
+		uint64_t from = clock_mono_ns();
+		if (core_query(core, start_ns + i * 1000, cl, q->msg, q->len, out, &len) != CORE_REPLY)
+			abort();
+		took[i] = clock_mono_ns() - from;
+	}
+	qsort(took, n, sizeof(*took), by_size);
+	printf("pause_us=%-4u hit_ns=%llu p10_ns=%llu p90_ns=%llu\n", pause_us, (unsigned long long)took[n / 2],
+	       (unsigned long long)took[n / 10], (unsigned long long)took[n * 9 / 10]);
+}
+
+static void hits_pauses(const struct core_client *cl, unsigned n)
+{
+	static const unsigned pause_us[] = {0, 50, 200, 500, 2000, 5000};
+	uint64_t *took = calloc(n, sizeof(*took));
+	for (unsigned i = 0; took && i < sizeof(pause_us) / sizeof(pause_us[0]); i++)
+		hits_pause(cl, took, n, pause_us[i]);
+	free(took);
+}
+
 static int socket_local(void)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -177,7 +213,7 @@ int main(int argc, char **argv)
 	struct core_client cl = {.proto = CORE_UDP};
 	unsigned n = argc == 3 ? (unsigned)atoi(argv[2]) : 0;
 	if (n == 0) {
-		fprintf(stderr, "usage: hits core|loop|memory N\n");
+		fprintf(stderr, "usage: hits core|loop|pause|memory N\n");
 		return 3;
 	}
 	inet_pton(AF_INET6, "::ffff:127.0.0.1", &cl.addr);
@@ -186,6 +222,8 @@ int main(int argc, char **argv)
 	cache_fill(&cl, strcmp(argv[1], "memory") ? NAMES : n);
 	if (!strcmp(argv[1], "core"))
 		hits_core(&cl, n);
+	else if (!strcmp(argv[1], "pause"))
+		hits_pauses(&cl, n);
 	else if (!strcmp(argv[1], "loop"))
 		hits_loop(n / BATCH * BATCH);
 	else
