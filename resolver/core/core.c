@@ -190,26 +190,16 @@ static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *r
 	plugin_query_fill(&p, v);
 	for (size_t i = 0; i < v->zone->z.n_steps; i++) {
 		const struct plugin_step *s = v->zone->z.step[i];
+		enum plugin_verdict verdict;
 		size_t len = 0;
 
 		if (!s->ops->arrive)
 			continue;
 		wire_out_init(&o, c->buf->msg, DNS_MSG_MAX);
-		switch (s->ops->arrive(s, &p, &o, &len)) {
-		case PLUGIN_NEXT:
-			continue;
-		case PLUGIN_REPLY:
-			v->from = CORE_FROM_PLUGIN;
-			*ret_len = serve_plugin(c, v, &p, o.len);
-			return CORE_REPLY;
-		case PLUGIN_RCODE:
-			v->from = CORE_FROM_PLUGIN;
-			*ret_len = serve_rcode(c, v, (unsigned)len, p.has_ede ? p.ede_code : -1);
-			return CORE_REPLY;
-		case PLUGIN_DROP:
-			serve_drop(c, v);
-			return CORE_DROP;
-		}
+		verdict = s->ops->arrive(s, &p, &o, &len);
+		if (verdict != PLUGIN_NEXT)
+			return serve_verdict(c, v, &p, verdict,
+					     verdict == PLUGIN_REPLY ? o.len : len, ret_len);
 	}
 	return CORE_WAIT;
 }

@@ -126,11 +126,12 @@ size_t serve_overload(struct core *c, const struct visit *v);
 /* The denial of an ancestor, `age_s` old, as the answer to this query. */
 size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
 			 uint32_t age_s, bool is_stale);
-/* A plugin's reply of `len` octets in c->buf->msg. */
-size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *p, size_t len);
+/* What an arrive or ask hook decided, other than NEXT: `len` octets in c->buf->msg
+ * with PLUGIN_REPLY, the RCODE with PLUGIN_RCODE. */
+enum core_verdict serve_verdict(struct core *c, struct visit *v, const struct plugin_query *asked,
+				unsigned verdict, size_t len, size_t *ret_len);
 /* The second half of a merged reply came; NULL: it never will. */
 size_t serve_second(struct core *c, const struct visit *v, const struct answer *second);
-void serve_drop(struct core *c, const struct visit *v);
 void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 /* Counts what hooks wanted counted, at the listener it happened. */
 void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p);

@@ -162,29 +162,17 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 	plugin_query_fill(&p, v);
 	verdict = hooks_run(v->zone, &p, c->buf->msg, &len);
 	plugin_events_count(c, v->client->listener, &p);
-	switch (verdict) {
-	case PLUGIN_REPLY:
-		if (p.follow_rr)
-			return park(c, v, k, &p, len, ret_len);
-		v->from = CORE_FROM_PLUGIN;
-		*ret_len = serve_plugin(c, v, &p, len);
+	if (verdict == PLUGIN_REPLY && p.follow_rr)
+		return park(c, v, k, &p, len, ret_len);
+	if (verdict != PLUGIN_NEXT)
+		return serve_verdict(c, v, &p, verdict, len, ret_len);
+	if (v->denied && !asks_changed(&p, k)) {
+		*ret_len = hit_serve(c, v, k, v->denied);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
-	case PLUGIN_RCODE:
-		v->from = CORE_FROM_PLUGIN;
-		*ret_len = serve_rcode(c, v, (unsigned)len, p.has_ede ? p.ede_code : -1);
-		return CORE_REPLY;
-	case PLUGIN_DROP:
-		serve_drop(c, v);
-		return CORE_DROP;
-	default:
-		if (v->denied && !asks_changed(&p, k)) {
-			*ret_len = hit_serve(c, v, k, v->denied);
-			return *ret_len ? CORE_REPLY : CORE_WAIT;
-		}
-		if (!asks_changed(&p, k) && shield_serve(c, v, k, ret_len))
-			return *ret_len ? CORE_REPLY : CORE_WAIT;
-		return park(c, v, k, &p, 0, ret_len);
 	}
+	if (!asks_changed(&p, k) && shield_serve(c, v, k, ret_len))
+		return *ret_len ? CORE_REPLY : CORE_WAIT;
+	return park(c, v, k, &p, 0, ret_len);
 }
 
 /* Our own question to an upstream has come back. */

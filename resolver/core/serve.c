@@ -61,7 +61,7 @@ HOT static size_t account(struct core *c, const struct visit *v, size_t len, uns
 	return len;
 }
 
-void serve_drop(struct core *c, const struct visit *v)
+static void serve_drop(struct core *c, const struct visit *v)
 {
 	c->stats->dropped++;
 	if (c->ops.done) {
@@ -350,7 +350,9 @@ static size_t ede_of(const struct plugin_query *p, uint8_t data[EDE_TEXT_MAX + 2
 	return n + 2;
 }
 
-size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *asked, size_t len)
+/* A plugin's reply of `len` octets in c->buf->msg. */
+static size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_query *asked,
+			   size_t len)
 {
 	uint8_t ede[EDE_TEXT_MAX + 2];
 	size_t ede_len = ede_of(asked, ede);
@@ -368,4 +370,19 @@ size_t serve_plugin(struct core *c, const struct visit *v, const struct plugin_q
 	    name_check(msg + DNS_HEADER_LEN, question) == question - 4)
 		memcpy(msg + DNS_HEADER_LEN, q->msg + DNS_HEADER_LEN, question);
 	return seal(c, v, msg, len, ede_len ? ede : NULL, ede_len);
+}
+
+enum core_verdict serve_verdict(struct core *c, struct visit *v, const struct plugin_query *asked,
+				unsigned verdict, size_t len, size_t *ret_len)
+{
+	if (verdict == PLUGIN_DROP) {
+		serve_drop(c, v);
+		return CORE_DROP;
+	}
+	v->from = CORE_FROM_PLUGIN;
+	if (verdict == PLUGIN_REPLY)
+		*ret_len = serve_plugin(c, v, asked, len);
+	else
+		*ret_len = serve_rcode(c, v, (unsigned)len, asked->has_ede ? asked->ede_code : -1);
+	return CORE_REPLY;
 }
