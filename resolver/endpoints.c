@@ -153,12 +153,22 @@ static void handle(void *ctx, const struct http_request *rq, struct http_respons
 
 /* --- listeners --- */
 
+/* Blocks usually share an address, and each sync tries again: the same complaint
+ * is made once a sync interval. */
+static void complain(struct supervisor *s, uint32_t mask, const struct diag *d)
+{
+	if (s->loop.now_ns < s->http_said_ns + s->flags->sync_interval_ns && !strcmp(d->text, s->http_said.text))
+		return;
+	log_error("%s: %s", mask == SERVE_METRICS ? "metrics" : mask == SERVE_HEALTH ? "health" : "ready", d->text);
+	s->http_said = *d;
+	s->http_said_ns = s->loop.now_ns;
+}
+
 static void serve(struct supervisor *s, const struct corefile_addr *a, uint32_t mask)
 {
 	struct diag d;
 	if (a->set && http_listen(s->http, &a->addr, a->port, a->scope_id, mask, &d) < 0)
-		log_error("%s: %s", mask == SERVE_METRICS ? "metrics" : mask == SERVE_HEALTH ? "health" : "ready",
-			  d.text);
+		complain(s, mask, &d);
 }
 
 static void serve_flag(struct supervisor *s)

@@ -69,6 +69,8 @@ struct supervisor {
 	struct node_counters counters;
 	/* what others see */
 	struct http_server *http;
+	struct diag http_said; /* the last complaint about an address, and when */
+	uint64_t http_said_ns;
 	struct metrics_driver metrics;
 	uint64_t start_real_s;
 	/* from one instance to the next */
