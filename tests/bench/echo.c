@@ -8,6 +8,7 @@
  *
  *   --batch N        datagrams a system call, 1..256 (64)
  *   --length N       pads what is sent to an answer's size
+ *   --one            no batches: a plain receive and a plain send for each
  *   --epoll          sleeps in epoll_wait, as whoever has more than one socket must
  *   --busy-poll US   SO_BUSY_POLL: looks at the device for so long before sleeping
  *   --spin           never sleeps at all: receives again and again
@@ -37,7 +38,7 @@
 
 static struct {
 	unsigned batch, length, busy_poll_us;
-	int epoll, spin, gro;
+	int one, epoll, spin, gro;
 } opt = {.batch = 64};
 
 static struct sockaddr_storage address;
@@ -165,6 +166,21 @@ static unsigned batch_receive(int fd, int ep, size_t room)
 	return n > 0 ? (unsigned)n : 0;
 }
 
+static void one_echo(int fd, int ep)
+{
+	static struct sockaddr_storage peer;
+	static uint8_t b[DATAGRAM];
+	struct epoll_event e;
+	socklen_t peer_len = sizeof(peer);
+	if (ep >= 0)
+		epoll_wait(ep, &e, 1, -1);
+	ssize_t n = recvfrom(fd, b, sizeof(b), ep >= 0 || opt.spin ? MSG_DONTWAIT : 0, (struct sockaddr *)&peer, &peer_len);
+	if (n < 3)
+		return;
+	b[2] |= 0x80;
+	sendto(fd, b, (size_t)n > opt.length ? (size_t)n : opt.length, 0, (struct sockaddr *)&peer, peer_len);
+}
+
 /* What came as segments of one size leaves as such: the control message the
  * kernel wrote (UDP_GRO) becomes one it reads (UDP_SEGMENT). */
 static size_t segment_turn(struct msghdr *h, size_t len)
@@ -211,6 +227,8 @@ static void udp_serve(int fd)
 		return;
 	if (opt.busy_poll_us && setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &opt.busy_poll_us, sizeof(opt.busy_poll_us)))
 		return;
+	while (opt.one)
+		one_echo(fd, ep);
 	while (room) {
 		unsigned n = batch_receive(fd, ep, room);
 		batch_flip(n);
@@ -226,7 +244,7 @@ static void udp_serve(int fd)
 static int options_read(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{"batch", 1, NULL, 'b'}, {"length", 1, NULL, 'l'}, {"busy-poll", 1, NULL, 'p'}, {"epoll", 0, &opt.epoll, 1},
+		{"batch", 1, NULL, 'b'}, {"length", 1, NULL, 'l'}, {"busy-poll", 1, NULL, 'p'}, {"one", 0, &opt.one, 1}, {"epoll", 0, &opt.epoll, 1},
 		{"spin", 0, &opt.spin, 1}, {"gro", 0, &opt.gro, 1}, {0},
 	};
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -246,7 +264,7 @@ int main(int argc, char **argv)
 {
 	int at = options_read(argc, argv);
 	if (at < 0 || address_read(argv[at], argv[at + 1])) {
-		fprintf(stderr, "usage: echo [--batch 1..%d] [--length N] [--epoll] [--busy-poll US] [--spin] [--gro] ADDRESS PORT\n", BATCH_MAX);
+		fprintf(stderr, "usage: echo [--batch 1..%d] [--length N] [--one] [--epoll] [--busy-poll US] [--spin] [--gro] ADDRESS PORT\n", BATCH_MAX);
 		return 3;
 	}
 	int udp = socket_bound(SOCK_DGRAM), tcp = socket_bound(SOCK_STREAM);
