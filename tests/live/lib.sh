@@ -59,6 +59,8 @@ cache() {
 	pids+=($cache_pid)
 	wait_for 10 test -s "$tmp/pid" || { echo "Bail out! the daemon does not start: $(tail -5 "$tmp/log")"; exit 1; }
 }
+# Was the daemon built with sanitizers?
+sanitized() { grep -qc __asan_init "$O/bin/node-cache"; }
 # cache_end [SIGNAL]: and its exit status in $?
 cache_end() {
 	kill -"${1:-TERM}" $cache_pid

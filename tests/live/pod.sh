@@ -110,7 +110,6 @@ begin() { # PIDFILE COMMAND...
 bits() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 NET_ADMIN=12 NET_BIND=10 NET_RAW=13
 only() { local m=0 b; for b in "$@"; do m=$((m | 1 << b)); done; printf '%016x' $m; }
-sanitized() { grep -qc __asan_init "$O/bin/node-cache"; }
 # What our manifest runs, and its template.
 mapfile -t args < <(sed -n '/^        args:/,/^        [a-z]*:/s/^        - //p' resolver/deploy/base/daemonset.yaml)
 [ ${#args[@]} -ge 4 ] || nok "the manifest's arguments are found" "${args[*]}"
