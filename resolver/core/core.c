@@ -237,7 +237,7 @@ static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *re
 }
 
 HOT enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
-			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len)
+				 const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len)
 {
 	struct query q;
 	struct visit v = {.client = cl,

@@ -202,7 +202,7 @@ static size_t answer_truncated(const struct query *q, const struct answer *a, st
 }
 
 HOT size_t reply_answer(const struct query *q, const struct answer *a, struct reply_age age,
-		    const struct reply_opts *o, uint8_t *out)
+			const struct reply_opts *o, uint8_t *out)
 {
 	const uint8_t *ede = o->ede ? o->ede : a->ede;
 	size_t ede_len = o->ede ? o->ede_len : a->ede_len, len = a->len;

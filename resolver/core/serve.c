@@ -247,7 +247,7 @@ size_t serve_second(struct core *c, const struct visit *v, const struct answer *
 /* --- the ways in --- */
 
 HOT size_t serve_answer(struct core *c, const struct visit *v, const struct answer *a,
-		    struct reply_age age, const uint8_t *ede, size_t ede_len)
+			struct reply_age age, const uint8_t *ede, size_t ede_len)
 {
 	struct reply_opts o;
 	size_t len;

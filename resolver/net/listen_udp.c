@@ -131,7 +131,7 @@ static void control_set_source(struct msghdr *h, union control *c, const struct 
 	}
 }
 
-/* At least one of those from `first` on; the plain call costs a tenth less than a batch of one. */
+/* At least one of those from `first` on; a plain call costs less than a batch of one. */
 HOT static int batch_send(int fd, struct udp_out *o, unsigned first)
 {
 	const struct msghdr *h = &o->msg[first].msg_hdr;
@@ -171,7 +171,7 @@ static uint8_t *out_room(struct udp_listener *u)
 }
 
 HOT static void out_commit(struct udp_listener *u, const union sockaddr_any *to,
-		       const struct in6_addr *local, size_t len)
+			   const struct in6_addr *local, size_t len)
 {
 	struct udp_out *o = u->out;
 	struct msghdr *h = &o->msg[o->n].msg_hdr;
@@ -303,9 +303,10 @@ HOT static void take_one(struct udp_listener *u)
 }
 
 /* Up to some 20,000 queries a second each comes alone, and what a batch costs
- * above a plain receive, mostly a second look at an empty queue, is a tenth of the
- * whole query. So after a batch of one the next few are taken one by one; is there
- * more in the socket, the loop comes back at once, and soon with a batch. */
+ * above plain calls, mostly a second look at an empty queue, is up to a tenth of the
+ * whole query (make bench-ways20000). So after a batch of one the next few are
+ * taken one by one; is there more in the socket, the loop comes back at once, and
+ * soon with a batch. */
 HOT static void udp_ready(struct loop_fd *w, uint32_t events)
 {
 	struct udp_listener *u = container_of(w, struct udp_listener, watch);

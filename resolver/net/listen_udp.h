@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Clients over UDP: the hot path. A batch of datagrams in (recvmmsg), one
- * core_query for each, written straight into the batch that leaves (sendmmsg).
+ * core_query for each, written straight into the batch that leaves (sendmmsg);
+ * what comes alone, as at a node's usual rate, by plain calls (recvfrom, sendto).
  * Replies to parked queries join the same outgoing batch; udp_flush sends it.
  *
  * Small queries land in packed slots; the tail of a large one (up to 65,535

@@ -34,7 +34,7 @@ socklen_t sockaddr_from(union sockaddr_any *ret, const struct in6_addr *addr, ui
 }
 
 HOT void sockaddr_split(const union sockaddr_any *sa, struct in6_addr *ret_addr, uint16_t *ret_port,
-		    uint32_t *ret_scope)
+			uint32_t *ret_scope)
 {
 	if (sa->sa.sa_family == AF_INET) {
 		*ret_addr = addr_from_v4(sa->v4.sin_addr);
