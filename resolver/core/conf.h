@@ -89,6 +89,7 @@ struct core_zone { /* one key of one server block */
 	bool is_cluster;             /* search-path shield may act here */
 	bool shield_off;
 	bool autopath;
+	bool cookies;                /* clients get server cookies (RFC 7873); see plugins/cookies.c */
 	struct core_cache_conf cache;
 	size_t n_forward;
 	const struct core_forward *forward; /* in order */

@@ -103,7 +103,8 @@ static enum core_verdict query_reject(struct core *c, struct visit *v, enum quer
 		*ret_len = serve_rcode(c, v, DNS_BADVERS, -1);
 		break;
 	case QUERY_COOKIE_ONLY:
-		*ret_len = serve_rcode(c, v, DNS_NOERROR, -1);
+		s->formerr += !cookies_given(c, v);
+		*ret_len = serve_rcode(c, v, cookies_given(c, v) ? DNS_NOERROR : DNS_FORMERR, -1);
 		break;
 	case QUERY_REFUSED:
 		s->refused++;

@@ -126,6 +126,8 @@ size_t serve_overload(struct core *c, const struct visit *v);
 /* The denial of an ancestor, `age_s` old, as the answer to this query. */
 size_t serve_synthesized(struct core *c, const struct visit *v, const struct answer *cut,
 			 uint32_t age_s, bool is_stale);
+/* Does this client get server cookies? */
+bool cookies_given(const struct core *c, const struct visit *v);
 /* What an arrive or ask hook decided, other than NEXT: `len` octets in c->buf->msg
  * with PLUGIN_REPLY, the RCODE with PLUGIN_RCODE. */
 enum core_verdict serve_verdict(struct core *c, struct visit *v, const struct plugin_query *asked,

@@ -85,7 +85,7 @@ size_t reply_opt_put(const struct query *q, unsigned ext_rcode, const struct rep
 	return len + n;
 }
 
-struct cut { /* a place between RRsets */
+struct cut { /* a place between records, beyond the answers between RRsets */
 	size_t len;
 	uint16_t n[3];
 };
@@ -113,7 +113,8 @@ static unsigned border_find(const uint8_t *msg, size_t len, size_t limit, struct
 			w.off = off;
 			wire_rr(&w, &rr);
 			assert(!w.err); /* our own message */
-			if (n[sec] == 0 || rr.type != prev_type || !name_eq(owner.b, prev.b)) {
+			if (sec == DNS_SEC_ANSWER || n[sec] == 0 || rr.type != prev_type ||
+			    !name_eq(owner.b, prev.b)) {
 				ret->len = off;
 				memcpy(ret->n, n, sizeof(n));
 			}
@@ -209,13 +210,16 @@ HOT size_t reply_answer(const struct query *q, const struct answer *a, struct re
 	size_t opt = opt_len(q, o, ede_len);
 
 	/* RFC 8914 section 3: the extended error gives way to data; where data is
-	 * cut anyway it takes what room is left. */
+	 * cut anyway its code stays, without words. */
 	if (len + opt > o->limit && ede_len)
 		opt = opt_len(q, o, 0);
-	if (len + opt <= o->limit)
+	if (len + opt <= o->limit) {
 		reply_body(q, a, age, out);
-	else
+	} else {
+		ede_len = ede_len ? 2 : 0;
+		opt = opt_len(q, o, ede_len);
 		len = answer_truncated(q, a, age, o->limit - opt, out);
+	}
 	return opt ? reply_opt_put(q, 0, o, ede, ede_len, out, len, o->limit) : len;
 }
 

@@ -2,7 +2,9 @@
 /*
  * From a stored answer and a query to the reply's bytes: identity and flags of
  * the query, its spelling of the name, TTLs counted down, an OPT of our own,
- * and what does not fit left out at an RRset's border.
+ * and what does not fit left out: of the answer section single records, since a
+ * stub that never comes back over TCP can use those that are there (RFC 2181
+ * section 9 leaves it open; CoreDNS does the same), of the others whole RRsets.
  */
 #ifndef NODENS_CORE_REPLY_H
 #define NODENS_CORE_REPLY_H
@@ -56,7 +58,8 @@ size_t reply_opt_len(const struct query *q, const struct reply_opts *o);
 /* Appends our OPT to a message of `len` octets without one; the new length. */
 size_t reply_opt_put(const struct query *q, unsigned ext_rcode, const struct reply_opts *o,
 		     const uint8_t *ede, size_t ede_len, uint8_t *msg, size_t len, size_t cap);
-/* Cuts a message without OPT to `limit` octets; the new length. */
+/* Cuts a message without OPT to `limit` octets, TC set if more than additional
+ * records went; the new length. */
 size_t reply_truncate(uint8_t *msg, size_t len, size_t limit);
 
 #endif

@@ -13,6 +13,20 @@
 
 enum { EDE_TEXT_MAX = 100 };
 
+/* A query that only wants a cookie names no zone: any of the listener's will do. */
+bool cookies_given(const struct core *c, const struct visit *v)
+{
+	const struct config *conf = c->conf;
+	unsigned l = v->client->listener;
+
+	if (v->zone)
+		return v->zone->z.cookies;
+	for (size_t i = 0; i < conf->n_routes[l]; i++)
+		if (conf->zone[conf->route[l][i].zone].z.cookies)
+			return v->q->question_end <= DNS_HEADER_LEN;
+	return false;
+}
+
 HOT static void opts_fill(const struct core *c, const struct visit *v, struct reply_opts *o)
 {
 	bool udp = v->client->proto == CORE_UDP;
@@ -25,7 +39,7 @@ HOT static void opts_fill(const struct core *c, const struct visit *v, struct re
 	o->ede_len = 0;
 	o->has_keepalive = v->q->want_keepalive && !udp; /* over UDP it is ignored */
 	o->keepalive_ds = v->client->keepalive_ds;
-	o->has_cookie = v->q->cookie != NULL;
+	o->has_cookie = v->q->cookie && cookies_given(c, v);
 	if (o->has_cookie)
 		cookie_server_make(&c->key, &v->client->addr, v->q->cookie,
 				   (uint32_t)(v->now_ns / NS_PER_S), o->cookie);

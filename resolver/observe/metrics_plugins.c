@@ -50,7 +50,7 @@ const char *metrics_plugin_label(const struct metrics_page *p, const struct stat
 /* CoreDNS counts those that handle queries, not those that only set things up. */
 static bool is_handler(const char *name)
 {
-	static const char *const others[] = {"bind",  "debug", "health",      "multisocket", "pprof",
+	static const char *const others[] = {"bind",  "cookies", "debug", "health",      "multisocket", "pprof",
 					     "ready", "reload", "root", "search_path", "shed", "timeouts"};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {

@@ -15,6 +15,7 @@ const struct cf_directive cf_directives[] = {
 	{"multisocket", setup_noop, 0},
 	{"reload", setup_reload, 0},
 	{"nsid", setup_nsid, 0},
+	{"cookies", setup_cookies, 0},
 	{"bufsize", setup_bufsize, 0},
 	{"bind", setup_bind, CF_REPEATS},
 	{"debug", setup_debug, 0},

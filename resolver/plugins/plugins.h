@@ -24,6 +24,7 @@ int setup_log(struct cf_setup *s, const struct cf_node *n);
 int setup_loop(struct cf_setup *s, const struct cf_node *n);
 int setup_minimal(struct cf_setup *s, const struct cf_node *n);
 int setup_noop(struct cf_setup *s, const struct cf_node *n);
+int setup_cookies(struct cf_setup *s, const struct cf_node *n);
 int setup_nsid(struct cf_setup *s, const struct cf_node *n);
 int setup_prometheus(struct cf_setup *s, const struct cf_node *n);
 int setup_ready(struct cf_setup *s, const struct cf_node *n);

@@ -159,6 +159,8 @@ static void config_zone(struct world *w)
 			z->bufsize = (uint16_t)number_next(s, "octets");
 		} else if (word_is(s, "digest")) {
 			z->answers_digest = number_next(s, "a number");
+		} else if (word_is(s, "cookies")) {
+			z->cookies = true;
 		} else if (word_is(s, "nsid")) {
 			snprintf(nsid[i], sizeof(nsid[i]), "%s", word_next(s, "nsid"));
 			z->nsid = nsid[i];
