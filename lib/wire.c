@@ -282,6 +282,20 @@ static void section_parse(struct wire *w, unsigned n, enum dns_section sec, stru
 	}
 }
 
+bool wire_has_type(const struct wire *w, unsigned n, uint16_t type)
+{
+	struct wire at = *w;
+
+	for (; n > 0 && !at.err; n--) {
+		struct dns_rr rr = {0};
+
+		wire_rr(&at, &rr);
+		if (!at.err && (rr.type == type || type == DNS_ANY))
+			return true;
+	}
+	return false;
+}
+
 int dns_msg_parse(struct dns_msg *ret, const void *buf, size_t len)
 {
 	struct wire w;

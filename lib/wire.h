@@ -84,6 +84,10 @@ struct dns_rr { /* offsets from the message's start */
 	uint32_t ttl; /* as sent; RFC 2181 section 8: treat above 2^31-1 as 0 */
 };
 void wire_rr(struct wire *w, struct dns_rr *ret);
+/* Is one of the next `n` records of this type (DNS_ANY: of any)? That there are
+ * records says nothing: a CNAME alone is no address. `w` stays where it is; false
+ * too when they cannot be read up to there. */
+bool wire_has_type(const struct wire *w, unsigned n, uint16_t type);
 
 struct dns_edns { /* OPT, RFC 6891 section 6.1 */
 	bool present, do_bit;

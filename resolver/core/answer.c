@@ -257,23 +257,6 @@ static int section_scan(struct scan *s, struct wire *w, unsigned n, enum dns_sec
 	return 0;
 }
 
-/* True when the answer section holds a record of the type asked for. */
-static bool answers_type(const uint8_t *msg, size_t len, size_t off, unsigned n, uint16_t qtype)
-{
-	struct wire w;
-
-	wire_init(&w, msg, len);
-	w.off = off;
-	for (; n > 0 && !w.err; n--) {
-		struct dns_rr rr = {0};
-
-		wire_rr(&w, &rr);
-		if (!w.err && (rr.type == qtype || qtype == DNS_ANY))
-			return true;
-	}
-	return false;
-}
-
 static enum answer_kind kind_of(const struct dns_header *h, bool has_type)
 {
 	switch (DNS_RCODE(h->flags)) {
@@ -302,7 +285,7 @@ int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,
 	wire_question(&w, &q);
 	if (w.err || h.n_qd != 1)
 		return ERR_SYNTAX;
-	kind = kind_of(&h, answers_type(buf->msg, len, w.off, h.n_an, q.qtype));
+	kind = kind_of(&h, wire_has_type(&w, h.n_an, q.qtype));
 	s.negative = kind == ANSWER_DENIAL || kind == ANSWER_NXDOMAIN;
 	if (section_scan(&s, &w, h.n_an, DNS_SEC_ANSWER) < 0 ||
 	    section_scan(&s, &w, h.n_ns, DNS_SEC_AUTHORITY) < 0 ||

@@ -13,7 +13,7 @@
 
 #include "resolver/plugins/plugin.h"
 
-enum { HEADS = 256, DEPTH_MAX = 4 };
+enum { HEADS = 256, DEPTH_MAX = 16 }; /* Azure's and AWS' chains have four to six */
 
 struct head {
 	uint16_t len, next_free;
@@ -168,18 +168,31 @@ void follow_end(struct core *c, uint32_t qi, const struct answer *t, uint32_t ag
 
 /* --- on to the target --- */
 
-/* Would the question, behind `leader`, wait for itself, or in too long a row? */
+/* Would the question, behind `leader` (NIL: a new one), wait for itself, or in too
+ * long a row? */
 static bool in_circle(const struct core *c, uint32_t qi, uint32_t leader)
 {
-	unsigned n = 0;
+	unsigned n = c->tab.question[qi].depth + 1u;
 
 	for (uint32_t i = leader; i != NIL; i = c->tab.question[i].leader) {
 		if (i == qi)
 			return true;
-		if (c->tab.question[i].head && ++n >= DEPTH_MAX)
-			return true;
+		n += c->tab.question[i].head != 0;
 	}
-	return false;
+	return n > DEPTH_MAX;
+}
+
+/* All ahead of a question learn how long the row behind them is, so that one too
+ * long ends when it becomes so, not when all of it has been asked. */
+static void row_learn(struct core *c, uint32_t qi, uint32_t leader)
+{
+	unsigned n = c->tab.question[qi].depth + 1u;
+
+	for (uint32_t i = leader; i != NIL; i = c->tab.question[i].leader) {
+		if (c->tab.question[i].depth < n)
+			c->tab.question[i].depth = (uint8_t)n;
+		n += c->tab.question[i].head != 0;
+	}
 }
 
 /* A plugin has the target's records. */
@@ -262,15 +275,17 @@ void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 	}
 	s.key = &k;
 	s.purpose = q->purpose == FOR_CLIENTS ? FOR_CLIENTS : FOR_REFRESH;
+	/* Before it is opened: a question that is not begun would stay for ever. */
+	if (in_circle(c, qi, question_find(&c->tab, &k))) {
+		question_fail(c, qi, DNS_SERVFAIL, -1, true, now_ns);
+		return;
+	}
 	leader = question_open(c, &s, &is_new);
 	if (leader == NIL) {
 		plugin_answers(c, qi, &s, now_ns);
 		return;
 	}
-	if (in_circle(c, qi, leader)) {
-		question_fail(c, qi, DNS_SERVFAIL, -1, true, now_ns);
-		return;
-	}
+	row_learn(c, qi, leader);
 	follower_add(&c->tab, leader, qi);
 	q->follows = FOLLOWS_TARGET;
 	q->retry_ns = q->hedge_ns = q->follow_ns = T_NEVER;

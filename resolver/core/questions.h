@@ -60,6 +60,7 @@ struct question {
 	/* asking */
 	uint8_t follows;          /* enum question_follows: why it has a leader */
 	uint8_t n_follows;
+	uint8_t depth;            /* heads (follow.c) in the longest row that waits for it */
 	bool is_shared;           /* others than its first client wait for it */
 	bool is_settled;          /* an upstream said no (last_rcode); only a hedge may say better */
 	bool is_plain_spelled;    /* an answer had another spelling: asked in lower case */

@@ -18,25 +18,17 @@ struct dns64 {
 	bool translate_all, allow_ipv4;
 };
 
-/* Any AAAA among the answers? -1: cannot be read. */
-static int has_aaaa(const uint8_t *msg, size_t len)
+/* A record of the type among the answers: 1, 0, or -1 when they cannot be read. */
+static int has_type(const uint8_t *msg, size_t len, uint16_t type)
 {
 	struct dns_msg m;
-	struct dns_rr rr;
 	struct wire w;
 
 	if (dns_msg_parse(&m, msg, len) != 0)
 		return -1;
 	wire_init(&w, msg, len);
 	w.off = m.answer_off;
-	for (unsigned i = 0; i < m.h.n_an; i++) {
-		wire_rr(&w, &rr);
-		if (w.err)
-			return -1;
-		if (rr.type == DNS_AAAA)
-			return 1;
-	}
-	return 0;
+	return wire_has_type(&w, m.h.n_an, type);
 }
 
 static uint16_t dns64_reask(const struct plugin_step *s, const struct plugin_query *q,
@@ -50,7 +42,7 @@ static uint16_t dns64_reask(const struct plugin_step *s, const struct plugin_que
 		return 0;
 	if (DNS_RCODE(get_be16(msg + 2)) == DNS_NXDOMAIN)
 		return 0;
-	return d->translate_all || has_aaaa(msg, len) == 0 ? DNS_A : 0;
+	return d->translate_all || has_type(msg, len, DNS_AAAA) == 0 ? DNS_A : 0;
 }
 
 /* RFC 6052 section 2.2: octet 8 (bits 64..71) is zero and skipped. */
@@ -123,7 +115,7 @@ static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query
 	struct wire w;
 
 	if (first_len < DNS_HEADER_LEN || dns_msg_parse(&m, second, second_len) != 0 ||
-	    m.h.n_an == 0 || m.rcode != DNS_NOERROR)
+	    m.rcode != DNS_NOERROR || has_type(second, second_len, DNS_A) != 1)
 		return 0;
 	/* Made here, not signed there; the id is the client's already. */
 	struct dns_header h = {

@@ -45,6 +45,9 @@ static size_t minimal_answered(const struct plugin_step *s, struct plugin_query 
 	    h.n_ns + h.n_ar == 0)
 		return len;
 	wire_question(&w, &question);
+	/* A CNAME alone is a denial, which its SOA belongs to (RFC 2308 section 2.2). */
+	if (w.err || !wire_has_type(&w, h.n_an, question.qtype))
+		return len;
 	for (unsigned i = 0; i < h.n_an; i++)
 		wire_rr(&w, &rr);
 	if (w.err)

@@ -11,7 +11,7 @@
 #include "resolver/plugins/message.h"
 #include "resolver/plugins/rewrite_name.h"
 
-enum { UNDO_MAX = 24, AUTO_MAX = 8 };
+enum { UNDO_MAX = 24, AUTO_MAX = 8, CHAIN_MAX = 16, HELD_LOOK_MAX = 64 };
 
 enum undo_kind { UNDO_REMAP, UNDO_SUFFIX, UNDO_REGEX, UNDO_CNAME };
 struct undo { /* one thing to do to names of the answer */
@@ -36,6 +36,9 @@ struct rewrite_run {
 	uint16_t rcode_from, rcode_to;
 	unsigned n_answers;   /* records of the answer section */
 	unsigned turned;      /* which of them, from 1 on, is a CNAME with a new target */
+	unsigned n_kept;      /* CNAMEs whose new target is the old one and is there */
+	const uint8_t *msg;   /* the answer as it came */
+	size_t len;
 };
 
 static void undo_add(struct rewrite_run *run, const struct undo *u)
@@ -129,7 +132,7 @@ static int rules_run(const struct rewrite *w, const struct plugin_query *q, stru
 	run->qclass = q->qclass;
 	run->n_undo = run->n_auto = 0;
 	run->has_ttl = run->has_rcode = false;
-	run->n_answers = run->turned = 0;
+	run->n_answers = run->turned = run->n_kept = 0;
 	name_to_text(q->name.b, run->name, sizeof(run->name));
 	for (size_t i = 0; i < w->n; i++) {
 		int hit = rule_run(&w->rule[i], run);
@@ -188,6 +191,40 @@ static bool undo_text(const struct undo *u, const char *src, char *to)
 	return rewrite_text_add(to, &at, src, len - from_len) && rewrite_text_add(to, &at, u->to, strlen(u->to));
 }
 
+/* Does the answer say itself what is at this name: by records of it, or by denying
+ * the end of its chain? Only its first records are looked at: beyond them the
+ * price is a question too many. */
+static bool is_in_hand(const struct rewrite_run *run, const char *target)
+{
+	struct name want, owner;
+	struct dns_msg m;
+	struct wire w;
+
+	if (name_from_text(&want, target) != 0 || dns_msg_parse(&m, run->msg, run->len) != 0)
+		return false;
+	wire_init(&w, run->msg, run->len);
+	w.off = m.answer_off;
+	for (unsigned i = 0; i < m.h.n_an && !w.err; i++) {
+		struct wire head = w;
+		struct dns_rr rr;
+
+		wire_rr(&w, &rr);
+		if (i >= HELD_LOOK_MAX)
+			continue; /* to the authority */
+		wire_name(&head, &owner);
+		if (!head.err && name_eq(owner.b, want.b))
+			return true;
+	}
+	return m.rcode == DNS_NXDOMAIN || wire_has_type(&w, m.h.n_ns, DNS_SOA);
+}
+
+/* A new target that is the old one needs no look-up where the answer holds it;
+ * where it does not, the look-up is what such a rule is written for. */
+static bool is_kept(struct rewrite_run *run, const char *target)
+{
+	return run->n_kept < CHAIN_MAX && is_in_hand(run, target) && ++run->n_kept;
+}
+
 /* `cname`: the record's number, if it is a CNAME that may get another target. */
 static bool undo_name(struct rewrite_run *run, const uint8_t *name, bool value, unsigned cname,
 		      struct name *ret)
@@ -203,6 +240,8 @@ static bool undo_name(struct rewrite_run *run, const uint8_t *name, bool value, 
 		bool turns = u->kind == UNDO_CNAME;
 
 		if ((turns && !cname) || !(value ? u->values : u->names) || !undo_text(u, text, to))
+			continue;
+		if (turns && !strcmp(text, to) && is_kept(run, to))
 			continue;
 		strcpy(text, to);
 		changed = true;
@@ -255,6 +294,8 @@ static size_t rewrite_answered(const struct plugin_step *s, struct plugin_query 
 	uint16_t flags = get_be16(msg + 2);
 
 	run.n_answers = get_be16(msg + 6);
+	run.msg = msg;
+	run.len = len;
 	if (run.has_rcode && DNS_RCODE(flags) == run.rcode_from)
 		set_be16(msg + 2, (uint16_t)((flags & ~15) | run.rcode_to));
 	struct message_map map = {
