@@ -29,7 +29,12 @@ struct driver_stats { /* written by a worker */
 	uint64_t log_lost;            /* log lines nobody read in time */
 	uint64_t dnstap_sent, dnstap_dropped;
 	uint64_t dnstap_connected;    /* gauge */
-	uint64_t up_tls_resumed, up_udp_strays, up_no_socket;
+	uint64_t up_tls_resumed, up_no_socket;
+	uint64_t up_udp_strays;       /* ids never used on a socket, answers not taken */
+	uint64_t up_udp_duplicates;   /* of answers that were there already */
+	uint64_t up_udp_guessed;      /* sockets given up, questions ended because of strays */
+	uint64_t up_udp_shared;       /* questions through a port that others use too */
+	uint64_t up_udp_gave_way;     /* ports taken from slow questions for new ones */
 	uint64_t up_doh_goaway;       /* connections a server asked us to leave */
 	uint64_t up_doh_faults[DOH_FAULTS];
 };

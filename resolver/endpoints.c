@@ -31,6 +31,7 @@ static void driver_gather(struct supervisor *s)
 	m->udp_received = m->udp_truncated = m->udp_send_errors = 0;
 	m->up_tcp_open = m->up_tcp_connects = m->up_tls_resumed = 0;
 	m->up_doh_goaway = 0;
+	memset(&m->up_udp, 0, sizeof(m->up_udp));
 	memset(m->up_doh_faults, 0, sizeof(m->up_doh_faults));
 	m->log_lines_dropped = log_lost();
 	m->dnstap_sent = m->dnstap_dropped = m->dnstap_connected = 0;
@@ -41,6 +42,12 @@ static void driver_gather(struct supervisor *s)
 		m->up_tcp_connects += d->up_tcp_connects;
 		m->up_tls_resumed += d->up_tls_resumed;
 		m->up_doh_goaway += d->up_doh_goaway;
+		m->up_udp.strays += d->up_udp_strays;
+		m->up_udp.duplicates += d->up_udp_duplicates;
+		m->up_udp.guessed += d->up_udp_guessed;
+		m->up_udp.shared += d->up_udp_shared;
+		m->up_udp.gave_way += d->up_udp_gave_way;
+		m->up_udp.open += d->up_udp_open;
 		for (unsigned k = 0; k < DOH_FAULTS; k++)
 			m->up_doh_faults[k] += d->up_doh_faults[k];
 		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;

@@ -70,6 +70,12 @@ static void on_fail(void *ctx, uint32_t ask_id, enum core_fail_why why)
 	core_fail(s->core, s->loop->now_ns, ask_id, why);
 }
 
+static bool on_descriptor_make(void *ctx)
+{
+	struct server *s = ctx;
+	return tcp_server_give_way(s->tcp);
+}
+
 /* --- the loop's hooks --- */
 
 static void core_due(struct loop_timer *t)
@@ -173,7 +179,8 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 int server_new(struct server **ret, struct loop *loop, struct shm_worker *shm,
 	       struct core_probes *probes, struct diag *d)
 {
-	struct upstream_events ev = { .answer = on_answer, .fail = on_fail, .event = on_event };
+	struct upstream_events ev = { .answer = on_answer, .fail = on_fail, .event = on_event,
+				     .descriptor_make = on_descriptor_make };
 	struct tcp_limits limits;
 	struct server *s = calloc(1, sizeof(*s));
 	if (!s)

@@ -175,7 +175,8 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 				.proto = (uint8_t)proto,
 				.query = buf,
 				.len = query_write(c, q, a, buf),
-				.zone = q->zone};
+				.zone = q->zone,
+				.client = clients_owner(&c->tab.clients, HOLDS_QUESTIONS, qi)};
 	stats_upstream_of(c->stats, upstream)->asks[proto]++;
 	c->ops.ask(c->ops.ctx, &out);
 }

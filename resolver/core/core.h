@@ -51,6 +51,7 @@ struct core_ask {
 	const uint8_t *query;  /* message with id 0; the driver sets a fresh id */
 	size_t len;
 	uint16_t zone;         /* index into core_conf.zone; UINT16_MAX: a health probe */
+	const struct in6_addr *client; /* whose question it is; NULL: nobody's */
 };
 
 /* A client's question came to nothing. Valid only during the call. */
@@ -95,6 +96,8 @@ enum core_verdict {
 /* Why an exchange ended without an answer. */
 enum core_fail_why {
 	CORE_FAIL_REFUSED, CORE_FAIL_CLOSED, CORE_FAIL_UNREACHABLE, CORE_FAIL_BADREPLY, CORE_FAIL_NOSOCKET, CORE_FAIL_TLS,
+	/* no fault of the upstream: somebody guesses at the socket; it was needed for a newer question */
+	CORE_FAIL_GUESSED, CORE_FAIL_GAVE_WAY,
 	/* found by the core itself: never in a core_fail */
 	CORE_FAIL_TIMEOUT, CORE_FAIL_UNHEALTHY, CORE_FAIL_LIMIT, CORE_FAIL_NO_FORWARD,
 };

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#define MOVES_MAX 2 /* of one question from socket to socket */
+
 /* --- telling --- */
 
 const char *core_fail_text(enum core_fail_why why)
@@ -15,6 +17,8 @@ const char *core_fail_text(enum core_fail_why why)
 		[CORE_FAIL_BADREPLY] = "bad reply",
 		[CORE_FAIL_NOSOCKET] = "too many open files",
 		[CORE_FAIL_TLS] = "TLS handshake failed",
+		[CORE_FAIL_GUESSED] = "bad reply",
+		[CORE_FAIL_GAVE_WAY] = "too many open files",
 		[CORE_FAIL_TIMEOUT] = "i/o timeout",
 		[CORE_FAIL_UNHEALTHY] = "no healthy proxies",
 		[CORE_FAIL_LIMIT] = "concurrent queries exceeded maximum",
@@ -92,6 +96,29 @@ static void failure_note(struct question *q, const struct ask *a, enum core_fail
 	q->last_why = (uint8_t)(why + 1);
 }
 
+/* Its socket is gone, and its upstream not to blame. While others of the question's
+ * exchanges are open one less does no harm; else the same upstream is asked once
+ * more from another port, and then by TCP, where nobody can guess. True when that
+ * is all there is to do. */
+static bool ask_moved(struct core *c, uint32_t qi, const struct ask *old, enum core_fail_why why,
+		      uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	bool auto_proto = c->conf->upstream[old->upstream].transport == CORE_TO_AUTO;
+
+	if (why != CORE_FAIL_GUESSED && why != CORE_FAIL_GAVE_WAY)
+		return false;
+	if (asks_open(q))
+		return !q->is_settled;
+	if (q->is_settled || q->n_moved >= MOVES_MAX)
+		return false;
+	try_again(c, qi, old->upstream,
+		  auto_proto && (q->n_moved || why == CORE_FAIL_GAVE_WAY) ? CORE_TCP : CORE_UDP,
+		  now_ns);
+	q->n_moved++;
+	return true;
+}
+
 void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
 {
 	uint32_t qi = NIL;
@@ -116,9 +143,11 @@ void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_f
 		try_again(c, qi, old.upstream, old.proto, now_ns);
 		return;
 	}
+	if (ask_moved(c, qi, &old, why, now_ns))
+		return;
 	q->last_ede = why == CORE_FAIL_UNREACHABLE ? EDE_NO_REACHABLE : EDE_NETWORK;
 	failure_note(q, &old, why);
-	if (why != CORE_FAIL_NOSOCKET)
+	if (why != CORE_FAIL_NOSOCKET && why != CORE_FAIL_GUESSED && why != CORE_FAIL_GAVE_WAY)
 		upstream_failed(c, old.upstream, question_forward(c, q), old.proto != CORE_UDP,
 				now_ns);
 	if ((!asks_open(q) && settle(c, qi, now_ns)) || q->is_settled)

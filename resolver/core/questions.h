@@ -68,6 +68,7 @@ struct question {
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
+	uint8_t n_moved;          /* asked again because its socket was given up */
 	uint16_t tried;           /* bit per target, this round */
 	uint16_t head;            /* 1 + index of the CNAMEs it has (follow.c); 0: none */
 	uint16_t last_rcode, last_ede; /* why it has failed so far */

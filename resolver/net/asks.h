@@ -22,6 +22,7 @@ struct ask {
 	uint16_t dns_id;      /* on the wire */
 	uint8_t place;        /* enum ask_place */
 	uint8_t why;          /* ASK_FAILED: enum core_fail_why */
+	uint8_t n_refused;    /* ASK_UDP: answers that the core did not take */
 	struct upstream *up;
 	struct ask *hash_next, *list_next;
 	struct upool_conn *conn; /* ASK_TCP */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 
 void tcp_limits_default(struct tcp_limits *l)
 {
+	struct rlimit r;
 	*l = (struct tcp_limits){
 		.conns_max = 4096,
 		.conns_per_client = 256,
@@ -26,6 +28,8 @@ void tcp_limits_default(struct tcp_limits *l)
 		.out_max_bytes = 512 * 1024,
 		.timers = { .read_ns = 3 * NS_PER_S, .idle_ns = 10 * NS_PER_S, .write_ns = 5 * NS_PER_S },
 	};
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur / 2 < l->conns_max)
+		l->conns_max = r.rlim_cur < 4 ? 1 : (unsigned)(r.rlim_cur / 2);
 }
 
 /* --- accepting --- */
@@ -42,6 +46,11 @@ static bool idle_evict(struct tcp_server *s, const struct tcp_idle *idle, unsign
 	s->stats->tcp_evicted++;
 	tcp_conn_close(c);
 	return true;
+}
+
+bool tcp_server_give_way(struct tcp_server *s)
+{
+	return idle_evict(s, &s->idle, IDLE_ALL);
 }
 
 static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any *from)

@@ -29,6 +29,7 @@ struct tcp_limits {
 	size_t out_max_bytes;        /* unsent; then it is closed as a slow reader */
 	struct tcp_timers timers;    /* of listeners that have none of their own */
 };
+/* Of all descriptors clients' connections get half at most: upstreams need some. */
 void tcp_limits_default(struct tcp_limits *l);
 
 struct tcp_server; /* all client connections of a process */
@@ -58,6 +59,10 @@ void tcp_listener_stop(struct tcp_listener *l);
 /* Idle connections (of one listener, or slot -1: all) close, others after their replies. */
 void tcp_server_drain(struct tcp_server *s, int slot);
 unsigned tcp_server_open(const struct tcp_server *s);
+
+/* Closes the connection that has been idle longest, for somebody who needs its
+ * descriptor; false: none is idle. */
+bool tcp_server_give_way(struct tcp_server *s);
 
 /* The reply to a parked query; ignored when its connection is gone. */
 void tcp_reply(struct tcp_server *s, const struct core_client *c, const uint8_t *bytes, size_t len);

@@ -324,6 +324,8 @@ struct upool_conn *upool_conn_open(struct upool *p)
 {
 	struct upstreams *u = p->up->all;
 	int fd = conn_socket(&p->up->conf);
+	if (fd < 0 && upstream_descriptor_make(u, errno))
+		fd = conn_socket(&p->up->conf);
 	if (fd < 0)
 		return NULL;
 	struct upool_conn *c = calloc(1, sizeof(*c));

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "lib/clock.h"
+#include "lib/rng.h"
 #include "resolver/net/sockaddr.h"
 
+#define UDP_SINGLES_MAX 1024 /* ports for one question each, of all upstreams */
 #define FAIL_ROUNDS 8 /* failures of failures before the loop gets its turn */
 
 enum core_fail_why upstream_why(int err_no)
@@ -30,6 +33,12 @@ enum core_fail_why upstream_why(int err_no)
 	default:
 		return CORE_FAIL_UNREACHABLE;
 	}
+}
+
+bool upstream_descriptor_make(struct upstreams *u, int err_no)
+{
+	return (err_no == EMFILE || err_no == ENFILE) && u->events.descriptor_make &&
+	       u->events.descriptor_make(u->events.ctx);
 }
 
 /* --- outcomes --- */
@@ -296,12 +305,23 @@ void upstreams_flush(struct upstreams *u)
 		retired_free(u);
 }
 
+/* A quarter of the descriptors is for these; half may be clients', and what is left
+ * for connections, shared sockets and all else. */
+static unsigned singles_max(void)
+{
+	struct rlimit r;
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur / 4 < UDP_SINGLES_MAX ?
+		       (unsigned)(r.rlim_cur / 4) : UDP_SINGLES_MAX;
+}
+
 int upstreams_init(struct upstreams *u, struct loop *loop, const struct upstream_events *ev,
 		   struct stream_scratch *scratch, struct driver_stats *stats)
 {
 	*u = (struct upstreams){ .loop = loop, .events = *ev, .scratch = scratch, .stats = stats };
 	u->failed_end = &u->failed;
 	u->later.due = later_due;
+	u->udp_single_max = singles_max();
+	rng_os_bytes(&u->key, sizeof(u->key));
 	return asks_init(&u->asks, UPSTREAM_ASKS_MAX);
 }
 

@@ -20,6 +20,7 @@
 #include "resolver/net/upool_tcp.h"
 
 #define UPSTREAM_ASKS_MAX 16384
+#define UPSTREAM_CLIENTS  256
 
 struct upstream_conf {
 	struct in6_addr addr, source;
@@ -42,6 +43,9 @@ struct upstream_events {
 	bool (*answer)(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len);
 	void (*fail)(void *ctx, uint32_t ask_id, enum core_fail_why why);
 	void (*event)(void *ctx, int level, const char *text); /* may be NULL */
+	/* Out of descriptors: closes one that somebody else can do without; false:
+	 * there is none. May be NULL. */
+	bool (*descriptor_make)(void *ctx);
 };
 
 struct upstream {
@@ -53,6 +57,7 @@ struct upstream {
 	struct udp_sock *udp, *udp_shared; /* all of them; those that take more questions */
 	struct loop_timer udp_sweep;
 	uint64_t udp_fresh_due_ns; /* see upstream_udp.c */
+	uint64_t told_ns;             /* of guesses; see udp_sock.c */
 	bool retired;                 /* no longer configured; goes when its asks are done */
 	struct upstream *next_retired;
 };
@@ -67,6 +72,10 @@ struct upstreams {
 	struct upool_conn *dirty;
 	struct udp_sock *udp_dirty;
 	struct udp_queue *udp_queue;
+	struct udp_sock *udp_oldest, *udp_newest; /* of those for one question */
+	unsigned n_udp_single, udp_single_max;
+	struct hash_key key;
+	uint64_t client_due_ns[UPSTREAM_CLIENTS]; /* see upstream_udp.c; by keyed hash of the address */
 	struct loop_timer later;
 	unsigned n;
 	struct upstream *up[CORE_UPSTREAMS_MAX];
@@ -103,8 +112,10 @@ void upstream_fail_later(struct upstreams *u, struct ask *a, enum core_fail_why 
 /* The ask is over: its row is given back, then the core is told. */
 void upstream_ask_failed(struct upstreams *u, struct ask *a, enum core_fail_why why);
 enum core_fail_why upstream_why(int err_no);
+/* Was it for want of descriptors that a socket could not be opened, and is there one now? */
+bool upstream_descriptor_make(struct upstreams *u, int err_no);
 
-/* upstream_udp.c: a few sockets with random ports, each for a short time. */
+/* upstream_udp.c: sockets with random ports, each for a short time. */
 void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask *what);
 void upstream_udp_cancel(struct ask *a);
 int upstream_udp_fd(const struct udp_sock *s);

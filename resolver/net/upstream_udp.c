@@ -6,56 +6,32 @@
  * Each question has a port of its own, used once: a port that stays could be
  * found and aimed at (RFC 5452 section 9.2), and the connection tracking of a
  * node may hold a dead backend for it. Opening one costs twice what the exchange
- * costs, so only a flood is treated otherwise: what exceeds FRESH_PER_S shares
- * SOCKETS_MAX sockets, for each round of the loop a random one of those with
- * nothing under way or the least busy, so that a round leaves together (udp_out.h).
- * A shared socket is given up after USES_MAX questions or AGE_NS, and at once when
- * it stays silent.
+ * costs, so only a flood is treated otherwise: what exceeds FRESH_PER_S, and what a
+ * single client asks beyond its part of that, shares SOCKETS_MAX sockets, for each
+ * round of the loop a random one of those with nothing under way or the least busy,
+ * so that a round leaves together (udp_out.h). A shared socket is given up after
+ * UDP_USES_MAX questions or UDP_AGE_NS, and at once when it stays silent.
  *
- * Sockets are closed only in upstream_udp_flush: whoever fails a question or
- * takes an answer may be asked again from within.
+ * Names that are slow to be answered hold their ports, but do not push anybody off
+ * them: when there are too many, the port of the oldest goes to the newest, and the
+ * question that had it is asked by TCP (the core does that: CORE_FAIL_GAVE_WAY).
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/hash.h"
 #include "lib/rng.h"
 #include "lib/wire.h"
-#include "resolver/net/idmap.h"
-#include "resolver/net/sockaddr.h"
-#include "resolver/net/udp_out.h"
-#include "resolver/net/upstream.h"
+#include "resolver/net/udp_sock.h"
 
 #define FRESH_PER_S 2000 /* questions an upstream is asked from ports of their own */
 #define FRESH_BURST 500
-#define FRESH_OPEN_MAX 1024 /* sockets of all upstreams: beyond, questions share */
+#define FRESH_CLIENT_PERCENT 75 /* of both for one client, towards all upstreams */
+#define GIVE_WAY_NS (400 * NS_PER_MS) /* nearly all answers are there by then */
 #define SOCKETS_MAX 16   /* shared, taking questions; others may wait for their last answers */
-#define USES_MAX    256
-#define AGE_NS      (2 * NS_PER_S)
-#define SILENT_NS   (100 * NS_PER_MS)
-#define STRAYS_MAX  8    /* somebody who sends so many wrong ids is guessing */
-#define TAKE_MAX    16   /* datagrams in one read */
-#define SLOT_LEN    (sizeof(((struct stream_scratch *)0)->b) / TAKE_MAX)
-
-struct udp_sock {
-	struct upstream *up;
-	struct udp_sock *next, *dirty_next;
-	struct udp_sock *shared_next; /* shared and taking questions: in up->udp_shared */
-	struct loop_fd watch;
-	struct idmap ids;
-	struct udp_outs out;
-	unsigned n_asks; /* ids.n less orphans */
-	unsigned n_uses, n_strays;
-	bool single; /* for one question only */
-	bool retired, dead, dirty;
-	enum core_fail_why why; /* dead: what its questions are told */
-	uint64_t born_ns;
-	uint64_t silent_ns; /* asked, and nothing heard since */
-};
 
 int upstream_udp_fd(const struct udp_sock *s)
 {
@@ -67,221 +43,64 @@ static struct upstreams *sock_all(const struct udp_sock *s)
 	return s->up->all;
 }
 
-static void sock_touch(struct udp_sock *s)
-{
-	struct upstreams *u = sock_all(s);
-	if (s->dirty)
-		return;
-	s->dirty = true;
-	s->dirty_next = u->udp_dirty;
-	u->udp_dirty = s;
-}
-
-static void sock_die(struct udp_sock *s, enum core_fail_why why)
-{
-	if (!s->dead) {
-		s->dead = true;
-		s->why = why;
-	}
-	sock_touch(s);
-}
-
-static void sock_retire(struct udp_sock *s)
-{
-	s->retired = true;
-	if (s->n_asks == 0)
-		sock_touch(s);
-}
-
-/* --- answers --- */
-
-static void sock_heard(struct udp_sock *s)
-{
-	s->silent_ns = s->n_asks ? sock_all(s)->loop->now_ns : 0;
-	if (s->retired && s->n_asks == 0)
-		sock_touch(s);
-}
-
-static void stray(struct udp_sock *s)
-{
-	sock_all(s)->stats->up_udp_strays++;
-	if (++s->n_strays >= STRAYS_MAX)
-		sock_die(s, CORE_FAIL_BADREPLY);
-}
-
-static void datagram_take(struct udp_sock *s, const uint8_t *b, size_t len)
-{
-	struct upstreams *u = sock_all(s);
-	struct ask *a;
-	void *owner = NULL;
-	if (len < DNS_HEADER_LEN || !(b[2] & 0x80) || !idmap_find(&s->ids, get_be16(b), &owner)) {
-		stray(s);
-		return;
-	}
-	a = owner;
-	if (a) {
-		uint32_t id = a->id;
-		bool taken = u->events.answer(u->events.ctx, id, b, len);
-		/* The core may have cancelled it by itself: then it is no longer ours. */
-		if (a->id == id && a->place == ASK_UDP && a->sock == s) {
-			if (!taken) {
-				stray(s);
-				return;
-			}
-			s->n_asks--;
-			asks_free(&u->asks, a);
-		}
-	}
-	idmap_take(&s->ids, get_be16(b), &owner);
-	sock_heard(s);
-}
-
-/* Larger than a slot, hence than anything we asked for: of its beginning only the
- * question is used, with TC set, and the core fetches the rest over TCP. */
-static size_t datagram_cut(uint8_t *b, size_t len)
-{
-	struct dns_question q;
-	struct wire w;
-	wire_init(&w, b, len);
-	wire_skip(&w, DNS_HEADER_LEN);
-	wire_question(&w, &q);
-	if (w.err || get_be16(b + 4) != 1)
-		return len;
-	b[2] |= DNS_TC >> 8;
-	memset(b + 6, 0, 6);
-	return w.off;
-}
-
-static void sock_ready(struct loop_fd *w, uint32_t events)
-{
-	struct udp_sock *s = container_of(w, struct udp_sock, watch);
-	struct stream_scratch *scratch = sock_all(s)->scratch;
-	struct mmsghdr msg[TAKE_MAX];
-	struct iovec iov[TAKE_MAX];
-	int n = TAKE_MAX;
-	(void)events;
-	while (n == TAKE_MAX && !s->dead) {
-		for (unsigned i = 0; i < TAKE_MAX; i++) {
-			iov[i] = (struct iovec){ scratch->b + i * SLOT_LEN, SLOT_LEN };
-			msg[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
-		}
-		n = recvmmsg(w->fd, msg, TAKE_MAX, MSG_DONTWAIT, NULL);
-		for (int i = 0; i < n && !s->dead; i++) {
-			size_t len = msg[i].msg_len;
-			if (msg[i].msg_hdr.msg_flags & MSG_TRUNC)
-				len = datagram_cut(iov[i].iov_base, len);
-			datagram_take(s, iov[i].iov_base, len);
-		}
-	}
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		sock_die(s, upstream_why(errno));
-}
-
-/* --- opening, closing --- */
-
-static int socket_connected(const struct upstream_conf *c)
-{
-	union sockaddr_any sa;
-	socklen_t len = sockaddr_from(&sa, &c->addr, c->port, c->scope_id);
-	int fd = socket(sa.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (c->has_source) {
-		union sockaddr_any from;
-		socklen_t from_len = sockaddr_from(&from, &c->source, 0, c->scope_id);
-		if (bind(fd, &from.sa, from_len) < 0)
-			goto out;
-	}
-	if (connect(fd, &sa.sa, len) == 0)
-		return fd;
-out:;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-static void sweep_due(struct loop_timer *t)
-{
-	struct upstream *up = container_of(t, struct upstream, udp_sweep);
-	uint64_t now = up->all->loop->now_ns;
-	for (struct udp_sock *s = up->udp; s; s = s->next)
-		if (now - s->born_ns >= AGE_NS)
-			sock_retire(s);
-	if (up->udp)
-		loop_timer_set(up->all->loop, t, now + AGE_NS);
-}
-
-/* NULL and errno. */
-static struct udp_sock *sock_open(struct upstream *up)
-{
-	struct upstreams *u = up->all;
-	int fd = socket_connected(&up->conf);
-	if (fd < 0)
-		return NULL;
-	struct udp_sock *s = calloc(1, sizeof(*s));
-	if (s)
-		s->watch.ready = sock_ready;
-	if (!s || loop_add(u->loop, &s->watch, fd, EPOLLIN) < 0) {
-		free(s);
-		close(fd);
-		errno = ENOMEM;
-		return NULL;
-	}
-	s->up = up;
-	s->born_ns = u->loop->now_ns;
-	s->next = up->udp;
-	up->udp = s;
-	u->stats->up_udp_open++;
-	up->udp_sweep.due = sweep_due;
-	if (!up->udp_sweep.armed)
-		loop_timer_set(u->loop, &up->udp_sweep, s->born_ns + AGE_NS);
-	return s;
-}
-
-static void sock_close(struct udp_sock *s)
-{
-	struct upstreams *u = sock_all(s);
-	struct udp_sock **l = &s->up->udp;
-	s->dirty = true; /* so that nobody lists it again */
-	while (*l != s)
-		l = &(*l)->next;
-	*l = s->next;
-	for (l = &s->up->udp_shared; *l && *l != s;)
-		l = &(*l)->shared_next;
-	if (*l)
-		*l = s->shared_next;
-	if (!s->up->udp)
-		loop_timer_set(u->loop, &s->up->udp_sweep, T_NEVER);
-	loop_forget(u->loop, &s->watch);
-	close(s->watch.fd);
-	u->stats->up_udp_open--;
-	struct ask *a;
-	for (unsigned at = 0; (a = idmap_next(&s->ids, &at));)
-		upstream_ask_failed(u, a, s->why);
-	idmap_release(&s->ids);
-	free(s);
-}
-
 /* --- asking --- */
 
 static bool sock_usable(struct udp_sock *s, uint64_t now)
 {
 	if (!s->retired && !s->dead &&
-	    (s->n_uses >= (s->single ? 1 : USES_MAX) || now - s->born_ns >= AGE_NS ||
-	     (s->silent_ns && now - s->silent_ns >= SILENT_NS)))
-		sock_retire(s);
+	    (s->n_uses >= (s->single ? 1 : UDP_USES_MAX) || now - s->born_ns >= UDP_AGE_NS ||
+	     (s->silent_ns && now - s->silent_ns >= UDP_SILENT_NS)))
+		udp_sock_retire(s);
 	return !s->retired && !s->dead;
 }
 
-/* FRESH_PER_S with bursts, as one number: when the next port would be due if they
- * were opened evenly. */
-static bool may_open(struct upstream *up, uint64_t now)
+/* A rate with bursts, as one number: when the next port would be due if they were
+ * opened evenly. */
+static bool rate_left(uint64_t due_ns, unsigned per_s, unsigned burst, uint64_t now)
 {
-	uint64_t due = up->udp_fresh_due_ns > now ? up->udp_fresh_due_ns : now;
-	if (up->all->stats->up_udp_open >= FRESH_OPEN_MAX || due - now > FRESH_BURST * (NS_PER_S / FRESH_PER_S))
+	return due_ns <= now || due_ns - now <= burst * (NS_PER_S / per_s);
+}
+
+static uint64_t rate_take(uint64_t due_ns, unsigned per_s, uint64_t now)
+{
+	return (due_ns > now ? due_ns : now) + NS_PER_S / per_s;
+}
+
+/* When the client's next port is due; strangers may share one. NULL: nobody's. */
+static uint64_t *client_due(struct upstreams *u, const struct in6_addr *client)
+{
+	if (!client)
+		return NULL;
+	uint64_t h = hash_sip13(&u->key, client, sizeof(*client));
+	return &u->client_due_ns[h % UPSTREAM_CLIENTS];
+}
+
+/* Room for one more, if need be by taking the port of the oldest question. */
+static bool single_room(struct upstreams *u, uint64_t now)
+{
+	struct udp_sock *s = u->udp_oldest;
+	if (u->n_udp_single < u->udp_single_max)
+		return true;
+	/* Those that gave way are closed with the round only. */
+	if (!s || now - s->born_ns < GIVE_WAY_NS || u->stats->up_udp_open > 2 * u->udp_single_max)
 		return false;
-	up->udp_fresh_due_ns = due + NS_PER_S / FRESH_PER_S;
+	u->stats->up_udp_gave_way++;
+	udp_sock_die(s, CORE_FAIL_GAVE_WAY);
+	return true;
+}
+
+static bool may_open(struct upstream *up, const struct in6_addr *client, uint64_t now)
+{
+	struct upstreams *u = up->all;
+	enum { PER_S = FRESH_PER_S * FRESH_CLIENT_PERCENT / 100,
+	       BURST = FRESH_BURST * FRESH_CLIENT_PERCENT / 100 };
+	uint64_t *due = client_due(u, client);
+	if (!rate_left(up->udp_fresh_due_ns, FRESH_PER_S, FRESH_BURST, now) ||
+	    (due && !rate_left(*due, PER_S, BURST, now)) || !single_room(u, now))
+		return false;
+	up->udp_fresh_due_ns = rate_take(up->udp_fresh_due_ns, FRESH_PER_S, now);
+	if (due)
+		*due = rate_take(*due, PER_S, now);
 	return true;
 }
 
@@ -305,7 +124,7 @@ static struct udp_sock *sock_share(struct upstream *up, uint64_t now)
 			best = s;
 		l = &s->shared_next;
 	}
-	if (n < SOCKETS_MAX && (fresh = sock_open(up))) {
+	if (n < SOCKETS_MAX && (fresh = udp_sock_open(up, false))) {
 		fresh->shared_next = up->udp_shared;
 		up->udp_shared = fresh;
 		return fresh;
@@ -313,20 +132,21 @@ static struct udp_sock *sock_share(struct upstream *up, uint64_t now)
 	return n_idle ? idle[rng_os_u16() % n_idle] : best;
 }
 
-static struct udp_sock *sock_choose(struct upstream *up)
+static struct udp_sock *sock_choose(struct upstream *up, const struct in6_addr *client)
 {
 	uint64_t now = up->all->loop->now_ns;
-	struct udp_sock *s = may_open(up, now) ? sock_open(up) : NULL;
+	struct udp_sock *s = may_open(up, client, now) ? udp_sock_open(up, true) : NULL;
 	if (s)
-		s->single = true;
-	return s ? s : sock_share(up, now);
+		return s;
+	up->all->stats->up_udp_shared++;
+	return sock_share(up, now);
 }
 
 static void sock_send(struct udp_sock *s)
 {
 	int err = udp_outs_send(sock_all(s)->udp_queue, &s->out, s->watch.fd);
 	if (err)
-		sock_die(s, upstream_why(err));
+		udp_sock_die(s, upstream_why(err));
 }
 
 static void queue_send(struct upstreams *u)
@@ -347,7 +167,7 @@ static void query_queue(struct udp_sock *s, uint16_t id, const struct core_ask *
 	memcpy(o->b, what->query, what->len);
 	set_be16(o->b, id);
 	o->len = what->len;
-	sock_touch(s);
+	udp_sock_touch(s);
 }
 
 void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask *what)
@@ -358,7 +178,7 @@ void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask 
 		return;
 	}
 	u->udp_queue->n = u->udp_dirty ? u->udp_queue->n : 0;
-	struct udp_sock *s = sock_choose(up);
+	struct udp_sock *s = sock_choose(up, what->client);
 	if (!s || idmap_add(&s->ids, a, &a->dns_id) < 0) {
 		upstream_fail_later(u, a, s ? CORE_FAIL_NOSOCKET : upstream_why(errno));
 		return;
@@ -382,7 +202,7 @@ void upstream_udp_cancel(struct ask *a)
 	idmap_orphan(&s->ids, a->dns_id);
 	s->n_asks--;
 	if (s->retired && s->n_asks == 0)
-		sock_touch(s);
+		udp_sock_touch(s);
 	asks_free(&sock_all(s)->asks, a);
 }
 
@@ -397,14 +217,14 @@ void upstream_udp_flush(struct upstreams *u)
 		if (s->out.first && !s->dead) /* asked again by one that failed before it */
 			sock_send(s);
 		if ((s->dead || (s->retired && s->n_asks == 0)) && !s->dirty)
-			sock_close(s);
+			udp_sock_close(s);
 	}
 }
 
 void upstream_udp_retire(struct upstream *up)
 {
 	for (struct udp_sock *s = up->udp; s; s = s->next)
-		sock_retire(s);
+		udp_sock_retire(s);
 }
 
 void upstream_udp_release(struct upstream *up)
@@ -416,6 +236,6 @@ void upstream_udp_release(struct upstream *up)
 		if (*l)
 			*l = s->dirty_next;
 		s->why = CORE_FAIL_CLOSED;
-		sock_close(s);
+		udp_sock_close(s);
 	}
 }

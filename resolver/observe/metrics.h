@@ -41,6 +41,7 @@ struct metrics_driver {
 	uint64_t udp_received, udp_truncated, udp_send_errors;
 	uint64_t log_lines_dropped;
 	uint64_t up_tcp_open, up_tcp_connects, up_tls_resumed; /* gauge; counters */
+	struct { uint64_t open, strays, duplicates, guessed, shared, gave_way; } up_udp; /* open: gauge */
 	uint64_t up_doh_goaway, up_doh_faults[DOH_FAULTS];
 	uint64_t hosts_reload_s;        /* gauge: the newest hosts file in use, seconds since the epoch */
 	uint64_t dnstap_sent, dnstap_dropped, dnstap_connected; /* the last: gauge */

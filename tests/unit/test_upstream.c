@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -438,22 +439,183 @@ Test(upstream, a_reply_that_the_core_does_not_take_leaves_the_socket_open)
 	cr_assert_eq(stats.up_udp_open, 1);
 }
 
-Test(upstream, somebody_who_guesses_ids_ends_the_question)
+/* n questions over UDP, each sent at once; what arrived and where from. */
+static void udp_questions(uint32_t first, int n, uint8_t (*q)[18], struct sockaddr_in *from)
+{
+	for (int i = 0; i < n; i++) {
+		socklen_t len = sizeof(from[i]);
+		ask(first + (uint32_t)i, CORE_UDP);
+		upstreams_flush(&ups);
+		cr_assert_eq(recvfrom(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], &len), 18);
+		q[i][2] |= 0x80;
+	}
+}
+
+static void udp_send(const uint8_t *b, const struct sockaddr_in *to)
+{
+	cr_assert_eq(sendto(udp_fd, b, 18, 0, (const struct sockaddr *)to, sizeof(*to)), 18);
+}
+
+static void guess(const uint8_t *q, const struct sockaddr_in *to, int n)
+{
+	uint8_t b[18];
+	memcpy(b, q, 18);
+	for (int i = 1; i <= n; i++) {
+		set_be16(b, (uint16_t)(get_be16(q) + i));
+		udp_send(b, to);
+	}
+}
+
+Test(upstream, somebody_who_guesses_ids_ends_the_socket_and_its_question_is_told_why)
 {
 	struct sockaddr_in from;
-	uint8_t q[18];
-	socklen_t len = sizeof(from);
-	ask(1, CORE_UDP);
-	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
-	cr_assert_eq(recvfrom(udp_fd, q, 18, 0, (struct sockaddr *)&from, &len), 18);
-	q[2] |= 0x80;
-	for (int i = 1; i <= 20; i++) {
-		q[0] ^= (uint8_t)i;
-		sendto(udp_fd, q, 18, 0, (struct sockaddr *)&from, len);
-		q[0] ^= (uint8_t)i;
-	}
+	uint8_t q[1][18];
+	udp_questions(1, 1, q, &from);
+	guess(q[0], &from, 20);
 	until(&n_fails, 1);
-	cr_assert_eq(fail_why[0], CORE_FAIL_BADREPLY);
+	cr_assert_eq(fail_why[0], CORE_FAIL_GUESSED);
+	cr_assert_eq(stats.up_udp_guessed, 1);
+	cr_assert_eq(up_stats.fails[CORE_FAIL_BADREPLY], 0);
+}
+
+Test(upstream, a_forger_with_the_right_id_ends_that_question_only)
+{
+	struct sockaddr_in from;
+	uint8_t q[1][18];
+	udp_questions(1, 1, q, &from);
+	q[0][6] = 0xee;
+	for (int i = 0; i < 20; i++)
+		udp_send(q[0], &from);
+	until(&n_fails, 1);
+	cr_assert_eq(fail_id[0], 1);
+	cr_assert_eq(fail_why[0], CORE_FAIL_GUESSED);
+	upstreams_flush(&ups);
+	cr_assert_eq(stats.up_udp_open, 0);
+}
+
+enum { OWN_PORTS = 502 }; /* what FRESH_BURST allows at one moment */
+
+/* Networks duplicate datagrams: a second copy is nobody's guess. */
+Test(upstream, every_answer_twice_in_a_flood_costs_no_question)
+{
+	enum { FLOOD = OWN_PORTS + 400 };
+	static uint8_t q[FLOOD][18];
+	static struct sockaddr_in from[FLOOD];
+	udp_questions(1, FLOOD, q, from);
+	for (int i = 0; i < FLOOD; i++) {
+		udp_send(q[i], &from[i]);
+		/* A port of one question may be closed by now. */
+		sendto(udp_fd, q[i], 18, 0, (struct sockaddr *)&from[i], sizeof(from[i]));
+		if (i % 20 == 0)
+			cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	}
+	until(&n_answers, FLOOD);
+	cr_assert_eq(n_fails, 0);
+	cr_assert_eq(stats.up_udp_strays, 0);
+	cr_assert_geq(stats.up_udp_duplicates, 100);
+}
+
+Test(upstream, a_shared_socket_that_is_guessed_at_ends_and_the_others_do_not)
+{
+	enum { FLOOD = OWN_PORTS + 100 };
+	static uint8_t q[FLOOD][18];
+	static struct sockaddr_in from[FLOOD];
+	int same = 0;
+	udp_questions(1, FLOOD, q, from);
+	for (int i = OWN_PORTS; i < FLOOD; i++)
+		same += from[i].sin_port == from[FLOOD - 1].sin_port;
+	guess(q[FLOOD - 1], &from[FLOOD - 1], 200); /* some of them may be others' ids: not taken */
+	until(&n_fails, same);
+	for (int i = 0; i < n_fails; i++)
+		cr_assert_eq(fail_why[i], CORE_FAIL_GUESSED);
+	cr_assert_eq(n_fails, same);
+	cr_assert_eq(stats.up_udp_guessed, 1);
+	for (int i = 0; i < FLOOD; i++)
+		if (from[i].sin_port != from[FLOOD - 1].sin_port)
+			udp_send(q[i], &from[i]);
+	until(&n_answers, FLOOD - same);
+}
+
+Test(upstream, the_oldest_of_too_many_ports_gives_way_once_it_is_slow)
+{
+	static uint8_t q[8][18];
+	static struct sockaddr_in from[8];
+	ups.udp_single_max = 4;
+	udp_questions(1, 4, q, from);
+	udp_questions(5, 1, q, from); /* nobody is slow yet: it shares */
+	cr_assert_eq(stats.up_udp_shared, 1);
+	cr_assert_eq(n_fails, 0);
+	loop.now_ns += 500 * NS_PER_MS;
+	udp_questions(6, 2, q, from);
+	cr_assert_eq(stats.up_udp_shared, 1);
+	cr_assert_eq(stats.up_udp_gave_way, 2);
+	cr_assert_neq(from[0].sin_port, from[1].sin_port);
+	until(&n_fails, 2);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(fail_id[i] == 1 || fail_id[i] == 2, 1);
+		cr_assert_eq(fail_why[i], CORE_FAIL_GAVE_WAY);
+	}
+	for (int i = 0; i < 2; i++)
+		udp_send(q[i], &from[i]);
+	until(&n_answers, 2);
+}
+
+/* One client's flood does not take the others' ports. */
+Test(upstream, a_client_beyond_its_part_shares_and_others_do_not)
+{
+	struct in6_addr one = { .s6_addr = { [15] = 1 } }, other = { .s6_addr = { [15] = 2 } };
+	uint8_t m[18] = { [2] = 1, [5] = 1 };
+	struct core_ask a = { .proto = CORE_UDP, .query = m, .len = sizeof(m), .client = &one };
+	memset(&ups.key, 0, sizeof(ups.key)); /* known not to meet in one row */
+	for (a.id = 1; a.id <= 450; a.id++)
+		upstreams_ask(&ups, &a);
+	uint64_t shared = stats.up_udp_shared;
+	cr_assert_geq(shared, 50);
+	cr_assert_leq(shared, 100);
+	a.client = &other;
+	for (; a.id <= 480; a.id++)
+		upstreams_ask(&ups, &a);
+	cr_assert_eq(stats.up_udp_shared, shared);
+}
+
+static int spare_fd = -1, n_made;
+
+static bool on_descriptor_make(void *ctx)
+{
+	(void)ctx;
+	if (spare_fd < 0)
+		return false;
+	n_made++;
+	close(spare_fd);
+	spare_fd = -1;
+	return true;
+}
+
+Test(upstream, without_descriptors_somebody_idle_gives_one)
+{
+	uint8_t q[1][20];
+	int fd, last = -1;
+	ups.events.descriptor_make = on_descriptor_make;
+	struct rlimit few = { 64, 64 };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while ((fd = dup(udp_fd)) >= 0)
+		last = fd;
+	spare_fd = last;
+	ask(1, CORE_UDP);
+	cr_assert_eq(n_made, 1);
+	cr_assert_eq(stats.up_udp_open, 1);
+	spare_fd = last - 1;
+	ask(2, CORE_TCP);
+	cr_assert_eq(n_made, 2);
+	close(last - 2); /* for this test's end of the connection */
+	fd = accept_one();
+	questions_read(fd, q, 1);
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	ask(3, CORE_UDP); /* nobody has one to give: shared, so none is needed... */
+	ask(4, CORE_UDP);
+	until(&n_fails, 2); /* ...but there is none that is shared either */
+	cr_assert_eq(fail_why[0], CORE_FAIL_NOSOCKET);
 }
 
 Test(upstream, an_upstream_that_stays_keeps_its_connection_across_a_reload)
