@@ -155,6 +155,7 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 {
 	struct question *q = &c->tab.question[qi];
 	struct upstream *u = &c->up[upstream];
+	bool is_again = asks_open(q) > 0 || q->n_moved > 0;
 	struct ask *a = ask_take(c, qi);
 	uint8_t buf[QUERY_MAX];
 	struct core_ask out;
@@ -176,6 +177,7 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 				.query = buf,
 				.len = query_write(c, q, a, buf),
 				.zone = q->zone,
+				.is_again = is_again,
 				.client = clients_owner(&c->tab.clients, HOLDS_QUESTIONS, qi)};
 	stats_upstream_of(c->stats, upstream)->asks[proto]++;
 	c->ops.ask(c->ops.ctx, &out);

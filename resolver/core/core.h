@@ -52,6 +52,7 @@ struct core_ask {
 	size_t len;
 	uint16_t zone;         /* index into core_conf.zone; UINT16_MAX: a health probe */
 	const struct in6_addr *client; /* whose question it is; NULL: nobody's */
+	bool is_again;         /* it was asked before: may not take another question's port */
 };
 
 /* A client's question came to nothing. Valid only during the call. */

@@ -97,14 +97,14 @@ static void failure_note(struct question *q, const struct ask *a, enum core_fail
 }
 
 /* Its socket is gone, and its upstream not to blame. While others of the question's
- * exchanges are open one less does no harm; else the same upstream is asked once
- * more from another port, and then by TCP, where nobody can guess. True when that
- * is all there is to do. */
+ * exchanges are open one less does no harm; else the same upstream is asked again
+ * from another port, and if somebody guesses there too by TCP. True when that is
+ * all there is to do. */
 static bool ask_moved(struct core *c, uint32_t qi, const struct ask *old, enum core_fail_why why,
 		      uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
-	bool auto_proto = c->conf->upstream[old->upstream].transport == CORE_TO_AUTO;
+	enum core_proto proto = CORE_UDP;
 
 	if (why != CORE_FAIL_GUESSED && why != CORE_FAIL_GAVE_WAY)
 		return false;
@@ -112,10 +112,10 @@ static bool ask_moved(struct core *c, uint32_t qi, const struct ask *old, enum c
 		return !q->is_settled;
 	if (q->is_settled || q->n_moved >= MOVES_MAX)
 		return false;
-	try_again(c, qi, old->upstream,
-		  auto_proto && (q->n_moved || why == CORE_FAIL_GAVE_WAY) ? CORE_TCP : CORE_UDP,
-		  now_ns);
-	q->n_moved++;
+	if (q->n_moved++ && why == CORE_FAIL_GUESSED &&
+	    c->conf->upstream[old->upstream].transport == CORE_TO_AUTO)
+		proto = CORE_TCP;
+	try_again(c, qi, old->upstream, proto, now_ns);
 	return true;
 }
 

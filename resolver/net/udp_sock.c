@@ -55,6 +55,8 @@ static void single_remove(struct udp_sock *s)
 	struct upstreams *u = sock_all(s);
 	if (!s->older && u->udp_oldest != s)
 		return;
+	if (u->udp_slow == s)
+		u->udp_slow = s->older;
 	*(s->older ? &s->older->newer : &u->udp_oldest) = s->newer;
 	*(s->newer ? &s->newer->older : &u->udp_newest) = s->older;
 	s->older = s->newer = NULL;
@@ -274,7 +276,7 @@ struct udp_sock *udp_sock_open(struct upstream *up, bool single)
 	up->udp = s;
 	if (single)
 		single_add(s);
-	u->stats->up_udp_open++;
+	u->stats->up_udp_open = ++u->n_udp_open;
 	up->udp_sweep.due = sweep_due;
 	if (!up->udp_sweep.armed)
 		loop_timer_set(u->loop, &up->udp_sweep, s->born_ns + UDP_AGE_NS);
@@ -298,7 +300,7 @@ void udp_sock_close(struct udp_sock *s)
 		loop_timer_set(u->loop, &s->up->udp_sweep, T_NEVER);
 	loop_forget(u->loop, &s->watch);
 	close(s->watch.fd);
-	u->stats->up_udp_open--;
+	u->stats->up_udp_open = --u->n_udp_open;
 	struct ask *a;
 	for (unsigned at = 0; (a = idmap_next(&s->ids, &at));)
 		upstream_ask_failed(u, a, s->why);

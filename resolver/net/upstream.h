@@ -73,7 +73,8 @@ struct upstreams {
 	struct udp_sock *udp_dirty;
 	struct udp_queue *udp_queue;
 	struct udp_sock *udp_oldest, *udp_newest; /* of those for one question */
-	unsigned n_udp_single, udp_single_max;
+	struct udp_sock *udp_slow; /* of these one that was slow when last looked at, or NULL */
+	unsigned n_udp_open, n_udp_single, udp_single_max;
 	struct hash_key key;
 	uint64_t client_due_ns[UPSTREAM_CLIENTS]; /* see upstream_udp.c; by keyed hash of the address */
 	struct loop_timer later;

@@ -12,9 +12,10 @@
  * so that a round leaves together (udp_out.h). A shared socket is given up after
  * UDP_USES_MAX questions or UDP_AGE_NS, and at once when it stays silent.
  *
- * Names that are slow to be answered hold their ports, but do not push anybody off
- * them: when there are too many, the port of the oldest goes to the newest, and the
- * question that had it is asked by TCP (the core does that: CORE_FAIL_GAVE_WAY).
+ * Names that are slow to be answered hold their ports, but keep nobody from one: when
+ * there are too many, the first that is found slow gives its port to the newest, and
+ * is asked again through one that is shared (the core does that: CORE_FAIL_GAVE_WAY). The first, not the
+ * oldest: that one has waited for longest and may be answered next.
  */
 #include <assert.h>
 #include <errno.h>
@@ -75,28 +76,42 @@ static uint64_t *client_due(struct upstreams *u, const struct in6_addr *client)
 	return &u->client_due_ns[h % UPSTREAM_CLIENTS];
 }
 
-/* Room for one more, if need be by taking the port of the oldest question. */
-static bool single_room(struct upstreams *u, uint64_t now)
+/* The youngest of those that are slow; NULL: none is. */
+static struct udp_sock *single_slow(struct upstreams *u, uint64_t now)
 {
-	struct udp_sock *s = u->udp_oldest;
+	struct udp_sock *s = u->udp_slow ? u->udp_slow : u->udp_oldest;
+	if (!s || now - s->born_ns < GIVE_WAY_NS)
+		return NULL;
+	while (s->newer && now - s->newer->born_ns >= GIVE_WAY_NS)
+		s = s->newer;
+	u->udp_slow = s;
+	return s;
+}
+
+/* Room for one more, if need be by taking the port of a slow question; the second
+ * try of one that is slow itself must not. */
+static bool single_room(struct upstreams *u, bool is_again, uint64_t now)
+{
+	struct udp_sock *s;
 	if (u->n_udp_single < u->udp_single_max)
 		return true;
 	/* Those that gave way are closed with the round only. */
-	if (!s || now - s->born_ns < GIVE_WAY_NS || u->stats->up_udp_open > 2 * u->udp_single_max)
+	if (is_again || u->n_udp_open >= u->udp_single_max + u->udp_single_max / 2 ||
+	    !(s = single_slow(u, now)))
 		return false;
 	u->stats->up_udp_gave_way++;
 	udp_sock_die(s, CORE_FAIL_GAVE_WAY);
 	return true;
 }
 
-static bool may_open(struct upstream *up, const struct in6_addr *client, uint64_t now)
+static bool may_open(struct upstream *up, const struct core_ask *what, uint64_t now)
 {
 	struct upstreams *u = up->all;
 	enum { PER_S = FRESH_PER_S * FRESH_CLIENT_PERCENT / 100,
 	       BURST = FRESH_BURST * FRESH_CLIENT_PERCENT / 100 };
-	uint64_t *due = client_due(u, client);
+	uint64_t *due = client_due(u, what->client);
 	if (!rate_left(up->udp_fresh_due_ns, FRESH_PER_S, FRESH_BURST, now) ||
-	    (due && !rate_left(*due, PER_S, BURST, now)) || !single_room(u, now))
+	    (due && !rate_left(*due, PER_S, BURST, now)) || !single_room(u, what->is_again, now))
 		return false;
 	up->udp_fresh_due_ns = rate_take(up->udp_fresh_due_ns, FRESH_PER_S, now);
 	if (due)
@@ -132,10 +147,10 @@ static struct udp_sock *sock_share(struct upstream *up, uint64_t now)
 	return n_idle ? idle[rng_os_u16() % n_idle] : best;
 }
 
-static struct udp_sock *sock_choose(struct upstream *up, const struct in6_addr *client)
+static struct udp_sock *sock_choose(struct upstream *up, const struct core_ask *what)
 {
 	uint64_t now = up->all->loop->now_ns;
-	struct udp_sock *s = may_open(up, client, now) ? udp_sock_open(up, true) : NULL;
+	struct udp_sock *s = may_open(up, what, now) ? udp_sock_open(up, true) : NULL;
 	if (s)
 		return s;
 	up->all->stats->up_udp_shared++;
@@ -178,7 +193,7 @@ void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask 
 		return;
 	}
 	u->udp_queue->n = u->udp_dirty ? u->udp_queue->n : 0;
-	struct udp_sock *s = sock_choose(up, what->client);
+	struct udp_sock *s = sock_choose(up, what);
 	if (!s || idmap_add(&s->ids, a, &a->dns_id) < 0) {
 		upstream_fail_later(u, a, s ? CORE_FAIL_NOSOCKET : upstream_why(errno));
 		return;

@@ -169,7 +169,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_upstream_udp_duplicates_total", "counter", "Second copies of answers.", emit_driver, DRIVER(up_udp.duplicates), 0, NULL},
 	{"nodens_upstream_udp_guessed_total", "counter", "Ports given up because somebody guessed ids; what was asked through them was asked again.", emit_driver, DRIVER(up_udp.guessed), 0, NULL},
 	{"nodens_upstream_udp_shared_total", "counter", "Questions that had no port of their own.", emit_driver, DRIVER(up_udp.shared), 0, NULL},
-	{"nodens_upstream_udp_gave_way_total", "counter", "Slow questions whose port went to a newer one; they were asked by TCP.", emit_driver, DRIVER(up_udp.gave_way), 0, NULL},
+	{"nodens_upstream_udp_gave_way_total", "counter", "Slow questions whose port went to a newer one; they were asked again by one that is shared.", emit_driver, DRIVER(up_udp.gave_way), 0, NULL},
 	{"nodens_upstream_timeouts_total", "counter", "Tries that got no answer in time.", emit_upstream_plain, UP(timeouts), 0, NULL},
 	{"nodens_upstream_late_answers_total", "counter", "Answers that came after their time.", emit_upstream_plain, UP(late_answers), 0, NULL},
 	{"nodens_upstream_mismatches_total", "counter", "Answers that did not fit their question.", emit_upstream_plain, UP(mismatches), 0, NULL},

@@ -49,10 +49,10 @@ upstream() {
 # stat_of ADDRESS KEY: what the upstream counted
 stat_of() { dig +short +tries=1 +timeout=2 @"$1" -p $PORT stats. TXT | tr -d '"' | tr ' ' '\n' | sed -n "s/^$2=//p"; }
 
-# cache [FLAGS]: the daemon on $tmp/Corefile; returns when it serves
+# cache [FLAGS]: [$CACHE_RUN] the daemon on $tmp/Corefile; returns when it serves
 cache() {
 	rm -f "$tmp/pid"
-	"$O/bin/node-cache" -localip "$CACHE" -setupinterface=false -setupiptables=false \
+	${CACHE_RUN:-} "$O/bin/node-cache" -localip "$CACHE" -setupinterface=false -setupiptables=false \
 		-conf "$tmp/Corefile" -basecorefile "$tmp/none" -kubednscm "$tmp/none" \
 		-metrics-listen-address "$CACHE:9353" -pidfile "$tmp/pid" "$@" >"${CACHE_OUT:-$tmp/log}" 2>&1 &
 	cache_pid=$!

@@ -14,9 +14,11 @@
  *   soa-TTL-MIN  of the SOA in negatives       big-N        N records
  *   cname        CNAME to a name elsewhere     ede-N        with an EDE option
  *   fat          too large for UDP, sent anyway
+ *   dup          over UDP: the answer twice
  *
  * A TXT question is answered with who answered and how:
- *   "by=NAME proto=tcp conn=3 n=1"     n: how often this name and type were asked
+ *   "by=NAME proto=tcp conn=3 n=1 port=0"   n: how often this name and type were asked;
+ *                                           port: whence over UDP
  * The question stats. TXT is answered with totals since the start:
  *   "udp=4 tcp=9 conns=2 open=1 peak=5 ports=4 wrong=0"
  *   (peak: unanswered at once on one connection; ports: distinct UDP source ports)
@@ -59,7 +61,7 @@ struct seen {
 };
 struct orders { /* what the labels said */
 	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min;
-	bool tc, nx, nxnosoa, nodata, cname, fat;
+	bool tc, nx, nxnosoa, nodata, cname, fat, dup;
 };
 
 static struct loop loop;
@@ -95,7 +97,8 @@ static void order_read(struct orders *o, const char *label)
 		const char *word;
 		bool *value;
 	} flags[] = { { "tc", &o->tc }, { "nx", &o->nx }, { "nxnosoa", &o->nxnosoa },
-		      { "nodata", &o->nodata }, { "cname", &o->cname }, { "fat", &o->fat } };
+		      { "nodata", &o->nodata }, { "cname", &o->cname }, { "fat", &o->fat },
+		      { "dup", &o->dup } };
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (strlen(numbers[i].word) == n && strncmp(numbers[i].word, label, n) == 0)
 			*numbers[i].value = number(arg, numbers[i].otherwise);
@@ -317,8 +320,8 @@ static void answer(struct conn *c, const union sockaddr_any *from, const uint8_t
 		return;
 	orders_read(&o, m.q.name);
 	unsigned n = count(m.q.name, m.q.qtype);
-	snprintf(text, sizeof(text), "by=%s proto=%s conn=%u n=%u", name_of_this, c ? "tcp" : "udp",
-		 c ? c->number : 0, n);
+	snprintf(text, sizeof(text), "by=%s proto=%s conn=%u n=%u port=%u", name_of_this, c ? "tcp" : "udp",
+		 c ? c->number : 0, n, c ? 0 : ntohs(from->v4.sin_port));
 	if (name_eq(m.q.name, stats))
 		snprintf(text, sizeof(text), "udp=%u tcp=%u conns=%u open=%u peak=%u ports=%u", n_udp, n_tcp,
 			 n_conns, n_open, n_peak, n_ports);
@@ -345,6 +348,8 @@ static void answer(struct conn *c, const union sockaddr_any *from, const uint8_t
 	if (n <= o.wrongq)
 		b[13] ^= 1;
 	reply_send(c, from, b, len, o.delay_ms);
+	if (o.dup && !c)
+		reply_send(c, from, b, len, o.delay_ms);
 }
 
 /* --- receiving --- */

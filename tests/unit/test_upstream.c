@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -536,28 +537,40 @@ Test(upstream, a_shared_socket_that_is_guessed_at_ends_and_the_others_do_not)
 	until(&n_answers, FLOOD - same);
 }
 
-Test(upstream, the_oldest_of_too_many_ports_gives_way_once_it_is_slow)
+Test(upstream, of_too_many_ports_the_first_that_is_slow_gives_way)
 {
 	static uint8_t q[8][18];
 	static struct sockaddr_in from[8];
 	ups.udp_single_max = 4;
-	udp_questions(1, 4, q, from);
-	udp_questions(5, 1, q, from); /* nobody is slow yet: it shares */
-	cr_assert_eq(stats.up_udp_shared, 1);
-	cr_assert_eq(n_fails, 0);
+	udp_questions(1, 2, q, from);
 	loop.now_ns += 500 * NS_PER_MS;
-	udp_questions(6, 2, q, from);
+	udp_questions(3, 2, q + 2, from + 2);
+	udp_questions(5, 1, q + 4, from + 4); /* of 1 and 2 it is the younger that goes */
+	udp_questions(6, 1, q + 5, from + 5);
+	udp_questions(7, 1, q + 6, from + 6); /* 3 and 4 are not slow yet: it shares */
 	cr_assert_eq(stats.up_udp_shared, 1);
 	cr_assert_eq(stats.up_udp_gave_way, 2);
-	cr_assert_neq(from[0].sin_port, from[1].sin_port);
-	until(&n_fails, 2);
-	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(fail_id[i] == 1 || fail_id[i] == 2, 1);
-		cr_assert_eq(fail_why[i], CORE_FAIL_GAVE_WAY);
-	}
-	for (int i = 0; i < 2; i++)
+	cr_assert_eq(n_fails, 2);
+	cr_assert_eq(fail_id[0], 2);
+	cr_assert_eq(fail_id[1], 1);
+	cr_assert_eq(fail_why[0], CORE_FAIL_GAVE_WAY);
+	for (int i = 2; i < 7; i++)
 		udp_send(q[i], &from[i]);
-	until(&n_answers, 2);
+	until(&n_answers, 5);
+}
+
+Test(upstream, a_second_try_takes_nobodys_port)
+{
+	static uint8_t q[4][18];
+	static struct sockaddr_in from[4];
+	uint8_t m[18] = { [2] = 1, [5] = 1 };
+	struct core_ask a = { .id = 9, .proto = CORE_UDP, .query = m, .len = sizeof(m), .is_again = true };
+	ups.udp_single_max = 4;
+	udp_questions(1, 4, q, from);
+	loop.now_ns += 500 * NS_PER_MS;
+	upstreams_ask(&ups, &a);
+	cr_assert_eq(stats.up_udp_gave_way, 0);
+	cr_assert_eq(stats.up_udp_shared, 1);
 }
 
 /* One client's flood does not take the others' ports. */
@@ -576,6 +589,35 @@ Test(upstream, a_client_beyond_its_part_shares_and_others_do_not)
 	for (; a.id <= 480; a.id++)
 		upstreams_ask(&ups, &a);
 	cr_assert_eq(stats.up_udp_shared, shared);
+}
+
+/* Which worker has a question is known to who asks (its port decides); no worker
+ * has a part of the port range to itself. */
+Test(upstream, bound_12_each_workers_ports_are_of_the_whole_range)
+{
+	enum { EACH = 400, BINS = 16 };
+	unsigned low = 0, high = 0, bin[2][BINS] = { { 0 } };
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
+	cr_assert(f && fscanf(f, "%u %u", &low, &high) == 2 && high - low > 1000);
+	fclose(f);
+	for (unsigned w = 0; w < 2; w++) {
+		struct upstream_conf conf = ups.up[0]->conf;
+		if (w) { /* another worker */
+			struct upstream_events ev = { .answer = on_answer, .fail = on_fail };
+			upstreams_release(&ups);
+			cr_assert_eq(upstreams_init(&ups, &loop, &ev, &scratch, &stats), 0);
+			cr_assert_eq(upstreams_configure(&ups, &conf, 1, NULL), 0);
+		}
+		for (uint32_t id = 1; id <= EACH; id++) {
+			struct sockaddr_in from;
+			udp_answer(id, &from);
+			unsigned at = ntohs(from.sin_port);
+			cr_assert(at >= low && at <= high);
+			bin[w][(at - low) * BINS / (high - low + 1)]++;
+		}
+		for (unsigned i = 0; i < BINS; i++) /* 25 expected; 5 and 60 are beyond six sigma */
+			cr_assert(bin[w][i] > 3 && bin[w][i] < 60, "worker %u has %u ports in bin %u", w, bin[w][i], i);
+	}
 }
 
 static int spare_fd = -1, n_made;
