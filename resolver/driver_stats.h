@@ -22,6 +22,10 @@ struct driver_stats { /* written by a worker */
 	uint64_t tcp_open;            /* gauge */
 	uint64_t tcp_accepted, tcp_refused_total, tcp_refused_client, tcp_evicted;
 	uint64_t tcp_timeouts, tcp_slow_readers, tcp_errors, tcp_paused;
+	uint64_t tcp_held_bytes;      /* gauge: by clients' connections, the kernel's buffers included */
+	uint64_t tcp_resets;          /* for too much of that */
+	uint64_t tcp_held_up;         /* not read because of it */
+	uint64_t tcp_put_off;         /* ready, but its client had had its turn */
 	/* upstreams */
 	uint64_t up_udp_open, up_tcp_open; /* gauges */
 	uint64_t up_tcp_connects, up_tcp_lost, up_tcp_aged, up_tcp_idle, up_tcp_strays;

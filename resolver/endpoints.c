@@ -28,6 +28,7 @@ static void driver_gather(struct supervisor *s)
 {
 	struct metrics_driver *m = &s->metrics;
 	m->tcp_clients = m->tcp_clients_rejected = m->tcp_clients_evicted = 0;
+	m->tcp_held_bytes = m->tcp_held_up = m->tcp_resets = m->tcp_slow_readers = m->tcp_put_off = 0;
 	m->udp_received = m->udp_truncated = m->udp_send_errors = 0;
 	m->up_tcp_open = m->up_tcp_connects = m->up_tls_resumed = 0;
 	m->up_doh_goaway = 0;
@@ -52,6 +53,11 @@ static void driver_gather(struct supervisor *s)
 			m->up_doh_faults[k] += d->up_doh_faults[k];
 		m->tcp_clients_rejected += d->tcp_refused_total + d->tcp_refused_client;
 		m->tcp_clients_evicted += d->tcp_evicted;
+		m->tcp_held_bytes += d->tcp_held_bytes;
+		m->tcp_held_up += d->tcp_held_up;
+		m->tcp_resets += d->tcp_resets;
+		m->tcp_slow_readers += d->tcp_slow_readers;
+		m->tcp_put_off += d->tcp_put_off;
 		m->udp_received += d->udp_received;
 		m->udp_send_errors += d->udp_send_errors;
 		m->log_lines_dropped += d->log_lost;

@@ -161,7 +161,7 @@ static void gauges_reset(struct shm_worker *m)
 	m->core.entries_success = m->core.entries_denial = m->core.bytes_used = 0;
 	memset(m->core.block_entries, 0, sizeof(m->core.block_entries));
 	m->core.inflight = m->core.waiters = m->core.clients = 0;
-	m->driver.tcp_open = m->driver.up_udp_open = m->driver.up_tcp_open = 0;
+	m->driver.tcp_open = m->driver.tcp_held_bytes = m->driver.up_udp_open = m->driver.up_tcp_open = 0;
 	m->driver.dnstap_connected = 0;
 }
 

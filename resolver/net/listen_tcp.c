@@ -7,6 +7,7 @@
 #include "resolver/net/listen_tcp.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -15,8 +16,12 @@
 #include "lib/clock.h"
 #include "resolver/net/listen_tcp_int.h"
 
-#define ACCEPTS_A_ROUND 32
+#define ACCEPTS_A_ROUND 8
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* out of descriptors */
+/* The kernel's buffers of a connection; it takes twice as much for what it adds
+ * to the octets. Without a size it would let them grow to megabytes. */
+#define SEND_BUFFER     (16 * 1024)
+#define RECEIVE_BUFFER  (8 * 1024)
 
 void tcp_limits_default(struct tcp_limits *l)
 {
@@ -25,7 +30,11 @@ void tcp_limits_default(struct tcp_limits *l)
 		.conns_max = 4096,
 		.conns_per_client = 256,
 		.pipeline_max = 256,
-		.out_max_bytes = 512 * 1024,
+		.out_max_bytes = 128 * 1024,
+		.held_client_bytes = 8u << 20,
+		.held_max_bytes = 16u << 20,
+		.conns_a_round = LOOP_EVENTS,
+		.turn_bytes = 8192,
 		.timers = { .read_ns = 3 * NS_PER_S, .idle_ns = 10 * NS_PER_S, .write_ns = 5 * NS_PER_S },
 	};
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur / 2 < l->conns_max)
@@ -36,21 +45,22 @@ void tcp_limits_default(struct tcp_limits *l)
 
 /* The connection that has been idle longest, of all or of one client, makes room;
  * false: none is idle. Those that end in this round anyway are passed over. */
-static bool idle_evict(struct tcp_server *s, const struct tcp_idle *idle, unsigned which)
+static bool idle_evict(struct tcp_server *s, const struct tcp_list *idle, bool of_client)
 {
-	struct tcp_conn *c = idle->first;
+	struct tcp_conn *c = idle[TCP_IDLE].first;
 	while (c && c->dirty)
-		c = c->idle[which].next;
+		c = c->link[TCP_IDLE][of_client].next;
 	if (!c)
 		return false;
 	s->stats->tcp_evicted++;
+	c->reset = tcp_share_unread(c);
 	tcp_conn_close(c);
 	return true;
 }
 
 bool tcp_server_give_way(struct tcp_server *s)
 {
-	return idle_evict(s, &s->idle, IDLE_ALL);
+	return idle_evict(s, s->list, false);
 }
 
 static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any *from)
@@ -63,10 +73,10 @@ static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any 
 	sockaddr_split(from, &addr, &port, &scope);
 	who = tcp_clients_find(&s->clients, &addr);
 	if (who && who->n >= s->limits.conns_per_client &&
-	    !idle_evict(s, &who->idle, IDLE_OF_CLIENT)) {
+	    !idle_evict(s, who->list, true)) {
 		s->stats->tcp_refused_client++;
 		close(fd);
-	} else if (!s->n_free && !idle_evict(s, &s->idle, IDLE_ALL)) {
+	} else if (!s->n_free && !idle_evict(s, s->list, false)) {
 		s->stats->tcp_refused_total++;
 		close(fd);
 	} else {
@@ -79,7 +89,7 @@ static void accept_one(struct tcp_listener *l, int fd, const union sockaddr_any 
 static bool descriptor_make(struct tcp_listener *l)
 {
 	struct tcp_server *s = l->server;
-	if (idle_evict(s, &s->idle, IDLE_ALL))
+	if (idle_evict(s, s->list, false))
 		return true;
 	loop_mod(s->loop, &l->watch, 0);
 	loop_timer_set(s->loop, &l->rest, s->loop->now_ns + ACCEPT_PAUSE_NS);
@@ -110,10 +120,19 @@ static void listener_ready(struct loop_fd *w, uint32_t events)
 	}
 }
 
+/* Connections inherit them. */
+static void buffers_bound(int fd)
+{
+	int out = SEND_BUFFER, in = RECEIVE_BUFFER;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof(out));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &in, sizeof(in));
+}
+
 int tcp_listener_start(struct tcp_listener *l, struct tcp_server *s, int fd, uint8_t slot)
 {
 	*l = (struct tcp_listener){ .watch = { .fd = fd, .ready = listener_ready },
 				    .rest.due = listener_rested, .server = s, .slot = slot };
+	buffers_bound(fd);
 	return loop_add(s->loop, &l->watch, fd, EPOLLIN);
 }
 
@@ -126,6 +145,16 @@ void tcp_listener_stop(struct tcp_listener *l)
 }
 
 /* --- the whole --- */
+
+/* Connections have an epoll of their own: were they in the loop's, many of one
+ * client's would be what each wait tells of, and others' sockets come up rarely. */
+static void conns_ready(struct loop_fd *w, uint32_t events)
+{
+	struct tcp_server *s = container_of(w, struct tcp_server, conns_watch);
+	(void)events;
+	s->round++;
+	loop_turn(&s->conns, s->limits.conns_a_round);
+}
 
 struct tcp_server *tcp_server_new(struct loop *loop, const struct tcp_limits *limits,
 				  struct stream_scratch *scratch, struct driver_stats *stats)
@@ -143,7 +172,11 @@ struct tcp_server *tcp_server_new(struct loop *loop, const struct tcp_limits *li
 	s->conn = calloc(s->n_slots, sizeof(s->conn[0]));
 	s->generation = calloc(s->n_slots, sizeof(s->generation[0]));
 	s->free_slot = calloc(s->n_slots, sizeof(s->free_slot[0]));
-	if (!s->conn || !s->generation || !s->free_slot || tcp_clients_init(&s->clients) < 0) {
+	tcp_share_init(s);
+	s->conns.epfd = -1;
+	s->conns_watch.ready = conns_ready;
+	if (!s->conn || !s->generation || !s->free_slot || tcp_clients_init(&s->clients) < 0 ||
+	    loop_nest(&s->conns, &s->conns_watch, loop) < 0) {
 		tcp_server_free(s);
 		return NULL;
 	}
@@ -167,6 +200,8 @@ void tcp_server_free(struct tcp_server *s)
 		tcp_conn_close(s->conn[i]);
 	}
 	tcp_clients_release(&s->clients);
+	loop_timer_set(s->loop, &s->look, T_NEVER);
+	loop_unnest(&s->conns, &s->conns_watch, s->loop);
 	free(s->conn);
 	free(s->generation);
 	free(s->free_slot);

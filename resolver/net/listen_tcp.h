@@ -2,8 +2,9 @@
 /*
  * Clients over TCP (RFC 7766): many queries in flight on one connection,
  * answered as they become ready, in whatever order. Everything a client can
- * grow has a limit and a counter: connections in all and by address, queries
- * in flight and unsent octets by connection; silence has timers.
+ * grow has a limit and a counter: connections and octets (the kernel's buffers
+ * included) in all and by address, queries in flight and unsent octets by
+ * connection, what is served in one round by address; silence has timers.
  */
 #ifndef NODENS_LISTEN_TCP_H
 #define NODENS_LISTEN_TCP_H
@@ -26,7 +27,12 @@ struct tcp_limits {
 	unsigned conns_max;          /* in all; the longest idle one makes room */
 	unsigned conns_per_client;   /* by source address; its longest idle one makes room */
 	unsigned pipeline_max;       /* in flight on one connection; then it is not read */
-	size_t out_max_bytes;        /* unsent; then it is closed as a slow reader */
+	size_t out_max_bytes;        /* unsent on one connection; then it is not read */
+	size_t held_client_bytes;    /* held by a client's connections, in the process and in the kernel:
+				      * the one that has held longest is reset. A quarter of it: not read */
+	size_t held_max_bytes;       /* the same for all clients' */
+	unsigned conns_a_round;      /* served before others get a turn */
+	unsigned turn_bytes;         /* of queries, of one client in a round; a connection counts as 512 */
 	struct tcp_timers timers;    /* of listeners that have none of their own */
 };
 /* Of all descriptors clients' connections get half at most: upstreams need some. */

@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What connections each client address has: a small keyed hash table. */
+/* What connections each client address has, and what they hold: a small keyed hash table. */
 #ifndef NODENS_LISTEN_TCP_CLIENTS_H
 #define NODENS_LISTEN_TCP_CLIENTS_H
 
 #include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "lib/hash.h"
 
 #define TCP_CLIENT_BUCKETS 256
 
 struct tcp_conn;
-struct tcp_idle { /* connections without a query, longest first */
+enum tcp_listing {
+	TCP_IDLE,    /* without a query, longest first */
+	TCP_HOLDING, /* with octets not taken, by us or by the client; longest first */
+	TCP_HELD_UP, /* not read, for its client or all together hold too much */
+	TCP_LISTINGS,
+};
+struct tcp_list {
 	struct tcp_conn *first, *last;
 };
 struct tcp_client {
 	struct tcp_client *next;
 	struct in6_addr addr;
 	unsigned n;
-	struct tcp_idle idle; /* kept by listen_tcp.c */
+	struct tcp_list list[TCP_LISTINGS]; /* kept by listen_tcp_lists.c */
+	size_t held_bytes;    /* of its connections: listen_tcp_share.c */
+	size_t held_in_bytes; /* of these, what we have not read */
+	uint64_t round;       /* of the turn that `turn_left` is of */
+	int turn_left;
 };
 struct tcp_clients {
 	struct hash_key key;

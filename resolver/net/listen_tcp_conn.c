@@ -15,50 +15,22 @@
 
 #include "lib/clock.h"
 
-#define READ_MAX 8192
-
-/* --- idle ones: all in one list, and each client's in one of its own --- */
-
-static struct tcp_idle *idle_list(struct tcp_conn *c, unsigned which)
-{
-	return which == IDLE_ALL ? &c->server->idle : &c->who->idle;
-}
-
-static void idle_remove(struct tcp_conn *c)
-{
-	if (!c->is_idle)
-		return;
-	for (unsigned i = 0; i < IDLE_LISTS; i++) {
-		struct tcp_idle *l = idle_list(c, i);
-		struct tcp_conn *next = c->idle[i].next, *prev = c->idle[i].prev;
-		*(prev ? &prev->idle[i].next : &l->first) = next;
-		*(next ? &next->idle[i].prev : &l->last) = prev;
-	}
-	c->is_idle = false;
-}
-
-static void idle_append(struct tcp_conn *c)
-{
-	idle_remove(c);
-	for (unsigned i = 0; i < IDLE_LISTS; i++) {
-		struct tcp_idle *l = idle_list(c, i);
-		c->idle[i].next = NULL;
-		c->idle[i].prev = l->last;
-		*(l->last ? &l->last->idle[i].next : &l->first) = c;
-		l->last = c;
-	}
-	c->is_idle = true;
-}
+#define PROGRESS_BYTES 4096        /* who takes so much within the time is not slow */
+#define COUNT_BYTES    (16 * 1024) /* answers gathered in a round are looked at from here on */
 
 /* --- life and death --- */
 
 void tcp_conn_close(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
+	struct linger at_once = { .l_onoff = 1 };
 	assert(!c->dirty);
-	idle_remove(c);
+	tcp_list_remove(c, TCP_IDLE);
+	tcp_share_drop(c);
 	loop_timer_set(s->loop, &c->timer, T_NEVER);
-	loop_forget(s->loop, &c->watch);
+	loop_forget(&s->conns, &c->watch);
+	if (c->reset)
+		setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(c->watch.fd);
 	stream_release(&c->stream);
 	tcp_clients_remove(&s->clients, &c->client.addr);
@@ -98,6 +70,8 @@ static void conn_timer(struct loop_timer *t)
 {
 	struct tcp_conn *c = container_of(t, struct tcp_conn, timer);
 	uint64_t now = c->server->loop->now_ns;
+	if (c->dying)
+		return;
 	if (c->deadline_ns > now) {
 		loop_timer_set(c->server->loop, &c->timer, c->deadline_ns);
 		return;
@@ -106,7 +80,24 @@ static void conn_timer(struct loop_timer *t)
 		c->server->stats->tcp_slow_readers++;
 	else
 		c->server->stats->tcp_timeouts++;
+	c->reset = tcp_share_unread(c) || c->ending;
 	conn_kill(c);
+}
+
+/* All is said. What the kernel has not sent yet stays ours to count, for a while:
+ * closed, it would be nobody's. */
+static void conn_end(struct tcp_conn *c)
+{
+	if (c->ending)
+		return;
+	if (!tcp_share_lingers(c)) {
+		c->dying = true;
+		return;
+	}
+	c->ending = true;
+	shutdown(c->watch.fd, SHUT_WR);
+	loop_mod(&c->server->conns, &c->watch, 0);
+	conn_set_deadline(c, c->server->loop->now_ns + c->server->timers[c->listener].write_ns);
 }
 
 /* What the connection waits for next, and until when. */
@@ -119,23 +110,24 @@ static void conn_settle(struct tcp_conn *c)
 	uint32_t ev = c->stream.eof || c->paused || c->full ? 0 : EPOLLIN;
 	if (c->stream.out_len)
 		ev |= EPOLLOUT;
+	tcp_share_count(c);
 	if (idle && (c->stream.eof || c->drain || c->full)) {
-		c->dying = true;
+		conn_end(c);
 		return;
 	}
-	loop_mod(s->loop, &c->watch, ev);
+	loop_mod(&s->conns, &c->watch, ev);
 	if (c->stream.out_len)
 		conn_set_deadline(c, c->blocked_ns + t->write_ns);
 	else if (!idle)
 		conn_set_deadline(c, T_NEVER);
 	else if (!c->served) /* the first query's time runs from the accept */
 		return;
-	else if (c->stream.in_len == 0 || !c->is_idle)
+	else if (c->stream.in_len == 0 || !c->listed[TCP_IDLE])
 		conn_set_deadline(c, now + t->idle_ns);
-	if (idle && !c->is_idle)
-		idle_append(c);
+	if (idle && !c->listed[TCP_IDLE])
+		tcp_list_append(c, TCP_IDLE);
 	else if (!idle)
-		idle_remove(c);
+		tcp_list_remove(c, TCP_IDLE);
 }
 
 /* --- queries and replies --- */
@@ -149,6 +141,13 @@ static uint16_t keepalive_of(const struct tcp_conn *c, const struct tcp_timers *
 	return (uint16_t)(ds < UINT16_MAX ? ds : UINT16_MAX);
 }
 
+static void conn_hold_up(struct tcp_conn *c)
+{
+	tcp_share_hold_up(c);
+	c->paused = true;
+	tcp_conn_touch(c);
+}
+
 static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 {
 	struct tcp_conn *c = ctx;
@@ -158,7 +157,7 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 	c->served = true;
 	c->client.listener = s->place[c->listener];
 	c->client.keepalive_ds = keepalive_of(c, t);
-	idle_remove(c);
+	tcp_list_remove(c, TCP_IDLE);
 	switch (core_query(s->core, s->loop->now_ns, &c->client, msg, len, s->reply, &reply_len)) {
 	case CORE_REPLY:
 		if (stream_put(&c->stream, s->reply, reply_len) < 0)
@@ -171,10 +170,14 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 		break;
 	}
 	tcp_conn_touch(c);
+	if (c->stream.out_cap > COUNT_BYTES)
+		tcp_share_count(c);
 	if (c->in_flight >= s->limits.pipeline_max || c->stream.out_len > s->limits.out_max_bytes) {
 		c->paused = true;
 		s->stats->tcp_paused++;
 	}
+	if (tcp_share_spent(c))
+		conn_hold_up(c);
 	c->n_queries++;
 	c->full = t->queries_max && c->n_queries >= t->queries_max;
 	return !c->paused && !c->dying && !c->full;
@@ -183,7 +186,12 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 static void conn_read(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
-	switch (stream_read(&c->stream, s->scratch, conn_query, c)) {
+	c->stream.read_max = tcp_turn_take(c);
+	if (!c->stream.read_max)
+		return; /* it stays ready */
+	enum stream_status st = stream_read(&c->stream, s->scratch, conn_query, c);
+	tcp_turn_used(c, c->stream.n_read);
+	switch (st) {
 	case STREAM_OK:
 	case STREAM_PAUSED:
 		break;
@@ -204,6 +212,12 @@ static void conn_unpause(struct tcp_conn *c)
 	if (!c->paused || c->dying || c->full || c->in_flight > s->limits.pipeline_max / 2 ||
 	    c->stream.out_len > s->limits.out_max_bytes / 2)
 		return;
+	if (tcp_share_spent(c)) {
+		if (!c->listed[TCP_HELD_UP])
+			conn_hold_up(c);
+		return;
+	}
+	tcp_list_remove(c, TCP_HELD_UP);
 	c->paused = false;
 	stream_resume(&c->stream, conn_query, c);
 }
@@ -216,7 +230,12 @@ static void conn_ready(struct loop_fd *w, uint32_t events)
 		conn_kill(c);
 		return;
 	}
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP)) && !c->paused && !c->full && !c->stream.eof)
+	bool reads = !c->paused && !c->full && !c->stream.eof;
+	if (c->ending && events & EPOLLHUP)
+		c->dying = true;
+	else if (reads && tcp_share_spent(c))
+		conn_hold_up(c);
+	else if (reads && events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
 		conn_read(c);
 	else if (events & (EPOLLHUP | EPOLLRDHUP))
 		c->stream.eof = true; /* paused: nothing more will be read */
@@ -226,14 +245,22 @@ static void conn_ready(struct loop_fd *w, uint32_t events)
 static void conn_send(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
+	size_t had = c->stream.out_len;
+	if (!had)
+		return;
 	long left = stream_flush(&c->stream);
 	if (left < 0) {
 		s->stats->tcp_errors++;
 		c->dying = true;
-	} else if (left == 0) {
+		return;
+	}
+	c->n_taken += had - (size_t)left;
+	tcp_share_sent(c, had - (size_t)left);
+	if (left == 0) {
 		c->blocked_ns = 0;
-	} else if (!c->blocked_ns) {
+	} else if (!c->blocked_ns || c->n_taken >= PROGRESS_BYTES) {
 		c->blocked_ns = s->loop->now_ns;
+		c->n_taken = 0;
 	}
 }
 
@@ -250,6 +277,8 @@ void tcp_flush(struct tcp_server *s)
 			continue;
 		if (!c->dying)
 			conn_settle(c);
+		if (c->dirty) /* it was found to hold too much */
+			continue;
 		if (c->dying)
 			tcp_conn_close(c);
 	}
@@ -271,12 +300,13 @@ void tcp_reply(struct tcp_server *s, const struct core_client *cl, const uint8_t
 	assert(c->in_flight > 0);
 	c->in_flight--;
 	tcp_conn_touch(c);
-	if (c->stream.out_len > s->limits.out_max_bytes) {
-		s->stats->tcp_slow_readers++;
+	if (c->dying)
+		return;
+	if (stream_put(&c->stream, bytes, len) < 0)
 		c->dying = true;
-	} else if (stream_put(&c->stream, bytes, len) < 0) {
-		c->dying = true;
-	}
+	else if (c->stream.out_len > s->limits.out_max_bytes)
+		conn_send(c);
+	tcp_share_count(c);
 }
 
 /* --- the beginning --- */
@@ -299,7 +329,6 @@ void tcp_conn_start(struct tcp_listener *l, int fd, const union sockaddr_any *fr
 	c->server = s;
 	c->slot = slot;
 	stream_init(&c->stream, fd);
-	c->stream.read_max = READ_MAX;
 	sockaddr_split(from, &c->client.addr, &c->client.port, &c->client.scope_id);
 	sockaddr_split(&local, &c->client.local, &port, &scope);
 	c->client.cookie = (uint64_t)s->generation[slot] << 32 | slot;
@@ -308,7 +337,7 @@ void tcp_conn_start(struct tcp_listener *l, int fd, const union sockaddr_any *fr
 	c->watch.ready = conn_ready;
 	c->timer.due = conn_timer;
 	c->who = tcp_clients_add(&s->clients, &c->client.addr);
-	if (!c->who || loop_add(s->loop, &c->watch, fd, EPOLLIN) < 0) {
+	if (!c->who || loop_add(&s->conns, &c->watch, fd, EPOLLIN) < 0) {
 		if (c->who)
 			tcp_clients_remove(&s->clients, &c->client.addr);
 		free(c);
@@ -319,6 +348,6 @@ void tcp_conn_start(struct tcp_listener *l, int fd, const union sockaddr_any *fr
 	s->conn[slot] = c;
 	s->stats->tcp_accepted++;
 	s->stats->tcp_open = s->n_slots - s->n_free;
-	idle_append(c);
+	tcp_list_append(c, TCP_IDLE);
 	conn_set_deadline(c, s->loop->now_ns + s->timers[c->listener].read_ns);
 }

@@ -228,6 +228,44 @@ static int wait_events(struct loop *l, uint64_t until_ns)
 	return n < 0 && errno == EINTR ? 0 : n;
 }
 
+HOT static inline void events_run(struct loop *l, int n)
+{
+	l->n_ev = n;
+	for (l->at_ev = 0; l->at_ev < l->n_ev;) {
+		struct epoll_event *e = &l->ev[l->at_ev++];
+		struct loop_fd *w = e->data.ptr;
+		if (w)
+			w->ready(w, e->events);
+	}
+	l->n_ev = 0;
+}
+
+int loop_nest(struct loop *sub, struct loop_fd *w, struct loop *l)
+{
+	*sub = (struct loop){ .epfd = epoll_create1(EPOLL_CLOEXEC), .alarm_ns = T_NEVER };
+	if (sub->epfd >= 0 && loop_add(l, w, sub->epfd, EPOLLIN) == 0)
+		return 0;
+	if (sub->epfd >= 0)
+		close(sub->epfd);
+	sub->epfd = -1;
+	return ERR_SYS;
+}
+
+void loop_unnest(struct loop *sub, struct loop_fd *w, struct loop *l)
+{
+	if (sub->epfd < 0)
+		return;
+	loop_del(l, w);
+	close(sub->epfd);
+	sub->epfd = -1;
+}
+
+void loop_turn(struct loop *sub, unsigned max)
+{
+	int n = epoll_wait(sub->epfd, sub->ev, max < LOOP_EVENTS ? (int)max : LOOP_EVENTS, 0);
+	events_run(sub, n > 0 ? n : 0);
+}
+
 HOT int loop_step(struct loop *l, uint64_t until_ns)
 {
 	if (l->before_sleep)
@@ -238,14 +276,7 @@ HOT int loop_step(struct loop *l, uint64_t until_ns)
 	l->now_ns = clock_mono_ns();
 	if (n < 0)
 		return ERR_SYS;
-	l->n_ev = n;
-	for (l->at_ev = 0; l->at_ev < l->n_ev;) {
-		struct epoll_event *e = &l->ev[l->at_ev++];
-		struct loop_fd *w = e->data.ptr;
-		if (w)
-			w->ready(w, e->events);
-	}
-	l->n_ev = 0;
+	events_run(l, n);
 	timers_run(l);
 	return 0;
 }

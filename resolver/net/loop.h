@@ -65,6 +65,14 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at_ns);
 /* The earliest timer, or T_NEVER. */
 uint64_t loop_deadline(const struct loop *l);
 
+/* A second set of descriptors within the loop, which `w` (its `ready` set) stands for:
+ * however many of them are ready, loop_turn calls at most `max` (LOOP_EVENTS) in a
+ * round, all in turn. Only its descriptors are `sub`'s, timers are the loop's. 0 or
+ * ERR_SYS. */
+int loop_nest(struct loop *sub, struct loop_fd *w, struct loop *l);
+void loop_unnest(struct loop *sub, struct loop_fd *w, struct loop *l);
+void loop_turn(struct loop *sub, unsigned max);
+
 /* One round: hook, wait until something happens but not beyond `until_ns`,
  * handlers, timers. */
 int loop_step(struct loop *l, uint64_t until_ns);

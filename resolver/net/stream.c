@@ -93,9 +93,11 @@ static enum stream_status read_after(struct stream *s, struct stream_scratch *sc
 	if (s->read_max && s->read_max < room)
 		room = s->read_max;
 	s->more = false;
+	s->n_read = 0;
 	ssize_t n = raw_read(s, scratch->b + have, room);
 	if (n <= 0)
 		return read_failed(s, n);
+	s->n_read = (size_t)n;
 	s->more = (size_t)n == room;
 	*ret_have = have + (size_t)n;
 	return STREAM_OK;

@@ -30,6 +30,7 @@ struct stream {
 	uint8_t *out;            /* out_len octets still to be sent, from out_off */
 	size_t out_off, out_len, out_cap;
 	size_t read_max;         /* octets taken by one read; 0: a scratch buffer full */
+	size_t n_read;           /* octets that the last read brought */
 	bool eof;                /* the peer will send no more */
 	bool more;               /* the last read filled its room: read again */
 	bool want_write_to_read; /* TLS only: reading needs the socket writable */
