@@ -6,6 +6,7 @@
 #   make demo       the main job, end to end      make layers   who may include whom
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
+#   make mutants    what no test notices: SEED=n N=300
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 
 MAKEFLAGS += --no-builtin-rules
@@ -129,7 +130,7 @@ $(O)/.flags:
 # --- tests -------------------------------------------------------------------
 UNIT_BINS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HELPER_BINS := $(patsubst tests/%.c,$(O)/tests/%,tests/scenario/run.c $(wildcard tests/live/*.c tests/bench/*.c tests/lab/*.c))
+HELPER_BINS := $(patsubst tests/%.c,$(O)/tests/%,tests/scenario/run.c $(wildcard tests/live/*.c tests/bench/*.c tests/lab/*.c tests/mutants/*.c))
 TEST_ARCHIVES := bench resolver sim ct pcap e2e reports core lib
 test_archives := $(call archives,$(TEST_ARCHIVES))
 # a hundred programs that run once: shared libraries for them
@@ -163,6 +164,11 @@ layers:
 FUZZ_TIME ?= 60
 fuzz:
 	@tests/fuzz/run $(FUZZ_TIME)
+
+SEED ?= 1
+N ?= 300
+mutants: $(O)/tests/mutants/mutate
+	@O=$(O) tests/mutants/run $(SEED) $(N)
 
 # --- the rest ----------------------------------------------------------------
 deps:
@@ -204,4 +210,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers fuzz deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness format image install uninstall clean
+.PHONY: FORCE all test tests-build layers fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness format image install uninstall clean

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# What tests/mutants/run builds in its copies of the tree: all that may be broken as
+# one shared library, so that a breakage costs one compilation and one link, and the
+# fast tests linked against it.
+include Makefile
+M := $(O)/mutants
+LIB_OBJS := $(call objs,$(LIB_SRC) $(CORE_SRC) $(RESOLVER_SRC) $(SIM_SRC) $(CT_SRC) $(BENCH_SRC))
+REST := $(call archive,pcap) $(call archive,e2e) $(call archive,reports)
+UNITS := $(filter-out sim ctvalidate,$(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
+
+$(M)/libnodens.so: $(LIB_OBJS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared $(CFLAGS) -o $@ $^ $(test_libs)
+link_with = $(CC) $(ALL_LDFLAGS) -Wl,-rpath,$(abspath $(M)) -o $@ $(1) $(REST) -L$(M) -lnodens $(test_libs)
+$(M)/test_%: $(O)/tests/unit/test_%.o $(REST) | $(M)/libnodens.so
+	$(Q)$(call link_with,$<) -lcriterion
+$(M)/scenario: $(call objs,$(wildcard tests/scenario/*.c)) $(REST) | $(M)/libnodens.so
+	$(Q)$(call link_with,$(filter %.o,$^))
+mutants-library: $(M)/libnodens.so
+mutants-tests: $(addprefix $(M)/test_,$(UNITS)) $(M)/scenario

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small breakages of C text, for tests/mutants/run: would any test notice?
+ *
+ *   mutate list SEED N FILE...     N of all possible ones, drawn by the seed, one a line:
+ *                                  file, line, column, length, replacement, kind,
+ *                                  the line as it is, the line as it would be (tabs between)
+ *   mutate apply FILE LINE COLUMN LENGTH REPLACEMENT     rewrites the file
+ *
+ * It knows just enough of C to stay inside function bodies and out of comments,
+ * strings, preprocessor lines and assertions. What does not compile is thrown
+ * away by the caller. A line is drawn, each at most once, then one of its breakages.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/rng.h"
+
+enum { LINE_MAX_LEN = 400, PER_LINE_MAX = 24, LINES_MAX = 200000 };
+
+struct breakage {
+	unsigned col, len; /* octets of the line that are replaced */
+	char with[24];
+	const char *kind;
+};
+struct line { /* one that can be broken */
+	const char *file;
+	char *text;
+	unsigned number, n;
+	struct breakage how[PER_LINE_MAX];
+};
+static struct line *lines;
+static size_t n_lines;
+
+/* --- what can be broken in a line --- */
+
+static const struct {
+	const char *from, *to, *kind;
+} operators[] = { /* longest first: the first that matches is taken */
+	{" <= ", " < ", "border"},   {" >= ", " > ", "border"},  {" < ", " <= ", "border"},
+	{" > ", " >= ", "border"},   {" == ", " != ", "equal"},  {" != ", " == ", "equal"},
+	{" && ", " || ", "logic"},   {" || ", " && ", "logic"},  {" += ", " -= ", "sum"},
+	{" -= ", " += ", "sum"},     {" + ", " - ", "sum"},	 {" - ", " + ", "sum"},
+	{" |= ", " &= ", "bits"},    {" & ", " | ", "bits"},	 {" << ", " >> ", "bits"},
+	{" >> ", " << ", "bits"},    {" * ", " + ", "sum"},	 {" ? ", " && 0 ? ", "choice"},
+};
+static const struct {
+	const char *from, *to;
+} words[] = {
+	{"true", "false"}, {"false", "true"}, {"break", "continue"}, {"continue", "break"},
+};
+
+static bool is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+static void add(struct line *l, size_t col, size_t len, const char *with, const char *kind)
+{
+	struct breakage *b = &l->how[l->n];
+
+	if (l->n == PER_LINE_MAX || strlen(with) >= sizeof(b->with))
+		return;
+	*b = (struct breakage){.col = (unsigned)col, .len = (unsigned)len, .kind = kind};
+	strcpy(b->with, with);
+	l->n++;
+}
+
+/* A border between two instants: nobody asks for a nanosecond more or less. */
+static bool is_instant(const char *code, const char *kind)
+{
+	return !strcmp(kind, "border") && strstr(code, "_ns");
+}
+
+/* `code` is the text with strings and comments blanked out. */
+static void operators_find(struct line *l, const char *code)
+{
+	for (size_t i = 0; code[i]; i++) {
+		for (size_t k = 0; k < sizeof(operators) / sizeof(operators[0]); k++) {
+			size_t n = strlen(operators[k].from);
+
+			if (strncmp(code + i, operators[k].from, n) ||
+			    is_instant(code, operators[k].kind))
+				continue;
+			add(l, i, n, operators[k].to, operators[k].kind);
+			break;
+		}
+		if (code[i] == '!' && code[i + 1] != '=')
+			add(l, i, 1, "", "not");
+	}
+}
+
+static void words_find(struct line *l, const char *code)
+{
+	for (size_t i = 0; code[i]; i++) {
+		if (i && (is_word(code[i - 1]) || code[i - 1] == '.'))
+			continue;
+		for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) {
+			size_t n = strlen(words[k].from);
+
+			if (!strncmp(code + i, words[k].from, n) && !is_word(code[i + n]))
+				add(l, i, n, words[k].to, "word");
+		}
+		if (isdigit((unsigned char)code[i]) && !is_word(code[i + 1]) && code[i + 1] != '.') {
+			char to[4] = {(char)(code[i] == '9' ? '8' : code[i] + 1), 0};
+
+			add(l, i, 1, to, "number");
+		}
+	}
+}
+
+static void condition_find(struct line *l, const char *code)
+{
+	const char *at = strstr(code, "if (");
+
+	if (at && (at == code || !is_word(at[-1])))
+		add(l, (size_t)(at - code) + 4, 0, "0 && ", "never");
+}
+
+/* A whole statement on its line: a call, an assignment, a count. */
+static void statement_find(struct line *l, const char *code)
+{
+	size_t start = strspn(code, "\t "), len = strlen(code);
+
+	if (len < start + 4 || code[len - 1] != ';' || !is_word(code[start]))
+		return;
+	for (size_t i = start; i < len; i++) {
+		if (is_word(code[i]) || strchr("->.[]", code[i]))
+			continue;
+		if (code[i] == '(' || !strncmp(code + i, " = ", 3) || !strncmp(code + i, " += ", 4) ||
+		    !strncmp(code + i, " |= ", 4) || !strncmp(code + i, "++;", 3) ||
+		    !strncmp(code + i, "--;", 3))
+			add(l, start, len - start, ";", "gone");
+		return;
+	}
+}
+
+/* --- which lines --- */
+
+/* Blanks out strings, characters and comments; `in_comment` goes on from line to line. */
+static void code_only(char *code, bool *in_comment)
+{
+	char quote = 0;
+
+	for (char *p = code; *p; p++) {
+		if (*in_comment) {
+			*in_comment = !(p[0] == '*' && p[1] == '/');
+			if (!*in_comment)
+				*p++ = ' ';
+			*p = ' ';
+		} else if (quote) {
+			bool escaped = *p == '\\' && p[1];
+
+			if (*p == quote)
+				quote = 0;
+			*p = '.';
+			if (escaped)
+				*++p = '.';
+		} else if (p[0] == '/' && p[1] == '*') {
+			*in_comment = true;
+			*p++ = ' ';
+			*p = ' ';
+		} else if (*p == '"' || *p == '\'') {
+			quote = *p;
+			*p = '.';
+		}
+	}
+	for (size_t n = strlen(code); n && code[n - 1] == ' ';)
+		code[--n] = 0;
+}
+
+/* Not for behaviour: what is said to people, and what only checks. */
+static bool is_beside(const char *code)
+{
+	static const char *const beside[] = {"assert(", "diag_", "log_", "core_say(", "cf_error(",
+					     "cf_warn",	"static const"};
+
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
+		if (strstr(code, beside[i]))
+			return true;
+	return false;
+}
+
+static void line_take(const char *file, unsigned number, const char *text, const char *code)
+{
+	struct line *l = &lines[n_lines];
+
+	if (n_lines == LINES_MAX || is_beside(code))
+		return;
+	*l = (struct line){.file = file, .number = number};
+	operators_find(l, code);
+	words_find(l, code);
+	condition_find(l, code);
+	statement_find(l, code);
+	if (!l->n)
+		return;
+	l->text = strdup(text);
+	n_lines += l->text != NULL;
+}
+
+static void file_read(const char *file)
+{
+	char text[LINE_MAX_LEN], code[LINE_MAX_LEN];
+	bool in_comment = false, in_body = false, in_macro = false;
+	unsigned number = 0;
+	FILE *f = fopen(file, "r");
+
+	if (!f) {
+		fprintf(stderr, "mutate: %s: %s\n", file, strerror(errno));
+		exit(2);
+	}
+	while (fgets(text, sizeof(text), f)) {
+		size_t n = strcspn(text, "\n");
+		bool macro = in_macro || text[0] == '#';
+
+		number++;
+		text[n] = 0;
+		in_macro = macro && n && text[n - 1] == '\\';
+		strcpy(code, text);
+		code_only(code, &in_comment);
+		if (macro)
+			continue;
+		if (code[0] == '{' || code[0] == '}') /* functions begin and end in column 0 */
+			in_body = code[0] == '{';
+		else if (in_body)
+			line_take(file, number, text, code);
+	}
+	fclose(f);
+}
+
+/* --- the two commands --- */
+
+static void print_line(const char *s)
+{
+	for (s += strspn(s, "\t "); *s; s++)
+		putchar(*s == '\t' ? ' ' : *s);
+}
+
+static int list(uint64_t seed, unsigned n)
+{
+	struct rng rng;
+
+	rng_seed(&rng, seed);
+	for (unsigned i = 0; i < n && n_lines; i++) {
+		struct line *l = &lines[rng_below(&rng, n_lines)];
+		const struct breakage *b = &l->how[rng_below(&rng, l->n)];
+
+		printf("%s\t%u\t%u\t%u\t%s\t%s\t", l->file, l->number, b->col, b->len,
+		       b->with[0] ? b->with : "-", b->kind);
+		print_line(l->text);
+		printf("\t");
+		char to[LINE_MAX_LEN + 32];
+
+		snprintf(to, sizeof(to), "%.*s%s%s", (int)b->col, l->text, b->with,
+			 l->text + b->col + b->len);
+		print_line(to);
+		printf("\n");
+		*l = lines[--n_lines]; /* each line once a run */
+	}
+	return 0;
+}
+
+static int apply(char *const *a)
+{
+	unsigned long number = strtoul(a[1], NULL, 10), col = strtoul(a[2], NULL, 10),
+		      len = strtoul(a[3], NULL, 10), at = 0;
+	const char *with = strcmp(a[4], "-") ? a[4] : "";
+	char text[LINE_MAX_LEN], tmp[512];
+	bool done = false;
+	FILE *in = fopen(a[0], "r"), *out;
+
+	snprintf(tmp, sizeof(tmp), "%s.new", a[0]);
+	out = fopen(tmp, "w");
+	if (!in || !out) {
+		fprintf(stderr, "mutate: %s: %s\n", a[0], strerror(errno));
+		return 2;
+	}
+	while (fgets(text, sizeof(text), in)) {
+		if (++at == number && strlen(text) >= col + len) {
+			fprintf(out, "%.*s%s%s", (int)col, text, with, text + col + len);
+			done = true;
+		} else {
+			fputs(text, out);
+		}
+	}
+	fclose(in);
+	if (fclose(out) || !done || rename(tmp, a[0])) {
+		fprintf(stderr, "mutate: %s: no line %lu like that\n", a[0], number);
+		return 2;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 7 && !strcmp(argv[1], "apply"))
+		return apply(argv + 2);
+	if (argc < 5 || strcmp(argv[1], "list")) {
+		fprintf(stderr, "usage: mutate list SEED N FILE... | mutate apply FILE LINE COLUMN LENGTH "
+				"REPLACEMENT\n");
+		return 2;
+	}
+	lines = calloc(LINES_MAX, sizeof(*lines));
+	if (!lines)
+		return 2;
+	for (int i = 4; i < argc; i++)
+		file_read(argv[i]);
+	return list(strtoull(argv[2], NULL, 10), (unsigned)strtoul(argv[3], NULL, 10));
+}
