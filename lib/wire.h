@@ -25,7 +25,7 @@ enum dns_type {
 	DNS_NAPTR = 35, DNS_DNAME = 39, DNS_OPT = 41, DNS_DS = 43,
 	DNS_RRSIG = 46, DNS_NSEC = 47, DNS_DNSKEY = 48, DNS_NSEC3 = 50,
 	DNS_SVCB = 64, DNS_HTTPS = 65, DNS_TSIG = 250, DNS_IXFR = 251,
-	DNS_AXFR = 252, DNS_ANY = 255,
+	DNS_AXFR = 252, DNS_ANY = 255, DNS_CAA = 257,
 };
 enum dns_class { DNS_IN = 1, DNS_CH = 3, DNS_HS = 4, DNS_CLASS_NONE = 254, DNS_CLASS_ANY = 255 };
 enum dns_rcode {

@@ -20,7 +20,7 @@ enum answer_kind {
 	ANSWER_NONE,
 	ANSWER_POSITIVE,
 	ANSWER_DENIAL,   /* of this type only: NODATA, or NXDOMAIN behind a CNAME (RFC 6604) */
-	ANSWER_NXDOMAIN, /* of the whole name: RFC 8020 */
+	ANSWER_NXDOMAIN, /* says of the whole name (RFC 8020), and is believed of the type asked */
 	ANSWER_FAILURE,  /* any other rcode: never stored here */
 };
 

@@ -219,15 +219,13 @@ static const struct path_list *list_for(const struct core *c, const struct visit
 static size_t path_deny(struct core *c, const struct visit *v)
 {
 	struct visit plain = *v;
-	struct cache_hit found;
 	struct cache_key k;
 	struct entry *e;
 	size_t len = 0;
 
 	plain.is_path = true;
 	key_of_query(c, v->q, v->zone, &k);
-	cache_find(&c->cache, &k, &found);
-	e = entry_fresh(&found, v->now_ns);
+	e = entry_fresh(cache_find(&c->cache, &k), v->now_ns);
 	if (e)
 		return serve_entry(c, &plain, e, false);
 	if (shield_serve(c, &plain, &k, &len))
@@ -259,7 +257,7 @@ static enum step_state step_look(struct core *c, const struct visit *v, const st
 				 unsigned step, struct entry **ret)
 {
 	const struct config_zone *z;
-	struct cache_hit found = {0};
+	struct entry *found = NULL;
 	struct cache_key k;
 	struct query q;
 	uint16_t zone;
@@ -273,8 +271,8 @@ static enum step_state step_look(struct core *c, const struct visit *v, const st
 	z = &c->conf->zone[zone];
 	key_of_query(c, &q, z, &k);
 	if (z->z.cache.enabled)
-		cache_find(&c->cache, &k, &found);
-	e = entry_fresh(&found, v->now_ns);
+		found = cache_find(&c->cache, &k);
+	e = entry_fresh(found, v->now_ns);
 	if (e) {
 		cache_touch(e, v->now_ns);
 		*ret = e;

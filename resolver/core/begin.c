@@ -9,25 +9,6 @@
 
 #include "resolver/plugins/plugin.h"
 
-/* The other type of the same name is under way, and nothing says that the name
- * exists: its NXDOMAIN would answer this one too. */
-static bool follow_sibling(struct core *c, uint32_t qi, const struct cache_key *k, uint64_t now_ns)
-{
-	uint32_t leader;
-
-	if (cache_name_known(&c->cache, k))
-		return false;
-	leader = question_sibling(&c->tab, k);
-	if (leader == NIL)
-		return false;
-	follower_add(&c->tab, leader, qi);
-	c->tab.question[qi].follows = FOLLOWS_SIBLING;
-	c->tab.question[qi].follow_ns =
-		now_ns + follow_delay(c, &c->tab.question[leader]);
-	question_timer(c, qi);
-	return true;
-}
-
 uint32_t question_enter(struct core *c, const struct question_start *s)
 {
 	const struct config_zone *z = &c->conf->zone[s->zone];
@@ -62,14 +43,7 @@ uint32_t question_enter(struct core *c, const struct question_start *s)
 
 void question_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 {
-	struct question *q = &c->tab.question[qi];
-	struct cache_key k;
-
-	if (!q->head && shield_follow(c, qi, now_ns))
-		return;
-	question_key(q, &k);
-	/* The question itself is in its bucket: siblings are of another type. */
-	if (!q->is_renamed && !q->head && follow_sibling(c, qi, &k, now_ns))
+	if (!c->tab.question[qi].head && shield_follow(c, qi, now_ns))
 		return;
 	question_ask(c, qi, now_ns);
 }

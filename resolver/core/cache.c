@@ -86,7 +86,7 @@ static void entry_write(struct entry *e, const struct cache_key *k, const struct
 	e->stored_ns = now_ns;
 	e->ttl_s = a->ttl_s;
 	e->expiry_s = (uint32_t)((now_ns + a->ttl_s * NS_PER_S) / NS_PER_S);
-	e->qtype = a->kind == ANSWER_NXDOMAIN ? 0 : k->qtype;
+	e->qtype = k->qtype;
 	e->qclass = k->qclass;
 	e->len = (uint16_t)a->len;
 	e->n_ttl = a->n_ttl;
@@ -105,8 +105,7 @@ static struct entry *entry_new(struct cache *c, const struct cache_key *k, const
 {
 	enum cache_region region = region_of(a->kind);
 	struct cache_part *p = &c->part[region];
-	uint32_t mark = tag_of(k->hash, a->kind == ANSWER_NXDOMAIN ? 0 : k->qtype, k->qclass,
-			       k->key_flags) | 1;
+	uint32_t mark = ghost_mark(k->hash, k->qtype, k->qclass, k->key_flags);
 	uint32_t *ghost = ghost_of(p, k->hash, mark);
 	bool returns = *ghost == mark;
 	bool to_main = returns || size > p->small.cap / 2;
@@ -150,47 +149,39 @@ void cache_remove(struct cache *c, struct entry *e)
 struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct answer *a,
 			uint64_t now_ns)
 {
+	struct entry *old = slot_occupant(c, k), *e;
 	size_t size = entry_size(a);
-	struct cache_hit old;
-	struct entry *same;
+	bool is_same = old && old->qtype == k->qtype && old->qclass == k->qclass;
 	uint8_t freq = 0;
 	uint16_t hits = 0;
 
 	assert(a->ttl_s > 0);
-	cache_find(c, k, &old);
-	if (old.nxdomain && a->kind != ANSWER_NXDOMAIN)
-		cache_remove(c, old.nxdomain);
-	same = a->kind == ANSWER_NXDOMAIN ? old.nxdomain : old.exact;
-	if (same && entry_overwrite(c, same, k, a, size, now_ns))
-		return same;
-	if (same) {
-		freq = same->freq;
-		hits = same->hits;
-		cache_remove(c, same);
+	if (is_same && entry_overwrite(c, old, k, a, size, now_ns))
+		return old;
+	if (is_same) {
+		freq = old->freq;
+		hits = old->hits;
 	}
-	/* The type's own older answer would hide the name's denial. */
-	if (a->kind == ANSWER_NXDOMAIN && old.exact)
-		cache_remove(c, old.exact);
+	if (old) {
+		c->counts.displaced += !is_same;
+		cache_remove(c, old);
+	}
 	if (size > c->part[region_of(a->kind)].main.cap / 4) {
 		c->counts.too_big++;
 		return NULL;
 	}
-	same = entry_new(c, k, a, size, now_ns);
-	same->freq = freq;
-	same->hits = hits;
-	return same;
+	e = entry_new(c, k, a, size, now_ns);
+	e->freq = freq;
+	e->hits = hits;
+	return e;
 }
 
 void cache_forget(struct cache *c, const struct cache_key *k)
 {
-	struct cache_hit old;
+	struct entry *e = cache_find(c, k);
 
-	cache_find(c, k, &old);
-	if (old.nxdomain)
-		cache_remove(c, old.nxdomain);
-	cache_find(c, k, &old);
-	if (old.exact)
-		cache_remove(c, old.exact);
+	if (e)
+		cache_remove(c, e);
 }
 
 HOT void cache_answer(const struct entry *e, struct answer *ret)

@@ -10,9 +10,12 @@
  * as a ring holds expired octets, live entries are moved round, not dropped; and
  * those that were in use when they expired leave a fingerprint too.
  *
- * The index is keyed with SipHash-1-3 over the lower-case name. All types of a
- * name have one home slot and differ in the tag, so a name's NXDOMAIN (qtype 0)
- * and the type asked for are found in one walk over neighbouring slots.
+ * The index is keyed: SipHash-1-3 over the lower-case name, then mixed with all
+ * the rest of the key (key_mix), so nobody can choose questions whose entries
+ * stand in one another's way, not even by asking one name for many types. A
+ * denial, NXDOMAIN or no data, is found by the question it answered and by no
+ * other. Types that nobody needs (key_place) share a few places a name, where
+ * the latest stays: a name cannot fill the cache.
  *
  * Time is the caller's; nothing here allocates after cache_init.
  */
@@ -37,6 +40,7 @@ struct cache_part { /* one region */
 struct cache_counts {
 	uint64_t entries[CACHE_REGIONS];
 	uint64_t evicted, reclaimed, too_big;
+	uint64_t displaced; /* by another rare type of the same name */
 	uint64_t evicted_by[CACHE_REGIONS];
 };
 
@@ -59,18 +63,30 @@ struct cache_key {
 	uint64_t hash;       /* of the name, mixed with the view */
 };
 
+/* All of a key in 64 bits. `hash` is keyed and known to nobody outside, and each
+ * bit of the rest reaches all bits of the result, so the rest needs no key. */
+static inline uint64_t key_mix(uint64_t hash, uint64_t rest)
+{
+	uint64_t x = hash ^ rest * 0x9e3779b97f4a7c15u;
+
+	x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
+	x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
+	return x ^ x >> 32;
+}
+
+static inline uint64_t key_rest(unsigned qtype, unsigned qclass, unsigned key_flags)
+{
+	return (uint64_t)qtype << 32 | qclass << 8 | key_flags;
+}
+
 /* `bytes` for everything, index and ghosts included; 0 or ERR_NOMEM, ERR_RANGE. */
 int cache_init(struct cache *c, uint64_t bytes, unsigned neg_share_percent);
 void cache_release(struct cache *c);
 
-struct cache_hit {
-	struct entry *exact;    /* this type's own */
-	struct entry *nxdomain; /* the whole name's */
-};
-/* What is stored, expired or not: the caller judges by time. */
-void cache_find(const struct cache *c, const struct cache_key *k, struct cache_hit *ret);
-/* Has any type of the name an entry that says the name exists? Expired counts. */
-bool cache_name_known(const struct cache *c, const struct cache_key *k);
+/* What is stored, expired or not (the caller judges by time), or NULL. */
+struct entry *cache_find(const struct cache *c, const struct cache_key *k);
+/* The most slots that finding something stored takes: for tests and benches. */
+unsigned cache_walk_longest(const struct cache *c);
 /* A usable hit: for the eviction policy. Not by the second query of the pair that
  * brought the entry: A and AAAA together say no more than one query. */
 #define CACHE_PAIR_NS 5000000u
@@ -80,13 +96,12 @@ static inline void cache_touch(struct entry *e, uint64_t now_ns)
 		e->freq++;
 }
 
-/* Stores an answer (ttl_s > 0), in place of what the key had. A denial of the
- * whole name is stored under qtype 0; anything else removes such a denial.
- * NULL when it is too big. Entries found before are void after this. */
+/* Stores an answer (ttl_s > 0), in place of what the key had, or of what had its
+ * place. NULL when it is too big. Entries found before are void after this. */
 struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct answer *a,
 			uint64_t now_ns);
 void cache_remove(struct cache *c, struct entry *e);
-/* Whatever the key has: its own entry and the denial of the name. */
+/* Whatever the key has. */
 void cache_forget(struct cache *c, const struct cache_key *k);
 /* A stored entry as an answer; pointers are valid until the next cache_put. */
 void cache_answer(const struct entry *e, struct answer *ret);

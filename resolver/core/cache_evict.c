@@ -37,14 +37,14 @@ static void tail_rotate(struct cache *c, struct ring *r, struct entry *e)
 	s->at = entry_at(c, ring_rotate(r));
 }
 
-static uint32_t ghost_mark(const struct entry *e)
+static uint32_t mark_of(const struct entry *e)
 {
-	return tag_of(e->hash, e->qtype, e->qclass, e->key_flags) | 1;
+	return ghost_mark(e->hash, e->qtype, e->qclass, e->key_flags);
 }
 
 static void ghost_leave(struct cache_part *p, const struct entry *e)
 {
-	*ghost_of(p, e->hash, ghost_mark(e)) = ghost_mark(e);
+	*ghost_of(p, e->hash, mark_of(e)) = mark_of(e);
 }
 
 static void evict(struct cache *c, struct cache_part *p, struct ring *r, struct entry *e)

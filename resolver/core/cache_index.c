@@ -7,9 +7,9 @@
 
 #include "lib/hot.h"
 
-static uint32_t home_of(const struct cache *c, uint64_t hash)
+static uint32_t home_of(const struct cache *c, uint64_t place)
 {
-	return (uint32_t)((hash >> 32) * c->n_slots >> 32);
+	return (uint32_t)((place >> 32) * c->n_slots >> 32);
 }
 
 static struct entry *slot_entry(const struct cache *c, const struct cache_slot *s)
@@ -23,44 +23,60 @@ static bool same_name(const struct entry *e, const struct cache_key *k)
 	       memcmp(entry_name(e), k->name, k->name_len) == 0;
 }
 
-static bool same_key(const struct entry *e, const struct cache_key *k, uint16_t qtype)
+HOT struct entry *cache_find(const struct cache *c, const struct cache_key *k)
 {
-	return e->qtype == qtype && e->qclass == k->qclass && e->key_flags == k->key_flags &&
-	       same_name(e, k);
+	uint64_t place = key_mix(k->hash, key_place(k->qtype, k->qclass, k->key_flags));
+
+	for (uint32_t i = home_of(c, place); c->slot[i].at; i = i + 1 == c->n_slots ? 0 : i + 1) {
+		struct entry *e;
+
+		if (c->slot[i].tag != (uint32_t)place)
+			continue;
+		e = slot_entry(c, &c->slot[i]);
+		if (e->qtype == k->qtype && e->qclass == k->qclass && e->key_flags == k->key_flags &&
+		    same_name(e, k))
+			return e;
+	}
+	return NULL;
 }
 
-HOT void cache_find(const struct cache *c, const struct cache_key *k, struct cache_hit *ret)
+struct entry *slot_occupant(const struct cache *c, const struct cache_key *k)
 {
-	uint32_t exact = tag_of(k->hash, k->qtype, k->qclass, k->key_flags);
-	uint32_t whole = tag_of(k->hash, 0, k->qclass, k->key_flags);
+	uint64_t rest = key_place(k->qtype, k->qclass, k->key_flags);
+	uint64_t place = key_mix(k->hash, rest);
 
-	ret->exact = NULL;
-	ret->nxdomain = NULL;
-	for (uint32_t i = home_of(c, k->hash); c->slot[i].at; i = i + 1 == c->n_slots ? 0 : i + 1) {
-		const struct cache_slot *s = &c->slot[i];
+	for (uint32_t i = home_of(c, place); c->slot[i].at; i = i + 1 == c->n_slots ? 0 : i + 1) {
+		struct entry *e;
 
-		if (s->tag == exact && same_key(slot_entry(c, s), k, k->qtype))
-			ret->exact = slot_entry(c, s);
-		else if (s->tag == whole && same_key(slot_entry(c, s), k, 0))
-			ret->nxdomain = slot_entry(c, s);
+		if (c->slot[i].tag != (uint32_t)place)
+			continue;
+		e = slot_entry(c, &c->slot[i]);
+		if (key_place(e->qtype, e->qclass, e->key_flags) == rest && same_name(e, k))
+			return e;
 	}
+	return NULL;
 }
 
-bool cache_name_known(const struct cache *c, const struct cache_key *k)
+unsigned cache_walk_longest(const struct cache *c)
 {
-	for (uint32_t i = home_of(c, k->hash); c->slot[i].at; i = i + 1 == c->n_slots ? 0 : i + 1) {
-		const struct entry *e = slot_entry(c, &c->slot[i]);
+	unsigned longest = 0;
 
-		if (same_name(e, k) && e->kind != ANSWER_NXDOMAIN)
-			return true;
+	for (uint32_t i = 0; i < c->n_slots; i++) {
+		uint32_t home, n;
+
+		if (!c->slot[i].at)
+			continue;
+		home = home_of(c, place_of(slot_entry(c, &c->slot[i])));
+		n = 1 + (i >= home ? i - home : i + c->n_slots - home);
+		longest = n > longest ? n : longest;
 	}
-	return false;
+	return longest;
 }
 
 struct cache_slot *slot_of(const struct cache *c, const struct entry *e)
 {
 	uint32_t at = entry_at(c, e);
-	uint32_t i = home_of(c, e->hash);
+	uint32_t i = home_of(c, place_of(e));
 
 	while (c->slot[i].at != at) {
 		assert(c->slot[i].at);
@@ -71,11 +87,12 @@ struct cache_slot *slot_of(const struct cache *c, const struct entry *e)
 
 void slot_add(struct cache *c, const struct entry *e)
 {
-	uint32_t i = home_of(c, e->hash);
+	uint64_t place = place_of(e);
+	uint32_t i = home_of(c, place);
 
 	while (c->slot[i].at)
 		i = i + 1 == c->n_slots ? 0 : i + 1;
-	c->slot[i].tag = tag_of(e->hash, e->qtype, e->qclass, e->key_flags);
+	c->slot[i].tag = (uint32_t)place;
 	c->slot[i].at = entry_at(c, e);
 	c->n_used++;
 }
@@ -92,7 +109,7 @@ void slot_drop(struct cache *c, struct cache_slot *s)
 		i = i + 1 == c->n_slots ? 0 : i + 1;
 		if (!c->slot[i].at)
 			break;
-		home = home_of(c, slot_entry(c, &c->slot[i])->hash);
+		home = home_of(c, place_of(slot_entry(c, &c->slot[i])));
 		/* It may move into the gap unless its home lies behind it. */
 		if (gap <= i ? home > gap && home <= i : home > gap || home <= i)
 			continue;

@@ -11,12 +11,39 @@
 
 #include "resolver/core/cache.h"
 
-static inline uint32_t tag_of(uint64_t hash, unsigned qtype, unsigned qclass, unsigned key_flags)
-{
-	uint64_t x = hash ^ ((uint64_t)qtype << 32 | qclass << 8 | key_flags);
+/* Types with a place of their own, in class IN; the rest, 65,000 types and as many
+ * classes, share RARE_PLACES for each name and flags: 19 and 8, times four. */
+#define RARE_PLACES 8
 
-	x *= 0x9e3779b97f4a7c15u;
-	return (uint32_t)(x >> 32);
+static inline bool type_is_common(unsigned qtype)
+{
+	/* A NS CNAME SOA PTR MX TXT AAAA SRV NAPTR DS RRSIG NSEC DNSKEY TLSA SVCB HTTPS ANY CAA */
+	const uint64_t low = 1ull << 1 | 1ull << 2 | 1ull << 5 | 1ull << 6 | 1ull << 12 |
+			     1ull << 15 | 1ull << 16 | 1ull << 28 | 1ull << 33 | 1ull << 35 |
+			     1ull << 43 | 1ull << 46 | 1ull << 47 | 1ull << 48 | 1ull << 52;
+
+	if (qtype < 64)
+		return low >> qtype & 1;
+	return qtype == DNS_HTTPS || qtype == DNS_SVCB || qtype == DNS_ANY || qtype == DNS_CAA;
+}
+
+/* Where a key stands among its name's: two keys with one place displace each other. */
+static inline uint64_t key_place(unsigned qtype, unsigned qclass, unsigned key_flags)
+{
+	if (qclass == DNS_IN && type_is_common(qtype))
+		return key_rest(qtype, qclass, key_flags);
+	return key_rest(0, 1 + (qtype ^ qclass) % RARE_PLACES, key_flags);
+}
+
+static inline uint32_t ghost_mark(uint64_t hash, unsigned qtype, unsigned qclass, unsigned key_flags)
+{
+	return (uint32_t)key_mix(hash, key_rest(qtype, qclass, key_flags)) | 1;
+}
+
+/* Its high half chooses the slot, the low one is the tag. */
+static inline uint64_t place_of(const struct entry *e)
+{
+	return key_mix(e->hash, key_place(e->qtype, e->qclass, e->key_flags));
 }
 
 static inline uint32_t entry_at(const struct cache *c, const struct entry *e)
@@ -49,6 +76,8 @@ static inline void block_count(struct cache *c, const struct entry *e, int by)
 }
 
 /* --- cache_index.c --- */
+/* What stands in the key's place: its own entry, or a rare type's instead. */
+struct entry *slot_occupant(const struct cache *c, const struct cache_key *k);
 struct cache_slot *slot_of(const struct cache *c, const struct entry *e); /* of a live entry */
 void slot_add(struct cache *c, const struct entry *e); /* there must be a free slot */
 void slot_drop(struct cache *c, struct cache_slot *s);

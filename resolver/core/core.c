@@ -45,32 +45,21 @@ void key_of_query(const struct core *c, const struct query *q, const struct conf
 
 uint64_t key_mark(const struct cache_key *k)
 {
-	uint64_t x = k->hash ^ ((uint64_t)k->qtype << 40 | (uint64_t)k->qclass << 8 | k->key_flags);
+	uint64_t x = key_mix(k->hash, key_rest(k->qtype, k->qclass, k->key_flags));
 
-	x = (x ^ x >> 32) * 0x9e3779b97f4a7c15u;
 	return x ? x : 1;
 }
 
-struct entry *entry_fresh(const struct cache_hit *h, uint64_t now_ns)
+struct entry *entry_fresh(struct entry *e, uint64_t now_ns)
 {
-	if (h->exact && entry_expires_ns(h->exact) > now_ns)
-		return h->exact;
-	if (h->nxdomain && entry_expires_ns(h->nxdomain) > now_ns)
-		return h->nxdomain;
-	return NULL;
+	return e && entry_expires_ns(e) > now_ns ? e : NULL;
 }
 
-struct entry *entry_stale(const struct cache_hit *h, const struct config_zone *z, uint64_t now_ns)
+struct entry *entry_stale(struct entry *e, const struct config_zone *z, uint64_t now_ns)
 {
-	uint64_t window = z->z.cache.stale_ns;
-	struct entry *latest = h->exact;
-
-	if (!z->z.cache.stale_enabled)
-		return NULL;
-	/* What was learnt last, be it by another type's denial. */
-	if (h->nxdomain && (!h->exact || h->nxdomain->stored_ns > h->exact->stored_ns))
-		latest = h->nxdomain;
-	return latest && entry_expires_ns(latest) + window > now_ns ? latest : NULL;
+	return e && z->z.cache.stale_enabled && entry_expires_ns(e) + z->z.cache.stale_ns > now_ns
+		       ? e
+		       : NULL;
 }
 
 void cache_gauges(struct core *c)
@@ -173,15 +162,6 @@ HOT size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k,
 	return len;
 }
 
-/* A denial learnt by another type, where an ask hook may know better for this one
- * (a template that answers TXT of names that do not exist). */
-static bool hooks_may_know(const struct visit *v, const struct cache_hit *found,
-			   const struct entry *e)
-{
-	return v->zone->hooks & HOOK_ASK && e == found->nxdomain &&
-	       get_be16(entry_name(e) + e->name_len) != v->q->qtype;
-}
-
 /* Runs the arrive hooks. CORE_WAIT means: none of them took it. */
 static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *ret_len)
 {
@@ -207,7 +187,7 @@ static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *r
 
 static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len)
 {
-	struct cache_hit found = {0};
+	struct entry *found = NULL;
 	struct cache_key k;
 
 	if (v->zone->hooks & HOOK_ARRIVE) {
@@ -223,18 +203,15 @@ static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *re
 		struct entry *e;
 
 		row->cache_requests++;
-		cache_find(&c->cache, &k, &found);
-		e = entry_fresh(&found, v->now_ns);
-		if (e && hooks_may_know(v, &found, e)) {
-			v->denied = e;
-		} else if (e) {
+		found = cache_find(&c->cache, &k);
+		e = entry_fresh(found, v->now_ns);
+		if (e) {
 			*ret_len = hit_serve(c, v, &k, e);
 			return *ret_len ? CORE_REPLY : CORE_WAIT;
-		} else {
-			row->cache_misses++;
 		}
+		row->cache_misses++;
 	}
-	return miss_query(c, v, &k, &found, ret_len);
+	return miss_query(c, v, &k, found, ret_len);
 }
 
 HOT enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,

@@ -80,7 +80,6 @@ struct visit {
 	uint8_t from;                   /* enum core_from */
 	bool is_path;                   /* its search list has been walked */
 	bool is_unrouted;               /* turned away before a zone was looked for */
-	struct entry *denied;           /* the name's denial, if no hook has an answer */
 	struct entry *stale;            /* better than nothing */
 	uint64_t start_ns, now_ns;
 	uint8_t *out;
@@ -104,10 +103,10 @@ uint64_t key_mark(const struct cache_key *k); /* for the failure table */
 void cache_gauges(struct core *c);
 /* The reply from a fresh entry; 0: parked for more. */
 size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k, struct entry *e);
-/* Usable at `now`, or NULL: this type's answer, else the whole name's denial. */
-struct entry *entry_fresh(const struct cache_hit *h, uint64_t now_ns);
-/* The same for expired entries inside the zone's stale window. */
-struct entry *entry_stale(const struct cache_hit *h, const struct config_zone *z, uint64_t now_ns);
+/* `e`, which may be NULL, if it is usable at `now`; or NULL. */
+struct entry *entry_fresh(struct entry *e, uint64_t now_ns);
+/* The same if it is inside the zone's stale window, expired or not. */
+struct entry *entry_stale(struct entry *e, const struct config_zone *z, uint64_t now_ns);
 
 /* --- setup.c --- */
 void stats_bind(struct core *c);
@@ -179,7 +178,7 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, uint16_t zone,
 	      enum waits_for waits, unsigned step);
 enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
-			     const struct cache_hit *found, size_t *ret_len);
+			     struct entry *found, size_t *ret_len);
 /* Replies with what is stale to all who wait for a question; false: nothing is. */
 bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns);
 

@@ -157,30 +157,20 @@ static void answer_store(struct core *c, const struct question *q, const struct 
 	row->cache_evict_denial += c->cache.counts.evicted_by[CACHE_DENIAL] - evicted[CACHE_DENIAL];
 	c->stats->evicted = c->cache.counts.evicted;
 	c->stats->expired_reclaimed = c->cache.counts.reclaimed;
+	c->stats->types_displaced = c->cache.counts.displaced;
 	cache_gauges(c);
 }
 
 /* A renewal came to nothing: the next hit may try again. */
 static void refreshing_clear(struct core *c, const struct question *q)
 {
-	struct cache_hit found;
 	struct cache_key k;
+	struct entry *e;
 
 	question_key(q, &k);
-	cache_find(&c->cache, &k, &found);
-	if (found.exact)
-		found.exact->is_refreshing = false;
-	if (found.nxdomain)
-		found.nxdomain->is_refreshing = false;
-}
-
-static uint32_t waiters_count(const struct core *c, const struct question *q)
-{
-	uint32_t n = 0;
-
-	for (uint32_t wi = q->first_waiter; wi != NIL; wi = c->tab.waiter[wi].next)
-		n++;
-	return n;
+	e = cache_find(&c->cache, &k);
+	if (e)
+		e->is_refreshing = false;
 }
 
 /* Out of every list but its waiters' and followers'. */
@@ -228,9 +218,6 @@ void followers_wake(struct core *c, uint32_t first, const struct answer *a, uint
 		} else if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_CUT &&
 		    c->shield[f->zone] == SHIELD_ACTIVE) {
 			question_deny(c, first, a, 0, upstream, now_ns);
-		} else if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_SIBLING) {
-			c->stats->nx_joined += waiters_count(c, f);
-			question_finish(c, first, a, upstream, now_ns);
 		} else if (a->kind == ANSWER_FAILURE) {
 			question_ask(c, first, now_ns);
 		} else {
@@ -312,7 +299,6 @@ void waiter_turn_away(struct core *c, uint32_t wi, uint64_t now_ns)
 {
 	struct waiter *w = &c->tab.waiter[wi];
 	const struct question *q = &c->tab.question[w->question];
-	struct cache_hit found;
 	struct cache_key k;
 	struct query query;
 	struct visit v;
@@ -320,10 +306,9 @@ void waiter_turn_away(struct core *c, uint32_t wi, uint64_t now_ns)
 	size_t len;
 
 	question_key(q, &k);
-	cache_find(&c->cache, &k, &found);
 	visit_of(c, w, &query, &v, now_ns);
 	waiter_pull(&c->tab, wi);
-	e = w->waits == WAITS_ANSWER ? entry_stale(&found, v.zone, now_ns) : NULL;
+	e = w->waits == WAITS_ANSWER ? entry_stale(cache_find(&c->cache, &k), v.zone, now_ns) : NULL;
 	v.from = e ? CORE_FROM_STALE : CORE_FROM_SERVER;
 	if (e)
 		len = serve_entry(c, &v, e, true);

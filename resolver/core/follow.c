@@ -245,7 +245,6 @@ void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 				   .proto = q->proto,
 				   .start_ns = q->start_ns,
 				   .now_ns = now_ns};
-	struct cache_hit found;
 	struct cache_key k;
 	struct query query;
 	struct entry *e;
@@ -262,8 +261,7 @@ void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 	query.key_flags = q->key_flags;
 	query.qclass = q->qclass;
 	key_of_query(c, &query, &c->conf->zone[s.zone], &k);
-	cache_find(&c->cache, &k, &found);
-	e = c->conf->zone[s.zone].z.cache.enabled ? entry_fresh(&found, now_ns) : NULL;
+	e = c->conf->zone[s.zone].z.cache.enabled ? entry_fresh(cache_find(&c->cache, &k), now_ns) : NULL;
 	if (e) {
 		struct answer a;
 

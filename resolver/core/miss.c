@@ -166,10 +166,6 @@ static enum core_verdict plugins_or_park(struct core *c, struct visit *v, const 
 		return park(c, v, k, &p, len, ret_len);
 	if (verdict != PLUGIN_NEXT)
 		return serve_verdict(c, v, &p, verdict, len, ret_len);
-	if (v->denied && !asks_changed(&p, k)) {
-		*ret_len = hit_serve(c, v, k, v->denied);
-		return *ret_len ? CORE_REPLY : CORE_WAIT;
-	}
 	if (!asks_changed(&p, k) && shield_serve(c, v, k, ret_len))
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
 	return park(c, v, k, &p, 0, ret_len);
@@ -191,7 +187,7 @@ static bool probe_returned(struct core *c, const struct cache_key *k)
 }
 
 enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache_key *k,
-			     const struct cache_hit *found, size_t *ret_len)
+			     struct entry *found, size_t *ret_len)
 {
 	const struct failure *f = failures_find(&c->failures, key_mark(k), v->now_ns);
 	struct entry *stale = entry_stale(found, v->zone, v->now_ns), *cut;
@@ -205,8 +201,6 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 	}
 	if (!(v->zone->hooks & HOOK_ASK) && shield_serve(c, v, k, ret_len))
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
-	if (v->denied) /* only the hooks are to be asked yet */
-		return plugins_or_park(c, v, k, ret_len);
 	if (stale && stale_at_once(c, v, k, f != NULL)) {
 		*ret_len = stale_immediate(c, v, k, stale, f != NULL);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
@@ -237,14 +231,12 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
-	struct cache_hit found;
 	struct cache_key k;
 	struct entry *e;
 	bool failed;
 
 	question_key(q, &k);
-	cache_find(&c->cache, &k, &found);
-	e = entry_stale(&found, &c->conf->zone[q->zone], now_ns);
+	e = entry_stale(cache_find(&c->cache, &k), &c->conf->zone[q->zone], now_ns);
 	if (e) {
 		waiters_serve_entry(c, q, e, now_ns);
 		return true;

@@ -38,9 +38,11 @@ void questions_release(struct questions *t)
 	t->bucket = NULL;
 }
 
-static uint32_t *bucket_of(const struct questions *t, uint64_t hash)
+static uint32_t *bucket_of(const struct questions *t, const struct cache_key *k)
 {
-	return &t->bucket[(hash >> 32) * t->n_buckets >> 32];
+	uint64_t h = key_mix(k->hash, key_rest(k->qtype, k->qclass, k->key_flags));
+
+	return &t->bucket[(h >> 32) * t->n_buckets >> 32];
 }
 
 static bool same_name(const struct question *q, const struct cache_key *k)
@@ -51,20 +53,9 @@ static bool same_name(const struct question *q, const struct cache_key *k)
 
 uint32_t question_find(const struct questions *t, const struct cache_key *k)
 {
-	for (uint32_t i = *bucket_of(t, k->hash); i != NIL; i = t->question[i].next)
+	for (uint32_t i = *bucket_of(t, k); i != NIL; i = t->question[i].next)
 		if (t->question[i].qtype == k->qtype && same_name(&t->question[i], k))
 			return i;
-	return NIL;
-}
-
-uint32_t question_sibling(const struct questions *t, const struct cache_key *k)
-{
-	for (uint32_t i = *bucket_of(t, k->hash); i != NIL; i = t->question[i].next) {
-		const struct question *q = &t->question[i];
-
-		if (q->qtype != k->qtype && q->leader == NIL && !q->is_renamed && !q->head && same_name(q, k))
-			return i;
-	}
 	return NIL;
 }
 
@@ -83,7 +74,7 @@ static uint32_t question_take(struct questions *t)
 
 uint32_t question_add(struct questions *t, const struct cache_key *k)
 {
-	uint32_t i = question_take(t), *bucket = bucket_of(t, k->hash);
+	uint32_t i = question_take(t), *bucket = bucket_of(t, k);
 	struct question *q;
 
 	if (i == NIL)
@@ -108,8 +99,11 @@ uint32_t question_add(struct questions *t, const struct cache_key *k)
 
 static void bucket_leave(struct questions *t, uint32_t qi)
 {
-	uint32_t *link = bucket_of(t, t->question[qi].hash);
+	struct cache_key k;
+	uint32_t *link;
 
+	question_key(&t->question[qi], &k);
+	link = bucket_of(t, &k);
 	while (*link != qi)
 		link = &t->question[*link].next;
 	*link = t->question[qi].next;
@@ -117,10 +111,13 @@ static void bucket_leave(struct questions *t, uint32_t qi)
 
 void question_rehash(struct questions *t, uint32_t qi, uint64_t hash)
 {
-	uint32_t *bucket = bucket_of(t, hash);
+	struct cache_key k;
+	uint32_t *bucket;
 
 	bucket_leave(t, qi);
 	t->question[qi].hash = hash;
+	question_key(&t->question[qi], &k);
+	bucket = bucket_of(t, &k);
 	t->question[qi].next = *bucket;
 	*bucket = qi;
 }

@@ -3,10 +3,11 @@
  * Questions on their way: one for each distinct key, with the clients that wait
  * for it. Two fixed tables; indexes instead of pointers; NIL ends a list.
  *
- * A question may follow another (its leader) instead of being asked: the other
- * type of the same name, whose NXDOMAIN would answer both, or an ancestor whose
- * NXDOMAIN would, or the target of the CNAMEs that are its own answer. When the leader is done, the follower is either answered by
- * it or asked itself.
+ * A question may follow another (its leader) instead of being asked: an ancestor
+ * whose NXDOMAIN would answer it too, or the target of the CNAMEs that are its own
+ * answer. When the leader is done, the follower is either answered by it or asked
+ * itself. No type of a name waits for another type: a denial speaks for what was
+ * asked, and there are servers that deny AAAA of names that have A.
  */
 #ifndef NODENS_CORE_QUESTIONS_H
 #define NODENS_CORE_QUESTIONS_H
@@ -42,7 +43,6 @@ enum question_purpose {
 };
 
 enum question_follows {
-	FOLLOWS_SIBLING, /* another type: its NXDOMAIN is the answer */
 	FOLLOWS_CUT,     /* an ancestor: its NXDOMAIN denies this name too */
 	FOLLOWS_TARGET,  /* the end of the CNAMEs it has: its answer stands behind them */
 };
@@ -102,7 +102,7 @@ struct waiter {
 struct questions {
 	struct question *question;
 	struct waiter *waiter;
-	uint32_t *bucket; /* by hash of name and view: all types of a name in one chain */
+	uint32_t *bucket; /* by a mix of the whole key: no name has a chain of its own */
 	uint32_t n_buckets, n_questions, n_waiters;
 	uint32_t free_question, free_waiter;
 	uint32_t in_use, waiting;
@@ -116,8 +116,6 @@ void questions_release(struct questions *t);
 
 /* The question with this key, or NIL. */
 uint32_t question_find(const struct questions *t, const struct cache_key *k);
-/* Another type of the same name that is being asked (not following), or NIL. */
-uint32_t question_sibling(const struct questions *t, const struct cache_key *k);
 /* A new one in the table, all zero but its key; NIL when full. */
 uint32_t question_add(struct questions *t, const struct cache_key *k);
 /* Out of table; waiters and followers must be gone. */

@@ -208,7 +208,6 @@ static size_t merge_begin(struct core *c, const struct visit *v, size_t first_le
 {
 	const struct plugin_step *s = merger_of(v);
 	struct plugin_query p;
-	struct cache_hit found;
 	struct cache_key k;
 	struct answer second;
 	struct entry *e;
@@ -218,8 +217,7 @@ static size_t merge_begin(struct core *c, const struct visit *v, size_t first_le
 	k.qtype = s->ops->reask(s, &p, c->hook, first_len);
 	if (!k.qtype)
 		return seal(c, v, c->hook, first_len, NULL, 0);
-	cache_find(&c->cache, &k, &found);
-	e = v->zone->z.cache.enabled ? entry_fresh(&found, v->now_ns) : NULL;
+	e = v->zone->z.cache.enabled ? entry_fresh(cache_find(&c->cache, &k), v->now_ns) : NULL;
 	if (!e) {
 		if (park_for(c, v, &k, v->zone_index, WAITS_SECOND, 0))
 			return 0;
@@ -234,7 +232,6 @@ size_t serve_second(struct core *c, const struct visit *v, const struct answer *
 {
 	uint8_t empty[ANSWER_EMPTY_MAX];
 	struct reply_age age = {0, REPLY_KEEP_TTL};
-	struct cache_hit found;
 	struct cache_key k;
 	struct answer first;
 	struct entry *e;
@@ -242,8 +239,7 @@ size_t serve_second(struct core *c, const struct visit *v, const struct answer *
 	/* The first half was in the cache a moment ago; when it was not to be
 	 * stored, it was an answer without records. */
 	key_of_query(c, v->q, v->zone, &k);
-	cache_find(&c->cache, &k, &found);
-	e = entry_fresh(&found, v->now_ns);
+	e = entry_fresh(cache_find(&c->cache, &k), v->now_ns);
 	if (e) {
 		cache_answer(e, &first);
 		age.age_s = (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S);

@@ -80,11 +80,8 @@ static enum cut_state cut_state(const struct core *c, const struct cache_key *cu
 				struct entry **ret)
 {
 	const struct shield_exists *e = exists_slot(c, cut);
-	struct cache_hit found;
-	struct entry *fresh;
+	struct entry *fresh = entry_fresh(cache_find(&c->cache, cut), now_ns);
 
-	cache_find(&c->cache, cut, &found);
-	fresh = entry_fresh(&found, now_ns);
 	if (fresh && fresh->kind == ANSWER_NXDOMAIN) {
 		*ret = fresh;
 		return CUT_ABSENT;
@@ -161,14 +158,12 @@ struct entry *shield_stale(const struct core *c, unsigned zone, const struct cac
 	n = shield_cuts(k->name, z->z.origin.b, at);
 	for (unsigned i = 0; i < n; i++) {
 		struct entry *fresh, *e;
-		struct cache_hit found;
 		struct cache_key cut;
 
 		cut_key(c, k, z->view, at[i], &cut);
 		if (cut_state(c, &cut, now_ns, &fresh) == CUT_EXISTS)
 			continue;
-		cache_find(&c->cache, &cut, &found);
-		e = entry_stale(&found, z, now_ns);
+		e = entry_stale(cache_find(&c->cache, &cut), z, now_ns);
 		if (!e || e->kind != ANSWER_NXDOMAIN)
 			continue;
 		*ret_failed = failures_find(&c->failures, key_mark(&cut), now_ns) != NULL;
@@ -294,13 +289,13 @@ static void ancestor_exists(struct core *c, const struct question *q, struct cac
 	static const uint8_t flags[] = {0, QUERY_CD};
 
 	for (unsigned i = 0; i < sizeof(flags); i++) {
-		struct cache_hit found;
+		struct entry *e;
 
 		cut->key_flags = flags[i];
-		cache_find(&c->cache, cut, &found);
-		if (!found.nxdomain)
+		e = cache_find(&c->cache, cut);
+		if (!e || e->kind != ANSWER_NXDOMAIN)
 			continue;
-		cache_remove(&c->cache, found.nxdomain);
+		cache_remove(&c->cache, e);
 		if (q->purpose == FOR_CHECK) { /* new since, or does the server contradict itself? */
 			exists_note(c, cut, now_ns);
 			refresh_start(c, cut, q->zone, q->listener, q->proto, FOR_CONFIRM, now_ns);

@@ -82,6 +82,7 @@ struct core_stats {
 	uint64_t overdue_evicted[2]; /* given up because nothing comes any more */
 	uint64_t extras_skipped;     /* refreshes, cuts and the like not asked for want of room */
 	uint64_t joined;             /* queries that waited for somebody else's question */
+	uint64_t types_displaced;    /* entries of rare types, by another one of the same name */
 	uint64_t nx_joined;          /* second type answered by the first type's NXDOMAIN */
 	uint64_t expired_reclaimed, evicted;
 	uint64_t stale_served, prefetches, hedges, retries, failures_cached, failure_hits;

@@ -129,6 +129,7 @@ const struct metrics_family metrics_coredns[] = {
 
 const struct metrics_family metrics_own[] = {
 	{"nodens_cache_entries_evicted_total", "counter", "Entries pushed out of the cache by newer ones.", emit_core, CORE(evicted), 0, NULL},
+	{"nodens_cache_types_displaced_total", "counter", "Entries of rare types that gave way to another rare type of the same name.", emit_core, CORE(types_displaced), 0, NULL},
 	{"nodens_cache_entries_expired_total", "counter", "Expired entries whose space was reclaimed.", emit_core, CORE(expired_reclaimed), 0, NULL},
 	{"nodens_cache_bytes", "gauge", "Octets of the cache in use.", emit_core, CORE(bytes_used), 0, NULL},
 	{"nodens_cache_bytes_limit", "gauge", "Octets the cache may use.", emit_core, CORE(bytes_limit), 0, NULL},

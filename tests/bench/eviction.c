@@ -118,7 +118,7 @@ static void asked_fill(struct asked *a, const struct kube_query *q)
 		exit(2);
 	a->region = what.verdict == KUBE_ANSWER ? CACHE_POSITIVE : CACHE_DENIAL;
 	memcpy(b, a->name, a->key.name_len);
-	set_be16(b + a->key.name_len, what.verdict == KUBE_NXDOMAIN ? 0 : q->qtype);
+	set_be16(b + a->key.name_len, q->qtype);
 	a->mark = hash_sip13(&key, b, a->key.name_len + 2u);
 }
 
@@ -133,11 +133,8 @@ static size_t asked_size(const struct asked *a)
 
 static bool ours_query(struct cache *c, const struct asked *a)
 {
-	struct cache_hit found;
-	struct entry *e;
+	struct entry *e = cache_find(c, &a->key);
 
-	cache_find(c, &a->key, &found);
-	e = found.exact && entry_expires_ns(found.exact) > a->now_ns ? found.exact : found.nxdomain;
 	if (e && entry_expires_ns(e) > a->now_ns) {
 		cache_touch(e, a->now_ns);
 		return true;

@@ -270,10 +270,10 @@ int main(int argc, char **argv)
 	printf("%-50s %9s %15s %15s\n", "questions upstream", "all", "to cluster DNS",
 	       "of it NXDOMAIN");
 	row("denials by name and type, no size limit", &ideal[IDEAL_BY_TYPE]);
-	row("NXDOMAIN by name, ideal", &ideal[IDEAL_BY_NAME]);
-	off_near = row_apart("node-cache, shield off", &off, &ideal[IDEAL_BY_NAME]);
+	off_near = row_apart("node-cache, shield off", &off, &ideal[IDEAL_BY_TYPE]);
 	row("cut first, ideal", &ideal[IDEAL_BY_CUT]);
 	on_near = row_apart("node-cache, shield on", &on, &ideal[IDEAL_BY_CUT]);
+	row("cut first, and if NXDOMAIN spoke for all types", &ideal[IDEAL_BY_CUT_AND_NAME]);
 	fall = on.cluster_nx ? (double)ideal[IDEAL_BY_TYPE].cluster_nx / (double)on.cluster_nx : 0;
 	printf("\nNXDOMAIN questions to the cluster's DNS, by name and type against shield on: "
 	       "%.1f to 1\n",

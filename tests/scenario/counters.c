@@ -32,6 +32,7 @@ static const struct {
 	CORE_COUNTER(cache_full),
 	CORE_COUNTER(joined),
 	CORE_COUNTER(nx_joined),
+	CORE_COUNTER(types_displaced),
 	CORE_COUNTER(expired_reclaimed),
 	CORE_COUNTER(evicted),
 	CORE_COUNTER(stale_served),

@@ -47,7 +47,6 @@ Test(questions, are_found_by_their_whole_key)
 	cr_assert_eq(question_find(&t, &k), qi);
 	other = k, other.qtype = DNS_AAAA;
 	cr_assert_eq(question_find(&t, &other), NIL);
-	cr_assert_eq(question_sibling(&t, &other), qi);
 	other = k, other.key_flags = QUERY_CD;
 	cr_assert_eq(question_find(&t, &other), NIL);
 	other = k, other.hash ^= 1;
@@ -56,18 +55,18 @@ Test(questions, are_found_by_their_whole_key)
 	cr_assert_eq(question_find(&t, &k), NIL);
 }
 
-Test(questions, a_follower_is_nobody_s_sibling)
+Test(questions, a_follower_has_one_leader_till_it_leaves)
 {
 	struct name n;
-	struct cache_key a = key_of(&n, "a.example", DNS_A), aaaa = a, mx = a;
+	struct cache_key a = key_of(&n, "a.example", DNS_A), aaaa = a;
 	uint32_t first, second;
 
 	aaaa.qtype = DNS_AAAA;
-	mx.qtype = DNS_MX;
 	first = question_add(&t, &a);
 	second = question_add(&t, &aaaa);
 	follower_add(&t, first, second);
-	cr_assert_eq(question_sibling(&t, &mx), first);
+	cr_assert_eq(t.question[second].leader, first);
+	cr_assert_eq(t.question[first].first_follower, second);
 	follower_remove(&t, second);
 	cr_assert_eq(t.question[first].first_follower, NIL);
 	cr_assert_eq(t.question[second].leader, NIL);
@@ -120,4 +119,39 @@ Test(questions, a_new_hash_is_a_new_bucket)
 	cr_assert_eq(question_find(&t, &k), NIL);
 	k.hash = ~k.hash;
 	cr_assert_eq(question_find(&t, &k), qi);
+}
+
+/* --- what strangers choose: types and classes of a name (hash flooding) --- */
+
+static unsigned chain_longest(const struct questions *q)
+{
+	unsigned longest = 0;
+
+	for (uint32_t b = 0; b < q->n_buckets; b++) {
+		unsigned n = 0;
+
+		for (uint32_t i = q->bucket[b]; i != NIL; i = q->question[i].next)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+/* A full table of one name's types and classes has no longer chains than one of names. */
+Test(questions, types_and_classes_of_a_name_share_no_chain, .init = NULL, .fini = NULL)
+{
+	struct questions full;
+	struct cache_key k;
+	struct name n;
+
+	cr_assert_eq(questions_init(&full, &hkey, 4096, 1), 0);
+	k = key_of(&n, "one.example", DNS_A);
+	for (unsigned i = 0; i < 4096; i++) {
+		k.qtype = (uint16_t)(i % 2 ? i : 1);
+		k.qclass = (uint16_t)(i % 2 ? DNS_IN : i);
+		k.key_flags = (uint8_t)(i / 2 % 4);
+		cr_assert_neq(question_add(&full, &k), NIL);
+	}
+	cr_assert_leq(chain_longest(&full), 10u, "%u", chain_longest(&full));
+	questions_release(&full);
 }

@@ -11,14 +11,17 @@
 
 const char *const ideal_text[IDEAL_RULES] = {
 	"negative by name and type",
+	"and nothing below a cut that is not there",
 	"NXDOMAIN by name, for all types",
-	"and nothing below a name that is not there",
+	"both",
 };
+
+enum { WHOLE_NAME = 65535, WHOLE_TREE = 65534 };
 
 struct ideal {
 	enum ideal_rule rule;
 	struct ideal_count count;
-	uint64_t hash[SLOTS]; /* of name and type; type 0: the whole name's NXDOMAIN */
+	uint64_t hash[SLOTS]; /* of name and type, or one of these */
 	uint64_t expires_ns[SLOTS];
 };
 
@@ -64,12 +67,12 @@ static enum kube_verdict ask(struct ideal *c, uint64_t now_ns, const uint8_t *na
 {
 	enum kube_verdict v = kube_lookup(name, qtype);
 	uint64_t until = now_ns + (v == KUBE_ANSWER ? KUBE_TTL_S : KUBE_NEGATIVE_S) * NS_PER_S;
-	bool whole_name = v == KUBE_NXDOMAIN && c->rule != IDEAL_BY_TYPE;
+	bool whole_name = v == KUBE_NXDOMAIN && c->rule >= IDEAL_BY_NAME;
 
 	c->count.asked++;
 	c->count.cluster += kube_is_cluster(name);
 	c->count.cluster_nx += kube_is_cluster(name) && v == KUBE_NXDOMAIN;
-	*expiry_of(c, name, whole_name ? 0 : qtype) = until;
+	*expiry_of(c, name, whole_name ? WHOLE_NAME : qtype) = until;
 	return v;
 }
 
@@ -77,22 +80,25 @@ static bool is_known(struct ideal *c, uint64_t now_ns, const uint8_t *name, uint
 {
 	if (*expiry_of(c, name, qtype) > now_ns)
 		return true;
-	return c->rule != IDEAL_BY_TYPE && *expiry_of(c, name, 0) > now_ns;
+	return c->rule >= IDEAL_BY_NAME && *expiry_of(c, name, WHOLE_NAME) > now_ns;
 }
 
 void ideal_query(struct ideal *c, const struct kube_query *q)
 {
-	const uint8_t *cut = c->rule == IDEAL_BY_CUT ? kube_cut(q->name.b) : NULL;
+	bool cuts = c->rule == IDEAL_BY_CUT || c->rule == IDEAL_BY_CUT_AND_NAME;
+	const uint8_t *cut = cuts ? kube_cut(q->name.b) : NULL;
 
 	if (is_known(c, q->t_ns, q->name.b, q->qtype))
 		return;
 	if (cut) {
-		if (*expiry_of(c, cut, 0) > q->t_ns)
+		if (*expiry_of(c, cut, WHOLE_TREE) > q->t_ns)
 			return;
 		/* that the cut exists is remembered as its NODATA */
 		if (*expiry_of(c, cut, DNS_A) <= q->t_ns &&
-		    ask(c, q->t_ns, cut, DNS_A) == KUBE_NXDOMAIN)
+		    ask(c, q->t_ns, cut, DNS_A) == KUBE_NXDOMAIN) {
+			*expiry_of(c, cut, WHOLE_TREE) = q->t_ns + KUBE_NEGATIVE_S * NS_PER_S;
 			return;
+		}
 	}
 	ask(c, q->t_ns, q->name.b, q->qtype);
 }

@@ -14,8 +14,11 @@
 
 enum ideal_rule {
 	IDEAL_BY_TYPE, /* every denial belongs to the name and type asked */
-	IDEAL_BY_NAME, /* NXDOMAIN belongs to the name, for all types */
-	IDEAL_BY_CUT,  /* and to all below: the cut is asked first, the name if the cut exists */
+	IDEAL_BY_CUT,  /* NXDOMAIN of a cut belongs to all below: it is asked first, the name
+			* if the cut exists */
+	/* What could be had if one type's NXDOMAIN were true of all types. It is not. */
+	IDEAL_BY_NAME,
+	IDEAL_BY_CUT_AND_NAME,
 	IDEAL_RULES,
 };
 extern const char *const ideal_text[IDEAL_RULES];
