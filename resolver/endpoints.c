@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/opt.h"
 #include "resolver/net/sockaddr.h"
 #include "resolver/supervisor.h"
+
+#define PAGE_FRESH_NS NS_PER_S
+#define TOLD_NS       (60 * NS_PER_S)
 
 /* UNTIL_READY: /ready is not told of failures after the start. */
 enum { SERVE_METRICS = 1, SERVE_HEALTH = 2, SERVE_READY = 4, SERVE_UNTIL_READY = 8 };
@@ -67,10 +71,16 @@ static void driver_gather(struct supervisor *s)
 	}
 	m->workers = workers_alive(&s->workers);
 	m->worker_restarts = s->shm->worker_restarts;
+	const struct http_counts *h = http_counts(s->http);
+	m->http_open = h->open;
+	m->http_evicted = h->evicted;
+	m->http_refused = h->refused;
+	m->http_slow = h->slow;
+	m->http_deferred = h->deferred;
 	m->ready = s->phase == PHASE_SERVING && s->selftest_good;
 }
 
-static void metrics_response(struct supervisor *s, struct http_response *rs)
+static struct http_page *metrics_page(struct supervisor *s)
 {
 	const struct core_stats *stats[SHM_WORKERS_MAX];
 	int pid[SHM_WORKERS_MAX];
@@ -78,6 +88,8 @@ static void metrics_response(struct supervisor *s, struct http_response *rs)
 	struct metrics_input in = { .plan = s->config.plan, .n_stats = s->workers.n, .stats = stats,
 				    .loops = &s->shm->loops, .driver = &s->metrics, .setup_errors = node_errors(s->node),
 				    .version = opt_version(), .pid = pid, .start_s = s->start_real_s };
+	char *text = NULL;
+	size_t len = 0;
 	driver_gather(s);
 	for (unsigned i = 0; i < s->workers.n; i++) {
 		stats[i] = &s->shm->worker[i].core;
@@ -86,14 +98,38 @@ static void metrics_response(struct supervisor *s, struct http_response *rs)
 	}
 	if (supervise_rules_counters(s, &counters))
 		in.counters = &counters;
-	FILE *f = open_memstream(&rs->body, &rs->len);
-	if (!f) {
-		rs->status = 500;
-		s->metrics.scrapes[1]++;
-		return;
-	}
+	FILE *f = open_memstream(&text, &len);
+	if (!f)
+		return NULL;
 	metrics_write(&in, f);
-	rs->status = fclose(f) == 0 ? 200 : 500;
+	if (fclose(f) == 0)
+		return http_page_new(text, len);
+	free(text);
+	return NULL;
+}
+
+/* Strangers share a page a second, however many ask and however often; processes
+ * of the node always get their own. */
+static bool page_serves(const struct supervisor *s, const struct http_request *rq)
+{
+	return s->page && !rq->from_node && s->loop.now_ns < s->page_ns + PAGE_FRESH_NS;
+}
+
+static void metrics_response(struct supervisor *s, const struct http_request *rq, struct http_response *rs)
+{
+	if (page_serves(s, rq)) {
+		s->metrics.metrics_reused++;
+	} else {
+		if (!supervise_rules_count(s)) {
+			rs->later = true;
+			return;
+		}
+		http_page_unref(s->page);
+		s->page = metrics_page(s);
+		s->page_ns = s->loop.now_ns;
+	}
+	rs->status = s->page ? 200 : 500;
+	rs->page = s->page ? http_page_ref(s->page) : NULL;
 	rs->type = METRICS_CONTENT_TYPE;
 	s->metrics.scrapes[rs->status == 200 ? 0 : 1]++;
 }
@@ -154,7 +190,7 @@ static void handle(void *ctx, const struct http_request *rq, struct http_respons
 {
 	struct supervisor *s = ctx;
 	if (strcmp(rq->path, "/metrics") == 0 && rq->mask & SERVE_METRICS)
-		metrics_response(s, rs);
+		metrics_response(s, rq, rs);
 	else if (strcmp(rq->path, "/debug/top") == 0 && rq->mask & SERVE_METRICS &&
 		 s->flags->debug_top != DEBUG_TOP_OFF)
 		top_response(s, rq, rs);
@@ -222,6 +258,31 @@ void endpoints_sync(struct supervisor *s)
 		serve(s, &p->block[i].ready, ready_mask(p, &p->block[i].ready));
 	}
 	http_sweep(s->http);
+}
+
+void endpoints_look(struct supervisor *s)
+{
+	const struct http_counts *now = http_counts(s->http), *told = &s->http_told;
+	char who[SOCKADDR_TEXT];
+	if (now->evicted == told->evicted && now->refused == told->refused)
+		return;
+	if (s->http_told_ns && s->loop.now_ns < s->http_told_ns + TOLD_NS)
+		return;
+	sockaddr_text(who, &now->evicted_last, 0);
+	*strrchr(who, ':') = 0;
+	log_warn("HTTP: %llu connections closed to make room for others, the last of %s, and %llu refused",
+		 (unsigned long long)(now->evicted - told->evicted), who,
+		 (unsigned long long)(now->refused - told->refused));
+	s->http_told = *now;
+	s->http_told_ns = s->loop.now_ns;
+}
+
+void endpoints_release(struct supervisor *s)
+{
+	http_free(s->http);
+	s->http = NULL;
+	http_page_unref(s->page);
+	s->page = NULL;
 }
 
 int endpoints_start(struct supervisor *s, struct diag *d)

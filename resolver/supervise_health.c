@@ -74,10 +74,14 @@ static void selftest_passed(struct supervisor *s)
 		log_info("self-test passes again");
 	s->selftest_failures = 0;
 	s->selftest_good = true;
-	if (s->phase == PHASE_STARTING)
+	if (s->phase == PHASE_STARTING) {
 		supervisor_serving(s);
-	else
-		supervise_rules_refresh(s);
+		return;
+	}
+	supervise_rules_refresh(s);
+	uint64_t late_ns = clock_mono_ns() - s->selftest_due_ns;
+	if (s->rules_on && late_ns > s->metrics.renewal_late_ns)
+		s->metrics.renewal_late_ns = late_ns;
 }
 
 static void selftest_done(void *ctx, const struct selftest_result *r)
@@ -97,20 +101,29 @@ static void selftest_done(void *ctx, const struct selftest_result *r)
 		loop_timer_set(&s->loop, &s->selftest_timer, s->loop.now_ns + interval(s));
 }
 
-void supervise_selftest(struct supervisor *s)
+static void selftest_begin(struct supervisor *s, uint64_t due_ns)
 {
 	const struct corefile_plan *p = s->config.plan;
 	if (!p || s->phase >= PHASE_DRAINING || handover_paused(s))
 		return;
+	if (!selftest_busy(s->selftest))
+		s->selftest_due_ns = due_ns;
+	endpoints_look(s);
 	if (s->phase == PHASE_SERVING)
 		workers_ping(&s->workers, HANG_NS);
 	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
 	selftest_run(s->selftest, &p->conf, p->listener_scope, timeout(s));
 }
 
+void supervise_selftest(struct supervisor *s)
+{
+	selftest_begin(s, s->loop.now_ns);
+}
+
 static void selftest_due(struct loop_timer *t)
 {
-	supervise_selftest(container_of(t, struct supervisor, selftest_timer));
+	struct supervisor *s = container_of(t, struct supervisor, selftest_timer);
+	selftest_begin(s, t->at_ns);
 }
 
 /* --- interface and rules --- */

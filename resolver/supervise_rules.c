@@ -19,7 +19,8 @@
 #define RETRY_NS       (2 * NS_PER_S) /* after a failure, if that is sooner than the next check */
 #define FIRST_WAIT_MS  2000 /* for the first rules: what comes after them waits for them */
 #define REMOVE_WAIT_MS 3000 /* the keeper goes on after that by itself */
-#define COUNT_WAIT_MS  300
+#define COUNT_WAIT_NS  (300 * NS_PER_MS) /* then those of the last time are shown */
+#define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
 
 static bool kept(const struct supervisor *s)
 {
@@ -76,6 +77,15 @@ static void ensured(struct supervisor *s, int err, bool changed, const char *tex
 		supervise_rules_refresh(s);
 }
 
+static void count_done(struct supervisor *s)
+{
+	s->counting = s->count_late = false;
+	s->counted_ns = s->loop.now_ns;
+	loop_timer_set(&s->loop, &s->count_timer, T_NEVER);
+	if (s->http)
+		http_resume(s->http);
+}
+
 static void reply_take(struct supervisor *s, const struct keeper_reply *r)
 {
 	node_gate_set(s->node, (enum node_gate)r->gate);
@@ -89,6 +99,7 @@ static void reply_take(struct supervisor *s, const struct keeper_reply *r)
 		if (r->err == 0)
 			s->counters = r->counters;
 		s->counted = r->err == 0;
+		count_done(s);
 	} else if (r->err < 0) {
 		log_error("rules: %s", r->text);
 	}
@@ -113,6 +124,7 @@ static void keeper_lost(struct supervisor *s)
 	close(s->keeper.fd);
 	s->keeper.fd = -1;
 	s->ensuring = false;
+	count_done(s);
 	if (s->phase >= PHASE_DRAINING)
 		return;
 	log_error("the process in front is gone: stopping");
@@ -233,6 +245,27 @@ void supervise_rules_off(struct supervisor *s)
 	s->metrics.rules_active = 0;
 }
 
+static void count_due(struct loop_timer *t)
+{
+	struct supervisor *s = container_of(t, struct supervisor, count_timer);
+	s->count_late = true;
+	http_resume(s->http);
+}
+
+bool supervise_rules_count(struct supervisor *s)
+{
+	if (!s->rules_on || !kept(s) || s->count_late)
+		return true;
+	if (s->counting)
+		return false;
+	if (s->counted_ns && s->loop.now_ns < s->counted_ns + COUNT_FRESH_NS)
+		return true;
+	s->counting = true;
+	keeper_tell(s, KEEPER_COUNT);
+	loop_timer_set(&s->loop, &s->count_timer, s->loop.now_ns + COUNT_WAIT_NS);
+	return false;
+}
+
 bool supervise_rules_counters(struct supervisor *s, struct node_counters *ret)
 {
 	struct diag d;
@@ -240,14 +273,13 @@ bool supervise_rules_counters(struct supervisor *s, struct node_counters *ret)
 		return false;
 	if (!kept(s))
 		return node_counters_read(s->node, ret, &d) == 0;
-	keeper_tell(s, KEEPER_COUNT);
-	keeper_wait(s, KEEPER_COUNT, COUNT_WAIT_MS); /* else those of the last time */
 	*ret = s->counters;
 	return s->counted;
 }
 
 int supervise_rules_start(struct supervisor *s, int keeper_fd, struct diag *d)
 {
+	s->count_timer.due = count_due;
 	s->keeper.ready = keeper_ready;
 	s->keeper.fd = keeper_fd;
 	if (keeper_fd >= 0 && loop_add(&s->loop, &s->keeper, keeper_fd, EPOLLIN) < 0)
@@ -257,6 +289,7 @@ int supervise_rules_start(struct supervisor *s, int keeper_fd, struct diag *d)
 
 void supervise_rules_release(struct supervisor *s)
 {
+	loop_timer_set(&s->loop, &s->count_timer, T_NEVER);
 	loop_del(&s->loop, &s->keeper);
 	if (kept(s))
 		close(s->keeper.fd);

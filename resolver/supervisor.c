@@ -347,7 +347,7 @@ static void release(struct supervisor *s)
 	supervise_health_release(s);
 	supervise_rules_release(s);
 	handover_release(s);
-	http_free(s->http);
+	endpoints_release(s);
 	sockets_close(&s->sockets);
 	supervise_config_release(s);
 	node_close(s->node);

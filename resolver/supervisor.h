@@ -60,6 +60,7 @@ struct supervisor {
 	struct loop_timer selftest_timer, sync_timer, phase_timer;
 	bool selftest_good, rules_on, pidfile_written;
 	unsigned selftest_failures; /* in a row */
+	uint64_t selftest_due_ns;   /* when the one that runs should have begun */
 	/* interface and rules */
 	struct loop_fd iface;       /* of node/iface_watch.h */
 	struct loop_timer iface_settle;
@@ -67,10 +68,17 @@ struct supervisor {
 	bool ensuring, lapsed, repairing, said_no_failopen;
 	bool counted;               /* `counters` were read once */
 	struct node_counters counters;
+	uint64_t counted_ns;        /* when; */
+	bool counting, count_late;  /* the keeper has been asked; and takes long */
+	struct loop_timer count_timer;
 	/* what others see */
 	struct http_server *http;
 	struct diag http_said; /* the last complaint about an address, and when */
 	uint64_t http_said_ns;
+	struct http_counts http_told; /* what the last line about busy ports included, and when */
+	uint64_t http_told_ns;
+	struct http_page *page; /* of /metrics, the last one, and when it was made */
+	uint64_t page_ns;
 	struct metrics_driver metrics;
 	uint64_t start_real_s;
 	/* from one instance to the next */
@@ -110,6 +118,9 @@ void supervise_rules_ensure(struct supervisor *s);
 void supervise_rules_refresh(struct supervisor *s); /* the self-test has passed */
 void supervise_rules_lapse(struct supervisor *s);   /* it has failed, and not once */
 void supervise_rules_off(struct supervisor *s);
+/* False: not yet, http_resume follows. Never waits. */
+bool supervise_rules_count(struct supervisor *s);
+/* As of the last supervise_rules_count; false: there are none. */
 bool supervise_rules_counters(struct supervisor *s, struct node_counters *ret);
 void supervise_rules_release(struct supervisor *s);
 
@@ -118,6 +129,9 @@ int endpoints_start(struct supervisor *s, struct diag *d);
 /* Opens and closes HTTP listeners as the configuration wants. What cannot be
  * bound is said, tried again later, and does not stop DNS. */
 void endpoints_sync(struct supervisor *s);
+/* From time to time: says once a minute at most that the ports are busy. */
+void endpoints_look(struct supervisor *s);
+void endpoints_release(struct supervisor *s);
 
 /* --- supervisor.c, for the others --- */
 void supervisor_serving(struct supervisor *s); /* the first self-test has passed */

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The smallest HTTP/1.1 server that probes and scrapers are happy with: GET and
- * HEAD, keep-alive, no bodies in, bounded connections and times. What is
- * served where is its owner's business: each listener carries a mask that the
- * handler gets with every request.
+ * HEAD, keep-alive, no bodies in. What is served where is its owner's business:
+ * each listener carries a mask that the handler gets with every request.
+ *
+ * Every pod reaches these ports, and whoever owns the loop has better things to
+ * do. So: processes of the node have connections of their own that no pod can
+ * take; a newcomer is never refused for want of room, the connection that has
+ * been idle longest goes, first of the same address when that holds its share;
+ * a connection answers one request a turn, and all turns together take a slice
+ * of the loop's time, what is left over waits for the next.
  */
 #ifndef NODENS_HTTP_H
 #define NODENS_HTTP_H
@@ -30,19 +36,48 @@ struct http_response { /* zeroed before the handler is called */
 	const char *type;  /* NULL: text/plain; charset=utf-8 */
 	char *body;        /* malloc'd, freed by the server; may be NULL */
 	size_t len;
+	struct http_page *page; /* instead of body and len: a reference, given to the server */
 	bool close;        /* end the connection after this response */
+	bool later;        /* nothing yet: ask again after http_resume */
 };
 typedef void http_handler_f(void *ctx, const struct http_request *rq, struct http_response *rs);
 
+/* A text that many responses share. */
+struct http_page {
+	unsigned refs;
+	char *text;
+	size_t len;
+};
+/* With one reference; `text` is malloc'd and the page's, also on failure (NULL). */
+struct http_page *http_page_new(char *text, size_t len);
+struct http_page *http_page_ref(struct http_page *p);
+void http_page_unref(struct http_page *p); /* NULL: nothing */
+
 struct http_limits {
-	unsigned conns_max;
-	uint64_t idle_ns;  /* between requests, and for a whole request */
-	uint64_t write_ns;
+	unsigned conns_max;   /* of clients that are no processes of this node */
+	unsigned conns_share; /* of these, by one address */
+	unsigned node_max;    /* of this node's processes */
+	uint64_t header_ns;   /* for a whole request, and from connecting to the first */
+	uint64_t idle_ns;     /* between requests */
+	uint64_t write_ns;    /* for a whole response */
+	uint64_t work_ns;     /* of answering in `slice_ns`; at least one is answered */
+	uint64_t slice_ns;
+};
+
+struct http_counts {
+	uint64_t requests;
+	uint64_t evicted;  /* connections closed to make room for others */
+	uint64_t refused;  /* connections that there was no memory or descriptor for */
+	uint64_t slow;     /* connections that did not send or take in time */
+	uint64_t deferred; /* times that answering stopped although requests waited */
+	unsigned open;     /* connections now */
+	struct in6_addr evicted_last; /* whose it was */
 };
 
 struct http_server;
 
-/* NULL limits: 64 connections, 30 s, 10 s. */
+/* What NULL limits mean. */
+void http_limits_default(struct http_limits *l);
 struct http_server *http_new(struct loop *loop, const struct http_limits *limits,
 			     http_handler_f *handler, void *ctx);
 void http_free(struct http_server *h);
@@ -62,7 +97,8 @@ void http_accept(struct http_server *h, bool on);
 /* The listening sockets one by one; false at the end. Start with *cursor == 0. */
 bool http_listener_next(const struct http_server *h, unsigned *cursor, int *ret_fd,
 			struct in6_addr *ret_addr, uint16_t *ret_port);
-/* Requests served; connections turned away. */
-void http_counts(const struct http_server *h, uint64_t *ret_requests, uint64_t *ret_refused);
+/* Requests that the handler put off are asked again, in this or a later round. */
+void http_resume(struct http_server *h);
+const struct http_counts *http_counts(const struct http_server *h);
 
 #endif

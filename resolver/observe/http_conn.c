@@ -1,77 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection and the requests on it. One request at a time: what a client
- * pipelines waits in the buffer until the response before it has left.
+ * pipelines waits in the buffer, and what does not fit there in the kernel,
+ * until the response before it has left and all others have had their turn.
  */
-#include "resolver/observe/http_int.h"
-
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "resolver/net/sockaddr.h"
+#include "resolver/observe/http_int.h"
 
-#define REQUEST_MAX 8192
+/* --- pages --- */
 
-struct http_conn {
-	struct http_server *server;
-	struct http_conn *next, **prev;
-	struct loop_fd watch;
-	struct loop_timer timer;
-	uint32_t mask;
-	bool close_after, from_node;
-	size_t in_len, out_off, out_len;
-	char *out;
-	char in[REQUEST_MAX + 1];
-};
-
-static const char *status_words(int status)
+struct http_page *http_page_new(char *text, size_t len)
 {
-	switch (status) {
-	case 200:
-		return "OK";
-	case 400:
-		return "Bad Request";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 503:
-		return "Service Unavailable";
-	default:
-		return "Internal Server Error";
-	}
+	struct http_page *p = text ? malloc(sizeof(*p)) : NULL;
+	if (p)
+		*p = (struct http_page){ .refs = 1, .text = text, .len = len };
+	else
+		free(text);
+	return p;
+}
+
+struct http_page *http_page_ref(struct http_page *p)
+{
+	p->refs++;
+	return p;
+}
+
+void http_page_unref(struct http_page *p)
+{
+	if (!p || --p->refs > 0)
+		return;
+	free(p->text);
+	free(p);
 }
 
 /* --- a connection --- */
 
+static void conn_unqueue(struct http_conn *c)
+{
+	if (c->state == HTTP_QUEUED)
+		TAILQ_REMOVE(&c->server->queue, c, waiting);
+	else if (c->state == HTTP_PARKED)
+		TAILQ_REMOVE(&c->server->parked, c, waiting);
+}
+
 void http_conn_close(struct http_conn *c)
 {
 	struct http_server *h = c->server;
+	struct http_pool *p = c->from_node ? &h->node : &h->other;
 	loop_timer_set(h->loop, &c->timer, T_NEVER);
 	loop_del(h->loop, &c->watch);
 	close(c->watch.fd);
-	*c->prev = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	h->n_conns--;
-	free(c->out);
+	conn_unqueue(c);
+	TAILQ_REMOVE(&p->by_age, c, by_age);
+	p->n--;
+	h->counts.open--;
+	http_page_unref(c->page);
 	free(c);
+}
+
+/* What the client has not taken would stay with the kernel for minutes. */
+static void conn_reset(struct http_conn *c)
+{
+	struct linger now = { .l_onoff = 1 };
+	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	http_conn_close(c);
 }
 
 static void conn_timeout(struct loop_timer *t)
 {
-	http_conn_close(container_of(t, struct http_conn, timer));
+	struct http_conn *c = container_of(t, struct http_conn, timer);
+	if (c->state == HTTP_WRITING || c->in_len)
+		c->server->counts.slow++;
+	if (c->state == HTTP_WRITING)
+		conn_reset(c);
+	else
+		http_conn_close(c);
 }
 
 static void conn_wait(struct http_conn *c, uint64_t ns)
@@ -79,208 +89,213 @@ static void conn_wait(struct http_conn *c, uint64_t ns)
 	loop_timer_set(c->server->loop, &c->timer, c->server->loop->now_ns + ns);
 }
 
-/* False: the connection is gone. */
-static bool conn_flush(struct http_conn *c)
+void http_queue_soon(struct http_server *h)
 {
-	while (c->out_off < c->out_len) {
-		ssize_t n = send(c->watch.fd, c->out + c->out_off, c->out_len - c->out_off, MSG_NOSIGNAL);
+	bool spent = h->slice_used_ns >= h->limits.work_ns;
+	if (!h->turn.armed && !TAILQ_EMPTY(&h->queue))
+		loop_timer_set(h->loop, &h->turn, spent ? h->slice_at_ns + h->limits.slice_ns : h->loop->now_ns);
+}
+
+/* Something to answer, or to refuse: c's turn comes. Meanwhile nothing is read. */
+static void conn_queue(struct http_conn *c)
+{
+	c->state = HTTP_QUEUED;
+	loop_mod(c->server->loop, &c->watch, 0);
+	loop_timer_set(c->server->loop, &c->timer, T_NEVER);
+	TAILQ_INSERT_TAIL(&c->server->queue, c, waiting);
+	http_conn_touch(c);
+	http_queue_soon(c->server);
+}
+
+static void conn_look(struct http_conn *c)
+{
+	int rc = http_request_parse(c);
+	if (rc == 0)
+		return;
+	c->status = rc == 1 ? 0 : rc;
+	c->close_after |= c->status != 0;
+	conn_queue(c);
+}
+
+static void conn_next(struct http_conn *c)
+{
+	c->state = HTTP_READING;
+	loop_mod(c->server->loop, &c->watch, EPOLLIN);
+	http_conn_touch(c);
+	conn_wait(c, c->in_len ? c->server->limits.header_ns : c->server->limits.idle_ns);
+	if (c->in_len)
+		conn_look(c);
+}
+
+static ssize_t conn_send(struct http_conn *c, size_t body_len)
+{
+	struct iovec iov[2] = { { c->head, c->head_len }, { c->page ? c->page->text : NULL, body_len } };
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+	if (c->out_off < c->head_len) {
+		iov[0].iov_base = c->head + c->out_off;
+		iov[0].iov_len -= c->out_off;
+	} else {
+		iov[0].iov_len = 0;
+		iov[1].iov_base = c->page->text + (c->out_off - c->head_len);
+		iov[1].iov_len -= c->out_off - c->head_len;
+	}
+	return sendmsg(c->watch.fd, &m, MSG_NOSIGNAL);
+}
+
+static void conn_flush(struct http_conn *c)
+{
+	size_t body_len = c->page && !c->head_only ? c->page->len : 0;
+	while (c->out_off < c->head_len + body_len) {
+		ssize_t n = conn_send(c, body_len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
+			if (c->state != HTTP_WRITING)
+				conn_wait(c, c->server->limits.write_ns);
+			c->state = HTTP_WRITING;
 			loop_mod(c->server->loop, &c->watch, EPOLLOUT);
-			conn_wait(c, c->server->limits.write_ns);
-			return true;
+			return;
 		}
 		if (n < 0) {
 			http_conn_close(c);
-			return false;
+			return;
 		}
 		c->out_off += (size_t)n;
 	}
-	free(c->out);
-	c->out = NULL;
-	c->out_off = c->out_len = 0;
+	http_page_unref(c->page);
+	c->page = NULL;
 	if (c->close_after) {
 		shutdown(c->watch.fd, SHUT_WR);
 		http_conn_close(c);
-		return false;
+		return;
 	}
-	loop_mod(c->server->loop, &c->watch, EPOLLIN);
-	conn_wait(c, c->server->limits.idle_ns);
-	return true;
+	conn_next(c);
 }
 
-static void respond(struct http_conn *c, struct http_response *rs, bool head)
+/* --- turns --- */
+
+static void respond(struct http_conn *c, int status, const char *type, struct http_page *page)
 {
-	char *text;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-	int status = rs->status ? rs->status : 404;
-	if (!rs->body && !rs->len && status != 200 && (rs->body = strdup(status_words(status))))
-		rs->len = strlen(rs->body);
-	c->close_after |= rs->close;
-	if (f) {
-		fprintf(f, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n", status,
-			status_words(status), rs->type ? rs->type : "text/plain; charset=utf-8", rs->len,
-			c->close_after ? "Connection: close\r\n" : "");
-		if (!head && rs->len)
-			fwrite(rs->body, 1, rs->len, f);
-		if (fclose(f) == 0) {
-			c->out = text;
-			c->out_len = len;
-		}
-	}
-	if (!c->out)
-		c->close_after = true; /* no memory: the connection just ends */
-	free(rs->body);
+	if (!page && status != 200)
+		page = http_page_new(strdup(http_status_words(status)), strlen(http_status_words(status)));
+	http_head_write(c, status, type, page ? page->len : 0);
+	c->page = page;
+	c->out_off = 0;
 }
 
-static void refuse(struct http_conn *c, int status)
-{
-	struct http_response rs = { .status = status, .close = true };
-	respond(c, &rs, false);
-}
-
-/* --- requests --- */
-
-/* Does the header `name` (with colon) hold the word, in any case? */
-static bool header_has(const char *headers, const char *name, const char *word)
-{
-	size_t n = strlen(name);
-	for (const char *line = headers; line; line = strstr(line, "\r\n")) {
-		line += line[0] == '\r' ? 2 : 0;
-		if (strncasecmp(line, name, n) != 0)
-			continue;
-		const char *end = strstr(line, "\r\n"), *hit = strcasestr(line + n, word);
-		return hit && (!end || hit < end);
-	}
-	return false;
-}
-
-static void request_handle(struct http_conn *c, char *text)
+/* False: the handler has nothing yet. */
+static bool request_answer(struct http_conn *c)
 {
 	struct http_server *h = c->server;
 	struct http_response rs = { 0 };
-	char *save, *headers = strstr(text, "\r\n");
-	*headers = 0;
-	headers += 2;
-	char *method = strtok_r(text, " ", &save), *target = strtok_r(NULL, " ", &save);
-	char *version = strtok_r(NULL, " ", &save);
-	if (!method || !target || !version || strncmp(version, "HTTP/1.", 7) || target[0] != '/') {
-		refuse(c, 400);
-		return;
-	}
-	bool head = strcmp(method, "HEAD") == 0;
-	if (strcmp(version, "HTTP/1.0") == 0)
-		c->close_after = !header_has(headers, "connection:", "keep-alive");
-	else
-		c->close_after = header_has(headers, "connection:", "close");
-	if (!head && strcmp(method, "GET") != 0) {
-		refuse(c, 405);
-		return;
-	}
-	if (header_has(headers, "transfer-encoding:", "chunked"))
-		c->close_after = true; /* its body would be taken for a request */
-	char *query = strchr(target, '?');
-	if (query)
-		*query++ = 0;
-	struct http_request rq = { .path = target, .query = query ? query : "", .head = head,
-				   .mask = c->mask, .from_node = c->from_node };
-	h->n_requests++;
-	h->handler(h->ctx, &rq, &rs);
-	respond(c, &rs, head);
+	h->handler(h->ctx, &c->rq, &rs);
+	if (rs.later)
+		return false;
+	h->counts.requests++;
+	c->close_after |= rs.close;
+	if (!rs.page && rs.body)
+		rs.page = http_page_new(rs.body, rs.len);
+	respond(c, rs.status ? rs.status : 404, rs.type, rs.page);
+	return true;
 }
 
-/* Answers one whole request of the buffer. False: there is none, or no more. */
-static bool request_take(struct http_conn *c)
+static void conn_turn(struct http_conn *c)
 {
-	char *end;
-	c->in[c->in_len] = 0;
-	end = memmem(c->in, c->in_len, "\r\n\r\n", 4);
-	if (!end) {
-		if (c->in_len < REQUEST_MAX)
-			return false;
-		refuse(c, 431);
-		c->in_len = 0;
-		return true;
+	struct http_server *h = c->server;
+	TAILQ_REMOVE(&h->queue, c, waiting);
+	c->state = HTTP_PARKED;
+	TAILQ_INSERT_TAIL(&h->parked, c, waiting);
+	if (c->status)
+		respond(c, c->status, NULL, NULL);
+	else if (!request_answer(c))
+		return;
+	conn_unqueue(c);
+	c->state = HTTP_READING;
+	memmove(c->in, c->in + c->used, c->in_len - c->used);
+	c->in_len -= c->used;
+	conn_flush(c);
+}
+
+void http_queue_run(struct http_server *h)
+{
+	uint64_t start_ns = clock_mono_ns(), now_ns = start_ns;
+	struct http_conn *c;
+	if (start_ns >= h->slice_at_ns + h->limits.slice_ns) {
+		h->slice_at_ns = start_ns;
+		h->slice_used_ns = 0;
 	}
-	size_t used = (size_t)(end + 4 - c->in);
-	end[2] = 0; /* the last header keeps its line end */
-	if (memchr(c->in, 0, used - 4))
-		refuse(c, 400);
-	else
-		request_handle(c, c->in);
-	memmove(c->in, c->in + used, c->in_len - used);
-	c->in_len -= used;
-	return true;
+	while (h->slice_used_ns + (now_ns - start_ns) < h->limits.work_ns && (c = TAILQ_FIRST(&h->queue))) {
+		conn_turn(c);
+		now_ns = clock_mono_ns();
+	}
+	h->slice_used_ns += now_ns - start_ns;
+	h->counts.deferred += !TAILQ_EMPTY(&h->queue);
+	loop_timer_set(h->loop, &h->turn, T_NEVER); /* armed by a turn that did not know how much was used */
+	http_queue_soon(h);
+}
+
+void http_resume(struct http_server *h)
+{
+	struct http_conn *c;
+	while ((c = TAILQ_FIRST(&h->parked))) {
+		TAILQ_REMOVE(&h->parked, c, waiting);
+		c->state = HTTP_QUEUED;
+		TAILQ_INSERT_TAIL(&h->queue, c, waiting);
+	}
+	http_queue_soon(h);
+}
+
+/* --- its beginning and its end --- */
+
+static void conn_read(struct http_conn *c)
+{
+	uint64_t limit_ns = c->server->loop->now_ns + c->server->limits.header_ns;
+	ssize_t n = recv(c->watch.fd, c->in + c->in_len, HTTP_REQUEST_MAX - c->in_len, 0);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		http_conn_close(c);
+		return;
+	}
+	if (n < 0)
+		return;
+	if (c->in_len == 0 && limit_ns < c->timer.at_ns) /* the time for a request runs from its first octet */
+		loop_timer_set(c->server->loop, &c->timer, limit_ns);
+	c->in_len += (size_t)n;
+	conn_look(c);
 }
 
 static void conn_ready(struct loop_fd *w, uint32_t events)
 {
 	struct http_conn *c = container_of(w, struct http_conn, watch);
-	if (events & (EPOLLERR | EPOLLHUP)) {
+	if (events & (EPOLLERR | EPOLLHUP))
 		http_conn_close(c);
-		return;
-	}
-	if (events & EPOLLIN) {
-		ssize_t n = recv(w->fd, c->in + c->in_len, REQUEST_MAX - c->in_len, 0);
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-			http_conn_close(c);
-			return;
-		}
-		c->in_len += n > 0 ? (size_t)n : 0;
-	} else if (!conn_flush(c)) {
-		return;
-	}
-	while (!c->out && request_take(c))
-		if (!conn_flush(c))
-			return;
+	else if (c->state == HTTP_READING)
+		conn_read(c);
+	else if (c->state == HTTP_WRITING)
+		conn_flush(c);
 }
 
-/* --- the beginning --- */
-
-/* A process of this node that asks one of its addresses asks from that address. */
-static bool peer_is_here(int fd)
+struct http_conn *http_conn_start(struct http_listener *l, int fd)
 {
-	union sockaddr_any sa[2];
-	struct in6_addr a[2];
-	uint16_t port;
-	uint32_t scope;
-	socklen_t len = sizeof(sa[0]);
-	if (getsockname(fd, &sa[0].sa, &len) < 0)
-		return false;
-	len = sizeof(sa[1]);
-	if (getpeername(fd, &sa[1].sa, &len) < 0)
-		return false;
-	for (int i = 0; i < 2; i++)
-		sockaddr_split(&sa[i], &a[i], &port, &scope);
-	return memcmp(&a[0], &a[1], sizeof(a[0])) == 0 || addr_is_loopback(&a[1]);
-}
-
-void http_conn_new(struct http_listener *l, int fd)
-{
-	struct http_server *h = l->server;
-	struct http_conn *c = h->n_conns < h->limits.conns_max ? calloc(1, sizeof(*c)) : NULL;
-	int one = 1;
-	if (c) {
-		c->server = h;
-		c->mask = l->mask;
-		c->from_node = peer_is_here(fd);
-		c->watch.ready = conn_ready;
-		c->timer.due = conn_timeout;
-	}
-	if (!c || loop_add(h->loop, &c->watch, fd, EPOLLIN) < 0) {
-		h->n_refused++;
+	struct http_conn *c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->server = l->server;
+	c->listener = l;
+	c->watch.ready = conn_ready;
+	c->timer.due = conn_timeout;
+	if (loop_add(l->server->loop, &c->watch, fd, EPOLLIN) < 0) {
 		free(c);
-		close(fd);
-		return;
+		return NULL;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c->next = h->conns;
-	c->prev = &h->conns;
-	if (c->next)
-		c->next->prev = &c->next;
-	h->conns = c;
-	h->n_conns++;
-	conn_wait(c, h->limits.idle_ns);
+	conn_wait(c, l->server->limits.header_ns);
+	return c;
+}
+
+void http_conn_orphan(struct http_conn *c)
+{
+	c->mask = c->listener->mask;
+	c->listener = NULL;
+	c->close_after = true;
+	if (c->state == HTTP_READING && c->in_len == 0)
+		http_conn_close(c);
 }

@@ -47,6 +47,9 @@ struct metrics_driver {
 	uint64_t hosts_reload_s;        /* gauge: the newest hosts file in use, seconds since the epoch */
 	uint64_t dnstap_sent, dnstap_dropped, dnstap_connected; /* the last: gauge */
 	uint64_t scrapes[3];            /* by status 200, 500, 503 */
+	uint64_t http_open, http_evicted, http_refused, http_slow, http_deferred; /* the first: gauge */
+	uint64_t metrics_reused;        /* scrapes served with a page made for another */
+	uint64_t renewal_late_ns;       /* gauge: worst time from when a self-test was due until it had renewed the rules */
 };
 
 struct metrics_input {

@@ -77,6 +77,13 @@ static void emit_notrack(const struct metrics_page *p, const struct metrics_fami
 	}
 }
 
+static void emit_driver_seconds(const struct metrics_page *p, const struct metrics_family *f)
+{
+	if (p->in->driver)
+		fprintf(p->out, "%s %.6f\n", f->name,
+			(double)*(const uint64_t *)(const void *)((const char *)p->in->driver + f->at) / 1e9);
+}
+
 /* Of the two fixed tables of the core; order of enum holds. */
 static void emit_tables(const struct metrics_page *p, const struct metrics_family *f)
 {
@@ -179,6 +186,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_notrack_bytes_total", "counter", "The same in octets.", emit_notrack, 1, 0, NULL},
 	{"nodens_rules_active", "gauge", "1 while traffic for the local addresses comes to this cache.", emit_driver, DRIVER(rules_active), 0, NULL},
 	{"nodens_rules_repaired_total", "counter", "Times the rules were found changed and put right.", emit_driver, DRIVER(rules_repaired), 0, NULL},
+	{"nodens_rules_renewal_late_seconds", "gauge", "Worst time since the start from when a self-test was due until it had renewed the rules.", emit_driver_seconds, DRIVER(renewal_late_ns), 0, NULL},
 	{"nodens_selftest_passed_total", "counter", "Queries to ourselves, over UDP and TCP, that were answered.", emit_driver, DRIVER(selftest_ok), 0, NULL},
 	{"nodens_selftest_failed_total", "counter", "Queries to ourselves that were not.", emit_driver, DRIVER(selftest_failed), 0, NULL},
 	{"nodens_ready", "gauge", "What /ready says.", emit_driver, DRIVER(ready), 0, NULL},
@@ -195,6 +203,12 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_tcp_clients_slow_total", "counter", "TCP connections reset because nothing was taken from them in time.", emit_driver, DRIVER(tcp_slow_readers), 0, NULL},
 	{"nodens_tcp_clients_over_share_total", "counter", "TCP connections reset because their client, or all together, held too many octets.", emit_driver, DRIVER(tcp_resets), 0, NULL},
 	{"nodens_tcp_clients_put_off_total", "counter", "Times a TCP connection had to wait for the next round because its client had had its turn.", emit_driver, DRIVER(tcp_put_off), 0, NULL},
+	{"nodens_http_connections", "gauge", "Connections to the ports of /metrics, /health and /ready.", emit_driver, DRIVER(http_open), 0, NULL},
+	{"nodens_http_connections_evicted_total", "counter", "Of these, closed to make room for new ones.", emit_driver, DRIVER(http_evicted), 0, NULL},
+	{"nodens_http_connections_refused_total", "counter", "Of these, refused for want of memory or a descriptor.", emit_driver, DRIVER(http_refused), 0, NULL},
+	{"nodens_http_connections_slow_total", "counter", "Of these, closed in the middle of a request or response that took too long.", emit_driver, DRIVER(http_slow), 0, NULL},
+	{"nodens_http_deferred_total", "counter", "Times that HTTP had used up its part of the supervisor's time, and requests waited.", emit_driver, DRIVER(http_deferred), 0, NULL},
+	{"nodens_http_metrics_reused_total", "counter", "Scrapes answered with a page less than a second old.", emit_driver, DRIVER(metrics_reused), 0, NULL},
 	{"nodens_udp_send_errors_total", "counter", "UDP replies that the kernel did not take.", emit_driver, DRIVER(udp_send_errors), 0, NULL},
 	{"nodens_log_lines_dropped_total", "counter", "Log lines given up because the reader was too slow.", emit_driver, DRIVER(log_lines_dropped), 0, NULL},
 	{"nodens_dnstap_messages_total", "counter", "dnstap messages handed to a collector.", emit_driver, DRIVER(dnstap_sent), 0, NULL},
