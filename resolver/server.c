@@ -9,6 +9,8 @@
 #include "lib/rng.h"
 #include "resolver/server_int.h"
 
+#define SETTLE_ROUNDS 8 /* failures of failures before the loop gets its turn */
+
 /* --- what the core asks for --- */
 
 static void on_reply(void *ctx, const struct core_client *c, const uint8_t *bytes, size_t len)
@@ -84,15 +86,27 @@ static void core_due(struct loop_timer *t)
 	core_tick(s->core, s->loop->now_ns);
 }
 
+/* What the core has noted is done; that may fail at once, or be read by a resumed
+ * connection, and then there is more to do. */
+static void core_settle(struct server *s)
+{
+	for (int i = 0; i < SETTLE_ROUNDS; i++) {
+		if (core_deadline(s->core) <= s->loop->now_ns)
+			core_tick(s->core, s->loop->now_ns);
+		upstreams_flush(&s->upstreams);
+		tcp_flush(s->tcp);
+		if (core_deadline(s->core) > s->loop->now_ns)
+			break;
+	}
+}
+
 /* Everything gathered in this round leaves. */
 static void before_sleep(void *ctx)
 {
 	struct server *s = ctx;
 	if (!s->core)
 		return;
-	upstreams_flush(&s->upstreams);
-	tcp_flush(s->tcp);
-	upstreams_flush(&s->upstreams); /* queries that a resumed connection brought */
+	core_settle(s);
 	for (unsigned i = 0; i < s->n_slots; i++)
 		if (s->listener[i].used)
 			udp_flush(&s->listener[i].udp);
@@ -120,14 +134,6 @@ static void upstream_conf_of(struct upstream_conf *ret, const struct corefile_pl
 	};
 }
 
-static int upstreams_switch(struct server *s, const struct corefile_plan *p, struct diag *d)
-{
-	struct upstream_conf conf[CORE_UPSTREAMS_MAX];
-	for (size_t i = 0; i < p->conf.n_upstreams; i++)
-		upstream_conf_of(&conf[i], p, i);
-	return upstreams_configure(&s->upstreams, conf, (unsigned)p->conf.n_upstreams, d);
-}
-
 static int core_switch(struct server *s, const struct corefile_plan *p, struct diag *d)
 {
 	struct core_ops ops = { .ctx = s, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
@@ -142,36 +148,64 @@ static int core_switch(struct server *s, const struct corefile_plan *p, struct d
 	return rc;
 }
 
+/* What a plan brings with it that may fail. */
+struct server_next {
+	struct upstream_conf conf[CORE_UPSTREAMS_MAX];
+	struct upstreams_next *upstreams;
+	struct listeners_next listeners;
+	struct observe_plan *observe;
+};
+
+static void next_discard(struct server *s, struct server_next *next)
+{
+	observe_discard(next->observe);
+	upstreams_discard(next->upstreams);
+	listeners_discard(s, &next->listeners);
+}
+
+static int next_prepare(struct server *s, struct server_next *next, const struct corefile_plan *p,
+			const struct server_sockets *sk, struct diag *d)
+{
+	next->observe = NULL;
+	next->upstreams = NULL;
+	next->listeners.n = 0;
+	for (size_t i = 0; i < p->conf.n_upstreams; i++)
+		upstream_conf_of(&next->conf[i], p, i);
+	int rc = observe_prepare(s->observe, p, &next->observe, d);
+	if (rc == 0)
+		rc = upstreams_prepare(&s->upstreams, next->conf, (unsigned)p->conf.n_upstreams,
+				       &next->upstreams, d);
+	if (rc == 0)
+		rc = listeners_prepare(s, &p->conf, sk, &next->listeners, d);
+	return rc;
+}
+
+/* One switch: the core is the last that can fail, and says nothing while all of it
+ * changes hands; nobody has seen a part of it. */
 int server_configure(struct server *s, struct corefile_plan **plan, const struct server_sockets *sk,
 		     struct diag *d)
 {
 	struct corefile_plan *old = s->plan, *p = *plan;
-	struct observe_plan *observe = NULL;
-	int rc = observe_prepare(s->observe, p, &observe, d);
+	struct server_next next;
+	int rc = next_prepare(s, &next, p, sk, d);
 	if (rc == 0)
 		rc = core_switch(s, p, d);
 	if (rc < 0) {
-		observe_discard(observe);
+		next_discard(s, &next);
 		return rc;
 	}
-	rc = upstreams_switch(s, p, d);
-	if (rc < 0) { /* only TLS files can do that: back to what was */
-		observe_discard(observe);
-		if (old)
-			core_reconfigure(s->core, &old->conf, s->loop->now_ns, NULL);
-		return rc;
-	}
+	s->plan = p;
+	*plan = NULL;
+	upstreams_commit(&s->upstreams, next.upstreams);
 	for (size_t i = 0; i < p->conf.n_upstreams; i++)
 		upstreams_set_stats(&s->upstreams, (unsigned)i,
 				    stats_upstream_of(&s->shm->core, (unsigned)i));
 	tcp_server_set_core(s->tcp, s->core);
-	s->plan = p;
-	*plan = NULL;
-	observe_commit(s->observe, observe);
+	listeners_commit(s, sk, &next.listeners);
+	observe_commit(s->observe, next.observe);
 	core_set_done(s->core, observe_wants_done(s->observe) ? on_done : NULL);
-	rc = listeners_switch(s, sk, d);
 	corefile_plan_free(old);
-	return rc;
+	return 0;
 }
 
 /* --- life --- */

@@ -28,15 +28,25 @@ struct server {
 	struct upstreams upstreams;
 	struct loop_timer core_timer;
 	struct observe *observe;
-	struct listener listener[CORE_LISTENERS_MAX];
+	struct listener listener[TCP_SLOTS];
 	unsigned n_slots; /* in use or once in use */
 	bool held;
 };
 
-/* To the addresses of s->plan. Known ones keep their slot and their sockets; the
- * new descriptors, which become ours, are other names of the same sockets then.
- * 0, or the code of one that could not be watched; the others are. */
-int listeners_switch(struct server *s, const struct server_sockets *sk, struct diag *d);
+/* To other addresses, in two steps. All that may fail is done by the first: new ones
+ * are watched then, but nothing is taken from them before the loop's next round. 0,
+ * or an error with nothing changed. With the second, to s->plan, the descriptors
+ * become ours: known ones keep their slot and their sockets, of which the
+ * descriptors are other names; those of a listener that is gone are closed. */
+struct listeners_next {
+	unsigned n;
+	struct listener *of[CORE_LISTENERS_MAX];
+	bool fresh[CORE_LISTENERS_MAX];
+};
+int listeners_prepare(struct server *s, const struct core_conf *conf, const struct server_sockets *sk,
+		      struct listeners_next *next, struct diag *d);
+void listeners_commit(struct server *s, const struct server_sockets *sk, struct listeners_next *next);
+void listeners_discard(struct server *s, struct listeners_next *next);
 /* The sockets stay open, and nothing is taken from them. */
 void listeners_pause(struct server *s);
 int listeners_resume(struct server *s, struct diag *d);

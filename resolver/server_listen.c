@@ -70,7 +70,7 @@ static int listener_start(struct server *s, struct listener *l, struct diag *d)
 
 static struct listener *slot_free(struct server *s)
 {
-	for (unsigned i = 0; i < CORE_LISTENERS_MAX; i++) {
+	for (unsigned i = 0; i < TCP_SLOTS; i++) {
 		if (s->listener[i].used)
 			continue;
 		if (i >= s->n_slots)
@@ -99,42 +99,67 @@ static void timers_of(struct tcp_timers *t, const struct corefile_plan *p, size_
 	}
 }
 
-int listeners_switch(struct server *s, const struct server_sockets *sk, struct diag *d)
+void listeners_discard(struct server *s, struct listeners_next *next)
 {
-	const struct core_conf *conf = &s->plan->conf;
-	bool keep[CORE_LISTENERS_MAX] = { 0 };
-	struct listener *of[CORE_LISTENERS_MAX] = { 0 };
-	int rc = 0;
-	for (size_t i = 0; i < conf->n_listeners; i++) {
-		of[i] = listener_find(s, &conf->listener[i]);
-		if (of[i])
-			keep[of[i] - s->listener] = true;
+	for (unsigned i = 0; i < next->n; i++) {
+		struct listener *l = next->of[i];
+		if (!next->fresh[i])
+			continue;
+		l->udp_fd = l->tcp_fd = -1; /* the caller's */
+		listener_close(s, l);
 	}
+	next->n = 0;
+}
+
+int listeners_prepare(struct server *s, const struct core_conf *conf, const struct server_sockets *sk,
+		      struct listeners_next *next, struct diag *d)
+{
+	next->n = 0;
+	for (unsigned i = 0; i < conf->n_listeners; i++) {
+		struct listener *l = listener_find(s, &conf->listener[i]);
+		next->fresh[i] = !l;
+		next->of[i] = l ? l : slot_free(s);
+		next->n++;
+		if (l)
+			continue;
+		l = next->of[i];
+		assert(l); /* as many for the old ones as for the new ones */
+		l->used = true;
+		l->addr = conf->listener[i].addr;
+		l->port = conf->listener[i].port;
+		l->udp_fd = sk->udp[i];
+		l->tcp_fd = sk->tcp[i];
+		int rc = listener_start(s, l, d);
+		if (rc < 0) {
+			listeners_discard(s, next);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+void listeners_commit(struct server *s, const struct server_sockets *sk, struct listeners_next *next)
+{
+	bool keep[TCP_SLOTS] = { 0 };
+	for (unsigned i = 0; i < next->n; i++)
+		keep[next->of[i] - s->listener] = true;
 	for (unsigned i = 0; i < s->n_slots; i++)
 		if (s->listener[i].used && !keep[i])
 			listener_close(s, &s->listener[i]);
-	for (size_t i = 0; i < conf->n_listeners; i++) {
-		struct listener *l = of[i];
+	for (unsigned i = 0; i < next->n; i++) {
+		struct listener *l = next->of[i];
+		uint8_t slot = (uint8_t)(l - s->listener);
 		struct tcp_timers timers;
-		if (l) {
+		if (!next->fresh[i]) {
 			close(sk->udp[i]);
 			close(sk->tcp[i]);
-		} else {
-			l = slot_free(s);
-			assert(l);
-			l->used = true;
-			l->addr = conf->listener[i].addr;
-			l->port = conf->listener[i].port;
-			l->udp_fd = sk->udp[i];
-			l->tcp_fd = sk->tcp[i];
-			rc = listener_start(s, l, d) < 0 ? ERR_SYS : rc;
 		}
 		l->udp.index = (uint8_t)i;
+		l->udp.core = s->core;
 		timers_of(&timers, s->plan, i);
-		tcp_server_set_timers(s->tcp, (uint8_t)(l - s->listener), &timers);
-		tcp_server_place(s->tcp, (uint8_t)(l - s->listener), (int)i);
+		tcp_server_set_timers(s->tcp, slot, &timers);
+		tcp_server_place(s->tcp, slot, (int)i);
 	}
-	return rc;
 }
 
 void listeners_pause(struct server *s)

@@ -208,8 +208,12 @@ static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p
 	};
 	size_t len = 0;
 
+	enum core_verdict verdict =
+		core_query(n->core, w->now_ns, &cl, p->data, p->len, w->scratch, &len);
 	n->out_ns = w->now_ns + k->miss_cpu_ns + more_ns;
-	if (core_query(n->core, w->now_ns, &cl, p->data, p->len, w->scratch, &len) != CORE_REPLY)
+	if (core_deadline(n->core) == 0)
+		core_tick(n->core, w->now_ns); /* its asks leave when it has been paid for */
+	if (verdict != CORE_REPLY)
 		return k->miss_cpu_ns + more_ns;
 	n->out_ns = w->now_ns + k->hit_cpu_ns + more_ns;
 	net_cache_reply(w, n, &cl, w->scratch, len);

@@ -309,6 +309,21 @@ void answer_no_limits(struct core_cache_conf *ret)
 	ret->pos_max_s = ret->neg_max_s = UINT32_MAX;
 }
 
+void answer_copy(struct answer *ret, struct answer_buf *buf, const struct answer *from)
+{
+	*ret = *from;
+	if (from->msg == buf->msg)
+		return;
+	memcpy(buf->msg, from->msg, from->len);
+	memcpy(buf->ttl_at, from->ttl_at, from->n_ttl * sizeof(buf->ttl_at[0]));
+	ret->msg = buf->msg;
+	ret->ttl_at = buf->ttl_at;
+	if (from->ede) {
+		memcpy(buf->ede, from->ede, from->ede_len);
+		ret->ede = buf->ede;
+	}
+}
+
 int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct answer *from,
 		      const struct answer_question *q)
 {

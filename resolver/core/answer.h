@@ -60,6 +60,8 @@ int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
  * `ret`, which points into buf. 0, or ERR_SYNTAX when a plugin broke it. */
 int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,
 		const struct core_cache_conf *conf);
+/* The same in another place; nothing happens when it is there already. */
+void answer_copy(struct answer *ret, struct answer_buf *buf, const struct answer *from);
 /* The same records under another question: a denial of an ancestor for a name
  * below it. 0 or negative. */
 int answer_transplant(struct answer *ret, struct answer_buf *buf, const struct answer *from,

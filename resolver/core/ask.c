@@ -26,10 +26,10 @@ struct ask *ask_find(struct core *c, uint32_t id, uint32_t *ret_qi)
 	uint32_t slot = id & ((1u << c->id_bits) - 1), qi = slot / ASKS_MAX;
 	struct question *q;
 
-	if (!id || qi >= c->tab.n_questions)
+	if (!id || qi >= c->tab.question_places)
 		return NULL;
 	q = &c->tab.question[qi];
-	if (!q->in_use || q->ask[slot % ASKS_MAX].id != id)
+	if (!q->in_use || q->is_hidden || q->ask[slot % ASKS_MAX].id != id)
 		return NULL;
 	*ret_qi = qi;
 	return &q->ask[slot % ASKS_MAX];
@@ -37,7 +37,7 @@ struct ask *ask_find(struct core *c, uint32_t id, uint32_t *ret_qi)
 
 int probe_find(const struct core *c, uint32_t id)
 {
-	uint32_t slot = id & ((1u << c->id_bits) - 1), first = c->tab.n_questions * ASKS_MAX;
+	uint32_t slot = id & ((1u << c->id_bits) - 1), first = c->tab.question_places * ASKS_MAX;
 
 	if (!id || slot < first || slot - first >= CORE_UPSTREAMS_MAX ||
 	    c->up[slot - first].probe_id != id)
@@ -61,8 +61,9 @@ void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel)
 	uint32_t id = a->id;
 
 	assert(c->tab.question[qi].in_use && id);
+	core_acts(c);
 	a->id = 0;
-	if (cancel && c->ops.cancel)
+	if (cancel && !a->failed && c->ops.cancel)
 		c->ops.cancel(c->ops.ctx, id);
 }
 
@@ -160,6 +161,7 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 	uint8_t buf[QUERY_MAX];
 	struct core_ask out;
 
+	core_acts(c);
 	*a = (struct ask){.upstream = (uint16_t)upstream,
 			  .proto = (uint8_t)proto,
 			  .is_hedge = is_hedge,

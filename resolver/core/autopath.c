@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver/core/autopath.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "resolver/core/core_int.h"
@@ -41,6 +42,42 @@ static struct path_client *client_take(struct core *c, const struct in6_addr *ad
 	oldest->addr = *addr;
 	oldest->in_use = true;
 	return oldest;
+}
+
+/* The same cluster zone, with its listeners, in another configuration, or ZONE_NONE. */
+static uint16_t zone_in(const struct config *to, const struct core_zone *z)
+{
+	for (size_t i = 0; i < to->n_zones; i++)
+		if (to->zone[i].z.autopath && to->zone[i].z.listeners == z->listeners &&
+		    name_eq(to->zone[i].z.origin.b, z->origin.b))
+			return (uint16_t)i;
+	return ZONE_NONE;
+}
+
+/* Lists stay known where the zone is that they were learnt for. */
+void path_move(struct core *c, const struct config *to)
+{
+	uint16_t moved[CORE_ZONES_MAX];
+	bool any = false;
+
+	for (size_t i = 0; i < c->conf->n_zones; i++) {
+		moved[i] = zone_in(to, &c->conf->zone[i].z);
+		any |= moved[i] != ZONE_NONE;
+	}
+	for (size_t i = 0; c->path && i < PATH_CLIENTS; i++) {
+		struct path_client *p = &c->path[i];
+
+		if (p->learnt_ns)
+			p->zone = moved[p->zone];
+		if (p->zone == ZONE_NONE)
+			p->learnt_ns = 0;
+	}
+	for (size_t i = 0; !any && i < to->n_zones; i++)
+		any |= to->zone[i].z.autopath;
+	if (!any) {
+		free(c->path);
+		c->path = NULL;
+	}
 }
 
 /* --- names --- */

@@ -57,6 +57,9 @@ void path_observe(struct core *c, const struct visit *v);
  * known? Then *ret_len is the length of the final answer, or 0 when the client
  * was parked for it. False: it is not; answer as usual. */
 bool path_begin(struct core *c, const struct visit *v, size_t *ret_len);
+struct config;
+/* Before a new configuration takes the place of c->conf. */
+void path_move(struct core *c, const struct config *to);
 /* What was asked for step `step` came back; NULL: it failed. The reply's length,
  * or 0 when the client was parked again. */
 size_t path_resume(struct core *c, const struct visit *v, unsigned step, const struct answer *a);

@@ -101,9 +101,7 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 	bool is_new;
 	uint32_t qi = question_open(c, &s, &is_new);
 
-	if (!is_new)
-		return qi;
-	question_ask(c, qi, now_ns);
-	/* It may have ended on the spot, and its place been taken. */
-	return question_find(&c->tab, k);
+	if (is_new)
+		due_note(&c->tab, qi, DUE_ASK);
+	return qi;
 }

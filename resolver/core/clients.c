@@ -13,7 +13,7 @@
 static int table_init(struct client_table *h, uint32_t n)
 {
 	h->n = n;
-	h->thing = calloc(n, sizeof(*h->thing));
+	h->thing = calloc(n + HOLDS_LEAVING_MAX, sizeof(*h->thing));
 	h->level = malloc((n + 1) * sizeof(*h->level));
 	if (!h->thing || !h->level)
 		return ERR_NOMEM;

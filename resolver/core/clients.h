@@ -22,6 +22,10 @@ enum holds {
 	HOLDS_N,
 };
 
+/* Things beyond a table's limit that have been given up and belong to nobody any
+ * more, but keep their place until their clients have been told (questions.h). */
+#define HOLDS_LEAVING_MAX 1024
+
 /* A client's things of one kind; all indexes, UINT32_MAX: none. */
 struct client_hold {
 	uint32_t n, first, last;         /* oldest first */
@@ -38,7 +42,7 @@ struct client_thing {
 struct client_table { /* one kind */
 	struct client_thing *thing;
 	uint32_t *level; /* rows that hold 1, 2, ... n: who has held so many longest, first */
-	uint32_t n, most, active;
+	uint32_t n, most, active; /* n: how many things may be held */
 };
 struct clients {
 	const struct hash_key *key;

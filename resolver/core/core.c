@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver/core/core_int.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/hot.h"
 #include "resolver/plugins/plugin.h"
-
-/* Failures reported from within ops->ask wait until the core is done. */
-void core_enter(struct core *c)
-{
-	c->depth++;
-}
-
-HOT void core_leave(struct core *c, uint64_t now_ns)
-{
-	assert(c->depth > 0);
-	if (c->depth == 1) {
-		for (unsigned i = 0; i < c->n_deferred; i++) { /* the list may grow meanwhile */
-			struct deferred f = c->deferred[i];
-
-			core_fail_now(c, now_ns, f.ask_id, f.why);
-		}
-		c->n_deferred = 0;
-		c->stats->inflight = c->tab.in_use;
-		c->stats->waiters = c->tab.waiting;
-	}
-	c->depth--;
-}
 
 /* --- keys and entries --- */
 
@@ -151,9 +128,9 @@ HOT size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k,
 	size_t len;
 
 	if (e->kind == ANSWER_POSITIVE)
-		row->cache_hits_success++;
+		row->cache_hits_success += !v->is_again;
 	else
-		row->cache_hits_denial++;
+		row->cache_hits_denial += !v->is_again;
 	cache_touch(e, v->now_ns);
 	v->from = CORE_FROM_CACHE;
 	len = serve_entry(c, v, e, false);
@@ -185,12 +162,12 @@ static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *r
 	return CORE_WAIT;
 }
 
-static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len)
+enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len)
 {
 	struct entry *found = NULL;
 	struct cache_key k;
 
-	if (v->zone->hooks & HOOK_ARRIVE) {
+	if (v->zone->hooks & HOOK_ARRIVE && !v->is_again) {
 		enum core_verdict verdict = hooks_arrive(c, v, ret_len);
 
 		if (verdict != CORE_WAIT)
@@ -202,14 +179,14 @@ static enum core_verdict query_serve(struct core *c, struct visit *v, size_t *re
 			stats_server_of(c->stats, v->client->listener, v->zone_index);
 		struct entry *e;
 
-		row->cache_requests++;
+		row->cache_requests += !v->is_again;
 		found = cache_find(&c->cache, &k);
 		e = entry_fresh(found, v->now_ns);
 		if (e) {
 			*ret_len = hit_serve(c, v, &k, e);
 			return *ret_len ? CORE_REPLY : CORE_WAIT;
 		}
-		row->cache_misses++;
+		row->cache_misses += !v->is_again;
 	}
 	return miss_query(c, v, &k, found, ret_len);
 }
@@ -231,23 +208,30 @@ HOT enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct c
 	enum query_verdict judged = query_parse(&q, in, len);
 
 	assert(cl->listener < c->conf->n_listeners);
+	core_enter(c, CORE_NOTES);
 	v.is_unrouted = judged != QUERY_OK && judged != QUERY_REFUSED;
 	if (v.is_unrouted)
-		return query_reject(c, &v, judged, ret_len);
+		goto reject;
 	if (c->path)
 		path_observe(c, &v);
 	v.zone_index = config_route(c->conf, cl->listener, &q);
 	requests_count(c, &v);
-	if (v.zone_index == ZONE_NONE || judged == QUERY_REFUSED)
-		return query_reject(c, &v, QUERY_REFUSED, ret_len);
+	judged = v.zone_index == ZONE_NONE ? QUERY_REFUSED : judged;
+	if (judged == QUERY_REFUSED)
+		goto reject;
 	v.zone = &c->conf->zone[v.zone_index];
-	core_enter(c);
 	verdict = query_serve(c, &v, ret_len);
-	core_leave(c, now_ns);
+	core_leave(c);
+	return verdict;
+reject:
+	verdict = query_reject(c, &v, judged, ret_len);
+	core_leave(c);
 	return verdict;
 }
 
 uint64_t core_deadline(const struct core *c)
 {
+	if (c->tab.due_first != NIL || c->tab.due_waiter_first != NIL)
+		return 0;
 	return timers_next(&c->timers);
 }

@@ -5,9 +5,24 @@
  * the scenario tests drive this same code.
  *
  * A driver hands in queries and upstream answers with `now` (any monotonic ns),
- * and carries out what the core decides through `struct core_ops`. A cache hit
- * is returned in place; everything else comes through the ops, which are only
- * ever called from within core_query, core_answer, core_fail and core_tick.
+ * and carries out what the core decides through `struct core_ops`.
+ *
+ * Two calls act, core_tick and core_answer: only from within these are reply, ask
+ * and cancel called. The others are silent. core_query answers in place (a hit, a
+ * refusal), or parks the client; core_fail and core_reconfigure answer nobody. What
+ * they bring about is noted, core_deadline then is 0, and the next core_tick does
+ * it: so the driver calls that before it sleeps. Hence
+ *
+ *  - a reply to a parked query never comes before core_query has said CORE_WAIT,
+ *    and there is exactly one; `out` is written for the query given alone;
+ *  - from within an op nothing may be called but core_fail, which is allowed at any
+ *    time, and for the ask just given too; the other calls assert it;
+ *  - a reconfiguration is one switch. The driver prepares all that may fail before,
+ *    and changes its own tables after, with no other call in between: no op will
+ *    have seen one configuration's index while the other's table was there. Asks
+ *    given before it are void: their ids are never cancelled or taken any more.
+ *
+ * event, failed and done only tell: they may come from within any call.
  *
  * One core belongs to one thread.
  */
@@ -40,7 +55,8 @@ struct core_client {
 	uint16_t port;         /* host order */
 	uint16_t keepalive_ds; /* TCP: idle time promised (RFC 7828), tenths of a second */
 	uint8_t proto;         /* enum core_proto */
-	uint8_t listener;      /* index into core_conf.listener */
+	uint8_t listener;      /* index into core_conf.listener; with a reply: as the present
+				* configuration has it, UINT8_MAX if it has it no more */
 };
 
 /* One question for one upstream. Valid only during the call. */
@@ -66,17 +82,15 @@ struct core_failed {
 	uint32_t ask_id;       /* the exchange, when it is still open; else 0 */
 };
 
-/* Ops must not call core_query, core_answer or core_tick; core_fail may be called
- * from within `ask`, and takes effect when the core has done what it was at. */
 struct core_ops {
 	void *ctx;
-	/* Send a reply to a client whose query was parked. `bytes` are valid only
-	 * during the call; the message fits the client's transport. */
+	/* Send a reply to a client whose query was parked: once for each CORE_WAIT.
+	 * `bytes` are valid only during the call; the message fits the client's transport. */
 	void (*reply)(void *ctx, const struct core_client *c, const uint8_t *bytes, size_t len);
 	/* Ask an upstream. Time-outs are the core's business (core_tick). */
 	void (*ask)(void *ctx, const struct core_ask *a);
-	/* The core lost interest in an ask: forget it, a late answer is welcome
-	 * but not needed. */
+	/* The core lost interest in an ask: forget it, if it is not forgotten already;
+	 * a late answer is not taken. */
 	void (*cancel)(void *ctx, uint32_t ask_id);
 	/* Something an operator should read; level as in lib/log. May be NULL. */
 	void (*event)(void *ctx, int level, const char *text);
@@ -110,8 +124,10 @@ const char *core_fail_text(enum core_fail_why why);
 int core_new(struct core **ret, const struct core_conf *conf, const struct core_ops *ops,
 	     struct core_stats *stats, const struct hash_key *key, uint64_t seed, struct diag *d);
 /* New configuration, same cache: entries stay valid unless their zone's
- * upstreams changed. Parked queries finish under the new one. On error nothing
- * changed. The core keeps `conf`'s content by copy. */
+ * upstreams changed. Parked queries start over under the new one, with what is left
+ * of their time; those of a listener that is gone (address and port) are SERVFAIL.
+ * Silent, and all asks given before are void. On error nothing changed. The core
+ * keeps `conf`'s content by copy. */
 int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_ns, struct diag *d);
 /* Who listens to finished queries may change with the configuration. */
 void core_set_done(struct core *c, void (*done)(void *ctx, const struct core_client *cl, const struct core_done *done));
@@ -128,20 +144,23 @@ struct core_probes {
 void core_set_probes(struct core *c, struct core_probes *p);
 void core_free(struct core *c);
 
-/* `out` needs DNS_MSG_MAX octets for TCP, CORE_UDP_MAX for UDP; it may not
+/* Silent. `out` needs DNS_MSG_MAX octets for TCP, CORE_UDP_MAX for UDP; it may not
  * overlap `in`. */
 #define CORE_UDP_MAX 4096
 enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
 			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len);
-/* A reply came for an ask: transport, source address and id were checked by the
+/* Acts. A reply came for an ask: transport, source address and id were checked by the
  * driver; the core checks question and content. Unknown or old ids are ignored.
  * False: over UDP, not an answer to what was asked (forged, or stray): go on
  * listening. True: the exchange is over. */
 bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t *bytes, size_t len);
+/* Silent. The exchange is over, and the driver has forgotten it. */
 void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
-/* Do what is due: time-outs, retries, hedges, refreshes, probes. */
+/* Acts. Do what is noted or due: what queries and failures brought about, time-outs,
+ * retries, hedges, refreshes, probes. */
 void core_tick(struct core *c, uint64_t now_ns);
-/* When core_tick must be called next; T_NEVER when nothing is pending. */
+/* When core_tick must be called next; 0: now, something is noted; T_NEVER when nothing
+ * is pending. */
 uint64_t core_deadline(const struct core *c);
 
 /* Iterate stored entries, for snapshots, hand-over and /debug; false at the end. */

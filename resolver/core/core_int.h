@@ -10,12 +10,20 @@
  *              begin.c: the question enters the table, after its ask hooks (hooks.c)
  *                |     (follow.c: a CNAME whose target is another question)
  *                |
+ *   core_tick: due.c: what was noted is done, and by timer (failed.c)
+ *                |
  *              try.c: which upstream, when again, when twice; ask.c -> ops->ask
- *                |  (core_answer: exchange.c; core_fail, core_tick: failed.c)
- *              finish.c: store, reply to all who wait, wake the followers
+ *                |  (core_answer: exchange.c; core_fail: failed.c)
+ *              finish.c: store, reply to all who wait (waiters.c), wake the followers
+ *
+ * Above core_tick nothing leaves: what a query or a failure needs done is noted
+ * (due_note, waiter_put_off). Only core_tick and core_answer store answers, so
+ * cache entries found while a query is served stay where they are.
  */
 #ifndef NODENS_CORE_INT_H
 #define NODENS_CORE_INT_H
+
+#include <assert.h>
 
 #include "lib/clock.h"
 #include "lib/rng.h"
@@ -29,15 +37,18 @@
 #include "resolver/core/timers.h"
 #include "resolver/core/upstream.h"
 
-#define DEFERRED_MAX 256
 #define UPSTREAM_NONE UINT16_MAX
 #define FOLLOW_HEAD_MAX 2048 /* the CNAMEs an answer begins with, as a message */
 /* Levels of lib/log.h, whose header brings output functions with it. */
 enum event_level { EVENT_DEBUG, EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
 
-struct deferred { /* a core_fail called from within ops->ask */
-	uint32_t ask_id;
-	enum core_fail_why why;
+/* core_client.listener of one who asked at a listener that is gone. */
+#define LISTENER_GONE UINT8_MAX
+
+enum core_state {
+	CORE_IDLE,
+	CORE_NOTES, /* within a call that is silent */
+	CORE_ACTS,  /* within one from which replies and asks leave */
 };
 
 struct core {
@@ -65,9 +76,7 @@ struct core {
 	uint8_t *second, *merged;      /* for merge hooks; DNS_MSG_MAX each */
 	uint32_t id_bits, id_turn;     /* ask ids: turn << id_bits | slot */
 	uint32_t hedge_credit;         /* hundredths of a hedge */
-	unsigned depth;                /* inside so many entry points */
-	unsigned n_deferred;
-	struct deferred deferred[DEFERRED_MAX];
+	uint8_t state;                 /* enum core_state */
 };
 
 /* One client's query on its way to a reply. */
@@ -80,6 +89,7 @@ struct visit {
 	uint8_t from;                   /* enum core_from */
 	bool is_path;                   /* its search list has been walked */
 	bool is_unrouted;               /* turned away before a zone was looked for */
+	bool is_again;                  /* was let in and counted under an earlier configuration */
 	struct entry *stale;            /* better than nothing */
 	uint64_t start_ns, now_ns;
 	uint8_t *out;
@@ -87,8 +97,23 @@ struct visit {
 };
 
 /* --- core.c --- */
-void core_enter(struct core *c);
-void core_leave(struct core *c, uint64_t now_ns);
+/* Every call but core_fail begins and ends with these: none within another. */
+static inline void core_enter(struct core *c, enum core_state s)
+{
+	assert(c->state == CORE_IDLE);
+	c->state = (uint8_t)s;
+}
+static inline void core_leave(struct core *c)
+{
+	c->state = CORE_IDLE;
+}
+/* Before a reply, an ask or a cancel leaves, and before an answer is stored. */
+static inline void core_acts(const struct core *c)
+{
+	assert(c->state == CORE_ACTS);
+}
+/* From the zone's arrive hooks on. */
+enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len);
 void key_of_query(const struct core *c, const struct query *q, const struct config_zone *z,
 		  struct cache_key *ret);
 uint64_t key_mark(const struct cache_key *k); /* for the failure table */
@@ -110,7 +135,8 @@ struct entry *entry_stale(struct entry *e, const struct config_zone *z, uint64_t
 
 /* --- setup.c --- */
 void stats_bind(struct core *c);
-int path_table(struct core *c); /* there when the configuration wants it */
+/* Tables that only some configurations want; *ret NULL: this one does not. */
+int path_table(const struct config *conf, struct path_client **ret);
 int forwards_new(const struct config *conf, struct forward_state **ret, uint32_t *at);
 void upstream_fresh(const struct core *c, struct upstream *u, const struct core_upstream *conf);
 
@@ -163,11 +189,11 @@ struct question_start { /* a question about to begin */
 /* Enters it into the table; it is not asked yet. NIL when full. */
 uint32_t question_enter(struct core *c, const struct question_start *s);
 /* A question the core has itself, not a client's query: finds it under way, or
- * enters it; then *ret_is_new, and it is to be begun. NIL: full, or a plugin
+ * enters it; then *ret_is_new, and due_note is the caller's. NIL: full, or a plugin
  * answers it: then s->verdict, and s->reply_len as hooks return it, with the
  * reply in c->merged. */
 uint32_t question_open(struct core *c, struct question_start *s, bool *ret_is_new);
-/* Follows another question, or is asked. */
+/* Follows another question, or is asked: from due.c only. */
 void question_begin(struct core *c, uint32_t qi, uint64_t now_ns);
 /* Starts, or finds under way, a question nobody waits for; NIL when full. */
 uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone, unsigned listener,
@@ -184,8 +210,7 @@ bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns);
 
 /* --- room.c --- */
 /* A place for one more waiter or question of this client, if need be by ending
- * somebody's wait; false: there is none, counted. Replies may go out meanwhile,
- * so only a query that has just come in may ask. */
+ * somebody's wait, who is told later; false: there is none, counted. */
 bool room_make(struct core *c, enum holds what, const struct in6_addr *addr, uint64_t now_ns);
 /* For a question beside a client's own (a cut, a refresh, a second half), which
  * must not push anybody out. `client` NULL: nobody's. */
@@ -232,36 +257,40 @@ bool answer_is_genuine(struct core *c, uint32_t qi, const struct ask *a, const s
 		       uint64_t now_ns);
 
 /* --- failed.c --- */
-void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
+/* An exchange of a question came to nothing. */
+void exchange_failed(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);
 /* Before question_fail: tells who listens what went wrong. */
 void failure_tell(struct core *c, const struct question *q, unsigned rcode, enum core_fail_why why);
 /* The same with what the question's last exchange died of. */
 void failure_tell_last(struct core *c, const struct question *q);
 
 /* --- follow.c --- */
-int follow_table(struct core *c); /* there when the configuration wants it */
+int follow_table(const struct config *conf, struct follow **ret);
 /* Remembers the CNAMEs among the first `n_rr` answer records of a message: the
  * question goes on to the last one's target. False: full, or there are none. */
 bool follow_keep(struct core *c, struct question *q, const uint8_t *msg, size_t len, unsigned n_rr);
 void follow_release(struct core *c, struct question *q);
 /* The question has a head: on to its target. */
 void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns);
+#define FOLLOW_WHOLES_MAX 16 /* aliases in a row; Azure's and AWS' chains have four to six */
+/* The head and the target's answer, `age_s` old, as the question's own answer, in
+ * a buffer of its own; false: it makes none, or too many lie in one another. Those
+ * made last are given back first. */
+bool follow_whole(struct core *c, const struct question *q, const struct answer *target,
+		  uint32_t age_s, struct answer *ret);
+void follow_whole_free(struct core *c);
 /* The target's answer, `age_s` old, is there. */
 void follow_end(struct core *c, uint32_t qi, const struct answer *target, uint32_t age_s,
 		uint16_t upstream, uint64_t now_ns);
 
 /* --- finish.c --- */
-/* A list of questions, by next_follower, whose leader has got this answer. */
-void followers_wake(struct core *c, uint32_t first, const struct answer *a, uint16_t upstream,
-		    uint64_t now_ns);
 void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
 		     uint64_t now_ns);
 /* An ancestor's denial, `age_s` old, is the answer. */
 void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
 		   uint16_t upstream, uint64_t now_ns);
-void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
-/* The same with the denial of an ancestor whose time is over. */
-void waiters_deny_stale(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
+/* Its entries are being renewed by it no more. */
+void refreshing_clear(struct core *c, const struct question *q);
 void question_failed_note(struct core *c, const struct question *q, unsigned rcode, unsigned ede,
 			  uint64_t now_ns);
 /* Nobody answered. `note`: remember it, RFC 9520. */
@@ -270,7 +299,27 @@ void question_fail(struct core *c, uint32_t qi, unsigned rcode, int ede, bool no
 /* Given up for others: whoever waits for it is told to try again, and it is not
  * remembered as a failure. */
 void question_overload(struct core *c, uint32_t qi, uint64_t now_ns);
-/* The same for one who waits; the question goes on. */
-void waiter_turn_away(struct core *c, uint32_t wi, uint64_t now_ns);
+
+/* --- waiters.c --- */
+/* One parked client, its query read again. */
+void visit_of(const struct core *c, const struct waiter *w, struct query *query, struct visit *v,
+	      uint64_t now_ns);
+/* Who waited for another question than its own; NULL: which failed. */
+size_t serve_other(struct core *c, const struct visit *v, const struct waiter *w,
+		   const struct answer *a);
+/* All who wait for a question get their replies: from its answer, ... */
+void waiters_serve(struct core *c, struct question *q, const struct answer *a, uint16_t upstream,
+		   uint64_t now_ns);
+/* ... from an entry whose time is over, ... */
+void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
+/* ... from the denial of an ancestor, ... */
+void waiters_deny(struct core *c, struct question *q, const struct answer *cut, uint32_t age_s,
+		  bool is_stale, uint16_t upstream, uint64_t now_ns);
+/* ... the same whose time is over. */
+void waiters_deny_stale(struct core *c, struct question *q, struct entry *e, uint64_t now_ns);
+
+/* --- due.c --- */
+/* Does all that is noted, and what comes of it. */
+void due_run(struct core *c, uint64_t now_ns);
 
 #endif

@@ -188,14 +188,14 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 		stats_upstream_of(c->stats, upstream)->mismatches++;
 		if (ask->proto == CORE_UDP)
 			return false;
-		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
 	if (q->is_plain_spelled && ask->proto == CORE_UDP && !ask->spelling)
 		c->up[upstream].caseless_until_ns = now_ns + PLAIN_NS;
 	answer_counts(c, ask, &m, question_forward(c, q)->read_timeout_ns, now_ns);
 	if (ask->proto != CORE_UDP && m.h.flags & DNS_TC) { /* there is no whole answer */
-		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
 	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, now_ns))
@@ -206,7 +206,7 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 		bytes = c->second;
 	}
 	if (answer_make(c, q, bytes, len, &m, &a, &follow, now_ns) < 0) {
-		core_fail_now(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
 	if (follow && a.kind != ANSWER_FAILURE) {
@@ -228,14 +228,15 @@ bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t
 	int probed = probe_find(c, ask_id);
 	bool taken = true;
 
-	core_enter(c);
+	core_enter(c, CORE_ACTS);
 	if (ask) {
 		taken = exchange_answer(c, now_ns, qi, ask, bytes, len);
 	} else if (probed >= 0) {
 		c->up[probed].is_probing = false; /* nothing left to cancel */
 		upstream_answered(c, (unsigned)probed, now_ns);
 	}
+	due_run(c, now_ns);
 	clients_gauge(c);
-	core_leave(c, now_ns);
+	core_leave(c);
 	return taken;
 }

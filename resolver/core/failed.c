@@ -119,18 +119,13 @@ static bool ask_moved(struct core *c, uint32_t qi, const struct ask *old, enum c
 	return true;
 }
 
-void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
+void exchange_failed(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
 {
 	uint32_t qi = NIL;
 	struct ask *ask = ask_find(c, ask_id, &qi);
-	int probed = probe_find(c, ask_id);
 	struct question *q;
 	struct ask old;
 
-	if (probed >= 0) {
-		stats_upstream_of(c->stats, (unsigned)probed)->fails[why]++;
-		probe_failed(c, (unsigned)probed, now_ns);
-	}
 	if (!ask)
 		return;
 	q = &c->tab.question[qi];
@@ -158,16 +153,18 @@ void core_fail_now(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_f
 
 void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
 {
+	uint32_t qi = NIL;
+	struct ask *ask = ask_find(c, ask_id, &qi);
+	int probed = probe_find(c, ask_id);
+
 	assert(why < CORE_FAIL_TIMEOUT);
-	if (c->depth > 0) {
-		if (c->n_deferred < DEFERRED_MAX)
-			c->deferred[c->n_deferred++] = (struct deferred){ask_id, why};
-		return; /* beyond that, the time-out finds it */
+	if (ask) {
+		ask->failed = (uint8_t)(why + 1);
+		due_note(&c->tab, qi, DUE_FAILED);
+	} else if (probed >= 0) {
+		c->up[probed].probe_failed = (uint8_t)(why + 1);
+		timers_set(&c->timers, c->tab.question_places + (uint32_t)probed, now_ns);
 	}
-	core_enter(c);
-	core_fail_now(c, now_ns, ask_id, why);
-	clients_gauge(c);
-	core_leave(c, now_ns);
 }
 
 /* --- time --- */
@@ -223,13 +220,15 @@ void core_tick(struct core *c, uint64_t now_ns)
 {
 	uint32_t item;
 
-	core_enter(c);
+	core_enter(c, CORE_ACTS);
+	due_run(c, now_ns);
 	while ((item = timers_pop(&c->timers, now_ns)) != UINT32_MAX) {
-		if (item >= c->tab.n_questions)
-			probe_due(c, item - c->tab.n_questions, now_ns);
+		if (item >= c->tab.question_places)
+			probe_due(c, item - c->tab.question_places, now_ns);
 		else
 			question_due(c, item, now_ns);
+		due_run(c, now_ns);
 	}
 	clients_gauge(c);
-	core_leave(c, now_ns);
+	core_leave(c);
 }

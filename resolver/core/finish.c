@@ -7,83 +7,6 @@
 
 #include <string.h>
 
-/* One parked client, its query read again. */
-static void visit_of(struct core *c, const struct waiter *w, struct query *query,
-		     struct visit *v, uint64_t now_ns)
-{
-	query_parse(query, w->query, w->query_len); /* it was accepted once */
-	*v = (struct visit){.client = &w->client,
-			    .q = query,
-			    .zone = &c->conf->zone[w->zone],
-			    .zone_index = w->zone,
-			    .upstream = UPSTREAM_NONE,
-			    .from = CORE_FROM_UPSTREAM,
-			    .start_ns = w->start_ns,
-			    .now_ns = now_ns,
-			    .out = c->reply,
-			    .cap = w->client.proto == CORE_UDP ? CORE_UDP_MAX : DNS_MSG_MAX};
-}
-
-static void waiter_send(struct core *c, uint32_t wi, size_t len)
-{
-	struct waiter *w = &c->tab.waiter[wi];
-
-	if (len) /* otherwise it went on to wait for a second half */
-		c->ops.reply(c->ops.ctx, &w->client, c->reply, len);
-	waiter_free(&c->tab, wi);
-}
-
-/* Who waited for another question than its own. */
-static size_t serve_other(struct core *c, const struct visit *v, const struct waiter *w,
-			  const struct answer *a)
-{
-	return w->waits == WAITS_PATH ? path_resume(c, v, w->step, a) : serve_second(c, v, a);
-}
-
-void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns)
-{
-	struct query query;
-	struct visit v;
-	uint32_t wi;
-
-	while ((wi = waiter_take(&c->tab, q)) != NIL) {
-		struct waiter *w = &c->tab.waiter[wi];
-		size_t len;
-
-		visit_of(c, w, &query, &v, now_ns);
-		v.from = CORE_FROM_STALE;
-		if (w->waits == WAITS_ANSWER) {
-			len = serve_entry(c, &v, e, true);
-		} else {
-			struct answer a;
-
-			cache_answer(e, &a);
-			len = serve_other(c, &v, w, &a);
-		}
-		waiter_send(c, wi, len);
-	}
-}
-
-static void waiters_serve(struct core *c, struct question *q, const struct answer *a,
-			  uint16_t upstream, uint64_t now_ns)
-{
-	struct reply_age age = {0, REPLY_KEEP_TTL};
-	uint32_t wi;
-	struct query query;
-	struct visit v;
-
-	while ((wi = waiter_take(&c->tab, q)) != NIL) {
-		struct waiter *w = &c->tab.waiter[wi];
-		size_t len;
-
-		visit_of(c, w, &query, &v, now_ns);
-		v.upstream = upstream;
-		len = w->waits == WAITS_ANSWER ? serve_answer(c, &v, a, age, NULL, 0) :
-						 serve_other(c, &v, w, a);
-		waiter_send(c, wi, len);
-	}
-}
-
 static bool name_in_any(const uint8_t *name, const struct name *zone, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -101,36 +24,6 @@ static bool may_store(const struct core_cache_conf *cc, const struct question *q
 		return false;
 	return positive ? !name_in_any(q->name, cc->no_pos, cc->n_no_pos)
 			: !name_in_any(q->name, cc->no_neg, cc->n_no_neg);
-}
-
-/* The same from the denial of an ancestor. */
-static void waiters_deny(struct core *c, struct question *q, const struct answer *cut,
-			 uint32_t age_s, bool is_stale, uint16_t upstream, uint64_t now_ns)
-{
-	struct query query;
-	struct visit v;
-	uint32_t wi;
-
-	while ((wi = waiter_take(&c->tab, q)) != NIL) {
-		struct waiter *w = &c->tab.waiter[wi];
-		size_t len;
-
-		visit_of(c, w, &query, &v, now_ns);
-		v.upstream = upstream;
-		v.from = is_stale ? CORE_FROM_STALE : CORE_FROM_SHIELD;
-		len = w->waits == WAITS_ANSWER ? serve_synthesized(c, &v, cut, age_s, is_stale) :
-						 serve_other(c, &v, w, cut);
-		waiter_send(c, wi, len);
-	}
-}
-
-void waiters_deny_stale(struct core *c, struct question *q, struct entry *e, uint64_t now_ns)
-{
-	struct answer cut;
-
-	cache_touch(e, now_ns);
-	cache_answer(e, &cut);
-	waiters_deny(c, q, &cut, 0, true, UPSTREAM_NONE, now_ns);
 }
 
 static void answer_store(struct core *c, const struct question *q, const struct answer *a,
@@ -162,7 +55,7 @@ static void answer_store(struct core *c, const struct question *q, const struct 
 }
 
 /* A renewal came to nothing: the next hit may try again. */
-static void refreshing_clear(struct core *c, const struct question *q)
+void refreshing_clear(struct core *c, const struct question *q)
 {
 	struct cache_key k;
 	struct entry *e;
@@ -171,79 +64,6 @@ static void refreshing_clear(struct core *c, const struct question *q)
 	e = cache_find(&c->cache, &k);
 	if (e)
 		e->is_refreshing = false;
-}
-
-/* Out of every list but its waiters' and followers'. */
-static void question_detach(struct core *c, uint32_t qi)
-{
-	struct question *q = &c->tab.question[qi];
-
-	for (unsigned i = 0; i < ASKS_MAX; i++)
-		if (q->ask[i].id)
-			ask_close(c, qi, &q->ask[i], true);
-	question_release_forward(c, q);
-	follow_release(c, q);
-	follower_remove(&c->tab, qi);
-	timers_set(&c->timers, qi, T_NEVER);
-}
-
-/* Its ancestor does not exist: nothing is stored under the name itself. */
-void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
-		   uint16_t upstream, uint64_t now_ns)
-{
-	struct question *q = &c->tab.question[qi];
-	uint32_t followers = q->first_follower;
-
-	question_detach(c, qi);
-	refreshing_clear(c, q);
-	waiters_deny(c, q, cut, age_s, false, upstream, now_ns);
-	q->first_follower = NIL;
-	question_remove(&c->tab, qi);
-	followers_wake(c, followers, cut, upstream, now_ns);
-}
-
-void followers_wake(struct core *c, uint32_t first, const struct answer *a, uint16_t upstream,
-		    uint64_t now_ns)
-{
-	for (uint32_t i = first; i != NIL; i = c->tab.question[i].next_follower)
-		c->tab.question[i].leader = NIL;
-	while (first != NIL) {
-		struct question *f = &c->tab.question[first];
-		uint32_t next = f->next_follower;
-
-		f->next_follower = NIL;
-		f->follow_ns = T_NEVER;
-		if (f->follows == FOLLOWS_TARGET) {
-			follow_end(c, first, a, 0, upstream, now_ns);
-		} else if (a->kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_CUT &&
-		    c->shield[f->zone] == SHIELD_ACTIVE) {
-			question_deny(c, first, a, 0, upstream, now_ns);
-		} else if (a->kind == ANSWER_FAILURE) {
-			question_ask(c, first, now_ns);
-		} else {
-			question_begin(c, first, now_ns);
-		}
-		first = next;
-	}
-}
-
-void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
-		     uint64_t now_ns)
-{
-	struct question *q = &c->tab.question[qi];
-	uint32_t followers = q->first_follower;
-
-	question_detach(c, qi);
-	if (a->kind != ANSWER_FAILURE)
-		answer_store(c, q, a, now_ns);
-	refreshing_clear(c, q);
-	if (a->kind != ANSWER_FAILURE || !stale_to_waiters(c, qi, now_ns))
-		waiters_serve(c, q, a, upstream, now_ns);
-	if (a->kind != ANSWER_FAILURE)
-		shield_learn(c, q, a, now_ns);
-	q->first_follower = NIL;
-	question_remove(&c->tab, qi);
-	followers_wake(c, followers, a, upstream, now_ns);
 }
 
 void question_failed_note(struct core *c, const struct question *q, unsigned rcode, unsigned ede,
@@ -271,6 +91,166 @@ static void failure_make(struct answer *a, uint8_t msg[ANSWER_EMPTY_MAX], const 
 	a->ede_len = (uint16_t)ede_len;
 }
 
+/* Nobody finds it any more, and nobody else waits for it. Returns who followed it. */
+static uint32_t question_detach(struct core *c, uint32_t qi)
+{
+	struct question *q = &c->tab.question[qi];
+
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		if (q->ask[i].id)
+			ask_close(c, qi, &q->ask[i], true);
+	question_release_forward(c, q);
+	follow_release(c, q);
+	follower_remove(&c->tab, qi);
+	question_hide(&c->tab, qi);
+	due_forget(&c->tab, qi);
+	timers_set(&c->timers, qi, T_NEVER);
+	refreshing_clear(c, q);
+	return followers_take(&c->tab, qi);
+}
+
+/* Ends one question, and returns who followed it. */
+static uint32_t end_answered(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
+			     uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	uint32_t followers = question_detach(c, qi);
+
+	if (a->kind != ANSWER_FAILURE) {
+		core_acts(c);
+		answer_store(c, q, a, now_ns);
+	}
+	if (a->kind != ANSWER_FAILURE || !stale_to_waiters(c, qi, now_ns))
+		waiters_serve(c, q, a, upstream, now_ns);
+	if (a->kind != ANSWER_FAILURE)
+		shield_learn(c, q, a, now_ns);
+	question_remove(&c->tab, qi);
+	return followers;
+}
+
+/* Its ancestor does not exist: nothing is stored under the name itself. */
+static uint32_t end_denied(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
+			   uint16_t upstream, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	uint32_t followers = question_detach(c, qi);
+
+	waiters_deny(c, q, cut, age_s, false, upstream, now_ns);
+	question_remove(&c->tab, qi);
+	return followers;
+}
+
+/* Nobody answered it. */
+static uint32_t end_failed(struct core *c, uint32_t qi, const struct answer *why, uint64_t now_ns)
+{
+	const struct question *q = &c->tab.question[qi];
+	unsigned rcode = DNS_RCODE(get_be16(why->msg + 2));
+	uint8_t msg[ANSWER_EMPTY_MAX], ede[2];
+	struct answer a;
+
+	set_be16(ede, why->ede ? get_be16(why->ede) : 0);
+	question_failed_note(c, q, rcode, get_be16(ede), now_ns);
+	failure_make(&a, msg, q, rcode, why->ede ? ede : NULL, why->ede ? 2 : 0);
+	return end_answered(c, qi, &a, UPSTREAM_NONE, now_ns);
+}
+
+/* An answer on its way from a question to those that followed it, and on to their
+ * followers. Where a head is put before it, it is another answer from there on, and
+ * its own followers come first: level upon level, the last of them a failure. */
+struct passing {
+	struct answer a;
+	uint32_t first; /* followers, by next_follower */
+	bool is_whole;
+};
+#define PASSING_MAX (1 + FOLLOW_WHOLES_MAX + 1)
+
+static void passing_add(struct core *c, struct passing *p, uint32_t more)
+{
+	uint32_t *link = &more;
+
+	while (*link != NIL)
+		link = &c->tab.question[*link].next_follower;
+	*link = p->first;
+	p->first = more;
+}
+
+/* A follower whose head waits for `p`. Returns how many levels came upon it. */
+static unsigned target_pass(struct core *c, uint32_t qi, struct passing *p, uint16_t upstream,
+			    uint64_t now_ns)
+{
+	static const uint8_t servfail[DNS_HEADER_LEN] = {[2] = DNS_QR >> 8, [3] = DNS_SERVFAIL};
+	struct passing *next = p + 1;
+
+	if (p->a.kind == ANSWER_FAILURE) {
+		passing_add(c, p, end_failed(c, qi, &p->a, now_ns));
+		return 0;
+	}
+	next->is_whole = follow_whole(c, &c->tab.question[qi], &p->a, 0, &next->a);
+	if (next->is_whole) {
+		next->first = end_answered(c, qi, &next->a, upstream, now_ns);
+	} else {
+		next->a = (struct answer){.msg = servfail, .len = sizeof(servfail), .kind = ANSWER_FAILURE};
+		next->first = end_failed(c, qi, &next->a, now_ns);
+	}
+	return 1;
+}
+
+static unsigned follower_pass(struct core *c, uint32_t qi, struct passing *p, uint16_t upstream,
+			      uint64_t now_ns)
+{
+	struct question *f = &c->tab.question[qi];
+
+	f->next_follower = NIL;
+	f->follow_ns = T_NEVER;
+	if (f->follows == FOLLOWS_TARGET)
+		return target_pass(c, qi, p, upstream, now_ns);
+	if (p->a.kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_CUT &&
+	    c->shield[f->zone] == SHIELD_ACTIVE) {
+		passing_add(c, p, end_denied(c, qi, &p->a, 0, upstream, now_ns));
+	} else {
+		due_note(&c->tab, qi, p->a.kind == ANSWER_FAILURE ? DUE_ASK : DUE_BEGIN);
+	}
+	return 0;
+}
+
+static void followers_pass(struct core *c, uint32_t first, const struct answer *a,
+			   uint16_t upstream, uint64_t now_ns)
+{
+	struct passing level[PASSING_MAX];
+	unsigned n = 1;
+
+	level[0] = (struct passing){.a = *a, .first = first};
+	while (n > 0) {
+		struct passing *p = &level[n - 1];
+		uint32_t qi = p->first;
+
+		if (qi != NIL) {
+			p->first = c->tab.question[qi].next_follower;
+			n += follower_pass(c, qi, p, upstream, now_ns);
+			continue;
+		}
+		if (p->is_whole)
+			follow_whole_free(c);
+		n--;
+	}
+}
+
+void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
+		     uint64_t now_ns)
+{
+	followers_pass(c, end_answered(c, qi, a, upstream, now_ns), a, upstream, now_ns);
+}
+
+/* `cut` may lie in the cache, where those that are passed on are stored. */
+void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
+		   uint16_t upstream, uint64_t now_ns)
+{
+	struct answer a;
+
+	answer_copy(&a, c->buf, cut);
+	followers_pass(c, end_denied(c, qi, &a, age_s, upstream, now_ns), &a, upstream, now_ns);
+}
+
 void question_fail(struct core *c, uint32_t qi, unsigned rcode, int ede, bool note,
 		   uint64_t now_ns)
 {
@@ -293,28 +273,4 @@ void question_overload(struct core *c, uint32_t qi, uint64_t now_ns)
 	failure_make(&a, msg, &c->tab.question[qi], DNS_SERVFAIL, (const uint8_t *)EDE_OVERLOAD,
 		     sizeof(EDE_OVERLOAD) - 1);
 	question_finish(c, qi, &a, UPSTREAM_NONE, now_ns);
-}
-
-void waiter_turn_away(struct core *c, uint32_t wi, uint64_t now_ns)
-{
-	struct waiter *w = &c->tab.waiter[wi];
-	const struct question *q = &c->tab.question[w->question];
-	struct cache_key k;
-	struct query query;
-	struct visit v;
-	struct entry *e;
-	size_t len;
-
-	question_key(q, &k);
-	visit_of(c, w, &query, &v, now_ns);
-	waiter_pull(&c->tab, wi);
-	e = w->waits == WAITS_ANSWER ? entry_stale(cache_find(&c->cache, &k), v.zone, now_ns) : NULL;
-	v.from = e ? CORE_FROM_STALE : CORE_FROM_SERVER;
-	if (e)
-		len = serve_entry(c, &v, e, true);
-	else if (w->waits == WAITS_ANSWER)
-		len = serve_overload(c, &v);
-	else
-		len = serve_other(c, &v, w, NULL);
-	waiter_send(c, wi, len);
 }

@@ -13,7 +13,7 @@
 
 #include "resolver/plugins/plugin.h"
 
-enum { HEADS = 256, DEPTH_MAX = 16 }; /* Azure's and AWS' chains have four to six */
+enum { HEADS = 256, DEPTH_MAX = FOLLOW_WHOLES_MAX };
 
 struct head {
 	uint16_t len, next_free;
@@ -27,21 +27,19 @@ struct follow {
 	struct answer_buf whole[DEPTH_MAX];
 };
 
-int follow_table(struct core *c)
+int follow_table(const struct config *conf, struct follow **ret)
 {
 	bool wanted = false;
 
-	for (size_t i = 0; i < c->conf->n_zones; i++)
-		wanted |= (c->conf->zone[i].hooks & HOOK_FOLLOW) != 0;
-	if (wanted && !c->follow) {
-		c->follow = malloc(sizeof(*c->follow)); /* pages never used stay untouched */
-		if (!c->follow)
-			return ERR_NOMEM;
-		c->follow->free = HEADS;
-		c->follow->n_used = 0;
-		c->follow->level = 0;
+	for (size_t i = 0; i < conf->n_zones; i++)
+		wanted |= (conf->zone[i].hooks & HOOK_FOLLOW) != 0;
+	*ret = wanted ? malloc(sizeof(**ret)) : NULL; /* pages never used stay untouched */
+	if (*ret) {
+		(*ret)->free = HEADS;
+		(*ret)->n_used = 0;
+		(*ret)->level = 0;
 	}
-	return 0;
+	return wanted && !*ret ? ERR_NOMEM : 0;
 }
 
 /* --- heads --- */
@@ -136,34 +134,40 @@ bool follow_keep(struct core *c, struct question *q, const uint8_t *msg, size_t 
 
 /* --- the target's answer behind it --- */
 
-/* `t` is `age_s` old and may be the whole of a level above. */
+bool follow_whole(struct core *c, const struct question *q, const struct answer *target,
+		  uint32_t age_s, struct answer *ret)
+{
+	struct answer_question aq = {q->name, q->qtype, q->qclass};
+	struct follow *f = c->follow;
+	const struct head *head = &f->head[q->head - 1];
+
+	if (f->level == DEPTH_MAX ||
+	    answer_behind(ret, &f->whole[f->level], head->msg, head->len, target, age_s, &aq,
+			  &c->conf->zone[q->zone].z.cache) < 0)
+		return false;
+	f->level++;
+	return true;
+}
+
+void follow_whole_free(struct core *c)
+{
+	c->follow->level--;
+}
+
 void follow_end(struct core *c, uint32_t qi, const struct answer *t, uint32_t age_s,
 		uint16_t upstream, uint64_t now_ns)
 {
-	struct question *q = &c->tab.question[qi];
-	const struct head *head = &c->follow->head[q->head - 1];
-	struct answer_question aq = {q->name, q->qtype, q->qclass};
-	struct follow *f = c->follow;
 	struct answer whole;
-	uint8_t ede[2];
 
-	if (t->kind == ANSWER_FAILURE || f->level == DEPTH_MAX) {
-		if (t->ede)
-			memcpy(ede, t->ede, sizeof(ede));
-		question_fail(c, qi,
-			      t->kind == ANSWER_FAILURE ? DNS_RCODE(get_be16(t->msg + 2))
-							: DNS_SERVFAIL,
-			      t->ede ? get_be16(ede) : -1, true, now_ns);
-		return;
-	}
-	if (answer_behind(&whole, &f->whole[f->level], head->msg, head->len, t, age_s, &aq,
-			  &c->conf->zone[q->zone].z.cache) < 0) {
+	if (t->kind == ANSWER_FAILURE) {
+		question_fail(c, qi, DNS_RCODE(get_be16(t->msg + 2)),
+			      t->ede ? get_be16(t->ede) : -1, true, now_ns);
+	} else if (follow_whole(c, &c->tab.question[qi], t, age_s, &whole)) {
+		question_finish(c, qi, &whole, upstream, now_ns);
+		follow_whole_free(c);
+	} else {
 		question_fail(c, qi, DNS_SERVFAIL, -1, true, now_ns);
-		return;
 	}
-	f->level++;
-	question_finish(c, qi, &whole, upstream, now_ns);
-	f->level--;
 }
 
 /* --- on to the target --- */
@@ -219,10 +223,9 @@ static void plugin_answers(struct core *c, uint32_t qi, const struct question_st
 }
 
 /* Who waits for this one's upstream to deny the name has its answer: it exists. */
-static void siblings_wake(struct core *c, uint32_t qi, uint64_t now_ns)
+static void siblings_wake(struct core *c, uint32_t qi)
 {
-	const struct answer exists = {.kind = ANSWER_DENIAL};
-	uint32_t next, others = NIL;
+	uint32_t next;
 
 	for (uint32_t i = c->tab.question[qi].first_follower; i != NIL; i = next) {
 		struct question *f = &c->tab.question[i];
@@ -231,10 +234,9 @@ static void siblings_wake(struct core *c, uint32_t qi, uint64_t now_ns)
 		if (f->follows == FOLLOWS_TARGET)
 			continue;
 		follower_remove(&c->tab, i);
-		f->next_follower = others;
-		others = i;
+		f->follow_ns = T_NEVER;
+		due_note(&c->tab, i, DUE_BEGIN);
 	}
-	followers_wake(c, others, &exists, UPSTREAM_NONE, now_ns);
 }
 
 void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
@@ -251,7 +253,7 @@ void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 	uint32_t leader;
 	bool is_new;
 
-	siblings_wake(c, qi, now_ns);
+	siblings_wake(c, qi);
 	query_from_name(&query, head->target.b, q->qtype);
 	s.zone = config_route(c->conf, q->listener, &query);
 	if (s.zone == ZONE_NONE || name_eq(head->target.b, q->name)) {
@@ -289,5 +291,5 @@ void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 	q->retry_ns = q->hedge_ns = q->follow_ns = T_NEVER;
 	question_timer(c, qi);
 	if (is_new)
-		question_begin(c, leader, now_ns);
+		due_note(&c->tab, leader, DUE_BEGIN);
 }

@@ -9,7 +9,7 @@
 
 static uint32_t timer_item(const struct core *c, unsigned u)
 {
-	return c->tab.n_questions + u;
+	return c->tab.question_places + u;
 }
 
 static void probe_send(struct core *c, unsigned u, uint64_t now_ns)
@@ -19,9 +19,11 @@ static void probe_send(struct core *c, unsigned u, uint64_t now_ns)
 	struct core_ask a = {.upstream = (uint16_t)u, .proto = up->probe_proto, .query = buf,
 			     .zone = UINT16_MAX};
 
+	core_acts(c);
 	up->is_probing = true;
+	up->probe_failed = 0;
 	up->probe_sent_ns = now_ns;
-	up->probe_id = ask_id_new(c, c->tab.n_questions * ASKS_MAX + u);
+	up->probe_id = ask_id_new(c, c->tab.question_places * ASKS_MAX + u);
 	a.id = up->probe_id;
 	a.len = dns_query_build(buf, sizeof(buf), 0, up->probe_name.b, DNS_NS,
 				up->probe_rd ? DNS_RD : 0, 0, false, false);
@@ -59,7 +61,7 @@ void upstream_answered(struct core *c, unsigned u, uint64_t now_ns)
 	(void)now_ns;
 	if (!up->is_suspect)
 		return;
-	if (up->is_probing && c->ops.cancel)
+	if (up->is_probing && !up->probe_failed && c->ops.cancel)
 		c->ops.cancel(c->ops.ctx, up->probe_id);
 	up->is_suspect = false;
 	up->is_probing = false;
@@ -94,7 +96,9 @@ void probe_due(struct core *c, unsigned u, uint64_t now_ns)
 	if (!up->is_suspect)
 		return;
 	if (up->is_probing) {
-		if (c->ops.cancel)
+		if (up->probe_failed)
+			stats_upstream_of(c->stats, u)->fails[up->probe_failed - 1]++;
+		else if (c->ops.cancel)
 			c->ops.cancel(c->ops.ctx, up->probe_id);
 		probe_failed(c, u, now_ns);
 	} else {

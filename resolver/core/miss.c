@@ -67,30 +67,34 @@ static enum core_verdict refuse(struct core *c, struct visit *v, size_t *ret_len
 	return CORE_REPLY;
 }
 
+/* Who was parked once already has its place: whatever it left is free. */
+static bool room_for(struct core *c, const struct visit *v, bool joined)
+{
+	const struct in6_addr *addr = &v->client->addr;
+
+	return (joined || room_make(c, HOLDS_QUESTIONS, addr, v->now_ns)) &&
+	       room_make(c, HOLDS_WAITERS, addr, v->now_ns);
+}
+
 /* `reply_len` octets in c->buf->msg: a hook's reply that goes on to another name. */
 static enum core_verdict park(struct core *c, struct visit *v, const struct cache_key *k,
 			      const struct plugin_query *asked, size_t reply_len, size_t *ret_len)
 {
-	uint8_t reply[FOLLOW_HEAD_MAX]; /* whoever makes room is answered through c->buf */
 	struct question_start s = {.key = k,
 				   .asked = asked,
-				   .reply = reply_len ? reply : NULL,
+				   .reply = reply_len ? c->buf->msg : NULL,
 				   .reply_len = reply_len,
 				   .client = v->client,
 				   .zone = v->zone_index,
 				   .listener = v->client->listener,
 				   .proto = v->client->proto,
 				   .purpose = FOR_CLIENTS,
-				   .start_ns = v->now_ns,
+				   .start_ns = v->start_ns,
 				   .now_ns = v->now_ns};
 	bool joined = question_find(&c->tab, k) != NIL;
 	uint32_t qi;
 
-	if (reply_len > sizeof(reply))
-		return refuse(c, v, ret_len);
-	memcpy(reply, c->buf->msg, reply_len);
-	if ((!joined && !room_make(c, HOLDS_QUESTIONS, &v->client->addr, v->now_ns)) ||
-	    !room_make(c, HOLDS_WAITERS, &v->client->addr, v->now_ns))
+	if (reply_len > FOLLOW_HEAD_MAX || (!v->is_again && !room_for(c, v, joined)))
 		return refuse(c, v, ret_len);
 	qi = question_find(&c->tab, k); /* whoever gave way may have been the one to join */
 	joined = qi != NIL;
@@ -100,10 +104,12 @@ static enum core_verdict park(struct core *c, struct visit *v, const struct cach
 		c->stats->inflight_full++;
 		return refuse(c, v, ret_len);
 	}
-	c->stats->joined += joined;
+	c->stats->joined += joined && !v->is_again;
 	waiter_add(&c->tab, qi, v->client, v->q, v->zone_index, v->start_ns);
 	if (!joined)
-		question_begin(c, qi, v->now_ns);
+		due_note(&c->tab, qi, DUE_BEGIN);
+	else if (v->is_again && v->start_ns < c->tab.question[qi].start_ns)
+		c->tab.question[qi].start_ns = v->start_ns; /* not begun yet: its budget is the oldest's */
 	clients_gauge(c);
 	return CORE_WAIT;
 }
@@ -132,7 +138,7 @@ bool park_for(struct core *c, const struct visit *v, const struct cache_key *k, 
 	c->tab.waiter[wi].waits = (uint8_t)waits;
 	c->tab.waiter[wi].step = (uint8_t)step;
 	if (is_new)
-		question_begin(c, qi, v->now_ns);
+		due_note(&c->tab, qi, DUE_BEGIN);
 	return true;
 }
 

@@ -14,8 +14,10 @@ int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_q
 	t->n_questions = n_questions;
 	t->n_waiters = n_waiters;
 	t->n_buckets = n_questions;
-	t->question = calloc(n_questions, sizeof(*t->question));
-	t->waiter = calloc(n_waiters, sizeof(*t->waiter));
+	t->question_places = n_questions + HOLDS_LEAVING_MAX;
+	t->waiter_places = n_waiters + HOLDS_LEAVING_MAX;
+	t->question = calloc(t->question_places, sizeof(*t->question));
+	t->waiter = calloc(t->waiter_places, sizeof(*t->waiter));
 	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
 	if (!t->question || !t->waiter || !t->bucket ||
 	    clients_init(&t->clients, key, n_waiters, n_questions) < 0) {
@@ -24,6 +26,7 @@ int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_q
 	}
 	memset(t->bucket, 0xff, t->n_buckets * sizeof(*t->bucket));
 	t->free_question = t->free_waiter = NIL;
+	t->due_first = t->due_last = t->due_waiter_first = t->due_waiter_last = NIL;
 	return 0;
 }
 
@@ -65,10 +68,12 @@ static uint32_t question_take(struct questions *t)
 {
 	uint32_t i = t->free_question;
 
+	if (t->in_use == t->n_questions)
+		return NIL;
 	if (i != NIL)
 		t->free_question = t->question[i].next;
-	else if (t->in_use < t->n_questions)
-		i = t->in_use;
+	else if (t->in_use + t->hidden < t->question_places)
+		i = t->in_use + t->hidden;
 	return i;
 }
 
@@ -90,6 +95,7 @@ uint32_t question_add(struct questions *t, const struct cache_key *k)
 	memcpy(q->name, k->name, k->name_len);
 	q->first_waiter = q->last_waiter = NIL;
 	q->leader = q->first_follower = q->next_follower = NIL;
+	q->due_next = q->due_prev = NIL;
 	q->retry_ns = q->hedge_ns = q->stale_ns = q->follow_ns = q->end_ns = T_NEVER;
 	q->next = *bucket;
 	*bucket = i;
@@ -109,17 +115,17 @@ static void bucket_leave(struct questions *t, uint32_t qi)
 	*link = t->question[qi].next;
 }
 
-void question_rehash(struct questions *t, uint32_t qi, uint64_t hash)
+void question_hide(struct questions *t, uint32_t qi)
 {
-	struct cache_key k;
-	uint32_t *bucket;
+	struct question *q = &t->question[qi];
 
+	if (q->is_hidden)
+		return;
 	bucket_leave(t, qi);
-	t->question[qi].hash = hash;
-	question_key(&t->question[qi], &k);
-	bucket = bucket_of(t, &k);
-	t->question[qi].next = *bucket;
-	*bucket = qi;
+	clients_give(&t->clients, HOLDS_QUESTIONS, qi);
+	q->is_hidden = true;
+	t->in_use--;
+	t->hidden++;
 }
 
 void question_remove(struct questions *t, uint32_t qi)
@@ -128,12 +134,12 @@ void question_remove(struct questions *t, uint32_t qi)
 
 	assert(q->in_use && q->first_waiter == NIL && q->first_follower == NIL &&
 	       q->leader == NIL);
-	bucket_leave(t, qi);
-	clients_give(&t->clients, HOLDS_QUESTIONS, qi);
+	question_hide(t, qi);
+	due_forget(t, qi);
 	q->in_use = false;
 	q->next = t->free_question;
 	t->free_question = qi;
-	t->in_use--;
+	t->hidden--;
 }
 
 void question_charge(struct questions *t, uint32_t qi, const struct in6_addr *addr)
@@ -166,10 +172,12 @@ uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *
 	uint32_t i = t->free_waiter;
 	struct waiter *w;
 
+	if (t->waiting == t->n_waiters)
+		return NIL;
 	if (i != NIL)
 		t->free_waiter = t->waiter[i].next;
-	else if (t->waiting < t->n_waiters)
-		i = t->waiting;
+	else if (t->waiting + t->leaving < t->waiter_places)
+		i = t->waiting + t->leaving;
 	else
 		return NIL;
 	w = &t->waiter[i];
@@ -180,6 +188,7 @@ uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *
 	w->question = qi;
 	w->waits = WAITS_ANSWER;
 	w->step = 0;
+	w->leaves = false;
 	w->zone = zone;
 	w->query_len = (uint16_t)query_compact(query, w->query);
 	if (q->last_waiter == NIL)
@@ -214,10 +223,85 @@ uint32_t waiter_take(struct questions *t, struct question *q)
 
 void waiter_free(struct questions *t, uint32_t wi)
 {
-	t->waiter[wi].next = t->free_waiter;
+	struct waiter *w = &t->waiter[wi];
+
+	*(w->leaves ? &t->leaving : &t->waiting) -= 1;
+	w->leaves = false;
+	w->next = t->free_waiter;
 	t->free_waiter = wi;
-	t->waiting--;
 }
+
+void waiter_put_off(struct questions *t, uint32_t wi, bool again)
+{
+	struct waiter *w = &t->waiter[wi];
+
+	waiter_pull(t, wi);
+	w->question = NIL;
+	if (again) {
+		w->waits = WAITS_AGAIN;
+	} else {
+		w->leaves = true;
+		t->waiting--;
+		t->leaving++;
+	}
+	w->next = NIL;
+	w->prev = t->due_waiter_last;
+	*(w->prev == NIL ? &t->due_waiter_first : &t->waiter[w->prev].next) = wi;
+	t->due_waiter_last = wi;
+}
+
+uint32_t waiter_due_take(struct questions *t)
+{
+	uint32_t wi = t->due_waiter_first;
+
+	if (wi == NIL)
+		return NIL;
+	t->due_waiter_first = t->waiter[wi].next;
+	*(t->due_waiter_first == NIL ? &t->due_waiter_last :
+				       &t->waiter[t->due_waiter_first].prev) = NIL;
+	return wi;
+}
+
+/* --- what is due --- */
+
+void due_note(struct questions *t, uint32_t qi, unsigned what)
+{
+	struct question *q = &t->question[qi];
+	bool listed = q->due;
+
+	assert(q->in_use);
+	q->due |= (uint8_t)what;
+	if (listed)
+		return;
+	q->due_next = NIL;
+	q->due_prev = t->due_last;
+	*(q->due_prev == NIL ? &t->due_first : &t->question[q->due_prev].due_next) = qi;
+	t->due_last = qi;
+}
+
+void due_forget(struct questions *t, uint32_t qi)
+{
+	struct question *q = &t->question[qi];
+
+	if (!q->due)
+		return;
+	*(q->due_prev == NIL ? &t->due_first : &t->question[q->due_prev].due_next) = q->due_next;
+	*(q->due_next == NIL ? &t->due_last : &t->question[q->due_next].due_prev) = q->due_prev;
+	q->due = 0;
+}
+
+uint32_t due_take(struct questions *t, unsigned *ret_what)
+{
+	uint32_t qi = t->due_first;
+
+	if (qi != NIL) {
+		*ret_what = t->question[qi].due;
+		due_forget(t, qi);
+	}
+	return qi;
+}
+
+/* --- followers --- */
 
 void follower_add(struct questions *t, uint32_t leader, uint32_t qi)
 {
@@ -238,4 +322,21 @@ void follower_remove(struct questions *t, uint32_t qi)
 		link = &t->question[*link].next_follower;
 	*link = q->next_follower;
 	q->leader = q->next_follower = NIL;
+}
+
+uint32_t followers_take(struct questions *t, uint32_t qi)
+{
+	uint32_t first = t->question[qi].first_follower;
+
+	for (uint32_t i = first; i != NIL; i = t->question[i].next_follower)
+		t->question[i].leader = NIL;
+	t->question[qi].first_follower = NIL;
+	return first;
+}
+
+bool question_leads(const struct questions *t, uint32_t qi, uint32_t leader)
+{
+	while (leader != NIL && leader != qi)
+		leader = t->question[leader].leader;
+	return leader != NIL;
 }

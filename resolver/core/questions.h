@@ -8,6 +8,13 @@
  * answer. When the leader is done, the follower is either answered by it or asked
  * itself. No type of a name waits for another type: a denial speaks for what was
  * asked, and there are servers that deny AAAA of names that have A.
+ *
+ * What is to be done with a question or a waiter is noted here, in two lists in
+ * order of coming, and done by due.c: whoever notes it may be in the middle of
+ * something. A question that ends is hidden first: it leaves its bucket, so that
+ * nobody joins or follows it any more. What has been given up to make room keeps
+ * its place until its clients have been told: HOLDS_LEAVING_MAX places of each
+ * kind lie behind the limits for that.
  */
 #ifndef NODENS_CORE_QUESTIONS_H
 #define NODENS_CORE_QUESTIONS_H
@@ -29,6 +36,7 @@ struct ask {
 	uint16_t upstream;
 	uint8_t proto;
 	bool is_hedge, has_edns, had_cookie;
+	uint8_t failed; /* 1 + enum core_fail_why: it is over, which is not acted upon yet */
 	uint64_t sent_ns;
 	uint64_t spelling; /* of the name, for name_spell; 0: lower case */
 };
@@ -38,7 +46,6 @@ enum question_purpose {
 	FOR_REFRESH, /* prefetch, or renewal of what was served stale */
 	FOR_CUT,     /* the search-path shield wants to know whether a name exists */
 	FOR_CHECK,   /* the shield's sampled check of an answer it made */
-	FOR_NOBODY,  /* a new configuration has no zone for it */
 	FOR_CONFIRM, /* ... was wrong: does its ancestor exist by now? */
 };
 
@@ -47,8 +54,18 @@ enum question_follows {
 	FOLLOWS_TARGET,  /* the end of the CNAMEs it has: its answer stands behind them */
 };
 
+enum due { /* bits: what is to be done with a question */
+	DUE_BEGIN = 1,  /* to follow another, or to be asked */
+	DUE_ASK = 2,    /* to be asked */
+	DUE_FAILED = 4, /* some of its exchanges have failed */
+	DUE_GIVE_UP = 8, /* hidden already: its clients are to be told */
+};
+
 struct question {
 	bool in_use, is_renamed;  /* renamed: an ask hook changed what upstreams are asked */
+	bool is_hidden;           /* ends: in no bucket, and nobody's */
+	uint8_t due;              /* enum due */
+	uint32_t due_next, due_prev;
 	uint8_t purpose;
 	uint8_t name_len, key_flags;
 	uint8_t listener, proto;  /* where the first client asked, and how */
@@ -61,6 +78,7 @@ struct question {
 	uint8_t follows;          /* enum question_follows: why it has a leader */
 	uint8_t n_follows;
 	uint8_t depth;            /* heads (follow.c) in the longest row that waits for it */
+	uint8_t cut_at;           /* where in its name the cut begins that it had asked last; 0: none */
 	bool is_shared;           /* others than its first client wait for it */
 	bool is_settled;          /* an upstream said no (last_rcode); only a hedge may say better */
 	bool is_plain_spelled;    /* an answer had another spelling: asked in lower case */
@@ -86,16 +104,18 @@ enum waits_for {
 	WAITS_ANSWER, /* to its own question */
 	WAITS_SECOND, /* the second half of a merged reply (dns64) */
 	WAITS_PATH,   /* a step of its search list (autopath) */
+	WAITS_AGAIN,  /* nothing: to be asked anew under another configuration */
 };
 
 struct waiter {
 	struct core_client client;
 	uint64_t start_ns;
-	uint32_t next, prev; /* who waits for the same */
-	uint32_t question;
+	uint32_t next, prev; /* who waits for the same; or in the list of those due */
+	uint32_t question;   /* NIL: due */
 	uint16_t query_len, zone;
 	uint8_t waits;  /* enum waits_for */
 	uint8_t step;   /* WAITS_PATH: of the search list */
+	bool leaves;    /* given up: counts as leaving, no more as waiting */
 	uint8_t query[QUERY_COMPACT_MAX];
 };
 
@@ -103,9 +123,13 @@ struct questions {
 	struct question *question;
 	struct waiter *waiter;
 	uint32_t *bucket; /* by a mix of the whole key: no name has a chain of its own */
-	uint32_t n_buckets, n_questions, n_waiters;
+	uint32_t n_buckets, n_questions, n_waiters; /* n: how many there may be */
+	uint32_t question_places, waiter_places;    /* ... and with those that leave */
 	uint32_t free_question, free_waiter;
-	uint32_t in_use, waiting;
+	uint32_t in_use, waiting;   /* not counting these: */
+	uint32_t hidden, leaving;
+	uint32_t due_first, due_last;               /* questions */
+	uint32_t due_waiter_first, due_waiter_last;
 	struct clients clients; /* whose they are */
 };
 
@@ -122,9 +146,18 @@ uint32_t question_add(struct questions *t, const struct cache_key *k);
 void question_remove(struct questions *t, uint32_t qi);
 void question_key(const struct question *q, struct cache_key *ret);
 
-/* Its hash or view changed: into the right bucket. */
-void question_rehash(struct questions *t, uint32_t qi, uint64_t hash);
+/* Out of its bucket, and nobody's. It ends; a second time changes nothing. */
+void question_hide(struct questions *t, uint32_t qi);
+/* Its followers, now led by nobody, as a list by next_follower. */
+uint32_t followers_take(struct questions *t, uint32_t qi);
+/* Would it wait for itself if it followed `leader`? */
+bool question_leads(const struct questions *t, uint32_t qi, uint32_t leader);
 
+/* To be done with it: `what` is of enum due. */
+void due_note(struct questions *t, uint32_t qi, unsigned what);
+void due_forget(struct questions *t, uint32_t qi);
+/* The first of those due and what is to be done with it; NIL. */
+uint32_t due_take(struct questions *t, unsigned *ret_what);
 /* It counts as this client's; until it is removed, or another's. */
 void question_charge(struct questions *t, uint32_t qi, const struct in6_addr *addr);
 
@@ -137,6 +170,9 @@ uint32_t waiter_take(struct questions *t, struct question *q);
 void waiter_free(struct questions *t, uint32_t wi);
 /* Takes this one off its question's list, wherever it stands. */
 void waiter_pull(struct questions *t, uint32_t wi);
+/* The same, and into the list of those due, to be turned away or asked `again`. */
+void waiter_put_off(struct questions *t, uint32_t wi, bool again);
+uint32_t waiter_due_take(struct questions *t);
 
 void follower_add(struct questions *t, uint32_t leader, uint32_t qi);
 void follower_remove(struct questions *t, uint32_t qi);

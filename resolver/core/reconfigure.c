@@ -2,7 +2,11 @@
 /*
  * A new configuration under running traffic. Entries stay: their key holds a
  * digest of who answers for the zone, so those of changed upstreams are simply
- * not found any more. Questions under way are routed and asked anew.
+ * not found any more. Clients that wait are looked after anew by the next
+ * core_tick, as if they had just asked; of how far their questions had come nothing
+ * is kept, for it may mean nothing under this configuration, or something else.
+ *
+ * Silent: what was asked is void without a word, nothing is replied or asked.
  */
 #include "resolver/core/core_int.h"
 
@@ -33,122 +37,136 @@ static void upstreams_carry(const struct core *c, const struct config *conf, str
 			upstream_fresh(c, &to[i], &conf->upstream[i]);
 		to[i].is_probing = false;
 		to[i].probe_id = 0;
+		to[i].probe_failed = 0;
 	}
 }
 
-static void exchanges_cancel(struct core *c)
+/* Where the new configuration has the listener; LISTENER_GONE: nowhere. */
+static uint8_t listener_in(const struct config *to, const struct core_listener *l)
 {
-	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++) {
+	for (size_t i = 0; i < to->n_listeners; i++)
+		if (to->listener[i].port == l->port &&
+		    memcmp(&to->listener[i].addr, &l->addr, sizeof(l->addr)) == 0)
+			return (uint8_t)i;
+	return LISTENER_GONE;
+}
+
+/* A client may also have been turned away already, and only not been told yet. */
+static void waiters_put_off(struct core *c, const struct config *to)
+{
+	uint8_t moved[CORE_LISTENERS_MAX];
+
+	for (size_t i = 0; i < c->conf->n_listeners; i++)
+		moved[i] = listener_in(to, &c->conf->listener[i]);
+	for (uint32_t qi = 0; qi < c->tab.question_places; qi++) {
+		struct question *q = &c->tab.question[qi];
+
+		while (q->in_use && q->first_waiter != NIL)
+			waiter_put_off(&c->tab, q->first_waiter, true);
+	}
+	for (uint32_t wi = c->tab.due_waiter_first; wi != NIL; wi = c->tab.waiter[wi].next) {
+		struct waiter *w = &c->tab.waiter[wi];
+
+		if (w->client.listener != LISTENER_GONE)
+			w->client.listener = moved[w->client.listener];
+		w->zone = 0;
+		if (w->leaves)
+			w->waits = WAITS_ANSWER;
+	}
+}
+
+static void questions_end(struct core *c)
+{
+	for (uint32_t qi = 0; qi < c->tab.question_places; qi++) {
 		struct question *q = &c->tab.question[qi];
 
 		if (!q->in_use)
 			continue;
-		for (unsigned i = 0; i < ASKS_MAX; i++)
-			if (q->ask[i].id)
-				ask_close(c, qi, &q->ask[i], true);
-		question_release_forward(c, q);
+		refreshing_clear(c, q);
+		follow_release(c, q);
 		follower_remove(&c->tab, qi);
-		q->follow_ns = q->retry_ns = q->hedge_ns = T_NEVER;
+		followers_take(&c->tab, qi);
+		timers_set(&c->timers, qi, T_NEVER);
+		question_remove(&c->tab, qi);
 	}
-	for (unsigned u = 0; u < c->conf->n_upstreams; u++) {
-		if (c->up[u].is_probing && c->ops.cancel)
-			c->ops.cancel(c->ops.ctx, c->up[u].probe_id);
-		timers_set(&c->timers, c->tab.n_questions + u, T_NEVER);
-	}
+	for (unsigned u = 0; u < CORE_UPSTREAMS_MAX; u++)
+		timers_set(&c->timers, c->tab.question_places + u, T_NEVER);
 }
 
-/* A client may wait for another name than its own (autopath): its zone is its own. */
-static void waiter_move(struct core *c, struct waiter *w, uint16_t zone)
+/* What an upstream is suspected of is not forgotten: it is probed on. */
+static void probes_resume(struct core *c, uint64_t now_ns)
 {
-	struct query query;
-
-	if (w->client.listener >= c->conf->n_listeners)
-		w->client.listener = 0;
-	w->zone = zone;
-	if (w->waits != WAITS_PATH)
-		return;
-	query_parse(&query, w->query, w->query_len);
-	w->zone = config_route(c->conf, w->client.listener, &query);
-	if (w->zone == ZONE_NONE)
-		w->zone = zone;
-}
-
-/* Finds the question's place in the new configuration; false: it has none. */
-static bool question_move(struct core *c, uint32_t qi)
-{
-	struct question *q = &c->tab.question[qi];
-	struct query query;
-	uint16_t zone = ZONE_NONE;
-	bool has_zone;
-
-	query_from_name(&query, q->name, q->qtype);
-	if (q->listener < c->conf->n_listeners)
-		zone = config_route(c->conf, q->listener, &query);
-	has_zone = zone != ZONE_NONE;
-	if (!has_zone)
-		zone = 0; /* for the counters' sake */
-	q->zone = zone;
-	for (uint32_t wi = q->first_waiter; wi != NIL; wi = c->tab.waiter[wi].next)
-		waiter_move(c, &c->tab.waiter[wi], zone);
-	if (q->listener >= c->conf->n_listeners)
-		q->listener = 0;
-	question_rehash(&c->tab, qi, q->hash ^ q->view ^ c->conf->zone[zone].view);
-	q->view = c->conf->zone[zone].view;
-	return has_zone;
-}
-
-static void questions_resume(struct core *c, uint64_t now_ns)
-{
-	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++)
-		if (c->tab.question[qi].in_use && !question_move(c, qi))
-			c->tab.question[qi].purpose = FOR_NOBODY;
-	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++)
-		if (c->tab.question[qi].in_use && c->tab.question[qi].purpose == FOR_NOBODY)
-			question_fail(c, qi, DNS_REFUSED, -1, false, now_ns);
-	for (uint32_t qi = 0; qi < c->tab.n_questions; qi++)
-		if (c->tab.question[qi].in_use && c->tab.question[qi].leader == NIL &&
-		    !asks_open(&c->tab.question[qi]))
-			question_ask(c, qi, now_ns);
 	for (unsigned u = 0; u < c->conf->n_upstreams; u++)
 		if (c->up[u].is_suspect)
-			timers_set(&c->timers, c->tab.n_questions + u, now_ns);
+			timers_set(&c->timers, c->tab.question_places + u, now_ns);
+}
+
+/* All that may fail; NULL members are not needed, or there already. */
+struct next {
+	struct config *conf;
+	struct upstream *up;
+	struct forward_state *forward;
+	uint32_t forward_at[CORE_ZONES_MAX + 1];
+	struct path_client *path;
+	struct follow *follow;
+};
+
+static int next_prepare(const struct core *c, struct next *n, const struct core_conf *conf,
+			struct diag *d)
+{
+	int err;
+
+	*n = (struct next){0};
+	if (!conf->n_listeners || !conf->n_zones)
+		return diag_set(d, ERR_RANGE, "a configuration needs a listener and a zone");
+	err = config_new(&n->conf, conf, d);
+	if (err)
+		return err;
+	n->up = calloc(CORE_UPSTREAMS_MAX, sizeof(*n->up));
+	if (!n->up || forwards_new(n->conf, &n->forward, n->forward_at) < 0 ||
+	    (!c->path && path_table(n->conf, &n->path) < 0) ||
+	    (!c->follow && follow_table(n->conf, &n->follow) < 0)) {
+		config_free(n->conf);
+		free(n->up);
+		free(n->forward);
+		free(n->path);
+		return diag_set(d, ERR_NOMEM, "no memory for the new configuration");
+	}
+	return 0;
+}
+
+static void next_take(struct core *c, struct next *n)
+{
+	path_move(c, n->conf);
+	upstreams_carry(c, n->conf, n->up);
+	config_free(c->conf);
+	free(c->up);
+	free(c->forward);
+	c->conf = n->conf;
+	c->up = n->up;
+	c->forward = n->forward;
+	memcpy(c->forward_at, n->forward_at, sizeof(c->forward_at));
+	if (!c->path)
+		c->path = n->path;
+	if (!c->follow)
+		c->follow = n->follow;
+	memset(c->shield, 0, sizeof(c->shield));
 }
 
 int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_ns, struct diag *d)
 {
-	struct forward_state *forward = NULL;
-	uint32_t at[CORE_ZONES_MAX + 1];
-	struct config *fresh = NULL;
-	struct upstream *up;
-	int err;
+	struct next n;
+	int err = next_prepare(c, &n, conf, d);
 
-	if (!conf->n_listeners || !conf->n_zones)
-		return diag_set(d, ERR_RANGE, "a configuration needs a listener and a zone");
-	err = config_new(&fresh, conf, d);
 	if (err)
 		return err;
-	up = calloc(CORE_UPSTREAMS_MAX, sizeof(*up));
-	err = forwards_new(fresh, &forward, at);
-	if (!up || err) {
-		config_free(fresh);
-		free(up);
-		return diag_set(d, ERR_NOMEM, "no memory for the new configuration");
-	}
-	core_enter(c);
-	exchanges_cancel(c);
-	upstreams_carry(c, fresh, up);
-	config_free(c->conf);
-	free(c->up);
-	free(c->forward);
-	c->conf = fresh;
-	c->up = up;
-	c->forward = forward;
-	memcpy(c->forward_at, at, sizeof(at));
-	memset(c->shield, 0, sizeof(c->shield));
+	core_enter(c, CORE_NOTES);
+	waiters_put_off(c, n.conf);
+	questions_end(c);
+	next_take(c, &n);
 	stats_bind(c);
-	path_table(c); /* without memory for it, autopath rests */
-	follow_table(c); /* ... and what needs following fails */
-	questions_resume(c, now_ns);
-	core_leave(c, now_ns);
+	probes_resume(c, now_ns);
+	clients_gauge(c);
+	core_leave(c);
 	return 0;
 }

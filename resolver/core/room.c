@@ -49,12 +49,22 @@ static bool is_overdue(const struct core *c, enum holds what, uint32_t thing, ui
 	return now_ns - since_ns >= OVERDUE_NS;
 }
 
-static void give_up(struct core *c, enum holds what, uint32_t thing, uint64_t now_ns)
+/* Whoever loses its place is told by core_tick. Until then it takes up one of the
+ * places that there are beyond the limits: false when those are used up. */
+static bool give_up(struct core *c, enum holds what, uint32_t thing)
 {
-	if (what == HOLDS_WAITERS)
-		waiter_turn_away(c, thing, now_ns);
-	else
-		question_overload(c, thing, now_ns);
+	if ((what == HOLDS_WAITERS ? c->tab.leaving : c->tab.hidden) >= HOLDS_LEAVING_MAX)
+		return false;
+	if (what == HOLDS_WAITERS) {
+		waiter_put_off(&c->tab, thing, false);
+		return true;
+	}
+	question_hide(&c->tab, thing);
+	follower_remove(&c->tab, thing);
+	question_release_forward(c, &c->tab.question[thing]);
+	timers_set(&c->timers, thing, T_NEVER);
+	due_note(&c->tab, thing, DUE_GIVE_UP);
+	return true;
 }
 
 /* Somebody else waits for it too: from now on it is theirs. */
@@ -76,14 +86,15 @@ static bool pass_on(struct core *c, uint32_t qi)
 }
 
 /* From the client that holds the most to one that holds `mine`. */
-static bool room_from_most(struct core *c, enum holds what, uint32_t mine, uint64_t now_ns)
+static bool room_from_most(struct core *c, enum holds what, uint32_t mine)
 {
 	for (unsigned i = 0; clients_most(&c->tab.clients, what) > mine + 1; i++) {
 		uint32_t oldest = clients_oldest_of_most(&c->tab.clients, what);
 
 		if (what == HOLDS_QUESTIONS && i < PASS_ON_MAX && pass_on(c, oldest))
 			continue;
-		give_up(c, what, oldest, now_ns);
+		if (!give_up(c, what, oldest))
+			return false;
 		c->stats->share_evicted[what]++;
 		return true;
 	}
@@ -101,11 +112,10 @@ bool room_make(struct core *c, enum holds what, const struct in6_addr *addr, uin
 	mine = clients_held(t, what, addr);
 	if (!full && mine < clients_share(t, what, mine))
 		return true;
-	if (full && room_from_most(c, what, mine, now_ns))
+	if (full && room_from_most(c, what, mine))
 		return true;
 	oldest = full ? clients_oldest_of_most(t, what) : clients_oldest(t, what, addr);
-	if (oldest != NIL && is_overdue(c, what, oldest, now_ns)) {
-		give_up(c, what, oldest, now_ns);
+	if (oldest != NIL && is_overdue(c, what, oldest, now_ns) && give_up(c, what, oldest)) {
 		c->stats->overdue_evicted[what]++;
 		return true;
 	}
@@ -133,4 +143,6 @@ bool room_for_more(const struct core *c, const struct core_client *client)
 void clients_gauge(struct core *c)
 {
 	c->stats->clients = c->tab.clients.in_use;
+	c->stats->inflight = c->tab.in_use + c->tab.hidden;
+	c->stats->waiters = c->tab.waiting + c->tab.leaving;
 }

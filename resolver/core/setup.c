@@ -127,19 +127,14 @@ int forwards_new(const struct config *conf, struct forward_state **ret, uint32_t
 	return *ret ? 0 : ERR_NOMEM;
 }
 
-int path_table(struct core *c)
+int path_table(const struct config *conf, struct path_client **ret)
 {
 	bool wanted = false;
 
-	for (size_t i = 0; i < c->conf->n_zones; i++)
-		wanted |= c->conf->zone[i].z.autopath;
-	if (!wanted) {
-		free(c->path);
-		c->path = NULL;
-	} else if (!c->path) {
-		c->path = calloc(PATH_CLIENTS, sizeof(*c->path));
-	}
-	return wanted && !c->path ? ERR_NOMEM : 0;
+	for (size_t i = 0; i < conf->n_zones; i++)
+		wanted |= conf->zone[i].z.autopath;
+	*ret = wanted ? calloc(PATH_CLIENTS, sizeof(**ret)) : NULL;
+	return wanted && !*ret ? ERR_NOMEM : 0;
 }
 
 void upstream_fresh(const struct core *c, struct upstream *u, const struct core_upstream *conf)
@@ -181,12 +176,10 @@ static uint32_t limit_or(uint32_t given, uint32_t standard, uint32_t max)
 static int tables_new(struct core *c, const struct core_conf *conf)
 {
 	uint32_t n = limit_or(conf->max_inflight, INFLIGHT_DEFAULT, INFLIGHT_MAX);
-	uint64_t ids = (uint64_t)n * ASKS_MAX + CORE_UPSTREAMS_MAX;
+	uint64_t ids;
 	unsigned neg_percent;
 	int err;
 
-	while (1ull << c->id_bits < ids)
-		c->id_bits++;
 	c->up = calloc(CORE_UPSTREAMS_MAX, sizeof(*c->up));
 	c->buf = malloc(sizeof(*c->buf));
 	c->synth = malloc(sizeof(*c->synth));
@@ -199,8 +192,11 @@ static int tables_new(struct core *c, const struct core_conf *conf)
 		return ERR_NOMEM;
 	err = questions_init(&c->tab, &c->key, n,
 			     limit_or(conf->max_waiters, WAITERS_DEFAULT, WAITERS_MAX));
+	ids = (uint64_t)c->tab.question_places * ASKS_MAX + CORE_UPSTREAMS_MAX;
+	while (1ull << c->id_bits < ids)
+		c->id_bits++;
 	if (!err)
-		err = timers_init(&c->timers, n + CORE_UPSTREAMS_MAX);
+		err = timers_init(&c->timers, c->tab.question_places + CORE_UPSTREAMS_MAX);
 	if (!err)
 		err = failures_init(&c->failures, FAILURE_PAIRS);
 	if (!err) {
@@ -230,9 +226,9 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
 	if (!err) {
 		err = tables_new(c, conf);
 		if (!err)
-			err = path_table(c);
+			err = path_table(c->conf, &c->path);
 		if (!err)
-			err = follow_table(c);
+			err = follow_table(c->conf, &c->follow);
 		if (!err)
 			err = forwards_new(c->conf, &c->forward, c->forward_at);
 		if (err)

@@ -190,15 +190,24 @@ bool shield_serve(struct core *c, struct visit *v, const struct cache_key *k, si
 
 /* --- waiting for a cut --- */
 
-/* Puts the question behind that of `cut`, which is begun if need be. */
-static bool follow(struct core *c, uint32_t qi, const struct cache_key *cut, uint64_t now_ns)
+/* Puts the question behind that of its cut, `at` octets into its name. If that must
+ * be asked first, the question begins again after it: by then it is known how long
+ * the answer may take, or it has failed on the spot. */
+static bool follow(struct core *c, uint32_t qi, const struct cache_key *cut, uint8_t at,
+		   uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
 	uint32_t leader = question_find(&c->tab, cut);
 
-	if (leader == NIL)
-		leader = refresh_start(c, cut, q->zone, q->listener, q->proto, FOR_CUT, now_ns);
-	if (leader == NIL || leader == qi) /* table full, or it failed on the spot */
+	if (leader == NIL) {
+		if (q->cut_at == at || refresh_start(c, cut, q->zone, q->listener, q->proto,
+						     FOR_CUT, now_ns) == NIL)
+			return false;
+		q->cut_at = at;
+		due_note(&c->tab, qi, DUE_BEGIN);
+		return true;
+	}
+	if (question_leads(&c->tab, qi, leader))
 		return false;
 	q->n_follows++;
 	q->follows = FOLLOWS_CUT;
@@ -267,7 +276,7 @@ bool shield_follow(struct core *c, uint32_t qi, uint64_t now_ns)
 		cut_key(c, &k, q->view, at[i], &cut);
 		switch (cut_state(c, &cut, now_ns, &e)) {
 		case CUT_UNKNOWN:
-			return follow(c, qi, &cut, now_ns);
+			return follow(c, qi, &cut, at[i], now_ns);
 		case CUT_ABSENT: /* learnt since the query came in */
 			cache_answer(e, &a);
 			question_deny(c, qi, &a, (uint32_t)((now_ns - e->stored_ns) / NS_PER_S),

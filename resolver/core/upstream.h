@@ -34,6 +34,7 @@ struct upstream {
 	bool is_suspect;      /* a failure not yet outlived */
 	bool is_probing;      /* a probe is under way */
 	uint8_t probe_proto;
+	uint8_t probe_failed; /* 1 + enum core_fail_why: it is over, which is not acted upon yet */
 	bool probe_rd;
 	unsigned fails;       /* failed probes in a row */
 	unsigned max_fails;   /* of the forward that started the probing */

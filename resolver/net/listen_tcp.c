@@ -220,10 +220,14 @@ void tcp_server_set_timers(struct tcp_server *s, uint8_t slot, const struct tcp_
 
 void tcp_server_place(struct tcp_server *s, uint8_t slot, int index)
 {
-	if (index >= 0)
+	if (index >= 0) {
 		s->place[slot] = (uint8_t)index;
-	else
-		tcp_server_drain(s, slot);
+		return;
+	}
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->conn[i] && s->conn[i]->listener == slot)
+			s->conn[i]->full = true;
+	tcp_server_drain(s, slot);
 }
 
 void tcp_server_drain(struct tcp_server *s, int slot)

@@ -57,8 +57,9 @@ void tcp_server_set_core(struct tcp_server *s, struct core *core);
 void tcp_server_set_timers(struct tcp_server *s, uint8_t slot, const struct tcp_timers *timers);
 /* `slot` below TCP_SLOTS names the listener for life; tcp_server_place says which
  * core_client.listener that is under the present configuration, or -1: gone, and
- * its connections end after their replies. */
-#define TCP_SLOTS CORE_LISTENERS_MAX
+ * its connections are read no more and end after their replies. There are slots for
+ * the listeners of one configuration beside those of another. */
+#define TCP_SLOTS (2 * CORE_LISTENERS_MAX)
 int tcp_listener_start(struct tcp_listener *l, struct tcp_server *s, int fd, uint8_t slot);
 void tcp_server_place(struct tcp_server *s, uint8_t slot, int index);
 void tcp_listener_stop(struct tcp_listener *l);

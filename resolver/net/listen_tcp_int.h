@@ -35,7 +35,8 @@ struct tcp_conn {
 	uint32_t slot;
 	uint8_t listener; /* slot of it */
 	bool dirty, paused, dying, drain, served;
-	bool full;   /* has asked all it may: nothing more is read, replies still go out */
+	bool full;   /* has asked all it may, or its listener is gone: nothing more is read, not
+		      * even of what is here already; replies still go out */
 	bool reset;  /* dies for not reading, or for what it holds: the kernel frees at once */
 	bool ending; /* over but for what the kernel still has to send */
 };

@@ -249,37 +249,63 @@ static void retired_free(struct upstreams *u)
 	}
 }
 
-int upstreams_configure(struct upstreams *u, const struct upstream_conf *conf, unsigned n,
-			struct diag *d)
+struct upstreams_next {
+	const struct upstream_conf *conf;
+	unsigned n;
+	struct upstream *up[CORE_UPSTREAMS_MAX];
+	bool fresh[CORE_UPSTREAMS_MAX];
+};
+
+void upstreams_discard(struct upstreams_next *next)
 {
-	struct upstream *next[CORE_UPSTREAMS_MAX] = { 0 };
-	bool fresh[CORE_UPSTREAMS_MAX] = { 0 };
+	for (unsigned i = 0; next && i < next->n; i++)
+		if (next->fresh[i])
+			upstream_free(next->up[i]);
+	free(next);
+}
+
+int upstreams_prepare(struct upstreams *u, const struct upstream_conf *conf, unsigned n,
+		      struct upstreams_next **ret, struct diag *d)
+{
+	struct upstreams_next *next = calloc(1, sizeof(*next));
 	assert(n <= CORE_UPSTREAMS_MAX);
-	for (unsigned i = 0; i < n; i++) {
-		next[i] = old_find(u, &conf[i], next, i);
-		if (next[i])
+	if (!next)
+		return diag_set(d, ERR_NOMEM, "no memory for the upstreams");
+	next->conf = conf;
+	for (; next->n < n; next->n++) {
+		unsigned i = next->n;
+		next->up[i] = old_find(u, &conf[i], next->up, i);
+		if (next->up[i])
 			continue;
-		fresh[i] = true;
-		int rc = upstream_new(&next[i], u, &conf[i], d);
+		int rc = upstream_new(&next->up[i], u, &conf[i], d);
 		if (rc < 0) {
-			while (i-- > 0)
-				if (fresh[i])
-					upstream_free(next[i]);
+			upstreams_discard(next);
 			return rc;
 		}
+		next->fresh[i] = true;
 	}
-	for (unsigned i = 0; i < u->n; i++)
-		if (!set_has(next, n, u->up[i]))
-			upstream_retire(u, u->up[i]);
-	for (unsigned i = 0; i < n; i++) {
-		next[i]->conf.max_age_ns = conf[i].max_age_ns;
-		next[i]->conf.expire_ns = conf[i].expire_ns;
-		next[i]->conf.max_idle_conns = conf[i].max_idle_conns;
-		next[i]->conf.quiet_ns = conf[i].quiet_ns;
-		u->up[i] = next[i];
-	}
-	u->n = n;
+	*ret = next;
 	return 0;
+}
+
+void upstreams_commit(struct upstreams *u, struct upstreams_next *next)
+{
+	for (size_t i = 0; i < u->asks.n_used; i++)
+		if (u->asks.row[i].id)
+			upstreams_cancel(u, u->asks.row[i].id);
+	for (unsigned i = 0; i < u->n; i++)
+		if (!set_has(next->up, next->n, u->up[i]))
+			upstream_retire(u, u->up[i]);
+	for (unsigned i = 0; i < next->n; i++) {
+		struct upstream *up = next->up[i];
+		up->conf.max_age_ns = next->conf[i].max_age_ns;
+		up->conf.expire_ns = next->conf[i].expire_ns;
+		up->conf.max_idle_conns = next->conf[i].max_idle_conns;
+		up->conf.quiet_ns = next->conf[i].quiet_ns;
+		u->up[i] = up;
+	}
+	u->n = next->n;
+	free(next);
 }
 
 void upstreams_set_stats(struct upstreams *u, unsigned i, struct stats_upstream *stats)

@@ -2,8 +2,7 @@
 /*
  * The upstreams of a worker: carries out the core's asks over UDP, TCP, TLS or HTTPS
  * and hands back answers and failures. Failures that happen while the core is
- * asking are told only before the loop sleeps, so that the core is never
- * called from within itself.
+ * asking are told only before the loop sleeps.
  */
 #ifndef NODENS_UPSTREAM_H
 #define NODENS_UPSTREAM_H
@@ -86,10 +85,15 @@ struct upstreams {
 int upstreams_init(struct upstreams *u, struct loop *loop, const struct upstream_events *ev,
 		   struct stream_scratch *scratch, struct driver_stats *stats);
 void upstreams_release(struct upstreams *u);
-/* The new set; connections of upstreams that stay the same stay open, the
- * others finish what they are doing. 0 or an error with nothing changed. */
-int upstreams_configure(struct upstreams *u, const struct upstream_conf *conf, unsigned n,
-			struct diag *d);
+/* A new set, in two steps. All that may fail is done by the first; 0 or an error with
+ * nothing changed. The second forgets all asks, which nobody is told: the core has
+ * (core_reconfigure). Connections of upstreams that stay the same stay open. `conf`
+ * must live until then; nothing of `u` may be called between the two. */
+struct upstreams_next;
+int upstreams_prepare(struct upstreams *u, const struct upstream_conf *conf, unsigned n,
+		      struct upstreams_next **ret, struct diag *d);
+void upstreams_commit(struct upstreams *u, struct upstreams_next *next);
+void upstreams_discard(struct upstreams_next *next);
 /* Where upstream i counts its sockets: set again after each configuration. */
 void upstreams_set_stats(struct upstreams *u, unsigned i, struct stats_upstream *stats);
 

@@ -42,16 +42,23 @@ static uint64_t start_ns;
 static struct core *core;
 static struct core_stats stats;
 static struct driver_stats driver;
-static uint32_t asked;
-static uint8_t question[512];
-static size_t question_len;
+/* What was asked and is not answered: a name's own question, and the shield's. */
+static struct asked {
+	uint32_t id;
+	uint8_t msg[512];
+	size_t len;
+} asked[8];
+static unsigned n_asked;
 
 static void on_ask(void *ctx, const struct core_ask *a)
 {
 	(void)ctx;
-	asked = a->id;
-	memcpy(question, a->query, a->len);
-	question_len = a->len;
+	if (n_asked == sizeof(asked) / sizeof(asked[0]))
+		abort();
+	struct asked *q = &asked[n_asked++];
+	q->id = a->id;
+	q->len = a->len;
+	memcpy(q->msg, a->query, a->len);
 }
 
 static void on_reply(void *ctx, const struct core_client *c, const uint8_t *bytes, size_t len)
@@ -62,13 +69,13 @@ static void on_reply(void *ctx, const struct core_client *c, const uint8_t *byte
 	(void)len;
 }
 
-/* The upstream's answer to what was just asked: one address. */
-static void answer(void)
+/* The upstream's answer: one address. */
+static void answer(const struct asked *q)
 {
 	uint8_t out[512];
 	struct dns_msg m;
 	struct wire_out o;
-	if (dns_msg_parse(&m, question, question_len))
+	if (dns_msg_parse(&m, q->msg, q->len))
 		abort();
 	struct dns_header h = {.flags = DNS_QR | DNS_AA | DNS_RD | DNS_RA, .n_qd = 1, .n_an = 1};
 	wire_out_init(&o, out, sizeof(out));
@@ -77,7 +84,7 @@ static void answer(void)
 	size_t mark = wire_rr_begin(&o, m.q.name, DNS_A, DNS_IN, 30);
 	wire_put_u32(&o, 0x0a000001);
 	wire_rr_end(&o, mark);
-	core_answer(core, start_ns - AGE_NS, asked, out, o.len);
+	core_answer(core, start_ns - AGE_NS, q->id, out, o.len);
 }
 
 static void core_make(void)
@@ -109,8 +116,13 @@ static void cache_fill(const struct core_client *cl, unsigned n)
 		if (name_from_text(&name, text))
 			abort();
 		query[i].len = (uint16_t)dns_query_build(query[i].msg, sizeof(query[i].msg), 0, name.b, DNS_A, DNS_RD, 0, false, false);
-		if (core_query(core, start_ns - AGE_NS, cl, query[i].msg, query[i].len, out, &len) == CORE_WAIT)
-			answer();
+		if (core_query(core, start_ns - AGE_NS, cl, query[i].msg, query[i].len, out, &len) == CORE_WAIT) {
+			core_tick(core, start_ns - AGE_NS);
+			while (n_asked) {
+				struct asked last = asked[--n_asked];
+				answer(&last);
+			}
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ static void act_reconfigure(struct world *w)
 	config_complete(w);
 	if (core_reconfigure(w->core, &w->conf, w->now_ns, &d) < 0)
 		script_fail(&w->s, "reconfigure: %s", d.text);
+	for (size_t i = 0; i < w->n_sent; i++)
+		w->sent[i].is_done = true; /* void */
 }
 
 /* The cache goes on in a new core, as at a hand-over. */
@@ -49,4 +51,6 @@ void act_line(struct world *w)
 		act_handover(w);
 	else if (!word_is(s, "tick"))
 		script_fail(s, "'%s' is nothing that can happen", s->word[s->at]);
+	if (w->core)
+		world_settle(w);
 }

@@ -153,6 +153,11 @@ void world_pass(struct world *w, uint64_t until_ns)
 	script_fail(&w->s, "the core's deadline does not move on");
 }
 
+void world_settle(struct world *w)
+{
+	world_pass(w, w->now_ns);
+}
+
 void world_free(struct world *w)
 {
 	core_free(w->core);

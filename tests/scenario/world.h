@@ -61,6 +61,9 @@ void world_free(struct world *w);
 /* Time goes on; the core is called whenever it wanted to be. */
 void world_pass(struct world *w, uint64_t until_ns);
 
+/* What the core has noted is done, as a driver does before it sleeps. */
+void world_settle(struct world *w);
+
 /* The client of that name, made when it is new. */
 struct asked *asked_by_name(struct world *w, const char *name);
 

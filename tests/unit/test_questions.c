@@ -109,16 +109,62 @@ Test(questions, waiters_leave_in_the_order_they_came)
 	cr_assert_neq(wait_for(qi), NIL);
 }
 
-Test(questions, a_new_hash_is_a_new_bucket)
+Test(questions, one_that_ends_is_not_found)
 {
 	struct name n;
 	struct cache_key k = key_of(&n, "a.example", DNS_A);
 	uint32_t qi = question_add(&t, &k);
 
-	question_rehash(&t, qi, ~k.hash);
+	question_hide(&t, qi);
+	question_hide(&t, qi);
 	cr_assert_eq(question_find(&t, &k), NIL);
-	k.hash = ~k.hash;
-	cr_assert_eq(question_find(&t, &k), qi);
+	cr_assert_eq(t.in_use, 0u);
+	cr_assert_eq(t.hidden, 1u);
+	question_remove(&t, qi);
+	cr_assert_eq(t.hidden, 0u);
+}
+
+Test(questions, what_is_due_comes_in_order_and_once)
+{
+	static const char *const names[] = {"a.", "b.", "c."};
+	unsigned what = 0;
+	uint32_t qi[3];
+	struct name n;
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct cache_key k = key_of(&n, names[i], DNS_A);
+
+		qi[i] = question_add(&t, &k);
+		due_note(&t, qi[i], DUE_BEGIN);
+	}
+	due_note(&t, qi[0], DUE_FAILED);
+	due_forget(&t, qi[1]);
+	cr_assert_eq(due_take(&t, &what), qi[0]);
+	cr_assert_eq(what, DUE_BEGIN | DUE_FAILED);
+	cr_assert_eq(due_take(&t, &what), qi[2]);
+	cr_assert_eq(what, DUE_BEGIN);
+	cr_assert_eq(due_take(&t, &what), NIL);
+}
+
+Test(questions, a_waiter_that_leaves_makes_room_before_it_is_gone)
+{
+	struct name n;
+	struct cache_key k = key_of(&n, "a.example", DNS_A);
+	uint32_t qi = question_add(&t, &k), w[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		w[i] = wait_for(qi);
+	waiter_put_off(&t, w[1], false);
+	cr_assert_neq(wait_for(qi), NIL);
+	cr_assert_eq(wait_for(qi), NIL);
+	waiter_put_off(&t, w[0], true); /* to be asked again: it keeps its place */
+	cr_assert_eq(wait_for(qi), NIL);
+	cr_assert_eq(waiter_due_take(&t), w[1]);
+	cr_assert_eq(waiter_due_take(&t), w[0]);
+	cr_assert_eq(waiter_due_take(&t), NIL);
+	waiter_free(&t, w[1]);
+	cr_assert_eq(t.leaving, 0u);
+	cr_assert_eq(t.waiting, 3u);
 }
 
 /* --- what strangers choose: types and classes of a name (hash flooding) --- */
