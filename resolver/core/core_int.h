@@ -157,8 +157,10 @@ bool cookies_given(const struct core *c, const struct visit *v);
  * with PLUGIN_REPLY, the RCODE with PLUGIN_RCODE. */
 enum core_verdict serve_verdict(struct core *c, struct visit *v, const struct plugin_query *asked,
 				unsigned verdict, size_t len, size_t *ret_len);
-/* The second half of a merged reply came; NULL: it never will. */
-size_t serve_second(struct core *c, const struct visit *v, const struct answer *second);
+/* The second half of a merged reply came; NULL: it never will. `rcode`: of the first,
+ * which may not have been stored. */
+size_t serve_second(struct core *c, const struct visit *v, unsigned rcode,
+		    const struct answer *second);
 void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 /* Counts what hooks wanted counted, at the listener it happened. */
 void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p);

@@ -114,7 +114,7 @@ struct waiter {
 	uint32_t question;   /* NIL: due */
 	uint16_t query_len, zone;
 	uint8_t waits;  /* enum waits_for */
-	uint8_t step;   /* WAITS_PATH: of the search list */
+	uint8_t step;   /* WAITS_PATH: of the search list; WAITS_SECOND: the first half's rcode */
 	bool leaves;    /* given up: counts as leaving, no more as waiting */
 	uint8_t query[QUERY_COMPACT_MAX];
 };

@@ -219,7 +219,8 @@ static size_t merge_begin(struct core *c, const struct visit *v, size_t first_le
 		return seal(c, v, c->hook, first_len, NULL, 0);
 	e = v->zone->z.cache.enabled ? entry_fresh(cache_find(&c->cache, &k), v->now_ns) : NULL;
 	if (!e) {
-		if (park_for(c, v, &k, v->zone_index, WAITS_SECOND, 0))
+		if (park_for(c, v, &k, v->zone_index, WAITS_SECOND,
+			     DNS_RCODE(get_be16(c->hook + 2))))
 			return 0;
 		return seal(c, v, c->hook, first_len, NULL, 0);
 	}
@@ -228,7 +229,8 @@ static size_t merge_begin(struct core *c, const struct visit *v, size_t first_le
 	return merge_seal(c, v, first_len, &second, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
 }
 
-size_t serve_second(struct core *c, const struct visit *v, const struct answer *second)
+size_t serve_second(struct core *c, const struct visit *v, unsigned rcode,
+		    const struct answer *second)
 {
 	uint8_t empty[ANSWER_EMPTY_MAX];
 	struct reply_age age = {0, REPLY_KEEP_TTL};
@@ -246,7 +248,7 @@ size_t serve_second(struct core *c, const struct visit *v, const struct answer *
 	} else {
 		struct answer_question q = {v->q->name, v->q->qtype, v->q->qclass};
 
-		answer_empty(&first, empty, &q, DNS_NOERROR);
+		answer_empty(&first, empty, &q, rcode);
 	}
 	reply_body(v->q, &first, age, c->hook);
 	if (!second || second->kind == ANSWER_FAILURE || second->kind == ANSWER_NXDOMAIN)

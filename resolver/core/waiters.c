@@ -33,7 +33,7 @@ static void waiter_send(struct core *c, uint32_t wi, size_t len)
 size_t serve_other(struct core *c, const struct visit *v, const struct waiter *w,
 		   const struct answer *a)
 {
-	return w->waits == WAITS_PATH ? path_resume(c, v, w->step, a) : serve_second(c, v, a);
+	return w->waits == WAITS_PATH ? path_resume(c, v, w->step, a) : serve_second(c, v, w->step, a);
 }
 
 void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, uint64_t now_ns)

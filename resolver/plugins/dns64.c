@@ -40,8 +40,8 @@ static uint16_t dns64_reask(const struct plugin_step *s, const struct plugin_que
 		return 0;
 	if (!d->allow_ipv4 && IN6_IS_ADDR_V4MAPPED(&q->client->addr))
 		return 0;
-	if (DNS_RCODE(get_be16(msg + 2)) == DNS_NXDOMAIN)
-		return 0;
+	/* NXDOMAIN as well, against RFC 6147 section 5.1.2: servers that deny AAAA of
+	 * names that have A say it, and where there is no IPv4 A is all there is. */
 	return d->translate_all || has_type(msg, len, DNS_AAAA) == 0 ? DNS_A : 0;
 }
 

@@ -10,6 +10,7 @@
  *   drop[-N]     no answer (to the first N)    tc           TC over UDP, whole over TCP
  *   wrongid[-N]  another id first              wrongq[-N]   another question
  *   rst[-N] fin[-N]  TCP: reset, close instead of answering
+ *   deny-TYPE denynosoa-TYPE  this type does not exist: NXDOMAIN, by number
  *   nx nxnosoa nodata  negative answers        rcode-R[-N]  only this rcode
  *   soa-TTL-MIN  of the SOA in negatives       big-N        N records
  *   cname        CNAME to a name elsewhere     ede-N        with an EDE option
@@ -60,7 +61,7 @@ struct seen {
 	unsigned n;
 };
 struct orders { /* what the labels said */
-	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min;
+	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa;
 	bool tc, nx, nxnosoa, nodata, cname, fat, dup;
 };
 
@@ -92,6 +93,7 @@ static void order_read(struct orders *o, const char *label)
 		{ "wrongid", &o->wrongid, ~0u }, { "wrongq", &o->wrongq, ~0u }, { "rst", &o->rst, ~0u },
 		{ "fin", &o->fin, ~0u },      { "rcode", &o->rcode, 0 }, { "big", &o->big, 0 },
 		{ "ede", &o->ede, 0 },	      { "soa", &o->soa_ttl, 0 },
+		{ "deny", &o->deny, 0 },	      { "denynosoa", &o->denynosoa, 0 },
 	};
 	struct {
 		const char *word;
@@ -319,6 +321,8 @@ static void answer(struct conn *c, const union sockaddr_any *from, const uint8_t
 	if (dns_msg_parse(&m, msg, len) != 0 || m.h.n_qd != 1)
 		return;
 	orders_read(&o, m.q.name);
+	o.nx |= o.deny == m.q.qtype;
+	o.nxnosoa |= o.denynosoa == m.q.qtype;
 	unsigned n = count(m.q.name, m.q.qtype);
 	snprintf(text, sizeof(text), "by=%s proto=%s conn=%u n=%u port=%u", name_of_this, c ? "tcp" : "udp",
 		 c ? c->number : 0, n, c ? 0 : ntohs(from->v4.sin_port));

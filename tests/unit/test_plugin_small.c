@@ -141,7 +141,9 @@ Test(plugin_dns64, asks_for_a_only_where_it_helps)
 	cr_assert_eq(s->ops->reask(s, &a.q, empty, n_empty), DNS_A);
 	cr_assert_eq(s->ops->reask(s, &a.q, aaaa, n_aaaa), 0);
 	cr_assert_eq(t->ops->reask(t, &a.q, aaaa, n_aaaa), DNS_A);
-	cr_assert_eq(t->ops->reask(t, &a.q, nx, n_nx), 0);
+	/* Denied is AAAA: there may be an A all the same. */
+	cr_assert_eq(s->ops->reask(s, &a.q, nx, n_nx), DNS_A);
+	cr_assert_eq(t->ops->reask(t, &a.q, nx, n_nx), DNS_A);
 	ask_init(&a, "x.example.org", DNS_A, "2001:db8::9");
 	cr_assert_eq(s->ops->reask(s, &a.q, empty, n_empty), 0);
 	ask_init(&a, "x.example.org", DNS_AAAA, "10.0.0.1");
