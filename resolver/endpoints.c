@@ -98,6 +98,7 @@ static struct http_page *metrics_page(struct supervisor *s)
 	}
 	if (supervise_rules_counters(s, &counters))
 		in.counters = &counters;
+	s->metrics.rules_active = supervise_rules_hold_now(s, in.counters);
 	FILE *f = open_memstream(&text, &len);
 	if (!f)
 		return NULL;

@@ -9,6 +9,13 @@
  * not there, kube-proxy's turn our own packets to it over to the cluster DNS,
  * whose answer would say nothing about us. (Where rules are ours to set, there
  * is another: corefile_env.private_port.)
+ *
+ * Rewriting (-intercept rewrite) comes between a question and its reply. A target of
+ * it is asked over UDP by a socket that takes the reply from either address,
+ * because the rules change the reply's whether they hold or have lapsed, ours or a
+ * predecessor's. And while they hold the cluster's address is asked too, as pods do;
+ * what becomes of that is told apart (led_here), since it is about the way and not
+ * about who answers. A node that cannot route to that address does not ask it.
  */
 #include "resolver/selftest.h"
 
@@ -32,6 +39,9 @@ struct probe {
 	struct in6_addr addr;
 	uint16_t port, id;
 	bool open, tcp, sent;
+	bool through;        /* asks the cluster's address */
+	bool is_target;      /* of rewriting: the socket is not connected */
+	struct in6_addr vip; /* of a target: where its reply may come from */
 };
 
 struct selftest {
@@ -42,7 +52,10 @@ struct selftest {
 	unsigned n, n_open, n_sends;
 	uint64_t start_ns, deadline_ns, step_ns;
 	struct loop_timer timer;
-	struct probe probe[CORE_LISTENERS_MAX + 1];
+	struct selftest_rewrite rewrite;
+	bool led_astray;
+	char astray[160];
+	struct probe probe[CORE_LISTENERS_MAX + 1 + 4];
 };
 
 /* ". NS" under EDNS version 1 (RFC 6891 section 6.1.3). */
@@ -66,18 +79,45 @@ static void probe_close(struct probe *p)
 	p->test->n_open--;
 }
 
+static void words_of(const struct probe *p, const char *why, char *ret, size_t size)
+{
+	char text[SOCKADDR_TEXT];
+	snprintf(ret, size, "%s %s: %s", p->tcp ? "tcp" : "udp", sockaddr_text(text, &p->addr, p->port), why);
+}
+
 static void finish(struct selftest *t, const struct probe *failed, const char *why)
 {
-	struct selftest_result r = { .ok = !failed, .took_ns = t->loop->now_ns - t->start_ns };
-	char text[SOCKADDR_TEXT];
+	struct selftest_result r = { .ok = !failed, .led_here = !t->led_astray,
+				     .took_ns = t->loop->now_ns - t->start_ns };
 	if (failed)
-		snprintf(r.words, sizeof(r.words), "%s %s: %s", failed->tcp ? "tcp" : "udp",
-			 sockaddr_text(text, &failed->addr, failed->port), why);
+		words_of(failed, why, r.words, sizeof(r.words));
+	else
+		memcpy(r.words, t->astray, sizeof(r.words));
 	for (unsigned i = 0; i < t->n; i++)
 		probe_close(&t->probe[i]);
 	loop_timer_set(t->loop, &t->timer, T_NEVER);
 	t->busy = false;
 	t->done(t->ctx, &r);
+}
+
+/* What was asked by the cluster's address failed: the others go on. */
+static void astray(struct probe *p, const char *why)
+{
+	struct selftest *t = p->test;
+	if (!t->led_astray)
+		words_of(p, why, t->astray, sizeof(t->astray));
+	t->led_astray = true;
+	probe_close(p);
+	if (t->n_open == 0)
+		finish(t, NULL, NULL);
+}
+
+static void probe_failed(struct probe *p, const char *why)
+{
+	if (p->through)
+		astray(p, why);
+	else
+		finish(p->test, p, why);
 }
 
 static int probe_send(struct probe *p)
@@ -87,8 +127,27 @@ static int probe_send(struct probe *p)
 	set_be16(b, (uint16_t)len);
 	const uint8_t *from = p->tcp ? b : b + 2;
 	len += p->tcp ? 2 : 0;
-	p->sent = send(p->watch.fd, from, len, MSG_NOSIGNAL) == (ssize_t)len;
+	if (p->is_target) {
+		union sockaddr_any to;
+		socklen_t to_len = sockaddr_from(&to, &p->addr, p->port, 0);
+		p->sent = sendto(p->watch.fd, from, len, MSG_NOSIGNAL, &to.sa, to_len) == (ssize_t)len;
+	} else {
+		p->sent = send(p->watch.fd, from, len, MSG_NOSIGNAL) == (ssize_t)len;
+	}
 	return p->sent ? 0 : -1;
+}
+
+/* Connected sockets take nothing else. */
+static bool from_whom_we_asked(const struct probe *p, const union sockaddr_any *from)
+{
+	struct in6_addr addr;
+	uint16_t port;
+	uint32_t scope;
+	if (!p->is_target)
+		return true;
+	sockaddr_split(from, &addr, &port, &scope);
+	return port == p->port &&
+	       (IN6_ARE_ADDR_EQUAL(&addr, &p->addr) || IN6_ARE_ADDR_EQUAL(&addr, &p->vip));
 }
 
 static void probe_ready(struct loop_fd *w, uint32_t events)
@@ -101,18 +160,21 @@ static void probe_ready(struct loop_fd *w, uint32_t events)
 			loop_mod(t->loop, w, EPOLLIN);
 			return;
 		}
-		finish(t, p, strerror(errno));
+		probe_failed(p, strerror(errno));
 		return;
 	}
-	ssize_t n = recv(w->fd, b, sizeof(b), 0);
+	union sockaddr_any from = { 0 };
+	socklen_t from_len = sizeof(from);
+	ssize_t n = recvfrom(w->fd, b, sizeof(b), 0, &from.sa, &from_len);
 	size_t skip = p->tcp ? 2 : 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0 || (n == 0 && p->tcp)) {
-		finish(t, p, n < 0 ? strerror(errno) : "closed");
+		probe_failed(p, n < 0 ? strerror(errno) : "closed");
 		return;
 	}
-	if ((size_t)n < skip + DNS_HEADER_LEN || get_be16(b + skip) != p->id || !(b[skip + 2] & 0x80))
+	if ((size_t)n < skip + DNS_HEADER_LEN || get_be16(b + skip) != p->id || !(b[skip + 2] & 0x80) ||
+	    !from_whom_we_asked(p, &from))
 		return;
 	probe_close(p);
 	if (t->n_open == 0)
@@ -129,6 +191,39 @@ static socklen_t probe_address(const struct core_listener *l, uint16_t port, uin
 	return sockaddr_from(ret, &addr, port, scope);
 }
 
+/* Whether what this listener replies is rewritten, and to come from where. */
+static bool is_target(const struct selftest *t, const struct core_listener *l, struct in6_addr *ret_vip)
+{
+	for (int f = 0; f < 2; f++) {
+		if (!t->rewrite.set[f] || l->port != t->rewrite.port ||
+		    !IN6_ARE_ADDR_EQUAL(&l->addr, &t->rewrite.target[f]))
+			continue;
+		*ret_vip = t->rewrite.vip[f];
+		return true;
+	}
+	return false;
+}
+
+/* `own`: the address to ask from; NULL: whichever the kernel takes. */
+static int probe_start(struct probe *p, const union sockaddr_any *to, const union sockaddr_any *own, socklen_t len)
+{
+	int type = (p->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int fd = socket(to->sa.sa_family, type, 0);
+	if (fd < 0)
+		return -1;
+	if ((own && bind(fd, &own->sa, len) < 0) ||
+	    (!p->is_target && connect(fd, &to->sa, len) < 0 && errno != EINPROGRESS) ||
+	    loop_add(p->test->loop, &p->watch, fd, p->tcp ? EPOLLOUT : EPOLLIN) < 0) {
+		int e = errno;
+		close(fd);
+		errno = e;
+		return -1;
+	}
+	p->open = true;
+	p->test->n_open++;
+	return p->tcp ? 0 : probe_send(p);
+}
+
 static int probe_open(struct selftest *t, const struct core_listener *l, uint32_t scope, bool tcp)
 {
 	struct probe *p = &t->probe[t->n++];
@@ -136,20 +231,24 @@ static int probe_open(struct selftest *t, const struct core_listener *l, uint32_
 	socklen_t len = probe_address(l, l->port, scope, &sa);
 	*p = (struct probe){ .test = t, .addr = l->addr, .port = l->port, .tcp = tcp,
 			     .id = rng_os_u16(), .watch.ready = probe_ready };
+	p->is_target = is_target(t, l, &p->vip);
 	probe_address(l, 0, scope, &own);
-	int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int fd = socket(sa.sa.sa_family, type, 0);
-	if (fd < 0)
-		return -1;
-	if (bind(fd, &own.sa, len) < 0 ||
-	    (connect(fd, &sa.sa, len) < 0 && errno != EINPROGRESS) ||
-	    loop_add(t->loop, &p->watch, fd, tcp ? EPOLLOUT : EPOLLIN) < 0) {
-		close(fd);
-		return -1;
-	}
-	p->open = true;
-	t->n_open++;
-	return tcp ? 0 : probe_send(p);
+	return probe_start(p, &sa, &own, len);
+}
+
+/* As a host-network client; where there is no way to the address from here, pods
+ * may still have one: then nothing is said. */
+static void probe_through(struct selftest *t, int f, bool tcp)
+{
+	struct probe *p = &t->probe[t->n++];
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_from(&sa, &t->rewrite.vip[f], t->rewrite.port, 0);
+	*p = (struct probe){ .test = t, .addr = t->rewrite.vip[f], .port = t->rewrite.port, .tcp = tcp,
+			     .through = true, .id = rng_os_u16(), .watch.ready = probe_ready };
+	if (probe_start(p, &sa, NULL, len) == 0 || errno == ENETUNREACH || errno == EHOSTUNREACH)
+		return;
+	words_of(p, strerror(errno), t->astray, sizeof(t->astray));
+	t->led_astray = true;
 }
 
 static void step(struct loop_timer *timer)
@@ -160,7 +259,12 @@ static void step(struct loop_timer *timer)
 		struct probe *p = &t->probe[i];
 		if (!p->open)
 			continue;
-		waiting = p;
+		if (!p->through)
+			waiting = p;
+		else if (t->loop->now_ns >= t->deadline_ns && !t->led_astray) {
+			words_of(p, "no answer", t->astray, sizeof(t->astray));
+			t->led_astray = true;
+		}
 		if (!p->tcp)
 			probe_send(p);
 	}
@@ -182,12 +286,16 @@ static uint64_t chosen(const struct core_conf *conf)
 }
 
 void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32_t *scope,
-		  uint64_t timeout_ns)
+		  const struct selftest_rewrite *rewrite, uint64_t timeout_ns)
 {
+	bool tcp_asked = false;
 	if (t->busy)
 		return;
 	t->busy = true;
 	t->n = t->n_open = 0;
+	t->rewrite = rewrite ? *rewrite : (struct selftest_rewrite){ .holds = false };
+	t->led_astray = false;
+	*t->astray = '\0';
 	t->start_ns = t->loop->now_ns;
 	t->deadline_ns = t->start_ns + timeout_ns;
 	t->step_ns = timeout_ns / RETRIES;
@@ -195,14 +303,20 @@ void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32
 	uint64_t ask = chosen(conf);
 	for (size_t i = 0; i < conf->n_listeners; i++) {
 		uint32_t zone = scope ? scope[i] : 0;
-		bool first = !t->n;
+		struct in6_addr vip;
+		bool tcp = !tcp_asked && !is_target(t, &conf->listener[i], &vip);
 		if (!(ask >> i & 1))
 			continue;
 		if (probe_open(t, &conf->listener[i], zone, false) < 0 ||
-		    (first && probe_open(t, &conf->listener[i], zone, true) < 0)) {
+		    (tcp && probe_open(t, &conf->listener[i], zone, true) < 0)) {
 			finish(t, &t->probe[t->n - 1], strerror(errno));
 			return;
 		}
+		tcp_asked |= tcp;
+	}
+	for (int f = 0; f < 2 && t->rewrite.holds; f++) {
+		for (int tcp = 0; t->rewrite.set[f] && tcp < 2; tcp++)
+			probe_through(t, f, tcp);
 	}
 }
 

@@ -15,6 +15,8 @@
 #define TEST_TIMEOUT_NS  (400 * NS_PER_MS)
 #define TEST_INTERVAL_NS NS_PER_S
 #define LAPSE_FAILURES   2
+#define ASTRAY_PAUSE_MIN_NS (10 * NS_PER_S)
+#define ASTRAY_PAUSE_MAX_NS (60 * NS_PER_S)
 #define SOON_NS          (500 * NS_PER_MS)
 #define SETTLE_NS        (20 * NS_PER_MS) /* an interface goes in several messages */
 #define PROMPT_NS        (250 * NS_PER_MS)
@@ -84,6 +86,30 @@ static void selftest_passed(struct supervisor *s)
 		s->metrics.renewal_late_ns = late_ns;
 }
 
+/* Under -intercept rewrite: the cache answers, but what is sent to the cluster's
+ * address does not get there, so that the rules do harm. They go for a while, and for
+ * longer each time that they come back in vain; whether they work cannot be told
+ * without them. */
+static void led_astray(struct supervisor *s, const char *words)
+{
+	if (s->lapsed || s->loop.now_ns < s->astray_until_ns || ++s->n_astray < LAPSE_FAILURES)
+		return;
+	log_error("rules: questions to the cluster's address get no answer: %s", words);
+	if (s->astray_pause_ns < ASTRAY_PAUSE_MIN_NS)
+		s->astray_pause_ns = ASTRAY_PAUSE_MIN_NS;
+	s->astray_until_ns = s->loop.now_ns + s->astray_pause_ns;
+	s->astray_pause_ns = s->astray_pause_ns * 2 < ASTRAY_PAUSE_MAX_NS ? s->astray_pause_ns * 2 : ASTRAY_PAUSE_MAX_NS;
+	s->n_astray = 0;
+	supervise_rules_lapse(s);
+}
+
+static void led_here(struct supervisor *s)
+{
+	s->n_astray = 0;
+	if (!s->lapsed && s->loop.now_ns > s->astray_until_ns + ASTRAY_PAUSE_MAX_NS)
+		s->astray_pause_ns = 0;
+}
+
 static void selftest_done(void *ctx, const struct selftest_result *r)
 {
 	struct supervisor *s = ctx;
@@ -93,17 +119,35 @@ static void selftest_done(void *ctx, const struct selftest_result *r)
 		metrics_health_add(&s->metrics, r->took_ns, r->ok);
 	/* Where packets for our address end up elsewhere (the rules have lapsed), a
 	 * reply proves nothing about us: the workers' loops must turn as well. */
-	if (r->ok && workers_prompt(&s->workers, PROMPT_NS))
+	if (r->ok && workers_prompt(&s->workers, PROMPT_NS)) {
+		if (r->led_here)
+			led_here(s);
+		else
+			led_astray(s, r->words);
 		selftest_passed(s);
-	else
+	} else
 		selftest_failed(s, r->ok ? "a worker does not move" : r->words);
 	if (s->phase < PHASE_DRAINING)
 		loop_timer_set(&s->loop, &s->selftest_timer, s->loop.now_ns + interval(s));
 }
 
+<<<<<<< HEAD
 static void selftest_begin(struct supervisor *s, uint64_t due_ns)
+=======
+static bool rewrites(const struct supervisor *s, struct selftest_rewrite *ret)
+{
+	*ret = (struct selftest_rewrite){ .port = s->flags->dns_port,
+					  .holds = supervise_rules_hold_now(s, NULL) };
+	for (int f = 0; f < 2; f++)
+		ret->set[f] = node_rewrites(s->node, f == 0, &ret->vip[f], &ret->target[f]);
+	return ret->set[0] || ret->set[1];
+}
+
+void supervise_selftest(struct supervisor *s)
+>>>>>>> 64b79b2 (node: rewriting is tested the way it works, and nodens_rules_active says what holds)
 {
 	const struct corefile_plan *p = s->config.plan;
+	struct selftest_rewrite rewrite;
 	if (!p || s->phase >= PHASE_DRAINING || handover_paused(s))
 		return;
 	if (!selftest_busy(s->selftest))
@@ -112,7 +156,7 @@ static void selftest_begin(struct supervisor *s, uint64_t due_ns)
 	if (s->phase == PHASE_SERVING)
 		workers_ping(&s->workers, HANG_NS);
 	loop_timer_set(&s->loop, &s->selftest_timer, T_NEVER);
-	selftest_run(s->selftest, &p->conf, p->listener_scope, timeout(s));
+	selftest_run(s->selftest, &p->conf, p->listener_scope, rewrites(s, &rewrite) ? &rewrite : NULL, timeout(s));
 }
 
 void supervise_selftest(struct supervisor *s)

@@ -71,7 +71,8 @@ static void ensured(struct supervisor *s, int err, bool changed, const char *tex
 		log_warn("rules were missing or changed: repaired");
 	s->metrics.rules_repaired += changed && was_on && !s->lapsed;
 	s->lapsed = false;
-	s->metrics.rules_active = true;
+	s->counters.stand = true; /* until somebody looks again */
+	s->renewed_ns = clock_mono_ns();
 	/* What was asked for took its time: the gates may have closed meanwhile. */
 	if (kept(s) && s->selftest_good)
 		supervise_rules_refresh(s);
@@ -168,8 +169,9 @@ void supervise_rules_ensure(struct supervisor *s)
 	bool changed = false, first = !s->rules_on;
 	if (!s->flags->setup_iptables || s->phase != PHASE_SERVING || s->ensuring)
 		return;
-	/* Installing renews; while the self-test fails, nothing may. */
-	if (!s->selftest_good)
+	/* Installing renews; while the self-test fails, nothing may, nor while the
+	 * cluster's address has just been seen not to lead here. */
+	if (!s->selftest_good || (s->lapsed && s->loop.now_ns < s->astray_until_ns))
 		return;
 	if (!kept(s)) {
 		int rc = node_rules_ensure(s->node, &changed, &d);
@@ -191,15 +193,18 @@ void supervise_rules_refresh(struct supervisor *s)
 		supervise_rules_ensure(s);
 		return;
 	}
-	if (kept(s) && !node_failopen(s->node))
+	if (kept(s) && !node_failopen(s->node)) {
 		keeper_tell(s, KEEPER_ALIVE);
-	else if (node_rules_refresh(s->node, &d) < 0) { /* somebody took them away */
+		s->renewed_ns = clock_mono_ns();
+	} else if (node_rules_refresh(s->node, &d) < 0) { /* somebody took them away */
 		log_warn("rules: %s", d.text);
 		if (!s->repairing) {
 			s->repairing = true;
 			supervise_rules_ensure(s);
 			s->repairing = false;
 		}
+	} else {
+		s->renewed_ns = clock_mono_ns();
 	}
 }
 
@@ -242,7 +247,16 @@ void supervise_rules_off(struct supervisor *s)
 	if (s->rules_on || s->ensuring || s->phase != PHASE_STARTING)
 		rules_remove(s);
 	s->rules_on = false;
-	s->metrics.rules_active = 0;
+}
+
+/* What the kernel does with packets now, as far as it can be told from here: what
+ * was put there has not been taken away, withdrawn, or left to expire. */
+bool supervise_rules_hold_now(const struct supervisor *s, const struct node_counters *seen)
+{
+	uint64_t hold = node_hold_ns(s->node);
+	if (!s->rules_on || s->lapsed || node_rules_kind(s->node) == RULES_NONE || (seen && !seen->stand))
+		return false;
+	return hold == 0 || clock_mono_ns() - s->renewed_ns < hold;
 }
 
 static void count_due(struct loop_timer *t)

@@ -66,6 +66,9 @@ struct supervisor {
 	struct loop_timer iface_settle;
 	struct loop_fd keeper;      /* fd -1: none */
 	bool ensuring, lapsed, repairing, said_no_failopen;
+	uint64_t renewed_ns;        /* the rules, last */
+	unsigned n_astray;          /* self-tests in a row that the cluster's address did not lead to us */
+	uint64_t astray_until_ns, astray_pause_ns; /* rules stay away; for how long the next time */
 	bool counted;               /* `counters` were read once */
 	struct node_counters counters;
 	uint64_t counted_ns;        /* when; */
@@ -122,6 +125,8 @@ void supervise_rules_off(struct supervisor *s);
 bool supervise_rules_count(struct supervisor *s);
 /* As of the last supervise_rules_count; false: there are none. */
 bool supervise_rules_counters(struct supervisor *s, struct node_counters *ret);
+/* nodens_rules_active. `seen`: counters just read, or NULL. */
+bool supervise_rules_hold_now(const struct supervisor *s, const struct node_counters *seen);
 void supervise_rules_release(struct supervisor *s);
 
 /* --- endpoints.c --- */

@@ -130,7 +130,7 @@ static bool is_wanted_addr(const struct ipt_line *l, const struct ipt_conf *c)
 
 /* Rules of originals before 1.22.19 bear no comment; those that skip connection
  * tracking would outlive us, and keep pods from the cluster DNS. */
-static bool is_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum ipt_intent intent)
+bool iptables_line_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum ipt_intent intent)
 {
 	if (intent == IPT_CLEANUP && l->commented)
 		return true;
@@ -226,7 +226,7 @@ static void fill(struct plan_out *o, const char *saved, const struct ipt_conf *c
 	struct ipt_line l;
 
 	while (intent != IPT_ENSURE && next_line(&w, &l)) {
-		if (is_doomed(&l, c, intent))
+		if (iptables_line_doomed(&l, c, intent))
 			delete_line(o, &l);
 	}
 	for (size_t i = 0; intent == IPT_ENSURE && i < c->n_ips; i++) {
@@ -311,26 +311,41 @@ int iptables_plan_drop(const struct ipt_conf *c, struct ipt_plan *ret, struct di
 	return out_close(&o, err, ret, d);
 }
 
-static void count_line(const struct ipt_line *l, const struct ipt_rule *wanted, size_t n, struct node_counters *add_to)
+/* Of wanted rules that count, the ones this line is: a bit each. */
+static unsigned count_line(const struct ipt_line *l, const struct ipt_rule *wanted, size_t n, struct node_counters *add_to)
 {
+	unsigned met = 0;
+
 	for (size_t k = 0; k < n; k++) {
 		if (wanted[k].path == NODE_PATHS || !same_rule(&l->rule, &wanted[k]))
 			continue;
 		add_to->packets[wanted[k].path][wanted[k].tcp] += l->packets;
 		add_to->bytes[wanted[k].path][wanted[k].tcp] += l->bytes;
+		met |= 1u << k;
 	}
+	return met;
+}
+
+static void count_address(const char *saved, const struct ipt_conf *c, const struct flags_ip *ip, struct node_counters *add_to)
+{
+	struct ipt_rule wanted[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP];
+	size_t n = iptables_wanted(c, ip, wanted);
+	struct walk w = {saved, IPT_TABLES};
+	struct ipt_line l;
+	unsigned met = 0;
+
+	while (next_line(&w, &l)) {
+		if (l.exact && l.commented)
+			met |= count_line(&l, wanted, n, add_to);
+	}
+	for (size_t k = 0; k < n; k++)
+		add_to->stand &= wanted[k].path == NODE_PATHS || met >> k & 1;
 }
 
 void iptables_count(const char *saved, const struct ipt_conf *c, struct node_counters *add_to)
 {
-	struct ipt_rule wanted[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP];
-	struct walk w = {saved, IPT_TABLES};
-	struct ipt_line l;
-
-	while (next_line(&w, &l)) {
-		for (size_t i = 0; l.exact && l.commented && i < c->n_ips; i++) {
-			if (c->ip[i].is_v4 == c->v4)
-				count_line(&l, wanted, iptables_wanted(c, &c->ip[i], wanted), add_to);
-		}
+	for (size_t i = 0; i < c->n_ips; i++) {
+		if (c->ip[i].is_v4 == c->v4)
+			count_address(saved, c, &c->ip[i], add_to);
 	}
 }

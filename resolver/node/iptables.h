@@ -21,6 +21,7 @@
 
 #include "lib/err.h"
 #include "resolver/flags.h"
+#include "resolver/node/netlink.h"
 #include "resolver/node/node.h"
 
 #define IPTABLES_COMMENT_SKIP  "NodeLocal DNS Cache: skip conntrack"
@@ -53,6 +54,7 @@ struct ipt_conf {
 	const char *gate_name;
 	uint32_t hold_s;
 	uint64_t deadline_ns;      /* for all programs together; 0: none */
+	struct netlink *netfilter; /* NULL: rules that the program does not print stay unseen */
 };
 
 /* What is wanted for one address: the twelve, and then the gates if any;
@@ -78,6 +80,8 @@ enum ipt_intent {
 	IPT_REMOVE,  /* delete what is ours for these addresses */
 	IPT_CLEANUP, /* delete whatever carries our comments, and uncommented NOTRACKs of these addresses */
 };
+/* Whether `intent`, which is not IPT_ENSURE, deletes this line. */
+bool iptables_line_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum ipt_intent intent);
 struct ipt_plan {
 	char *text;        /* input for iptables-restore --noflush; NULL when nothing is to do */
 	size_t inserts, deletes;
@@ -87,7 +91,7 @@ int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent i
 		  struct diag *d);
 /* Likewise, unseen: deletes one of each that is wanted. For who put them there. */
 int iptables_plan_drop(const struct ipt_conf *c, struct ipt_plan *ret, struct diag *d);
-/* Adds what matching rules counted. */
+/* Adds what matching rules counted; add_to->stand turns false when one is missing. */
 void iptables_count(const char *saved, const struct ipt_conf *c, struct node_counters *add_to);
 
 /* --- running --- */

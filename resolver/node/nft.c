@@ -377,12 +377,16 @@ int nft_remove(struct netlink *nl, struct diag *d)
 	return err && netlink_errno(nl) == ENOENT ? 0 : err;
 }
 
-int nft_counters(struct netlink *nl, struct node_counters *ret, struct diag *d)
+int nft_counters(struct netlink *nl, const struct nft_conf *c, struct node_counters *ret, struct diag *d)
 {
 	struct seen s = {0};
 	int err = look_dump(nl, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, &s, d);
 
 	if (!err)
-		*ret = s.counters;
-	return err;
+		err = look_dump(nl, NFT_MSG_GETRULE, NFTA_RULE_TABLE, &s, d);
+	if (err)
+		return err;
+	*ret = s.counters;
+	ret->stand = s.n_rules == rules_wanted(c);
+	return 0;
 }

@@ -39,6 +39,6 @@ int nft_ensure(struct netlink *netfilter, const struct nft_conf *c, bool *ret_ch
 int nft_refresh(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
 int nft_lapse(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
 int nft_remove(struct netlink *netfilter, struct diag *d); /* success when there is none */
-int nft_counters(struct netlink *netfilter, struct node_counters *ret, struct diag *d);
+int nft_counters(struct netlink *netfilter, const struct nft_conf *c, struct node_counters *ret, struct diag *d);
 
 #endif

@@ -316,6 +316,17 @@ uint64_t node_hold_ns(const struct node *n)
 	return n->kind == RULES_IPTABLES && n->gates.kind ? gates_hold_s(n->f) * NS_PER_S : n->f->failopen_ns;
 }
 
+bool node_rewrites(const struct node *n, bool v4, struct in6_addr *ret_vip, struct in6_addr *ret_target)
+{
+	const struct nft_conf *c = &n->nft;
+
+	if (n->kind != RULES_NFTABLES || !c->vip[!v4] || !c->target[!v4])
+		return false;
+	*ret_vip = c->vip[!v4]->addr;
+	*ret_target = c->target[!v4]->addr;
+	return true;
+}
+
 enum node_gate node_gate(const struct node *n)
 {
 	return n->gates.kind;
@@ -338,11 +349,11 @@ bool node_iface_created(const struct node *n)
 
 int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d)
 {
-	struct node_counters c = {0};
+	struct node_counters c = {.stand = true};
 	int err = 0;
 
 	if (n->kind == RULES_NFTABLES)
-		err = nft_counters(n->netfilter, &c, d);
+		err = nft_counters(n->netfilter, &n->nft, &c, d);
 	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
 		struct ipt_conf conf = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns);
 

@@ -15,6 +15,7 @@
 #ifndef NODENS_NODE_H
 #define NODENS_NODE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ extern const char *const node_path_label[NODE_PATHS];
 struct node_counters {
 	uint64_t packets[NODE_PATHS][2]; /* [path][0 udp, 1 tcp] */
 	uint64_t bytes[NODE_PATHS][2];
+	bool stand; /* none of the rules that count is missing */
 };
 
 /* Decides what RULES_AUTO means here and opens what is needed; touches nothing
@@ -74,6 +76,8 @@ void node_gate_set(struct node *n, enum node_gate gate);
 /* No program that runs for node_rules_* or node_counters_read goes on after this
  * time; 0: each has its own limit only. */
 void node_deadline_set(struct node *n, uint64_t t_ns);
+/* -intercept rewrite: which address becomes which, of a family; false: none. */
+bool node_rewrites(const struct node *n, bool v4, struct in6_addr *ret_vip, struct in6_addr *ret_target);
 /* This process created the interface. */
 bool node_iface_created(const struct node *n);
 /* Let the rules lapse now without removing them: the self-test failed. */
