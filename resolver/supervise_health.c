@@ -131,9 +131,6 @@ static void selftest_done(void *ctx, const struct selftest_result *r)
 		loop_timer_set(&s->loop, &s->selftest_timer, s->loop.now_ns + interval(s));
 }
 
-<<<<<<< HEAD
-static void selftest_begin(struct supervisor *s, uint64_t due_ns)
-=======
 static bool rewrites(const struct supervisor *s, struct selftest_rewrite *ret)
 {
 	*ret = (struct selftest_rewrite){ .port = s->flags->dns_port,
@@ -143,8 +140,7 @@ static bool rewrites(const struct supervisor *s, struct selftest_rewrite *ret)
 	return ret->set[0] || ret->set[1];
 }
 
-void supervise_selftest(struct supervisor *s)
->>>>>>> 64b79b2 (node: rewriting is tested the way it works, and nodens_rules_active says what holds)
+static void selftest_begin(struct supervisor *s, uint64_t due_ns)
 {
 	const struct corefile_plan *p = s->config.plan;
 	struct selftest_rewrite rewrite;

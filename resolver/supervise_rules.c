@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "resolver/node/keeper.h"
+#include "resolver/node/privileges.h"
 #include "resolver/supervisor.h"
 
 #define RETRY_NS       (2 * NS_PER_S) /* after a failure, if that is sooner than the next check */
@@ -21,6 +22,7 @@
 #define REMOVE_WAIT_MS 3000 /* the keeper goes on after that by itself */
 #define COUNT_WAIT_NS  (300 * NS_PER_MS) /* then those of the last time are shown */
 #define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
+#define SAY_AGAIN_NS   (60 * NS_PER_S)
 
 static bool kept(const struct supervisor *s)
 {
@@ -53,9 +55,25 @@ static void words_once(struct supervisor *s)
 		 kept(s) ? "the process in front" : "nobody");
 }
 
+/* Rules stand, and so do some of another dialect. Said once a minute. */
+static void left_behind(struct supervisor *s, const char *text)
+{
+	if (!*text || s->loop.now_ns < s->said_left_ns)
+		return;
+	s->said_left_ns = s->loop.now_ns + SAY_AGAIN_NS;
+	log_warn("rules: %s", text);
+}
+
+int supervise_rules_privileges(struct supervisor *s, struct diag *d)
+{
+	s->has_raw = !kept(s) && (node_rules_kind(s->node) == RULES_IPTABLES || node_sweep_wants_raw(s->node));
+	return privileges_supervisor(s->has_raw, d);
+}
+
 static void ensured(struct supervisor *s, int err, bool changed, const char *text)
 {
 	bool was_on = s->rules_on;
+	struct diag d;
 	if (s->phase != PHASE_SERVING)
 		return;
 	if (err < 0) {
@@ -64,6 +82,9 @@ static void ensured(struct supervisor *s, int err, bool changed, const char *tex
 		return;
 	}
 	words_once(s);
+	left_behind(s, text);
+	if (s->has_raw && supervise_rules_privileges(s, &d) < 0)
+		log_error("%s", d.text);
 	if (!was_on && node_rules_kind(s->node) != RULES_NONE)
 		log_info("Rules in place: %s", node_rules_words(s->node));
 	s->rules_on = true;

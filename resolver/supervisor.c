@@ -310,7 +310,7 @@ static int start(struct supervisor *s, int keeper_fd, struct diag *d)
 	if (rc == 0)
 		rc = node_open(&s->node, s->flags, d);
 	if (rc == 0)
-		rc = privileges_supervisor(keeper_fd < 0 && node_rules_kind(s->node) == RULES_IPTABLES, d);
+		rc = supervise_rules_privileges(s, d);
 	if (rc == 0)
 		rc = endpoints_start(s, d);
 	if (rc == 0)

@@ -66,6 +66,8 @@ struct supervisor {
 	struct loop_timer iface_settle;
 	struct loop_fd keeper;      /* fd -1: none */
 	bool ensuring, lapsed, repairing, said_no_failopen;
+	bool has_raw;               /* CAP_NET_RAW was kept, for programs that rules may need */
+	uint64_t said_left_ns;      /* until then nothing is said of what other dialects left */
 	uint64_t renewed_ns;        /* the rules, last */
 	unsigned n_astray;          /* self-tests in a row that the cluster's address did not lead to us */
 	uint64_t astray_until_ns, astray_pause_ns; /* rules stay away; for how long the next time */
@@ -117,6 +119,8 @@ void supervise_health_release(struct supervisor *s);
 /* --- supervise_rules.c --- */
 /* keeper_fd: of node/keeper.h; -1: there is none. */
 int supervise_rules_start(struct supervisor *s, int keeper_fd, struct diag *d);
+/* Gives up what rules will not need; again when they need less. */
+int supervise_rules_privileges(struct supervisor *s, struct diag *d);
 void supervise_rules_ensure(struct supervisor *s);
 void supervise_rules_refresh(struct supervisor *s); /* the self-test has passed */
 void supervise_rules_lapse(struct supervisor *s);   /* it has failed, and not once */

@@ -106,11 +106,28 @@ static enum ipt_backend decide(void)
 	return legacy_marked(true) || legacy_marked(false) ? IPT_BACKEND_LEGACY : IPT_BACKEND_PLAIN;
 }
 
-const char *iptables_backend_name(const char *program)
+enum ipt_backend iptables_backend(void)
 {
 	if (!decided)
 		chosen = decide();
 	decided = true;
+	return chosen;
+}
+
+void iptables_backend_set(enum ipt_backend b)
+{
+	chosen = b;
+	decided = true;
+}
+
+bool iptables_legacy_there(bool v4)
+{
+	return legacy_table_there(v4, "raw") || legacy_table_there(v4, "filter");
+}
+
+const char *iptables_backend_name(const char *program)
+{
+	iptables_backend();
 	for (size_t i = 0; i < N_NAMES; i++) {
 		if (!strcmp(program, names[i][IPT_BACKEND_PLAIN]))
 			return names[i][chosen];
@@ -122,8 +139,7 @@ bool iptables_backend_use(enum ipt_backend b, bool v4)
 {
 	if (both_present() != (b != IPT_BACKEND_PLAIN))
 		return false;
-	if (b == IPT_BACKEND_LEGACY && !legacy_table_there(v4, "raw") &&
-	    !legacy_table_there(v4, "filter"))
+	if (b == IPT_BACKEND_LEGACY && !iptables_legacy_there(v4))
 		return false;
 	chosen = b;
 	decided = true;

@@ -27,4 +27,10 @@ const char *iptables_backend_name(const char *program);
  * one only if it has tables: asking would make some. */
 bool iptables_backend_use(enum ipt_backend b, bool v4);
 
+/* Which is used; decides now if need be. */
+enum ipt_backend iptables_backend(void);
+void iptables_backend_set(enum ipt_backend b); /* back to what it was */
+/* The old backend's tables in which ours would be, of a family. */
+bool iptables_legacy_there(bool v4);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Look, plan, apply: at most three short-lived processes a family, each with a
- * limit. The program takes the xtables lock itself.
+ * limit. The program takes the xtables lock itself. Where it cannot look for want of
+ * a raw socket, nf_tables is asked (iptables_kernel.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "resolver/node/child.h"
 #include "resolver/node/iptables.h"
 #include "resolver/node/iptables_backend.h"
+#include "resolver/node/iptables_kernel.h"
 
 #define SAVE_LIMIT    (5 * NS_PER_S)
 #define RESTORE_LIMIT (8 * NS_PER_S) /* it waits 5 s for the lock itself */
@@ -115,25 +117,84 @@ static int restore(const struct ipt_conf *c, struct ipt_plan *plan, enum ipt_fau
 	return err;
 }
 
+/* Whether the program gave up because somebody's rule asks a set. */
+static bool unprintable(const struct ipt_conf *c, const char *words)
+{
+	return c->netfilter && strstr(words, "ipset");
+}
+
+static int plan_and_restore(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed,
+			    enum ipt_fault *ret_fault, struct diag *d)
+{
+	struct ipt_plan plan;
+	int err = iptables_plan(saved, c, intent, &plan, d);
+
+	if (err || !plan.text)
+		return err;
+	err = restore(c, &plan, ret_fault, d);
+	*ret_changed |= !err;
+	return err;
+}
+
+/* What was just installed must be seen standing; else each look would install it
+ * once more. */
+static int seen_standing(const struct ipt_conf *c, struct diag *d)
+{
+	struct ipt_plan plan;
+	char *saved;
+	bool stands;
+	int err = iptables_kernel_save(c->netfilter, c, &saved, d);
+
+	if (err)
+		return err;
+	err = iptables_plan(saved, c, IPT_ENSURE, &plan, d);
+	free(saved);
+	if (err)
+		return err;
+	stands = !plan.text;
+	free(plan.text);
+	if (stands)
+		return 0;
+	iptables_drop(c, NULL);
+	return diag_set(d, ERR_SYS, "iptables: somebody's rule asks an ipset, so that looking at ours needs CAP_NET_RAW here");
+}
+
+/* Without a raw socket a rule cannot ask a set, so gates that do are a
+ * predecessor's: others come in their place. */
+static int apply_unprinted(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
+			   struct diag *d)
+{
+	char *saved;
+	int err = iptables_kernel_drop(c->netfilter, c, intent, ret_changed, d);
+
+	*ret_fault = IPT_FAULT_OTHER;
+	if (err || intent != IPT_ENSURE)
+		return err;
+	err = iptables_kernel_save(c->netfilter, c, &saved, d);
+	if (err)
+		return err;
+	err = plan_and_restore(saved, c, intent, ret_changed, ret_fault, d);
+	free(saved);
+	return err ? err : seen_standing(c, d);
+}
+
 int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
 		   struct diag *d)
 {
-	struct ipt_plan plan;
+	struct diag words = {""};
 	char *saved;
 	int err;
 
 	*ret_changed = false;
 	if (!iptables_present(c->v4))
 		return missing(c->v4, ret_fault, d);
-	err = save(c, &saved, ret_fault, d);
+	err = save(c, &saved, ret_fault, &words);
+	if (err && unprintable(c, words.text))
+		return apply_unprinted(c, intent, ret_changed, ret_fault, d);
 	if (err)
-		return err;
-	err = iptables_plan(saved, c, intent, &plan, d);
+		return diag_set(d, err, "%s", words.text);
+	err = plan_and_restore(saved, c, intent, ret_changed, ret_fault, d);
 	free(saved);
-	if (err || !plan.text)
-		return err;
-	err = restore(c, &plan, ret_fault, d);
-	*ret_changed = !err;
 	return err;
 }
 
@@ -149,11 +210,14 @@ int iptables_drop(const struct ipt_conf *c, struct diag *d)
 int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, struct diag *d)
 {
 	enum ipt_fault ignored;
+	struct diag words = {""};
 	char *saved;
-	int err = save_table(c, "raw", &saved, &ignored, d); /* all that count are there */
+	int err = save_table(c, "raw", &saved, &ignored, &words); /* all that count are there */
 
+	if (err && unprintable(c, words.text))
+		err = iptables_kernel_save(c->netfilter, c, &saved, &words);
 	if (err)
-		return err;
+		return diag_set(d, err, "%s", words.text);
 	iptables_count(saved, c, add_to);
 	free(saved);
 	return 0;

@@ -234,6 +234,17 @@ void nl_parse_nest(struct nl_attr nest, struct nl_attr *ret, size_t max)
 		take_attr(a, ret, max);
 }
 
+const void *nl_each(struct nl_attr nest, const void *at, struct nl_attr *ret)
+{
+	const struct nlattr *a = at ? mnl_attr_next(at) : nest.data;
+
+	if (!a || !mnl_attr_ok(a, (int)((const char *)nest.data + nest.len - (const char *)a)))
+		return NULL;
+	ret->data = mnl_attr_get_payload(a);
+	ret->len = mnl_attr_get_payload_len(a);
+	return a;
+}
+
 const char *nl_text(struct nl_attr a)
 {
 	return a.data && a.len && !((const char *)a.data)[a.len - 1] ? a.data : "";

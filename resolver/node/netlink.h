@@ -62,6 +62,9 @@ struct nl_attr {
 /* Attributes 0..max-1 of a message behind its family header, or of a nest. */
 void nl_parse(const struct nlmsghdr *h, size_t family_header_len, struct nl_attr *ret, size_t max);
 void nl_parse_nest(struct nl_attr nest, struct nl_attr *ret, size_t max);
+/* Walks a nest's attributes, whatever their type: *ret is the next behind `at` (NULL: the
+ * first); returns where it is, NULL at the end. */
+const void *nl_each(struct nl_attr nest, const void *at, struct nl_attr *ret);
 const char *nl_text(struct nl_attr a); /* "" when absent or not terminated */
 uint32_t nl_be32(struct nl_attr a);    /* 0 when absent */
 uint64_t nl_be64(struct nl_attr a);

@@ -374,7 +374,7 @@ int nft_remove(struct netlink *nl, struct diag *d)
 	nft_table_delete(&b, NFPROTO_INET, NFT_TABLE);
 	nft_batch_end(&b);
 	err = netlink_send(nl, &b, NULL, NULL, "nftables: removing table inet " NFT_TABLE, d);
-	return err && netlink_errno(nl) == ENOENT ? 0 : err;
+	return err && netlink_errno(nl) == ENOENT ? diag_set(d, 0, "%s", "") : err;
 }
 
 int nft_counters(struct netlink *nl, const struct nft_conf *c, struct node_counters *ret, struct diag *d)

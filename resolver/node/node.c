@@ -10,8 +10,12 @@
 #include "resolver/node/iface.h"
 #include "resolver/node/iptables.h"
 #include "resolver/node/iptables_backend.h"
+#include "resolver/node/iptables_kernel.h"
 #include "resolver/node/netlink.h"
 #include "resolver/node/nft.h"
+#include "resolver/node/privileges.h"
+
+#define SWEEP_LIMIT_NS NS_PER_S
 
 const char *const node_error_label[NODE_ERRORS] = {
 	[NODE_ERR_IPTABLES] = "iptables",
@@ -155,7 +159,8 @@ int node_iface_remove(struct node *n, struct diag *d)
 	return n->route ? iface_remove(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
 }
 
-static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, enum node_gate gate, uint64_t deadline_ns)
+static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, enum node_gate gate, uint64_t deadline_ns,
+				struct netlink *netfilter)
 {
 	return (struct ipt_conf){
 		.ip = f->localip,
@@ -167,6 +172,7 @@ static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, enum node_g
 		.gate_name = gates_name(v4),
 		.hold_s = gates_hold_s(f),
 		.deadline_ns = deadline_ns,
+		.netfilter = netfilter,
 	};
 }
 
@@ -178,7 +184,7 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	int first = 0;
 
 	for (int v4 = 1; v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns);
+		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
 		int err;
 
 		if (!has_family(n->f, v4))
@@ -232,7 +238,7 @@ static int iptables_remove(struct node *n, struct diag *d)
 
 	gates_flush(&n->gates, NULL); /* what may have to wait for a lock has no hurry then */
 	for (int v4 = 1; n->stands && v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns);
+		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
 
 		iptables_drop(&c, NULL); /* looking for more comes after that */
 	}
@@ -243,17 +249,101 @@ static int iptables_remove(struct node *n, struct diag *d)
 	return err;
 }
 
-/* Once, after our rules stand: rules of the other dialect that a killed
- * predecessor left would outlive us, and with them the way to a dead cache. */
-static void sweep(struct node *n)
+/* --- what another dialect left --- */
+
+/* Rules of ours that iptables has on nf_tables. No program: it would have to
+ * print them (iptables_kernel.h). */
+static int sweep_kernel(struct node *n, struct diag *d)
 {
+	int first = 0;
+
+	for (int v4 = 1; v4 >= 0; v4--) {
+		struct ipt_conf c = ipt_conf(n->f, v4, NODE_GATE_NONE, 0, n->netfilter);
+		bool any = false;
+		int err = has_family(n->f, v4) ? iptables_kernel_drop(n->netfilter, &c, IPT_REMOVE, &any, first ? NULL : d) : 0;
+
+		first = first ? first : err;
+	}
+	return first;
+}
+
+/* By its name; or by the plain one, which may be it, unless that is what ours stand by. */
+static bool legacy_use(const struct node *n, bool v4)
+{
+	return iptables_backend_use(IPT_BACKEND_LEGACY, v4) ||
+	       (n->kind == RULES_NFTABLES && iptables_legacy_there(v4) && iptables_backend_use(IPT_BACKEND_PLAIN, v4));
+}
+
+/* The old tables are read and changed through a raw socket only. In the nftables
+ * dialect nobody but the caller runs the programs, and it has other things to do. */
+static int sweep_legacy(struct node *n, struct diag *d)
+{
+	enum ipt_backend was = iptables_backend();
+	uint64_t deadline_ns = n->kind == RULES_NFTABLES ? clock_mono_ns() + SWEEP_LIMIT_NS : n->deadline_ns;
+	int first = 0;
+
+	for (int v4 = 1; v4 >= 0; v4--) {
+		struct ipt_conf c = ipt_conf(n->f, v4, NODE_GATE_NONE, deadline_ns, n->netfilter);
+		enum ipt_fault fault;
+		bool changed;
+		int err = 0;
+
+		if (!has_family(n->f, v4) || !iptables_present(v4) || !legacy_use(n, v4))
+			continue;
+		err = iptables_apply(&c, IPT_REMOVE, &changed, &fault, first ? NULL : d);
+		first = first ? first : err;
+	}
+	iptables_backend_set(was);
+	return first;
+}
+
+/* Success when there is nothing to be done about it, with words. */
+static int sweep_old_tables(struct node *n, struct diag *d)
+{
+	if (!iptables_legacy_there(true) && !iptables_legacy_there(false))
+		return 0;
+	if (privileges_net_raw())
+		return sweep_legacy(n, d);
+	diag_set(d, 0, "there are tables of the old iptables here, which cannot be looked into without CAP_NET_RAW: "
+		 "if an instance that used them was killed on this node, -cleanup removes what it left");
+	return 0;
+}
+
+bool node_sweep_wants_raw(const struct node *n)
+{
+	return !n->swept && n->kind != RULES_NONE && (iptables_legacy_there(true) || iptables_legacy_there(false));
+}
+
+static int sweep(struct node *n, struct diag *d)
+{
+	int err = 0, other = 0;
+
+	if (n->kind == RULES_IPTABLES && n->netfilter) {
+		err = nft_remove(n->netfilter, d);
+		other = strstr(n->words, "legacy") ? sweep_kernel(n, err ? NULL : d) : sweep_old_tables(n, err ? NULL : d);
+	} else if (n->kind == RULES_NFTABLES) {
+		err = sweep_kernel(n, d);
+		other = sweep_old_tables(n, err ? NULL : d);
+		gates_destroy(n->netfilter); /* rules that ask them would keep them */
+	}
+	return err ? err : other;
+}
+
+/* After our rules stand: rules of the other dialect that a predecessor left would
+ * outlive us, and with them the way to a dead cache. Tried until nothing is left. */
+static void sweep_once(struct node *n, struct diag *d)
+{
+	struct diag words = {""};
+
 	if (n->swept)
 		return;
-	n->swept = true;
-	if (n->kind == RULES_IPTABLES && n->netfilter)
-		nft_remove(n->netfilter, NULL);
-	else if (n->kind == RULES_NFTABLES && iptables_usable(n->f))
-		iptables_remove(n, NULL);
+	if (!sweep(n, &words)) {
+		n->swept = true;
+		diag_set(d, 0, "%s", words.text);
+		return;
+	}
+	node_error_count(n, NODE_ERR_IPTABLES);
+	diag_set(d, 0, "what an instance before left of its rules stays: %s", words.text);
 }
 
 int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
@@ -269,7 +359,9 @@ int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
 			node_error_count(n, NODE_ERR_IPTABLES);
 	}
 	if (!err)
-		sweep(n);
+		diag_set(d, 0, "%s", "");
+	if (!err)
+		sweep_once(n, d);
 	if (ret_changed)
 		*ret_changed = changed;
 	return err;
@@ -355,7 +447,7 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 	if (n->kind == RULES_NFTABLES)
 		err = nft_counters(n->netfilter, &n->nft, &c, d);
 	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
-		struct ipt_conf conf = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns);
+		struct ipt_conf conf = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
 
 		if (has_family(n->f, v4))
 			err = iptables_counters(&conf, &c, d);
@@ -373,20 +465,20 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 	bool changed;
 	int first = 0, err;
 
+	first = netlink_open(&netfilter, NETLINK_NETFILTER, d);
 	for (int i = 0; i < 2 * IPT_BACKENDS; i++) {
-		struct ipt_conf c = ipt_conf(f, i % 2, NODE_GATE_NONE, 0);
+		struct ipt_conf c = ipt_conf(f, i % 2, NODE_GATE_NONE, 0, netfilter);
 
 		if (!iptables_present(c.v4) || !iptables_backend_use(i / 2, c.v4))
 			continue;
 		err = iptables_apply(&c, IPT_CLEANUP, &changed, &fault, first ? NULL : d);
 		first = first ? first : err;
 	}
-	err = netlink_open(&netfilter, NETLINK_NETFILTER, first ? NULL : d);
-	if (!err) {
+	if (netfilter) {
 		err = nft_remove(netfilter, first ? NULL : d);
 		gates_destroy(netfilter);
+		first = first ? first : err;
 	}
-	first = first ? first : err;
 	if (f->setup_interface) {
 		err = netlink_open(&route, NETLINK_ROUTE, first ? NULL : d);
 		if (!err)

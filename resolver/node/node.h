@@ -55,12 +55,17 @@ void node_close(struct node *n); /* leaves interface and rules as they are */
 int node_iface_ensure(struct node *n, struct diag *d);
 int node_iface_remove(struct node *n, struct diag *d);
 /* Likewise under -setupiptables=false and -rules none. One transaction per
- * family; *ret_changed (may be NULL) tells whether anything had to be repaired. */
+ * family; *ret_changed (may be NULL) tells whether anything had to be repaired. When our rules
+ * stand, what an instance of another dialect left is removed; if that fails, this
+ * succeeds all the same, `d` says why, and the next call tries again. */
 int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d);
 int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */
 int node_rules_refresh(struct node *n, struct diag *d);
+/* What an earlier instance may have left in the old iptables' tables takes a raw
+ * socket (CAP_NET_RAW) to look for, and has not been looked for yet. */
+bool node_sweep_wants_raw(const struct node *n);
 /* What the iptables dialect's rules ask whether we are alive (node/gates.h). */
 enum node_gate { NODE_GATE_NONE, NODE_GATE_RECENT, NODE_GATE_SET };
 /* Known after the first node_rules_ensure: the kernel withdraws the rules by

@@ -57,6 +57,14 @@ int privileges_supervisor(bool keep_net_raw, struct diag *d)
 	return capabilities_keep(keep_net_raw ? keep | 1ull << CAP_NET_RAW : keep, d);
 }
 
+bool privileges_net_raw(void)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+
+	return !syscall(SYS_capget, &h, set) && set[0].effective >> CAP_NET_RAW & 1;
+}
+
 int privileges_worker(struct diag *d)
 {
 	int err = capabilities_keep(0, d);

@@ -16,6 +16,8 @@
  * limits are raised and before workers are forked. Does nothing that fails when
  * the container had less to begin with. */
 int privileges_supervisor(bool keep_net_raw, struct diag *d);
+/* CAP_NET_RAW is there, for this process and what it runs. */
+bool privileges_net_raw(void);
 /* No capability, no_new_privs, and the filter of system calls: reading files,
  * sockets of the IP families and unix streams, memory that is never executable
  * anew, time, signals and limits of itself. Anything else fails with EPERM. Sanitized builds have no filter,

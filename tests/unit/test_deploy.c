@@ -90,6 +90,17 @@ static void compile(const char *template, const struct node_flags *f)
 	free(text);
 }
 
+/* `kubectl debug` pulls an image whose tag is `latest` or none, even in a cluster
+ * that can reach no registry. */
+Test(deploy, the_image_has_a_tag_that_is_not_pulled)
+{
+	struct yaml_doc *y = load(DIR_ "base/kustomization.yaml");
+	const char *tag = yaml_text(at(y, "images.0.newTag"));
+
+	cr_expect(*tag && strcmp(tag, "latest"), "tag '%s'", tag);
+	yaml_doc_free(y);
+}
+
 Test(deploy, base)
 {
 	struct yaml_doc *set = load(DIR_ "base/daemonset.yaml"), *map = load(DIR_ "base/configmap.yaml");
