@@ -262,7 +262,8 @@ static void edns_take(struct wire *w, const struct dns_rr *rr, struct dns_msg *m
 		wire_fail(w, ERR_SYNTAX);
 }
 
-static void section_parse(struct wire *w, unsigned n, enum dns_section sec, struct dns_msg *m)
+static void section_parse(struct wire *w, unsigned n, enum dns_section sec, struct dns_msg *m,
+			  bool is_reply)
 {
 	for (; n > 0 && !w->err; n--) {
 		struct dns_rr rr = {0};
@@ -272,7 +273,7 @@ static void section_parse(struct wire *w, unsigned n, enum dns_section sec, stru
 		if (w->err)
 			return;
 		if (rr.type == DNS_OPT) {
-			if (sec == DNS_SEC_ADDITIONAL)
+			if (sec == DNS_SEC_ADDITIONAL && !(is_reply && m->edns.present))
 				edns_take(w, &rr, m);
 			continue;
 		}
@@ -296,7 +297,7 @@ bool wire_has_type(const struct wire *w, unsigned n, uint16_t type)
 	return false;
 }
 
-int dns_msg_parse(struct dns_msg *ret, const void *buf, size_t len)
+static int parse(struct dns_msg *ret, const void *buf, size_t len, bool is_reply)
 {
 	struct wire w;
 
@@ -312,9 +313,19 @@ int dns_msg_parse(struct dns_msg *ret, const void *buf, size_t len)
 		wire_skip(&w, 4);
 	}
 	ret->answer_off = w.off;
-	section_parse(&w, ret->h.n_an, DNS_SEC_ANSWER, ret);
-	section_parse(&w, ret->h.n_ns, DNS_SEC_AUTHORITY, ret);
-	section_parse(&w, ret->h.n_ar, DNS_SEC_ADDITIONAL, ret);
+	section_parse(&w, ret->h.n_an, DNS_SEC_ANSWER, ret, is_reply);
+	section_parse(&w, ret->h.n_ns, DNS_SEC_AUTHORITY, ret, is_reply);
+	section_parse(&w, ret->h.n_ar, DNS_SEC_ADDITIONAL, ret, is_reply);
 	ret->end = w.off;
 	return w.err;
+}
+
+int dns_msg_parse(struct dns_msg *ret, const void *buf, size_t len)
+{
+	return parse(ret, buf, len, false);
+}
+
+int dns_reply_parse(struct dns_msg *ret, const void *buf, size_t len)
+{
+	return parse(ret, buf, len, true);
 }

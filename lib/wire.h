@@ -104,7 +104,7 @@ const uint8_t *dns_edns_option(const struct dns_edns *e, uint16_t code, uint16_t
  * still say what it was. */
 struct dns_msg {
 	struct dns_header h;
-	struct dns_question q; /* valid when h.n_qd >= 1 and err == 0 */
+	struct dns_question q; /* valid when its name is not NULL */
 	struct dns_edns edns;
 	uint16_t rcode;        /* 12 bits, extended rcode included */
 	size_t answer_off;     /* where the records begin */
@@ -112,6 +112,10 @@ struct dns_msg {
 	uint32_t min_ttl_s;    /* over all records but OPT; UINT32_MAX: none */
 };
 int dns_msg_parse(struct dns_msg *ret, const void *buf, size_t len);
+/* The same for a server's reply: of several OPTs the first counts. (To a query with
+ * two the answer is FORMERR, RFC 6891 section 6.1.1; of replies it says nothing, and
+ * resolvers take them.) */
+int dns_reply_parse(struct dns_msg *ret, const void *buf, size_t len);
 
 /* --- writing --- */
 

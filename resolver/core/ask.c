@@ -151,6 +151,11 @@ static size_t query_write(const struct core *c, const struct question *q, const 
 	return o.len;
 }
 
+uint64_t asked_hash(const struct core *c, const struct question *q)
+{
+	return hash_sip13(&c->key, q->asked.b, q->asked.len);
+}
+
 void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
 	      bool is_hedge, uint64_t now_ns)
 {
@@ -171,7 +176,8 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 	a->id = ask_id_new(c, qi * ASKS_MAX + (uint32_t)(a - q->ask));
 	/* Bits that a forger must guess beside port and id; none are taken from the
 	 * dice, so that runs with one seed stay the same. */
-	if (proto == CORE_UDP && !q->is_plain_spelled && now_ns >= u->caseless_until_ns)
+	if (proto == CORE_UDP && !q->is_plain_spelled &&
+	    spelling_wanted(&u->spelling, asked_hash(c, q), now_ns))
 		a->spelling = hash_sip13(&c->key, &a->id, sizeof(a->id));
 	out = (struct core_ask){.id = a->id,
 				.upstream = (uint16_t)upstream,

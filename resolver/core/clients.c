@@ -9,6 +9,9 @@
 
 #define NIL UINT32_MAX
 #define HANDFUL 4 /* both address families, twice */
+#define TRY_COST    4   /* in quarters */
+#define CREDIT_INIT (32 * TRY_COST)
+#define CREDIT_MAX  (64 * TRY_COST)
 
 static int table_init(struct client_table *h, uint32_t n)
 {
@@ -84,6 +87,7 @@ static uint32_t row_new(struct clients *t, const struct in6_addr *addr)
 	assert(i < t->n_rows);
 	r = &t->row[i];
 	r->addr = *addr;
+	r->credit = CREDIT_INIT;
 	for (unsigned k = 0; k < HOLDS_N; k++)
 		r->of[k] = (struct client_hold){.first = NIL, .last = NIL};
 	r->next = *bucket;
@@ -186,6 +190,28 @@ void clients_give(struct clients *t, enum holds what, uint32_t thing)
 	hold_change(t, what, row, -1);
 	if (!t->row[row].of[HOLDS_WAITERS].n && !t->row[row].of[HOLDS_QUESTIONS].n)
 		row_free(t, row);
+}
+
+/* --- second tries --- */
+
+void clients_earn(struct clients *t, uint32_t question)
+{
+	uint32_t whose = t->of[HOLDS_QUESTIONS].thing[question].whose;
+
+	if (whose && t->row[whose - 1].credit < CREDIT_MAX)
+		t->row[whose - 1].credit++;
+}
+
+bool clients_spend(struct clients *t, uint32_t question)
+{
+	uint32_t whose = t->of[HOLDS_QUESTIONS].thing[question].whose;
+
+	if (!whose)
+		return true;
+	if (t->row[whose - 1].credit < TRY_COST)
+		return false;
+	t->row[whose - 1].credit -= TRY_COST;
+	return true;
 }
 
 /* --- looking --- */

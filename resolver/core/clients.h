@@ -34,6 +34,7 @@ struct client_hold {
 struct client_row {
 	struct in6_addr addr;
 	uint32_t next; /* in its bucket; or in the free list */
+	uint32_t credit; /* for second tries, in quarters of one */
 	struct client_hold of[HOLDS_N];
 };
 struct client_thing {
@@ -72,6 +73,11 @@ uint32_t clients_oldest(const struct clients *t, enum holds what, const struct i
 uint32_t clients_oldest_of_most(const struct clients *t, enum holds what);
 /* Whose the thing is; NULL: nobody's. */
 const struct in6_addr *clients_owner(const struct clients *t, enum holds what, uint32_t thing);
+/* Second tries for a client's questions are paid from a credit: some to begin with,
+ * and one for four of its first tries. False: it has none left. What is nobody's
+ * costs nothing. */
+void clients_earn(struct clients *t, uint32_t question);
+bool clients_spend(struct clients *t, uint32_t question);
 /* What each may hold at least when there is not enough for all: an equal part,
  * the client that holds `held` counted in. */
 uint32_t clients_share(const struct clients *t, enum holds what, uint32_t held);

@@ -211,6 +211,8 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 bool stale_to_waiters(struct core *c, uint32_t qi, uint64_t now_ns);
 
 /* --- room.c --- */
+/* May this address be owed one more reply? False: counted. */
+bool room_for_reply(struct core *c, const struct core_client *client);
 /* A place for one more waiter or question of this client, if need be by ending
  * somebody's wait, who is told later; false: there is none, counted. */
 bool room_make(struct core *c, enum holds what, const struct in6_addr *addr, uint64_t now_ns);
@@ -225,8 +227,12 @@ void try_next(struct core *c, uint32_t qi, uint64_t now_ns);
 void try_again(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
 	       uint64_t now_ns); /* the same upstream, not counted as a try */
 void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns);
+/* May this silent question be asked once more, as far as its client is concerned? */
+bool may_pay(struct core *c, uint32_t qi);
 bool next_forward(struct core *c, uint32_t qi, uint64_t now_ns); /* false: there is none */
 bool has_untried(const struct core *c, const struct question *q);
+/* Of an upstream among the forward's targets; 0: none of them. */
+uint16_t target_bit(const struct core_forward *f, unsigned upstream);
 /* How long an upstream may be silent before somebody else is asked as well. */
 uint64_t hedge_delay(struct core *c, unsigned upstream);
 uint64_t follow_delay(struct core *c, const struct question *leader);
@@ -244,6 +250,7 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 	      bool is_hedge, uint64_t now_ns);
 void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
 unsigned asks_open(const struct question *q);
+uint64_t asked_hash(const struct core *c, const struct question *q); /* of the name asked for */
 
 /* --- health.c --- */
 void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, bool tcp,
@@ -254,9 +261,25 @@ void probe_failed(struct core *c, unsigned u, uint64_t now_ns);
 
 /* --- genuine.c --- */
 #define RCODE_BADCOOKIE 23
-/* False: to be ignored; the same may have been asked in another way meanwhile. */
-bool answer_is_genuine(struct core *c, uint32_t qi, const struct ask *a, const struct dns_msg *m,
-		       uint64_t now_ns);
+/* Has the reply that `m` was read from a record of this type in its answer section? */
+static inline bool reply_has_type(const struct dns_msg *m, const uint8_t *bytes, size_t len,
+				  uint16_t type)
+{
+	struct wire w;
+
+	wire_init(&w, bytes, len);
+	w.off = m->answer_off;
+	return wire_has_type(&w, m->h.n_an, type);
+}
+enum genuine {
+	GENUINE_NO,      /* to be ignored; the same may have been asked in another way meanwhile */
+	GENUINE_DAMAGED, /* from the upstream, and of no use */
+	GENUINE_YES,
+};
+/* `m` was read from `bytes`, as far as `err` let it. */
+enum genuine answer_judge(struct core *c, uint32_t qi, const struct ask *a,
+			  const struct dns_msg *m, int err, const uint8_t *bytes, size_t len,
+			  uint64_t now_ns);
 
 /* --- failed.c --- */
 /* An exchange of a question came to nothing. */

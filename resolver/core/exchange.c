@@ -9,7 +9,7 @@
 
 #include "resolver/plugins/plugin.h"
 
-#define PLAIN_NS (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS, or case */
+#define PLAIN_NS (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS */
 
 /* The same upstream must be asked in another way: by TCP, with its cookie,
  * without EDNS. True when that was done. */
@@ -34,6 +34,25 @@ static bool ask_otherwise(struct core *c, uint32_t qi, struct ask *a, const stru
 	ask_close(c, qi, a, false);
 	try_again(c, qi, old.upstream, proto, now_ns);
 	return true;
+}
+
+/* The upstream has answered with something of no use. Over UDP it, or what lies
+ * between, may have cut it: TCP shows. Over TCP it is a failure like others. */
+static void answer_damaged(struct core *c, uint32_t qi, struct ask *a, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+	uint16_t bit = target_bit(question_forward(c, q), a->upstream);
+	unsigned upstream = a->upstream;
+
+	stats_upstream_of(c->stats, upstream)->damaged++;
+	if (a->proto != CORE_UDP || q->damaged & bit || !bit) {
+		exchange_failed(c, now_ns, a->id, CORE_FAIL_BADREPLY);
+		return;
+	}
+	q->damaged |= bit;
+	upstream_answered(c, upstream, now_ns);
+	ask_close(c, qi, a, false);
+	try_again(c, qi, upstream, CORE_TCP, now_ns);
 }
 
 /* A hedge is out and not yet given up: it has its usual time to say better. */
@@ -64,12 +83,13 @@ static bool hedge_may_answer(struct core *c, uint32_t qi, const struct ask *but,
 /* An answer, but another upstream, or the next forward, may have a better one.
  * True when the question goes on. */
 static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const struct dns_msg *m,
-			  uint64_t now_ns)
+			  const uint8_t *bytes, size_t len, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
 	const struct core_forward *f = question_forward(c, q);
 	uint32_t bit = m->rcode < 32 ? 1u << m->rcode : 0;
 	bool failure = m->rcode != DNS_NOERROR && m->rcode != DNS_NXDOMAIN;
+	bool nodata = m->rcode == DNS_NOERROR && !reply_has_type(m, bytes, len, q->asked_type);
 
 	if (failure && hedge_may_answer(c, qi, a, m->rcode, now_ns)) {
 		ask_close(c, qi, a, false);
@@ -81,8 +101,7 @@ static bool ask_elsewhere(struct core *c, uint32_t qi, struct ask *a, const stru
 		try_next(c, qi, now_ns);
 		return true;
 	}
-	if (f->next_rcodes & bit ||
-	    (f->next_on_nodata && m->rcode == DNS_NOERROR && m->h.n_an == 0))
+	if (f->next_rcodes & bit || (f->next_on_nodata && nodata))
 		return next_forward(c, qi, now_ns);
 	return false;
 }
@@ -175,6 +194,21 @@ static void answer_counts(struct core *c, const struct ask *a, const struct dns_
 	upstream_answered(c, a->upstream, now_ns);
 }
 
+static void spelling_note(struct core *c, const struct question *q, const struct ask *a,
+			  const struct dns_msg *m, uint64_t now_ns)
+{
+	struct spelling *s = &c->up[a->upstream].spelling;
+
+	if (a->proto != CORE_UDP || !m->q.name)
+		return;
+	if (a->spelling && memcmp(m->q.name, q->asked.b, q->asked.len) != 0)
+		spelling_echoed(s); /* and not by chance: there was something to be echoed */
+	else if (!a->spelling && q->is_plain_spelled &&
+		 spelling_not_echoed(s, asked_hash(c, q), now_ns))
+		core_say(c, EVENT_INFO, "upstream %s does not echo how names are spelled",
+			 c->conf->upstream[a->upstream].label);
+}
+
 static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct ask *ask,
 			    const uint8_t *bytes, size_t len)
 {
@@ -184,21 +218,28 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	struct answer a;
 	struct dns_msg m;
 
-	if (dns_msg_parse(&m, bytes, len) < 0 || !answer_is_genuine(c, qi, ask, &m, now_ns)) {
+	int err = dns_reply_parse(&m, bytes, len);
+
+	switch (answer_judge(c, qi, ask, &m, err, bytes, len, now_ns)) {
+	case GENUINE_NO:
 		stats_upstream_of(c->stats, upstream)->mismatches++;
 		if (ask->proto == CORE_UDP)
 			return false;
 		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
+	case GENUINE_DAMAGED:
+		answer_damaged(c, qi, ask, now_ns);
+		return true;
+	case GENUINE_YES:
+		break;
 	}
-	if (q->is_plain_spelled && ask->proto == CORE_UDP && !ask->spelling)
-		c->up[upstream].caseless_until_ns = now_ns + PLAIN_NS;
+	spelling_note(c, q, ask, &m, now_ns);
 	answer_counts(c, ask, &m, question_forward(c, q)->read_timeout_ns, now_ns);
 	if (ask->proto != CORE_UDP && m.h.flags & DNS_TC) { /* there is no whole answer */
 		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
-	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, now_ns))
+	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, bytes, len, now_ns))
 		return true;
 	if (ask->spelling && m.h.n_qd && len <= DNS_MSG_MAX) { /* names may point into it */
 		memcpy(c->second, bytes, len);
@@ -206,7 +247,7 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 		bytes = c->second;
 	}
 	if (answer_make(c, q, bytes, len, &m, &a, &follow, now_ns) < 0) {
-		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
+		answer_damaged(c, qi, ask, now_ns);
 		return true;
 	}
 	if (follow && a.kind != ANSWER_FAILURE) {

@@ -174,6 +174,7 @@ static void exchange_timeout(struct core *c, uint32_t qi, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
 	const struct core_forward *f = question_forward(c, q);
+	bool may = !asks_open(q) || may_pay(c, qi);
 
 	for (unsigned i = 0; i < ASKS_MAX; i++) {
 		struct ask *a = &q->ask[i];
@@ -184,9 +185,15 @@ static void exchange_timeout(struct core *c, uint32_t qi, uint64_t now_ns)
 		stats_upstream_of(c->stats, a->upstream)->timeouts++;
 		q->last_ede = EDE_NO_REACHABLE;
 		failure_note(q, a, CORE_FAIL_TIMEOUT);
-		upstream_failed(c, a->upstream, f, a->proto != CORE_UDP, now_ns);
+		if (c->up[a->upstream].answered_ns <= a->sent_ns) /* else the name is slow, not it */
+			upstream_failed(c, a->upstream, f, a->proto != CORE_UDP, now_ns);
 	}
-	try_next(c, qi, now_ns);
+	if (may) {
+		try_next(c, qi, now_ns);
+		return;
+	}
+	q->retry_ns = now_ns + f->read_timeout_ns;
+	question_timer(c, qi);
 }
 
 static void question_due(struct core *c, uint32_t qi, uint64_t now_ns)

@@ -58,7 +58,7 @@ void upstream_answered(struct core *c, unsigned u, uint64_t now_ns)
 	struct upstream *up = &c->up[u];
 	bool was_down = upstream_is_down(up);
 
-	(void)now_ns;
+	up->answered_ns = now_ns;
 	if (!up->is_suspect)
 		return;
 	if (up->is_probing && !up->probe_failed && c->ops.cancel)

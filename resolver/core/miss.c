@@ -72,7 +72,8 @@ static bool room_for(struct core *c, const struct visit *v, bool joined)
 {
 	const struct in6_addr *addr = &v->client->addr;
 
-	return (joined || room_make(c, HOLDS_QUESTIONS, addr, v->now_ns)) &&
+	return room_for_reply(c, v->client) &&
+	       (joined || room_make(c, HOLDS_QUESTIONS, addr, v->now_ns)) &&
 	       room_make(c, HOLDS_WAITERS, addr, v->now_ns);
 }
 

@@ -88,6 +88,7 @@ struct question {
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
 	uint8_t n_moved;          /* asked again because its socket was given up */
 	uint16_t tried;           /* bit per target, this round */
+	uint16_t damaged;         /* bit per target of the forward: its UDP replies are of no use */
 	uint16_t head;            /* 1 + index of the CNAMEs it has (follow.c); 0: none */
 	uint16_t last_rcode, last_ede; /* why it has failed so far */
 	uint16_t last_upstream;   /* whose exchange failed last */
@@ -144,6 +145,11 @@ uint32_t question_find(const struct questions *t, const struct cache_key *k);
 uint32_t question_add(struct questions *t, const struct cache_key *k);
 /* Out of table; waiters and followers must be gone. */
 void question_remove(struct questions *t, uint32_t qi);
+/* A reply over UDP was of no use: its sender is asked by TCP. */
+static inline bool question_is_damaged(const struct question *q)
+{
+	return q->damaged != 0;
+}
 void question_key(const struct question *q, struct cache_key *ret);
 
 /* Out of its bucket, and nobody's. It ends; a second time changes nothing. */

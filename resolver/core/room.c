@@ -20,6 +20,11 @@
 /* Not learnt from what upstreams take: what is given up never shows how long it
  * would have taken, so such a limit sinks below slow answers and stays there. */
 #define OVERDUE_NS  NS_PER_S
+/* Replies that one address can be owed over UDP. Addresses can be forged, and answers
+ * held back until as many wait as may: what then comes at once is what the owner of
+ * the address gets, this many replies of at most 1,232 octets by default. (Others also
+ * drop what is older than some 2 s; stub resolvers wait for 5 s and we answer them.) */
+#define REPLIES_MAX 1000
 #define PASS_ON_MAX 8  /* shared questions that change hands before one is given up */
 #define WALK_MAX    64 /* waiters looked at for somebody else */
 
@@ -98,6 +103,15 @@ static bool room_from_most(struct core *c, enum holds what, uint32_t mine)
 		c->stats->share_evicted[what]++;
 		return true;
 	}
+	return false;
+}
+
+bool room_for_reply(struct core *c, const struct core_client *client)
+{
+	if (client->proto != CORE_UDP ||
+	    clients_held(&c->tab.clients, HOLDS_WAITERS, &client->addr) < REPLIES_MAX)
+		return true;
+	c->stats->replies_limited++;
 	return false;
 }
 

@@ -51,7 +51,7 @@ struct stats_upstream {
 	struct stats_duration duration[STATS_RCODES];
 	uint64_t asks[4];            /* by enum core_proto */
 	uint64_t fails[8];           /* by enum core_fail_why */
-	uint64_t timeouts, healthcheck_failures, late_answers, mismatches;
+	uint64_t timeouts, healthcheck_failures, late_answers, mismatches, damaged;
 	uint64_t conn_hits[4], conn_misses[4]; /* written by the driver */
 };
 
@@ -80,12 +80,13 @@ struct core_stats {
 	uint64_t share_refused[2];   /* turned away: their client held its share of what is short */
 	uint64_t share_evicted[2];   /* given up for a client that held less */
 	uint64_t overdue_evicted[2]; /* given up because nothing comes any more */
+	uint64_t replies_limited;    /* turned away: too many replies owed to one address over UDP */
 	uint64_t extras_skipped;     /* refreshes, cuts and the like not asked for want of room */
 	uint64_t joined;             /* queries that waited for somebody else's question */
 	uint64_t types_displaced;    /* entries of rare types, by another one of the same name */
 	uint64_t nx_joined;          /* second type answered by the first type's NXDOMAIN */
 	uint64_t expired_reclaimed, evicted;
-	uint64_t stale_served, prefetches, hedges, retries, failures_cached, failure_hits;
+	uint64_t stale_served, prefetches, hedges, retries, tries_withheld, failures_cached, failure_hits;
 	uint64_t shield_cuts, shield_synth, shield_checks, shield_contradictions;
 	uint64_t autopath_answers;
 	uint64_t follow_full;        /* CNAMEs not followed: too many under way */

@@ -7,6 +7,10 @@
  * A hedge is a second try before the first has failed, sent once the upstream
  * has been silent for longer than it is for 95 of 100 questions. It is paid from
  * a credit that each first try adds to, so hedges stay a bounded share.
+ *
+ * Second tries for names that are slow at an upstream that answers others are paid by
+ * the client too (clients.h), so that nobody can have each of its questions asked
+ * four times. What cannot pay waits for the answer to what was asked.
  */
 #include "resolver/core/core_int.h"
 
@@ -79,9 +83,19 @@ uint64_t follow_delay(struct core *c, const struct question *leader)
 
 /* --- choosing --- */
 
+uint16_t target_bit(const struct core_forward *f, unsigned upstream)
+{
+	for (size_t i = 0; i < f->n_to; i++)
+		if (f->to[i] == upstream)
+			return (uint16_t)(1u << i);
+	return 0;
+}
+
 static enum core_proto proto_for(const struct core *c, const struct question *q,
 				 const struct core_forward *f, unsigned upstream)
 {
+	if (q->damaged & target_bit(f, upstream))
+		return CORE_TCP;
 	switch (c->conf->upstream[upstream].transport) {
 	case CORE_TO_UDP:
 		return CORE_UDP;
@@ -122,6 +136,8 @@ static void try_send(struct core *c, uint32_t qi, unsigned target, uint64_t now_
 	q->tried |= (uint16_t)(1u << target);
 	if (q->n_tries++ > 0)
 		c->stats->retries++;
+	else
+		clients_earn(&c->tab.clients, qi);
 	c->hedge_credit += f->hedge_percent;
 	if (c->hedge_credit > HEDGE_CREDIT_MAX)
 		c->hedge_credit = HEDGE_CREDIT_MAX;
@@ -183,6 +199,23 @@ void try_again(struct core *c, uint32_t qi, unsigned upstream, enum core_proto p
 	ask_send(c, qi, upstream, proto, false, now_ns);
 }
 
+/* It is the name that is slow and not the upstream, which has answered others since. */
+static bool is_slow_name(const struct core *c, const struct question *q)
+{
+	for (unsigned i = 0; i < ASKS_MAX; i++)
+		if (q->ask[i].id && c->up[q->ask[i].upstream].answered_ns > q->ask[i].sent_ns)
+			return true;
+	return false;
+}
+
+bool may_pay(struct core *c, uint32_t qi)
+{
+	if (!is_slow_name(c, &c->tab.question[qi]) || clients_spend(&c->tab.clients, qi))
+		return true;
+	c->stats->tries_withheld++;
+	return false;
+}
+
 void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
@@ -193,7 +226,7 @@ void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns)
 
 	q->hedge_ns = T_NEVER;
 	question_timer(c, qi);
-	if (c->hedge_credit < HEDGE_COST || !asks_open(q))
+	if (c->hedge_credit < HEDGE_COST || !asks_open(q) || !may_pay(c, qi))
 		return;
 	target = upstream_choose(c->up, f, state_of(c, q), q->tried, &c->rng, &all_down);
 	if (target >= 0 && !all_down) {
@@ -236,7 +269,7 @@ static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t no
 	q->is_counted = true;
 	q->is_settled = false;
 	q->n_tries = 0;
-	q->tried = 0;
+	q->tried = q->damaged = 0;
 	if (q->end_ns == T_NEVER)
 		q->end_ns = q->start_ns + f->budget_ns;
 	try_next(c, qi, now_ns);

@@ -14,6 +14,7 @@
 #include "lib/rng.h"
 #include "resolver/core/conf.h"
 #include "resolver/core/cookie.h"
+#include "resolver/core/spelling.h"
 
 #define RTT_BUCKETS 64
 
@@ -41,7 +42,8 @@ struct upstream {
 	uint32_t probe_id;
 	uint64_t probe_sent_ns, health_ns;
 	uint64_t plain_until_ns; /* without EDNS until then: it did not know it */
-	uint64_t caseless_until_ns; /* it does not echo how a name is spelled */
+	uint64_t answered_ns;    /* when it last did, whatever it was asked */
+	struct spelling spelling;
 	struct name probe_name;
 	struct rtt rtt;
 	struct cookie_jar jar;

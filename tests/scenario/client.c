@@ -34,8 +34,8 @@ static void query_give(struct world *w, struct asked *a, struct core_client *c)
 struct query_words {
 	struct name name;
 	uint16_t type, qclass, flags, size, pad;
-	uint8_t version, cookie[64];
-	size_t cookie_len;
+	uint8_t version, cookie[64], ecs[32];
+	size_t cookie_len, ecs_len;
 	bool edns, do_bit, nsid;
 };
 
@@ -64,6 +64,8 @@ static void query_build(struct asked *a, const struct query_words *q, uint16_t i
 			option_put(&o, EDNS_NSID, NULL, 0);
 		if (q->cookie_len)
 			option_put(&o, EDNS_COOKIE, q->cookie, q->cookie_len);
+		if (q->ecs_len)
+			option_put(&o, 8, q->ecs, q->ecs_len); /* RFC 7871 */
 		if (q->pad)
 			option_put(&o, EDNS_PADDING, zeros, q->pad);
 		wire_opt_end(&o, mark);
@@ -118,6 +120,8 @@ static bool query_word(struct script *s, struct query_words *q, struct core_clie
 		q->edns = true, q->pad = pad_word(s);
 	else if (word_is(s, "nsid"))
 		q->edns = q->nsid = true;
+	else if (word_is(s, "ecs"))
+		q->edns = true, q->ecs_len = hex_read(s, word_next(s, "hex"), q->ecs, sizeof(q->ecs));
 	else if (word_is(s, "cookie"))
 		q->edns = true,
 		q->cookie_len = hex_read(s, word_next(s, "hex"), q->cookie, sizeof(q->cookie));

@@ -100,7 +100,10 @@ struct answer_words {
 	int ede;
 	uint8_t cookie[64];
 	size_t cookie_len;
-	bool noedns, noquestion, twice;
+	bool noedns, noquestion, twice, opts;
+	uint16_t qtype, qclass; /* of the question it says; 0: as asked */
+	int n_qd, n_an_said;    /* counts of the header; -1: as they are */
+	size_t cut, junk;       /* octets that lack at the end, or are too many */
 };
 
 static bool answer_flag(struct script *s, struct answer_words *a)
@@ -117,6 +120,16 @@ static bool answer_flag(struct script *s, struct answer_words *a)
 		a->noedns = true;
 	else if (word_is(s, "twice"))
 		a->twice = true;
+	else if (word_is(s, "opts")) /* two of them */
+		a->opts = true;
+	else if (word_is(s, "cut"))
+		a->cut = number_next(s, "octets");
+	else if (word_is(s, "junk"))
+		a->junk = number_next(s, "octets");
+	else if (word_is(s, "qdcount"))
+		a->n_qd = (int)number_next(s, "a count");
+	else if (word_is(s, "ancount"))
+		a->n_an_said = (int)number_next(s, "a count");
 	else if (word_is(s, "ede"))
 		a->ede = (int)number_next(s, "a code");
 	else if (word_is(s, "cookie"))
@@ -180,13 +193,17 @@ static void opt_end(struct wire_out *o, struct answer_words *a, const struct dns
 	}
 	wire_opt_end(o, mark);
 	a->n_ar++;
+	if (a->opts) {
+		wire_opt_end(o, wire_opt_begin(o, 4096, 0, 0, false));
+		a->n_ar++;
+	}
 }
 
 void act_answer(struct world *w)
 {
 	static uint8_t buf[DNS_MSG_MAX];
 	struct script *s = &w->s;
-	struct answer_words a = {.flags = DNS_QR | DNS_RD | DNS_RA, .ede = -1};
+	struct answer_words a = {.flags = DNS_QR | DNS_RD | DNS_RA, .ede = -1, .n_qd = -1, .n_an_said = -1};
 	bool newest = word_is(s, "newest");
 	int u = upstream_word(w);
 	struct name name = name_word(s, "a name"), said;
@@ -209,19 +226,29 @@ void act_answer(struct world *w)
 		said = name;
 	if (word_is(s, "wrong"))
 		said = name_word(s, "a name");
+	if (word_is(s, "wrongtype"))
+		a.qtype = type_word(s);
+	if (word_is(s, "wrongclass"))
+		a.qclass = (uint16_t)number_next(s, "a class");
+	if (word_is(s, "wrongopcode"))
+		a.flags |= (uint16_t)(number_next(s, "an opcode") << 11);
 	a.noquestion = word_is(s, "noquestion");
 	wire_out_init(&o, buf, sizeof(buf));
 	wire_put_header(&o, &(struct dns_header){0});
 	if (!a.noquestion)
-		wire_put_question(&o, said.b, type, query.q.qclass);
+		wire_put_question(&o, said.b, a.qtype ? a.qtype : type,
+				  a.qclass ? a.qclass : query.q.qclass);
 	answer_records(w, &o, &a, &name);
 	opt_end(&o, &a, &query);
 	memcpy(buf, sent->query, 2);
 	set_be16(buf + 2, (uint16_t)(a.flags | (a.rcode & 15)));
-	set_be16(buf + 4, !a.noquestion);
-	set_be16(buf + 6, a.n_an);
+	set_be16(buf + 4, a.n_qd < 0 ? !a.noquestion : (uint16_t)a.n_qd);
+	set_be16(buf + 6, a.n_an_said < 0 ? a.n_an : (uint16_t)a.n_an_said);
 	set_be16(buf + 8, a.n_ns);
 	set_be16(buf + 10, a.n_ar);
+	for (; a.junk > 0; a.junk--)
+		wire_put_u8(&o, 0x2a);
+	o.len -= a.cut < o.len ? a.cut : o.len;
 	sent->is_expected = true;
 	if (core_answer(w->core, w->now_ns, sent->ask.id, buf, o.len))
 		sent->is_done = true;
