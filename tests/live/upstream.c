@@ -16,6 +16,7 @@
  *   cname        CNAME to a name elsewhere     ede-N        with an EDE option
  *   fat          too large for UDP, sent anyway
  *   dup          over UDP: the answer twice
+ *   torn[-N]     over UDP: the last N octets lack (default 5); torntcp over TCP as well
  *
  * A TXT question is answered with who answered and how:
  *   "by=NAME proto=tcp conn=3 n=1 port=0"   n: how often this name and type were asked;
@@ -61,8 +62,8 @@ struct seen {
 	unsigned n;
 };
 struct orders { /* what the labels said */
-	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa;
-	bool tc, nx, nxnosoa, nodata, cname, fat, dup;
+	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa, torn;
+	bool tc, nx, nxnosoa, nodata, cname, fat, dup, torntcp;
 };
 
 static struct loop loop;
@@ -92,6 +93,7 @@ static void order_read(struct orders *o, const char *label)
 		{ "delay", &o->delay_ms, 0 }, { "ttl", &o->ttl_s, 0 },	 { "drop", &o->drop, ~0u },
 		{ "wrongid", &o->wrongid, ~0u }, { "wrongq", &o->wrongq, ~0u }, { "rst", &o->rst, ~0u },
 		{ "fin", &o->fin, ~0u },      { "rcode", &o->rcode, 0 }, { "big", &o->big, 0 },
+		{ "torn", &o->torn, 5 },
 		{ "ede", &o->ede, 0 },	      { "soa", &o->soa_ttl, 0 },
 		{ "deny", &o->deny, 0 },	      { "denynosoa", &o->denynosoa, 0 },
 	};
@@ -100,7 +102,8 @@ static void order_read(struct orders *o, const char *label)
 		bool *value;
 	} flags[] = { { "tc", &o->tc }, { "nx", &o->nx }, { "nxnosoa", &o->nxnosoa },
 		      { "nodata", &o->nodata }, { "cname", &o->cname }, { "fat", &o->fat },
-		      { "dup", &o->dup } };
+		      { "dup", &o->dup },
+		      { "torntcp", &o->torntcp } };
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (strlen(numbers[i].word) == n && strncmp(numbers[i].word, label, n) == 0)
 			*numbers[i].value = number(arg, numbers[i].otherwise);
@@ -342,6 +345,8 @@ static void answer(struct conn *c, const union sockaddr_any *from, const uint8_t
 	if (n <= o.drop)
 		return;
 	len = build(b, sizeof(b), &ctx);
+	if (!c || o.torntcp)
+		len -= o.torn < len ? o.torn : 0;
 	if (n <= o.wrongid) {
 		b[0] ^= 0x5a;
 		reply_send(c, from, b, len, o.delay_ms);

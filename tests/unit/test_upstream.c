@@ -598,6 +598,63 @@ Test(upstream, a_client_beyond_its_part_shares_and_others_do_not)
 	cr_assert_eq(stats.up_udp_shared, shared);
 }
 
+/* Over a stream nobody can forge, but servers can be odd: a second message to one question
+ * (as a zone transfer has), ids nobody asked with, questions, frames of nothing. */
+Test(upstream, bound_20_odd_messages_leave_the_stream_usable)
+{
+	static const uint8_t empty[2], tiny[4] = { 0, 2, 0x12, 0x34 };
+	uint8_t q[3][20], odd[20];
+	for (uint32_t id = 1; id <= 3; id++)
+		ask(id, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 3);
+	answer_write(fd, q[0]);
+	answer_write(fd, q[0]);
+	memcpy(odd, q[1], 20);
+	set_be16(odd + 2, (uint16_t)(get_be16(q[1] + 2) ^ 0x5555));
+	if (get_be16(odd + 2) != get_be16(q[2] + 2))
+		answer_write(fd, odd);
+	cr_assert_eq(send(fd, q[1], 20, 0), 20); /* the question itself: no answer */
+	cr_assert_eq(send(fd, empty, 2, 0), 2);
+	cr_assert_eq(send(fd, tiny, 4, 0), 4);
+	answer_write(fd, q[2]);
+	answer_write(fd, q[1]);
+	until(&n_answers, 3);
+	cr_assert_eq(answer_id[0], 1);
+	cr_assert_eq(answer_id[1], 3);
+	cr_assert_eq(answer_id[2], 2);
+	cr_assert_geq(stats.up_tcp_strays, 4);
+	ask(4, CORE_TCP);
+	questions_read(fd, q, 1);
+	answer_write(fd, q[0]);
+	until(&n_answers, 4);
+	cr_assert_eq(stats.up_tcp_connects, 1);
+	cr_assert_eq(n_fails, 0);
+}
+
+/* Another id, another port of the same host, another host: ignored, and waiting goes on. */
+Test(upstream, bound_13_replies_from_elsewhere_or_with_another_id_are_ignored)
+{
+	struct sockaddr_in from, near = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+				 far = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+	uint8_t q[1][18];
+	int other[2];
+	udp_questions(1, 1, q, &from);
+	for (int i = 0; i < 2; i++) {
+		other[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		cr_assert_eq(bind(other[i], (struct sockaddr *)(i ? &far : &near), sizeof(near)), 0);
+		sendto(other[i], q[0], 18, 0, (struct sockaddr *)&from, sizeof(from));
+	}
+	guess(q[0], &from, 5);
+	for (int i = 0; i < 10; i++)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_assert_eq(n_answers, 0);
+	cr_assert_eq(n_fails, 0);
+	udp_send(q[0], &from);
+	until(&n_answers, 1);
+	cr_assert_eq(n_fails, 0);
+}
+
 /* Which worker has a question is known to who asks (its port decides); no worker
  * has a part of the port range to itself. */
 Test(upstream, bound_12_each_workers_ports_are_of_the_whole_range)
