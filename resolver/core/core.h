@@ -163,6 +163,9 @@ void core_tick(struct core *c, uint64_t now_ns);
  * is pending. */
 uint64_t core_deadline(const struct core *c);
 
+/* For tests, between two calls: asserts what must hold of all tables. */
+void core_check(const struct core *c);
+
 /* Iterate stored entries, for snapshots, hand-over and /debug; false at the end. */
 struct core_entry {
 	const uint8_t *name;

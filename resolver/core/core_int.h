@@ -77,6 +77,7 @@ struct core {
 	uint32_t id_bits, id_turn;     /* ask ids: turn << id_bits | slot */
 	uint32_t hedge_credit;         /* hundredths of a hedge */
 	uint8_t state;                 /* enum core_state */
+	unsigned n_checks;             /* calls of core_check_some */
 };
 
 /* One client's query on its way to a reply. */
@@ -96,6 +97,20 @@ struct visit {
 	size_t cap;
 };
 
+/* --- check.c --- */
+/* The whole core, or once in a while when much is under way. */
+void core_check_some(struct core *c);
+#if defined(__SANITIZE_ADDRESS__)
+#define CORE_CHECK(c) core_check_some(c)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CORE_CHECK(c) core_check_some(c)
+#endif
+#endif
+#ifndef CORE_CHECK
+#define CORE_CHECK(c) ((void)0)
+#endif
+
 /* --- core.c --- */
 /* Every call but core_fail begins and ends with these: none within another. */
 static inline void core_enter(struct core *c, enum core_state s)
@@ -106,6 +121,7 @@ static inline void core_enter(struct core *c, enum core_state s)
 static inline void core_leave(struct core *c)
 {
 	c->state = CORE_IDLE;
+	CORE_CHECK(c);
 }
 /* Before a reply, an ask or a cancel leaves, and before an answer is stored. */
 static inline void core_acts(const struct core *c)
@@ -295,6 +311,8 @@ int follow_table(const struct config *conf, struct follow **ret);
  * question goes on to the last one's target. False: full, or there are none. */
 bool follow_keep(struct core *c, struct question *q, const uint8_t *msg, size_t len, unsigned n_rr);
 void follow_release(struct core *c, struct question *q);
+/* Each head is a question's, or free. */
+void follow_check(const struct core *c);
 /* The question has a head: on to its target. */
 void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns);
 #define FOLLOW_WHOLES_MAX 16 /* aliases in a row; Azure's and AWS' chains have four to six */

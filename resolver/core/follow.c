@@ -73,6 +73,22 @@ void follow_release(struct core *c, struct question *q)
 	q->head = 0;
 }
 
+void follow_check(const struct core *c)
+{
+	const struct follow *f = c->follow;
+	unsigned n = 0;
+
+	for (uint32_t qi = 0; f && qi < c->tab.question_places; qi++) {
+		const struct question *q = &c->tab.question[qi];
+
+		assert(!q->in_use || q->head <= f->n_used);
+		n += q->in_use && q->head;
+	}
+	for (uint16_t i = f ? f->free : HEADS; i != HEADS; i = f->head[i].next_free)
+		assert(++n <= f->n_used);
+	assert(!f || (n == f->n_used && f->level == 0));
+}
+
 /* The CNAMEs among the first `n` records of a message; `target` is the last one's. */
 static unsigned cnames_copy(struct wire *w, unsigned n, const struct question *q,
 			    struct wire_out *o, struct name *target)

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/scenario/act.h"
 #include "tests/scenario/config.h"
+#include "tests/scenario/disturb.h"
 
 static void act_reconfigure(struct world *w)
 {
 	struct diag d = {""};
 
 	config_complete(w);
-	if (core_reconfigure(w->core, &w->conf, w->now_ns, &d) < 0)
+	if (driver_reconfigure(&w->d, &w->conf, &d) < 0)
 		script_fail(&w->s, "reconfigure: %s", d.text);
 	for (size_t i = 0; i < w->n_sent; i++)
 		w->sent[i].is_done = true; /* void */
+	if (w->disturb)
+		disturb_learn(w);
 }
 
 /* The cache goes on in a new core, as at a hand-over. */
 static void act_handover(struct world *w)
 {
-	struct core *old = w->core;
+	struct core *old = w->d.core;
 	struct core_entry e;
 	size_t cursor = 0;
 
 	world_start(w);
 	while (!w->s.failed && core_entry_next(old, &cursor, &e))
-		if (core_entry_put(w->core, w->now_ns, &e) < 0)
+		if (core_entry_put(w->d.core, w->d.now_ns, &e) < 0)
 			script_fail(&w->s, "an entry was not taken over");
 	core_free(old);
 }
@@ -51,6 +54,6 @@ void act_line(struct world *w)
 		act_handover(w);
 	else if (!word_is(s, "tick"))
 		script_fail(s, "'%s' is nothing that can happen", s->word[s->at]);
-	if (w->core)
+	if (w->d.core)
 		world_settle(w);
 }

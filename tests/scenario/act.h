@@ -30,6 +30,8 @@
 /* What follows the time. */
 void act_line(struct world *w);
 
+/* The client's query, as it stands in `a`. */
+void query_give(struct world *w, struct asked *a, struct core_client *c);
 void act_ask(struct world *w);
 void act_flood(struct world *w);
 void act_fill(struct world *w);

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "tests/scenario/act.h"
 #include "tests/scenario/config.h"
 #include "tests/scenario/corefile.h"
+#include "tests/scenario/disturb.h"
 #include "tests/scenario/expect.h"
 
 static void line_run(struct world *w)
@@ -19,20 +21,23 @@ static void line_run(struct world *w)
 
 	if (config_line(w))
 		return;
-	if (!w->core)
+	if (!w->d.core)
 		world_start(w);
 	if (s->failed)
 		return;
 	if (word_is(s, "at")) {
 		uint64_t t_ns = duration_next(s, "a time");
 
-		if (t_ns < w->now_ns)
+		if (t_ns < w->d.now_ns)
 			script_fail(s, "time goes back");
 		else
 			world_pass(w, t_ns);
 		act_line(w);
 	} else if (word_is(s, "expect")) {
-		expect_line(w);
+		if (w->disturb)
+			s->at = s->n;
+		else
+			expect_line(w);
 	} else {
 		script_fail(s, "'%s': a line starts with at, expect, or is configuration",
 			    s->word[0]);
@@ -41,8 +46,21 @@ static void line_run(struct world *w)
 		script_fail(s, "'%s' is too much", s->word[s->at]);
 }
 
+/* Nobody waits for ever, and nothing stays behind. */
+static void drained(struct world *w)
+{
+	w->is_over = true;
+	world_pass(w, w->d.now_ns + 60 * NS_PER_S);
+	if (w->d.n_parked)
+		script_fail(&w->s, "%zu queries had no reply", w->d.n_parked);
+	if (w->stats->inflight || w->stats->waiters || w->stats->clients)
+		script_fail(&w->s, "a minute later: %lu questions, %lu waiters, %lu clients",
+			    (unsigned long)w->stats->inflight, (unsigned long)w->stats->waiters,
+			    (unsigned long)w->stats->clients);
+}
+
 /* True when the file holds what it says; otherwise `why` has the first breach. */
-static bool file_run(const char *path, char *why, size_t cap)
+static bool file_run(const char *path, uint64_t seed, char *why, size_t cap)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	FILE *f = fopen(path, "r");
@@ -50,6 +68,8 @@ static bool file_run(const char *path, char *why, size_t cap)
 
 	w->stats = calloc(1, sizeof(*w->stats));
 	w->s.path = path;
+	if (seed)
+		disturb_start(w, seed);
 	if (!f)
 		script_fail(&w->s, "cannot be read");
 	while (!w->s.failed && fgets(w->s.text, sizeof(w->s.text), f)) {
@@ -59,9 +79,13 @@ static bool file_run(const char *path, char *why, size_t cap)
 			config_corefile_read(w, f);
 		else if (w->s.n && !w->s.failed)
 			line_run(w);
+		if (w->disturb)
+			disturb_line(w);
 	}
-	if (!w->s.failed)
+	if (!w->s.failed && !w->disturb)
 		expect_nothing(w);
+	if (!w->s.failed && w->d.core)
+		drained(w);
 	if (f)
 		fclose(f);
 	ok = !w->s.failed;
@@ -70,17 +94,26 @@ static bool file_run(const char *path, char *why, size_t cap)
 	return ok;
 }
 
+/* run FILE..., or run disturb FIRST LAST FILE...: each file once a seed */
 int main(int argc, char **argv)
 {
+	bool disturbs = argc > 3 && strcmp(argv[1], "disturb") == 0;
+	uint64_t first = disturbs ? strtoull(argv[2], NULL, 10) : 0;
+	uint64_t last = disturbs ? strtoull(argv[3], NULL, 10) : 0;
+	int failed = 0, at = disturbs ? 3 : 0;
 	char why[1024];
-	int failed = 0;
 
-	printf("1..%d\n", argc - 1);
-	for (int i = 1; i < argc; i++) {
+	printf("1..%d\n", argc - 1 - at);
+	for (int i = at + 1; i < argc; i++) {
 		const char *name = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
-		bool ok = file_run(argv[i], why, sizeof(why));
+		uint64_t seed = first;
+		bool ok = file_run(argv[i], seed, why, sizeof(why));
 
-		printf("%s %d - %s\n", ok ? "ok" : "not ok", i, name);
+		while (ok && seed++ < last)
+			ok = file_run(argv[i], seed, why, sizeof(why));
+		printf("%s %d - %s%s\n", ok ? "ok" : "not ok", i - at, name, disturbs ? " disturbed" : "");
+		if (!ok && disturbs)
+			printf("# seed %lu\n", (unsigned long)seed);
 		for (char *l = ok ? NULL : strtok(why, "\n"); l; l = strtok(NULL, "\n"))
 			printf("# %s\n", l);
 		failed += !ok;

@@ -250,10 +250,10 @@ void act_answer(struct world *w)
 		wire_put_u8(&o, 0x2a);
 	o.len -= a.cut < o.len ? a.cut : o.len;
 	sent->is_expected = true;
-	if (core_answer(w->core, w->now_ns, sent->ask.id, buf, o.len))
+	if (driver_answer(&w->d, sent->ask.id, buf, o.len))
 		sent->is_done = true;
 	if (a.twice)
-		core_answer(w->core, w->now_ns, sent->ask.id, buf, o.len);
+		driver_answer(&w->d, sent->ask.id, buf, o.len);
 }
 
 static enum core_fail_why why_word(struct script *s)
@@ -286,5 +286,5 @@ void act_fail(struct world *w)
 		return;
 	}
 	sent->is_expected = sent->is_done = true;
-	core_fail(w->core, w->now_ns, sent->ask.id, why);
+	driver_fail(&w->d, sent->ask.id, why);
 }

@@ -7,6 +7,7 @@
 #include "lib/wire.h"
 #include "resolver/corefile/corefile.h"
 #include "tests/scenario/config.h"
+#include "tests/scenario/disturb.h"
 
 void said_add(struct world *w, const char *client, const uint8_t *bytes, size_t len)
 {
@@ -68,6 +69,8 @@ static void on_reply(void *ctx, const struct core_client *c, const uint8_t *byte
 	struct world *w = ctx;
 	struct asked *a = &w->asked[c->cookie];
 
+	if (w->is_over)
+		return;
 	reply_check(w, a, bytes, len);
 	said_add(w, a->name, bytes, len);
 }
@@ -109,7 +112,7 @@ static void on_failed(void *ctx, const struct core_failed *f)
 {
 	struct world *w = ctx;
 	char name[NAME_MAX_TEXT], type[16], line[NAME_MAX_TEXT + 256];
-	bool has_upstream = f->upstream != UINT16_MAX;
+	bool has_upstream = f->upstream < w->conf.n_upstreams;
 
 	name_to_text(f->name, name, sizeof(name));
 	snprintf(line, sizeof(line), "plugin/errors: %u %s %s: %s%s%s", f->rcode, name,
@@ -119,48 +122,58 @@ static void on_failed(void *ctx, const struct core_failed *f)
 	on_event(w, 3, line);
 }
 
+static void on_breach(void *ctx, const char *what)
+{
+	struct world *w = ctx;
+
+	w->is_breach = true;
+	script_fail(&w->s, "%s", what);
+}
+
 void world_start(struct world *w)
 {
 	static const struct hash_key key = {1, 2};
-	struct core_ops ops = {.ctx = w,
-			       .reply = on_reply,
-			       .ask = on_ask,
-			       .cancel = on_cancel,
-			       .event = on_event,
-			       .failed = on_failed};
 	struct diag d = {""};
 
+	w->d.to = (struct core_ops){.ctx = w,
+				    .reply = on_reply,
+				    .ask = on_ask,
+				    .cancel = on_cancel,
+				    .event = on_event,
+				    .failed = on_failed};
+	w->d.breach = on_breach;
 	config_complete(w);
-	if (core_new(&w->core, &w->conf, &ops, w->stats, &key, 1, &d) < 0)
+	if (driver_start(&w->d, &w->conf, w->stats, &key, &d) < 0)
 		script_fail(&w->s, "the core does not start: %s", d.text);
 	else
-		core_set_probes(w->core, &w->probes);
+		core_set_probes(w->d.core, &w->probes);
 }
 
 void world_pass(struct world *w, uint64_t until_ns)
 {
 	for (unsigned i = 0; i < 100000; i++) {
-		uint64_t next = core_deadline(w->core);
+		uint64_t next = core_deadline(w->d.core);
 
 		if (next > until_ns) {
-			w->now_ns = until_ns;
+			w->d.now_ns = until_ns;
 			return;
 		}
-		if (next > w->now_ns)
-			w->now_ns = next;
-		core_tick(w->core, w->now_ns);
+		if (next > w->d.now_ns)
+			w->d.now_ns = next;
+		driver_tick(&w->d);
 	}
 	script_fail(&w->s, "the core's deadline does not move on");
 }
 
 void world_settle(struct world *w)
 {
-	world_pass(w, w->now_ns);
+	world_pass(w, w->d.now_ns);
 }
 
 void world_free(struct world *w)
 {
-	core_free(w->core);
+	driver_end(&w->d);
+	disturb_end(w);
 	for (size_t i = 0; i < w->n_plans; i++)
 		corefile_plan_free(w->plan[i]);
 	for (size_t i = 0; i < w->n_said; i++)

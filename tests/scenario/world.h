@@ -7,7 +7,9 @@
 #ifndef NODENS_SCENARIO_WORLD_H
 #define NODENS_SCENARIO_WORLD_H
 
+#include "lib/rng.h"
 #include "resolver/core/core.h"
+#include "tests/scenario/driver.h"
 #include "tests/scenario/script.h"
 
 #define THINGS_MAX 4096
@@ -32,9 +34,8 @@ struct asked { /* the latest query of a client */
 
 struct world {
 	struct script s;
-	struct core *core;
+	struct driver d; /* and the core, and the time */
 	struct core_stats *stats;
-	uint64_t now_ns;
 	/* configuration */
 	struct core_conf conf;
 	struct core_listener listener[4];
@@ -52,6 +53,9 @@ struct world {
 	struct asked asked[64];
 	size_t n_sent, n_said, n_asked;
 	char events[16384];
+	bool is_over;   /* the file is: what comes still is only counted */
+	bool is_breach; /* of the contract between core and driver */
+	struct disturb *disturb; /* NULL: nobody does (disturb.h) */
 };
 
 /* A fresh core with what is configured; its counters go on. */
