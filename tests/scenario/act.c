@@ -48,6 +48,8 @@ void act_line(struct world *w)
 		act_answer(w);
 	else if (word_is(s, "fail"))
 		act_fail(w);
+	else if (word_is(s, "refuse"))
+		act_refuse(w);
 	else if (word_is(s, "reconfigure"))
 		act_reconfigure(w);
 	else if (word_is(s, "handover"))

@@ -9,7 +9,8 @@
  *   fill CLIENT COUNT NAME TYPE [from ADDR [spread]]   that many names likewise, whatever is
  *                                 answered; spread: each from the next address
  *   raw CLIENT HEX... [tcp]
- *   answer [newest] [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]
+ *   refuse COUNT WHY     so many asks from here on, each from within the core's call
+ *   answer [newest|void] [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]
  *       [tc] [ad] [aa] [noqr] [noedns] [noquestion] [ede CODE] [cookie HEX] [wrong NAME]
  *       [many N] [twice] [lower]
  *   fail [UPSTREAM] NAME TYPE refused|closed|unreachable|nosocket|tls
@@ -19,7 +20,9 @@
  *   export / import      entries out of the core into a fresh one
  *
  * In records `@` stands for the question's name. `answer` and `fail` take the
- * oldest open exchange that fits, or the newest.
+ * oldest open exchange that fits, or the newest; or the newest of those that are
+ * over, or were before a `reconfigure`. After each line the core does what it has
+ * noted, as it does before a driver sleeps.
  */
 #ifndef NODENS_SCENARIO_ACT_H
 #define NODENS_SCENARIO_ACT_H
@@ -38,6 +41,7 @@ void act_fill(struct world *w);
 void act_raw(struct world *w);
 void act_answer(struct world *w);
 void act_fail(struct world *w);
+void act_refuse(struct world *w);
 
 /* Oldest exchange with this question: one still open, or one that no line has
  * expected yet. upstream -1: any. */

@@ -68,7 +68,7 @@ static bool refuses(void *ctx, const struct core_ask *a, enum core_fail_why *ret
 	(void)a;
 	if (w->is_over || rng_below(&w->disturb->rng, REFUSED_ONE_IN) != 0)
 		return false;
-	*ret_why = (enum core_fail_why)rng_below(&w->disturb->rng, CORE_FAIL_TLS + 1);
+	*ret_why = (enum core_fail_why)rng_below(&w->disturb->rng, CORE_FAIL_TIMEOUT);
 	return true;
 }
 
@@ -99,7 +99,7 @@ static void fail_any(struct world *w)
 	if (!s || s->is_done)
 		return;
 	s->is_done = true;
-	driver_fail(&w->d, s->ask.id, (enum core_fail_why)rng_below(&w->disturb->rng, CORE_FAIL_TLS + 1));
+	driver_fail(&w->d, s->ask.id, (enum core_fail_why)rng_below(&w->disturb->rng, CORE_FAIL_TIMEOUT));
 }
 
 /* From another address, over the other transport, or both. */

@@ -34,10 +34,11 @@ struct sent *sent_find(struct world *w, int upstream, const struct name *name, u
 	return NULL;
 }
 
-static struct sent *sent_newest(struct world *w, int upstream, const struct name *name, uint16_t type)
+static struct sent *sent_newest(struct world *w, int upstream, const struct name *name, uint16_t type,
+				bool is_done)
 {
 	for (size_t i = w->n_sent; i-- > 0;)
-		if (!w->sent[i].is_done && sent_fits(w, &w->sent[i], upstream, name, type))
+		if (w->sent[i].is_done == is_done && sent_fits(w, &w->sent[i], upstream, name, type))
 			return &w->sent[i];
 	return NULL;
 }
@@ -204,12 +205,12 @@ void act_answer(struct world *w)
 	static uint8_t buf[DNS_MSG_MAX];
 	struct script *s = &w->s;
 	struct answer_words a = {.flags = DNS_QR | DNS_RD | DNS_RA, .ede = -1, .n_qd = -1, .n_an_said = -1};
-	bool newest = word_is(s, "newest");
+	bool newest = word_is(s, "newest"), is_void = word_is(s, "void");
 	int u = upstream_word(w);
 	struct name name = name_word(s, "a name"), said;
 	uint16_t type = type_word(s);
-	struct sent *sent = newest ? sent_newest(w, u, &name, type) :
-				     sent_find(w, u, &name, type, true);
+	struct sent *sent = newest || is_void ? sent_newest(w, u, &name, type, is_void) :
+						sent_find(w, u, &name, type, true);
 	const char *rcode = word_next(s, "an rcode");
 	struct dns_msg query;
 	struct wire_out o;
@@ -249,7 +250,7 @@ void act_answer(struct world *w)
 	for (; a.junk > 0; a.junk--)
 		wire_put_u8(&o, 0x2a);
 	o.len -= a.cut < o.len ? a.cut : o.len;
-	sent->is_expected = true;
+	sent->is_expected |= !is_void;
 	if (driver_answer(&w->d, sent->ask.id, buf, o.len))
 		sent->is_done = true;
 	if (a.twice)
@@ -287,4 +288,10 @@ void act_fail(struct world *w)
 	}
 	sent->is_expected = sent->is_done = true;
 	driver_fail(&w->d, sent->ask.id, why);
+}
+
+void act_refuse(struct world *w)
+{
+	w->n_refuse = number_next(&w->s, "how many");
+	w->refuse_why = why_word(&w->s);
 }

@@ -80,6 +80,8 @@ static void on_ask(void *ctx, const struct core_ask *ask)
 	struct world *w = ctx;
 	struct sent *s;
 
+	if (w->is_over)
+		return;
 	if (w->n_sent == THINGS_MAX || ask->len > sizeof(s->query)) {
 		script_fail(&w->s, "too many or too long questions to upstreams");
 		return;
@@ -130,6 +132,18 @@ static void on_breach(void *ctx, const char *what)
 	script_fail(&w->s, "%s", what);
 }
 
+static bool refuses(void *ctx, const struct core_ask *a, enum core_fail_why *ret_why)
+{
+	struct world *w = ctx;
+
+	if (!w->n_refuse)
+		return false;
+	w->n_refuse--;
+	*ret_why = w->refuse_why;
+	on_cancel(ctx, a->id); /* it is over */
+	return true;
+}
+
 void world_start(struct world *w)
 {
 	static const struct hash_key key = {1, 2};
@@ -142,6 +156,8 @@ void world_start(struct world *w)
 				    .event = on_event,
 				    .failed = on_failed};
 	w->d.breach = on_breach;
+	if (!w->disturb)
+		w->d.refuses = refuses;
 	config_complete(w);
 	if (driver_start(&w->d, &w->conf, w->stats, &key, &d) < 0)
 		script_fail(&w->s, "the core does not start: %s", d.text);

@@ -53,6 +53,8 @@ struct world {
 	struct asked asked[64];
 	size_t n_sent, n_said, n_asked;
 	char events[16384];
+	uint64_t n_refuse;           /* asks to be refused from within, */
+	enum core_fail_why refuse_why; /* and how */
 	bool is_over;   /* the file is: what comes still is only counted */
 	bool is_breach; /* of the contract between core and driver */
 	struct disturb *disturb; /* NULL: nobody does (disturb.h) */
