@@ -6,6 +6,7 @@
 
 #define NAME_NS (300 * NS_PER_S)
 #define TEST_NS NS_PER_S
+#define TELL_NS (60 * NS_PER_S)
 
 bool spelling_wanted(struct spelling *s, uint64_t hash, uint64_t now_ns)
 {
@@ -42,5 +43,8 @@ bool spelling_not_echoed(struct spelling *s, uint64_t hash, uint64_t now_ns)
 		return false;
 	s->is_off = true;
 	s->test_ns = now_ns + TEST_NS;
+	if (s->told_ns && now_ns - s->told_ns < TELL_NS)
+		return false;
+	s->told_ns = now_ns;
 	return true;
 }

@@ -24,6 +24,7 @@ struct spelling {
 		uint64_t hash, until_ns;
 	} name[SPELLING_NAMES];
 	uint64_t test_ns;  /* is_off: when the next one may show that it echoes */
+	uint64_t told_ns;  /* when it was last said that it does not; 0: never */
 	uint32_t at, n_row;
 	bool is_off;
 };
@@ -33,7 +34,8 @@ bool spelling_wanted(struct spelling *s, uint64_t hash, uint64_t now_ns);
 /* An answer came in the spelling sent. */
 void spelling_echoed(struct spelling *s);
 /* One came in another, and the same name was then answered in lower case. True: from
- * now on the upstream is taken for one that does not echo. */
+ * now on the upstream is taken for one that does not echo, and that has not been told
+ * within the last minute. */
 bool spelling_not_echoed(struct spelling *s, uint64_t hash, uint64_t now_ns);
 
 #endif

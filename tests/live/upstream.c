@@ -16,6 +16,7 @@
  *   cname        CNAME to a name elsewhere     ede-N        with an EDE option
  *   fat          too large for UDP, sent anyway
  *   dup          over UDP: the answer twice
+ *   guess[-N]    over UDP: twenty replies with other ids instead (to the first N)
  *   torn[-N]     over UDP: the last N octets lack (default 5); torntcp over TCP as well
  *
  * A TXT question is answered with who answered and how:
@@ -62,7 +63,7 @@ struct seen {
 	unsigned n;
 };
 struct orders { /* what the labels said */
-	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa, torn;
+	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa, torn, guess;
 	bool tc, nx, nxnosoa, nodata, cname, fat, dup, torntcp;
 };
 
@@ -93,7 +94,7 @@ static void order_read(struct orders *o, const char *label)
 		{ "delay", &o->delay_ms, 0 }, { "ttl", &o->ttl_s, 0 },	 { "drop", &o->drop, ~0u },
 		{ "wrongid", &o->wrongid, ~0u }, { "wrongq", &o->wrongq, ~0u }, { "rst", &o->rst, ~0u },
 		{ "fin", &o->fin, ~0u },      { "rcode", &o->rcode, 0 }, { "big", &o->big, 0 },
-		{ "torn", &o->torn, 5 },
+		{ "torn", &o->torn, 5 },		{ "guess", &o->guess, ~0u },
 		{ "ede", &o->ede, 0 },	      { "soa", &o->soa_ttl, 0 },
 		{ "deny", &o->deny, 0 },	      { "denynosoa", &o->denynosoa, 0 },
 	};
@@ -347,6 +348,12 @@ static void answer(struct conn *c, const union sockaddr_any *from, const uint8_t
 	len = build(b, sizeof(b), &ctx);
 	if (!c || o.torntcp)
 		len -= o.torn < len ? o.torn : 0;
+	for (unsigned i = 1; !c && n <= o.guess && i <= 20; i++) {
+		b[1] = (uint8_t)(m.h.id + i);
+		reply_send(c, from, b, len, 0);
+	}
+	if (!c && n <= o.guess)
+		return;
 	if (n <= o.wrongid) {
 		b[0] ^= 0x5a;
 		reply_send(c, from, b, len, o.delay_ms);
