@@ -11,6 +11,7 @@
  *   wrongid[-N]  another id first              wrongq[-N]   another question
  *   rst[-N] fin[-N]  TCP: reset, close instead of answering
  *   deny-TYPE denynosoa-TYPE  this type does not exist: NXDOMAIN, by number
+ *   empty-TYPE   for this type nothing at all, by number
  *   nx nxnosoa nodata  negative answers        rcode-R[-N]  only this rcode
  *   soa-TTL-MIN  of the SOA in negatives       big-N        N records
  *   cname        CNAME to a name elsewhere     ede-N        with an EDE option
@@ -63,7 +64,7 @@ struct seen {
 	unsigned n;
 };
 struct orders { /* what the labels said */
-	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa, torn, guess;
+	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa, torn, guess, empty;
 	bool tc, nx, nxnosoa, nodata, cname, fat, dup, torntcp;
 };
 
@@ -96,7 +97,8 @@ static void order_read(struct orders *o, const char *label)
 		{ "fin", &o->fin, ~0u },      { "rcode", &o->rcode, 0 }, { "big", &o->big, 0 },
 		{ "torn", &o->torn, 5 },		{ "guess", &o->guess, ~0u },
 		{ "ede", &o->ede, 0 },	      { "soa", &o->soa_ttl, 0 },
-		{ "deny", &o->deny, 0 },	      { "denynosoa", &o->denynosoa, 0 },
+		{ "deny", &o->deny, 0 },	      { "empty", &o->empty, 0 },
+		{ "denynosoa", &o->denynosoa, 0 },
 	};
 	struct {
 		const char *word;
@@ -195,6 +197,8 @@ struct context {
 static void put_answers(struct wire_out *w, const struct context *c, struct dns_header *h)
 {
 	static const uint8_t elsewhere[] = "\7nowhere\4test";
+	if (c->o->empty == c->q->qtype)
+		return;
 	if (c->rcode || c->o->nx || c->o->nxnosoa || c->o->nodata) {
 		if (!c->rcode && !c->o->nxnosoa) {
 			put_soa(w, c->o);
