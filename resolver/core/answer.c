@@ -201,7 +201,7 @@ struct scan {
 	struct answer_buf *buf;
 	const struct core_cache_conf *conf;
 	unsigned n_ttl;
-	uint32_t min_s;
+	uint32_t min_s, own_s;
 	bool has_soa, negative;
 };
 
@@ -224,6 +224,11 @@ static uint32_t soa_ttl(const struct scan *s, const struct dns_rr *rr)
 	return rr->ttl < minimum_s ? rr->ttl : minimum_s;
 }
 
+static uint32_t own_max(uint32_t ttl_s)
+{
+	return ttl_s < ANSWER_OWN_MAX ? ttl_s : ANSWER_OWN_MAX;
+}
+
 static void rr_scan(struct scan *s, const struct dns_rr *rr, enum dns_section sec)
 {
 	const struct core_cache_conf *c = s->conf;
@@ -232,7 +237,7 @@ static void rr_scan(struct scan *s, const struct dns_rr *rr, enum dns_section se
 	if (sec == DNS_SEC_AUTHORITY && rr->type == DNS_SOA && rr->rdlen >= 22) {
 		s->has_soa = true;
 		if (s->negative)
-			ttl_s = soa_ttl(s, rr);
+			s->own_s = ttl_s = soa_ttl(s, rr);
 	}
 	if (s->negative && sec == DNS_SEC_AUTHORITY)
 		ttl_s = ttl_clamp(ttl_s, c->neg_min_s, c->neg_min_set, c->neg_max_s);
@@ -299,6 +304,9 @@ int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,
 			       .ttl_at = buf->ttl_at,
 			       .n_ttl = (uint16_t)s.n_ttl,
 			       .ttl_s = s.min_s,
+			       .own_s = kind == ANSWER_NXDOMAIN && s.own_s <= TTL_MAX ?
+						own_max(s.own_s) :
+						0,
 			       .kind = (uint8_t)kind};
 	return 0;
 }

@@ -24,6 +24,7 @@ enum answer_kind {
 	ANSWER_FAILURE,  /* any other rcode: never stored here */
 };
 
+#define ANSWER_OWN_MAX 300
 #define ANSWER_RRS_MAX 6000 /* 65535 / 11 */
 #define ANSWER_EDE_MAX 128
 
@@ -35,6 +36,7 @@ struct answer {
 	uint16_t ede_len;
 	const uint8_t *ede; /* data of an EDE option, or NULL */
 	uint32_t ttl_s;     /* how long it may be used; 0: do not store */
+	uint32_t own_s;     /* NXDOMAIN: how long its SOA says, ANSWER_OWN_MAX at most; else 0 */
 	uint8_t kind;       /* enum answer_kind */
 };
 

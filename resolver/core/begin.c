@@ -43,7 +43,8 @@ uint32_t question_enter(struct core *c, const struct question_start *s)
 
 void question_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 {
-	if (!c->tab.question[qi].head && shield_follow(c, qi, now_ns))
+	if (!c->tab.question[qi].head &&
+	    (shield_follow(c, qi, now_ns) || denial_follow(c, qi, now_ns)))
 		return;
 	question_ask(c, qi, now_ns);
 }

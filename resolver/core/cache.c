@@ -93,6 +93,8 @@ static void entry_write(struct entry *e, const struct cache_key *k, const struct
 	e->ede_len = a->ede_len;
 	e->name_len = k->name_len;
 	e->is_refreshing = false;
+	e->is_renewed = false;
+	e->own_s = a->own_s ? (uint32_t)(now_ns / NS_PER_S) + a->own_s : 0;
 	e->block = k->block;
 	memcpy(e->msg, a->msg, a->len);
 	memcpy(e->msg + ((a->len + 1) & ~(size_t)1), a->ttl_at, 2u * a->n_ttl);
@@ -174,6 +176,18 @@ struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct
 	e->freq = freq;
 	e->hits = hits;
 	return e;
+}
+
+void cache_renew(struct cache *c, struct entry *e, const struct entry *by)
+{
+	struct ring *r = ring_of(c, e);
+
+	ring_discount(r, e);
+	e->stored_ns = by->stored_ns;
+	e->ttl_s = by->ttl_s < e->ttl_s ? by->ttl_s : e->ttl_s;
+	e->expiry_s = (uint32_t)(entry_expires_ns(e) / NS_PER_S);
+	e->is_renewed = true;
+	ring_count(r, e);
 }
 
 void cache_forget(struct cache *c, const struct cache_key *k)

@@ -101,6 +101,8 @@ static inline void cache_touch(struct entry *e, uint64_t now_ns)
 struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct answer *a,
 			uint64_t now_ns);
 void cache_remove(struct cache *c, struct entry *e);
+/* The denial `e` is as good as the denial `by`, for as long. */
+void cache_renew(struct cache *c, struct entry *e, const struct entry *by);
 /* Whatever the key has. */
 void cache_forget(struct cache *c, const struct cache_key *k);
 /* A stored entry as an answer; pointers are valid until the next cache_put. */

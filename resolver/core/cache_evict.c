@@ -14,6 +14,12 @@ static bool is_dead(const struct entry *e, uint64_t now_ns)
 	return e->kind == ENTRY_DEAD || entry_expires_ns(e) <= now_ns;
 }
 
+/* Expired, but not by its upstream's own word (denials.h): worth room that nobody needs. */
+static bool may_come_back(const struct entry *e, uint64_t now_ns)
+{
+	return e->kind == ANSWER_NXDOMAIN && e->own_s > now_ns / NS_PER_S;
+}
+
 void entry_forget(struct cache *c, struct entry *e)
 {
 	slot_drop(c, slot_of(c, e));
@@ -125,7 +131,7 @@ static void small_yield(struct cache *c, struct cache_part *p, uint64_t now_ns, 
 	struct entry *e = ring_tail(&p->small);
 
 	assert(e);
-	if (is_dead(e, now_ns)) {
+	if (is_dead(e, now_ns) && !(may_come_back(e, now_ns) && main_has_room(p, e->size))) {
 		reclaim(c, p, &p->small, e);
 	} else if (*moves > 0 && p->small.dead >= e->size && e->freq == 0) {
 		--*moves;

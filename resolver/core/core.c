@@ -182,6 +182,8 @@ enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len)
 		row->cache_requests += !v->is_again;
 		found = cache_find(&c->cache, &k);
 		e = entry_fresh(found, v->now_ns);
+		if (!e && found)
+			e = denial_renew(c, v->zone_index, &k, found, v->now_ns);
 		if (e) {
 			*ret_len = hit_serve(c, v, &k, e);
 			return *ret_len ? CORE_REPLY : CORE_WAIT;

@@ -29,6 +29,7 @@
 #include "lib/rng.h"
 #include "resolver/core/autopath.h"
 #include "resolver/core/config.h"
+#include "resolver/core/denials.h"
 #include "resolver/core/core.h"
 #include "resolver/core/failures.h"
 #include "resolver/core/questions.h"
@@ -67,6 +68,7 @@ struct core {
 	uint32_t forward_at[CORE_ZONES_MAX + 1];
 	struct shield_exists *exists;  /* SHIELD_EXISTS_SIZE */
 	uint8_t shield[CORE_ZONES_MAX]; /* enum shield_state */
+	struct denial_trust trust[CORE_ZONES_MAX];
 	struct path_client *path;      /* PATH_CLIENTS, when some zone has autopath; or NULL */
 	struct follow *follow;         /* when some zone's plugins need it; or NULL */
 	struct answer_buf *buf;        /* the answer being worked on */
@@ -329,6 +331,8 @@ void follow_end(struct core *c, uint32_t qi, const struct answer *target, uint32
 /* --- finish.c --- */
 void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16_t upstream,
 		     uint64_t now_ns);
+/* The answer is in the cache, as good as new. */
+void question_known(struct core *c, uint32_t qi, const struct entry *e, uint64_t now_ns);
 /* An ancestor's denial, `age_s` old, is the answer. */
 void question_deny(struct core *c, uint32_t qi, const struct answer *cut, uint32_t age_s,
 		   uint16_t upstream, uint64_t now_ns);

@@ -58,6 +58,7 @@ static uint8_t block_of(const struct core *c, const uint8_t *name, uint64_t view
 int core_entry_put(struct core *c, uint64_t now_ns, const struct core_entry *e)
 {
 	struct core_cache_conf conf;
+	const struct entry *known;
 	uint64_t left_s, age_s;
 	struct cache_key k;
 	struct dns_msg m;
@@ -79,6 +80,7 @@ int core_entry_put(struct core *c, uint64_t now_ns, const struct core_entry *e)
 		return ERR_SYNTAX;
 	ttls_age(c->buf, &a, (uint32_t)age_s);
 	a.ttl_s = (uint32_t)left_s;
+	a.own_s = 0; /* the TTL in it is the Corefile's */
 	a.ede = e->ede;
 	a.ede_len = e->ede_len;
 	k = (struct cache_key){.name = name,
@@ -89,6 +91,9 @@ int core_entry_put(struct core *c, uint64_t now_ns, const struct core_entry *e)
 			       .qclass = m.q.qclass};
 	memcpy(c->buf->msg + DNS_HEADER_LEN, name, k.name_len);
 	k.hash = hash_sip13(&c->key, name, k.name_len) ^ e->view;
+	known = cache_find(&c->cache, &k);
+	if (known && known->stored_ns > e->stored_ns)
+		return ERR_RANGE; /* what was learnt here meanwhile is newer */
 	k.block = block_of(c, name, e->view);
 	if (!cache_put(&c->cache, &k, &a, now_ns))
 		return ERR_LIMIT;

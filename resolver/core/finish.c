@@ -119,6 +119,8 @@ static uint32_t end_answered(struct core *c, uint32_t qi, const struct answer *a
 	if (a->kind != ANSWER_FAILURE) {
 		core_acts(c);
 		answer_store(c, q, a, now_ns);
+		if (upstream != UPSTREAM_NONE)
+			denial_learn(c, q, a, now_ns);
 	}
 	if (a->kind != ANSWER_FAILURE || !stale_to_waiters(c, qi, now_ns))
 		waiters_serve(c, q, a, upstream, now_ns);
@@ -239,6 +241,18 @@ void question_finish(struct core *c, uint32_t qi, const struct answer *a, uint16
 		     uint64_t now_ns)
 {
 	followers_pass(c, end_answered(c, qi, a, upstream, now_ns), a, upstream, now_ns);
+}
+
+void question_known(struct core *c, uint32_t qi, const struct entry *e, uint64_t now_ns)
+{
+	uint32_t followers = question_detach(c, qi);
+	struct answer kept, a;
+
+	cache_answer(e, &kept);
+	answer_copy(&a, c->buf, &kept);
+	waiters_serve(c, &c->tab.question[qi], &a, UPSTREAM_NONE, now_ns);
+	question_remove(&c->tab, qi);
+	followers_pass(c, followers, &a, UPSTREAM_NONE, now_ns);
 }
 
 /* `cut` may lie in the cache, where those that are passed on are stored. */

@@ -5,9 +5,9 @@
  *
  * A question may follow another (its leader) instead of being asked: an ancestor
  * whose NXDOMAIN would answer it too, or the target of the CNAMEs that are its own
- * answer. When the leader is done, the follower is either answered by it or asked
- * itself. No type of a name waits for another type: a denial speaks for what was
- * asked, and there are servers that deny AAAA of names that have A.
+ * answer, or the other address type, whose NXDOMAIN would renew the denial that it
+ * has got itself (denials.h). When the leader is done, the follower is either
+ * answered by it or asked itself.
  *
  * What is to be done with a question or a waiter is noted here, in two lists in
  * order of coming, and done by due.c: whoever notes it may be in the middle of
@@ -51,6 +51,7 @@ enum question_purpose {
 
 enum question_follows {
 	FOLLOWS_CUT,     /* an ancestor: its NXDOMAIN denies this name too */
+	FOLLOWS_TYPE,    /* the other address type: its NXDOMAIN renews what this one knows */
 	FOLLOWS_TARGET,  /* the end of the CNAMEs it has: its answer stands behind them */
 };
 

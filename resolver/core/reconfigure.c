@@ -151,6 +151,7 @@ static void next_take(struct core *c, struct next *n)
 	if (!c->follow)
 		c->follow = n->follow;
 	memset(c->shield, 0, sizeof(c->shield));
+	memset(c->trust, 0, sizeof(c->trust));
 }
 
 int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_ns, struct diag *d)

@@ -40,9 +40,11 @@ struct entry {
 	uint16_t qtype, qclass;
 	uint16_t len, n_ttl, ede_len;
 	uint8_t name_len;
-	bool is_counted;      /* in the expiry account */
-	bool is_refreshing;   /* a question for it is on its way */
+	bool is_counted : 1;    /* in the expiry account */
+	bool is_refreshing : 1; /* a question for it is on its way */
+	bool is_renewed : 1;    /* by another entry (denials.h) since it was stored */
 	uint8_t block;        /* whose it counts as: struct cache's block_entries */
+	uint32_t own_s;       /* NXDOMAIN: second until which its upstream said it holds */
 	uint8_t msg[];
 };
 

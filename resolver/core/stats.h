@@ -84,7 +84,8 @@ struct core_stats {
 	uint64_t extras_skipped;     /* refreshes, cuts and the like not asked for want of room */
 	uint64_t joined;             /* queries that waited for somebody else's question */
 	uint64_t types_displaced;    /* entries of rare types, by another one of the same name */
-	uint64_t nx_joined;          /* second type answered by the first type's NXDOMAIN */
+	uint64_t denials_renewed;    /* by the denial of the name's other address type */
+	uint64_t denials_contradicted; /* zones whose DNS denied a type of a name that has the other */
 	uint64_t expired_reclaimed, evicted;
 	uint64_t stale_served, prefetches, hedges, retries, tries_withheld, failures_cached, failure_hits;
 	uint64_t shield_cuts, shield_synth, shield_checks, shield_contradictions;

@@ -5,7 +5,9 @@
  * questions, in any order, joined, stored, expired, stale, prefetched, across
  * reloads. Whatever the core replies is what the upstream says of exactly that
  * question; so no type that exists is ever denied. The world does not change, so
- * an old answer is as good as a new one.
+ * an old answer is as good as a new one. Where it does (names come and go, and an
+ * honest server begins to lie), nothing is denied but what the upstream itself
+ * denied for this type within the time that it said itself.
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -22,17 +24,20 @@
 
 #define PENDING_MAX 2048
 #define REPLY_MAX   512
-#define NAMES	    16u
+#define NAMES	    48u
 #define STEPS	    20000u
 #define TTL_S	    6u
-#define NEGATIVE_S  20u /* the Corefiles keep denials for less */
+#define NEGATIVE_S  60u /* the Corefiles keep denials for less */
 
+static const char *const domains[] = {"example.", "alias.test.", "ns1.svc.cluster.local.",
+				      "cluster.local."};
+enum { DOMAINS = sizeof(domains) / sizeof(domains[0]) };
 static const uint16_t types[] = {DNS_A, DNS_AAAA, DNS_HTTPS, DNS_TXT};
 enum { N_TYPES = sizeof(types) / sizeof(types[0]) };
 
 /* --- what the upstream says --- */
 
-enum liar { HONEST, DENIES_ALL, DENIES_SOME, LIARS };
+enum liar { HONEST, DENIES_ALL, DENIES_SOME };
 enum verdict { SAYS_RECORD, SAYS_NODATA, SAYS_NXDOMAIN };
 
 struct test_world {
@@ -40,7 +45,12 @@ struct test_world {
 	enum liar liar;
 	uint16_t denied; /* the type it lies about */
 	bool has_soa;	 /* in a denial that is a lie */
+	bool changes;	 /* names come and go, and lying begins halfway */
+	uint64_t now_ns;
+	uint64_t denied_ns[NAMES][DOMAINS][N_TYPES]; /* until when the upstream said so */
 };
+#define CHANGE_NS (45 * NS_PER_S)
+#define HALFWAY_NS (300 * NS_PER_S)
 
 /* A name's number is in its first label; which types it has follows from that. */
 static bool has_type(unsigned i, uint16_t qtype)
@@ -68,12 +78,36 @@ static bool number_of(const uint8_t *name, unsigned *ret)
 	return (label[0] == 'n' || label[0] == 'l') && sscanf(label + 1, "%u", ret) == 1;
 }
 
+static uint64_t *denied_until(struct test_world *t, const uint8_t *name, uint16_t qtype)
+{
+	unsigned i = 0, d = 0, k = 0;
+	struct name domain;
+
+	if (!number_of(name, &i))
+		return NULL;
+	for (; d < DOMAINS; d++) {
+		cr_assert_eq(name_from_text(&domain, domains[d]), 0);
+		if (name_eq(name_parent(name), domain.b))
+			break;
+	}
+	while (k < N_TYPES && types[k] != qtype)
+		k++;
+	return d < DOMAINS && k < N_TYPES ? &t->denied_ns[i][d][k] : NULL;
+}
+
 static enum verdict says(const struct test_world *t, const uint8_t *name, uint16_t qtype)
 {
 	unsigned i = 0;
 
 	if (!number_of(name, &i))
 		return SAYS_NODATA;
+	if (t->changes)
+		i += (unsigned)(t->now_ns / CHANGE_NS);
+	if (t->changes && t->now_ns < HALFWAY_NS) {
+		if (!is_there(i))
+			return SAYS_NXDOMAIN;
+		return name[1] == 'n' && has_type(i, qtype) ? SAYS_RECORD : SAYS_NODATA;
+	}
 	if (qtype == t->denied && (t->liar == DENIES_ALL || (t->liar == DENIES_SOME && i % 5 < 2)))
 		return SAYS_NXDOMAIN;
 	if (!is_there(i))
@@ -164,7 +198,7 @@ struct pending { /* an answer on its way */
 };
 
 struct driver {
-	const struct test_world *t;
+	struct test_world *t;
 	struct core *core;
 	struct rng rng;
 	uint64_t now_ns;
@@ -173,6 +207,21 @@ struct driver {
 	uint64_t n_asked, n_replies, n_queries, n_denied;
 };
 
+/* It holds from when it comes on, for as long as its SOA says. */
+static void denial_note(struct driver *d, const struct core_ask *a, const struct pending *p)
+{
+	struct dns_msg q, m;
+	struct name name;
+	uint64_t *until;
+
+	cr_assert_eq(dns_msg_parse(&q, a->query, a->len), 0);
+	cr_assert_eq(dns_msg_parse(&m, p->msg, p->len), 0);
+	name_lower(name.b, q.q.name);
+	until = denied_until(d->t, name.b, q.q.qtype);
+	if (until && m.rcode == DNS_NXDOMAIN)
+		*until = p->t_ns + (m.h.n_ns ? NEGATIVE_S : 0) * NS_PER_S + NS_PER_S;
+}
+
 static void on_ask(void *ctx, const struct core_ask *a)
 {
 	struct driver *d = ctx;
@@ -180,9 +229,11 @@ static void on_ask(void *ctx, const struct core_ask *a)
 
 	cr_assert_lt(d->n_pending, PENDING_MAX);
 	d->n_asked++;
+	d->t->now_ns = d->now_ns;
 	p->id = a->id;
 	p->len = answer_make(d->t, a->query, a->len, p->msg);
 	p->t_ns = d->now_ns + rng_below(&d->rng, 30 * NS_PER_MS);
+	denial_note(d, a, p);
 }
 
 static void on_cancel(void *ctx, uint32_t id)
@@ -201,7 +252,18 @@ static void reply_check(struct driver *d, uint64_t cookie, const uint8_t *b, siz
 	cr_assert_eq(dns_msg_parse(&m, b, len), 0);
 	name_to_text(m.q.name, name, sizeof(name));
 	d->n_replies++;
-	d->n_denied += want == SAYS_NXDOMAIN;
+	d->n_denied += m.rcode == DNS_NXDOMAIN;
+	if (d->t->changes) {
+		uint8_t lower[NAME_MAX_WIRE];
+		uint64_t *until;
+
+		name_lower(lower, m.q.name);
+		until = denied_until(d->t, lower, m.q.qtype);
+		cr_assert(m.rcode != DNS_NXDOMAIN || d->now_ns <= *until,
+			  "%s type %u is denied %lu ms after its own denial", name, m.q.qtype,
+			  (unsigned long)((d->now_ns - *until) / NS_PER_MS));
+		return;
+	}
 	cr_assert_eq(m.rcode, want == SAYS_NXDOMAIN ? DNS_NXDOMAIN : DNS_NOERROR,
 		     "%s type %u: rcode %u", name, m.q.qtype, m.rcode);
 	cr_assert_eq(m.h.n_an > 0, want == SAYS_RECORD, "%s type %u: %u records", name, m.q.qtype,
@@ -270,15 +332,13 @@ static void query(struct driver *d, const char *text, uint16_t qtype)
 /* A lookup as a stub does it: all types it wants at once, in any order. */
 static void lookup(struct driver *d)
 {
-	static const char *const below[] = {"example.", "alias.test.", "ns1.svc.cluster.local.",
-					    "cluster.local."};
 	unsigned i = (unsigned)rng_below(&d->rng, NAMES), n = 1 + (unsigned)rng_below(&d->rng, 3);
 	unsigned first = (unsigned)rng_below(&d->rng, N_TYPES);
 	unsigned where = (unsigned)rng_below(&d->rng, 4);
 	char text[64];
 
 	if (where < 4)
-		snprintf(text, sizeof(text), "n%u.%s", i, below[where]);
+		snprintf(text, sizeof(text), "n%u.%s", i, domains[where]);
 	else
 		snprintf(text, sizeof(text), "n%u.l%u.cluster.local.", i, i);
 	for (unsigned k = 0; k < n; k++) {
@@ -288,13 +348,33 @@ static void lookup(struct driver *d)
 	}
 }
 
-static void run(const struct test_world *t, uint64_t seed)
+/* What an honest upstream saves it has earned; a liar has not, or lost it. */
+static void trust_check(const struct test_world *t, const struct core_stats *s)
+{
+	bool of_addresses = t->denied == DNS_A || t->denied == DNS_AAAA;
+	bool lies = t->liar != HONEST && of_addresses;
+
+	if (lies)
+		cr_assert_geq(s->denials_contradicted, 1u);
+	if (t->changes) /* a name that goes between two answers is taken for a lie */
+		return;
+	if (!lies)
+		cr_assert_eq(s->denials_contradicted, 0u);
+	if (lies)
+		cr_assert_eq(s->denials_renewed, 0u);
+	else if ((t->has_soa || !of_addresses) && !strstr(t->corefile, "rewrite") &&
+		 !strstr(t->corefile, "stale"))
+		cr_assert_gt(s->denials_renewed, 100u);
+}
+
+static void run(struct test_world *t, uint64_t seed)
 {
 	static const struct hash_key key = {3, 4};
 	struct driver *d = calloc(1, sizeof(*d));
 	struct core_stats *stats = calloc(1, sizeof(*stats));
 	struct corefile_plan *plan = plan_of(t->corefile);
 	struct core_ops ops = {.ctx = d, .reply = on_reply, .ask = on_ask, .cancel = on_cancel};
+	uint64_t renewed = 0;
 	struct diag why;
 
 	cr_assert(d && stats);
@@ -304,16 +384,21 @@ static void run(const struct test_world *t, uint64_t seed)
 	cr_assert_eq(core_new(&d->core, &plan->conf, &ops, stats, &key, seed, &why), 0, "%s", why.text);
 	for (unsigned i = 0; i < STEPS; i++) {
 		lookup(d);
+		if (d->now_ns < HALFWAY_NS + 100 * NS_PER_S) /* found out by then */
+			renewed = stats->denials_renewed;
 		if (rng_below(&d->rng, 3) == 0)
 			time_pass(d, d->now_ns + rng_below(&d->rng, 100 * NS_PER_MS));
 		if (rng_below(&d->rng, 300) == 0)
 			time_pass(d, d->now_ns + rng_below(&d->rng, 8 * NS_PER_S));
-		if (rng_below(&d->rng, 500) == 0)
+		if (!t->changes && rng_below(&d->rng, 5000) == 0)
 			cr_assert_eq(core_reconfigure(d->core, &plan->conf, d->now_ns, &why), 0);
 	}
 	time_pass(d, d->now_ns + 10 * NS_PER_S);
 	cr_assert_eq(d->n_replies, d->n_queries);
 	cr_assert_gt(d->n_denied, STEPS / 8);
+	trust_check(t, stats);
+	if (t->changes)
+		cr_assert_eq(stats->denials_renewed, renewed);
 	core_free(d->core);
 	corefile_plan_free(plan);
 	free(stats);
@@ -361,4 +446,19 @@ Test(denials, of_one_type_for_some_names)
 Test(denials, by_an_honest_upstream)
 {
 	run_all(HONEST);
+}
+
+/* Names come and go, and a server that was honest for long begins to lie. */
+Test(denials, hold_no_longer_than_their_own_upstream_said)
+{
+	for (unsigned k = 0; k < 2; k++) { /* A, AAAA */
+		for (int soa = 0; soa < 2; soa++) {
+			static struct test_world t;
+
+			t = (struct test_world){.corefile = corefiles[0], .liar = DENIES_SOME,
+					       .denied = types[k], .has_soa = soa, .changes = true};
+
+			run(&t, 70 + k);
+		}
+	}
 }
