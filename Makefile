@@ -183,6 +183,8 @@ bench: $(BENCH_BINS)
 	@O=$(O) tests/bench/run all
 bench-shield bench-eviction bench-fairness: bench-%: $(O)/tests/bench/%
 	@$<
+bench-hostile: $(BENCH_BINS) $(O)/tests/live/upstream
+	@O=$(O) tests/bench/hostile-run $(ATTACKS)
 bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
 bench-pause: $(O)/tests/bench/hits

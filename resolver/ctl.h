@@ -11,10 +11,12 @@
 
 #include "lib/err.h"
 #include "resolver/core/conf.h"
+#include "resolver/fdpass.h"
 
 enum ctl_type {
 	/* supervisor -> worker */
-	CTL_CONFIGURE, /* fds: the Corefile (memory), then per listener UDP, TCP */
+	CTL_CONFIGURE, /* fds: the Corefile (memory), then per listener UDP, TCP, then
+			* per listener the other queues of UDP */
 	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
 	CTL_PING,      /* does your loop turn? */
 	CTL_HOLD,      /* read no listening socket until CTL_SERVE */
@@ -36,9 +38,11 @@ enum ctl_type {
 struct ctl_listener {
 	struct in6_addr addr;
 	uint16_t port;
+	uint16_t n_more; /* queues beside the first */
 };
 
-#define CTL_FDS_MAX (1 + 2 * CORE_LISTENERS_MAX)
+#define CTL_FDS_MAX (FDPASS_MAX - 3)
+_Static_assert(CTL_FDS_MAX >= 1 + 2 * CORE_LISTENERS_MAX, "a pair for each listener");
 struct ctl_msg {
 	uint32_t type, value;
 	uint32_t n_listeners;

@@ -69,6 +69,7 @@ static void driver_gather(struct supervisor *s)
 		m->dnstap_dropped += d->dnstap_dropped;
 		m->dnstap_connected += d->dnstap_connected;
 	}
+	m->udp_dropped = sockets_drops(&s->sockets);
 	m->workers = workers_alive(&s->workers);
 	m->worker_restarts = s->shm->worker_restarts;
 	const struct http_counts *h = http_counts(s->http);

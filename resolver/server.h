@@ -23,6 +23,8 @@ struct server;
  * that transport. */
 struct server_sockets {
 	int udp[CORE_LISTENERS_MAX], tcp[CORE_LISTENERS_MAX];
+	unsigned n_more[CORE_LISTENERS_MAX]; /* queues of UDP beside the first */
+	int more[CORE_LISTENERS_MAX][UDP_QUEUES_MAX - 1];
 };
 
 /* `probes`: of the `loop` plugin, shared with who sends them. */

@@ -12,6 +12,8 @@ struct listener {
 	struct in6_addr addr;
 	uint16_t port;
 	int udp_fd, tcp_fd;
+	unsigned n_more; /* queues of UDP beside the first */
+	int more[UDP_QUEUES_MAX - 1];
 	struct udp_listener udp;
 	struct tcp_listener tcp;
 };

@@ -34,6 +34,9 @@ static void listener_close(struct server *s, struct listener *l)
 		close(l->udp_fd);
 	if (l->tcp_fd >= 0)
 		close(l->tcp_fd);
+	for (unsigned k = 0; k < l->n_more; k++)
+		close(l->more[k]);
+	l->n_more = 0;
 	l->used = l->udp_on = l->tcp_on = false;
 	l->generation++;
 }
@@ -53,6 +56,8 @@ static int listener_start(struct server *s, struct listener *l, struct diag *d)
 		int rc = udp_listener_init(&l->udp, l->udp_fd, s->batch, &s->shm->driver, d);
 		if (rc < 0)
 			return rc;
+		for (unsigned k = 0; k < l->n_more; k++)
+			udp_listener_add(&l->udp, l->more[k]);
 		l->udp.cookie = (uint64_t)l->generation << 32 | slot;
 		l->udp_on = true;
 		if (udp_listener_start(&l->udp, s->loop, s->core) < 0)
@@ -105,7 +110,8 @@ void listeners_discard(struct server *s, struct listeners_next *next)
 		struct listener *l = next->of[i];
 		if (!next->fresh[i])
 			continue;
-		l->udp_fd = l->tcp_fd = -1; /* the caller's */
+		l->udp_fd = l->tcp_fd = -1; /* they are the caller's */
+		l->n_more = 0;
 		listener_close(s, l);
 	}
 	next->n = 0;
@@ -129,6 +135,8 @@ int listeners_prepare(struct server *s, const struct core_conf *conf, const stru
 		l->port = conf->listener[i].port;
 		l->udp_fd = sk->udp[i];
 		l->tcp_fd = sk->tcp[i];
+		l->n_more = sk->n_more[i];
+		memcpy(l->more, sk->more[i], l->n_more * sizeof(int));
 		int rc = listener_start(s, l, d);
 		if (rc < 0) {
 			listeners_discard(s, next);
@@ -153,6 +161,8 @@ void listeners_commit(struct server *s, const struct server_sockets *sk, struct 
 		if (!next->fresh[i]) {
 			close(sk->udp[i]);
 			close(sk->tcp[i]);
+			for (unsigned k = 0; k < sk->n_more[i]; k++)
+				close(sk->more[i][k]);
 		}
 		l->udp.index = (uint8_t)i;
 		l->udp.core = s->core;

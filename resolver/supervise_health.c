@@ -225,7 +225,10 @@ void supervise_sync_soon(struct supervisor *s)
 
 static void sync_due(struct loop_timer *t)
 {
-	supervise_sync(container_of(t, struct supervisor, sync_timer));
+	struct supervisor *s = container_of(t, struct supervisor, sync_timer);
+	if (s->phase == PHASE_SERVING && !handover_busy(s))
+		sockets_steer(&s->sockets, false); /* who shares a socket with a flood does so for a while only */
+	supervise_sync(s);
 }
 
 void supervise_rules_hold(struct supervisor *s)

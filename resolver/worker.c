@@ -68,8 +68,17 @@ static int plan_read(struct worker *w, const struct ctl_msg *m, int fd, struct c
 	return rc;
 }
 
-/* The supervisor opened a pair of sockets for each listener of its own reading
- * of the same text; they are matched by address. */
+/* Beginning of the other queues of the message's listener `j`. */
+static unsigned more_at(const struct ctl_msg *m, uint32_t j)
+{
+	unsigned at = 1 + 2 * m->n_listeners;
+	for (uint32_t i = 0; i < j; i++)
+		at += m->listener[i].n_more;
+	return at;
+}
+
+/* The supervisor opened the sockets of each listener of its own reading of the same
+ * text; they are matched by address. */
 static int sockets_match(const struct corefile_plan *p, const struct ctl_msg *m, const int *fds,
 			 struct server_sockets *ret, struct diag *d)
 {
@@ -79,24 +88,34 @@ static int sockets_match(const struct corefile_plan *p, const struct ctl_msg *m,
 		while (j < m->n_listeners && (m->listener[j].port != l->port ||
 					      memcmp(&m->listener[j].addr, &l->addr, sizeof(l->addr))))
 			j++;
-		if (j == m->n_listeners)
+		if (j == m->n_listeners || m->listener[j].n_more >= UDP_QUEUES_MAX)
 			return diag_set(d, ERR_MISSING, "%s: no socket for %s", m->file, l->label);
 		ret->udp[i] = fds[1 + 2 * j];
 		ret->tcp[i] = fds[2 + 2 * j];
+		ret->n_more[i] = m->listener[j].n_more;
+		memcpy(ret->more[i], fds + more_at(m, j), ret->n_more[i] * sizeof(int));
 	}
 	return 0;
+}
+
+static bool socket_used(const struct server_sockets *sk, size_t n, int fd)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (sk->udp[i] == fd || sk->tcp[i] == fd)
+			return true;
+		for (unsigned k = 0; k < sk->n_more[i]; k++)
+			if (sk->more[i][k] == fd)
+				return true;
+	}
+	return false;
 }
 
 /* Sockets that the plan does not use are the caller's again. */
 static void sockets_close_unused(const struct server_sockets *sk, size_t n, const int *fds, unsigned n_fds)
 {
-	for (unsigned i = 1; i < n_fds; i++) {
-		bool used = false;
-		for (size_t j = 0; j < n; j++)
-			used |= sk->udp[j] == fds[i] || sk->tcp[j] == fds[i];
-		if (!used)
+	for (unsigned i = 1; i < n_fds; i++)
+		if (!socket_used(sk, n, fds[i]))
 			close(fds[i]);
-	}
 }
 
 static void configure(struct worker *w, const struct ctl_msg *m, const int *fds, unsigned n_fds)
@@ -105,7 +124,7 @@ static void configure(struct worker *w, const struct ctl_msg *m, const int *fds,
 	struct corefile_plan *plan = NULL;
 	struct server_sockets sk;
 	struct diag d = { "" };
-	int rc = n_fds == 1 + 2 * m->n_listeners ? 0 : diag_set(&d, ERR_SHORT, "descriptors are missing");
+	int rc = m->n_listeners <= CORE_LISTENERS_MAX && n_fds == more_at(m, m->n_listeners) ? 0 : diag_set(&d, ERR_SHORT, "descriptors are missing");
 	if (rc == 0)
 		rc = plan_read(w, m, fds[0], &plan, &d);
 	if (rc == 0)

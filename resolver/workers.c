@@ -40,9 +40,15 @@ static void slot_configure(struct worker_slot *s)
 	fds[n++] = w->text_fd;
 	for (unsigned i = 0; i < w->sockets->n; i++) {
 		const struct socket_set *t = &w->sockets->set[i];
-		m.listener[i] = (struct ctl_listener){ .addr = t->addr, .port = t->port };
+		m.listener[i] = (struct ctl_listener){ .addr = t->addr, .port = t->port,
+						       .n_more = (uint16_t)(t->n_more / t->n) };
 		fds[n++] = t->udp[s->index];
 		fds[n++] = t->tcp[s->index];
+	}
+	for (unsigned i = 0; i < w->sockets->n; i++) {
+		const struct socket_set *t = &w->sockets->set[i];
+		for (unsigned k = s->index; k < t->n_more; k += t->n)
+			fds[n++] = t->more[k];
 	}
 	if (ctl_send(s->ctl.fd, &m, fds, n) < 0)
 		log_error("worker %u: cannot be configured: %s", s->index, strerror(errno));

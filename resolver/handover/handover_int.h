@@ -11,13 +11,13 @@
 #include "resolver/handover/handover.h"
 #include "resolver/supervisor.h"
 
-#define HANDOVER_FDS_MAX (2 * SHM_WORKERS_MAX)
+#define HANDOVER_FDS_MAX (2 * SHM_WORKERS_MAX + SOCKETS_MORE_MAX)
 
 enum handover_type {
-	HANDOVER_HELLO = 1, /* `netns` */
+	HANDOVER_HELLO = 1, /* `netns`; `n`: `n_more` it takes at most; 0: an earlier version */
 	HANDOVER_REFUSE,    /* `text`; `n` 1: for good, 0: try again */
 	HANDOVER_OFFER,     /* `n`: workers */
-	HANDOVER_LISTENER,  /* fds: `n` UDP sockets, then `n` TCP */
+	HANDOVER_LISTENER,  /* fds: `n` UDP sockets, then `n` TCP, then `n_more` UDP: other queues */
 	HANDOVER_HTTP,      /* fd: a listening socket */
 	HANDOVER_END,
 	HANDOVER_WARM,
@@ -39,7 +39,7 @@ struct handover_msg {
 	uint64_t t_ns; /* when the old one stopped reading */
 	struct in6_addr addr;
 	uint32_t scope_id;
-	uint16_t port, pad;
+	uint16_t port, n_more;
 	char text[256];
 };
 
@@ -77,6 +77,7 @@ struct handover {
 	struct loop_timer limit;
 	struct handover_id path_id;  /* of the socket we listen at */
 	bool reads;                  /* our workers do */
+	bool narrow;                 /* the new one takes a queue a worker */
 	bool stop_later, stop_lameduck;
 	bool foreign;                /* the path is somebody else's: we do not listen there */
 	uint32_t peer_pid, n_entries;

@@ -70,8 +70,9 @@ static int offer_take(struct handover *h, const struct handover_msg *m, const in
 		h->peer_pid = m->pid;
 		return 0;
 	}
-	if (m->type == HANDOVER_LISTENER && m->n == h->n_workers && n_fds == 2 * m->n)
-		return sockets_adopt(&h->s->sockets, &m->addr, m->port, m->scope_id, m->n, fds, fds + m->n);
+	if (m->type == HANDOVER_LISTENER && h->n_workers && m->n == h->n_workers && n_fds == 2 * m->n + m->n_more)
+		return sockets_adopt(&h->s->sockets, &m->addr, m->port, m->scope_id, m->n, m->n_more, fds, fds + m->n,
+				     fds + 2 * m->n);
 	if (m->type == HANDOVER_HTTP && n_fds == 1 && h->n_http < HTTP_LISTENERS_MAX) {
 		h->http[h->n_http].fd = fds[0];
 		h->http[h->n_http].addr = m->addr;
@@ -92,7 +93,7 @@ static void offer_drop(struct handover *h)
 /* 1: all sockets are here. ERR_EXISTS: refused for good. ERR_TIMEOUT: not now. */
 static int offer_ask(struct handover *h, int fd, struct diag *d)
 {
-	struct handover_msg m = { .netns = handover_netns() };
+	struct handover_msg m = { .netns = handover_netns(), .n = SOCKETS_MORE_MAX };
 	int fds[HANDOVER_FDS_MAX], rc = handover_peer_check(fd, d);
 	unsigned n_fds;
 	if (rc < 0)
@@ -177,6 +178,7 @@ int handover_take(struct supervisor *s, struct diag *d)
 			return diag_set(d, ERR_TIMEOUT, "an instance is there and does not hand over: %s", said.text);
 	}
 	log_info("taking over from pid %u: %u listeners, %u workers", h->peer_pid, s->sockets.n, h->n_workers);
+	sockets_extend(&s->sockets);
 	s->not_ours = true;
 	h->state = NEW_CONFIGURING;
 	handover_limit(h, OLD_NS);
@@ -212,6 +214,7 @@ static void start_reading(struct handover *h)
 		if (http_adopt(s->http, h->http[i].fd, &h->http[i].addr, h->http[i].port) < 0)
 			close(h->http[i].fd);
 	h->n_http = 0;
+	sockets_steer(&s->sockets, false);
 	workers_serve(&s->workers);
 	endpoints_sync(s);
 }
@@ -293,6 +296,7 @@ void handover_serving(struct supervisor *s)
 		return;
 	}
 	h->state = HANDOVER_IDLE;
+	sockets_steer(&s->sockets, false);
 	handover_listen(h);
 }
 

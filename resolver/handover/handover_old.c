@@ -41,6 +41,8 @@ static void abort_session(struct handover *h, const char *why)
 	handover_peer_close(h);
 	workers_export_close(&s->workers);
 	h->state = HANDOVER_IDLE;
+	if (h->narrow)
+		sockets_steer(&s->sockets, false);
 	if (paused) {
 		workers_serve(&s->workers);
 		http_accept(s->http, true);
@@ -75,8 +77,10 @@ static int offer_send(struct handover *h)
 		int fds[HANDOVER_FDS_MAX];
 		memcpy(fds, t->udp, t->n * sizeof(int));
 		memcpy(fds + t->n, t->tcp, t->n * sizeof(int));
-		m = (struct handover_msg){ .n = t->n, .addr = t->addr, .port = t->port, .scope_id = t->scope_id };
-		rc = handover_send(h->peer.fd, HANDOVER_LISTENER, &m, fds, 2 * t->n);
+		memcpy(fds + 2 * t->n, t->more, t->n_more * sizeof(int));
+		m = (struct handover_msg){ .n = t->n, .addr = t->addr, .port = t->port, .scope_id = t->scope_id,
+					   .n_more = h->narrow ? 0 : (uint16_t)t->n_more };
+		rc = handover_send(h->peer.fd, HANDOVER_LISTENER, &m, fds, 2 * t->n + m.n_more);
 	}
 	m = (struct handover_msg){ 0 };
 	while (rc == 0 && http_listener_next(s->http, &cursor, &fd, &m.addr, &m.port))
@@ -221,6 +225,9 @@ static void hello(struct handover *h, const struct handover_msg *m)
 	}
 	log_info("handing over to pid %u", m->pid);
 	h->peer_pid = m->pid;
+	h->narrow = m->n < SOCKETS_MORE_MAX; /* of an earlier version: our workers read the other queues empty meanwhile */
+	if (h->narrow)
+		sockets_steer(&h->s->sockets, true);
 	h->state = OLD_OFFERED;
 	handover_limit(h, PREPARE_NS);
 	if (offer_send(h) < 0)

@@ -5,15 +5,12 @@
  * and the address need not be there yet (free binding: a node's interface may
  * come later, or go and come back).
  */
-#include <assert.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/wire.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
 #include "resolver/net/sockaddr.h"
@@ -56,9 +53,10 @@ static int bound_socket(int type, const struct in6_addr *addr, uint16_t port, ui
 	return fd;
 }
 
-int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_id, struct diag *d)
+int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_id, unsigned n_queues,
+		    struct diag *d)
 {
-	int size = UDP_RCVBUF_WISH;
+	int size = n_queues > 1 ? UDP_RCVBUF_QUEUE : UDP_RCVBUF_WISH;
 	int fd = bound_socket(SOCK_DGRAM, addr, port, scope_id, d);
 	if (fd < 0)
 		return fd;
@@ -71,41 +69,6 @@ int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_i
 		option_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 	}
 	return fd;
-}
-
-/* The letters' case does not count; whatever else the mask merges does no harm. */
-#define STEER_WORDS 5
-#define STEER_CASE  0x20202020u
-#define STEER_MIX   0x9e3779b1u
-
-int udp_socket_steer(int fd, unsigned n_sockets)
-{
-	struct sock_filter prog[3 + STEER_WORDS * 9 + 4];
-	unsigned n = 0, end = sizeof(prog) / sizeof(prog[0]) - 4;
-	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_IMM, 0);
-	prog[n++] = (struct sock_filter)BPF_STMT(BPF_ST, 0);
-	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0);
-	for (unsigned i = 0; i < STEER_WORDS; i++) {
-		unsigned at = DNS_HEADER_LEN + 4 * i;
-		prog[n] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, at + 4, 0,
-						       (uint8_t)(end - n - 1));
-		n++;
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_MEM, 0);
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0);
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at);
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_OR | BPF_K, STEER_CASE);
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0);
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, STEER_MIX);
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_ST, 0);
-		prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0);
-	}
-	assert(n == end && n_sockets > 0);
-	prog[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_MEM, 0);
-	prog[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16);
-	prog[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n_sockets);
-	prog[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_A, 0);
-	struct sock_fprog p = { .len = (unsigned short)n, .filter = prog };
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &p, sizeof(p)) < 0 ? ERR_SYS : 0;
 }
 
 uint64_t udp_socket_drops(int fd)

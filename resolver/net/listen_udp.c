@@ -19,7 +19,6 @@
 #define SLOT_LEN  512u          /* first octets of a query: nearly always all */
 #define LARGE_LEN 65536u        /* address space for a whole large one */
 #define ARENA_LEN (128u * 1024) /* replies waiting to leave; > CORE_UDP_MAX */
-#define ROUNDS    4             /* batches before others get a turn */
 #define ALONE_MAX 16            /* queries taken one by one before a batch is asked for again */
 
 union control { /* room for either family's packet info */
@@ -79,6 +78,14 @@ void udp_batch_free(struct udp_batch *b)
 	free(b);
 }
 
+HOT static void udp_ready(struct loop_fd *w, uint32_t events);
+
+void udp_listener_add(struct udp_listener *u, int fd)
+{
+	assert(u->n_queues < UDP_QUEUES_MAX);
+	u->queue[u->n_queues++] = (struct udp_queue){ .watch = { .fd = fd, .ready = udp_ready }, .listener = u };
+}
+
 int udp_listener_init(struct udp_listener *u, int fd, struct udp_batch *batch,
 		      struct driver_stats *stats, struct diag *d)
 {
@@ -94,8 +101,9 @@ int udp_listener_init(struct udp_listener *u, int fd, struct udp_batch *batch,
 	for (unsigned i = 0; i < UDP_BATCH; i++)
 		out->msg[i].msg_hdr = (struct msghdr){ .msg_name = &out->to[i], .msg_iov = &out->iov[i],
 						       .msg_iovlen = 1 };
-	*u = (struct udp_listener){ .watch.fd = fd, .batch = batch, .stats = stats, .out = out,
+	*u = (struct udp_listener){ .fd = fd, .batch = batch, .stats = stats, .out = out,
 				    .v6 = sa.sa.sa_family == AF_INET6 };
+	udp_listener_add(u, fd);
 	sockaddr_split(&sa, &u->local, &port, &scope);
 	u->need_local = addr_is_any(&u->local);
 	return 0;
@@ -146,7 +154,7 @@ HOT void udp_flush(struct udp_listener *u)
 	struct udp_out *o = u->out;
 	unsigned sent = 0;
 	while (sent < o->n) {
-		int n = batch_send(u->watch.fd, o, sent);
+		int n = batch_send(u->fd, o, sent);
 		if (n > 0) {
 			sent += (unsigned)n;
 			u->stats->udp_sent += (unsigned)n;
@@ -248,7 +256,7 @@ HOT static void query_one(struct udp_listener *u, unsigned i, const uint8_t *q, 
 }
 
 /* At a node's usual rate a batch is one query: only what was used is restored. */
-static unsigned batch_receive(struct udp_listener *u)
+static unsigned batch_receive(struct udp_listener *u, int fd)
 {
 	struct udp_batch *b = u->batch;
 	unsigned n_restore = b->with_control == u->need_local ? b->n_used : UDP_BATCH;
@@ -258,7 +266,7 @@ static unsigned batch_receive(struct udp_listener *u)
 		h->msg_control = u->need_local ? &b->control[i] : NULL;
 		h->msg_controllen = u->need_local ? sizeof(b->control[i]) : 0;
 	}
-	int n = recvmmsg(u->watch.fd, b->msg, UDP_BATCH, MSG_DONTWAIT, NULL);
+	int n = recvmmsg(fd, b->msg, UDP_BATCH, MSG_DONTWAIT, NULL);
 	b->with_control = u->need_local;
 	b->n_used = n > 0 ? (unsigned)n : 1; /* a failed receive may have begun with the first */
 	return n > 0 ? (unsigned)n : 0;
@@ -271,10 +279,10 @@ static void large_taken(struct udp_listener *u, unsigned n)
 	madvise(u->batch->large, (size_t)UDP_BATCH * LARGE_LEN, MADV_DONTNEED);
 }
 
-static unsigned take_batch(struct udp_listener *u)
+static unsigned take_batch(struct udp_listener *u, int fd)
 {
 	struct udp_batch *b = u->batch;
-	unsigned n = batch_receive(u), n_large = 0;
+	unsigned n = batch_receive(u, fd), n_large = 0;
 	for (unsigned i = 0; i < n; i++) {
 		n_large += b->msg[i].msg_len > SLOT_LEN;
 		query_one(u, i, query_bytes(b, i), b->msg[i].msg_len);
@@ -287,11 +295,11 @@ static unsigned take_batch(struct udp_listener *u)
 	return n;
 }
 
-HOT static void take_one(struct udp_listener *u)
+HOT static void take_one(struct udp_listener *u, int fd)
 {
 	struct udp_batch *b = u->batch;
 	socklen_t from_len = sizeof(b->from[0]);
-	ssize_t n = recvfrom(u->watch.fd, b->large, LARGE_LEN, MSG_DONTWAIT, &b->from[0].sa, &from_len);
+	ssize_t n = recvfrom(fd, b->large, LARGE_LEN, MSG_DONTWAIT, &b->from[0].sa, &from_len);
 	if (n < 0)
 		return;
 	query_one(u, 0, b->large, (size_t)n);
@@ -306,22 +314,16 @@ HOT static void take_one(struct udp_listener *u)
  * above plain calls, mostly a second look at an empty queue, is up to a tenth of the
  * whole query (make bench-ways20000). So after a batch of one the next few are
  * taken one by one; is there more in the socket, the loop comes back at once, and
- * soon with a batch. */
+ * soon with a batch. A batch is a socket's turn: then the others have theirs. */
 HOT static void udp_ready(struct loop_fd *w, uint32_t events)
 {
-	struct udp_listener *u = container_of(w, struct udp_listener, watch);
+	struct udp_queue *q = container_of(w, struct udp_queue, watch);
 	(void)events;
-	if (u->n_alone) {
-		u->n_alone--;
-		take_one(u);
-		return;
-	}
-	for (int round = 0; round < ROUNDS; round++) {
-		unsigned n = take_batch(u);
-		if (n == 1 && round == 0 && !u->need_local)
-			u->n_alone = ALONE_MAX;
-		if (n < UDP_BATCH)
-			break;
+	if (q->n_alone) {
+		q->n_alone--;
+		take_one(q->listener, w->fd);
+	} else if (take_batch(q->listener, w->fd) == 1 && !q->listener->need_local) {
+		q->n_alone = ALONE_MAX;
 	}
 }
 
@@ -329,12 +331,14 @@ int udp_listener_start(struct udp_listener *u, struct loop *loop, struct core *c
 {
 	u->loop = loop;
 	u->core = core;
-	u->watch.ready = udp_ready;
-	return loop_add(loop, &u->watch, u->watch.fd, EPOLLIN);
+	for (unsigned i = 0; i < u->n_queues; i++)
+		if (loop_add(loop, &u->queue[i].watch, u->queue[i].watch.fd, EPOLLIN) < 0)
+			return ERR_SYS;
+	return 0;
 }
 
 void udp_listener_stop(struct udp_listener *u)
 {
-	if (u->loop)
-		loop_del(u->loop, &u->watch);
+	for (unsigned i = 0; u->loop && i < u->n_queues; i++)
+		loop_del(u->loop, &u->queue[i].watch);
 }

@@ -34,6 +34,7 @@
 #include "resolver/net/sockaddr.h"
 
 #define CONNS_MAX  4096
+#define BATCH      64
 #define CHUNK      (64 * 1024)
 #define LARGE_LEN  60000
 #define SMALL_RCVBUF 2048
@@ -60,6 +61,7 @@ static const struct opt_def defs[] = {
 static struct {
 	union sockaddr_any to, from;
 	socklen_t to_len, from_len;
+	bool deaf; /* reads nothing: little room for it */
 	uint64_t end_ns, sent, octets_in, closed, opened, refused;
 	uint8_t chunk[CHUNK];
 	size_t chunk_len;
@@ -83,7 +85,7 @@ static int socket_open(int type)
 		perror("hostile: socket");
 		exit(1);
 	}
-	if (type == SOCK_STREAM)
+	if (st.deaf || type == SOCK_DGRAM)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	if (connect(fd, &st.to.sa, st.to_len) < 0 && errno != EINPROGRESS)
 		st.refused++;
@@ -129,6 +131,7 @@ struct conn {
 /* `times`: chunks to send on each connection, 0: no end; `reads`: what comes back. */
 static void connections(uint64_t times, bool reads)
 {
+	st.deaf = !reads;
 	static struct conn conn[CONNS_MAX];
 	static uint8_t in[1 << 18];
 	struct epoll_event ev[64], e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP };
@@ -175,14 +178,32 @@ static void connections(uint64_t times, bool reads)
 
 /* --- over UDP --- */
 
+/* Answers are left to overflow. */
+static void all_that_go(int fd, size_t (*next)(uint8_t *b, uint64_t n))
+{
+	static uint8_t b[BATCH][512];
+	struct mmsghdr m[BATCH];
+	struct iovec iov[BATCH];
+	for (int i = 0; i < BATCH; i++) {
+		iov[i] = (struct iovec){ b[i], next(b[i], (uint64_t)i) };
+		m[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov[i], .msg_iovlen = 1 } };
+	}
+	while (!over()) {
+		int n = sendmmsg(fd, m, BATCH, 0);
+		st.sent += n > 0 ? (uint64_t)n : 0;
+	}
+}
+
 static void datagrams(size_t (*next)(uint8_t *b, uint64_t n))
 {
 	static uint8_t b[65536], in[4096];
 	int fd = socket_open(SOCK_DGRAM);
 	uint64_t start = clock_mono_ns();
 	struct timespec nap = { .tv_nsec = 500000 };
+	if (opt.rate <= 0)
+		all_that_go(fd, next);
 	while (!over()) {
-		uint64_t due = opt.rate > 0 ? (uint64_t)((double)(clock_mono_ns() - start) / 1e9 * opt.rate) : st.sent + 64;
+		uint64_t due = (uint64_t)((double)(clock_mono_ns() - start) / 1e9 * opt.rate);
 		while (st.sent < due) {
 			size_t len = next(b, st.sent++);
 			if (send(fd, b, len, 0) < 0 && errno == ECONNREFUSED)
@@ -191,8 +212,7 @@ static void datagrams(size_t (*next)(uint8_t *b, uint64_t n))
 				for (ssize_t n; (n = recv(fd, in, sizeof(in), 0)) > 0;)
 					st.octets_in += (uint64_t)n;
 		}
-		if (opt.rate > 0)
-			nanosleep(&nap, NULL);
+		nanosleep(&nap, NULL);
 	}
 }
 

@@ -169,7 +169,7 @@ static int offer(int fd, const char *addr, uint16_t port)
 	int fds[2];
 	if (sockaddr_parse(addr, port, &a, &none) < 0)
 		return 3;
-	fds[0] = udp_socket_open(&a, port, 0, &d);
+	fds[0] = udp_socket_open(&a, port, 0, 1, &d);
 	fds[1] = tcp_socket_open(&a, port, 0, &d);
 	if (fds[0] < 0 || fds[1] < 0) {
 		puts(d.text);

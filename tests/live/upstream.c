@@ -445,7 +445,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	udp.ready = udp_ready;
 	tcp.ready = tcp_ready;
-	if (loop_init(&loop, &d) < 0 || (udp.fd = udp_socket_open(&addr, port, 0, &d)) < 0 ||
+	if (loop_init(&loop, &d) < 0 || (udp.fd = udp_socket_open(&addr, port, 0, 1, &d)) < 0 ||
 	    (tcp.fd = tcp_socket_open(&addr, port, 0, &d)) < 0 ||
 	    loop_add(&loop, &udp, udp.fd, EPOLLIN) < 0 || loop_add(&loop, &tcp, tcp.fd, EPOLLIN) < 0) {
 		fprintf(stderr, "upstream: %s\n", d.text);

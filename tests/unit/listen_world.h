@@ -91,7 +91,7 @@ static inline void start(const struct tcp_limits *limits, const char *bind_to)
 		cr_assert_geq(fd, 0, "%s", d.text);
 		getsockname(fd, &sa.sa, &len);
 		sockaddr_split(&sa, &addr, &port, &scope);
-		ufd = udp_socket_open(&bound, port, 0, &d);
+		ufd = udp_socket_open(&bound, port, 0, 1, &d);
 	}
 	cr_assert_geq(ufd, 0, "%s", d.text);
 	cr_assert_eq(tcp_listener_start(&tcp_l, tcp, fd, 3), 0);

@@ -314,7 +314,7 @@ Test(listen, a_burst_beyond_one_batch_is_answered_whole)
 	}
 	cr_assert_eq(stats.udp_received, 200);
 	cr_assert_leq(stats.udp_batches, 5);
-	cr_assert_eq(udp_socket_drops(udp_l.watch.fd), 0);
+	cr_assert_eq(udp_socket_drops(udp_l.fd), 0);
 }
 
 /* A query that comes alone lets the next 16 be taken one by one, no matter how they
@@ -349,7 +349,7 @@ Test(listen, the_receive_buffer_holds_a_burst_of_thousands)
 	int fd = client_from(SOCK_DGRAM, NULL);
 	for (int i = 0; i < 4000; i++)
 		cr_assert_eq(send(fd, q, sizeof(q), 0), (ssize_t)sizeof(q));
-	cr_assert_eq(udp_socket_drops(udp_l.watch.fd), 0);
+	cr_assert_eq(udp_socket_drops(udp_l.fd), 0);
 	while (stats.udp_received < 4000)
 		step();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one client's TCP connections may have of each round and of memory, and
  * what others do not notice. */
+#include <stdio.h>
+
 #include "tests/unit/listen_world.h"
 
 #define MANY 64
@@ -60,6 +62,40 @@ Test(listen_share, many_connections_have_one_turn_a_round_together)
 	cr_assert_eq(read_some(quiet, q, 14), 14);
 	cr_assert_lt(n_queries - before, 6 * (int)l.turn_bytes / 20, "%d of the others went first", n_queries - before);
 	cr_assert_gt(stats.tcp_put_off, 0);
+}
+
+/* One client fills its queue; of eight others some share it, and most do not. */
+Test(listen_share, a_flood_over_udp_fills_only_its_own_queue)
+{
+	enum { FLOOD = 1000, OTHERS = 8 };
+	static const int at_most = 3 * UDP_BATCH;
+	int other[OTHERS], served[OTHERS] = { 0 }, n_soon = 0, n_served = 0;
+	uint8_t q[20] = { [19] = NOW };
+	char from[16];
+	start_default();
+	udp_listener_stop(&udp_l);
+	for (unsigned i = 1; i < UDP_QUEUES_MAX; i++)
+		udp_listener_add(&udp_l, udp_socket_open(&lo, port, 0, UDP_QUEUES_MAX, NULL));
+	cr_assert_eq(udp_listener_start(&udp_l, &loop, NULL), 0);
+	cr_assert_eq(udp_socket_steer(udp_l.fd, 1, UDP_QUEUES_MAX, 7), 0);
+	int flood = client_from(SOCK_DGRAM, "127.0.0.2");
+	for (int i = 0; i < FLOOD; i++)
+		cr_assert_eq(send(flood, q, sizeof(q), 0), (ssize_t)sizeof(q));
+	for (int i = 0; i < OTHERS; i++) {
+		snprintf(from, sizeof(from), "127.0.0.%d", 3 + i);
+		other[i] = client_from(SOCK_DGRAM, from);
+		send(other[i], q, sizeof(q), 0);
+	}
+	while (n_served < OTHERS) {
+		step();
+		for (int i = 0; i < OTHERS; i++)
+			if (!served[i] && recv(other[i], q, sizeof(q), 0) > 0) {
+				served[i] = n_queries;
+				n_soon += n_queries <= at_most;
+				n_served++;
+			}
+	}
+	cr_assert_geq(n_soon, OTHERS / 2, "%d of %d before the flood", n_soon, OTHERS);
 }
 
 Test(listen_share, answers_nobody_takes_are_bounded_and_memory_comes_back)

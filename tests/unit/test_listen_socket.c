@@ -21,11 +21,11 @@ static void setup(void)
 	struct in6_addr a;
 	socklen_t len = sizeof(where);
 	inet_pton(AF_INET6, "::ffff:127.0.0.1", &a);
-	fd[0] = udp_socket_open(&a, 0, 0, NULL);
+	fd[0] = udp_socket_open(&a, 0, 0, 1, NULL);
 	cr_assert_geq(fd[0], 0);
 	cr_assert_eq(getsockname(fd[0], (struct sockaddr *)&where, &len), 0);
 	for (int i = 1; i < N; i++)
-		cr_assert_geq(fd[i] = udp_socket_open(&a, ntohs(where.sin_port), 0, NULL), 0);
+		cr_assert_geq(fd[i] = udp_socket_open(&a, ntohs(where.sin_port), 0, 1, NULL), 0);
 }
 
 /* Which socket a query of a new client arrives at. */
@@ -54,7 +54,7 @@ Test(listen_socket, all_questions_about_a_name_go_to_one_worker, .init = setup)
 {
 	int seen[N] = { 0 };
 	char text[64], shout[64];
-	cr_assert_eq(udp_socket_steer(fd[0], N), 0);
+	cr_assert_eq(udp_socket_steer(fd[0], N, 1, 7), 0);
 	for (int i = 0; i < 60; i++) {
 		snprintf(text, sizeof(text), "svc%d.ns%d.svc.cluster.local", i, i % 7);
 		snprintf(shout, sizeof(shout), "SVC%d.Ns%d.svc.CLUSTER.local", i, i % 7);
@@ -70,7 +70,103 @@ Test(listen_socket, all_questions_about_a_name_go_to_one_worker, .init = setup)
 
 Test(listen_socket, the_shortest_question_arrives_too, .init = setup)
 {
-	cr_assert_eq(udp_socket_steer(fd[0], N), 0);
+	cr_assert_eq(udp_socket_steer(fd[0], N, 1, 7), 0);
 	int first = taker(".", DNS_NS, false);
 	cr_assert_eq(taker(".", DNS_NS, false), first);
+}
+
+/* A query from `from`, of the socket's family: where it arrives. */
+static int taker_from(const char *from, const char *text)
+{
+	uint8_t q[512];
+	struct name name;
+	struct pollfd p[N];
+	union { struct sockaddr sa; struct sockaddr_in v4; struct sockaddr_in6 v6; } a = { .sa.sa_family = AF_INET };
+	int got = -1;
+	if (inet_pton(AF_INET, from, &a.v4.sin_addr) != 1) {
+		a.sa.sa_family = AF_INET6;
+		cr_assert_eq(inet_pton(AF_INET6, from, &a.v6.sin6_addr), 1);
+	}
+	int client = socket(a.sa.sa_family, SOCK_DGRAM, 0), yes = 1;
+	setsockopt(client, SOL_IP, IP_FREEBIND, &yes, sizeof(yes));
+	socklen_t len = a.sa.sa_family == AF_INET ? sizeof(a.v4) : sizeof(a.v6);
+	cr_assert_eq(bind(client, &a.sa, len), 0);
+	cr_assert_eq(name_from_text(&name, text), 0);
+	size_t q_len = dns_query_build(q, sizeof(q), 7, name.b, DNS_A, DNS_RD, 0, false, false);
+	if (a.sa.sa_family == AF_INET)
+		a.v4 = where;
+	else
+		a.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = where.sin_port, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	if (sendto(client, q, q_len, 0, &a.sa, len) != (ssize_t)q_len) {
+		close(client);
+		return -1;
+	}
+	for (int i = 0; i < N; i++)
+		p[i] = (struct pollfd){ .fd = fd[i], .events = POLLIN };
+	cr_assert_eq(poll(p, N, 5000), 1);
+	for (int i = 0; i < N; i++)
+		if (p[i].revents && recv(fd[i], q, sizeof(q), 0) > 0)
+			got = i;
+	close(client);
+	return got;
+}
+
+static void setup_any(void)
+{
+	struct in6_addr a = IN6ADDR_ANY_INIT;
+	struct sockaddr_in6 sa;
+	socklen_t len = sizeof(sa);
+	fd[0] = udp_socket_open(&a, 0, 0, N, NULL);
+	cr_assert_geq(fd[0], 0);
+	cr_assert_eq(getsockname(fd[0], (struct sockaddr *)&sa, &len), 0);
+	where = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = sa.sin6_port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	for (int i = 1; i < N; i++)
+		cr_assert_geq(fd[i] = udp_socket_open(&a, ntohs(sa.sin6_port), 0, N, NULL), 0);
+}
+
+/* Whatever it asks; others in other queues; IPv4 and IPv6 through one wildcard socket. */
+Test(listen_socket, a_client_has_one_queue_and_clients_are_spread, .init = setup_any)
+{
+	int seen[N] = { 0 }, differs = 0;
+	char from[32], text[32];
+	cr_assert_eq(udp_socket_steer(fd[0], 1, N, 7), 0);
+	for (int i = 1; i < 61; i++) {
+		snprintf(from, sizeof(from), "127.0.%d.%d", i % 3, i);
+		int first = taker_from(from, "a.test");
+		for (int k = 0; k < 5; k++) {
+			snprintf(text, sizeof(text), "n%d.other.test", k);
+			cr_assert_eq(taker_from(from, text), first);
+		}
+		seen[first]++;
+	}
+	for (int i = 0; i < N; i++)
+		cr_assert_geq(seen[i], 8, "queue %d has %d of 60 clients", i, seen[i]);
+	if (taker_from("::1", "a.test") >= 0)
+		cr_assert_eq(taker_from("::1", "b.test"), taker_from("::1", "a.test"));
+	/* Another seed, another spread: nobody shares a queue with somebody for good. */
+	for (int i = 1; i < 41; i++) {
+		snprintf(from, sizeof(from), "127.0.0.%d", i);
+		cr_assert_eq(udp_socket_steer(fd[0], 1, N, 7), 0);
+		int before = taker_from(from, "a.test");
+		cr_assert_eq(udp_socket_steer(fd[0], 1, N, 0x12345678), 0);
+		differs += taker_from(from, "a.test") != before;
+	}
+	cr_assert_gt(differs, 8);
+}
+
+Test(listen_socket, closing_queues_leaves_the_workers_where_they_were, .init = setup)
+{
+	struct in6_addr a;
+	int more[4], first;
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &a);
+	cr_assert_eq(udp_socket_steer(fd[0], N, 1, 7), 0);
+	first = taker("svc1.ns1.svc.cluster.local", DNS_A, false);
+	for (int i = 0; i < 4; i++) { /* another process's, opened behind ours */
+		cr_assert_geq(more[i] = udp_socket_open(&a, ntohs(where.sin_port), 0, 2, NULL), 0);
+		cr_assert_eq(taker("svc1.ns1.svc.cluster.local", DNS_A, false), first);
+	}
+	for (int i = 0; i < 4; i++) {
+		close(more[i]);
+		cr_assert_eq(taker("svc1.ns1.svc.cluster.local", DNS_A, false), first);
+	}
 }
