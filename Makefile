@@ -144,7 +144,14 @@ $(O)/tests/fuzz/%.o: WARN += -Wno-missing-prototypes
 # Under gcc a fuzz target replays its corpus; `make fuzz` builds it with libFuzzer.
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(O)/tests/fuzz/replay.o $(test_archives) $(test_libs)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(O)/tests/fuzz/replay.o $(FUZZ_LINK) $(test_archives) $(test_libs)
+# The whole daemon on a kernel in memory: its system calls are the target's.
+FUZZ_WRAPPED := accept4 bind close connect epoll_create1 epoll_ctl epoll_pwait2 getsockname getsockopt recv recvfrom recvmmsg \
+                send sendmmsg sendto setsockopt socket timerfd_create timerfd_settime write \
+                clock_mono_ns clock_real_ns rng_os_bytes rng_os_u16 rng_os_u64 \
+                core_new core_query core_answer core_tick core_reconfigure
+$(O)/tests/fuzz/fuzz_daemon: $(call objs,$(wildcard tests/fuzz/daemon/*.c))
+$(O)/tests/fuzz/fuzz_daemon: FUZZ_LINK = $(filter $(O)/tests/fuzz/daemon/%.o,$^) $(addprefix -Wl$(comma)--wrap=,$(FUZZ_WRAPPED))
 $(O)/tests/scenario/run: $(call objs,$(wildcard tests/scenario/*.c)) $(test_archives)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(test_libs)

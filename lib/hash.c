@@ -58,8 +58,9 @@ static inline uint64_t load_tail(const uint8_t *end, size_t n, size_t n_before)
 		return 0;
 	if (n_before >= 8)
 		return load_le64(end - 8) >> (8 * (8 - n));
-	for (const uint8_t *p = end; n-- > 0;)
-		v = v << 8 | *--p;
+	end -= n;
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)end[i] << (8 * i);
 	return v;
 }
 

@@ -110,11 +110,16 @@ static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query
 {
 	const struct dns64 *d = (const struct dns64 *)s;
 	uint32_t max_ttl = soa_ttl(first, first_len);
+	struct dns_question asked; /* as the client spells it */
 	struct dns_msg m;
 	struct wire_out o;
 	struct wire w;
 
-	if (first_len < DNS_HEADER_LEN || dns_msg_parse(&m, second, second_len) != 0 ||
+	(void)q;
+	wire_init(&w, first, first_len);
+	wire_skip(&w, DNS_HEADER_LEN);
+	wire_question(&w, &asked);
+	if (w.err || dns_msg_parse(&m, second, second_len) != 0 ||
 	    m.rcode != DNS_NOERROR || has_type(second, second_len, DNS_A) != 1)
 		return 0;
 	/* Made here, not signed there; the id is the client's already. */
@@ -126,7 +131,7 @@ static size_t dns64_merge(const struct plugin_step *s, const struct plugin_query
 
 	wire_out_init(&o, out, cap);
 	wire_put_header(&o, &h);
-	wire_put_question(&o, q->name.b, DNS_AAAA, DNS_IN);
+	wire_put_question(&o, asked.name, DNS_AAAA, DNS_IN);
 	wire_init(&w, second, second_len);
 	w.off = m.answer_off;
 	for (unsigned i = 0; i < m.h.n_an && !w.err; i++)

@@ -15,6 +15,8 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+/* A target whose inputs take long may say how many variants of each are enough. */
+extern const size_t replay_variants __attribute__((weak));
 
 #define INPUT_MAX (1u << 20)
 #define VARIANTS_MAX 256
@@ -35,7 +37,7 @@ static void feed(const uint8_t *data, size_t len)
 
 static void feed_variants(uint8_t *data, size_t len)
 {
-	size_t step = len / VARIANTS_MAX + 1;
+	size_t step = len / (&replay_variants ? replay_variants : VARIANTS_MAX) + 1;
 
 	feed(data, len);
 	for (size_t n = 0; n < len; n += step)

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's life: begun, configured, handed over to another, ended. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "tests/fuzz/daemon/world.h"
+
+static struct shm_worker shm;
+
+static void reload_note(unsigned conf)
+{
+	if (w.n_reloads)
+		w.reload[w.n_reloads - 1].to_ns = k.now_ns;
+	w.reload[w.n_reloads++] =
+		(struct wreload){.conf = conf, .from_ns = k.now_ns, .to_ns = T_NEVER};
+	w.last_reload_ns = k.now_ns;
+}
+
+static void sockets_open(const struct corefile_plan *p, struct server_sockets *sk)
+{
+	for (size_t i = 0; i < p->conf.n_listeners; i++) {
+		const struct core_listener *l = &p->conf.listener[i];
+
+		sk->udp[i] = kernel_listener(K_UDP, &l->addr, l->port);
+		sk->tcp[i] = kernel_listener(K_LISTEN, &l->addr, l->port);
+	}
+}
+
+/* The listeners of the old configuration lose what waits in their queues. */
+static void configure(unsigned conf, struct corefile_plan *p, const struct server_sockets *sk)
+{
+	struct diag d = {""};
+
+	k.fault[KC_EPOLL_ADD].count = k.fault[KC_GETSOCKNAME].count = 0;
+	if (server_configure(w.server, &p, sk, &d) < 0)
+		fault_found("a good configuration is not taken: %s", d.text);
+	reload_note(conf);
+}
+
+void life_reload(unsigned conf)
+{
+	struct server_sockets sk;
+	struct corefile_plan *p;
+
+	if (w.n_reloads == RELOADS_MAX)
+		return;
+	conf_plan(conf, &p);
+	sockets_open(p, &sk);
+	configure(conf, p, &sk);
+}
+
+void life_begin(void)
+{
+	struct diag d;
+
+	k.fault[KC_EPOLL_ADD].count = 0;
+	if (loop_init(&w.loop, &d) < 0 || server_new(&w.server, &w.loop, &shm, &w.probes, &d) < 0)
+		abort();
+}
+
+void life_end(void)
+{
+	server_free(w.server);
+	loop_release(&w.loop);
+	w.n_waiting = 0;
+}
+
+/* Another process takes over: the sockets are the same, the cache is handed on. */
+void life_hand_over(unsigned conf)
+{
+	struct {
+		struct core_entry e;
+		uint8_t *b;
+	} *kept = NULL;
+	struct server_sockets sk;
+	struct corefile_plan *p;
+	struct core_entry e;
+	size_t cursor = 0, n = 0;
+
+	if (w.n_reloads == RELOADS_MAX)
+		return;
+	conf_plan(conf, &p);
+	sockets_open(p, &sk);
+	server_hold(w.server);
+	while (core_entry_next(server_core(w.server), &cursor, &e)) {
+		kept = realloc(kept, (n + 1) * sizeof(*kept));
+		assert(kept);
+		kept[n].b = malloc(e.len + 256 + e.ede_len);
+		assert(kept[n].b);
+		memcpy(kept[n].b, e.msg, e.len);
+		name_lower(kept[n].b + e.len, e.name);
+		if (e.ede)
+			memcpy(kept[n].b + e.len + 256, e.ede, e.ede_len);
+		e.msg = kept[n].b;
+		e.name = kept[n].b + e.len;
+		e.ede = e.ede ? kept[n].b + e.len + 256 : NULL;
+		kept[n++].e = e;
+	}
+	for (unsigned i = 0; i < w.n_queries; i++)
+		w.query[i].over |= w.query[i].arrived;
+	life_end();
+	shm.core.waiters = shm.core.inflight = shm.core.clients = 0; /* a row of its own */
+	life_begin();
+	configure(conf, p, &sk);
+	for (size_t i = 0; i < n; i++) {
+		core_entry_put(server_core(w.server), k.now_ns, &kept[i].e);
+		free(kept[i].b);
+	}
+	free(kept);
+	w.has_handed = true;
+	w.is_held = false;
+}
+
+void life_hold(void)
+{
+	struct diag d;
+
+	k.fault[KC_EPOLL_ADD].count = 0;
+	if (!w.is_held)
+		server_hold(w.server);
+	else if (server_serve(w.server, &d) < 0)
+		fault_found("serving does not go on");
+	w.is_held = !w.is_held;
+}
+
+/* Rows of counters that no run has used are still zero. */
+void life_reset(void)
+{
+	for (unsigned i = 0; i < shm.core.n_servers; i++)
+		memset(&shm.core.server[i], 0, sizeof(shm.core.server[i]));
+	for (unsigned i = 0; i < shm.core.n_upstreams; i++)
+		memset(&shm.core.upstream[i], 0, sizeof(shm.core.upstream[i]));
+	for (unsigned i = 0; i < shm.core.n_events; i++)
+		memset(&shm.core.event[i], 0, sizeof(shm.core.event[i]));
+	memset(&shm.core, 0, offsetof(struct core_stats, server));
+	memset(&shm.driver, 0, sizeof(shm.driver));
+	w.shm = &shm;
+	w.is_held = false;
+}
