@@ -163,6 +163,8 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 	struct upstream *u = &c->up[upstream];
 	bool is_again = asks_open(q) > 0 || q->n_moved > 0;
 	struct ask *a = ask_take(c, qi);
+	uint64_t hash = asked_hash(c, q);
+	uint16_t bit = target_bit(question_forward(c, q), upstream);
 	uint8_t buf[QUERY_MAX];
 	struct core_ask out;
 
@@ -170,14 +172,14 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 	*a = (struct ask){.upstream = (uint16_t)upstream,
 			  .proto = (uint8_t)proto,
 			  .is_hedge = is_hedge,
-			  .has_edns = now_ns >= u->plain_until_ns,
+			  .has_edns = !(q->no_edns & bit) && quirk_try(&u->edns, hash, now_ns),
 			  .sent_ns = now_ns};
 	a->had_cookie = a->has_edns && (proto == CORE_UDP || (q->is_doubted && proto == CORE_TCP));
 	a->id = ask_id_new(c, qi * ASKS_MAX + (uint32_t)(a - q->ask));
 	/* Bits that a forger must guess beside port and id; none are taken from the
 	 * dice, so that runs with one seed stay the same. */
-	if (proto == CORE_UDP && !q->is_plain_spelled &&
-	    spelling_wanted(&u->spelling, asked_hash(c, q), now_ns))
+	if (proto == CORE_UDP && !(q->respelled & bit) &&
+	    quirk_try(&u->spelling, hash, now_ns))
 		a->spelling = hash_sip13(&c->key, &a->id, sizeof(a->id));
 	out = (struct core_ask){.id = a->id,
 				.upstream = (uint16_t)upstream,

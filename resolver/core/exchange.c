@@ -9,8 +9,6 @@
 
 #include "resolver/plugins/plugin.h"
 
-#define PLAIN_NS (300 * NS_PER_S) /* how long an upstream is believed to lack EDNS */
-
 /* The same upstream must be asked in another way: by TCP, with its cookie,
  * without EDNS. True when that was done. */
 static bool ask_otherwise(struct core *c, uint32_t qi, struct ask *a, const struct dns_msg *m,
@@ -27,7 +25,7 @@ static bool ask_otherwise(struct core *c, uint32_t qi, struct ask *a, const stru
 			proto = CORE_TCP; /* RFC 7873 section 5.3 */
 	} else if (old.has_edns && !m->edns.present &&
 		   (m->rcode == DNS_FORMERR || m->rcode == DNS_NOTIMP)) {
-		c->up[old.upstream].plain_until_ns = now_ns + PLAIN_NS;
+		q->no_edns |= target_bit(question_forward(c, q), old.upstream);
 	} else {
 		return false;
 	}
@@ -197,15 +195,29 @@ static void answer_counts(struct core *c, const struct ask *a, const struct dns_
 static void spelling_note(struct core *c, const struct question *q, const struct ask *a,
 			  const struct dns_msg *m, uint64_t now_ns)
 {
-	struct spelling *s = &c->up[a->upstream].spelling;
+	struct quirk *s = &c->up[a->upstream].spelling;
 
 	if (a->proto != CORE_UDP || !m->q.name)
 		return;
 	if (a->spelling && memcmp(m->q.name, q->asked.b, q->asked.len) != 0)
-		spelling_echoed(s); /* and not by chance: there was something to be echoed */
-	else if (!a->spelling && q->is_plain_spelled &&
-		 spelling_not_echoed(s, asked_hash(c, q), now_ns))
+		quirk_held(s); /* and not by chance: there was something to be echoed */
+	else if (!a->spelling && q->respelled & target_bit(question_forward(c, q), a->upstream) &&
+		 quirk_lacked(s, asked_hash(c, q), now_ns))
 		core_say(c, EVENT_INFO, "upstream %s does not echo how names are spelled",
+			 c->conf->upstream[a->upstream].label);
+}
+
+static void edns_note(struct core *c, const struct question *q, const struct ask *a,
+		      const struct dns_msg *m, uint64_t now_ns)
+{
+	struct quirk *k = &c->up[a->upstream].edns;
+
+	if (a->has_edns && m->edns.present)
+		quirk_held(k);
+	else if (!a->has_edns && q->no_edns & target_bit(question_forward(c, q), a->upstream) &&
+		 m->rcode != DNS_FORMERR &&
+		 m->rcode != DNS_NOTIMP && quirk_lacked(k, asked_hash(c, q), now_ns))
+		core_say(c, EVENT_INFO, "upstream %s does not know EDNS",
 			 c->conf->upstream[a->upstream].label);
 }
 
@@ -234,6 +246,7 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 		break;
 	}
 	spelling_note(c, q, ask, &m, now_ns);
+	edns_note(c, q, ask, &m, now_ns);
 	answer_counts(c, ask, &m, question_forward(c, q)->read_timeout_ns, now_ns);
 	if (ask->proto != CORE_UDP && m.h.flags & DNS_TC) { /* there is no whole answer */
 		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);

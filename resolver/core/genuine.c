@@ -58,10 +58,11 @@ static bool spelling_holds(const struct question *q, const struct ask *a, const 
 static void spelling_missed(struct core *c, uint32_t qi, const struct ask *a, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
+	uint16_t bit = target_bit(question_forward(c, q), a->upstream);
 
-	if (q->is_plain_spelled || asks_open(q) == ASKS_MAX)
+	if (!bit || q->respelled & bit || asks_open(q) == ASKS_MAX)
 		return;
-	q->is_plain_spelled = true;
+	q->respelled |= bit;
 	try_again(c, qi, a->upstream, CORE_UDP, now_ns);
 }
 

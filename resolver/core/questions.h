@@ -82,14 +82,16 @@ struct question {
 	uint8_t cut_at;           /* where in its name the cut begins that it had asked last; 0: none */
 	bool is_shared;           /* others than its first client wait for it */
 	bool is_settled;          /* an upstream said no (last_rcode); only a hedge may say better */
-	bool is_plain_spelled;    /* an answer had another spelling: asked in lower case */
 	bool is_doubted;          /* an answer lacked its cookie: asked by TCP as well */
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
 	uint8_t n_moved;          /* asked again because its socket was given up */
 	uint16_t tried;           /* bit per target, this round */
-	uint16_t damaged;         /* bit per target of the forward: its UDP replies are of no use */
+	/* What a target of the forward, a bit each, is asked for in another way because of: */
+	uint16_t damaged;         /* its UDP replies are of no use: by TCP */
+	uint16_t respelled;       /* its answer had another spelling: in lower case */
+	uint16_t no_edns;         /* it said that it does not know EDNS: without */
 	uint16_t head;            /* 1 + index of the CNAMEs it has (follow.c); 0: none */
 	uint16_t last_rcode, last_ede; /* why it has failed so far */
 	uint16_t last_upstream;   /* whose exchange failed last */

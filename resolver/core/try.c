@@ -127,6 +127,16 @@ static bool may_try(const struct core_forward *f, const struct question *q)
 	return q->n_tries < 2 * f->n_to + 1;
 }
 
+/* "Refused" over UDP is a message of ICMP, for which a forger needs to know the port only.
+ * So that it alone cannot end a question, the last try is by TCP. */
+static bool is_last_after_refusals(const struct core *c, const struct question *q,
+				   const struct core_forward *f, unsigned upstream)
+{
+	return q->last_why == CORE_FAIL_REFUSED + 1 && q->last_proto == CORE_UDP &&
+	       !asks_open(q) && !may_try(f, q) &&
+	       c->conf->upstream[upstream].transport == CORE_TO_AUTO;
+}
+
 static void try_send(struct core *c, uint32_t qi, unsigned target, uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
@@ -144,7 +154,8 @@ static void try_send(struct core *c, uint32_t qi, unsigned target, uint64_t now_
 	q->retry_ns = now_ns + f->read_timeout_ns;
 	q->hedge_ns = f->hedge_percent ? now_ns + hedge_delay(c, u) : T_NEVER;
 	question_timer(c, qi);
-	ask_send(c, qi, u, proto_for(c, q, f, u), false, now_ns);
+	ask_send(c, qi, u, is_last_after_refusals(c, q, f, u) ? CORE_TCP : proto_for(c, q, f, u),
+		 false, now_ns);
 }
 
 void try_next(struct core *c, uint32_t qi, uint64_t now_ns)
@@ -269,7 +280,7 @@ static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t no
 	q->is_counted = true;
 	q->is_settled = false;
 	q->n_tries = 0;
-	q->tried = q->damaged = 0;
+	q->tried = q->damaged = q->respelled = q->no_edns = 0;
 	if (q->end_ns == T_NEVER)
 		q->end_ns = q->start_ns + f->budget_ns;
 	try_next(c, qi, now_ns);

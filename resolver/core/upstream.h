@@ -14,7 +14,7 @@
 #include "lib/rng.h"
 #include "resolver/core/conf.h"
 #include "resolver/core/cookie.h"
-#include "resolver/core/spelling.h"
+#include "resolver/core/quirk.h"
 
 #define RTT_BUCKETS 64
 
@@ -41,9 +41,8 @@ struct upstream {
 	unsigned max_fails;   /* of the forward that started the probing */
 	uint32_t probe_id;
 	uint64_t probe_sent_ns, health_ns;
-	uint64_t plain_until_ns; /* without EDNS until then: it did not know it */
 	uint64_t answered_ns;    /* when it last did, whatever it was asked */
-	struct spelling spelling;
+	struct quirk spelling, edns; /* what it may lack */
 	struct name probe_name;
 	struct rtt rtt;
 	struct cookie_jar jar;
