@@ -16,15 +16,25 @@ static const struct jdoc *out(const json_t *v)
 	return (const struct jdoc *)(const void *)v;
 }
 
-int jdoc_parse(struct jdoc **ret, const char *text, size_t len, struct diag *d)
+static int parse(struct jdoc **ret, const char *text, size_t len, size_t flags, struct diag *d)
 {
 	json_error_t e;
-	json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+	json_t *v = json_loadb(text, len, flags | JSON_DECODE_ANY, &e);
 
 	if (!v)
 		return diag_set(d, ERR_SYNTAX, "line %d, column %d: %s", e.line, e.column, e.text);
 	*ret = (struct jdoc *)(void *)v;
 	return 0;
+}
+
+int jdoc_parse(struct jdoc **ret, const char *text, size_t len, struct diag *d)
+{
+	return parse(ret, text, len, JSON_REJECT_DUPLICATES, d);
+}
+
+int jdoc_parse_last(struct jdoc **ret, const char *text, size_t len, struct diag *d)
+{
+	return parse(ret, text, len, 0, d);
 }
 
 void jdoc_free(struct jdoc *root)
@@ -45,6 +55,7 @@ enum jdoc_type jdoc_type(const struct jdoc *v)
 	case JSON_REAL: return JDOC_NUMBER;
 	case JSON_TRUE:
 	case JSON_FALSE: return JDOC_BOOL;
+	case JSON_NULL: return JDOC_NULL;
 	default: return JDOC_OTHER;
 	}
 }

@@ -14,11 +14,13 @@
 
 struct jdoc; /* a parsed text, or a value in it */
 
-enum jdoc_type { JDOC_OTHER, JDOC_TEXT, JDOC_LIST, JDOC_MAP, JDOC_NUMBER, JDOC_BOOL };
+enum jdoc_type { JDOC_OTHER, JDOC_NULL, JDOC_TEXT, JDOC_LIST, JDOC_MAP, JDOC_NUMBER, JDOC_BOOL };
 
 /* Duplicate keys and anything behind the value are errors; the diag says line
  * and column. */
 int jdoc_parse(struct jdoc **ret, const char *text, size_t len, struct diag *d);
+/* As Go's encoding/json reads into a map: of equal keys the last counts. */
+int jdoc_parse_last(struct jdoc **ret, const char *text, size_t len, struct diag *d);
 void jdoc_free(struct jdoc *root);
 
 enum jdoc_type jdoc_type(const struct jdoc *v); /* JDOC_OTHER for NULL */

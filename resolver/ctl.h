@@ -15,8 +15,8 @@
 
 enum ctl_type {
 	/* supervisor -> worker */
-	CTL_CONFIGURE, /* fds: the Corefile (memory), then per listener UDP, TCP, then
-			* per listener the other queues of UDP */
+	CTL_CONFIGURE, /* fds: memory with the Corefile, `text_len` octets, and config_texts_pack behind it;
+			* then per listener UDP, TCP, then per listener the other queues of UDP */
 	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
 	CTL_PING,      /* does your loop turn? */
 	CTL_HOLD,      /* read no listening socket until CTL_SERVE */
@@ -45,7 +45,7 @@ struct ctl_listener {
 _Static_assert(CTL_FDS_MAX >= 1 + 2 * CORE_LISTENERS_MAX, "a pair for each listener");
 struct ctl_msg {
 	uint32_t type, value;
-	uint32_t n_listeners;
+	uint32_t n_listeners, text_len;
 	struct ctl_listener listener[CORE_LISTENERS_MAX];
 	char file[256]; /* name of the Corefile, for messages and relative paths */
 	char text[512];

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Values are checked as the original checks them, with one addition: a stub
- * domain without servers is refused here, not by the Corefile it would break.
- * Unknown keys are ignored; `federations` died with kube-dns.
+ * Values are read as the original's library reads them (Go's encoding/json into
+ * a map: of equal keys the last counts, null is as if the key were absent) and
+ * checked as it checks them, with one addition: a stub domain without servers is
+ * refused here, not by the Corefile it would break. What is wrong with one value
+ * refuses the other as well, in the original as here: half of a change is one
+ * that nobody wrote. Unknown keys are ignored; `federations` died with kube-dns.
  */
 #include "resolver/kubedns.h"
 
@@ -238,10 +241,11 @@ static int value_parse(const char *key, const char *text, struct kubedns_conf *c
 		return 0; /* key absent or empty: nothing wanted */
 	if (!is_utf8(text))
 		return diag_set(d, ERR_SYNTAX, "%s: not UTF-8", key);
-	err = jdoc_parse(&root, text, strlen(text), &why);
+	err = jdoc_parse_last(&root, text, strlen(text), &why);
 	if (err)
 		return diag_set(d, err, "%s: %s", key, why.text);
-	err = fill(c, root, d);
+	if (jdoc_type(root) != JDOC_NULL)
+		err = fill(c, root, d);
 	jdoc_free(root);
 	return err;
 }
@@ -274,17 +278,35 @@ static int key_read(const char *dir, const char *key, char **ret, struct diag *d
 	return file_read(path, VALUE_MAX, ret, NULL, d);
 }
 
-int kubedns_load(const char *dir, struct kubedns_conf *ret, struct diag *d)
+int kubedns_text_read(const char *dir, struct kubedns_text *ret, struct diag *d)
 {
-	char *stubs = NULL, *upstreams = NULL;
-	struct diag why = {""};
-	int err = key_read(dir, "stubDomains", &stubs, d);
+	struct kubedns_text t = {0};
+	int err = key_read(dir, "stubDomains", &t.stubs, d);
 
 	if (!err)
-		err = key_read(dir, "upstreamNameservers", &upstreams, d);
-	if (!err && (err = kubedns_parse(stubs, upstreams, ret, &why)))
-		diag_set(d, err, "%s: %s", dir, why.text);
-	free(stubs);
-	free(upstreams);
+		err = key_read(dir, "upstreamNameservers", &t.upstreams, d);
+	if (err)
+		kubedns_text_release(&t);
+	else
+		*ret = t;
 	return err;
+}
+
+int kubedns_text_copy(const struct kubedns_text *t, struct kubedns_text *ret)
+{
+	struct kubedns_text c = {t->stubs ? strdup(t->stubs) : NULL, t->upstreams ? strdup(t->upstreams) : NULL};
+
+	if ((t->stubs && !c.stubs) || (t->upstreams && !c.upstreams)) {
+		kubedns_text_release(&c);
+		return ERR_NOMEM;
+	}
+	*ret = c;
+	return 0;
+}
+
+void kubedns_text_release(struct kubedns_text *t)
+{
+	free(t->stubs);
+	free(t->upstreams);
+	*t = (struct kubedns_text){0};
 }

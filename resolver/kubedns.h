@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kube-dns ConfigMap as kubelet mounts it: a directory with one file per
- * key, of which `stubDomains` and `upstreamNameservers` matter. Also the file
- * work around rendering: reading the template, writing the result.
+ * key, of which `stubDomains` and `upstreamNameservers` matter. It is taken as a
+ * whole or not at all, as the original does. Also the file work around
+ * rendering: reading the template, writing the result.
  */
 #ifndef NODENS_KUBEDNS_H
 #define NODENS_KUBEDNS_H
@@ -22,11 +23,19 @@ struct kubedns_conf {
 	char *upstream[KUBEDNS_UPSTREAMS_MAX];
 };
 
-/* Reads the directory. A missing directory or no known key is an empty
- * configuration; anything invalid is an error and leaves *ret alone. */
-int kubedns_load(const char *dir, struct kubedns_conf *ret, struct diag *d);
+struct kubedns_text { /* the two values as they are; NULL: no such key */
+	char *stubs, *upstreams;
+};
+
+/* Reads the directory. A missing directory is one without keys. */
+int kubedns_text_read(const char *dir, struct kubedns_text *ret, struct diag *d);
+int kubedns_text_copy(const struct kubedns_text *t, struct kubedns_text *ret);
+void kubedns_text_release(struct kubedns_text *t);
+
+/* No key is an empty configuration; anything invalid is an error and leaves
+ * *ret alone. Either may be NULL. */
 int kubedns_parse(const char *stub_json, const char *upstream_json, struct kubedns_conf *ret,
-		  struct diag *d); /* either may be NULL */
+		  struct diag *d);
 void kubedns_release(struct kubedns_conf *c);
 
 /* Whole file, NUL-terminated; files above `max` octets are refused. */

@@ -48,7 +48,8 @@ struct supervisor {
 	struct config config;     /* what the workers serve */
 	struct config pending;    /* what they were told to serve */
 	bool reload_again;
-	char refused[65];         /* digest of the file last refused: said once */
+	char refused[65];         /* digest of the configuration that workers or sockets last refused: said once */
+	struct config_refused refusals; /* parts of the newest that are not served */
 	struct loopcheck *loopcheck;
 	struct watch watch;
 	struct loop_timer poll;   /* looks at the files where inotify cannot */

@@ -16,6 +16,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "resolver/config_texts.h"
 #include "resolver/ctl.h"
 #include "resolver/fdpass.h"
 #include "resolver/handover/handover_cache.h"
@@ -40,31 +41,43 @@ struct worker {
 
 /* --- configuration --- */
 
-static int plan_read(struct worker *w, const struct ctl_msg *m, int fd, struct corefile_plan **ret,
-		     struct diag *d)
+static int plan_compile(struct worker *w, const struct ctl_msg *m, const char *bytes, size_t len,
+			struct corefile_plan **ret, struct diag *d)
 {
+	struct config_texts files = { 0 };
 	struct corefile_env env;
-	struct corefile *tree;
-	struct stat st;
-	char *text;
+	struct corefile *tree = NULL;
 	corefile_env_defaults(&env);
 	env.dns_port = w->start->dns_port;
 	env.n_loops = w->start->loops->n_found;
 	env.loop = w->start->loops->found;
 	env.private_port = w->start->private_port;
+	env.lenient = true; /* what is missing was judged by the supervisor */
+	config_texts_install(&files, &env);
+	int rc = config_texts_unpack(&files, bytes + m->text_len, len - m->text_len);
+	if (rc < 0)
+		return diag_set(d, rc, "%s: its files came damaged", m->file);
+	rc = corefile_parse_text(&tree, m->file, bytes, m->text_len, &env, d);
+	if (rc == 0)
+		rc = corefile_compile(ret, tree, &env, d);
+	corefile_free(tree);
+	config_texts_release(&files);
+	return rc;
+}
+
+static int plan_read(struct worker *w, const struct ctl_msg *m, int fd, struct corefile_plan **ret,
+		     struct diag *d)
+{
+	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return diag_errno(d, "fstat");
-	if (st.st_size == 0)
+	if (st.st_size == 0 || m->text_len > (uint64_t)st.st_size)
 		return diag_set(d, ERR_SHORT, "%s: empty", m->file);
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (text == MAP_FAILED)
+	char *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
 		return diag_errno(d, "mmap");
-	int rc = corefile_parse_text(&tree, m->file, text, (size_t)st.st_size, &env, d);
-	munmap(text, (size_t)st.st_size);
-	if (rc < 0)
-		return rc;
-	rc = corefile_compile(ret, tree, &env, d);
-	corefile_free(tree);
+	int rc = plan_compile(w, m, bytes, (size_t)st.st_size, ret, d);
+	munmap(bytes, (size_t)st.st_size);
 	return rc;
 }
 

@@ -36,6 +36,7 @@ static void slot_configure(struct worker_slot *s)
 	if (w->held && ctl_send(s->ctl.fd, &(struct ctl_msg){ .type = CTL_HOLD }, NULL, 0) < 0)
 		log_error("worker %u: cannot be held: %s", s->index, strerror(errno));
 	memcpy(m.file, w->file, sizeof(m.file));
+	m.text_len = w->text_len;
 	m.n_listeners = w->sockets->n;
 	fds[n++] = w->text_fd;
 	for (unsigned i = 0; i < w->sockets->n; i++) {
@@ -223,24 +224,40 @@ int workers_init(struct workers *w, struct loop *loop, struct shm *shm, const st
 	return 0;
 }
 
-int workers_configure(struct workers *w, const char *file, const char *text, size_t len, struct diag *d)
+static int all_write(int fd, const char *bytes, size_t len)
 {
-	int fd = memfd_create("Corefile", MFD_CLOEXEC);
-	if (fd < 0)
-		return diag_errno(d, "memfd_create");
-	for (size_t at = 0; at < len;) {
-		ssize_t n = write(fd, text + at, len - at);
-		if (n <= 0) {
-			int rc = diag_errno(d, "write");
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int workers_configure(struct workers *w, const struct config *c, struct diag *d)
+{
+	char *files = NULL;
+	size_t files_len = 0;
+	if (config_texts_pack(&c->files, &files, &files_len) < 0)
+		return diag_set(d, ERR_NOMEM, "no memory for the files of the Corefile");
+	int fd = memfd_create("Corefile", MFD_CLOEXEC), rc = 0;
+	if (fd < 0 || all_write(fd, c->text, c->len) < 0 || all_write(fd, files, files_len) < 0)
+		rc = diag_errno(d, fd < 0 ? "memfd_create" : "write");
+	free(files);
+	if (rc < 0) {
+		if (fd >= 0)
 			close(fd);
-			return rc;
-		}
-		at += (size_t)n;
+		return rc;
 	}
 	if (w->text_fd >= 0)
 		close(w->text_fd);
 	w->text_fd = fd;
-	snprintf(w->file, sizeof(w->file), "%s", file);
+	w->text_len = (uint32_t)c->len;
+	snprintf(w->file, sizeof(w->file), "%s", c->name);
 	w->generation++;
 	for (unsigned i = 0; i < w->n; i++)
 		slot_configure(&w->slot[i]);

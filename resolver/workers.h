@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "resolver/config.h"
 #include "resolver/net/loop.h"
 #include "resolver/sockets.h"
 
@@ -37,7 +38,8 @@ struct workers {
 	bool stopping;
 	bool held;            /* they read no listening socket */
 	uint32_t generation;  /* of the configuration; 0: none yet */
-	int text_fd;          /* Corefile, in memory */
+	int text_fd;          /* Corefile and files, in memory */
+	uint32_t text_len;    /* of the Corefile */
 	char file[256];
 	struct worker_slot slot[SHM_WORKERS_MAX];
 	/* a worker serves the present configuration; or refused it (why) */
@@ -50,8 +52,9 @@ struct workers {
 
 int workers_init(struct workers *w, struct loop *loop, struct shm *shm, const struct sockets *s,
 		 unsigned n, uint16_t dns_port);
-/* The configuration that every worker, present and future, shall serve. */
-int workers_configure(struct workers *w, const char *file, const char *text, size_t len, struct diag *d);
+/* The configuration that every worker, present and future, shall serve: its text
+ * and the files it names, as they were read. */
+int workers_configure(struct workers *w, const struct config *c, struct diag *d);
 /* Fork those that are not there. */
 void workers_start(struct workers *w);
 /* All serve the present configuration. */

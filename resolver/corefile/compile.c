@@ -152,11 +152,8 @@ static int plan_digest(struct cf_setup *s, const struct corefile *c)
 	char *text = arena_str(s->arena, c->digest);
 
 	for (size_t i = 0; i < s->n_files && text; i++) {
-		char hex[65] = "absent";
-
-		if (s->file[i].kind != COREFILE_FILE_CONFIG)
-			hash_sha256_file(s->file[i].path, hex);
-		text = arena_printf(s->arena, "%s %s %s", text, s->file[i].path, hex);
+		text = arena_printf(s->arena, "%s %s %s", text, s->file[i].path,
+				    s->file[i].kind == COREFILE_FILE_CONFIG ? "absent" : s->file[i].digest);
 	}
 	for (size_t i = 0; i < s->env->n_loops && text; i++)
 		text = arena_printf(s->arena, "%s loop %s %s", text, s->env->loop[i].zone,

@@ -75,6 +75,9 @@ struct corefile_env {
 	/* A lint on another machine than the node: missing files and interfaces are
 	 * warnings, unfilled __PILLAR__ tokens get sample values. */
 	bool lint;
+	/* To be served whatever happens: of a file that cannot be read, a host without
+	 * address only what needs it is left out, with a warning. */
+	bool lenient;
 	size_t n_loops;
 	const struct corefile_loop *loop;
 	void *ctx;
@@ -83,6 +86,12 @@ struct corefile_env {
 	size_t (*if_addrs)(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope,
 			   size_t max);
 	bool (*readable)(void *ctx, const char *path);
+	/* A whole file: *ret_text is malloc'd and NUL-terminated. `secret`: of TLS,
+	 * wanted only to be there. NULL here and below: from the disk. */
+	int (*read_file)(void *ctx, const char *path, bool secret, char **ret_text, size_t *ret_len,
+			 struct diag *d);
+	/* 0 and the paths, a line each (malloc'd), or what glob(3) returns. */
+	int (*glob_files)(void *ctx, const char *pattern, char **ret);
 	/* Addresses of a host name, asked at `n` servers (0: the system's own
 	 * resolver); how many, 0: none. */
 	size_t (*host_addrs)(void *ctx, const char *host, const struct in6_addr *server,
@@ -169,6 +178,7 @@ struct corefile_file { /* a change calls for reading everything again */
 	enum corefile_file_kind kind;
 	uint64_t poll_ns; /* hosts and weights: how often the Corefile wants it read; 0: not at all
 			   */
+	char digest[65];  /* SHA-256 of what was read; "absent". Not of CONFIG, whose tokens count */
 };
 struct corefile_plan {
 	struct core_conf conf;
@@ -184,6 +194,7 @@ struct corefile_plan {
 	size_t n_hosts_entries; /* as CoreDNS counts: names to addresses, and back */
 	size_t n_warnings;
 	const char *const *warning; /* "file:line:col: ..." */
+	size_t n_missing;	    /* of these: what lenient left out */
 	char digest[65];	    /* of the Corefile's tokens and of the files it names */
 	struct arena *arena;
 	size_t n_steps; /* all compiled steps, to be freed with the plan */

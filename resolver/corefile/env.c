@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The real world behind struct corefile_env: environment, interfaces, names. */
+#include <glob.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "resolver/corefile/parse.h"
 #include "resolver/corefile/setup.h"
 
 static const char *env_var(void *ctx, const char *name)
@@ -53,6 +55,42 @@ static bool env_readable(void *ctx, const char *path)
 	return access(path, R_OK) == 0;
 }
 
+static int env_read(void *ctx, const char *path, bool secret, char **ret_text, size_t *ret_len,
+		    struct diag *d)
+{
+	(void)ctx;
+	(void)secret;
+	return cf_read_file(path, ret_text, ret_len, d);
+}
+
+static int env_glob(void *ctx, const char *pattern, char **ret)
+{
+	glob_t g;
+	size_t len;
+	int rc = glob(pattern, 0, NULL, &g);
+
+	(void)ctx;
+	if (rc != 0)
+		return rc;
+	FILE *f = open_memstream(ret, &len);
+
+	for (size_t i = 0; f && i < g.gl_pathc; i++)
+		fprintf(f, "%s\n", g.gl_pathv[i]);
+	globfree(&g);
+	return f && fclose(f) == 0 ? 0 : GLOB_NOSPACE;
+}
+
+int cf_env_read(const struct corefile_env *e, const char *path, bool secret, char **ret_text,
+		size_t *ret_len, struct diag *d)
+{
+	return (e->read_file ? e->read_file : env_read)(e->ctx, path, secret, ret_text, ret_len, d);
+}
+
+int cf_env_glob(const struct corefile_env *e, const char *pattern, char **ret)
+{
+	return (e->glob_files ? e->glob_files : env_glob)(e->ctx, pattern, ret);
+}
+
 void corefile_env_defaults(struct corefile_env *e)
 {
 	static char host[256];
@@ -64,5 +102,7 @@ void corefile_env_defaults(struct corefile_env *e)
 				   .get_var = env_var,
 				   .if_addrs = env_if_addrs,
 				   .readable = env_readable,
+				   .read_file = env_read,
+				   .glob_files = env_glob,
 				   .host_addrs = corefile_host_addrs};
 }

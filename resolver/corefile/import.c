@@ -97,7 +97,7 @@ static int import_file(struct cf_parse *p, const struct cf_token *at, const char
 	char *text;
 	size_t len;
 
-	if (cf_read_file(path, &text, &len, &d) != 0)
+	if (cf_env_read(p->env, path, false, &text, &len, &d) != 0)
 		return cf_report_error(p->report, at, "cannot import: %s", d.text);
 	const char **slot = arena_push(p->arena, &p->file, &p->n_files, sizeof(*slot));
 	const char *file = arena_str(p->arena, path);
@@ -132,8 +132,8 @@ static int import_glob(struct cf_parse *p, const struct cf_token *arg, struct cf
 			p->report, arg,
 			"Glob pattern may only contain one wildcard (*), but has others: %s",
 			pattern);
-	glob_t g;
-	int rc = glob(pattern, 0, NULL, &g), err = 0;
+	char *paths, *save = NULL;
+	int rc = cf_env_glob(p->env, pattern, &paths), err = 0;
 
 	if (rc == GLOB_NOMATCH) {
 		if (n_stars + n_marks)
@@ -152,15 +152,15 @@ static int import_glob(struct cf_parse *p, const struct cf_token *arg, struct cf
 	if (rc != 0)
 		return cf_report_error(p->report, arg, "cannot import %s: %s", arg->text,
 				       strerror(errno));
-	for (size_t i = 0; i < g.gl_pathc && err == 0; i++) {
+	for (char *path = strtok_r(paths, "\n", &save); path && err == 0; path = strtok_r(NULL, "\n", &save)) {
 		if (++p->n_imports > CF_IMPORTS_MAX)
 			err = cf_report_error(p->report, arg,
 					      "more than %d imports: does a file import itself?",
 					      CF_IMPORTS_MAX);
 		else
-			err = import_file(p, arg, g.gl_pathv[i], ret);
+			err = import_file(p, arg, path, ret);
 	}
-	globfree(&g);
+	free(paths);
 	return err;
 }
 

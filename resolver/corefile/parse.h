@@ -59,6 +59,10 @@ int cf_import(struct cf_parse *p);
 bool cf_is(const struct cf_token *t, const char *symbol); /* and not quoted */
 /* A whole file; text is malloc'd and NUL-terminated. "stdin" is the standard input. */
 int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag *d);
+/* Through the hooks of the environment; without a hook, from the disk. */
+int cf_env_read(const struct corefile_env *e, const char *path, bool secret, char **ret_text,
+		size_t *ret_len, struct diag *d);
+int cf_env_glob(const struct corefile_env *e, const char *pattern, char **ret);
 /* SHA-256 over a tree's tokens. */
 int cf_digest(struct corefile *c);
 /* The same over one node, 64 bits of it, chained through `seed`. */

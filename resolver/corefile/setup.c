@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
 #include "resolver/corefile/parse.h"
 #include "resolver/corefile/report.h"
 
@@ -35,6 +36,18 @@ int cf_absent(struct cf_setup *s, const struct cf_token *at, const char *fmt, ..
 	cf_report_add(s->report, !s->env->lint, at, fmt, ap);
 	va_end(ap);
 	return s->env->lint ? 0 : ERR_MISSING;
+}
+
+int cf_missing(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...)
+{
+	bool bears = s->env->lint || s->env->lenient;
+	va_list ap;
+
+	va_start(ap, fmt);
+	cf_report_add(s->report, !bears, at, fmt, ap);
+	va_end(ap);
+	s->plan->n_missing += s->env->lenient;
+	return bears ? 0 : ERR_MISSING;
 }
 
 int cf_nomem(struct cf_setup *s)
@@ -174,15 +187,17 @@ const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *p
 			return NULL;
 		}
 		*f = (struct corefile_file){.path = copy, .kind = kind, .poll_ns = poll_ns};
+		strcpy(f->digest, "absent");
 	}
-	int err = cf_read_file(path, &text, &len, &d);
+	int err = cf_env_read(s->env, path, kind == COREFILE_FILE_TLS, &text, &len, &d);
 
 	if (err && kind == COREFILE_FILE_HOSTS)
 		cf_warn(s, at, "%s (it is used once it can be read)", d.text);
 	else if (err)
-		cf_absent(s, at, "%s", d.text);
+		cf_missing(s, at, "%s", d.text);
 	if (err)
 		return NULL;
+	hash_sha256_hex(text, len, f->digest);
 	char *copy = arena_strn(s->arena, text, strlen(text));
 
 	free(text);

@@ -92,6 +92,10 @@ void cf_warn(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...
 /* An error, or on a lint away from the node a warning; 0 in the latter case. */
 int cf_absent(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Something of the world that only a part needs; a warning also where the rest
+ * is to be served all the same (corefile_env.lenient). */
+int cf_missing(struct cf_setup *s, const struct cf_token *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 int cf_nomem(struct cf_setup *s);
 
 /* --- reading --- */

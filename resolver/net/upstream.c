@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/rng.h"
 #include "resolver/net/sockaddr.h"
 
@@ -179,6 +180,19 @@ static void upstream_free(struct upstream *up)
 	free(up);
 }
 
+/* Files of one upstream that are no good are no reason to serve nothing: what is
+ * asked of it fails (ask_dispatch), until a configuration comes that finds them well. */
+static void tls_prepare(struct upstream *up)
+{
+	const struct upstream_conf *c = &up->conf;
+	struct tls_conf t = { .server_name = c->tls_name, .ca_file = c->tls_ca, .cert_file = c->tls_cert,
+			      .key_file = c->tls_key, .alpn = c->doh_path ? "h2" : NULL };
+	char text[SOCKADDR_TEXT];
+	struct diag d;
+	if (c->tls && !up->tls_ctx && tls_ctx_new(&up->tls_ctx, &t, &d) < 0)
+		log_error("upstream %s: %s: it is not asked", sockaddr_text(text, &c->addr, c->port), d.text);
+}
+
 static int upstream_new(struct upstream **ret, struct upstreams *u, const struct upstream_conf *conf,
 			struct diag *d)
 {
@@ -194,16 +208,7 @@ static int upstream_new(struct upstream **ret, struct upstreams *u, const struct
 	up->conf.doh_path = text_dup(conf->doh_path);
 	upool_init(&up->tcp, up, CORE_TCP);
 	upool_init(&up->tls, up, conf->doh_path ? CORE_HTTPS : CORE_TLS);
-	if (conf->tls) {
-		struct tls_conf t = { .server_name = up->conf.tls_name, .ca_file = up->conf.tls_ca,
-				      .cert_file = up->conf.tls_cert, .key_file = up->conf.tls_key,
-				      .alpn = conf->doh_path ? "h2" : NULL };
-		int rc = tls_ctx_new(&up->tls_ctx, &t, d);
-		if (rc < 0) {
-			upstream_free(up);
-			return rc;
-		}
-	}
+	tls_prepare(up);
 	*ret = up;
 	return 0;
 }
@@ -275,8 +280,10 @@ int upstreams_prepare(struct upstreams *u, const struct upstream_conf *conf, uns
 	for (; next->n < n; next->n++) {
 		unsigned i = next->n;
 		next->up[i] = old_find(u, &conf[i], next->up, i);
-		if (next->up[i])
+		if (next->up[i]) {
+			tls_prepare(next->up[i]);
 			continue;
+		}
 		int rc = upstream_new(&next->up[i], u, &conf[i], d);
 		if (rc < 0) {
 			upstreams_discard(next);

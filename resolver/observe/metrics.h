@@ -31,6 +31,7 @@ struct metrics_driver {
 	uint64_t reload_failed;
 	uint64_t reload_last_success;   /* gauge: 1, 0 */
 	uint64_t reload_last_success_s; /* seconds since the epoch */
+	uint64_t config_refused[3];     /* gauges: Corefile, kube-dns ConfigMap, files */
 	char reload_hash[129];          /* hex SHA-512 of the running configuration; "" before the first */
 	uint64_t worker_restarts, workers;
 	uint64_t selftest_ok, selftest_failed; /* through the real data path */

@@ -77,6 +77,14 @@ static void emit_notrack(const struct metrics_page *p, const struct metrics_fami
 	}
 }
 
+static void emit_refused(const struct metrics_page *p, const struct metrics_family *f)
+{
+	static const char *const part[3] = {"corefile", "kube-dns", "files"};
+
+	for (int i = 0; p->in->driver && i < 3; i++)
+		fprintf(p->out, "%s{part=\"%s\"} %" PRIu64 "\n", f->name, part[i], p->in->driver->config_refused[i]);
+}
+
 static void emit_driver_seconds(const struct metrics_page *p, const struct metrics_family *f)
 {
 	if (p->in->driver)
@@ -199,6 +207,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_handovers_total", "counter", "Times sockets and cache came from an earlier instance.", emit_driver, DRIVER(handovers), 0, NULL},
 	{"nodens_config_last_reload_successful", "gauge", "1 unless the newest configuration was refused.", emit_driver, DRIVER(reload_last_success), 0, NULL},
 	{"nodens_config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last accepted.", emit_driver, DRIVER(reload_last_success_s), 0, NULL},
+	{"nodens_config_refused", "gauge", "1 while the newest of this part of the configuration is not what is served.", emit_refused, 0, 0, NULL},
 	{"nodens_tcp_clients", "gauge", "TCP connections of clients.", emit_driver, DRIVER(tcp_clients), 0, NULL},
 	{"nodens_tcp_clients_rejected_total", "counter", "TCP connections refused by a limit.", emit_driver, DRIVER(tcp_clients_rejected), 0, NULL},
 	{"nodens_tcp_clients_evicted_total", "counter", "Idle TCP connections closed to make room for new ones.", emit_driver, DRIVER(tcp_clients_evicted), 0, NULL},

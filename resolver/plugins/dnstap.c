@@ -64,9 +64,10 @@ static int tcp_target(struct cf_setup *s, const struct cf_token *t, const char *
 	if (inet_pton(AF_INET6, host, &a) == 1 || inet_pton(AF_INET, host, &v4) == 1)
 		return *ret ? 0 : cf_nomem(s);
 	if (s->env->lint || !s->env->host_addrs ||
-	    s->env->host_addrs(s->env->ctx, host, NULL, NULL, 0, &a, 1) == 0)
-		return cf_absent(s, t, "no address is known for the name of the collector: '%s'",
-				 host);
+	    s->env->host_addrs(s->env->ctx, host, NULL, NULL, 0, &a, 1) == 0) {
+		*ret = NULL;
+		return cf_missing(s, t, "no address is known for the name of the collector: '%s'", host);
+	}
 	inet_ntop(AF_INET6, &a, ip, sizeof(ip));
 	*ret = arena_printf(s->arena, "[%s]:%s", ip, colon + 1);
 	return *ret ? 0 : cf_nomem(s);
@@ -82,7 +83,7 @@ static int dnstap_target(struct cf_setup *s, const struct cf_token *t, struct co
 				"or tcp://",
 				text);
 	if (strncmp(text, "tcp://", 6) == 0) {
-		d->is_tcp = true;
+		d->is_tcp = true; /* target NULL: its name has no address (yet) */
 		return tcp_target(s, t, text + 6, &d->target);
 	} else if (strncmp(text, "unix://", 7) == 0) {
 		text += 7;

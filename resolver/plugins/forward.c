@@ -122,7 +122,8 @@ static int forward_hedge(struct cf_setup *s, const struct cf_node *n, void *to)
 
 static const char *tls_file(struct cf_setup *s, const struct cf_token *t)
 {
-	return cf_read(s, t, t->text, COREFILE_FILE_TLS, 0) ? arena_str(s->arena, t->text) : NULL;
+	cf_read(s, t, t->text, COREFILE_FILE_TLS, 0); /* without it no connection will stand */
+	return arena_str(s->arena, t->text);
 }
 
 static int forward_tls(struct cf_setup *s, const struct cf_node *n, void *to)

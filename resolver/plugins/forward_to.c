@@ -102,7 +102,7 @@ static int targets_of_host(struct cf_setup *s, struct forward_options *o, const 
 		n = s->env->host_addrs(s->env->ctx, host, o->resolver, o->resolver_port,
 				       o->n_resolvers, a, HOST_ADDRS_MAX);
 	if (n == 0)
-		return cf_absent(
+		return cf_missing(
 			s, at,
 			"not an IP address or file, and no address is known for the name: '%s'",
 			at->text);

@@ -201,6 +201,29 @@ Test(kubedns, valid)
 	kubedns_release(&c);
 }
 
+/* Go's encoding/json into a map of lists. */
+Test(kubedns, as_go_reads_it)
+{
+	struct kubedns_conf c;
+	struct diag d = {""};
+
+	cr_assert_eq(kubedns_parse("{\"a.b\": [\"192.0.2.1\", \"192.0.2.2\"], \"c.d\": [\"192.0.2.3\"], \"a.b\": [\"192.0.2.4\"]}",
+				   "null", &c, &d), 0, "%s", d.text);
+	cr_assert_eq(c.n_stubs, 2);
+	cr_expect_str_eq(c.stub[0].domain, "a.b");
+	cr_assert_eq(c.stub[0].n_servers, 1, "the last of equal keys counts, whole");
+	cr_expect_str_eq(c.stub[0].server[0], "192.0.2.4");
+	cr_expect_eq(c.n_upstreams, 0);
+	kubedns_release(&c);
+	cr_assert_eq(kubedns_parse(" null\n", "[\"192.0.2.9\"]", &c, &d), 0, "%s", d.text);
+	cr_expect_eq(c.n_stubs, 0);
+	cr_expect_eq(c.n_upstreams, 1, "null is an absent key, and voids no other");
+	kubedns_release(&c);
+	cr_assert_eq(kubedns_parse("{\"\\u0061.b\": [\"192.0.2.1\"]}", NULL, &c, &d), 0, "%s", d.text);
+	cr_expect_str_eq(c.stub[0].domain, "a.b");
+	kubedns_release(&c);
+}
+
 Test(kubedns, invalid)
 {
 	kubedns_refused("{", NULL, "stubDomains: line 1");
@@ -211,7 +234,11 @@ Test(kubedns, invalid)
 	kubedns_refused("{\"A_b\": [\"1.2.3.4\"]}", NULL, "no domain name");
 	kubedns_refused("{\"-a.b\": [\"1.2.3.4\"]}", NULL, "no domain name");
 	kubedns_refused("{\"a..b\": [\"1.2.3.4\"]}", NULL, "no domain name");
-	kubedns_refused("{\"a.b\": [\"1.2.3.4\"], \"a.b\": [\"1.2.3.4\"]}", NULL, "stubDomains: line 1");
+	kubedns_refused("{\"a.b\": [\"1.2.3.4\"], \"a.b\": null}", NULL, "a list of servers");
+	kubedns_refused("{\"a.b\": [\"1.2.3.4\", null]}", NULL, "server 2 is no text");
+	kubedns_refused("{\"a.b\": [\"1.2.3.4\"]} {}", NULL, "stubDomains: line 1");
+	kubedns_refused("{\"a.b\": [\"1.2.3.4\",]}", NULL, "stubDomains: line 1");
+	kubedns_refused("{\"a.b\": [\"1.2.3.4\"]}", "[1]", "no IP"); /* one bad value: neither is taken */
 	kubedns_refused(NULL, "{}", "a list of addresses");
 	kubedns_refused(NULL, "[\"1.1.1.1\",\"2.2.2.2\",\"3.3.3.3\",\"4.4.4.4\"]", "at most 3");
 	kubedns_refused(NULL, "[\"example.com\"]", "no IP");
@@ -222,12 +249,13 @@ Test(kubedns, invalid)
 Test(kubedns, directory_as_kubelet_mounts_it)
 {
 	char dir[64], path[100];
-	struct kubedns_conf c;
+	struct kubedns_text t = {0}, copy = {0};
 	struct diag d = {""};
 
 	snprintf(dir, sizeof dir, "/tmp/kubedns.%d", (int)getpid());
 	cr_assert_eq(mkdir(dir, 0700), 0);
-	cr_expect_eq(kubedns_load("/no/such/directory", &c, &d), 0, "%s", d.text);
+	cr_expect_eq(kubedns_text_read("/no/such/directory", &t, &d), 0, "%s", d.text);
+	cr_expect_null(t.stubs);
 	snprintf(path, sizeof path, "%s/..data", dir);
 	cr_assert_eq(mkdir(path, 0755), 0);
 	snprintf(path, sizeof path, "%s/..data/stubDomains", dir);
@@ -236,9 +264,12 @@ Test(kubedns, directory_as_kubelet_mounts_it)
 	cr_assert_eq(symlink("..data/stubDomains", path), 0);
 	snprintf(path, sizeof path, "%s/federations", dir);
 	cr_assert_eq(file_write_atomic(path, "a=b", 3, &d), 0);
-	cr_assert_eq(kubedns_load(dir, &c, &d), 0, "%s", d.text);
-	cr_expect_eq(c.n_stubs, 1);
-	kubedns_release(&c);
+	cr_assert_eq(kubedns_text_read(dir, &t, &d), 0, "%s", d.text);
+	cr_assert_eq(kubedns_text_copy(&t, &copy), 0);
+	cr_expect_str_eq(copy.stubs, "{\"acme.local\":[\"1.2.3.4\"]}");
+	cr_expect_null(copy.upstreams);
+	kubedns_text_release(&t);
+	kubedns_text_release(&copy);
 	snprintf(path, sizeof path, "rm -r %s", dir);
 	cr_expect_eq(system(path), 0);
 }
