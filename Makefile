@@ -145,13 +145,16 @@ $(O)/tests/fuzz/%.o: WARN += -Wno-missing-prototypes
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(O)/tests/fuzz/replay.o $(FUZZ_LINK) $(test_archives) $(test_libs)
-# The whole daemon on a kernel in memory: its system calls are the target's.
-FUZZ_WRAPPED := accept4 bind close connect epoll_create1 epoll_ctl epoll_pwait2 getsockname getsockopt recv recvfrom recvmmsg \
-                send sendmmsg sendto setsockopt socket timerfd_create timerfd_settime write \
-                clock_mono_ns clock_real_ns rng_os_bytes rng_os_u16 rng_os_u64 \
-                core_new core_query core_answer core_tick core_reconfigure
+# A kernel in memory: the system calls of these two are the target's.
+KERNEL_WRAPPED := accept4 bind close connect epoll_create1 epoll_ctl epoll_pwait2 getpeername getsockname getsockopt recv \
+                  recvfrom recvmmsg send sendmmsg sendmsg sendto setsockopt shutdown socket timerfd_create timerfd_settime \
+                  write clock_mono_ns clock_real_ns rng_os_bytes rng_os_u16 rng_os_u64
+CORE_WRAPPED := core_new core_query core_answer core_tick core_reconfigure
 $(O)/tests/fuzz/fuzz_daemon: $(call objs,$(wildcard tests/fuzz/daemon/*.c))
-$(O)/tests/fuzz/fuzz_daemon: FUZZ_LINK = $(filter $(O)/tests/fuzz/daemon/%.o,$^) $(addprefix -Wl$(comma)--wrap=,$(FUZZ_WRAPPED))
+$(O)/tests/fuzz/fuzz_daemon: FUZZ_WRAPPED = $(KERNEL_WRAPPED) $(CORE_WRAPPED)
+$(O)/tests/fuzz/fuzz_http: $(call objs,$(wildcard tests/fuzz/daemon/kernel*.c))
+$(O)/tests/fuzz/fuzz_http: FUZZ_WRAPPED = $(KERNEL_WRAPPED)
+FUZZ_LINK = $(filter $(O)/tests/fuzz/daemon/%.o,$^) $(addprefix -Wl$(comma)--wrap=,$(FUZZ_WRAPPED))
 $(O)/tests/scenario/run: $(call objs,$(wildcard tests/scenario/*.c)) $(test_archives)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(test_libs)

@@ -194,7 +194,8 @@ int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 		return -1;
 	s = l->pending[0];
 	memmove(l->pending, l->pending + 1, --l->n_pending * sizeof(l->pending[0]));
-	*len = sockaddr_from((union sockaddr_any *)sa, &s->peer, s->peer_port, 0);
+	if (sa)
+		*len = sockaddr_from((union sockaddr_any *)sa, &s->peer, s->peer_port, 0);
 	return kfd_new(s);
 }
 
@@ -228,5 +229,22 @@ int __wrap_getsockopt(int fd, int level, int name, void *v, socklen_t *len)
 	}
 	memcpy(v, &s->error, sizeof(int));
 	s->error = 0;
+	return 0;
+}
+
+int __wrap_getpeername(int fd, struct sockaddr *sa, socklen_t *len);
+int __wrap_getpeername(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	struct ksock *s = ksock_of(fd);
+
+	*len = sockaddr_from((union sockaddr_any *)sa, &s->peer, s->peer_port, 0);
+	return 0;
+}
+
+int __wrap_shutdown(int fd, int how);
+int __wrap_shutdown(int fd, int how)
+{
+	(void)how;
+	ksock_of(fd);
 	return 0;
 }

@@ -276,3 +276,21 @@ ssize_t __wrap_send(int fd, const void *b, size_t len, int flags)
 	world_stream(s, b, n);
 	return (ssize_t)n;
 }
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *h, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *h, int flags)
+{
+	ssize_t sent = 0;
+
+	for (size_t i = 0; i < h->msg_iovlen; i++) {
+		const struct iovec *v = &h->msg_iov[i];
+		ssize_t n = v->iov_len ? __wrap_send(fd, v->iov_base, v->iov_len, flags) : 0;
+
+		if (n < 0)
+			return sent ? sent : -1;
+		sent += n;
+		if ((size_t)n < v->iov_len)
+			break;
+	}
+	return sent;
+}
