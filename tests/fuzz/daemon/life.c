@@ -20,6 +20,7 @@ static void reload_note(unsigned conf)
 
 static void sockets_open(const struct corefile_plan *p, struct server_sockets *sk)
 {
+	memset(sk, 0, sizeof(*sk));
 	for (size_t i = 0; i < p->conf.n_listeners; i++) {
 		const struct core_listener *l = &p->conf.listener[i];
 
