@@ -351,6 +351,18 @@ static size_t path_walk(struct core *c, const struct visit *v, const struct path
 	return path_deny(c, v);
 }
 
+/* Does the other address type say that the name exists, whatever is denied of this one? */
+static bool has_other_type(const struct core *c, const struct visit *v)
+{
+	const struct entry *e;
+	struct cache_key k;
+
+	key_of_query(c, v->q, v->zone, &k);
+	k.qtype = k.qtype == DNS_A ? DNS_AAAA : DNS_A;
+	e = cache_find(&c->cache, &k);
+	return e && e->kind == ANSWER_POSITIVE;
+}
+
 bool path_begin(struct core *c, const struct visit *v, size_t *ret_len)
 {
 	const struct path_list *list;
@@ -361,7 +373,7 @@ bool path_begin(struct core *c, const struct visit *v, size_t *ret_len)
 	    v->q->qclass != DNS_IN || v->q->key_flags & QUERY_DO)
 		return false;
 	list = list_for(c, v, &base_len);
-	if (!list)
+	if (!list || has_other_type(c, v))
 		return false;
 	*ret_len = path_walk(c, v, list, base_len, 2);
 	return true;

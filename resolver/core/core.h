@@ -169,7 +169,7 @@ void core_check(const struct core *c);
 /* Iterate stored entries, for snapshots, hand-over and /debug; false at the end. */
 struct core_entry {
 	const uint8_t *name;
-	uint16_t qtype; /* 0: a whole-name NXDOMAIN */
+	uint16_t qtype;
 	uint16_t flags; /* CD as in the header */
 	bool is_do;     /* DO was set */
 	const uint8_t *msg; /* wire form as stored */
