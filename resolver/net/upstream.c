@@ -79,8 +79,9 @@ static void ask_dispatch(struct upstream *up, struct ask *a, const struct core_a
 void upstreams_ask(struct upstreams *u, const struct core_ask *what)
 {
 	struct ask *a = asks_new(&u->asks, what->id);
-	if (!a) { /* the core's own limits are lower; its time-out covers this */
+	if (!a) {
 		u->stats->up_no_socket++;
+		u->events.fail(u->events.ctx, what->id, CORE_FAIL_NOSOCKET);
 		return;
 	}
 	assert(what->upstream < u->n && what->len >= 12);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The upstreams of a worker: carries out the core's asks over UDP, TCP, TLS or HTTPS
- * and hands back answers and failures. Failures that happen while the core is
+ * and hands back answers and failures. Most failures that happen while the core is
  * asking are told only before the loop sleeps.
  */
 #ifndef NODENS_UPSTREAM_H
