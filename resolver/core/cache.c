@@ -64,6 +64,10 @@ int cache_init(struct cache *c, uint64_t bytes, unsigned neg_share_percent)
 
 void cache_release(struct cache *c)
 {
+	for (unsigned i = 0; c->block && i < CACHE_REGIONS; i++) {
+		ring_release(&c->part[i].small);
+		ring_release(&c->part[i].main);
+	}
 	free(c->block);
 	c->block = NULL;
 }

@@ -4,6 +4,26 @@
 #include <assert.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#endif
+#endif
+#ifdef ASAN_POISON_MEMORY_REGION
+#define forbid(p, len) ASAN_POISON_MEMORY_REGION(p, len)
+#define allow(p, len)  ASAN_UNPOISON_MEMORY_REGION(p, len)
+#else
+#define forbid(p, len) ((void)(p), (void)(len))
+#define allow(p, len)  ((void)(p), (void)(len))
+#endif
+
+void ring_release(struct ring *r)
+{
+	allow(r->base, r->cap);
+}
+
 void ring_init(struct ring *r, void *base, size_t cap)
 {
 	memset(r, 0, sizeof(*r));
@@ -20,6 +40,7 @@ static struct entry *head_take(struct ring *r, size_t size)
 {
 	struct entry *e = at(r, r->head);
 
+	allow(e, size);
 	e->size = (uint32_t)size;
 	r->head += size;
 	if (r->head == r->cap)
@@ -44,7 +65,8 @@ struct entry *ring_push(struct ring *r, size_t size)
 	return head_take(r, size);
 }
 
-static void tail_free(struct ring *r)
+/* Its octets are still there. */
+static void tail_skip(struct ring *r)
 {
 	size_t size = at(r, r->tail)->size;
 
@@ -55,6 +77,15 @@ static void tail_free(struct ring *r)
 	r->used -= size;
 	if (r->used == 0)
 		r->head = r->tail = 0;
+}
+
+static void tail_free(struct ring *r)
+{
+	struct entry *e = at(r, r->tail);
+	size_t size = e->size;
+
+	tail_skip(r);
+	forbid(e, size);
 }
 
 struct entry *ring_tail(struct ring *r)
@@ -79,18 +110,22 @@ struct entry *ring_rotate(struct ring *r)
 		return from;
 	/* Freeing it leaves a gap at least as long as it is, in front of the head
 	 * or at the circle's start, possibly overlapping where it lies now. */
-	tail_free(r);
+	tail_skip(r);
 	if (r->head > r->tail && r->cap - r->head < size) {
 		size_t end_room = r->cap - r->head;
 
+		allow(at(r, 0), size);
 		memmove(at(r, 0), from, size);
+		forbid(from, size);
 		if (end_room)
 			head_take(r, end_room)->kind = ENTRY_PAD;
 		r->head = 0;
 		return head_take(r, size);
 	}
 	to = at(r, r->head);
+	allow(to, size);
 	memmove(to, from, size);
+	forbid(from, size);
 	return head_take(r, size);
 }
 
@@ -159,4 +194,5 @@ void ring_kill(struct ring *r, struct entry *e)
 	e->kind = ENTRY_DEAD;
 	e->is_counted = true;
 	r->dead += e->size;
+	forbid(e->msg, e->size - offsetof(struct entry, msg));
 }

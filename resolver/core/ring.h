@@ -9,6 +9,9 @@
  *
  * Invariants: used is the sum of the sizes between tail and head, paddings
  * included; used == 0 implies head == tail == 0; sizes are multiples of 8.
+ *
+ * In builds with AddressSanitizer what is free, and what a dead entry holds, may not
+ * be read: an entry kept across a call that stores shows there.
  */
 #ifndef NODENS_CORE_RING_H
 #define NODENS_CORE_RING_H
@@ -76,6 +79,8 @@ static inline const uint8_t *entry_name(const struct entry *e)
 }
 
 void ring_init(struct ring *r, void *base, size_t cap);
+/* Before the memory is given back. */
+void ring_release(struct ring *r);
 /* Room for `size` octets at the head, or NULL: then the tail must give way. */
 struct entry *ring_push(struct ring *r, size_t size);
 /* The oldest entry, paddings passed over and freed; NULL when empty. */

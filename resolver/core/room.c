@@ -66,7 +66,6 @@ static bool give_up(struct core *c, enum holds what, uint32_t thing)
 	}
 	question_hide(&c->tab, thing);
 	follower_remove(&c->tab, thing);
-	question_release_forward(c, &c->tab.question[thing]);
 	timers_set(&c->timers, thing, T_NEVER);
 	due_note(&c->tab, thing, DUE_GIVE_UP);
 	return true;

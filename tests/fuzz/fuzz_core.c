@@ -279,6 +279,7 @@ static void step(uint8_t what, uint8_t how, const uint8_t *b, size_t len)
 	}
 	if (!(what & 0x40)) /* or some more happens before the driver sleeps */
 		time_pass(0);
+	core_check(w.core);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
