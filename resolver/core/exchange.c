@@ -215,8 +215,8 @@ static void edns_note(struct core *c, const struct question *q, const struct ask
 	if (a->has_edns && m->edns.present)
 		quirk_held(k);
 	else if (!a->has_edns && q->no_edns & target_bit(question_forward(c, q), a->upstream) &&
-		 m->rcode != DNS_FORMERR &&
-		 m->rcode != DNS_NOTIMP && quirk_lacked(k, asked_hash(c, q), now_ns))
+		 m->rcode != DNS_FORMERR && m->rcode != DNS_NOTIMP &&
+		 quirk_lacked(k, asked_hash(c, q), now_ns))
 		core_say(c, EVENT_INFO, "upstream %s does not know EDNS",
 			 c->conf->upstream[a->upstream].label);
 }
@@ -229,7 +229,6 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	unsigned follow;
 	struct answer a;
 	struct dns_msg m;
-
 	int err = dns_reply_parse(&m, bytes, len);
 
 	switch (answer_judge(c, qi, ask, &m, err, bytes, len, now_ns)) {
@@ -252,7 +251,8 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
 		return true;
 	}
-	if (ask_otherwise(c, qi, ask, &m, now_ns) || ask_elsewhere(c, qi, ask, &m, bytes, len, now_ns))
+	if (ask_otherwise(c, qi, ask, &m, now_ns) ||
+	    ask_elsewhere(c, qi, ask, &m, bytes, len, now_ns))
 		return true;
 	if (ask->spelling && m.h.n_qd && len <= DNS_MSG_MAX) { /* names may point into it */
 		memcpy(c->second, bytes, len);

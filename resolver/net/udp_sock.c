@@ -60,6 +60,8 @@ static void single_remove(struct udp_sock *s)
 	*(s->older ? &s->older->newer : &u->udp_oldest) = s->newer;
 	*(s->newer ? &s->newer->older : &u->udp_newest) = s->older;
 	s->older = s->newer = NULL;
+	if (s->client)
+		s->client->n_single--;
 	u->n_udp_single--;
 }
 
@@ -296,6 +298,7 @@ void udp_sock_close(struct udp_sock *s)
 	if (*l)
 		*l = s->shared_next;
 	single_remove(s);
+	u->n_udp_leaving -= s->leaving;
 	if (!s->up->udp)
 		loop_timer_set(u->loop, &s->up->udp_sweep, T_NEVER);
 	loop_forget(u->loop, &s->watch);

@@ -29,6 +29,7 @@ struct udp_sock {
 	struct upstream *up;
 	struct udp_sock *next, *dirty_next;
 	struct udp_sock *shared_next;    /* shared and taking questions: in up->udp_shared */
+	struct udp_client *client;       /* whose question it is for; NULL: nobody's, or others' too */
 	struct udp_sock *older, *newer;  /* for one question only: in upstreams.udp_oldest's list */
 	struct loop_fd watch;
 	struct idmap ids;
@@ -37,6 +38,7 @@ struct udp_sock {
 	unsigned n_uses, n_guesses, n_answered;
 	bool single; /* for one question only */
 	bool retired, dead, dirty;
+	bool leaving; /* gives way: counted in upstreams.n_udp_leaving */
 	enum core_fail_why why; /* dead: what its questions are told */
 	uint64_t born_ns;
 	uint64_t silent_ns; /* asked, and nothing heard since */

@@ -74,8 +74,12 @@ struct upstreams {
 	struct udp_sock *udp_oldest, *udp_newest; /* of those for one question */
 	struct udp_sock *udp_slow; /* of these one that was slow when last looked at, or NULL */
 	unsigned n_udp_open, n_udp_single, udp_single_max;
+	unsigned n_udp_leaving; /* gave way, not closed yet */
 	struct hash_key key;
-	uint64_t client_due_ns[UPSTREAM_CLIENTS]; /* see upstream_udp.c; by keyed hash of the address */
+	struct udp_client { /* by keyed hash of the address; see upstream_udp.c */
+		uint64_t due_ns;
+		unsigned n_single;
+	} client[UPSTREAM_CLIENTS];
 	struct loop_timer later;
 	unsigned n;
 	struct upstream *up[CORE_UPSTREAMS_MAX];

@@ -14,8 +14,8 @@
  *
  * Names that are slow to be answered hold their ports, but keep nobody from one: when
  * there are too many, the first that is found slow gives its port to the newest, and
- * is asked again through one that is shared (the core does that: CORE_FAIL_GAVE_WAY). The first, not the
- * oldest: that one has waited for longest and may be answered next.
+ * is asked again through one that is shared (the core does that: CORE_FAIL_GAVE_WAY).
+ * The first, not the oldest: that one has waited for longest and may be answered next.
  */
 #include <assert.h>
 #include <errno.h>
@@ -31,6 +31,7 @@
 #define FRESH_PER_S 2000 /* questions an upstream is asked from ports of their own */
 #define FRESH_BURST 500
 #define FRESH_CLIENT_PERCENT 75 /* of both for one client, towards all upstreams */
+#define FRESH_SHARE 8    /* of all ports a client may hold so much and still take slow ones' */
 #define GIVE_WAY_NS (400 * NS_PER_MS) /* nearly all answers are there by then */
 #define SOCKETS_MAX 16   /* shared, taking questions; others may wait for their last answers */
 
@@ -67,13 +68,12 @@ static uint64_t rate_take(uint64_t due_ns, unsigned per_s, uint64_t now)
 	return (due_ns > now ? due_ns : now) + NS_PER_S / per_s;
 }
 
-/* When the client's next port is due; strangers may share one. NULL: nobody's. */
-static uint64_t *client_due(struct upstreams *u, const struct in6_addr *client)
+/* What is known of a client; strangers may share it. NULL: nobody's. */
+static struct udp_client *client_of(struct upstreams *u, const struct in6_addr *addr)
 {
-	if (!client)
+	if (!addr)
 		return NULL;
-	uint64_t h = hash_sip13(&u->key, client, sizeof(*client));
-	return &u->client_due_ns[h % UPSTREAM_CLIENTS];
+	return &u->client[hash_sip13(&u->key, addr, sizeof(*addr)) % UPSTREAM_CLIENTS];
 }
 
 /* The youngest of those that are slow; NULL: none is. */
@@ -88,34 +88,38 @@ static struct udp_sock *single_slow(struct upstreams *u, uint64_t now)
 	return s;
 }
 
-/* Room for one more, if need be by taking the port of a slow question; the second
- * try of one that is slow itself must not. */
-static bool single_room(struct upstreams *u, bool is_again, uint64_t now)
+/* Room for one more, if need be by taking the port of a slow question. Not for the
+ * second try of one that is slow itself, nor for a client that has many already. */
+static bool single_room(struct upstreams *u, const struct udp_client *client, bool is_again,
+			uint64_t now)
 {
 	struct udp_sock *s;
 	if (u->n_udp_single < u->udp_single_max)
 		return true;
-	/* Those that gave way are closed with the round only. */
-	if (is_again || u->n_udp_open >= u->udp_single_max + u->udp_single_max / 2 ||
-	    !(s = single_slow(u, now)))
+	if (is_again || (client && client->n_single >= u->udp_single_max / FRESH_SHARE))
 		return false;
+	/* Those that gave way are closed with the round only. */
+	if ( u->n_udp_leaving >= u->udp_single_max / 2 || !(s = single_slow(u, now)))
+		return false;
+	s->leaving = true;
+	u->n_udp_leaving++;
 	u->stats->up_udp_gave_way++;
 	udp_sock_die(s, CORE_FAIL_GAVE_WAY);
 	return true;
 }
 
-static bool may_open(struct upstream *up, const struct core_ask *what, uint64_t now)
+static bool may_open(struct upstream *up, struct udp_client *client, bool is_again, uint64_t now)
 {
 	struct upstreams *u = up->all;
 	enum { PER_S = FRESH_PER_S * FRESH_CLIENT_PERCENT / 100,
 	       BURST = FRESH_BURST * FRESH_CLIENT_PERCENT / 100 };
-	uint64_t *due = client_due(u, what->client);
 	if (!rate_left(up->udp_fresh_due_ns, FRESH_PER_S, FRESH_BURST, now) ||
-	    (due && !rate_left(*due, PER_S, BURST, now)) || !single_room(u, what->is_again, now))
+	    (client && !rate_left(client->due_ns, PER_S, BURST, now)) ||
+	    !single_room(u, client, is_again, now))
 		return false;
 	up->udp_fresh_due_ns = rate_take(up->udp_fresh_due_ns, FRESH_PER_S, now);
-	if (due)
-		*due = rate_take(*due, PER_S, now);
+	if (client)
+		client->due_ns = rate_take(client->due_ns, PER_S, now);
 	return true;
 }
 
@@ -150,9 +154,16 @@ static struct udp_sock *sock_share(struct upstream *up, uint64_t now)
 static struct udp_sock *sock_choose(struct upstream *up, const struct core_ask *what)
 {
 	uint64_t now = up->all->loop->now_ns;
-	struct udp_sock *s = may_open(up, what, now) ? udp_sock_open(up, true) : NULL;
-	if (s)
+	struct udp_client *client = client_of(up->all, what->client);
+	struct udp_sock *s = NULL;
+	if (may_open(up, client, what->is_again, now))
+		s = udp_sock_open(up, true);
+	if (s) {
+		s->client = client;
+		if (client)
+			client->n_single++;
 		return s;
+	}
 	up->all->stats->up_udp_shared++;
 	return sock_share(up, now);
 }

@@ -684,6 +684,39 @@ Test(upstream, bound_12_each_workers_ports_are_of_the_whole_range)
 	}
 }
 
+/* Whoever has many ports of slow names gets no more at the cost of others, nor of its own. */
+Test(upstream, a_client_with_many_slow_questions_takes_no_ports)
+{
+	struct in6_addr one = { .s6_addr = { [15] = 1 } }, other = { .s6_addr = { [15] = 2 } };
+	uint8_t m[18] = { [2] = 1, [5] = 1 };
+	struct core_ask a = { .proto = CORE_UDP, .query = m, .len = sizeof(m), .client = &one };
+	memset(&ups.key, 0, sizeof(ups.key)); /* known not to meet in one row */
+	ups.udp_single_max = 16;
+	for (a.id = 1; a.id <= 16; a.id++)
+		upstreams_ask(&ups, &a);
+	upstreams_flush(&ups);
+	loop.now_ns += 500 * NS_PER_MS;
+	for (; a.id <= 20; a.id++)
+		upstreams_ask(&ups, &a);
+	cr_assert_eq(stats.up_udp_gave_way, 0);
+	cr_assert_eq(stats.up_udp_shared, 4);
+	a.client = &other;
+	for (; a.id <= 22; a.id++)
+		upstreams_ask(&ups, &a);
+	cr_assert_eq(stats.up_udp_gave_way, 2);
+	cr_assert_eq(stats.up_udp_shared, 4);
+	a.client = &one; /* it holds 14 */
+	upstreams_ask(&ups, &a);
+	cr_assert_eq(stats.up_udp_shared, 5);
+	until(&n_fails, 2);
+	for (uint32_t id = 1; id <= a.id; id++)
+		upstreams_cancel(&ups, id);
+	upstreams_flush(&ups);
+	for (unsigned i = 0; i < UPSTREAM_CLIENTS; i++)
+		cr_assert_eq(ups.client[i].n_single, 0);
+	cr_assert_eq(ups.n_udp_leaving, 0);
+}
+
 static int spare_fd = -1, n_made;
 
 static bool on_descriptor_make(void *ctx)
