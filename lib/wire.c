@@ -228,17 +228,18 @@ const uint8_t *dns_edns_option(const struct dns_edns *e, uint16_t code, uint16_t
 	return NULL;
 }
 
-/* Options must fill the RDATA exactly (RFC 6891 section 6.1.2). */
-static bool options_well_formed(const uint8_t *p, size_t len)
+/* The octets of the options that are looked at: all, which must fill the RDATA
+ * exactly (RFC 6891 section 6.1.2), or the first DNS_OPTIONS_MAX. Negative: malformed. */
+static int options_measure(const uint8_t *p, size_t len)
 {
 	struct wire w;
 
 	wire_init(&w, p, len);
-	while (!w.err && w.off < w.len) {
+	for (unsigned n = 0; n < DNS_OPTIONS_MAX && !w.err && w.off < w.len; n++) {
 		wire_skip(&w, 2);
 		wire_skip(&w, wire_u16(&w));
 	}
-	return !w.err;
+	return w.err ? ERR_SYNTAX : (int)w.off;
 }
 
 static void edns_take(struct wire *w, const struct dns_rr *rr, struct dns_msg *m)
@@ -255,11 +256,12 @@ static void edns_take(struct wire *w, const struct dns_rr *rr, struct dns_msg *m
 	e->ext_rcode = (uint8_t)(rr->ttl >> 24);
 	e->version = (uint8_t)(rr->ttl >> 16);
 	e->do_bit = rr->ttl & 0x8000;
-	e->opts_len = rr->rdlen;
 	e->opts = rr->rdlen ? w->base + rr->rdata_off : NULL;
 	m->rcode |= (uint16_t)(e->ext_rcode << 4);
-	if (!options_well_formed(w->base + rr->rdata_off, rr->rdlen))
+	int len = options_measure(w->base + rr->rdata_off, rr->rdlen);
+	if (len < 0)
 		wire_fail(w, ERR_SYNTAX);
+	e->opts_len = len < 0 ? 0 : (uint16_t)len;
 }
 
 static void section_parse(struct wire *w, unsigned n, enum dns_section sec, struct dns_msg *m,

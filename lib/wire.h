@@ -89,11 +89,12 @@ void wire_rr(struct wire *w, struct dns_rr *ret);
  * too when they cannot be read up to there. */
 bool wire_has_type(const struct wire *w, unsigned n, uint16_t type);
 
+#define DNS_OPTIONS_MAX 100 /* of a message; what follows them is as if it were not there */
 struct dns_edns { /* OPT, RFC 6891 section 6.1 */
 	bool present, do_bit;
 	uint8_t version, ext_rcode;
 	uint16_t udp_size;
-	const uint8_t *opts; /* option bytes, may be NULL */
+	const uint8_t *opts; /* option bytes, may be NULL: the first DNS_OPTIONS_MAX options */
 	uint16_t opts_len;
 };
 /* One option by code, or NULL. */

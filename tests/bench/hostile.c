@@ -224,7 +224,7 @@ static size_t same(uint8_t *b, uint64_t n)
 static size_t another_name(uint8_t *b, uint64_t n)
 {
 	char text[256];
-	snprintf(text, sizeof(text), "x%llx.%s", (unsigned long long)(n * 0x9e3779b97f4a7c15u >> 20), opt.name);
+	snprintf(text, sizeof(text), "x%llx-%d.%s", (unsigned long long)(n * 0x9e3779b97f4a7c15u >> 20), (int)getpid(), opt.name);
 	return question(b, text, (uint16_t)n, (uint16_t)opt.type);
 }
 

@@ -203,6 +203,8 @@ void act_fill(struct world *w)
 	q.type = type_word(s);
 	if (word_is(s, "from"))
 		qs_ip_from_text(&c.addr, word_next(s, "an address"));
+	if (word_is(s, "tcp"))
+		c.proto = CORE_TCP;
 	spread = word_is(s, "spread");
 	if (!percent)
 		script_fail(s, "a name with %% in it");

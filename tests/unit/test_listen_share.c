@@ -221,3 +221,29 @@ Test(listen_share, a_slow_but_steady_reader_is_no_slow_reader)
 	cr_assert_gt(loop.now_ns - begun, 2 * l.timers.write_ns);
 	cr_assert_eq(stats.tcp_slow_readers, 0);
 }
+
+/* The address an IPv6 socket tells of an IPv4 client is that client's. */
+Test(listen_share, bound_21_a_clients_limits_hold_on_an_ipv6_wildcard)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.conns_per_client = 2;
+	start(&l, "::");
+	int fd[3];
+	for (int i = 0; i < 2; i++) {
+		fd[i] = client_from(SOCK_STREAM, "127.0.0.2");
+		query_tcp(fd[i], 1, LATER);
+	}
+	while (n_parked < 2)
+		step();
+	cr_assert(addr_is_v4(&parked[0].addr));
+	fd[2] = client_from(SOCK_STREAM, "127.0.0.2");
+	while (!stats.tcp_refused_client)
+		step();
+	cr_assert_eq(end_of(fd[2]), 0);
+	int other = client_from(SOCK_STREAM, "127.0.0.3");
+	query_tcp(other, 1, LATER);
+	while (n_parked < 3)
+		step();
+	cr_assert_eq(tcp_server_open(tcp), 3);
+}
