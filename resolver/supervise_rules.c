@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "resolver/node/keeper.h"
 #include "resolver/node/privileges.h"
+#include "resolver/node/sandbox.h"
 #include "resolver/supervisor.h"
 
 #define RETRY_NS       (2 * NS_PER_S) /* after a failure, if that is sooner than the next check */
@@ -66,8 +67,14 @@ static void left_behind(struct supervisor *s, const char *text)
 
 int supervise_rules_privileges(struct supervisor *s, struct diag *d)
 {
-	s->has_raw = !kept(s) && (node_rules_kind(s->node) == RULES_IPTABLES || node_sweep_wants_raw(s->node));
-	return privileges_supervisor(s->has_raw, d);
+	bool iptables = node_rules_kind(s->node) == RULES_IPTABLES;
+	int rc;
+	s->has_raw = !kept(s) && (iptables || node_sweep_wants_raw(s->node));
+	rc = privileges_supervisor(s->has_raw, d);
+	if (rc < 0)
+		return rc;
+	/* When the process in front dies the rules are removed from here. */
+	return sandbox_supervisor(s->has_raw ? SANDBOX_ANY_PROGRAM : iptables ? SANDBOX_LAST_PROGRAM : SANDBOX_NO_PROGRAM, d);
 }
 
 static void ensured(struct supervisor *s, int err, bool changed, const char *text)

@@ -16,6 +16,7 @@
 #include "lib/log.h"
 #include "resolver/node/child.h"
 #include "resolver/node/privileges.h"
+#include "resolver/node/sandbox.h"
 
 #define ENSURE_LIMIT_NS (12 * NS_PER_S)
 #define REMOVE_LIMIT_NS (6 * NS_PER_S)
@@ -233,7 +234,7 @@ static int keep_all(struct keeper *k)
 
 	prctl(PR_SET_NAME, "node-cache-keep", 0, 0, 0);
 	signals_pass_on(k->child);
-	if (privileges_supervisor(true, &d))
+	if (privileges_supervisor(true, &d) || sandbox_supervisor(SANDBOX_ANY_PROGRAM, &d))
 		log_error("%s", d.text);
 	keep(k);
 	if (k->standing)

@@ -11,19 +11,15 @@
 
 #include "lib/err.h"
 
-/* Keeps CAP_NET_ADMIN and CAP_NET_BIND_SERVICE, and CAP_NET_RAW when the old
- * iptables backend may have to open its socket; sets no_new_privs. Call it when
- * limits are raised and before workers are forked. Does nothing that fails when
- * the container had less to begin with. */
+/* Keeps CAP_NET_ADMIN and CAP_NET_BIND_SERVICE, and CAP_NET_RAW when iptables'
+ * programs may have to be run; sets no_new_privs, and lets nobody of the same user look
+ * into the process. Call it when limits are raised and before workers are forked. Does
+ * nothing that fails when the container had less to begin with. Its filter of system
+ * calls is apart (sandbox_supervisor). */
 int privileges_supervisor(bool keep_net_raw, struct diag *d);
 /* CAP_NET_RAW is there, for this process and what it runs. */
 bool privileges_net_raw(void);
-/* No capability, no_new_privs, and the filter of system calls: reading files,
- * sockets of the IP families and unix streams, memory that is never executable
- * anew, time, signals and limits of itself. Anything else fails with EPERM. Sanitized builds have no filter,
- * because the sanitizers' run-time needs more. */
+/* No capability, no_new_privs, and the worker's sandbox (sandbox.h). */
 int privileges_worker(struct diag *d);
-/* The filter alone, for who drops capabilities himself. */
-int privileges_filter(struct diag *d);
 
 #endif
