@@ -33,10 +33,18 @@ WARN := -Wall -Wextra -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -
         -Wwrite-strings -Wformat=2 -Wvla -Wno-missing-field-initializers -Werror
 # under sanitizers gcc forgets ranges it knows otherwise, and warns of truncation that cannot be
 SAN_WARN := $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
+# Hardening, of what this compiler and architecture have (tests/suites/hardening reads the
+# binaries). Sanitizers find more without it, and _FORTIFY_SOURCE wants optimization. HARDEN=
+# does without.
+flag_if = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
+fortify_level := $(shell printf '\043include <features.h>\n__USE_FORTIFY_LEVEL\n' | $(CC) -E -P -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -x c - 2>/dev/null | tail -n 1)
+HARDEN ?= $(if $(SAN),,$(if $(DEBUG),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(filter 2 3,$(fortify_level))) \
+          $(call flag_if,-fstack-clash-protection) $(call flag_if,-fcf-protection))
+HARDEN := $(HARDEN)
 ALL_CPPFLAGS = -I. -I$(O) -D_GNU_SOURCE $(CPPFLAGS)
-ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread $(CFLAGS) $(if $(DEBUG),-O0) \
+ALL_CFLAGS = -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -fPIE -pthread $(HARDEN) $(CFLAGS) $(if $(DEBUG),-O0) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined $(SAN_WARN))
-ALL_LDFLAGS = -pthread -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+ALL_LDFLAGS = -pie -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 pc = $(shell pkg-config --libs $(1) 2>/dev/null)
 # What Debian has archives of is linked into the programs: of a shared library each idle
