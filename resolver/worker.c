@@ -285,6 +285,7 @@ static void ctl_ready(struct loop_fd *fd, uint32_t events)
  * it may have died before the request took hold. Then give everything up. */
 static int sandbox_enter(pid_t supervisor, struct diag *d)
 {
+	privileges_user();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return diag_errno(d, "prctl(PR_SET_PDEATHSIG)");
 	if (getppid() != supervisor)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver/node/privileges.h"
 
+#include <grp.h>
 #include <linux/capability.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,9 +40,29 @@ static int capabilities_keep(uint64_t keep, struct diag *d)
 	return 0;
 }
 
+static uint64_t effective(void)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &h, set) ? 0 : set[0].effective | (uint64_t)set[1].effective << 32;
+}
+
+/* For workers to be somebody else, also those that replace others. Where one of the
+ * two was not given, the other is of no use. */
+#define TO_CHANGE_USER (1ull << CAP_SETUID | 1ull << CAP_SETGID)
+
+static bool may_change_user(void)
+{
+	return !sandbox_none() && (effective() & TO_CHANGE_USER) == TO_CHANGE_USER;
+}
+
 int privileges_supervisor(bool keep_net_raw, struct diag *d)
 {
 	uint64_t keep = 1ull << CAP_NET_ADMIN | 1ull << CAP_NET_BIND_SERVICE;
+
+	if (may_change_user())
+		keep |= TO_CHANGE_USER;
 
 	/* A process of the same user can then neither trace it nor read its memory,
 	 * environment and descriptors. (Sanitizers trace themselves.) */
@@ -51,10 +73,22 @@ int privileges_supervisor(bool keep_net_raw, struct diag *d)
 
 bool privileges_net_raw(void)
 {
-	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+	return effective() >> CAP_NET_RAW & 1;
+}
 
-	return !syscall(SYS_capget, &h, set) && set[0].effective >> CAP_NET_RAW & 1;
+/* Nobody: for what asks who we are, a unix socket's peer above all. The saved user stays,
+ * so that the supervisor may end us without CAP_KILL, and so does the one that files
+ * ask for: a TLS key may be root's alone. The sandbox that comes after this lets neither
+ * be taken up again, nor anything but reading be done with it. */
+void privileges_user(void)
+{
+	if (!may_change_user())
+		return;
+	/* A user namespace may have no such user: then we stay what we are. */
+	if (setgroups(0, NULL) || setresgid(PRIVILEGES_NOBODY, PRIVILEGES_NOBODY, 0) || setresuid(PRIVILEGES_NOBODY, PRIVILEGES_NOBODY, 0))
+		return;
+	setfsgid(0);
+	setfsuid(0);
 }
 
 int privileges_worker(struct diag *d)

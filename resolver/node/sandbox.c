@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "resolver/node/privileges.h"
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -61,7 +63,7 @@ static const int plain[] = {
 /* --- who forks, and writes files --- */
 
 static const int supervising[] = {
-	/* children; clone3 is answered ENOSYS, so that the C library takes clone */
+	/* children (becoming a worker's user: see below); clone3 is answered ENOSYS, so that the C library takes clone */
 	SCMP_SYS(fork), SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(pidfd_open),
 	SCMP_SYS(pidfd_send_signal), SCMP_SYS(signalfd4), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(close_range), SCMP_SYS(set_tid_address),
 	/* what a worker does to shut itself in */
@@ -216,6 +218,19 @@ static void worker_rules(struct filter *f)
 /* Namespaces are flags of clone, too. */
 #define NEW_NAMESPACES 0x7e020000ull /* CLONE_NEW*: cgroup, uts, ipc, user, pid, net; mount */
 
+/* privileges_user, and nobody else's. */
+static void allow_user(struct filter *f)
+{
+	const struct scmp_arg_cmp real = SCMP_CMP64(0, SCMP_CMP_EQ, PRIVILEGES_NOBODY), now = SCMP_CMP64(1, SCMP_CMP_EQ, PRIVILEGES_NOBODY),
+				  saved = SCMP_CMP64(2, SCMP_CMP_EQ, 0);
+
+	for (int gid = 0; gid < 2 && !f->rc; gid++)
+		f->rc = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, gid ? SCMP_SYS(setresgid) : SCMP_SYS(setresuid), 3, real, now, saved);
+	allow1(f, SCMP_SYS(setgroups), SCMP_CMP64(0, SCMP_CMP_EQ, 0));
+	allow1(f, SCMP_SYS(setfsuid), SCMP_CMP64(0, SCMP_CMP_EQ, 0));
+	allow1(f, SCMP_SYS(setfsgid), SCMP_CMP64(0, SCMP_CMP_EQ, 0));
+}
+
 static void supervisor_rules(struct filter *f, bool programs)
 {
 	static const unsigned long prctls[] = {PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_VMA, PR_CAPBSET_DROP, PR_CAPBSET_READ,
@@ -225,6 +240,7 @@ static void supervisor_rules(struct filter *f, bool programs)
 	allow_all(f, plain, COUNT(plain));
 	allow_all(f, supervising, COUNT(supervising));
 	allow_sockets(f, true);
+	allow_user(f);
 	allow2(f, SCMP_SYS(socket), SCMP_CMP64(0, SCMP_CMP_EQ, AF_UNIX), SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_SEQPACKET));
 	allow1(f, SCMP_SYS(clone), SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, NEW_NAMESPACES, 0));
 	allow_values(f, SCMP_SYS(prctl), 0, prctls, COUNT(prctls));

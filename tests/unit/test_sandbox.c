@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -237,6 +238,11 @@ static int enters_a_namespace(void) { return (int)syscall(SYS_setns, v.own, 0); 
 static int mounts(void) { return (int)syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, NULL); }
 static int changes_its_root(void) { return chroot("/tmp"); }
 static int becomes_somebody(void) { return setuid(1); }
+static int becomes_root_again(void) { return setresuid(0, 0, 0); }
+static int takes_files_by_another_user(void)
+{
+	return (int)syscall(SYS_setfsuid, 1) == 1 ? 0 : -1; /* it tells no refusal but by what was before */
+}
 static int takes_capabilities(void)
 {
 	struct { uint32_t version; int pid; } h = {0x20080522, 0};
@@ -268,7 +274,7 @@ static const struct attempt {
 	ATTEMPT(opens_audit), ATTEMPT(opens_crypto), ATTEMPT(opens_vsock), ATTEMPT(poses_as_an_instance), ATTEMPT(makes_pairs),
 	ATTEMPT(loads_tls), ATTEMPT(loads_bpf), ATTEMPT(opens_perf), ATTEMPT(uses_keys), ATTEMPT(adds_a_key), ATTEMPT(sets_up_a_ring),
 	ATTEMPT(handles_faults), ATTEMPT(leaves_its_namespace), ATTEMPT(enters_a_namespace), ATTEMPT(mounts), ATTEMPT(changes_its_root),
-	ATTEMPT(becomes_somebody), ATTEMPT(takes_capabilities), ATTEMPT(reads_the_log), ATTEMPT(makes_memory_files),
+	ATTEMPT(becomes_somebody), ATTEMPT(becomes_root_again), ATTEMPT(takes_files_by_another_user), ATTEMPT(takes_capabilities), ATTEMPT(reads_the_log), ATTEMPT(makes_memory_files),
 };
 #define N_ATTEMPTS (sizeof attempts / sizeof *attempts)
 
@@ -350,6 +356,7 @@ static int attempted(int (*make)(void))
 	if (!pid) {
 		struct diag d;
 
+		privileges_user();
 		if (privileges_worker(&d))
 			_exit(2);
 		errno = 0;
@@ -398,6 +405,74 @@ Test(sandbox, a_worker_can_do_its_work)
 	victim_end();
 }
 
+static int supervisor_attempted(enum sandbox_programs how, int (*make)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct diag d;
+
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sandbox_supervisor(how, &d))
+			_exit(2);
+		_exit(make() >= 0);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+static bool status_says(pid_t pid, const char *wanted)
+{
+	char path[64], line[128];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		found |= !strcmp(line, wanted);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* From within the supervisor's filter, as in life; which may then end it without a
+ * capability to do so. */
+static int is_nobody(void)
+{
+	struct diag d;
+	int status;
+	pid_t pid;
+	char c = 0;
+
+	if (privileges_supervisor(false, &d))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		privileges_user();
+		c = privileges_worker(&d) || works() ? 'x' : '.';
+		if (write(v.pair[0], &c, 1) != 1)
+			_exit(1);
+		for (;;)
+			poll(NULL, 0, -1);
+	}
+	if (read(v.pair[1], &c, 1) != 1 || c != '.' || !status_says(pid, "Uid:\t60053\t60053\t0\t0\n") ||
+	    !status_says(pid, "Gid:\t60053\t60053\t0\t0\n") || !status_says(pid, "Groups:\t \n") ||
+	    !status_says(pid, "CapPrm:\t0000000000000000\n"))
+		return -1;
+	return kill(pid, SIGKILL) || waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) ? -1 : 0;
+}
+
+Test(sandbox, a_worker_is_nobody_where_that_can_be)
+{
+	if (SANITIZED || geteuid())
+		cr_skip_test("a sanitized build, or not root");
+	victim_begin();
+	cr_expect_eq(supervisor_attempted(SANDBOX_NO_PROGRAM, is_nobody), 1);
+	victim_end();
+}
+
 /* --- the second line --- */
 
 static int makes_a_socket_file(void)
@@ -442,23 +517,6 @@ static const struct attempt listed[] = {
 };
 /* Nor where nothing is left to run. */
 static const struct attempt programs[] = {ATTEMPT(executes), ATTEMPT(maps_code), ATTEMPT(makes_code)};
-
-static int supervisor_attempted(enum sandbox_programs how, int (*make)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		struct diag d;
-
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (sandbox_supervisor(how, &d))
-			_exit(2);
-		_exit(make() >= 0);
-	}
-	cr_assert_eq(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
-}
 
 static void supervisor_tries(enum sandbox_programs how, const struct attempt *a, size_t n)
 {
