@@ -45,6 +45,7 @@ void disturb_learn(struct world *w)
 	d->n_listeners = w->conf.n_listeners;
 	if (d->n_setups == SETUPS_MAX)
 		return;
+	d->at = d->n_setups;
 	copy = calloc(1, sizeof(*copy));
 	setup_copy(copy, w);
 	d->setup[d->n_setups++] = copy;
@@ -57,6 +58,7 @@ static void reload(struct world *w, size_t i)
 	if (driver_reconfigure(&w->d, &w->disturb->setup[i]->conf, &diag) < 0)
 		abort();
 	w->disturb->n_listeners = w->disturb->setup[i]->conf.n_listeners;
+	w->disturb->at = i;
 }
 
 /* --- what happens --- */
@@ -143,8 +145,25 @@ static void something(struct world *w)
 	}
 }
 
+static bool is_quiet(const struct world *w)
+{
+	for (size_t i = 0; i < w->n_sent; i++)
+		if (!w->sent[i].is_done)
+			return false;
+	return w->stats->inflight == 0 && w->stats->waiters == 0;
+}
+
 void disturb_line(struct world *w)
 {
+	if (w->disturb->is_gentle) {
+		if (w->d.core && !w->disturb->n_setups)
+			disturb_learn(w);
+		if (w->d.core && is_quiet(w)) {
+			reload(w, w->disturb->at);
+			world_settle(w);
+		}
+		return;
+	}
 	if (w->is_breach)
 		return;
 	w->s.failed = false;
@@ -167,7 +186,9 @@ void disturb_start(struct world *w, uint64_t seed)
 	w->disturb = calloc(1, sizeof(*w->disturb));
 	rng_seed(&w->disturb->rng, seed);
 	w->disturb->n_listeners = 1;
-	w->d.refuses = refuses;
+	w->disturb->is_gentle = seed == DISTURB_GENTLY;
+	if (!w->disturb->is_gentle)
+		w->d.refuses = refuses;
 }
 
 void disturb_end(struct world *w)

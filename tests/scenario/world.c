@@ -156,7 +156,7 @@ void world_start(struct world *w)
 				    .event = on_event,
 				    .failed = on_failed};
 	w->d.breach = on_breach;
-	if (!w->disturb)
+	if (!w->disturb || w->disturb->is_gentle)
 		w->d.refuses = refuses;
 	config_complete(w);
 	if (driver_start(&w->d, &w->conf, w->stats, &key, &d) < 0)
