@@ -235,6 +235,37 @@ static struct entry *get(const char *name)
 	return cache_find(&tight, &k);
 }
 
+/* Full is full: what comes displaces about its own size, never a share of the
+ * cache, whatever its size and kind. */
+Test(cache, bound_11_a_full_cache_gives_way_entry_by_entry)
+{
+	static const size_t pads[] = {1, 100, 3000};
+	char name[32];
+	uint32_t most = 0;
+
+	cr_assert_eq(cache_init(&tight, 256 * 1024, 30), 0);
+	for (unsigned i = 0; i < 6000; i++) {
+		struct model_entry e = {.kind = (uint8_t)(ANSWER_POSITIVE + i % 3), .ttl_s = 3600, .qtype = DNS_A};
+		struct cache_key k;
+		struct answer a;
+		struct name n;
+		uint32_t was = tight.n_used;
+		size_t pad = i < 3000 ? 1 : pads[i % 3];
+
+		snprintf(name, sizeof(name), "flood%u.example.", i);
+		key_make(&k, &n, name, DNS_A, 0);
+		answer_build(&a, &shared, &k, &e, pad);
+		cr_assert_not_null(cache_put(&tight, &k, &a, NS_PER_S));
+		if (was >= tight.n_used && was + 1 - tight.n_used > most * (pad < 3000))
+			most = pad < 3000 ? was + 1 - tight.n_used : most;
+		if (pad == 3000) /* as large as thirty small ones */
+			cr_assert_leq(was + 1 - tight.n_used, 64, "%u entries for one of 3,000 octets", was + 1 - tight.n_used);
+	}
+	cr_expect_leq(most, 8, "%u entries for a small one", most);
+	cr_expect_gt(cache_bytes_used(&tight), 128 * 1024);
+	cache_release(&tight);
+}
+
 /* Names seen once pass through; the ones asked for again stay. */
 Test(cache, a_scan_does_not_push_out_what_is_used)
 {
