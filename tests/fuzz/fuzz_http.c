@@ -167,7 +167,7 @@ static void connect_in(unsigned who)
 		.s6_addr = {[10] = 0xff, [11] = 0xff, 10, 0, 1, (uint8_t)(who & 3)}};
 	struct in6_addr here = {.s6_addr = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}};
 	struct in6_addr at = {.s6_addr = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 10}};
-	struct ksock *l = kernel_listener_find(K_LISTEN, &at, 9153);
+	struct ksock *l = kernel_listener_find(K_LISTEN, &at, 9153, 0);
 	struct conn *c = &h.conn[h.n_conns % CONNS];
 
 	if (!l)
@@ -259,7 +259,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (loop_init(&h.loop, &d) < 0)
 		abort();
 	h.http = http_new(&h.loop, &limits, handle, NULL);
-	if (!h.http || http_adopt(h.http, kernel_listener(K_LISTEN, &at, 9153), &at, 9153) < 0 ||
+	if (!h.http || http_adopt(h.http, kernel_listener(K_LISTEN, &at, 9153, 0), &at, 9153) < 0 ||
 	    http_listen(h.http, &at, 9153, 0, 1, &d) < 0)
 		abort();
 	while (size >= 3) {

@@ -109,7 +109,8 @@ static struct wquery *query_new(unsigned client, const struct core_listener *l, 
 static void datagram_send(const struct core_listener *l, const struct wquery *q, const uint8_t *msg,
 			  size_t len)
 {
-	struct ksock *s = kernel_listener_find(K_UDP, &l->addr, l->port);
+	struct ksock *s =
+		kernel_listener_find(K_UDP, &l->addr, l->port, q->addr.s6_addr[15] % QUEUES);
 
 	if (!s)
 		fault_found("nobody listens at a configured address");
@@ -176,7 +177,7 @@ static void conn_end(struct wconn *c)
 void ask_connect(unsigned client, unsigned listener, unsigned room)
 {
 	const struct core_listener *l = listener_now(listener);
-	struct ksock *ls = kernel_listener_find(K_LISTEN, &l->addr, l->port);
+	struct ksock *ls = kernel_listener_find(K_LISTEN, &l->addr, l->port, 0);
 	struct wconn *c = &w.conn[w.n_conns % CONNS_MAX];
 
 	if (!ls)

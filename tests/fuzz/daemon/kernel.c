@@ -135,23 +135,26 @@ void kernel_reset(void)
 
 /* --- what comes from outside --- */
 
-struct ksock *kernel_listener_find(enum ksock_kind kind, const struct in6_addr *addr, uint16_t port)
+struct ksock *kernel_listener_find(enum ksock_kind kind, const struct in6_addr *addr, uint16_t port,
+				   unsigned queue)
 {
 	for (struct ksock *s = k.all; s; s = s->next)
 		if (s->kind == kind && s->refs && s->local_port == port && !s->peer_port &&
-		    memcmp(&s->local, addr, sizeof(*addr)) == 0)
+		    s->queue == queue && memcmp(&s->local, addr, sizeof(*addr)) == 0)
 			return s;
 	return NULL;
 }
 
-int kernel_listener(enum ksock_kind kind, const struct in6_addr *addr, uint16_t port)
+int kernel_listener(enum ksock_kind kind, const struct in6_addr *addr, uint16_t port,
+		    unsigned queue)
 {
-	struct ksock *s = kernel_listener_find(kind, addr, port);
+	struct ksock *s = kernel_listener_find(kind, addr, port, queue);
 
 	if (!s) {
 		s = ksock_new(kind);
 		s->local = *addr;
 		s->local_port = port;
+		s->queue = queue;
 		s->v6 = !IN6_IS_ADDR_V4MAPPED(addr);
 		s->reads_local = IN6_IS_ADDR_UNSPECIFIED(addr);
 	}

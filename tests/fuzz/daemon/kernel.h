@@ -38,7 +38,8 @@ struct kwatch {
 
 struct ksock {
 	enum ksock_kind kind;
-	unsigned refs; /* descriptors */
+	unsigned refs;	/* descriptors */
+	unsigned queue; /* of several UDP sockets at one address: which */
 	bool v6, reads_local;
 	struct in6_addr local, peer;
 	uint16_t local_port, peer_port;
@@ -99,9 +100,10 @@ void kernel_reset(void);
 unsigned kernel_fds_open(void);
 /* What the supervisor hands to the worker: another descriptor of the listening
  * socket at this address, which is made when there is none. */
-int kernel_listener(enum ksock_kind kind, const struct in6_addr *addr, uint16_t port);
-struct ksock *kernel_listener_find(enum ksock_kind kind, const struct in6_addr *addr,
-				   uint16_t port);
+int kernel_listener(enum ksock_kind kind, const struct in6_addr *addr, uint16_t port,
+		    unsigned queue);
+struct ksock *kernel_listener_find(enum ksock_kind kind, const struct in6_addr *addr, uint16_t port,
+				   unsigned queue);
 /* A datagram arrives. */
 void kernel_datagram(struct ksock *s, const struct in6_addr *from, uint16_t port, const void *b,
 		     size_t len);

@@ -24,8 +24,11 @@ static void sockets_open(const struct corefile_plan *p, struct server_sockets *s
 	for (size_t i = 0; i < p->conf.n_listeners; i++) {
 		const struct core_listener *l = &p->conf.listener[i];
 
-		sk->udp[i] = kernel_listener(K_UDP, &l->addr, l->port);
-		sk->tcp[i] = kernel_listener(K_LISTEN, &l->addr, l->port);
+		sk->udp[i] = kernel_listener(K_UDP, &l->addr, l->port, 0);
+		sk->tcp[i] = kernel_listener(K_LISTEN, &l->addr, l->port, 0);
+		for (sk->n_more[i] = 0; sk->n_more[i] < QUEUES - 1; sk->n_more[i]++)
+			sk->more[i][sk->n_more[i]] =
+				kernel_listener(K_UDP, &l->addr, l->port, sk->n_more[i] + 1);
 	}
 }
 

@@ -61,7 +61,7 @@ static void question_note(struct ksock *s, unsigned up, const uint8_t *b, size_t
 void say_datagram(struct ksock *s, const struct in6_addr *to, const uint8_t *b, size_t len)
 {
 	int up = upstream_of(to);
-	struct ksock *l = up < 0 ? kernel_listener_find(K_UDP, to, 53) : NULL;
+	struct ksock *l = up < 0 ? kernel_listener_find(K_UDP, to, 53, 0) : NULL;
 
 	if (up >= 0)
 		question_note(s, (unsigned)up, b, len);

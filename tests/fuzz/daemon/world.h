@@ -17,6 +17,7 @@
 #define RELOADS_MAX 64
 #define UPSTREAMS 6    /* 10.1.0.1 to .6 */
 #define QUERY_ID 0x100 /* of the first query; each has its own */
+#define QUEUES 3       /* sockets of a listener: each client has its own */
 #define CLIENTS 16
 
 struct wquery {
