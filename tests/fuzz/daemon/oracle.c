@@ -201,14 +201,17 @@ static void data_check(struct told *t, const uint8_t *b, size_t len)
 
 /* --- denials --- */
 
-/* Somebody who may say so has said that the name, or one above it, does not exist. */
-static bool was_denied(const struct told *t, const uint8_t *name)
+/* Somebody who may say so has said that the name, or one above it, does not exist, or
+ * that it has nothing of the type. */
+static bool was_denied(const struct told *t, const uint8_t *name, bool is_nodata)
 {
 	for (unsigned i = 0; i < w.n_said; i++) {
 		const struct statement *s = &w.said[i];
+		bool denies = s->said == SAID_NXDOMAIN && name_within(name, s->name);
 
-		if (s->said == SAID_NXDOMAIN && !s->is_forged && name_within(name, s->name) &&
-		    in_time(t, s, NS_PER_S) && upstream_allowed(t, s))
+		if (is_nodata && s->said == SAID_NODATA && s->qtype == t->q->qtype)
+			denies |= name_eq(name, s->name);
+		if (denies && !s->is_forged && in_time(t, s, NS_PER_S) && upstream_allowed(t, s))
 			return true;
 	}
 	return false;
@@ -223,7 +226,7 @@ static const struct statement *known_to_exist(const struct told *t, const uint8_
 		const struct statement *s = &w.said[i];
 
 		if (s->said == SAID_DATA && s->was_seen && s->qtype == t->q->qtype &&
-		    name_eq(s->name, name) && s->do_bit == t->m.edns.do_bit &&
+		    name_eq(s->name, name) && s->do_bit == t->q->do_bit &&
 		    s->cd == (bool)(t->q->flags & DNS_CD) && upstream_allowed(t, s) &&
 		    s->ttl_s <= INT32_MAX && k.now_ns < s->said_ns + s->ttl_s * NS_PER_S &&
 		    s->said_ns > w.last_reload_ns)
@@ -237,12 +240,15 @@ static const struct statement *known_to_exist(const struct told *t, const uint8_
 static void denial_check(const struct told *t)
 {
 	const uint8_t *name = t->name[t->n_names - 1];
+	bool is_nodata = t->m.rcode == DNS_NOERROR && !t->m.h.n_an && !(t->m.h.flags & DNS_TC);
 	const struct statement *s;
 
-	if (t->is_loose || t->q->qclass != DNS_IN || DNS_RCODE(t->m.h.flags) != DNS_NXDOMAIN)
+	/* dns64 does not keep its first half when the cache does not: told as nothing */
+	is_nodata &= !(t->has_dns64 && t->q->qtype == DNS_AAAA);
+	if (t->is_loose || t->q->qclass != DNS_IN || (t->m.rcode != DNS_NXDOMAIN && !is_nodata))
 		return;
-	if (!was_denied(t, name))
-		fault_found("%s is denied, and nobody said so", text_of(name));
+	if (!was_denied(t, name, is_nodata))
+		fault_found("%s type %u is denied, and nobody said so", text_of(name), t->q->qtype);
 	s = known_to_exist(t, name);
 	if (s && !w.has_handed && w.shm->core.evicted == 0)
 		fault_found("%s type %u is denied, and was said to exist for %u s", text_of(name),
