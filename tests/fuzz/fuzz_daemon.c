@@ -208,7 +208,7 @@ static void step(const uint8_t *b)
 		say_conn(x, y, z);
 		break;
 	case DO_RELOAD:
-		life_reload(x % n_confs);
+		life_reload(x % n_confs, y & 0x80 ? z | 16 : 0);
 		break;
 	case DO_TIME:
 		world_run((y + 1) * unit_ns[x & 7]);
@@ -314,7 +314,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	world_reset();
 	life_begin();
-	life_reload(data[0] % n_confs);
+	life_reload(data[0] % n_confs, 0);
 	world_run(0);
 	for (size_t i = 0; i < STEPS_MAX && size - i * STEP_LEN >= STEP_LEN; i++)
 		step(data + i * STEP_LEN);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's life: begun, configured, handed over to another, ended. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "tests/fuzz/daemon/world.h"
@@ -32,18 +34,35 @@ static void sockets_open(const struct corefile_plan *p, struct server_sockets *s
 	}
 }
 
-/* The listeners of the old configuration lose what waits in their queues. */
-static void configure(unsigned conf, struct corefile_plan *p, const struct server_sockets *sk)
+static void sockets_close(const struct corefile_plan *p, const struct server_sockets *sk)
+{
+	for (size_t i = 0; i < p->conf.n_listeners; i++) {
+		close(sk->udp[i]);
+		close(sk->tcp[i]);
+		for (unsigned j = 0; j < sk->n_more[i]; j++)
+			close(sk->more[i][j]);
+	}
+}
+
+/* The listeners of the old configuration lose what waits in their queues. Where it
+ * fails, nothing has changed, and plan and sockets are ours again. */
+static void configure(unsigned conf, struct corefile_plan *p, const struct server_sockets *sk,
+		      bool may_fail)
 {
 	struct diag d = {""};
 
-	k.fault[KC_EPOLL_ADD].count = k.fault[KC_GETSOCKNAME].count = 0;
-	if (server_configure(w.server, &p, sk, &d) < 0)
+	if (server_configure(w.server, &p, sk, &d) == 0) {
+		reload_note(conf);
+		return;
+	}
+	if (!may_fail || !p || !d.text[0])
 		fault_found("a good configuration is not taken: %s", d.text);
-	reload_note(conf);
+	sockets_close(p, sk);
+	corefile_plan_free(p);
 }
 
-void life_reload(unsigned conf)
+/* `failing`: a system call of it fails, the one after so many. */
+void life_reload(unsigned conf, unsigned failing)
 {
 	struct server_sockets sk;
 	struct corefile_plan *p;
@@ -52,7 +71,16 @@ void life_reload(unsigned conf)
 		return;
 	conf_plan(conf, &p);
 	sockets_open(p, &sk);
-	configure(conf, p, &sk);
+	k.fault[KC_EPOLL_ADD].count = k.fault[KC_GETSOCKNAME].count = 0;
+	if (failing) {
+		enum kcall c = failing & 1 ? KC_EPOLL_ADD : KC_GETSOCKNAME;
+
+		k.fault[c].err = ENOMEM;
+		k.fault[c].count = 1;
+		k.fault[c].after = failing >> 1 & 7;
+	}
+	configure(conf, p, &sk, failing);
+	k.fault[KC_EPOLL_ADD].count = k.fault[KC_GETSOCKNAME].count = 0;
 }
 
 void life_begin(void)
@@ -107,7 +135,8 @@ void life_hand_over(unsigned conf)
 	life_end();
 	shm.core.waiters = shm.core.inflight = shm.core.clients = 0; /* a row of its own */
 	life_begin();
-	configure(conf, p, &sk);
+	k.fault[KC_EPOLL_ADD].count = k.fault[KC_GETSOCKNAME].count = 0;
+	configure(conf, p, &sk, false);
 	for (size_t i = 0; i < n; i++) {
 		core_entry_put(server_core(w.server), k.now_ns, &kept[i].e);
 		free(kept[i].b);

@@ -115,7 +115,7 @@ void world_run(uint64_t ns);
 void life_reset(void);
 void life_begin(void);
 void life_end(void);
-void life_reload(unsigned conf);
+void life_reload(unsigned conf, unsigned failing);
 void life_hand_over(unsigned conf);
 void life_hold(void); /* or serve again */
 
