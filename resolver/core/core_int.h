@@ -175,13 +175,24 @@ bool cookies_given(const struct core *c, const struct visit *v);
  * with PLUGIN_REPLY, the RCODE with PLUGIN_RCODE. */
 enum core_verdict serve_verdict(struct core *c, struct visit *v, const struct plugin_query *asked,
 				unsigned verdict, size_t len, size_t *ret_len);
-/* The second half of a merged reply came; NULL: it never will. `rcode`: of the first,
- * which may not have been stored. */
-size_t serve_second(struct core *c, const struct visit *v, unsigned rcode,
-		    const struct answer *second);
 void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 /* Counts what hooks wanted counted, at the listener it happened. */
 void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p);
+
+/* Respond hooks over a whole message without OPT, then what the client's transport
+ * allows of it. */
+size_t seal(struct core *c, const struct visit *v, uint8_t *msg, size_t len, const uint8_t *ede,
+	    size_t ede_len);
+
+/* --- halves.c --- */
+/* The first half is in c->hook. Is a second needed, and there? 0: parked for it. */
+size_t halves_begin(struct core *c, const struct visit *v, size_t first_len);
+/* The second half of a merged reply came; NULL: it never will. `step`: what is known of
+ * the first, which may not have been stored. 0: parked for that. */
+size_t serve_second(struct core *c, const struct visit *v, unsigned step,
+		    const struct answer *second);
+/* What the second half needed was asked for again, and goes out as it is. */
+size_t serve_first(struct core *c, const struct visit *v, const struct answer *first);
 
 /* --- hooks.c --- */
 /* Is what upstreams are to be asked another question than the key's? */

@@ -107,6 +107,7 @@ struct question {
 enum waits_for {
 	WAITS_ANSWER, /* to its own question */
 	WAITS_SECOND, /* the second half of a merged reply (dns64) */
+	WAITS_FIRST,  /* its own question once more: the first half, which nobody has kept */
 	WAITS_PATH,   /* a step of its search list (autopath) */
 	WAITS_AGAIN,  /* nothing: to be asked anew under another configuration */
 };
@@ -118,7 +119,7 @@ struct waiter {
 	uint32_t question;   /* NIL: due */
 	uint16_t query_len, zone;
 	uint8_t waits;  /* enum waits_for */
-	uint8_t step;   /* WAITS_PATH: of the search list; WAITS_SECOND: the first half's rcode */
+	uint8_t step;   /* WAITS_PATH: of the search list; WAITS_SECOND: see serve.c */
 	bool leaves;    /* given up: counts as leaving, no more as waiting */
 	uint8_t query[QUERY_COMPACT_MAX];
 };

@@ -144,7 +144,7 @@ void plugin_events_count(struct core *c, unsigned listener, const struct plugin_
 
 /* Respond hooks over a whole message without OPT, then what the client's
  * transport allows of it. */
-static size_t seal(struct core *c, const struct visit *v, uint8_t *msg, size_t len,
+size_t seal(struct core *c, const struct visit *v, uint8_t *msg, size_t len,
 		   const uint8_t *ede, size_t ede_len)
 {
 	struct reply_opts o;
@@ -172,90 +172,6 @@ static size_t seal(struct core *c, const struct visit *v, uint8_t *msg, size_t l
 
 /* --- replies made of two answers (dns64) --- */
 
-static const struct plugin_step *merger_of(const struct visit *v)
-{
-	for (size_t i = 0; i < v->zone->z.n_steps; i++)
-		if (v->zone->z.step[i]->ops->reask && v->zone->z.step[i]->ops->merge)
-			return v->zone->z.step[i];
-	return NULL;
-}
-
-static size_t merge_seal(struct core *c, const struct visit *v, size_t first_len,
-			 const struct answer *second, uint32_t age_s)
-{
-	const struct plugin_step *s = merger_of(v);
-	struct plugin_query p;
-	size_t len;
-
-	plugin_query_fill(&p, v);
-	memcpy(c->second, second->msg, second->len);
-	for (unsigned i = 0; i < second->n_ttl && age_s; i++) {
-		uint8_t *ttl = c->second + second->ttl_at[i];
-
-		set_be32(ttl, get_be32(ttl) > age_s ? get_be32(ttl) - age_s : 0);
-	}
-	len = s->ops->merge(s, &p, c->hook, first_len, c->second, second->len, c->merged,
-			    DNS_MSG_MAX);
-	if (!len)
-		return seal(c, v, c->hook, first_len, NULL, 0);
-	p.event[p.n_events++] = (struct plugin_event){.what = s->ops->merge_event};
-	plugin_events_count(c, v->client->listener, &p);
-	return seal(c, v, c->merged, len, NULL, 0);
-}
-
-/* The first half is in c->hook. Is a second needed, and there? */
-static size_t merge_begin(struct core *c, const struct visit *v, size_t first_len)
-{
-	const struct plugin_step *s = merger_of(v);
-	struct plugin_query p;
-	struct cache_key k;
-	struct answer second;
-	struct entry *e;
-
-	plugin_query_fill(&p, v);
-	key_of_query(c, v->q, v->zone, &k);
-	k.qtype = s->ops->reask(s, &p, c->hook, first_len);
-	if (!k.qtype)
-		return seal(c, v, c->hook, first_len, NULL, 0);
-	e = v->zone->z.cache.enabled ? entry_fresh(cache_find(&c->cache, &k), v->now_ns) : NULL;
-	if (!e) {
-		if (park_for(c, v, &k, v->zone_index, WAITS_SECOND,
-			     DNS_RCODE(get_be16(c->hook + 2))))
-			return 0;
-		return seal(c, v, c->hook, first_len, NULL, 0);
-	}
-	cache_touch(e, v->now_ns);
-	cache_answer(e, &second);
-	return merge_seal(c, v, first_len, &second, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
-}
-
-size_t serve_second(struct core *c, const struct visit *v, unsigned rcode,
-		    const struct answer *second)
-{
-	uint8_t empty[ANSWER_EMPTY_MAX];
-	struct reply_age age = {0, REPLY_KEEP_TTL};
-	struct cache_key k;
-	struct answer first;
-	struct entry *e;
-
-	/* The first half was in the cache a moment ago; when it was not to be
-	 * stored, it was an answer without records. */
-	key_of_query(c, v->q, v->zone, &k);
-	e = entry_fresh(cache_find(&c->cache, &k), v->now_ns);
-	if (e) {
-		cache_answer(e, &first);
-		age.age_s = (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S);
-	} else {
-		struct answer_question q = {v->q->name, v->q->qtype, v->q->qclass};
-
-		answer_empty(&first, empty, &q, rcode);
-	}
-	reply_body(v->q, &first, age, c->hook);
-	if (!second || second->kind == ANSWER_FAILURE || second->kind == ANSWER_NXDOMAIN)
-		return seal(c, v, c->hook, first.len, NULL, 0);
-	return merge_seal(c, v, first.len, second, 0);
-}
-
 /* --- the ways in --- */
 
 HOT size_t serve_answer(struct core *c, const struct visit *v, const struct answer *a,
@@ -269,7 +185,7 @@ HOT size_t serve_answer(struct core *c, const struct visit *v, const struct answ
 	if (v->zone->hooks & (HOOK_RESPOND | HOOK_REASK)) {
 		reply_body(v->q, a, age, c->hook);
 		if (v->zone->hooks & HOOK_REASK)
-			return merge_begin(c, v, a->len);
+			return halves_begin(c, v, a->len);
 		return seal(c, v, c->hook, a->len, ede ? ede : a->ede, ede ? ede_len : a->ede_len);
 	}
 	opts_fill(c, v, &o);

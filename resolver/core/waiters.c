@@ -33,6 +33,8 @@ static void waiter_send(struct core *c, uint32_t wi, size_t len)
 size_t serve_other(struct core *c, const struct visit *v, const struct waiter *w,
 		   const struct answer *a)
 {
+	if (w->waits == WAITS_FIRST)
+		return serve_first(c, v, a);
 	return w->waits == WAITS_PATH ? path_resume(c, v, w->step, a) : serve_second(c, v, w->step, a);
 }
 
@@ -94,8 +96,9 @@ void waiters_deny(struct core *c, struct question *q, const struct answer *cut, 
 		visit_of(c, w, &query, &v, now_ns);
 		v.upstream = upstream;
 		v.from = is_stale ? CORE_FROM_STALE : CORE_FROM_SHIELD;
-		len = w->waits == WAITS_ANSWER ? serve_synthesized(c, &v, cut, age_s, is_stale) :
-						 serve_other(c, &v, w, cut);
+		len = w->waits == WAITS_ANSWER || w->waits == WAITS_FIRST ?
+			      serve_synthesized(c, &v, cut, age_s, is_stale) :
+			      serve_other(c, &v, w, cut);
 		waiter_send(c, wi, len);
 	}
 }

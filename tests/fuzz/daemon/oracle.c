@@ -243,8 +243,6 @@ static void denial_check(const struct told *t)
 	bool is_nodata = t->m.rcode == DNS_NOERROR && !t->m.h.n_an && !(t->m.h.flags & DNS_TC);
 	const struct statement *s;
 
-	/* dns64 does not keep its first half when the cache does not: told as nothing */
-	is_nodata &= !(t->has_dns64 && t->q->qtype == DNS_AAAA);
 	if (t->is_loose || t->q->qclass != DNS_IN || (t->m.rcode != DNS_NXDOMAIN && !is_nodata))
 		return;
 	if (!was_denied(t, name, is_nodata))
