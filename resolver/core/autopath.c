@@ -315,7 +315,7 @@ static enum step_state step_look(struct core *c, const struct visit *v, const st
 		*ret = e;
 		return e->kind == ANSWER_NXDOMAIN ? STEP_ABSENT : STEP_FOUND;
 	}
-	if (shield_denies(c, zone, &k, v->now_ns))
+	if (shield_denies(c, zone, v->client->listener, &k, v->now_ns))
 		return STEP_ABSENT;
 	if (failures_find(&c->failures, key_mark(&k), v->now_ns))
 		return STEP_UNCLEAR;

@@ -103,6 +103,6 @@ uint32_t refresh_start(struct core *c, const struct cache_key *k, uint16_t zone,
 	uint32_t qi = question_open(c, &s, &is_new);
 
 	if (is_new)
-		due_note(&c->tab, qi, DUE_ASK);
+		due_note(&c->tab, qi, purpose == FOR_STALE ? DUE_BEGIN : DUE_ASK);
 	return qi;
 }

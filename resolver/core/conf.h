@@ -88,6 +88,7 @@ struct core_zone { /* one key of one server block */
 	bool has_metrics, has_errors, has_log;
 	bool is_cluster;             /* search-path shield may act here */
 	bool shield_off;
+	bool shield_trusts;          /* the DNS is taken at its word: nothing lies below what it denies */
 	bool autopath;
 	bool cookies;                /* clients get server cookies (RFC 7873); see plugins/cookies.c */
 	struct core_cache_conf cache;

@@ -27,6 +27,7 @@
 
 #include "lib/clock.h"
 #include "lib/rng.h"
+#include "resolver/core/absent.h"
 #include "resolver/core/autopath.h"
 #include "resolver/core/config.h"
 #include "resolver/core/denials.h"
@@ -67,8 +68,10 @@ struct core {
 	struct forward_state *forward; /* of zone z: from forward_at[z] on */
 	uint32_t forward_at[CORE_ZONES_MAX + 1];
 	struct shield_exists *exists;  /* SHIELD_EXISTS_SIZE */
+	struct absent absent;          /* names denied themselves */
 	uint8_t shield[CORE_ZONES_MAX]; /* enum shield_state */
 	struct denial_trust trust[CORE_ZONES_MAX];
+	uint8_t shield_given_up[CORE_ZONES_MAX]; /* a bit for each level */
 	struct path_client *path;      /* PATH_CLIENTS, when some zone has autopath; or NULL */
 	struct follow *follow;         /* when some zone's plugins need it; or NULL */
 	struct answer_buf *buf;        /* the answer being worked on */

@@ -206,12 +206,8 @@ static unsigned follower_pass(struct core *c, uint32_t qi, struct passing *p, ui
 	f->follow_ns = T_NEVER;
 	if (f->follows == FOLLOWS_TARGET)
 		return target_pass(c, qi, p, upstream, now_ns);
-	if (p->a.kind == ANSWER_NXDOMAIN && f->follows == FOLLOWS_CUT &&
-	    c->shield[f->zone] == SHIELD_ACTIVE) {
-		passing_add(c, p, end_denied(c, qi, &p->a, 0, upstream, now_ns));
-	} else {
-		due_note(&c->tab, qi, p->a.kind == ANSWER_FAILURE ? DUE_ASK : DUE_BEGIN);
-	}
+	/* What a cut says is weighed by whoever begins. */
+	due_note(&c->tab, qi, p->a.kind == ANSWER_FAILURE ? DUE_ASK : DUE_BEGIN);
 	return 0;
 }
 

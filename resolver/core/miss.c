@@ -46,7 +46,7 @@ static size_t stale_immediate(struct core *c, struct visit *v, const struct cach
 
 	if (!failed && !e->is_refreshing) {
 		e->is_refreshing = true;
-		if (refresh_start(c, k, v->zone_index, listener, proto, FOR_REFRESH, v->now_ns) ==
+		if (refresh_start(c, k, v->zone_index, listener, proto, FOR_STALE, v->now_ns) ==
 		    NIL)
 			e->is_refreshing = false; /* no room for it: with the next query */
 	}

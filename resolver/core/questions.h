@@ -43,10 +43,9 @@ struct ask {
 
 enum question_purpose {
 	FOR_CLIENTS,
-	FOR_REFRESH, /* prefetch, or renewal of what was served stale */
+	FOR_REFRESH, /* prefetch */
+	FOR_STALE,   /* renewal of what was served stale: a cut may do it */
 	FOR_CUT,     /* the search-path shield wants to know whether a name exists */
-	FOR_CHECK,   /* the shield's sampled check of an answer it made */
-	FOR_CONFIRM, /* ... was wrong: does its ancestor exist by now? */
 };
 
 enum question_follows {

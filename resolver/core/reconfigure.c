@@ -150,8 +150,8 @@ static void next_take(struct core *c, struct next *n)
 		c->path = n->path;
 	if (!c->follow)
 		c->follow = n->follow;
-	memset(c->shield, 0, sizeof(c->shield));
 	memset(c->trust, 0, sizeof(c->trust));
+	shield_reset(c);
 }
 
 int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_ns, struct diag *d)

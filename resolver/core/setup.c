@@ -205,6 +205,8 @@ static int tables_new(struct core *c, const struct core_conf *conf)
 		err = cache_init(&c->cache, octets, neg_percent);
 		memset(c->stats->block_entries, 0, sizeof(c->stats->block_entries));
 		c->cache.block_entries = c->stats->block_entries;
+		if (!err) /* a third of what denials have: some eight names for each */
+			err = absent_init(&c->absent, octets / 300 * neg_percent);
 	}
 	return err;
 }
@@ -268,6 +270,7 @@ void core_free(struct core *c)
 	timers_release(&c->timers);
 	failures_release(&c->failures);
 	cache_release(&c->cache);
+	absent_release(&c->absent);
 	free(c->forward);
 	free(c->up);
 	free(c->buf);

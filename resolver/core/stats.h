@@ -88,7 +88,7 @@ struct core_stats {
 	uint64_t denials_contradicted; /* zones whose DNS denied a type of a name that has the other */
 	uint64_t expired_reclaimed, evicted;
 	uint64_t stale_served, prefetches, hedges, retries, tries_withheld, failures_cached, failure_hits;
-	uint64_t shield_cuts, shield_synth, shield_checks, shield_contradictions;
+	uint64_t shield_cuts, shield_synth, shield_confirmed, shield_contradictions;
 	uint64_t autopath_answers;
 	uint64_t follow_full;        /* CNAMEs not followed: too many under way */
 	uint64_t dropped, formerr, notimp, refused, badvers, servfail;

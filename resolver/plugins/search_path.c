@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * search_path { cluster; autopath; shield on|off }: ours. `cluster` says that
+ * search_path { cluster; autopath; shield on|off|trust }: ours. `cluster` says that
  * the block's zones are the cluster's, so that what search lists make of names
  * may be answered from learnt cuts.
  */
@@ -34,18 +34,19 @@ static int search_autopath(struct cf_setup *s, const struct cf_node *n, void *to
 
 static int search_shield(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	static const char *const kinds[] = {"on", "off", NULL};
+	static const char *const kinds[] = {"on", "off", "trust", NULL};
 	int k = cf_choice(s, &n->tok[1], "value of 'shield'", kinds);
 
 	(void)to;
 	s->b->zone.shield_off = k == 1;
+	s->b->zone.shield_trusts = k == 2;
 	return k < 0 ? ERR_SYNTAX : 0;
 }
 
 static const struct cf_option options[] = {
 	{"cluster", 0, 0, "", search_cluster},
 	{"autopath", 0, 0, "", search_autopath},
-	{"shield", 1, 1, "on|off", search_shield},
+	{"shield", 1, 1, "on|off|trust", search_shield},
 	{0},
 };
 

@@ -77,7 +77,7 @@ function table(   k, s, part, base) {
 		printf "%-18s %9d %7s %9.2f %7s %9s %8.1f %8.1f %8.1f %6d %8d %8s %9.3f %7.1f %8s\n", s, m(s, "qps"), ratio(m(s, "qps"), m(base, "qps")), m(s, "cpu_us"), ratio(m(s, "cpu_us"), m(base, "cpu_us")), ratio(m(s, "cpu_us"), m("unbound", "cpu_us")), m(s, "p50_us"), m(s, "p99_us"), m(s, "p999_us"), m(s, "lost"), m(s, "servfail"), w ~ /^(mi|work)/ ? fig(m(s, "upstream_percent"), "%.2f%%") : "-", m(s, "switches"), m(s, "rss_mib"), how
 	}
 	split(ideal, part, " ")
-	if (part[1] != "") printf "ideal upstream share: %s with NXDOMAIN kept by name, %s with nothing asked below a name that is not there\n", part[1], part[2]
+	if (part[1] != "") printf "ideal upstream share: %s with denials by name and type, %s renewed by their cut, %s with nothing asked below a cut that is not there\n", part[1], part[2], part[3]
 }
 
 function records(   k, j, part, n, what, unit) {

@@ -147,6 +147,8 @@ static void config_zone(struct world *w)
 			z->is_cluster = true;
 		} else if (word_is(s, "shield_off")) {
 			z->shield_off = true;
+		} else if (word_is(s, "shield_trust")) {
+			z->shield_trusts = true;
 		} else if (word_is(s, "autopath")) {
 			z->autopath = true;
 		} else if (word_is(s, "errors")) {

@@ -46,7 +46,7 @@ static const struct {
 	CORE_COUNTER(failure_hits),
 	CORE_COUNTER(shield_cuts),
 	CORE_COUNTER(shield_synth),
-	CORE_COUNTER(shield_checks),
+	CORE_COUNTER(shield_confirmed),
 	CORE_COUNTER(shield_contradictions),
 	CORE_COUNTER(autopath_answers),
 	CORE_COUNTER(dropped),

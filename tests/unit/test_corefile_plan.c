@@ -268,7 +268,7 @@ Test(corefile_plan, daemon_faults)
 		{"dnstap tcp://:6000", "has no address"},
 		{"dnstap tcp://192.0.2.1:x", "x"},
 		{"bind", "expected 'bind ADDRESS|INTERFACE...'"},
-		{"search_path {\n cluster\n shield maybe\n}", "expected on or off"},
+		{"search_path {\n cluster\n shield maybe\n}", "expected on, off or trust"},
 	};
 	char text[300];
 
@@ -287,6 +287,26 @@ static unsigned clusters_of(const char *text)
 		mask |= (unsigned)p->conf.zone[i].is_cluster << i;
 	corefile_plan_free(p);
 	return mask;
+}
+
+Test(corefile_plan, how_far_the_shield_goes)
+{
+	static const struct {
+		const char *word;
+		bool off, trusts;
+	} cases[] = {{"on", false, false}, {"off", true, false}, {"trust", false, true}};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct corefile_plan *p;
+		char text[128];
+
+		snprintf(text, sizeof(text), "k8s {\n search_path {\n cluster\n shield %s\n }\n forward . 10.0.0.1\n}\n",
+			 cases[i].word);
+		p = plan_of(text);
+		cr_assert_eq(p->conf.zone[0].shield_off, cases[i].off);
+		cr_assert_eq(p->conf.zone[0].shield_trusts, cases[i].trusts);
+		corefile_plan_free(p);
+	}
 }
 
 Test(corefile_plan, which_zone_is_the_clusters)

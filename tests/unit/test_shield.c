@@ -28,7 +28,7 @@ Test(shield, cuts_of_names)
 
 	cr_assert_eq(name_from_text(&origin, "cluster.local."), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint8_t at[SHIELD_CUTS_MAX];
+		struct shield_cut at[SHIELD_CUTS_MAX];
 		unsigned n, want = 0;
 
 		cr_assert_eq(name_from_text(&name, cases[i].name), 0);
@@ -38,7 +38,7 @@ Test(shield, cuts_of_names)
 		cr_assert_eq(n, want, "%s has %u cuts, not %u", cases[i].name, n, want);
 		for (unsigned j = 0; j < n; j++) {
 			cr_assert_eq(name_from_text(&cut, cases[i].cut[j]), 0);
-			cr_assert(name_eq(name.b + at[j], cut.b), "cut %u of %s", j, cases[i].name);
+			cr_assert(name_eq(name.b + at[j].at, cut.b), "cut %u of %s", j, cases[i].name);
 		}
 	}
 }

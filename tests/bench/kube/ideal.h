@@ -14,8 +14,10 @@
 
 enum ideal_rule {
 	IDEAL_BY_TYPE, /* every denial belongs to the name and type asked */
-	IDEAL_BY_CUT,  /* NXDOMAIN of a cut belongs to all below: it is asked first, the name
-			* if the cut exists */
+	IDEAL_RENEWED, /* and holds on while its cut is denied, by the rules of the search-path
+			* shield (resolver/core/shield.h, absent.h) */
+	/* What could be had if a denial were true of all below. It is not always. */
+	IDEAL_BY_CUT,
 	/* What could be had if one type's NXDOMAIN were true of all types. It is not. */
 	IDEAL_BY_NAME,
 	IDEAL_BY_CUT_AND_NAME,
