@@ -230,4 +230,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness format image install uninstall clean
+.PHONY: FORCE all test tests-build layers fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image install uninstall clean
