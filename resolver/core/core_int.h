@@ -105,7 +105,7 @@ struct visit {
 /* --- check.c --- */
 /* The whole core, or once in a while when much is under way. */
 void core_check_some(struct core *c);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(NODENS_CHECK)
 #define CORE_CHECK(c) core_check_some(c)
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
