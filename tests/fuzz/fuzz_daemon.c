@@ -265,6 +265,19 @@ static void accounts_check(void)
 			    (unsigned long long)w.shm->core.clients);
 }
 
+/* Under one configuration all the time every datagram is one of these. */
+static void sums_check(void)
+{
+	const struct driver_stats *d = &w.shm->driver;
+
+	if (w.n_reloads > 1 || conf_is_loose(w.reload[0].conf))
+		return;
+	if (d->udp_received != d->udp_sent + d->udp_send_errors + w.n_dropped)
+		fault_found("%llu datagrams came, %llu were answered, %llu not sent, %u dropped",
+			    (unsigned long long)d->udp_received, (unsigned long long)d->udp_sent,
+			    (unsigned long long)d->udp_send_errors, w.n_dropped);
+}
+
 static void finish(void)
 {
 	memset(k.fault, 0, sizeof(k.fault));
@@ -274,6 +287,7 @@ static void finish(void)
 	world_run(20 * NS_PER_S);
 	watch_idle();
 	accounts_check();
+	sums_check();
 	run(200 * NS_PER_S, WAKES_MAX / 4);
 	if (w.shm->driver.tcp_open)
 		fault_found("%llu connections of clients are still open",
@@ -289,7 +303,8 @@ static void world_reset(void)
 {
 	kernel_reset();
 	life_reset();
-	w.n_queries = w.n_conns = w.n_pending = w.n_said = w.n_reloads = w.n_waiting = 0;
+	w.n_queries = w.n_conns = w.n_pending = w.n_said = w.n_reloads = w.n_waiting = w.n_dropped =
+		0;
 	for (unsigned i = 0; i < CONNS_MAX; i++)
 		w.conn[i].used = false, w.conn[i].s = NULL;
 	memset(w.pending, 0, sizeof(w.pending));

@@ -123,6 +123,7 @@ enum core_verdict __wrap_core_query(struct core *c, uint64_t now_ns, const struc
 	w.is_silent = false;
 	if (q)
 		q->arrived = true;
+	w.n_dropped += verdict == CORE_DROP && cl->proto == CORE_UDP;
 	if (verdict == CORE_DROP && q)
 		q->over = true;
 	if (verdict == CORE_DROP && w.shm->core.dropped == dropped && q &&

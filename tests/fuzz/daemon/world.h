@@ -102,6 +102,7 @@ struct world {
 	bool has_lost;	 /* sends failed, descriptors ran out: replies may be lost */
 	/* of the core, seen through its ops */
 	unsigned n_waiting;
+	unsigned n_dropped; /* over UDP */
 	bool is_silent; /* in a call that must only note */
 };
 extern struct world w;
