@@ -154,9 +154,9 @@ $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(O)/tests/fuzz/replay.o $(FUZZ_LINK) $(test_archives) $(test_libs)
 # A kernel in memory: the system calls of these two are the target's.
-KERNEL_WRAPPED := accept4 bind close connect epoll_create1 epoll_ctl epoll_pwait2 getpeername getsockname getsockopt recv \
+KERNEL_WRAPPED := accept4 bind close connect epoll_create1 epoll_ctl epoll_pwait2 epoll_wait getpeername getsockname getsockopt recv \
                   recvfrom recvmmsg send sendmmsg sendmsg sendto setsockopt shutdown socket timerfd_create timerfd_settime \
-                  write clock_mono_ns clock_real_ns rng_os_bytes rng_os_u16 rng_os_u64
+                  write __recv_chk __recvfrom_chk clock_mono_ns clock_real_ns rng_os_bytes rng_os_u16 rng_os_u64
 CORE_WRAPPED := core_new core_query core_answer core_tick core_reconfigure
 $(O)/tests/fuzz/fuzz_daemon: $(call objs,$(wildcard tests/fuzz/daemon/*.c))
 $(O)/tests/fuzz/fuzz_daemon: FUZZ_WRAPPED = $(KERNEL_WRAPPED) $(CORE_WRAPPED)

@@ -207,6 +207,16 @@ void kernel_stream_in(struct ksock *s, const void *b, size_t len)
 
 /* --- readiness --- */
 
+static uint32_t ready_of(struct ksock *s);
+
+static bool watches_ready(const struct ksock *e)
+{
+	for (unsigned i = 0; i < e->n_watch; i++)
+		if (ready_of(e->watch[i].s) & (e->watch[i].ev.events | EPOLLERR | EPOLLHUP))
+			return true;
+	return false;
+}
+
 static uint32_t ready_of(struct ksock *s)
 {
 	switch (s->kind) {
@@ -223,8 +233,8 @@ static uint32_t ready_of(struct ksock *s)
 			return EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP;
 		return (s->room ? EPOLLOUT : 0) | (s->in_len || s->eof ? EPOLLIN : 0) |
 		       (s->eof ? EPOLLRDHUP : 0);
-	default:
-		return 0;
+	default: /* one epoll in another */
+		return watches_ready(s) ? EPOLLIN : 0;
 	}
 }
 
@@ -276,6 +286,11 @@ int kepoll_wait(int epfd, struct epoll_event *ev, int max, uint64_t sleep_ns)
 	}
 	k.last_events = (unsigned)n;
 	return n;
+}
+
+int kepoll_poll(int epfd, struct epoll_event *ev, int max)
+{
+	return events_take(ksock_of(epfd), ev, max);
 }
 
 bool kfault(enum kcall c, int *ret_errno)

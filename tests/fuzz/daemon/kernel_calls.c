@@ -121,6 +121,15 @@ int __wrap_epoll_pwait2(int epfd, struct epoll_event *ev, int max, const struct 
 			   t ? (uint64_t)t->tv_sec * NS_PER_S + (uint64_t)t->tv_nsec : T_NEVER);
 }
 
+int __wrap_epoll_wait(int epfd, struct epoll_event *ev, int max, int timeout_ms);
+int __wrap_epoll_wait(int epfd, struct epoll_event *ev, int max, int timeout_ms)
+{
+	if (timeout_ms == 0)
+		return kepoll_poll(epfd, ev, max);
+	return kepoll_wait(epfd, ev, max,
+			   timeout_ms < 0 ? T_NEVER : (uint64_t)timeout_ms * NS_PER_MS);
+}
+
 int __wrap_timerfd_create(int clock, int flags);
 int __wrap_timerfd_create(int clock, int flags)
 {

@@ -11,6 +11,7 @@ struct ksock *ksock_of(int fd); /* one that is not open is a fault */
 int kfd_new(struct ksock *s);	/* -1: too many */
 void kfd_close(int fd);
 int kepoll_wait(int epfd, struct epoll_event *ev, int max, uint64_t sleep_ns);
+int kepoll_poll(int epfd, struct epoll_event *ev, int max); /* without time passing */
 /* Is this call to fail? */
 bool kfault(enum kcall c, int *ret_errno);
 bool kcall_fails(enum kcall c); /* the same, with errno set */

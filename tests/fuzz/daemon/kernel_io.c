@@ -294,3 +294,22 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *h, int flags)
 	}
 	return sent;
 }
+
+/* What the C library's headers make of the two where they know the buffer's size. */
+ssize_t __wrap___recv_chk(int fd, void *b, size_t n, size_t cap, int flags);
+ssize_t __wrap___recv_chk(int fd, void *b, size_t n, size_t cap, int flags)
+{
+	if (n > cap)
+		fault_found("a read of %zu octets into %zu", n, cap);
+	return __wrap_recv(fd, b, n, flags);
+}
+
+ssize_t __wrap___recvfrom_chk(int fd, void *b, size_t n, size_t cap, int flags, struct sockaddr *sa,
+			      socklen_t *len);
+ssize_t __wrap___recvfrom_chk(int fd, void *b, size_t n, size_t cap, int flags, struct sockaddr *sa,
+			      socklen_t *len)
+{
+	if (n > cap)
+		fault_found("a read of %zu octets into %zu", n, cap);
+	return __wrap_recvfrom(fd, b, n, flags, sa, len);
+}
