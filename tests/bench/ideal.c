@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 	if (!s || n == 0)
 		return 1;
 	for (unsigned r = 0; r < IDEAL_RULES; r++)
-		if (!(cache[r] = ideal_new((enum ideal_rule)r)))
+		if (!(cache[r] = ideal_new((enum ideal_rule)r, KUBE_NEGATIVE_S)))
 			return 1;
 	while (kube_stream_next(s, &q)) {
 		enum kube_verdict v = kube_lookup(q.name.b, q.qtype);

@@ -5,6 +5,8 @@
 
 #include "lib/wire.h"
 
+uint32_t kube_soa_s = KUBE_NEGATIVE_S;
+
 static const uint8_t bench_test[] = "\5bench\4test";
 
 static void put_address(struct wire_out *o, const uint8_t *name, uint16_t qtype, uint32_t i)
@@ -25,13 +27,13 @@ static void put_soa(struct wire_out *o, const uint8_t *name)
 {
 	static const uint8_t domain[] = "\7cluster\5local";
 	const uint8_t *apex = name_within(name, domain) ? domain : name_tail(name, 1);
-	size_t mark = wire_rr_begin(o, apex, DNS_SOA, DNS_IN, KUBE_NEGATIVE_S);
+	size_t mark = wire_rr_begin(o, apex, DNS_SOA, DNS_IN, kube_soa_s);
 
 	wire_put_name(o, apex);
 	wire_put_name(o, apex);
 	for (int i = 0; i < 4; i++)
 		wire_put_u32(o, 7200);
-	wire_put_u32(o, KUBE_NEGATIVE_S);
+	wire_put_u32(o, kube_soa_s);
 	wire_rr_end(o, mark);
 }
 

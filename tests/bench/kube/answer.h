@@ -12,6 +12,9 @@
 
 #include "tests/bench/kube/kube.h"
 
+/* What the SOA of a denial says: KUBE_NEGATIVE_S, or more, which the Corefile cuts. */
+extern uint32_t kube_soa_s;
+
 struct kube_asked { /* what the query was about */
 	enum kube_verdict verdict;
 	bool is_cluster;

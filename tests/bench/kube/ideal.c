@@ -25,22 +25,26 @@ enum { WHOLE_NAME = 65535 };
 
 struct ideal {
 	enum ideal_rule rule;
+	uint32_t soa_s;
 	struct ideal_count count;
 	struct known {
 		uint64_t hash; /* of name and type, or one of these */
 		uint64_t expires_ns;
 		uint64_t first_ns, last_ns; /* its denials */
+		uint64_t denied_ns, soa_ns; /* until when the last one holds, and would */
 	} known[SLOTS];
 };
 
 static const struct hash_key key = {0x6e6f64656e73, 0x62656e6368};
 
-struct ideal *ideal_new(enum ideal_rule rule)
+struct ideal *ideal_new(enum ideal_rule rule, uint32_t soa_s)
 {
 	struct ideal *c = calloc(1, sizeof(*c));
 
-	if (c)
+	if (c) {
 		c->rule = rule;
+		c->soa_s = soa_s;
+	}
 	return c;
 }
 
@@ -121,14 +125,28 @@ static enum kube_verdict ask(struct ideal *c, uint64_t now_ns, const uint8_t *na
 	c->count.cluster += kube_is_cluster(name);
 	c->count.cluster_nx += kube_is_cluster(name) && v == KUBE_NXDOMAIN;
 	*expiry_of(c, name, whole_name ? WHOLE_NAME : qtype) = until;
-	if (v == KUBE_NXDOMAIN)
-		denial_note(known_of(c, name, qtype), now_ns);
+	if (v == KUBE_NXDOMAIN) {
+		struct known *k = known_of(c, name, qtype);
+
+		denial_note(k, now_ns);
+		k->denied_ns = until;
+		k->soa_ns = now_ns + c->soa_s * NS_PER_S;
+	}
 	return v;
+}
+
+/* By what has just been said of the other address type. */
+static bool type_renews(struct ideal *c, uint64_t now_ns, const uint8_t *name, uint16_t qtype)
+{
+	uint16_t other = qtype == DNS_A ? DNS_AAAA : DNS_A;
+	uint64_t until_ns = known_of(c, name, other)->denied_ns;
+
+	return until_ns > now_ns && known_of(c, name, qtype)->soa_ns >= until_ns;
 }
 
 static bool is_known(struct ideal *c, uint64_t now_ns, const uint8_t *name, uint16_t qtype)
 {
-	if (*expiry_of(c, name, qtype) > now_ns)
+	if (*expiry_of(c, name, qtype) > now_ns || type_renews(c, now_ns, name, qtype))
 		return true;
 	return c->rule >= IDEAL_BY_NAME && *expiry_of(c, name, WHOLE_NAME) > now_ns;
 }

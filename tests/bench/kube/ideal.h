@@ -30,7 +30,9 @@ struct ideal_count { /* questions */
 };
 
 struct ideal;
-struct ideal *ideal_new(enum ideal_rule rule); /* NULL: out of memory */
+/* `soa_s`: a denial of A or AAAA is as good as new for so long, whenever the other type
+ * has just been denied (resolver/core/denials.h). NULL: out of memory. */
+struct ideal *ideal_new(enum ideal_rule rule, uint32_t soa_s);
 void ideal_query(struct ideal *c, const struct kube_query *q);
 const struct ideal_count *ideal_counts(const struct ideal *c);
 void ideal_free(struct ideal *c);
