@@ -16,5 +16,11 @@ $(M)/test_%: $(O)/tests/unit/test_%.o $(REST) | $(M)/libnodens.so
 	$(Q)$(call link_with,$<) -lcriterion
 $(M)/scenario: $(call objs,$(wildcard tests/scenario/*.c)) $(REST) | $(M)/libnodens.so
 	$(Q)$(call link_with,$(filter %.o,$^))
+$(M)/fuzz_core: $(call objs,tests/fuzz/fuzz_core.c tests/fuzz/replay.c) $(REST) | $(M)/libnodens.so
+	$(Q)$(call link_with,$(filter %.o,$^))
+# Its system calls and the core's doors are its own, which a shared library does not let it have.
+$(M)/fuzz_daemon: $(call objs,tests/fuzz/fuzz_daemon.c tests/fuzz/replay.c $(wildcard tests/fuzz/daemon/*.c)) $(LIB_OBJS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(addprefix -Wl$(comma)--wrap=,$(KERNEL_WRAPPED) $(CORE_WRAPPED)) $(test_libs)
 mutants-library: $(M)/libnodens.so
-mutants-tests: $(addprefix $(M)/test_,$(UNITS)) $(M)/scenario
+mutants-daemon: $(M)/fuzz_daemon
+mutants-tests: $(addprefix $(M)/test_,$(UNITS)) $(M)/scenario $(M)/fuzz_core
