@@ -18,6 +18,7 @@ void wire_init(struct wire *w, const void *base, size_t len)
 	w->len = len;
 	w->off = 0;
 	w->err = 0;
+	w->jumps = 0;
 }
 
 static void wire_fail(struct wire *w, int err)
@@ -66,8 +67,8 @@ uint32_t wire_u32(struct wire *w)
 }
 
 /* Where a pointer at `off` leads, checked to lie before `start`, where the run
- * of labels that ends in it begins: each jump goes below all that was read, so
- * there are fewer jumps than octets. */
+ * of labels that ends in it begins: each jump goes below all that was read. That
+ * alone lets a row of bare pointers cost 8,192 jumps a name, hence the limits. */
 static int pointer_target(const struct wire *w, size_t off, size_t start, size_t *ret)
 {
 	size_t to;
@@ -82,9 +83,10 @@ static int pointer_target(const struct wire *w, size_t off, size_t start, size_t
 }
 
 /* Expands the name at w->off into `ret`; *ret_end is where it ends in place. */
-static int name_walk(const struct wire *w, struct name *ret, size_t *ret_end)
+static int name_walk(struct wire *w, struct name *ret, size_t *ret_end)
 {
 	size_t off = w->off, start = off, end = 0, len = 0;
+	unsigned jumps = 0;
 
 	for (;;) {
 		unsigned c;
@@ -97,6 +99,8 @@ static int name_walk(const struct wire *w, struct name *ret, size_t *ret_end)
 
 			if (!end)
 				end = off + 2;
+			if (++jumps > WIRE_NAME_JUMPS_MAX || ++w->jumps > WIRE_JUMPS_MAX)
+				return ERR_LIMIT;
 			err = pointer_target(w, off, start, &off);
 			if (err)
 				return err;

@@ -41,10 +41,17 @@ enum dns_edns_opt { EDNS_NSID = 3, EDNS_ECS = 8, EDNS_EXPIRE = 9, EDNS_COOKIE = 
 
 /* --- reading --- */
 
+/* Compression pointers followed for one name, and through one cursor in all: a
+ * name of 127 labels may have as many, and 64 KiB of records with two names each
+ * stay well below. More is ERR_LIMIT. */
+#define WIRE_NAME_JUMPS_MAX 127
+#define WIRE_JUMPS_MAX      65536
+
 struct wire { /* set up with wire_init; `err` is 0 or the first ERR_* */
 	const uint8_t *base;
 	size_t len, off;
 	int err;
+	uint32_t jumps; /* pointers followed so far */
 };
 
 void wire_init(struct wire *w, const void *base, size_t len);
@@ -54,8 +61,7 @@ uint16_t wire_u16(struct wire *w);
 uint32_t wire_u32(struct wire *w);
 const uint8_t *wire_bytes(struct wire *w, size_t n);
 void wire_skip(struct wire *w, size_t n);
-/* A possibly compressed name, expanded. Pointers must go strictly backwards,
- * which also bounds the walk. */
+/* A possibly compressed name, expanded. Pointers must go strictly backwards. */
 void wire_name(struct wire *w, struct name *ret);
 void wire_name_skip(struct wire *w);
 
@@ -120,13 +126,19 @@ int dns_reply_parse(struct dns_msg *ret, const void *buf, size_t len);
 
 /* --- writing --- */
 
-#define WIRE_COMPRESS_MAX 64
+/* Compression targets remembered, and octets compared in search of them for one
+ * message: what comes after that is written out in full. Names as long and as
+ * alike as can be must not make one message dear. */
+#define WIRE_COMPRESS_MAX      64
+#define WIRE_COMPRESS_WORK_MAX (2u << 20)
 struct wire_out {
 	uint8_t *base;
 	size_t cap, len;
 	int err; /* sticky: ERR_SHORT when full */
+	uint32_t work;    /* octets compared so far */
 	unsigned n_names; /* compression targets seen so far */
 	uint16_t name_at[WIRE_COMPRESS_MAX];
+	uint8_t name_len[WIRE_COMPRESS_MAX]; /* of the name that begins there */
 };
 void wire_out_init(struct wire_out *o, void *buf, size_t cap);
 /* Back to an earlier `len`, for a record that did not fit: forgets compression

@@ -19,6 +19,7 @@ void wire_out_init(struct wire_out *o, void *buf, size_t cap)
 	o->cap = cap;
 	o->len = 0;
 	o->err = 0;
+	o->work = 0;
 	o->n_names = 0;
 }
 
@@ -102,22 +103,27 @@ static bool written_eq(const struct wire_out *o, size_t off, const uint8_t *name
 	}
 }
 
-/* Offset of an earlier copy of `name`, or -1. */
-static int written_find(const struct wire_out *o, const uint8_t *name)
+/* Offset of an earlier copy of `name`, `len` octets long, or -1. */
+static int written_find(struct wire_out *o, const uint8_t *name, size_t len)
 {
-	for (unsigned i = 0; i < o->n_names; i++)
-		if (written_eq(o, o->name_at[i], name))
+	for (unsigned i = 0; i < o->n_names && o->work < WIRE_COMPRESS_WORK_MAX; i++) {
+		o->work += o->name_len[i] == len ? (uint32_t)len : 1;
+		if (o->name_len[i] == len && written_eq(o, o->name_at[i], name))
 			return o->name_at[i];
+	}
 	return -1;
 }
 
-/* Remembers each label of the `len` octets just written at `off` as a target. */
-static void written_remember(struct wire_out *o, size_t off, size_t len)
+/* Remembers each label of the `len` octets just written at `off` as a target; the
+ * name they begin is `name_len` long. */
+static void written_remember(struct wire_out *o, size_t off, size_t len, size_t name_len)
 {
 	size_t end = off + len;
 
 	while (off < end && off <= POINTER_MAX && o->n_names < WIRE_COMPRESS_MAX) {
+		o->name_len[o->n_names] = (uint8_t)name_len;
 		o->name_at[o->n_names++] = (uint16_t)off;
+		name_len -= 1u + o->base[off];
 		off += 1u + o->base[off];
 	}
 }
@@ -125,11 +131,11 @@ static void written_remember(struct wire_out *o, size_t off, size_t len)
 void wire_put_name(struct wire_out *o, const uint8_t *name)
 {
 	const uint8_t *tail = name;
-	size_t off = o->len, head_len;
+	size_t off = o->len, len = name_len(name), head_len;
 	int at = -1;
 	uint8_t *p;
 
-	while (*tail && (at = written_find(o, tail)) < 0)
+	while (*tail && (at = written_find(o, tail, len - (size_t)(tail - name))) < 0)
 		tail += 1 + *tail;
 	head_len = (size_t)(tail - name);
 	p = out_room(o, head_len + (at < 0 ? 1 : 2));
@@ -140,7 +146,7 @@ void wire_put_name(struct wire_out *o, const uint8_t *name)
 		p[head_len] = 0;
 	else
 		set_be16(p + head_len, (uint16_t)(0xc000 | at));
-	written_remember(o, off, head_len);
+	written_remember(o, off, head_len, len);
 }
 
 void wire_put_name_plain(struct wire_out *o, const uint8_t *name)

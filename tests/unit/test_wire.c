@@ -316,3 +316,106 @@ Test(wire, mnemonics)
 	cr_assert_eq(dns_type_from_str("BOGUS", &v), ERR_UNKNOWN);
 	cr_assert(dns_rcode_from_str("nxdomain", &v) == 0 && v == DNS_NXDOMAIN);
 }
+
+/* A row of bare pointers, each to the one before it; the first leads to a name.
+ * Returns where the last stands. */
+static size_t pointer_row(uint8_t *m, unsigned n)
+{
+	size_t at = 3;
+
+	memcpy(m, "\1a\0", 3);
+	for (unsigned i = 0; i < n; i++, at += 2)
+		set_be16(m + at, (uint16_t)(0xc000 | (i ? at - 2 : 0)));
+	return at - 2;
+}
+
+Test(wire, bound_01_a_name_follows_so_many_pointers)
+{
+	uint8_t m[1000] = {0};
+	struct wire w;
+	struct name n;
+
+	wire_init(&w, m, sizeof(m));
+	w.off = pointer_row(m, WIRE_NAME_JUMPS_MAX);
+	wire_name(&w, &n);
+	cr_assert_eq(w.err, 0);
+	cr_assert(name_eq(n.b, named("a").b));
+	wire_init(&w, m, sizeof(m));
+	w.off = pointer_row(m, WIRE_NAME_JUMPS_MAX + 1);
+	wire_name(&w, &n);
+	cr_assert_eq(w.err, ERR_LIMIT);
+}
+
+/* Work for a whole message is bounded, not only for each of its names. */
+Test(wire, bound_01_a_message_follows_so_many_pointers)
+{
+	uint8_t m[1000] = {0};
+	unsigned names = 0;
+	struct wire w;
+	struct name n;
+
+	wire_init(&w, m, sizeof(m));
+	size_t last = pointer_row(m, WIRE_NAME_JUMPS_MAX);
+
+	for (w.off = last; !w.err; w.off = last, names++)
+		wire_name(&w, &n);
+	cr_assert_eq(w.err, ERR_LIMIT);
+	cr_assert_eq(names - 1, WIRE_JUMPS_MAX / WIRE_NAME_JUMPS_MAX);
+}
+
+/* Names as long and as alike as can be, against as many targets as are kept. */
+Test(wire, bound_02_compressing_costs_so_much)
+{
+	static uint8_t buf[DNS_MSG_MAX];
+	struct wire_out o;
+	struct name n;
+	struct wire w;
+	unsigned names = 0;
+
+	wire_out_init(&o, buf, sizeof(buf));
+	n.len = 255;
+	for (unsigned i = 0; i < 127; i++)
+		memcpy(n.b + 2 * i, "\1a", 2);
+	n.b[254] = 0;
+	wire_put_name(&o, n.b);
+	/* Alike to the last label but one, then not: no target is found. */
+	n.b[251] = 'b';
+	for (;;) {
+		uint32_t work = o.work;
+
+		n.b[1] = (uint8_t)('c' + names % 20);
+		wire_put_name(&o, n.b);
+		if (o.err)
+			break;
+		cr_assert_leq(o.work - work, 127u * WIRE_COMPRESS_MAX + 255u * WIRE_COMPRESS_MAX);
+		names++;
+	}
+	cr_assert_leq(o.work, WIRE_COMPRESS_WORK_MAX + 255u);
+	cr_assert_eq(o.err, ERR_SHORT);
+	cr_assert_gt(names, 200);
+	/* Found or not, what was written is what was meant. */
+	wire_init(&w, buf, o.len);
+	wire_name(&w, &n);
+	for (unsigned i = 0; i < names; i++) {
+		wire_name(&w, &n);
+		cr_assert_eq(n.len, 255);
+		cr_assert_eq(n.b[1], 'c' + i % 20);
+		cr_assert_eq(n.b[251], 'b');
+	}
+	cr_assert_eq(w.err, 0);
+}
+
+Test(wire, bound_02_beyond_it_names_are_written_in_full)
+{
+	static uint8_t buf[DNS_MSG_MAX];
+	struct wire_out o;
+	struct name n = named("www.example.org");
+
+	wire_out_init(&o, buf, sizeof(buf));
+	wire_put_name(&o, n.b);
+	o.work = WIRE_COMPRESS_WORK_MAX;
+	size_t len = o.len;
+
+	wire_put_name(&o, n.b);
+	cr_assert_eq(o.len - len, n.len);
+}
