@@ -102,6 +102,7 @@ void world_closed(struct ksock *s)
 static void run(uint64_t ns, unsigned wakes_max)
 {
 	uint64_t end = k.now_ns + ns;
+	uint64_t moved = k.n_moved;
 	unsigned rounds = 0, quiet = 0;
 
 	k.wakes = 0;
@@ -110,7 +111,8 @@ static void run(uint64_t ns, unsigned wakes_max)
 		int rc = loop_step(&w.loop, T_NEVER);
 
 		assert(rc == 0);
-		rounds = k.last_events ? rounds + 1 : 0;
+		rounds = k.last_events && moved == k.n_moved ? rounds + 1 : 0;
+		moved = k.n_moved;
 		if (rounds > ROUNDS_MAX)
 			fault_found("the loop turns and turns");
 		if (k.wakes > wakes_max && k.now_ns < end) {

@@ -81,6 +81,7 @@ struct kernel {
 	uint64_t now_ns, until_ns; /* sleeps end here at the latest */
 	unsigned last_events;	   /* of the last epoll_wait */
 	unsigned wakes, n_fd, turn;
+	uint64_t n_moved; /* octets through streams */
 	uint16_t next_port;
 	uint64_t rng;
 	size_t piece_max; /* octets one stream call moves; 0: all */

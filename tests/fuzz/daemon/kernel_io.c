@@ -248,6 +248,7 @@ ssize_t __wrap_recv(int fd, void *b, size_t cap, int flags)
 		return s->eof ? 0 : -1;
 	memcpy(b, s->in + s->in_off, n);
 	s->in_off += n;
+	k.n_moved += n;
 	s->in_len -= n;
 	return (ssize_t)n;
 }
@@ -273,6 +274,7 @@ ssize_t __wrap_send(int fd, const void *b, size_t len, int flags)
 		return -1;
 	if (s->room != SIZE_MAX)
 		s->room -= n;
+	k.n_moved += n;
 	world_stream(s, b, n);
 	return (ssize_t)n;
 }
