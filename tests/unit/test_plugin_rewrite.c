@@ -208,6 +208,22 @@ Test(plugin_rewrite, a_name_that_is_none_fails)
 	corefile_plan_free(p);
 }
 
+/* A rule that cannot do anything here is left out; those around it work. */
+Test(plugin_rewrite, rules_of_metadata_are_left_out)
+{
+	static const char directive[] = "rewrite continue name a.org b.org\nrewrite edns0 local set 0xffee {a/b}\n"
+					"rewrite name b.org c.org";
+	struct corefile_plan *p;
+	const struct plugin_step *s = step_of(&p, directive);
+	struct asked a;
+
+	ask_init(&a, "x.org", DNS_A, "10.0.0.1");
+	s->ops->options(s, &a.q, &a.o);
+	cr_assert_eq(a.o.len, 0);
+	corefile_plan_free(p);
+	cr_assert_str_eq(rewritten(directive, "a.org"), "c.org.");
+}
+
 Test(plugin_rewrite, faults)
 {
 	static const char *const bad[][2] = {

@@ -78,6 +78,18 @@ Test(plugin_template, go_templates)
 		{"x. TXT {{ .Group.h | printf `%s-%02x-%s%%` `p` 255 }}", "p-ff-a%"},
 		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
 		{"x. TXT {{ .Group.n | len | eq 1 }}", "true"},
+		{"x. TXT {{ printf `%064d` 5 }}",
+		 "0000000000000000000000000000000000000000000000000000000000000005"},
+		{"x. TXT {{ printf `%x%X%v%v%d` 171 171 `a` 1 2 }}", "abABa12"},
+		{"x. TXT {{ parseInt `zz` 36 64 }}.{{ parseInt `11` 2 64 }}.{{ parseInt `255` 10 8 }}", "1295.3.255"},
+		{"x. TXT {{ index .Match 15 }}{{ index .Match 3 }}", "7"},
+		{"x. TXT {{ gt 1 1 }}{{ ge 1 1 }}{{ lt 1 1 }}{{ le 1 1 }}{{ ge 1 2 }}{{ gt 2 1 }}",
+		 "falsetruefalsetruefalsetrue"},
+		{"x. TXT {{ gt `a` `b` }}{{ ge `b` `b` }}{{ lt `a` `b` }}{{ eq true false }}{{ ne 1 2 }}",
+		 "falsetruetruefalsetrue"},
+		{"x. TXT {{ and `` `b` }}.{{ and `a` `b` }}.{{ or `` `` `c` }}.{{ or 0 7 }}.{{ and 3 0 }}",
+		 ".b.c.7.0"},
+		{"x. TXT {{ if 0 }}a{{ else }}b{{ end }}{{ if 1 }}a{{ end }}{{ if `` }}a{{ else }}b{{ end }}", "bab"},
 	};
 	char want[300];
 
@@ -87,6 +99,10 @@ Test(plugin_template, go_templates)
 	}
 	/* more than the bits allow, and more than a record holds */
 	cr_assert_str_eq(made("x. TXT {{ parseInt .Group.n 10 2 }}"), "SERVFAIL");
+	cr_assert_str_eq(made("x. TXT {{ parseInt `256` 10 8 }}"), "SERVFAIL");
+	cr_assert_str_eq(made("x. TXT {{ parseInt `8` 8 64 }}"), "SERVFAIL");
+	cr_assert_str_eq(made("x. TXT {{ parseInt `` 10 64 }}"), "SERVFAIL");
+	cr_assert_str_eq(made("x. TXT {{ parseInt `18446744073709551616` 10 64 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("{{ $a := .Name }}{{ $a = print $a $a $a $a $a $a $a $a }}"
 			      "{{ $a = print $a $a $a $a $a $a $a $a }}"
 			      "{{ $a = print $a $a $a $a $a $a $a $a }}x. TXT {{ $a }}"),
@@ -214,6 +230,36 @@ Test(plugin_template, faults)
 		{"template IN A {\n answer \"{{ if true }}{{ $x := 1 }}{{ end }}{{ $x }}\"\n}",
 		 "a variable that is not set before"},
 		{"template IN A {\n answer \"{{ (.Name }}\"\n}", "'(' without ')'"},
+		{"template IN A {\n answer \"{{ len .Match }}\"\n}", "only index takes"},
+		{"template IN A {\n answer \"{{ printf `%s` .Group }}\"\n}", "only index takes"},
+		{"template IN A {\n answer \"{{ and true 1 }}\"\n}", "values of different types"},
+		{"template IN A {\n answer \"{{ or `a` 1 }}\"\n}", "values of different types"},
+		{"template IN A {\n answer \"{{ lt 1 `a` }}\"\n}", "values of different types"},
+		{"template IN A {\n answer \"{{ print (print `a`) }}\"\n}", "inside one another"},
+		{"template IN A {\n answer \"{{ printf `%s` (printf `a`) }}\"\n}", "inside one another"},
+		{"template IN A {\n answer \"{{ parseInt .Name 1 8 }}\"\n}", "BASE from 2 to 36"},
+		{"template IN A {\n answer \"{{ parseInt .Name 37 8 }}\"\n}", "BASE from 2 to 36"},
+		{"template IN A {\n answer \"{{ parseInt .Name 36 65 }}\"\n}", "BITS up to 64"},
+		{"template IN A {\n answer \"{{ parseInt 7 10 8 }}\"\n}", "expected parseInt TEXT"},
+		{"template IN A {\n answer \"{{ parseInt .Name (len .Name) 8 }}\"\n}", "expected parseInt TEXT"},
+		{"template IN A {\n answer \"{{ parseInt .Name 10 (len .Name) }}\"\n}", "expected parseInt TEXT"},
+		{"template IN A {\n answer \"{{ len 5 }}\"\n}", "len takes a string"},
+		{"template IN A {\n answer \"{{ printf .Name }}\"\n}", "its format as a string"},
+		{"template IN A {\n answer \"{{ printf 5 }}\"\n}", "its format as a string"},
+		{"template IN A {\n answer \"{{ printf `%65d` 5 }}\"\n}", "a width above 64"},
+		{"template IN A {\n answer \"{{ printf `%q` .Name }}\"\n}", "printf knows"},
+		{"template IN A {\n answer \"{{ printf `%` .Name }}\"\n}", "printf knows"},
+		{"template IN A {\n answer \"{{ printf `%s` 5 }}\"\n}", "format's type"},
+		{"template IN A {\n answer \"{{ printf `%s` .Name 5 }}\"\n}", "more values"},
+		{"template IN A {\n answer \"{{ index .Name 0 }}\"\n}", "expected index"},
+		{"template IN A {\n answer \"{{ index .Match `a` }}\"\n}", "expected index"},
+		{"template IN A {\n answer \"{{ index .Group 1 }}\"\n}", "expected index"},
+		{"template IN A {\n answer \"{{ index .Match (len .Name) }}\"\n}", "expected index"},
+		{"template IN A {\n answer \"{{ index .Match 16 }}\"\n}", "at most 15 groups"},
+		{"template IN A {\n answer \"{{ .Name | 5 }}\"\n}", "expected a function after '|'"},
+		{"template IN A {\n answer \"{{ not true false }}\"\n}", "too many arguments"},
+		{"template IN A {\n answer \"{{ true | not false }}\"\n}", "too many arguments"},
+		{"template IN A {\n answer \"{{ .Name .Name }}\"\n}", "is not supported"},
 		{"template IN A {\n answer \"{{ .Match }}\"\n}", "only index takes"},
 		{"template IN A {\n answer \"{{ not }}\"\n}", "too few arguments"},
 		{"template IN A {\n answer \"{{ .Name }} 60 IN FOO bar\"\n}",
