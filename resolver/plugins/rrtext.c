@@ -207,6 +207,8 @@ static bool put_generic(struct wire_out *o, const struct rrwords *w, unsigned i)
 	char *end;
 	unsigned long want = i < w->n ? strtoul(w->word[i], &end, 10) : 0, got = 0;
 
+	if (i == w->n || *end) /* RFC 3597 section 5: the length always stands */
+		return false;
 	for (i++; i < w->n; i++)
 		for (const char *s = w->word[i]; *s; s += 2, got++) {
 			char hex[3] = {s[0], s[1], 0};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "resolver/plugins/hosts.h"
 #include "tests/unit/corefile_util.h"
 
 struct hosts_case {
@@ -125,4 +126,90 @@ Test(plugin_hosts, zones_and_missing_file)
 	corefile_plan_free(p);
 	assert_refused(". {\n hosts /etc/hosts {\n fallthru\n }\n}\n",
 		       "unknown property 'fallthru' of 'hosts' (did you mean 'fallthrough'?)");
+}
+
+/* Which names of in-addr.arpa and ip6.arpa are an address, and which address. */
+Test(plugin_hosts, reverse_names)
+{
+#define IP6 ".0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+	static const char *const cases[][2] = {
+		{"4.3.2.1.in-addr.arpa", "1.2.3.4"},
+		{"255.10.0.99.IN-ADDR.arpa", "99.0.10.255"},
+		{"001.2.3.4.in-addr.arpa", "4.3.2.1"},
+		{"256.2.3.4.in-addr.arpa", NULL},
+		{"0001.2.3.4.in-addr.arpa", NULL},
+		{"a.2.3.4.in-addr.arpa", NULL},
+		{"1/.2.3.4.in-addr.arpa", NULL},
+		{"1:.2.3.4.in-addr.arpa", NULL},
+		{"3.2.1.in-addr.arpa", NULL},
+		{"5.4.3.2.1.in-addr.arpa", NULL},
+		{"4.3.2.1.in-addr.test", NULL},
+		{"1" IP6, "2001:db8::1"},
+		{"a" IP6, "2001:db8::a"},
+		{"F" IP6, "2001:db8::f"},
+		{"9" IP6, "2001:db8::9"},
+		{"g" IP6, NULL},
+		{"`" IP6, NULL},
+		{"G" IP6, NULL},
+		{"@" IP6, NULL},
+		{"11" IP6, NULL},
+		{"0.1" IP6, NULL},
+		{"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", NULL},
+		{"a.b.c.d.0.1.2.3.4.5.6.7.8.9.a.b.c.d.e.f.0.1.2.3.4.5.6.7.8.9.a.b.ip6.arpa",
+		 "ba98:7654:3210:fedc:ba98:7654:3210:dcba"},
+		{"arpa", NULL},
+		{".", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct in6_addr addr, want;
+		struct name n;
+
+		cr_assert_eq(name_from_text(&n, cases[i][0]), 0, "%s", cases[i][0]);
+		cr_expect_eq(hosts_reverse(n.b, &addr), cases[i][1] != NULL, "%s", cases[i][0]);
+		if (!cases[i][1] || !hosts_reverse(n.b, &addr))
+			continue;
+		want = addr_of(cases[i][1]);
+		cr_expect_eq(memcmp(&addr, &want, sizeof(addr)), 0, "%s", cases[i][0]);
+	}
+}
+
+/* Tables of many lines: each name and address is found, and nothing between them. */
+Test(plugin_hosts, every_line_is_found)
+{
+	char path[] = "/tmp/corefile-many-XXXXXX", directive[200], name[64], want[256];
+	int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+	struct hosts_case h;
+	struct asked a;
+
+	for (unsigned i = 0; i < 100; i++) {
+		unsigned k = i * 37 % 100; /* in no order */
+
+		fprintf(f, "10.1.%u.1 h%u.example.org b%u.example.org\n10.1.%u.2\t\tH%u.example.org\n", k, k, k, k, k);
+	}
+	fclose(f);
+	snprintf(directive, sizeof(directive), "hosts %s {\n fallthrough\n}", path);
+	h.s = step_of(&h.p, directive);
+	unlink(path);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "h%u.example.org", i);
+		cr_assert_eq(ask(&h, &a, name, DNS_A), PLUGIN_REPLY, "%s", name);
+		snprintf(want, sizeof(want), "%s. 3600 IN A 10.1.%u.1\n%s. 3600 IN A 10.1.%u.2\n", name, i, name, i);
+		cr_assert_str_eq(section_of(a.out, a.len, 0), want);
+		snprintf(name, sizeof(name), "1.%u.1.10.in-addr.arpa", i);
+		cr_assert_eq(ask(&h, &a, name, DNS_PTR), PLUGIN_REPLY, "%s", name);
+		snprintf(want, sizeof(want), "%s. 3600 IN PTR b%u.example.org.\n%s. 3600 IN PTR h%u.example.org.\n", name, i,
+			 name, i);
+		cr_assert_str_eq(section_of(a.out, a.len, 0), want);
+		snprintf(name, sizeof(name), "h%ux.example.org", i);
+		cr_assert_eq(ask(&h, &a, name, DNS_A), PLUGIN_NEXT, "%s", name);
+		snprintf(name, sizeof(name), "3.%u.1.10.in-addr.arpa", i);
+		cr_assert_eq(ask(&h, &a, name, DNS_PTR), PLUGIN_NEXT, "%s", name);
+	}
+	ask_init(&a, "h1.example.org", DNS_A, "10.0.0.1");
+	a.q.qclass = DNS_CH;
+	cr_assert_eq(h.s->ops->ask(h.s, &a.q, &a.o, &a.len), PLUGIN_NEXT, "another class");
+	cr_assert_eq(h.p->n_hosts_entries, 2 * 300);
+	corefile_plan_free(h.p);
 }
