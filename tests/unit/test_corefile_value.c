@@ -169,6 +169,15 @@ Test(corefile_value, the_real_world)
 	cr_expect_eq(e.read_file(e.ctx, path, false, &text, &n, &d), 0);
 	cr_expect(n == 4 && text && memcmp(text, "text", 4) == 0);
 	free(text);
+	int before = dup(fd);
+
+	close(before);
+	cr_expect_eq(e.read_file(e.ctx, path, false, &text, &n, &d), 0);
+	free(text);
+	int after = dup(fd);
+
+	close(after);
+	cr_expect_eq(after, before, "no descriptor stays open");
 	cr_expect_neq(e.read_file(e.ctx, "/nowhere/at/all", false, &text, &n, &d), 0);
 	cr_expect_eq(e.glob_files(e.ctx, path, &text), 0);
 	cr_expect(strncmp(text, path, strlen(path)) == 0 && strcmp(text + strlen(path), "\n") == 0);

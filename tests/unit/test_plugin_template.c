@@ -107,6 +107,11 @@ Test(plugin_template, go_templates)
 			      "{{ $a = print $a $a $a $a $a $a $a $a }}"
 			      "{{ $a = print $a $a $a $a $a $a $a $a }}x. TXT {{ $a }}"),
 			 "SERVFAIL");
+	/* also where nobody looks at it */
+	cr_assert_str_eq(made("{{ $a := .Name }}{{ $a = print $a $a $a $a $a $a $a $a }}"
+			      "{{ $a = print $a $a $a $a $a $a $a $a }}{{ $b := print $a $a $a $a $a $a $a $a }}"
+			      "x. TXT a"),
+			 "SERVFAIL");
 }
 
 Test(plugin_template, match_without_fallthrough_is_servfail)
