@@ -291,6 +291,7 @@ bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t
 	}
 	due_run(c, now_ns);
 	clients_gauge(c);
+	cache_gauges(c); /* what was taken out as well */
 	core_leave(c);
 	return taken;
 }

@@ -237,5 +237,6 @@ void core_tick(struct core *c, uint64_t now_ns)
 		due_run(c, now_ns);
 	}
 	clients_gauge(c);
+	cache_gauges(c); /* what was taken out as well */
 	core_leave(c);
 }

@@ -47,8 +47,14 @@ static void call_begin(struct driver *d, int state)
 
 static void call_end(struct driver *d)
 {
+	const char *broken;
+
 	d->state = OUTSIDE;
 	core_check(d->core);
+	d->tally.parked = d->n_parked;
+	broken = laws_check(&d->tally, d->stats);
+	if (broken)
+		breach(d, "the counters do not sum up: %s", broken);
 	if (d->n_parked && core_deadline(d->core) == T_NEVER)
 		breach(d, "%zu clients wait, and nothing is due", d->n_parked);
 }
@@ -103,6 +109,7 @@ static void on_reply(void *ctx, const struct core_client *c, const uint8_t *byte
 
 		reply_check(d, t, bytes, len);
 		d->n_parked -= t->is_parked && !t->is_over;
+		d->tally.lost += c->listener == UINT8_MAX; /* no row counts it any more */
 		t->is_over = true;
 		d->to.reply(d->to.ctx, &t->client, bytes, len);
 	}
@@ -130,11 +137,13 @@ static void on_ask(void *ctx, const struct core_ask *a)
 		breach(d, "an ask for upstream %u of %zu", a->upstream, d->n_upstreams);
 	if (dns_msg_parse(&m, a->query, a->len) < 0 || m.h.n_qd != 1)
 		breach(d, "an ask that is no query");
+	tally_ask(&d->tally, a);
 	d->given = grown(d->given, d->n_given, sizeof(*d->given));
 	d->given[d->n_given++] = (struct given){.id = a->id};
 	d->to.ask(d->to.ctx, a);
 	if (d->refuses && d->refuses(d->to.ctx, a, &why)) {
 		d->given[d->n_given - 1].is_over = true;
+		d->tally.fails++;
 		core_fail(d->core, d->now_ns, a->id, why);
 	}
 	d->state = (uint8_t)before;
@@ -172,13 +181,26 @@ static void on_failed(void *ctx, const struct core_failed *f)
 		d->to.failed(d->to.ctx, f);
 }
 
+static void on_done(void *ctx, const struct core_client *c, const struct core_done *done)
+{
+	struct driver *d = ctx;
+	const char *wrong = tally_done(&d->tally, c, done);
+
+	if (wrong)
+		breach(d, "%s", wrong);
+	if (c->cookie >= d->n_tickets)
+		breach(d, "a query of nobody is done");
+	else if (done->end_ns != d->now_ns || done->start_ns != d->ticket[c->cookie].asked_ns)
+		breach(d, "a query is done that did not begin or end when it did");
+}
+
 /* --- calls --- */
 
 int driver_start(struct driver *d, const struct core_conf *conf, struct core_stats *stats,
 		 const struct hash_key *key, struct diag *diag)
 {
 	struct core_ops ops = {.ctx = d, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
-			       .event = on_event, .failed = on_failed};
+			       .event = on_event, .done = on_done, .failed = on_failed};
 	int rc = core_new(&d->core, conf, &ops, stats, key, 1, diag);
 
 	if (rc < 0)
@@ -189,7 +211,9 @@ int driver_start(struct driver *d, const struct core_conf *conf, struct core_sta
 	d->n_upstreams = conf->n_upstreams;
 	for (size_t i = 0; i < d->n_tickets; i++)
 		d->ticket[i].is_over = true; /* of a core before: nobody will answer */
+	d->tally.lost += d->n_parked;
 	d->n_parked = d->n_given = 0;
+	d->stats = stats;
 	return 0;
 }
 
@@ -217,7 +241,8 @@ enum core_verdict driver_query(struct driver *d, const struct core_client *c, co
 	memcpy(query, in, len); /* of its own length: what is read behind it shows */
 	memcpy(mine, in, len);
 	d->ticket = grown(d->ticket, ticket, sizeof(*d->ticket));
-	d->ticket[ticket] = (struct ticket){.client = *c, .query = mine, .len = len};
+	d->ticket[ticket] = (struct ticket){.client = *c, .query = mine, .len = len,
+					     .asked_ns = d->now_ns};
 	as.cookie = ticket;
 	call_begin(d, SILENT);
 	verdict = core_query(d->core, d->now_ns, &as, query, len, d->out, ret_len);
@@ -228,6 +253,7 @@ enum core_verdict driver_query(struct driver *d, const struct core_client *c, co
 		d->ticket[ticket].is_parked = true;
 		d->n_parked++;
 	}
+	d->tally.drops += verdict == CORE_DROP;
 	memset(d->out, POISON, DNS_MSG_MAX);
 	memset(query, POISON, len);
 	free(query);
@@ -246,6 +272,7 @@ bool driver_answer(struct driver *d, uint32_t ask_id, const uint8_t *bytes, size
 	memcpy(copy, bytes, len);
 	call_begin(d, ACTING);
 	taken = core_answer(d->core, d->now_ns, ask_id, copy, len);
+	d->tally.answers++;
 	g = given_find(d, ask_id);
 	if (g && taken)
 		g->is_over = true;
@@ -261,6 +288,7 @@ void driver_fail(struct driver *d, uint32_t ask_id, enum core_fail_why why)
 
 	if (g)
 		g->is_over = true;
+	d->tally.fails++;
 	call_begin(d, SILENT);
 	core_fail(d->core, d->now_ns, ask_id, why);
 	call_end(d);

@@ -4,7 +4,8 @@
  * one reply for each CORE_WAIT and none else, none before the call has returned,
  * with its client's id and question; replies, asks and cancels only from within
  * the calls that act; asks of upstreams that the present configuration has;
- * buffers that nobody touches afterwards; and core_check after each call. It can
+ * buffers that nobody touches afterwards; core_check and the laws of counters (laws.h)
+ * after each call. It can
  * refuse from within `ask`.
  *
  * What is breached is told to `breach`, once each time; then the run goes on.
@@ -13,11 +14,13 @@
 #define NODENS_SCENARIO_DRIVER_H
 
 #include "resolver/core/core.h"
+#include "tests/scenario/laws.h"
 
 struct ticket { /* one query */
 	struct core_client client; /* as the test gave it */
 	uint8_t *query;
 	size_t len;
+	uint64_t asked_ns;
 	bool is_parked, is_over;
 };
 struct given { /* one ask */
@@ -39,6 +42,8 @@ struct driver {
 	struct ticket *ticket;
 	struct given *given;
 	size_t n_tickets, n_given, n_parked;
+	const struct core_stats *stats;
+	struct tally tally;
 };
 
 /* `to` and `breach` are set; `d` stays where it is. Another core may take the place
