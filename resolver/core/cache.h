@@ -110,5 +110,7 @@ void cache_answer(const struct entry *e, struct answer *ret);
 /* All live entries; false at the end. Start with *cursor == 0. */
 bool cache_next(const struct cache *c, size_t *cursor, const struct entry **ret);
 uint64_t cache_bytes_used(const struct cache *c);
+/* Asserts what must hold between two calls; walks over all of it. */
+void cache_check(const struct cache *c);
 
 #endif

@@ -8,6 +8,7 @@
 /* With more than so much under way, only so often: it walks over all of it. */
 #define CHECK_ALWAYS 64
 #define CHECK_ONE_IN 256
+#define CHECK_CACHE  64 /* entries; the cache's own tests look at more */
 
 /* Places from here on were never used. */
 static uint32_t question_used(const struct questions *t)
@@ -242,6 +243,8 @@ void core_check(const struct core *c)
 	holds_check(&c->tab.clients);
 	upstreams_check(c);
 	follow_check(c);
+	if (c->cache.n_used < CHECK_CACHE)
+		cache_check(&c->cache);
 }
 
 void core_check_some(struct core *c)

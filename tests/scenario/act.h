@@ -7,7 +7,8 @@
  *   flood COUNT NAME TYPE RCODE   that many names, % replaced by 0, 1, ...; each must be
  *                                 answered at once, with that rcode
  *   fill CLIENT COUNT NAME TYPE [from ADDR [spread]]   that many names likewise, whatever is
- *                                 answered; spread: each from the next address
+ *                                 answered; spread: each from the next address;
+ *                                 a name without % is asked for again and again
  *   raw CLIENT HEX... [tcp]
  *   refuse COUNT WHY     so many asks from here on, each from within the core's call
  *   answer [newest|void] [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]

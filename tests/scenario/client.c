@@ -206,11 +206,11 @@ void act_fill(struct world *w)
 	if (word_is(s, "tcp"))
 		c.proto = CORE_TCP;
 	spread = word_is(s, "spread");
-	if (!percent)
-		script_fail(s, "a name with %% in it");
 	for (uint64_t i = 0; i < n && !s->failed; i++) {
-		snprintf(text, sizeof(text), "%.*s%lu%s", (int)(percent - pattern), pattern,
-			 (unsigned long)i, percent + 1);
+		snprintf(text, sizeof(text), "%s", pattern);
+		if (percent)
+			snprintf(text, sizeof(text), "%.*s%lu%s", (int)(percent - pattern), pattern,
+				 (unsigned long)i, percent + 1);
 		name_from_text(&q.name, text);
 		query_build(a, &q, 7);
 		a->is_raw = true; /* replies may be to any of them */

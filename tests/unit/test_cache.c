@@ -122,12 +122,24 @@ static void step_put(struct walk *w, struct model_entry *e, size_t pad_max)
 	struct name n;
 
 	e->kind = (uint8_t)(ANSWER_POSITIVE + rng_below(&w->rng, 3));
-	e->ttl_s = (uint32_t)(1 + rng_below(&w->rng, 60));
+	e->ttl_s = (uint32_t)(1 + rng_below(&w->rng, 60)) * (rng_below(&w->rng, 16) ? 1 : 1000);
 	e->value = (uint32_t)rng_u64(&w->rng);
 	e->stored_ns = w->now_ns;
 	key_make(&k, &n, e->name, e->qtype, e->key_flags);
 	answer_build(&a, &w->buf, &k, e, rng_below(&w->rng, pad_max));
 	cr_assert_not_null(cache_put(&w->c, &k, &a, w->now_ns));
+	model_put(e);
+}
+
+static void step_drop(struct walk *w, struct model_entry *e)
+{
+	struct cache_key k;
+	struct name n;
+
+	e->kind = ANSWER_POSITIVE;
+	e->stored_ns = w->now_ns; /* and a TTL of zero: nothing is to be found */
+	key_make(&k, &n, e->name, e->qtype, e->key_flags);
+	cache_forget(&w->c, &k);
 	model_put(e);
 }
 
@@ -182,11 +194,15 @@ static void walk(uint64_t bytes, unsigned names, unsigned steps, size_t pad_max,
 			 (unsigned long)rng_below(&w.rng, names));
 		if (rng_below(&w.rng, 3) == 0)
 			step_put(&w, &e, pad_max);
+		else if (rng_below(&w.rng, 12) == 0)
+			step_drop(&w, &e);
 		else
 			step_get(&w, &e, may_forget);
 		w.now_ns += rng_below(&w.rng, 100 * NS_PER_MS);
 		if (i % 500 == 0)
 			counts_check(&w.c);
+		if (i % 20 == 0)
+			cache_check(&w.c);
 	}
 	cr_assert_gt(w.found, steps / 50);
 	cr_assert(may_forget ? w.forgotten > 0 : w.forgotten == 0);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must hold of the cache between two calls (check.c): rings, index and counts agree. */
+#include "resolver/core/cache_int.h"
+
+#include <assert.h>
+
+struct ring_sums {
+	size_t used, dead;
+	uint64_t expiring, live;
+};
+
+static void entry_check(const struct cache *c, const struct ring *r, const struct entry *e,
+			unsigned part, struct ring_sums *s)
+{
+	bool is_due = e->kind == ENTRY_DEAD || e->expiry_s < r->now_s;
+
+	s->used += e->size;
+	if (e->is_counted)
+		*(is_due ? &s->dead : &s->expiring) += e->size;
+	else
+		assert(!is_due);
+	if (e->kind == ENTRY_DEAD)
+		return;
+	s->live++;
+	assert(region_of(e->kind) == part);
+	assert(slot_of(c, e)->tag == (uint32_t)place_of(e));
+}
+
+static uint64_t ring_check(const struct cache *c, const struct ring *r, unsigned part)
+{
+	struct ring_sums s = {0};
+	uint64_t expiring = 0;
+
+	for (const struct entry *e = ring_next(r, NULL); e; e = ring_next(r, e))
+		entry_check(c, r, e, part, &s);
+	assert(s.used <= r->used && r->used <= r->cap);
+	assert(s.dead == r->dead);
+	for (unsigned i = 0; i < EXPIRY_SLOTS; i++)
+		expiring += r->expiring[i];
+	assert(s.expiring == expiring);
+	return s.live;
+}
+
+void cache_check(const struct cache *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned k = 0; k < CACHE_REGIONS; k++) {
+		uint64_t live = ring_check(c, &c->part[k].small, k) + ring_check(c, &c->part[k].main, k);
+
+		assert(live == c->counts.entries[k]);
+		n += live;
+	}
+	assert(n == c->n_used);
+}
