@@ -16,7 +16,7 @@
 #include "resolver/core/cookie.h"
 #include "resolver/core/quirk.h"
 
-#define RTT_BUCKETS 64
+#define RTT_BUCKETS 80 /* up to 2 s, the read time-out */
 
 struct rtt { /* latencies, quarter-octave buckets of microseconds, slowly forgotten */
 	uint32_t count[RTT_BUCKETS];

@@ -234,6 +234,7 @@ enum core_verdict driver_query(struct driver *d, const struct core_client *c, co
 	uint8_t *query = malloc(len + !len), *mine = malloc(len + !len);
 	struct core_client as = *c;
 	size_t ticket = d->n_tickets++;
+	uint64_t hits = laws_hits(d->stats);
 	enum core_verdict verdict;
 
 	if (!query || !mine)
@@ -251,6 +252,7 @@ enum core_verdict driver_query(struct driver *d, const struct core_client *c, co
 		d->ticket[ticket].is_over = true;
 	} else if (verdict == CORE_WAIT) {
 		d->ticket[ticket].is_parked = true;
+		d->tally.hits_parked += laws_hits(d->stats) - hits;
 		d->n_parked++;
 	}
 	d->tally.drops += verdict == CORE_DROP;

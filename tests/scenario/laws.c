@@ -21,6 +21,7 @@ const char *tally_done(struct tally *t, const struct core_client *c, const struc
 		return "a query is done, but by whom is not said";
 	if (d->upstream != UINT16_MAX && d->from != CORE_FROM_UPSTREAM)
 		return "a query is done by an upstream, and by something else";
+	t->from[d->from]++;
 	if (!d->reply_len) {
 		t->done_drops++;
 		return NULL;
@@ -42,7 +43,7 @@ const char *tally_done(struct tally *t, const struct core_client *c, const struc
 struct sums {
 	uint64_t requests[2][2], responses, rcode[STATS_RCODES], do_requests;
 	uint64_t took_ns, took, sized[2], query_octets[2], reply_octets[2], reply_n;
-	uint64_t prefetch, stale, evicted;
+	uint64_t prefetch, stale, evicted, hits;
 	uint64_t asks[CORE_PROTOS], fails, timeouts, late, answered;
 };
 
@@ -66,6 +67,7 @@ static void server_sum(struct sums *to, const struct stats_server *row)
 	to->took += row->duration.n;
 	to->prefetch += row->cache_prefetch;
 	to->stale += row->cache_served_stale;
+	to->hits += row->cache_hits_success + row->cache_hits_denial;
 	to->evicted += row->cache_evict_success + row->cache_evict_denial;
 }
 
@@ -142,6 +144,18 @@ static const char *responses_check(const struct tally *t, const struct sums *s)
 	return s->took_ns == t->took_ns ? NULL : "what replies took";
 }
 
+/* Who answered, as logs say it, by those who answered, as counters say it. */
+static const char *from_check(const struct tally *t, const struct sums *s, const struct core_stats *st)
+{
+	if (t->from[CORE_FROM_STALE] != st->stale_served)
+		return "from stale entries";
+	if (t->from[CORE_FROM_SHIELD] != st->shield_synth)
+		return "from the shield";
+	if (t->from[CORE_FROM_CACHE] + t->hits_parked < s->hits + st->failure_hits) /* after reloads more */
+		return "from the cache";
+	return NULL;
+}
+
 static const char *upstreams_check(const struct tally *t, const struct sums *s)
 {
 	uint64_t asks = 0;
@@ -170,6 +184,15 @@ static const char *entries_check(const struct core_stats *s)
 		       "the blocks' entries are the cache's";
 }
 
+uint64_t laws_hits(const struct core_stats *st)
+{
+	struct sums s = {0};
+
+	for (uint32_t i = 0; i < st->n_servers; i++)
+		server_sum(&s, &st->server[i]);
+	return s.hits;
+}
+
 const char *laws_check(const struct tally *t, const struct core_stats *st)
 {
 	struct sums s = {0};
@@ -190,6 +213,7 @@ const char *laws_check(const struct tally *t, const struct core_stats *st)
 	if (st->dropped != t->drops)
 		return "each query without a reply is counted";
 	if ((broken = requests_check(t, &s)) || (broken = responses_check(t, &s)) ||
+	    (broken = from_check(t, &s, st)) ||
 	    (broken = upstreams_check(t, &s)))
 		return broken;
 	return entries_check(st);

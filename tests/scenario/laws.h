@@ -13,9 +13,10 @@ struct tally {
 	uint64_t queries, drops;        /* of the driver's own counting */
 	uint64_t parked;                /* now */
 	uint64_t lost;                  /* were parked when another core took over */
+	uint64_t hits_parked;           /* found in the cache, and waited for more (autopath) */
 	uint64_t asks[CORE_PROTOS], probes, fails, answers;
 	/* by what `done` says */
-	uint64_t done, done_drops;
+	uint64_t done, done_drops, from[CORE_FROM_SERVER + 1];
 	uint64_t requests[2][2], do_requests, rcode[STATS_RCODES];
 	uint64_t query_octets[2], reply_octets[2], took_ns;
 };
@@ -23,6 +24,7 @@ struct tally {
 void tally_ask(struct tally *t, const struct core_ask *a);
 /* NULL, or what is wrong with what it says. */
 const char *tally_done(struct tally *t, const struct core_client *c, const struct core_done *d);
+uint64_t laws_hits(const struct core_stats *s);
 /* NULL, or the law that is broken. */
 const char *laws_check(const struct tally *t, const struct core_stats *s);
 

@@ -89,3 +89,14 @@ Test(cache_capacity, what_the_corefile_says_fits)
 	check(1000, 40000);
 	check(40000, 1000);
 }
+
+/* The denials' share is what their capacity stands for, never nearly nothing nor nearly all. */
+Test(capacity, the_denials_share)
+{
+	cr_assert_eq(core_conf_neg_percent(0, 0), 5);
+	cr_assert_eq(core_conf_neg_percent(1000000, 1), 5);
+	cr_assert_eq(core_conf_neg_percent(1, 1000000), 90);
+	cr_assert_gt(core_conf_neg_percent(9984, 9984), 5);
+	cr_assert_lt(core_conf_neg_percent(9984, 9984), 50);
+	cr_assert_eq(core_conf_neg_percent(9984, 9984), core_conf_neg_percent(2 * 9984, 2 * 9984));
+}

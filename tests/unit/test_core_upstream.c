@@ -39,6 +39,45 @@ Test(upstream, p95_follows_the_present)
 	cr_assert_leq(rtt_p95(&r), 2 * NS_PER_MS);
 }
 
+/* It is looked at again after some samples and not after a thousand. */
+Test(upstream, p95_is_renewed_every_32_samples)
+{
+	struct rtt r = {0};
+
+	for (unsigned i = 0; i < 40; i++)
+		rtt_add(&r, NS_PER_MS);
+	cr_assert_leq(rtt_p95(&r), 2 * NS_PER_MS);
+	for (unsigned i = 0; i < 31; i++)
+		rtt_add(&r, 100 * NS_PER_MS);
+	cr_assert_leq(rtt_p95(&r), 2 * NS_PER_MS);
+	rtt_add(&r, 100 * NS_PER_MS);
+	cr_assert_geq(rtt_p95(&r), 100 * NS_PER_MS);
+}
+
+/* The edge of a value's bucket is not below it, and at most a quarter above. */
+Test(upstream, p95_of_one_value_is_its_bucket_s_edge)
+{
+	for (uint64_t us = 1; us < 1900000; us = us * 9 / 8 + 1) {
+		struct rtt r = {0};
+
+		for (unsigned i = 0; i < 20; i++)
+			rtt_add(&r, us * NS_PER_US);
+		cr_assert_gt(rtt_p95(&r), us * NS_PER_US, "%lu us", us);
+		cr_assert_leq(rtt_p95(&r), (us * 5 / 4 + 1) * NS_PER_US, "%lu us", us);
+	}
+}
+
+Test(upstream, counts_are_halved_at_a_thousand)
+{
+	struct rtt r = {0};
+
+	for (unsigned i = 0; i < 999; i++)
+		rtt_add(&r, NS_PER_MS);
+	cr_assert_eq(r.n, 999);
+	rtt_add(&r, NS_PER_MS);
+	cr_assert_eq(r.n, 500);
+}
+
 Test(upstream, extremes_have_a_bucket)
 {
 	struct rtt r = {0};
