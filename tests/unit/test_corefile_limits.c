@@ -147,7 +147,7 @@ Test(corefile_limits, borders)
 }
 
 /* The words of a lint of `text`; the caller frees them. */
-static char *faults_of(const char *text)
+static char *faults_of(const char *text, int want)
 {
 	char path[] = "/tmp/corefile-faults-XXXXXX", *out = NULL;
 	struct corefile_env e = test_env();
@@ -157,7 +157,7 @@ static char *faults_of(const char *text)
 
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
-	cr_assert_eq(corefile_check(path, &e, f), 1);
+	cr_assert_eq(corefile_check(path, &e, f), want);
 	fclose(f);
 	unlink(path);
 	return out;
@@ -181,7 +181,7 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *out = faults_of(cases[i].text), count[32];
+		char *out = faults_of(cases[i].text, 1), count[32];
 
 		for (size_t k = 0; cases[i].told[k]; k++)
 			cr_expect(strstr(out, cases[i].told[k]), "nothing at %s in\n%s", cases[i].told[k], out);
@@ -189,4 +189,19 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 		cr_expect(strstr(out, count), "not%s in\n%s", count, out);
 		free(out);
 	}
+}
+
+/* Away from a node each token of the template is told once, with what stands in for it. */
+Test(corefile_limits, templates_can_be_checked)
+{
+	static const char text[] = "__PILLAR__DNS__DOMAIN__ {\n bind __PILLAR__LOCAL__DNS__\n"
+				   " forward . __PILLAR__CLUSTER__DNS__\n prometheus __PROMETHEUS__ENDPOINT__\n}\n"
+				   "a.__PILLAR__DNS__DOMAIN__ {\n bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__\n"
+				   " forward . __PILLAR__UPSTREAM__SERVERS__\n}\n";
+	char *out = faults_of(text, 0);
+
+	cr_expect(strstr(out, "2 upstreams; 6 warnings\n"), "%s", out);
+	cr_expect(strstr(out, ":1:1: template token __PILLAR__DNS__DOMAIN__ is not filled; checked with cluster.local"), "%s", out);
+	free(out);
+	assert_refused(text, "template token __PILLAR__DNS__DOMAIN__ was never filled");
 }

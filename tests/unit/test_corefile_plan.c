@@ -121,6 +121,8 @@ Test(corefile_plan, keys)
 		corefile_plan_free(p);
 	}
 	assert_refused("tls://. {\n}\n", "only dns:// is served here");
+	assert_refused("foo://a {\n}\n", "unknown scheme in 'foo://a'");
+	assert_refused("foo://a:53 {\n}\n", "unknown scheme");
 	assert_refused("a: {\n}\n", "expecting data after last colon");
 	assert_refused("a:b {\n}\n", "is not a port");
 	assert_refused("a:70000 {\n}\n", "out of range");
