@@ -176,8 +176,9 @@ static int local_read(struct cf_setup *s, const struct cf_token *tok, size_t n,
 
 	e->is_local = true;
 	if (n != (unset ? 1u : 2u))
-		return cf_error(s, tok, unset ? "an edns0 local unset rule is: local unset CODE" :
-						"an edns0 local rule is: local ACTION CODE DATA");
+		return cf_error(s, n ? tok : tok - 1,
+				unset ? "an edns0 local unset rule is: local unset CODE" :
+					"an edns0 local rule is: local ACTION CODE DATA");
 	unsigned long code = strtoul(tok[0].text, &end, 0);
 
 	if (tok[0].text[0] < '0' || tok[0].text[0] > '9' || *end || code > UINT16_MAX)

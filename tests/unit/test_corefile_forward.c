@@ -53,7 +53,9 @@ Test(corefile_forward, resolv_conf_is_read_and_watched)
 	static const char lines[] =
 		"# nameserver 9.9.9.9\nsearch a b\nnameserver 192.0.2.1\n\tnameserver\t2001:db8::1 "
 		"\r\n"
-		"nameserver nonsense\nnameservers 192.0.2.9\noptions ndots:5\nnameserver 192.0.2.3";
+		"nameserver nonsense\nnameserver "
+		"1111111111111111111111111111111111111111111111111111111111111111"
+		"1111111111111111111111111111111111111111111111111111111111111111\nnameservers 192.0.2.9\noptions ndots:5\nnameserver 192.0.2.3";
 
 	cr_assert(fd >= 0);
 	cr_assert_eq(write(fd, lines, sizeof(lines) - 1), (ssize_t)sizeof(lines) - 1);
