@@ -229,10 +229,10 @@ Test(plugin_rewrite, rules_of_edns0_that_are_taken)
 	static const char *const good[] = {"nsid set", "nsid unset revert", "nsid set revert", "local unset 0xffee",
 					   "local unset 65001 revert", "local set 0xffee 0xabcd revert", "local append 65001 x",
 					   "local replace 65001 {qname}", "subnet unset", "subnet unset revert",
-					   "subnet replace 24 56", "subnet set 0 0 REVERT"};
+					   "local set 65001 0x", "subnet replace 24 56", "subnet set 0 0 REVERT"};
 	static const char *const bad[] = {"nsid", "nsid set x revert", "local unset", "local unset 0xffee x", "local set 65001",
 					  "local set 65001 a b", "subnet set", "subnet set 24", "subnet set 24 56 1",
-					  "subnet unset 24", "local set 65001 0x", "local revert"};
+					  "subnet unset 24", "local revert"};
 	char text[200];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
