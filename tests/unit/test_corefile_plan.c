@@ -125,6 +125,10 @@ Test(corefile_plan, keys)
 	assert_refused("foo://a:53 {\n}\n", "unknown scheme");
 	assert_refused("a: {\n}\n", "expecting data after last colon");
 	assert_refused("a:b {\n}\n", "is not a port");
+	assert_refused("a:5x {\n}\n", "is not a port");
+	assert_refused("a:x5 {\n}\n", "is not a port");
+	assert_refused("a:-5 {\n}\n", "is not a port");
+	assert_refused("\"\" {\n}\n", "expected a zone before it");
 	assert_refused("a:70000 {\n}\n", "out of range");
 	assert_refused("a..b {\n}\n", "not a valid domain name");
 }

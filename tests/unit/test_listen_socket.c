@@ -170,3 +170,23 @@ Test(listen_socket, closing_queues_leaves_the_workers_where_they_were, .init = s
 		cr_assert_eq(taker("svc1.ns1.svc.cluster.local", DNS_A, false), first);
 	}
 }
+
+/* What did not fit is counted by the kernel, and we see it. */
+Test(listen_socket, what_a_full_buffer_drops_is_seen, .init = setup)
+{
+	static const uint8_t junk[1000];
+	int client = socket(AF_INET, SOCK_DGRAM, 0), small = 1;
+	uint64_t sum = 0;
+
+	for (int i = 0; i < N; i++) {
+		cr_assert_eq(udp_socket_drops(fd[i]), 0);
+		cr_assert_eq(setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	}
+	for (int i = 0; i < 100; i++)
+		cr_assert_eq(sendto(client, junk, sizeof(junk), 0, (struct sockaddr *)&where, sizeof(where)), (ssize_t)sizeof(junk));
+	for (int i = 0; i < N; i++)
+		sum += udp_socket_drops(fd[i]);
+	cr_assert(sum > 50 && sum <= 100, "%llu", (unsigned long long)sum);
+	cr_assert_eq(udp_socket_drops(-1), 0);
+	close(client);
+}

@@ -224,6 +224,34 @@ Test(plugin_rewrite, rules_of_metadata_are_left_out)
 	cr_assert_str_eq(rewritten(directive, "a.org"), "c.org.");
 }
 
+Test(plugin_rewrite, rules_that_are_taken_and_not)
+{
+	static const char *const good[] = {
+		"ttl a 0", "ttl a 2147483647", "ttl a 5-5", "ttl a 5-", "ttl a -5", "ttl exact a 5", "ttl suffix a 1-2",
+		"rcode a 0 15", "rcode a NXDOMAIN NOERROR", "rcode regex a.* 2 0", "type A TYPE65535", "type AAAA A", "class IN ANY",
+		"class CH HS", "continue name a b", "STOP name a b", "name exact a b answer auto",
+		"name exact a b answer name x y answer value x y answer name x y answer value x y", "cname a b", "cname regex (a) {1}",
+		"name regex (a)(b) {2}{1}{0}", "name suffix a b answer value x y answer auto", "name substring a a"};
+	static const char *const bad[] = {
+		"ttl a", "ttl a 2147483648", "ttl a 6-5", "ttl a 5-2147483648", "ttl a x", "ttl a 5x", "ttl a 1-2-3", "ttl x a 5",
+		"ttl exact a 5 6", "rcode a 0", "rcode a 0 16", "rcode a 16 0", "rcode a BADVERS 0", "rcode exact a 0 1 2", "rcode x a 0 1",
+		"type A", "type A B", "type A AAAA MX", "class IN", "class IN XX", "class IN CH HS", "continue", "stop",
+		"name exact a b answer", "name exact a b answer x", "name exact a b answer name x", "name exact a b answer value", "cname a", "cname x a b",
+		"name exact a b answer name x y answer name x y answer name x y answer name x y answer name x y",
+		"name prefix a b answer name x y answer auto", "name regex (a)(b) {3}", "name exact a b answer name ( x",
+		"name exact a b answer name (a) {2}", "name a b c"};
+	char text[300];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text), "x {\nrewrite %s\n}\n", good[i]);
+		corefile_plan_free(plan_of(text));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "x {\nrewrite %s\n}\n", bad[i]);
+		assert_refused(text, "f:2:");
+	}
+}
+
 Test(plugin_rewrite, rules_of_edns0_that_are_taken)
 {
 	static const char *const good[] = {"nsid set", "nsid unset revert", "nsid set revert", "local unset 0xffee",

@@ -197,7 +197,9 @@ Test(server, a_listener_that_goes)
 {
 	struct server_sockets sk = {0}, next = {0};
 	uint16_t port[2] = {pair_open(&sk.udp[0], &sk.tcp[0]), pair_open(&sk.udp[1], &sk.tcp[1])}, other;
-	int fd;
+	/* as a successor that took it over has it: closing is not the end of it */
+	int fd, kept = dup(sk.udp[0]);
+	uint64_t before;
 
 	configure(plan_at(port, 2, "192.0.2.1", ""), &sk);
 	cr_expect_eq(asked(port[0], false), 1);
@@ -216,6 +218,15 @@ Test(server, a_listener_that_goes)
 	cr_expect_eq(asked(port[1], true), 3);
 	cr_expect_eq(asked(other, false), 3);
 	cr_expect_eq(asked(other, true), 3);
+	before = shm->driver.udp_received;
+	int client = client_open(port[0], SOCK_DGRAM);
+
+	ask(client, false);
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_expect_eq(shm->driver.udp_received, before);
+	close(kept);
+	close(client);
 	cr_expect_eq(asked(port[0], false), -1, "nobody there");
 	cr_expect_eq(asked(port[0], true), -1);
 	close(fd);
