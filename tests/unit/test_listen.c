@@ -353,3 +353,91 @@ Test(listen, the_receive_buffer_holds_a_burst_of_thousands)
 	while (stats.udp_received < 4000)
 		step();
 }
+
+/* One the kernel refuses is lost; those before and behind it leave. */
+Test(listen, a_reply_that_cannot_be_sent_holds_nobody_up)
+{
+	uint8_t q[20] = { [19] = LATER }, b[64];
+	start_default();
+	int fd = client_from(SOCK_DGRAM, NULL);
+	cr_assert_eq(send(fd, q, 20, 0), 20);
+	while (n_parked < 1)
+		step();
+	struct core_client nobody = parked[0];
+	nobody.addr = addr_from_v4((struct in_addr){ INADDR_BROADCAST }); /* not allowed on this socket */
+	for (uint8_t i = 0; i < 6; i++) {
+		q[0] = i;
+		udp_reply(&udp_l, i % 3 == 1 ? &nobody : &parked[0], q, 20);
+	}
+	udp_flush(&udp_l);
+	for (int i = 0; i < 6; i++) {
+		if (i % 3 == 1)
+			continue;
+		cr_assert_eq(recv(fd, b, sizeof(b), 0), 20);
+		cr_assert_eq(b[0], i);
+	}
+	cr_assert_eq(stats.udp_sent, 4);
+	cr_assert_eq(stats.udp_send_errors, 2);
+	udp_flush(&udp_l);
+	cr_assert_eq(stats.udp_sent, 4, "nothing leaves twice");
+}
+
+static void exchange_at(int fd, const char *addr, uint16_t at, int n)
+{
+	union sockaddr_any sa, from;
+	struct in6_addr a;
+	uint16_t p;
+	uint8_t q[20] = { [19] = NOW }, b[64];
+	cr_assert_eq(sockaddr_parse(addr, 0, &a, &p), 0);
+	socklen_t len = sockaddr_from(&sa, &a, at, 0);
+	for (int i = 0; i < n; i++)
+		cr_assert_eq(sendto(fd, q, 20, 0, &sa.sa, len), 20);
+	for (int i = 0; i < n; i++) {
+		len = sizeof(from);
+		while (recvfrom(fd, b, sizeof(b), 0, &from.sa, &len) < 0)
+			step();
+		cr_assert_eq(from.v4.sin_addr.s_addr, sa.v4.sin_addr.s_addr);
+		cr_assert_eq(from.v4.sin_port, sa.v4.sin_port);
+		cr_assert_eq(b[11], a.s6_addr[15], "the address asked");
+	}
+}
+
+static struct udp_listener second;
+
+static void flush_both(void *ctx)
+{
+	flush(ctx);
+	udp_flush(&second);
+}
+
+/* They use one batch in turn: what one left in it is nothing to the other. */
+Test(listen, a_wildcard_beside_a_bound_address)
+{
+	struct tcp_limits l;
+	struct diag d;
+	union sockaddr_any sa;
+	struct in6_addr a;
+	socklen_t len = sizeof(sa);
+	uint32_t scope;
+	uint16_t other;
+	tcp_limits_default(&l);
+	start(&l, "0.0.0.0");
+	int ufd = udp_socket_open(&lo, 0, 0, 1, &d);
+	cr_assert_geq(ufd, 0);
+	getsockname(ufd, &sa.sa, &len);
+	sockaddr_split(&sa, &a, &other, &scope);
+	cr_assert_eq(udp_listener_init(&second, ufd, batch, &stats, &d), 0);
+	cr_assert_eq(udp_listener_start(&second, &loop, NULL), 0);
+	loop.before_sleep = flush_both;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	for (int i = 0; i < 3; i++) {
+		exchange_at(fd, "127.0.0.77", port, 1);
+		exchange_at(fd, "127.0.0.1", other, 40);
+		exchange_at(fd, "127.0.0.78", port, 40);
+		exchange_at(fd, "127.0.0.1", other, 1);
+		exchange_at(fd, "127.0.0.79", port, 70);
+	}
+	udp_listener_stop(&second);
+	udp_listener_release(&second);
+	close(ufd);
+}
