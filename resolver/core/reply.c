@@ -102,8 +102,6 @@ static unsigned border_find(const uint8_t *msg, size_t len, size_t limit, struct
 	wire_skip(&w, DNS_HEADER_LEN);
 	wire_name_skip(&w);
 	wire_skip(&w, 4);
-	ret->len = w.off;
-	memset(ret->n, 0, sizeof(ret->n));
 	for (unsigned sec = 0; sec < 3; sec++) {
 		for (unsigned i = get_be16(msg + 6 + 2 * sec); i > 0; i--) {
 			struct dns_rr rr = {0};
