@@ -229,6 +229,15 @@ static void upstreams_check(const struct core *c)
 	}
 }
 
+/* The earliest is in front, and each item is where it is looked for. */
+static void timers_check(const struct timers *t)
+{
+	for (uint32_t i = 0; i < t->n; i++) {
+		assert(t->where[t->heap[i].item] == i + 1);
+		assert(t->heap[i ? (i - 1) / 2 : 0].at_ns <= t->heap[i].at_ns);
+	}
+}
+
 void core_check(const struct core *c)
 {
 	uint32_t n_used = question_used(&c->tab);
@@ -242,6 +251,7 @@ void core_check(const struct core *c)
 	forwards_check(c, n_used);
 	holds_check(&c->tab.clients);
 	upstreams_check(c);
+	timers_check(&c->timers);
 	follow_check(c);
 	if (c->cache.n_used < CHECK_CACHE)
 		cache_check(&c->cache);

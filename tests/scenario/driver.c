@@ -316,4 +316,6 @@ void driver_tick(struct driver *d)
 	call_begin(d, ACTING);
 	core_tick(d->core, d->now_ns);
 	call_end(d);
+	if (d->stats->waiters != d->n_parked)
+		breach(d, "%lu waiters, and %zu clients wait", (unsigned long)d->stats->waiters, d->n_parked);
 }
