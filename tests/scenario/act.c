@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/scenario/act.h"
+
+#include <stdio.h>
+#include <string.h>
+
 #include "tests/scenario/config.h"
 #include "tests/scenario/disturb.h"
 
@@ -30,12 +34,41 @@ static void act_handover(struct world *w)
 	core_free(old);
 }
 
+/* The words behind `times N`, so often, with % replaced by 0, 1, ... */
+static void act_times(struct world *w)
+{
+	struct script *s = &w->s;
+	uint64_t n = number_next(s, "how many");
+	char *word[WORDS_MAX], text[WORDS_MAX][128];
+	unsigned at = s->at;
+
+	memcpy(word, s->word, sizeof(word));
+	for (uint64_t i = 0; i < n && !s->failed; i++) {
+		for (unsigned k = at; k < s->n; k++) {
+			const char *percent = strchr(word[k], '%');
+
+			if (!percent)
+				continue;
+			snprintf(text[k], sizeof(text[k]), "%.*s%lu%s", (int)(percent - word[k]),
+				 word[k], (unsigned long)i, percent + 1);
+			s->word[k] = text[k];
+		}
+		s->at = at;
+		act_line(w);
+	}
+	memcpy(s->word, word, sizeof(word));
+}
+
 void act_line(struct world *w)
 {
 	struct script *s = &w->s;
 
 	if (!word_left(s))
 		return;
+	if (word_is(s, "times")) {
+		act_times(w);
+		return;
+	}
 	if (word_is(s, "ask"))
 		act_ask(w);
 	else if (word_is(s, "flood"))

@@ -16,6 +16,7 @@
  *       [many N] [twice] [lower]
  *   fail [UPSTREAM] NAME TYPE refused|closed|unreachable|nosocket|tls
  *   probe UPSTREAM ok|refused
+ *   times COUNT ...      any of these that often, % replaced by 0, 1, ...
  *   tick
  *   reconfigure
  *   export / import      entries out of the core into a fresh one
