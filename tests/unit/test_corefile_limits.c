@@ -175,6 +175,7 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 		 {":3:12: ", ":4:11: ", ":5:11: ", ":6:13: ", ":8:10: ", ":9:9: ", ":11:6: ", ":12:9: ", ":14:2: "},
 		 9},
 		{"x\nerrors\n}\nlog x {\n y\n}\nimport nowhere\n} z\n", {":3:1: ", ":7:8: ", ":8:1: "}, 3},
+		{". {\n import a b c d\n cahce\n import \"\"\n whoami\n}\n", {":2:11: ", ":4:9: "}, 2},
 		{"x {\n rewrite name a\n rewrite ttl a -\n acl {\n block type X\n drop net y\n }\n}\n",
 		 {":2:10: ", ":3:16: ", ":5:13: ", ":6:11: "},
 		 4},
@@ -189,6 +190,21 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 		cr_expect(strstr(out, count), "not%s in\n%s", count, out);
 		free(out);
 	}
+}
+
+/* A brace that is missing is looked for where the next one stands too far left. */
+Test(corefile_limits, the_brace_that_is_missing)
+{
+	char *out = faults_of(". {\n errors\n", 1);
+
+	cr_expect(strstr(out, ":1:3: the '{' here is never closed: unexpected end of file\n"), "%s", out);
+	free(out);
+	out = faults_of(". {\n cache {\n  success 1\n}\n", 1);
+	cr_expect(strstr(out, "the '}' of line 4 closes 'cache' of line 2 and"), "%s", out);
+	free(out);
+	out = faults_of(". {\n cache {\n success 1\n }\n", 1);
+	cr_expect(strstr(out, "unexpected end of file\n"), "%s", out);
+	free(out);
 }
 
 /* Away from a node each token of the template is told once, with what stands in for it. */

@@ -163,6 +163,11 @@ Test(corefile_value, the_real_world)
 		cr_expect(holds(addr, n, "::1"));
 	cr_expect_eq(e.if_addrs(e.ctx, "lo", addr, scope, 1), 1, "no more than there is room for");
 	cr_expect_eq(e.if_addrs(e.ctx, "no-such-if", addr, scope, 16), 0);
+	n = e.host_addrs(e.ctx, "127.0.0.9", NULL, NULL, 0, addr, 16);
+	cr_expect(n == 1 && holds(addr, n, "127.0.0.9"));
+	n = e.host_addrs(e.ctx, "fd00::9", NULL, NULL, 0, addr, 16);
+	cr_expect(n == 1 && holds(addr, n, "fd00::9"));
+	cr_expect_eq(e.host_addrs(e.ctx, "127.0.0.9", NULL, NULL, 0, addr, 0), 0);
 	cr_expect(e.readable(e.ctx, path));
 	cr_expect_not(e.readable(e.ctx, "/nowhere/at/all"));
 	cr_assert_eq(write(fd, "text", 4), 4);
