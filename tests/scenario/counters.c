@@ -30,6 +30,7 @@ static const struct {
 	{"overdue_evicted.waiters", OF_CORE, offsetof(struct core_stats, overdue_evicted[0])},
 	{"overdue_evicted.questions", OF_CORE, offsetof(struct core_stats, overdue_evicted[1])},
 	CORE_COUNTER(cache_full),
+	CORE_COUNTER(follow_full),
 	CORE_COUNTER(joined),
 	CORE_COUNTER(denials_renewed),
 	CORE_COUNTER(denials_contradicted),
