@@ -108,7 +108,7 @@ static void before_sleep(void *ctx)
 		return;
 	core_settle(s);
 	for (unsigned i = 0; i < s->n_slots; i++)
-		if (s->listener[i].used)
+		if (s->listener[i].udp_on)
 			udp_flush(&s->listener[i].udp);
 	observe_flush(s->observe);
 	uint64_t due = core_deadline(s->core);
@@ -269,6 +269,14 @@ int server_serve(struct server *s, struct diag *d)
 		return 0;
 	s->held = false;
 	return listeners_resume(s, d);
+}
+
+bool server_leave(struct server *s, bool now)
+{
+	bool udp = now || s->shm->core.waiters == 0;
+	s->held = true;
+	listeners_leave(s, udp);
+	return udp;
 }
 
 void server_drain(struct server *s)

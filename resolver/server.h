@@ -39,6 +39,11 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
  * server_serve: what arrives waits in their queues. */
 void server_hold(struct server *s);
 int server_serve(struct server *s, struct diag *d);
+/* A successor reads the sockets: ours are closed, since whoever binds the address
+ * anew would share it with them, and nobody reads them. Those of UDP are kept while
+ * parked queries need them for their replies, unless `now`. Connections go on. True
+ * when all are closed. */
+bool server_leave(struct server *s, bool now);
 /* No new connection or query; what was accepted is still answered. */
 void server_drain(struct server *s);
 /* Nothing parked, nothing unsent. */

@@ -51,6 +51,9 @@ void listeners_commit(struct server *s, const struct server_sockets *sk, struct 
 void listeners_discard(struct server *s, struct listeners_next *next);
 /* The sockets stay open, and nothing is taken from them. */
 void listeners_pause(struct server *s);
+/* A successor reads them: those of TCP are closed, and with `udp` those of UDP too,
+ * after which replies to parked queries are dropped. Connections go on. */
+void listeners_leave(struct server *s, bool udp);
 int listeners_resume(struct server *s, struct diag *d);
 void listeners_close(struct server *s);
 

@@ -179,6 +179,36 @@ void listeners_pause(struct server *s)
 			listener_pause(&s->listener[i]);
 }
 
+static void udp_leave(struct listener *l)
+{
+	udp_flush(&l->udp);
+	udp_listener_release(&l->udp);
+	close(l->udp_fd);
+	for (unsigned k = 0; k < l->n_more; k++)
+		close(l->more[k]);
+	l->udp_fd = -1;
+	l->n_more = 0;
+	l->udp_on = false;
+	l->generation++; /* nobody is answered through it any more */
+}
+
+void listeners_leave(struct server *s, bool udp)
+{
+	listeners_pause(s);
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		struct listener *l = &s->listener[i];
+		if (!l->used)
+			continue;
+		if (l->tcp_on) {
+			close(l->tcp_fd);
+			l->tcp_fd = -1;
+			l->tcp_on = false;
+		}
+		if (udp && l->udp_on)
+			udp_leave(l);
+	}
+}
+
 int listeners_resume(struct server *s, struct diag *d)
 {
 	for (unsigned i = 0; i < s->n_slots; i++) {

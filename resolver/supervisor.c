@@ -78,6 +78,8 @@ void supervisor_handed_over(struct supervisor *s, uint32_t allowed_ms)
 	http_sweep(s->http);
 	s->phase = PHASE_DRAINING;
 	workers_finish(&s->workers, allowed_ms);
+	/* Not read by us any more: whoever binds the address anew would share it with them. */
+	sockets_close(&s->sockets);
 	if (workers_alive(&s->workers) == 0)
 		all_finished(s);
 	else

@@ -26,6 +26,7 @@
 /* Datagrams already on their way still find us after the rules are gone. */
 #define DRAIN_SERVE_NS (100 * NS_PER_MS)
 #define DRAIN_POLL_NS  (5 * NS_PER_MS)
+#define LEAVE_LATEST_NS (5 * NS_PER_S) /* what was parked before a hand-over has ended by then */
 
 struct worker {
 	const struct worker_start *start;
@@ -33,8 +34,9 @@ struct worker {
 	struct loop_fd ctl;
 	struct server *server;
 	struct loop_timer drain;
-	uint64_t drain_serve_until_ns, drain_deadline_ns;
+	uint64_t drain_serve_until_ns, drain_deadline_ns, leave_ns;
 	bool draining, finishing, closed;
+	bool left; /* finishing: no listening socket is ours any more */
 	struct cache_export *export;
 	int exit_code;
 };
@@ -163,6 +165,8 @@ static void drain_step(struct loop_timer *t)
 {
 	struct worker *w = container_of(t, struct worker, drain);
 	uint64_t now = w->loop.now_ns;
+	if (w->finishing && !w->left)
+		w->left = server_leave(w->server, now >= w->leave_ns);
 	if (!w->closed && now >= w->drain_serve_until_ns) {
 		w->closed = true;
 		server_drain(w->server);
@@ -191,7 +195,8 @@ static void finish_begin(struct worker *w, uint32_t allowed_ms)
 	if (w->draining)
 		return;
 	w->finishing = true;
-	server_hold(w->server);
+	w->leave_ns = w->loop.now_ns + LEAVE_LATEST_NS;
+	w->left = server_leave(w->server, false);
 	drain_begin(w, allowed_ms);
 	w->drain_serve_until_ns = w->drain_deadline_ns - allowed_ms * NS_PER_MS / 4;
 }
