@@ -184,6 +184,8 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *out = faults_of(cases[i].text, 1), count[32];
 
+		cr_expect_eq(strncmp(out, "error: /tmp/", 12), 0, "%s", out);
+		cr_expect_null(strstr(out, "warning: "), "%s", out);
 		for (size_t k = 0; cases[i].told[k]; k++)
 			cr_expect(strstr(out, cases[i].told[k]), "nothing at %s in\n%s", cases[i].told[k], out);
 		snprintf(count, sizeof(count), ": %u errors, ", cases[i].n);
@@ -216,6 +218,8 @@ Test(corefile_limits, templates_can_be_checked)
 				   " forward . __PILLAR__UPSTREAM__SERVERS__\n}\n";
 	char *out = faults_of(text, 0);
 
+	cr_expect_eq(strncmp(out, "warning: /tmp/", 14), 0, "%s", out);
+	cr_expect_null(strstr(out, "error: "), "%s", out);
 	cr_expect(strstr(out, "2 upstreams; 6 warnings\n"), "%s", out);
 	cr_expect(strstr(out, ":1:1: template token __PILLAR__DNS__DOMAIN__ is not filled; checked with cluster.local"), "%s", out);
 	free(out);

@@ -2,6 +2,8 @@
 /* Client sockets, one thing at a time; shares of many clients are test_listen_share.c. */
 #include "tests/unit/listen_world.h"
 
+#include <sys/resource.h>
+
 TestSuite(listen, .timeout = 20);
 
 Test(listen, tcp_replies_leave_in_the_order_they_are_ready)
@@ -440,4 +442,22 @@ Test(listen, a_wildcard_beside_a_bound_address)
 	udp_listener_stop(&second);
 	udp_listener_release(&second);
 	close(ufd);
+}
+
+Test(listen, connections_take_half_of_the_descriptors_at_most)
+{
+	static const rlim_t have[] = { 100000, 8192, 1000, 5, 4, 3, 1 };
+	static const unsigned want[] = { 4096, 4096, 500, 2, 2, 1, 1 };
+	struct rlimit before, r;
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (size_t i = 0; i < sizeof(have) / sizeof(have[0]); i++) {
+		struct tcp_limits l;
+		if (have[i] > before.rlim_max)
+			continue;
+		r = (struct rlimit){ .rlim_cur = have[i], .rlim_max = before.rlim_max };
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
+		tcp_limits_default(&l);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+		cr_assert_eq(l.conns_max, want[i], "%lu: %u", (unsigned long)have[i], l.conns_max);
+	}
 }

@@ -78,6 +78,11 @@ Test(plugin_template, go_templates)
 		{"x. TXT {{ .Group.h | printf `%s-%02x-%s%%` `p` 255 }}", "p-ff-a%"},
 		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
 		{"x. TXT {{ .Group.n | len | eq 1 }}", "true"},
+		{"{{ $a := `p` }}{{ $b := `q` }}x. TXT {{ $b }}{{ $a }}", "qp"},
+		{"{{ $a := `p` }}{{ $b := `q` }}{{ $b = `r` }}x. TXT {{ $a }}{{ $b }}", "pr"},
+		{"{{ $a := 1 }}{{ if true }}{{ $b := 2 }}{{ $a = $b }}{{ else }}{{ $a = 3 }}{{ end }}x. TXT {{ $a }}", "2"},
+		{"{{ $a := 1 }}{{ if false }}{{ $b := 2 }}{{ $a = $b }}{{ else }}{{ $c := 3 }}{{ $a = $c }}{{ end }}{{ $d := 4 }}"
+		 "x. TXT {{ $a }}{{ $d }}", "34"},
 		{"x. TXT {{ printf `%064d` 5 }}",
 		 "0000000000000000000000000000000000000000000000000000000000000005"},
 		{"x. TXT {{ printf `%x%X%v%v%d` 171 171 `a` 1 2 }}", "abABa12"},
