@@ -101,13 +101,11 @@ static unsigned first_step(const struct query *q, const uint8_t *origin, unsigne
 	return *ret_ns;
 }
 
-/* Is the query's name base + label "svc" (if given) + tail? */
+/* Is the query's name, which begins with base, base + label "svc" (if given) + tail? */
 static bool is_joined(const struct query *q, const struct name *base, bool svc, const uint8_t *tail)
 {
 	unsigned off = base->len;
 
-	if (q->name_len <= off || memcmp(q->name, base->b, off) != 0)
-		return false;
 	if (svc) {
 		if (q->name_len < off + 4 || memcmp(q->name + off, svc_label, 4) != 0)
 			return false;

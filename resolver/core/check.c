@@ -8,7 +8,7 @@
 /* With more than so much under way, only so often: it walks over all of it. */
 #define CHECK_ALWAYS 64
 #define CHECK_ONE_IN 256
-#define CHECK_CACHE  64 /* entries; the cache's own tests look at more */
+#define CHECK_CACHE  256 /* entries; the cache's own tests look at more */
 
 /* Places from here on were never used. */
 static uint32_t question_used(const struct questions *t)
