@@ -151,8 +151,8 @@ enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_
 			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len);
 /* Acts. A reply came for an ask: transport, source address and id were checked by the
  * driver; the core checks question and content. Unknown or old ids are ignored.
- * False: over UDP, not an answer to what was asked (forged, or stray): go on
- * listening. True: the exchange is over. */
+ * False: not an answer to what was asked (forged, or stray): go on listening; where
+ * no other can come, tell core_fail. True: the exchange is over. */
 bool core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const uint8_t *bytes, size_t len);
 /* Silent. The exchange is over, and the driver has forgotten it. */
 void core_fail(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why);

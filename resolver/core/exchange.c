@@ -234,10 +234,7 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 	switch (answer_judge(c, qi, ask, &m, err, bytes, len, now_ns)) {
 	case GENUINE_NO:
 		stats_upstream_of(c->stats, upstream)->mismatches++;
-		if (ask->proto == CORE_UDP)
-			return false;
-		exchange_failed(c, now_ns, ask->id, CORE_FAIL_BADREPLY);
-		return true;
+		return false;
 	case GENUINE_DAMAGED:
 		answer_damaged(c, qi, ask, now_ns);
 		return true;

@@ -26,7 +26,7 @@ struct doh_stream {
 	int32_t number;
 	uint16_t id;
 	unsigned status;
-	bool type_ok, final, has_fault; /* final: the last head came, no 1xx one */
+	bool type_ok, final, has_fault, has_closed; /* final: the last head came, no 1xx one */
 	enum doh_fault fault;
 	uint32_t age_s;
 	size_t head_len, body_len, body_cap;
@@ -168,6 +168,7 @@ static int on_close(nghttp2_session *session, int32_t number, uint32_t code, voi
 	if (!s)
 		return 0;
 	nghttp2_session_set_stream_user_data(session, number, NULL);
+	s->has_closed = true;
 	if (code == NGHTTP2_NO_ERROR && stream_answers(s)) {
 		doh_ttls_lower(s->body, s->body_len, s->age_s);
 		d->events.answer(d->events.ctx, s->id, s->body, s->body_len);
@@ -294,7 +295,7 @@ int doh_ask(struct doh *d, uint16_t id, const uint8_t *msg, size_t len)
 void doh_reset(struct doh *d, uint16_t id)
 {
 	for (struct doh_stream *s = d->streams; s; s = s->next)
-		if (s->id == id) {
+		if (s->id == id && !s->has_closed) {
 			stream_fault(s, DOH_RESET);
 			return;
 		}

@@ -22,6 +22,7 @@
 #define EXPIRE_NS       (10 * NS_PER_S)
 #define MAX_AGE_NS      (120 * NS_PER_S)
 #define USER_TIMEOUT_MS 2000
+#define STRAYS_MAX      64 /* in a row: this peer answers something else */
 
 int upool_conn_fd(const struct upool_conn *c, bool *ret_connected)
 {
@@ -186,15 +187,35 @@ static bool id_done(struct upool_conn *c, uint16_t id, struct ask **ret_ask)
 bool upool_answered(struct upool_conn *c, uint16_t id, const uint8_t *msg, size_t len)
 {
 	struct upstreams *u = upool_conn_all(c);
+	void *owner;
 	struct ask *a;
-	if (!id_done(c, id, &a))
+	if (!idmap_find(&c->ids, id, &owner))
 		return false;
+	a = owner;
 	if (a) {
 		uint32_t ask_id = a->id;
-		asks_free(&u->asks, a);
-		u->events.answer(u->events.ctx, ask_id, msg, len);
+		bool taken = u->events.answer(u->events.ctx, ask_id, msg, len);
+		/* The core may have cancelled it by itself: then the id is orphaned. */
+		bool is_ours = a->id == ask_id && a->place == ASK_TCP && a->conn == c;
+		if (!taken && is_ours)
+			return false;
+		id_done(c, id, &a);
+		if (is_ours)
+			asks_free(&u->asks, a);
+	} else {
+		id_done(c, id, &a);
 	}
+	c->n_refused = 0;
 	return true;
+}
+
+void upool_stray(struct upool_conn *c)
+{
+	upool_conn_all(c)->stats->up_tcp_strays++;
+	if (++c->n_refused < STRAYS_MAX || c->dead)
+		return;
+	upool_conn_all(c)->stats->up_tcp_lost++;
+	conn_die(c, CORE_FAIL_BADREPLY);
 }
 
 void upool_failed(struct upool_conn *c, uint16_t id, enum core_fail_why why)

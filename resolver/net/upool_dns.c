@@ -33,8 +33,8 @@ static bool message(void *ctx, const uint8_t *msg, size_t len)
 	struct upool_conn *c = ctx;
 	upool_heard(c);
 	if (len < DNS_HEADER_LEN || !(msg[2] & 0x80) || !upool_answered(c, get_be16(msg), msg, len))
-		upool_conn_all(c)->stats->up_tcp_strays++;
-	return true;
+		upool_stray(c);
+	return !c->dead;
 }
 
 static enum stream_status dns_read(struct upool_conn *c)

@@ -21,7 +21,9 @@
 static void on_answer(void *ctx, uint16_t id, const uint8_t *msg, size_t len)
 {
 	upool_heard(ctx);
-	upool_answered(ctx, id, msg, len);
+	/* Its stream has ended: no other answer can come. */
+	if (!upool_answered(ctx, id, msg, len))
+		upool_failed(ctx, id, CORE_FAIL_BADREPLY);
 }
 
 static void fault_tell(struct upool_conn *c, enum doh_fault fault, unsigned status)

@@ -28,6 +28,7 @@ struct upool_conn {
 	struct idmap ids;
 	enum conn_state state;
 	bool draining, suspect, dirty, dead;
+	uint8_t n_refused;      /* in a row that answered nothing */
 	bool told;              /* of an HTTP fault: once a connection */
 	enum core_fail_why why; /* dead: what its questions are told */
 	unsigned n_asks;        /* ids.n less orphans */
@@ -55,8 +56,11 @@ struct upool_framing {
 };
 extern const struct upool_framing upool_framing_dns, upool_framing_h2;
 
-/* For the framings. False: no such id is in use. */
+/* For the framings. False: no such id is in use, or the core does not take it for an
+ * answer: then the id stays open, and what is asked may still be answered. */
 bool upool_answered(struct upool_conn *c, uint16_t id, const uint8_t *msg, size_t len);
+/* A message that answers nothing; too many in a row end the connection. */
+void upool_stray(struct upool_conn *c);
 void upool_failed(struct upool_conn *c, uint16_t id, enum core_fail_why why);
 /* Whatever comes counts as a sign of life. */
 void upool_heard(struct upool_conn *c);

@@ -38,7 +38,7 @@ struct upstream_conf {
 
 struct upstream_events {
 	void *ctx;
-	/* False: not an answer to this question; over UDP go on listening. */
+	/* False: not an answer to this question; go on listening. */
 	bool (*answer)(void *ctx, uint32_t ask_id, const uint8_t *bytes, size_t len);
 	void (*fail)(void *ctx, uint32_t ask_id, enum core_fail_why why);
 	void (*event)(void *ctx, int level, const char *text); /* may be NULL */

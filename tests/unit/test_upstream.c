@@ -508,6 +508,59 @@ Test(upstream, bound_13_replies_from_elsewhere_or_with_another_id_are_ignored)
 	cr_assert_eq(n_fails, 0);
 }
 
+/* The same id, and another question: over a stream, too, the true one behind it counts. */
+Test(upstream, bound_13_a_reply_to_something_else_over_tcp_is_ignored)
+{
+	uint8_t q[2][20];
+	ask(1, CORE_TCP);
+	ask(2, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 2);
+	for (int i = 0; i < 70; i++) { /* not in a row */
+		q[0][8] = 0xee;
+		answer_write(fd, q[0]);
+		q[0][8] = 0;
+		if (i == 40) {
+			answer_write(fd, q[1]);
+			until(&n_answers, 1);
+		}
+	}
+	answer_write(fd, q[0]);
+	until(&n_answers, 2);
+	cr_assert_eq(answer_id[0], 2);
+	cr_assert_eq(answer_id[1], 1);
+	cr_assert_eq(n_fails, 0);
+	cr_assert_eq(stats.up_tcp_strays, 70);
+	ask(3, CORE_TCP);
+	questions_read(fd, q, 1);
+	answer_write(fd, q[0]);
+	until(&n_answers, 3);
+	cr_assert_eq(stats.up_tcp_connects, 1);
+}
+
+Test(upstream, a_stream_of_replies_to_something_else_ends_the_connection)
+{
+	uint8_t q[2][20];
+	ask(1, CORE_TCP);
+	ask(2, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 2);
+	q[0][8] = 0xee;
+	for (int i = 0; i < 64; i++)
+		answer_write(fd, q[0]);
+	answer_write(fd, q[1]); /* too late */
+	until(&n_fails, 2);
+	cr_assert_eq(n_answers, 0);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(fail_why[i], CORE_FAIL_BADREPLY);
+	cr_assert_eq(stats.up_tcp_strays, 64);
+	ask(3, CORE_TCP);
+	fd = accept_one();
+	questions_read(fd, q, 1);
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+}
+
 /* Which worker has a question is known to who asks (its port decides); no worker
  * has a part of the port range to itself. */
 Test(upstream, bound_12_each_workers_ports_are_of_the_whole_range)
