@@ -278,7 +278,8 @@ static size_t path_found(struct core *c, const struct visit *v, const struct nam
 	uint8_t ede[2];
 
 	plain.is_path = true;
-	if (answer_alias(&alias, c->synth, a, &q, target->b) < 0)
+	if (answer_alias(&alias, c->synth, a, &q, target->b) < 0 ||
+	    (c->conf->has_arrive && targets_refused(c, v, &alias)))
 		return path_deny(c, v);
 	c->stats->autopath_answers++;
 	set_be16(ede, EDE_SYNTHESIZED);

@@ -142,6 +142,15 @@ static uint8_t hooks_of(const struct core_zone *z)
 	return hooks;
 }
 
+static void targets_mark(struct config *c)
+{
+	for (size_t i = 0; i < c->n_zones; i++)
+		c->has_arrive |= (c->zone[i].hooks & HOOK_ARRIVE) != 0;
+	for (size_t i = 0; c->has_arrive && i < c->n_zones; i++)
+		if (c->zone[i].hooks & HOOK_FOLLOW)
+			c->zone[i].hooks |= HOOK_TARGETS;
+}
+
 static uint64_t digest_add(uint64_t d, const void *p, size_t len)
 {
 	struct hash_key key = {d, 0x6e6f64656e73};
@@ -264,6 +273,7 @@ int config_new(struct config **ret, const struct core_conf *conf, struct diag *d
 		z->n_labels = (uint8_t)name_labels(z->z.origin.b);
 		z->nsid_len = z->z.nsid ? (uint8_t)strnlen(z->z.nsid, UINT8_MAX) : 0;
 	}
+	targets_mark(c);
 	views_split(c);
 	routes_build(c, &a);
 	*ret = c;

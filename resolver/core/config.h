@@ -15,6 +15,7 @@ struct plugin_query;
 enum config_hook { /* bits of config_zone.hooks: some step has this hook */
 	HOOK_ARRIVE = 1, HOOK_ASK = 2, HOOK_ANSWERED = 4, HOOK_RESPOND = 8, HOOK_REASK = 16, HOOK_OPTIONS = 32,
 	HOOK_FOLLOW = 64, /* some step sets follow_rr */
+	HOOK_TARGETS = 128, /* HOOK_FOLLOW, and some zone has HOOK_ARRIVE, which holds for targets */
 };
 
 struct config_zone {
@@ -32,6 +33,7 @@ struct route { /* of one listener, longest origin first */
 
 struct config {
 	size_t n_listeners, n_zones, n_upstreams;
+	bool has_arrive; /* some zone has HOOK_ARRIVE */
 	struct config_zone *zone;
 	struct core_upstream *upstream;
 	struct core_listener *listener;

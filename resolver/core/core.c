@@ -139,27 +139,16 @@ HOT size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k,
 	return len;
 }
 
-/* Runs the arrive hooks. CORE_WAIT means: none of them took it. */
-static enum core_verdict hooks_arrive(struct core *c, struct visit *v, size_t *ret_len)
+/* CORE_WAIT means: no arrive hook took it. */
+static enum core_verdict query_arrive(struct core *c, struct visit *v, size_t *ret_len)
 {
 	struct plugin_query p;
-	struct wire_out o;
+	unsigned verdict;
+	size_t len = 0;
 
 	plugin_query_fill(&p, v);
-	for (size_t i = 0; i < v->zone->z.n_steps; i++) {
-		const struct plugin_step *s = v->zone->z.step[i];
-		enum plugin_verdict verdict;
-		size_t len = 0;
-
-		if (!s->ops->arrive)
-			continue;
-		wire_out_init(&o, c->buf->msg, DNS_MSG_MAX);
-		verdict = s->ops->arrive(s, &p, &o, &len);
-		if (verdict != PLUGIN_NEXT)
-			return serve_verdict(c, v, &p, verdict,
-					     verdict == PLUGIN_REPLY ? o.len : len, ret_len);
-	}
-	return CORE_WAIT;
+	verdict = hooks_arrive(v->zone, &p, c->buf->msg, &len);
+	return verdict == PLUGIN_NEXT ? CORE_WAIT : serve_verdict(c, v, &p, verdict, len, ret_len);
 }
 
 enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len)
@@ -168,7 +157,7 @@ enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len)
 	struct cache_key k;
 
 	if (v->zone->hooks & HOOK_ARRIVE && !v->is_again) {
-		enum core_verdict verdict = hooks_arrive(c, v, ret_len);
+		enum core_verdict verdict = query_arrive(c, v, ret_len);
 
 		if (verdict != CORE_WAIT)
 			return verdict;
@@ -223,6 +212,10 @@ HOT enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct c
 		goto reject;
 	v.zone = &c->conf->zone[v.zone_index];
 	verdict = query_serve(c, &v, ret_len);
+	if (verdict == CORE_WAIT && c->is_dropped) {
+		c->is_dropped = false;
+		verdict = CORE_DROP;
+	}
 	core_leave(c);
 	return verdict;
 reject:

@@ -82,6 +82,7 @@ struct core {
 	uint32_t id_bits, id_turn;     /* ask ids: turn << id_bits | slot */
 	uint32_t hedge_credit;         /* hundredths of a hedge */
 	uint8_t state;                 /* enum core_state */
+	bool is_dropped;               /* the query at hand: no reply, and no wait */
 	unsigned n_checks;             /* calls of core_check_some */
 };
 
@@ -95,6 +96,7 @@ struct visit {
 	uint8_t from;                   /* enum core_from */
 	bool is_path;                   /* its search list has been walked */
 	bool is_unrouted;               /* turned away before a zone was looked for */
+	bool is_parked;                 /* it waits: too late to drop it */
 	bool is_again;                  /* was let in and counted under an earlier configuration */
 	struct entry *stale;            /* better than nothing */
 	uint64_t start_ns, now_ns;
@@ -178,6 +180,7 @@ bool cookies_given(const struct core *c, const struct visit *v);
  * with PLUGIN_REPLY, the RCODE with PLUGIN_RCODE. */
 enum core_verdict serve_verdict(struct core *c, struct visit *v, const struct plugin_query *asked,
 				unsigned verdict, size_t len, size_t *ret_len);
+void serve_drop(struct core *c, const struct visit *v); /* counted and told, nothing more */
 void plugin_query_fill(struct plugin_query *p, const struct visit *v);
 /* Counts what hooks wanted counted, at the listener it happened. */
 void plugin_events_count(struct core *c, unsigned listener, const struct plugin_query *p);
@@ -197,9 +200,20 @@ size_t serve_second(struct core *c, const struct visit *v, unsigned step,
 /* What the second half needed was asked for again, and goes out as it is. */
 size_t serve_first(struct core *c, const struct visit *v, const struct answer *first);
 
+/* --- targets.c --- */
+/* May this client not have an answer because of the names that it leads to? The reply
+ * then lies in v->out, `ret_len` octets; 0: it is dropped, and nobody waits. */
+bool targets_refuse(struct core *c, const struct visit *v, const struct answer *a, size_t *ret_len);
+bool targets_refused(struct core *c, const struct visit *v, const struct answer *a); /* no reply */
+/* May this client not ask for the second half of its answer? */
+bool second_refused(struct core *c, const struct visit *v, uint16_t qtype);
+
 /* --- hooks.c --- */
 /* Is what upstreams are to be asked another question than the key's? */
 bool asks_changed(const struct plugin_query *p, const struct cache_key *k);
+/* Runs the arrive hooks, else as hooks_run; `ret_len` is the RCODE with PLUGIN_RCODE. */
+unsigned hooks_arrive(const struct config_zone *z, struct plugin_query *p, uint8_t *buf,
+		      size_t *ret_len);
 /* Runs the ask hooks over `p`, and the answered hooks over a hook's own reply, which
  * `buf` of DNS_MSG_MAX octets takes. `p` is left as the ask hooks made it, but for
  * what is to be followed. Returns enum plugin_verdict; NEXT: upstreams are asked. */

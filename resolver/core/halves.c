@@ -26,6 +26,8 @@ static size_t merge_seal(struct core *c, const struct visit *v, size_t first_len
 	struct plugin_query p;
 	size_t len;
 
+	if (v->zone->hooks & HOOK_TARGETS && targets_refused(c, v, second))
+		return 0;
 	plugin_query_fill(&p, v);
 	memcpy(c->second, second->msg, second->len);
 	for (unsigned i = 0; i < second->n_ttl && age_s; i++) {
@@ -63,7 +65,7 @@ size_t halves_begin(struct core *c, const struct visit *v, size_t first_len)
 	plugin_query_fill(&p, v);
 	key_of_query(c, v->q, v->zone, &k);
 	k.qtype = s->ops->reask(s, &p, c->hook, first_len);
-	if (!k.qtype)
+	if (!k.qtype || second_refused(c, v, k.qtype))
 		return seal(c, v, c->hook, first_len, NULL, 0);
 	e = v->zone->z.cache.enabled ? entry_fresh(cache_find(&c->cache, &k), v->now_ns) : NULL;
 	if (!e) {
@@ -98,6 +100,8 @@ size_t serve_second(struct core *c, const struct visit *v, unsigned step,
 
 		answer_empty(&first, empty, &q, step & STEP_RCODE);
 	}
+	if (v->zone->hooks & HOOK_TARGETS && targets_refuse(c, v, &first, &len))
+		return len;
 	reply_body(v->q, &first, age, c->hook);
 	if (second && second->kind != ANSWER_FAILURE && second->kind != ANSWER_NXDOMAIN)
 		len = merge_seal(c, v, first.len, second, 0);
@@ -114,8 +118,12 @@ size_t serve_first(struct core *c, const struct visit *v, const struct answer *f
 {
 	struct reply_age age = {0, REPLY_KEEP_TTL};
 
+	size_t len;
+
 	if (!first)
 		return serve_rcode(c, v, DNS_SERVFAIL, -1);
+	if (v->zone->hooks & HOOK_TARGETS && targets_refuse(c, v, first, &len))
+		return len;
 	reply_body(v->q, first, age, c->hook);
 	return seal(c, v, c->hook, first->len, first->ede, first->ede_len);
 }

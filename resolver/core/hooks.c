@@ -12,6 +12,28 @@ bool asks_changed(const struct plugin_query *p, const struct cache_key *k)
 	       memcmp(p->name.b, k->name, k->name_len) != 0;
 }
 
+unsigned hooks_arrive(const struct config_zone *z, struct plugin_query *p, uint8_t *buf,
+		      size_t *ret_len)
+{
+	struct wire_out o;
+
+	for (size_t i = 0; i < z->z.n_steps; i++) {
+		const struct plugin_step *s = z->z.step[i];
+		enum plugin_verdict verdict;
+
+		if (!s->ops->arrive)
+			continue;
+		wire_out_init(&o, buf, DNS_MSG_MAX);
+		*ret_len = 0;
+		verdict = s->ops->arrive(s, p, &o, ret_len);
+		if (verdict == PLUGIN_REPLY)
+			*ret_len = o.len;
+		if (verdict != PLUGIN_NEXT)
+			return verdict;
+	}
+	return PLUGIN_NEXT;
+}
+
 /* Runs the ask hooks over `p`. NEXT: upstreams are to be asked. `buf` of
  * DNS_MSG_MAX octets takes a reply. */
 static enum plugin_verdict hooks_ask(const struct config_zone *z, struct plugin_query *p,

@@ -75,7 +75,7 @@ HOT static size_t account(struct core *c, const struct visit *v, size_t len, uns
 	return len;
 }
 
-static void serve_drop(struct core *c, const struct visit *v)
+void serve_drop(struct core *c, const struct visit *v)
 {
 	c->stats->dropped++;
 	if (c->ops.done) {
@@ -181,6 +181,8 @@ HOT size_t serve_answer(struct core *c, const struct visit *v, const struct answ
 	size_t len;
 
 	if (v->zone->z.autopath && a->kind == ANSWER_NXDOMAIN && path_begin(c, v, &len))
+		return len;
+	if (v->zone->hooks & HOOK_TARGETS && targets_refuse(c, v, a, &len))
 		return len;
 	if (v->zone->hooks & (HOOK_RESPOND | HOOK_REASK)) {
 		reply_body(v->q, a, age, c->hook);
