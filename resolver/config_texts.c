@@ -219,6 +219,24 @@ static int reader_read(void *ctx, const char *path, bool secret, char **ret_text
 	return diag_set(d, ERR_NOMEM, "%s: out of memory", path);
 }
 
+/* The last good content in place of what was read, or none. */
+static int reader_refuse(void *ctx, const char *path, const char *why, char **ret_text, size_t *ret_len)
+{
+	static const struct config_text none = { .text = "" };
+	struct config_reader *r = ctx;
+	const struct config_text *e = config_texts_find(r->last, path);
+	if (text_give(e ? e : &none, ret_text, ret_len) < 0)
+		return ERR_NOMEM;
+	if (e)
+		stale_note(r, why);
+	else if (!r->stale.text[0])
+		diag_set(&r->stale, 0, "%s: the file is left out until it is good", why);
+	if (config_texts_put(&r->seen, path, *ret_text, *ret_len, false) == 0)
+		return 0;
+	free(*ret_text);
+	return ERR_NOMEM;
+}
+
 static bool reader_readable(void *ctx, const char *path)
 {
 	struct config_reader *r = ctx;
@@ -267,6 +285,7 @@ void config_reader_install(struct config_reader *r, struct corefile_env *e, cons
 	*r = (struct config_reader){ .world = *e, .last = last };
 	e->ctx = r;
 	e->read_file = reader_read;
+	e->refuse = reader_refuse;
 	e->readable = reader_readable;
 	e->glob_files = reader_glob;
 	e->host_addrs = reader_host;

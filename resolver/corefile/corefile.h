@@ -90,6 +90,9 @@ struct corefile_env {
 	 * wanted only to be there. NULL here and below: from the disk. */
 	int (*read_file)(void *ctx, const char *path, bool secret, char **ret_text, size_t *ret_len,
 			 struct diag *d);
+	/* What read_file gave for `path` is no good: what to use in its place. NULL:
+	 * nothing, the fault ends the compilation. */
+	int (*refuse)(void *ctx, const char *path, const char *why, char **ret_text, size_t *ret_len);
 	/* 0 and the paths, a line each (malloc'd), or what glob(3) returns. */
 	int (*glob_files)(void *ctx, const char *pattern, char **ret);
 	/* Addresses of a host name, asked at `n` servers (0: the system's own

@@ -166,17 +166,44 @@ void *cf_step_find(struct cf_setup *s, const struct plugin_ops *ops)
 	return NULL;
 }
 
+static struct corefile_file *file_find(struct cf_setup *s, const char *path)
+{
+	for (size_t i = 0; i < s->n_files; i++)
+		if (strcmp(s->file[i].path, path) == 0)
+			return &s->file[i];
+	return NULL;
+}
+
+static const char *content_keep(struct cf_setup *s, struct corefile_file *f, char *text, size_t len)
+{
+	hash_sha256_hex(text, len, f->digest);
+	char *copy = arena_strn(s->arena, text, strlen(text));
+
+	free(text);
+	if (!copy)
+		cf_nomem(s);
+	return copy;
+}
+
+const char *cf_refuse(struct cf_setup *s, const char *path, const char *why)
+{
+	struct corefile_file *f = file_find(s, path);
+	char *text;
+	size_t len;
+
+	if (!f || !s->env->refuse || s->env->refuse(s->env->ctx, path, why, &text, &len) < 0)
+		return NULL;
+	return content_keep(s, f, text, len);
+}
+
 const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path,
 		    enum corefile_file_kind kind, uint64_t poll_ns)
 {
-	struct corefile_file *f = NULL;
+	struct corefile_file *f = file_find(s, path);
 	struct diag d;
 	char *text;
 	size_t len;
 
-	for (size_t i = 0; i < s->n_files && !f; i++)
-		if (strcmp(s->file[i].path, path) == 0)
-			f = &s->file[i];
 	if (!f) {
 		f = arena_push(s->arena, &s->file, &s->n_files, sizeof(*f));
 		const char *copy = arena_str(s->arena, path);
@@ -197,11 +224,5 @@ const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *p
 		cf_missing(s, at, "%s", d.text);
 	if (err)
 		return NULL;
-	hash_sha256_hex(text, len, f->digest);
-	char *copy = arena_strn(s->arena, text, strlen(text));
-
-	free(text);
-	if (!copy)
-		cf_nomem(s);
-	return copy;
+	return content_keep(s, f, text, len);
 }

@@ -152,6 +152,10 @@ void *cf_step_find(struct cf_setup *s, const struct plugin_ops *ops);
 /* A file to be watched; its content (NUL-terminated, in the arena) or NULL. */
 const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path,
 		    enum corefile_file_kind kind, uint64_t poll_ns);
+/* What stands in `path`, read before, is no good: the last good content in its
+ * place, "" where there was none, or NULL where nobody keeps it (a check). `why`
+ * goes to whoever keeps it. */
+const char *cf_refuse(struct cf_setup *s, const char *path, const char *why);
 /* struct corefile_env's host_addrs, for real. */
 size_t corefile_host_addrs(void *ctx, const char *host, const struct in6_addr *server,
 			   const uint16_t *port, size_t n, struct in6_addr *ret, size_t max);

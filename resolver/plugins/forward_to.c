@@ -63,6 +63,13 @@ static int targets_of_text(struct cf_setup *s, struct forward_options *o, const 
 	return err;
 }
 
+static const char *file_empty(struct cf_setup *s, const char *path)
+{
+	const char *why = arena_printf(s->arena, "%s: expected a line 'nameserver IP'", path);
+
+	return why ? why : path;
+}
+
 /* systemd's resolv.conf names its own stub, 127.0.0.53, which may well forward
  * to us; the servers behind it stand in another file. */
 static int targets_of_file(struct cf_setup *s, struct forward_options *o, const struct cf_token *at,
@@ -77,6 +84,10 @@ static int targets_of_file(struct cf_setup *s, struct forward_options *o, const 
 	int err = targets_of_text(s, o, at, file, text, &n_loopback);
 	size_t n = o->f->n_targets - before;
 
+	if (err == 0 && n == 0 && (text = cf_refuse(s, path, file_empty(s, path))) != NULL) {
+		err = targets_of_text(s, o, at, file, text, &n_loopback);
+		n = o->f->n_targets - before;
+	}
 	if (err)
 		return err;
 	if (n == 0)

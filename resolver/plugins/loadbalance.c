@@ -163,32 +163,43 @@ static size_t loadbalance_respond(const struct plugin_step *s, const struct plug
 
 static const struct plugin_ops ops = {.name = "loadbalance", .respond = loadbalance_respond};
 
-static int weight_line(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l,
-		       const char *word, const char *rest)
+/* Where in a weight file, and what is wrong there. */
+struct lb_place {
+	const char *path;
+	unsigned line;
+	struct diag why;
+};
+
+static int weight_bad(struct lb_place *p, const char *word, const char *rest, const char *expected)
+{
+	return diag_set(&p->why, ERR_SYNTAX, "%s:%u: '%.64s%s%.64s': expected %s", p->path, p->line, word,
+			*rest ? " " : "", rest, expected);
+}
+
+static int weight_line(struct cf_setup *s, struct lb_place *p, struct loadbalance *l, const char *word,
+		       const char *rest)
 {
 	struct lb_weight w;
+	struct name name;
 	unsigned long v = strtoul(rest, NULL, 10);
 
 	if (rest[0] == 0) { /* a name begins its list */
+		if (name_from_text(&name, word) != 0)
+			return weight_bad(p, word, rest, "a domain name, or 'IP weight'");
 		struct lb_name *slot = arena_push(s->arena, &l->name, &l->n_names, sizeof(*slot));
 
 		if (!slot)
 			return cf_nomem(s);
-		if (name_from_text(&slot->name, word) != 0)
-			return cf_error(s, at, "weight file: '%s' is not a domain name", word);
+		slot->name = name;
 		name_lower(slot->name.b, slot->name.b);
 		return 0;
 	}
 	if (!cf_parse_ip(word, &w.addr, NULL) || l->n_names == 0)
-		return cf_error(
-			s, at,
-			"weight file: '%s %s': expected a domain name, then lines of 'IP weight'",
-			word, rest);
+		return weight_bad(p, word, rest, "a domain name, then lines of 'IP weight'");
 	if (v < 1 || v > 255)
-		return cf_error(s, at, "weight file: weight '%s' of %s: expected 1 to 255", rest,
-				word);
-	struct lb_name *name = &l->name[l->n_names - 1];
-	struct lb_weight *slot = arena_push(s->arena, &name->weight, &name->n, sizeof(*slot));
+		return weight_bad(p, word, rest, "a weight of 1 to 255");
+	struct lb_name *of = &l->name[l->n_names - 1];
+	struct lb_weight *slot = arena_push(s->arena, &of->weight, &of->n, sizeof(*slot));
 
 	if (!slot)
 		return cf_nomem(s);
@@ -197,28 +208,47 @@ static int weight_line(struct cf_setup *s, const struct cf_token *at, struct loa
 	return 0;
 }
 
-static int weights_read(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l,
-			uint64_t reload_ns)
+/* ERR_SYNTAX: p->why says what and where. */
+static int weights_parse(struct cf_setup *s, struct lb_place *p, struct loadbalance *l, const char *text)
 {
-	const char *text = cf_read(s, at, at->text, COREFILE_FILE_WEIGHTS, reload_ns);
-	char *copy = text ? arena_str(s->arena, text) : NULL, *save = NULL;
-	int err = 0;
+	char *line = arena_str(s->arena, text);
+	int err = line ? 0 : cf_nomem(s);
 
-	if (!copy)
-		return text ? cf_nomem(s) : 0;
-	for (char *line = strtok_r(copy, "\n", &save); line && err == 0;
-	     line = strtok_r(NULL, "\n", &save)) {
+	l->name = NULL;
+	l->n_names = 0;
+	for (p->line = 1; line && err == 0; p->line++) {
+		char *next = strchr(line, '\n');
+
+		if (next)
+			*next++ = 0;
 		char *word = line + strspn(line, " \t\r");
 		size_t n = strcspn(word, " \t\r");
 		char *rest = word + n + strspn(word + n, " \t\r");
 
+		line = next;
 		if (*word == 0 || *word == '#')
 			continue;
 		rest[strcspn(rest, " \t\r#")] = 0;
 		word[n] = 0;
-		err = weight_line(s, at, l, word, rest);
+		err = weight_line(s, p, l, word, rest);
 	}
 	return err;
+}
+
+/* A file that is no good costs its weights, or leaves those that were; not the Corefile. */
+static int weights_read(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l,
+			uint64_t reload_ns)
+{
+	const char *text = cf_read(s, at, at->text, COREFILE_FILE_WEIGHTS, reload_ns);
+	struct lb_place p = {.path = at->text};
+	int err = text ? weights_parse(s, &p, l, text) : 0;
+
+	if (err != ERR_SYNTAX)
+		return err;
+	text = cf_refuse(s, at->text, p.why.text);
+	if (!text)
+		return cf_error(s, at, "%s", p.why.text);
+	return weights_parse(s, &p, l, text);
 }
 
 struct lb_options {

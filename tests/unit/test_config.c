@@ -269,7 +269,53 @@ Test(config, files_that_are_missing)
 	cr_expect_eq(c.plan->conf.n_upstreams, before + 1, "its servers are what they were");
 	put("resolv.conf", "nonsense\nnameserver x\n");
 	again(&c, &w);
-	cr_expect(!*refused(&w, CONFIG_COREFILE) && !*refused(&w, CONFIG_FILES), "readable, if useless: a warning, as with any resolver");
+	cr_expect(!*refused(&w, CONFIG_COREFILE) && strstr(refused(&w, CONFIG_FILES), "resolv.conf: expected a line"), "%s",
+		  refused(&w, CONFIG_FILES));
+	cr_expect_eq(c.plan->conf.n_upstreams, before + 1, "a file without a server leaves those that were");
+	put("resolv.conf", "");
+	again(&c, &w);
+	cr_expect_eq(c.plan->conf.n_upstreams, before + 1, "neither does an empty one, twice");
+	put("resolv.conf", "nameserver 192.0.2.54\n");
+	again(&c, &w);
+	cr_expect(!*refused(&w, CONFIG_FILES), "%s", refused(&w, CONFIG_FILES));
+	config_release(&c);
+	config_refused_release(&w);
+}
+
+/* A weight file that is no good is refused alone: it neither ends the start nor
+ * stops a change elsewhere, and the weights are what they were. */
+Test(config, weights_that_are_no_good)
+{
+	struct config_refused w;
+	char text[512], path[100];
+	snprintf(path, sizeof(path), "%s/weights", dir);
+	snprintf(text, sizeof(text), "other:5300 {\n  bind 127.0.0.1\n  loadbalance weighted %s\n  forward . 192.0.2.1\n}\n", path);
+	put("base", text);
+	put("weights", "w.test\n192.0.2.1 3\n\n192.0.2.2 999\n");
+	struct config c = start(&w);
+	cr_expect(!c.lenient && has_zone(&c, "other"), "at start without weights");
+	cr_expect(strstr(refused(&w, CONFIG_FILES), "weights:4: '192.0.2.2 999': expected a weight"), "%s",
+		  refused(&w, CONFIG_FILES));
+	cr_expect(!*refused(&w, CONFIG_COREFILE) && !*refused(&w, CONFIG_KUBEDNS));
+	put("weights", "w.test\n192.0.2.1 3\n");
+	again(&c, &w);
+	cr_expect(!*refused(&w, CONFIG_FILES), "%s", refused(&w, CONFIG_FILES));
+	char digest[65];
+	strcpy(digest, c.plan->digest);
+	put("weights", "garbage line here\n\xff\xfe\n");
+	again(&c, &w);
+	cr_expect_str_eq(c.plan->digest, digest, "the last good content is what is served");
+	const struct config_text *kept = config_texts_find(&c.files, path);
+	cr_assert(kept);
+	cr_expect_str_eq(kept->text, "w.test\n192.0.2.1 3\n", "the workers' too");
+	cr_expect(strstr(refused(&w, CONFIG_FILES), "weights:1: 'garbage line'"), "%s", refused(&w, CONFIG_FILES));
+	strcat(text, BASE);
+	put("base", text);
+	again(&c, &w);
+	cr_expect(has_zone(&c, "test"), "a later Corefile is taken");
+	cr_expect(!*refused(&w, CONFIG_COREFILE) && !*refused(&w, CONFIG_KUBEDNS) && *refused(&w, CONFIG_FILES));
+	kept = config_texts_find(&c.files, path);
+	cr_expect_str_eq(kept ? kept->text : "", "w.test\n192.0.2.1 3\n");
 	config_release(&c);
 	config_refused_release(&w);
 }

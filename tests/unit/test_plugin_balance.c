@@ -215,11 +215,11 @@ Test(plugin_loadbalance, weights_to_the_tenth)
 Test(plugin_loadbalance, weight_files_that_are_refused)
 {
 	static const char *const bad[][2] = {
-		{"x.example.org\n192.0.2.1 0\n", "expected 1 to 255"},
-		{"x.example.org\n192.0.2.1 256\n", "expected 1 to 255"},
+		{"x.example.org\n192.0.2.1 0\n", "expected a weight of 1 to 255"},
+		{"x.example.org\n192.0.2.1 256\n", "expected a weight of 1 to 255"},
 		{"x.example.org\n192.0.2 5\n", "expected a domain name"},
 		{"192.0.2.1 5\n", "expected a domain name"},
-		{"x..example.org\n", "is not a domain name"},
+		{"x..example.org\n", "expected a domain name"},
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

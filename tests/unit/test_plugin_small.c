@@ -292,7 +292,7 @@ Test(plugin_loadbalance, weights)
 	char text[300];
 
 	snprintf(text, sizeof(text), "x {\n%s\n}\n", directive);
-	assert_refused(text, "weight file: '192.0.2.1 5': expected a domain name");
+	assert_refused(text, ":1: '192.0.2.1 5': expected a domain name");
 	close(fd);
 	unlink(path);
 }
