@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -73,23 +74,38 @@ static size_t prefix_print(char *buf, size_t cap, enum log_level level)
 	return n + (size_t)snprintf(buf + n, cap - n, "[%s] ", level_text[level]);
 }
 
+size_t log_escape(char *buf, size_t cap, const char *text)
+{
+	size_t len = 0;
+
+	for (; *text; text++) {
+		unsigned c = (unsigned char)*text;
+		bool plain = c >= 0x20 && c < 0x7f;
+
+		if (len + (plain ? 1 : 4) >= cap)
+			break;
+		if (plain)
+			buf[len++] = (char)c;
+		else
+			len += (size_t)sprintf(buf + len, "\\%03u", c);
+	}
+	buf[len] = 0;
+	return len;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	char buf[LINE_MAX_BYTES];
+	char buf[LINE_MAX_BYTES], words[LINE_MAX_BYTES];
 	size_t len;
 	va_list ap;
-	int n;
 
 	if (level < conf.least)
 		return;
 	len = prefix_print(buf, sizeof(buf), level);
 	va_start(ap, fmt);
-	n = vsnprintf(buf + len, sizeof(buf) - len, fmt, ap);
+	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		len += (size_t)n;
-	if (len > sizeof(buf) - 1)
-		len = sizeof(buf) - 1; /* the final octet is for the newline */
+	len += log_escape(buf + len, sizeof(buf) - len, words); /* its NUL's place is the newline's */
 	buf[len++] = '\n';
 	write_all(conf.style == LOG_STYLE_COREDNS ? STDOUT_FILENO : STDERR_FILENO, buf, len);
 }

@@ -7,10 +7,17 @@
 #ifndef NODENS_LOG_H
 #define NODENS_LOG_H
 
+#include <stddef.h>
+
 enum log_level { LOG_LVL_DEBUG, LOG_LVL_INFO, LOG_LVL_WARNING, LOG_LVL_ERROR, LOG_LVL_FATAL };
 enum log_style { LOG_STYLE_TOOL, LOG_STYLE_BOOT, LOG_STYLE_COREDNS };
 
 void log_setup(const char *program, enum log_style style, enum log_level least);
+/* `text` with \DDD for every octet that is no graphic one or a blank of ASCII, so
+ * that nothing from a file or the network makes a line, moves a cursor or looks
+ * like another; returns the length. What does not fit is left out. */
+size_t log_escape(char *buf, size_t cap, const char *text);
+/* One line, escaped as by log_escape. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Lines that could not be written, for example because the reader of a pipe
  * that does not block has stopped. */

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `node-cache -check`: everything there is to say about a Corefile, as lines. */
+#include "lib/log.h"
 #include "resolver/corefile/compile.h"
 #include "resolver/corefile/report.h"
+
+/* What stands in a file may not move the cursor of who reads about it. */
+static void line_print(FILE *out, const char *kind, const char *text)
+{
+	char words[4096];
+
+	log_escape(words, sizeof(words), text);
+	fprintf(out, "%s: %s\n", kind, words);
+}
 
 static void report_print(const struct cf_report *r, FILE *out, size_t *n_warnings)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		fprintf(out, "%s: %s\n", r->note[i].is_error ? "error" : "warning",
-			r->note[i].text);
+		line_print(out, r->note[i].is_error ? "error" : "warning", r->note[i].text);
 		*n_warnings += !r->note[i].is_error;
 	}
 	if (r->n >= CF_NOTES_MAX)
@@ -25,7 +34,8 @@ int corefile_check(const char *path, const struct corefile_env *e, FILE *out)
 
 	lint.lint = true;
 	if (corefile_parse_file(&c, path, &lint, &d) != 0) {
-		fprintf(out, "error: %s\n%s: 1 error, 0 warnings\n", d.text, path);
+		line_print(out, "error", d.text);
+		fprintf(out, "%s: 1 error, 0 warnings\n", path);
 		return 1;
 	}
 	n_errors = c->report->n_errors;

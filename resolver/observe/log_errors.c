@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "resolver/net/sockaddr.h"
 
 #define PREFIX "plugin/errors: "
@@ -126,15 +127,16 @@ static void line_put(struct log_errors *l, enum corefile_level level, bool debug
 
 static void rule_tell(struct rule *r)
 {
-	char period[40], text[LOG_OUT_LINE_MAX / 2];
+	char period[40], pattern[1500], text[LOG_OUT_LINE_MAX / 2];
 	uint64_t n = r->n;
 
 	r->n = 0;
 	if (n == 0 || (n == 1 && r->c->show_first))
 		return;
 	log_errors_duration(period, sizeof(period), r->c->period_ns);
-	snprintf(text, sizeof(text), "%" PRIu64 " errors like '%.1500s' occurred in last %s", n,
-		 r->c->pattern, period);
+	log_escape(pattern, sizeof(pattern), r->c->pattern);
+	snprintf(text, sizeof(text), "%" PRIu64 " errors like '%s' occurred in last %s", n, pattern,
+		 period);
 	line_put(r->all, r->c->level, r->debug, text);
 }
 

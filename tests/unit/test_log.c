@@ -46,6 +46,23 @@ static void speak_long(void)
 	log_info("%s", word);
 }
 
+static void speak_octets(void)
+{
+	log_info("%s", "a\x1b[2Jb\nc\t\x7f\xc2\x9b\r[INFO] d \\ ~");
+}
+
+Test(log, octets_that_are_not_graphic_are_escaped)
+{
+	char buf[12];
+
+	log_setup("node-cache", LOG_STYLE_COREDNS, LOG_LVL_INFO);
+	capture(STDOUT_FILENO, speak_octets);
+	cr_assert_str_eq(got, "[INFO] a\\027[2Jb\\010c\\009\\127\\194\\155\\013[INFO] d \\ ~\n");
+	cr_assert_eq(log_escape(buf, sizeof(buf), "abcdefg\n"), 11);
+	cr_assert_eq(log_escape(buf, sizeof(buf), "abcdefgh\n"), 8, "an escape is whole or not there");
+	cr_assert_eq(log_escape(buf, sizeof(buf), "abcdefghijkl"), 11);
+}
+
 Test(log, tool_style)
 {
 	log_setup("dns-sim", LOG_STYLE_TOOL, LOG_LVL_INFO);
