@@ -288,7 +288,8 @@ int name_from_text(struct name *ret, const char *text)
 
 static size_t octet_print(uint8_t c, char out[4])
 {
-	if (c == '.' || c == '\\') {
+	/* what RFC 1035 section 5.1 reads as something else in a master file */
+	if (c && strchr(".\\\"();@$", c)) {
 		out[0] = '\\';
 		out[1] = (char)c;
 		return 2;

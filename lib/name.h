@@ -26,7 +26,8 @@ struct name {
 int name_from_text(struct name *ret, const char *text);
 /* Writes presentation form with the final dot, returns its length without NUL;
  * `cap` of NAME_MAX_TEXT always suffices. Non-graphic octets become \DDD, and
- * dot and backslash inside labels are escaped, so no blank or tab can appear. */
+ * dot, backslash and " ( ) ; @ $ inside labels get a backslash, so no blank or tab
+ * can appear, and a master file reads the name as it is (RFC 1035 section 5.1). */
 size_t name_to_text(const uint8_t *name, char *buf, size_t cap);
 
 /* Length in octets of a well-formed uncompressed name within `max` octets,

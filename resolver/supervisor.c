@@ -206,7 +206,7 @@ static int signals_start(struct supervisor *s, struct diag *d)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
 		sigaddset(&set, caught[i]);
-	signal(SIGPIPE, SIG_IGN);
+	signals_ignore_rest();
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->signals.ready = signal_ready;
 	int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

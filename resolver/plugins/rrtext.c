@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { WORDS_MAX = 32, CAA = 257 };
+#define BETWEEN " \t\r\n()" /* words; parentheses join lines, and there is but one */
 
 struct rrwords {
 	char buf[RRTEXT_MAX];
@@ -21,6 +22,19 @@ struct rrhead {
 	unsigned rdata; /* index of the first word */
 };
 
+/* Up to one of `ends`, or the end; escapes stay as they are: of the blank and the
+ * quotation mark behind a backslash none ends a word. */
+static char *word_copy(char *to, const char **from, const char *ends)
+{
+	const char *s = *from;
+
+	for (; *s && !strchr(ends, *s); *to++ = *s++)
+		if (*s == '\\' && s[1])
+			*to++ = *s++;
+	*from = s;
+	return to;
+}
+
 static bool words_split(struct rrwords *w, const char *text)
 {
 	char *to = w->buf;
@@ -28,23 +42,18 @@ static bool words_split(struct rrwords *w, const char *text)
 	w->n = 0;
 	if (strlen(text) >= sizeof(w->buf))
 		return false;
-	for (const char *s = text + strspn(text, " \t\r\n()"); *s; s += strspn(s, " \t\r\n()")) {
+	for (const char *s = text + strspn(text, BETWEEN); *s; s += strspn(s, BETWEEN)) {
 		if (w->n == WORDS_MAX)
 			return false;
 		w->quoted[w->n] = *s == '"';
 		w->word[w->n++] = to;
 		if (*s == '"') {
-			for (s++; *s && *s != '"'; *to++ = *s++)
-				if (*s == '\\' && s[1])
-					s++;
+			s++;
+			to = word_copy(to, &s, "\"");
 			if (*s++ != '"')
 				return false;
 		} else {
-			size_t len = strcspn(s, " \t\r\n()");
-
-			memcpy(to, s, len);
-			to += len;
-			s += len;
+			to = word_copy(to, &s, BETWEEN);
 		}
 		*to++ = 0;
 	}
@@ -131,15 +140,52 @@ static bool put_number(struct wire_out *o, const char *s, int octets)
 	return true;
 }
 
+/* RFC 1035 section 5.1: \DDD is the octet of that number, \X is X. Its length, or
+ * -1: no octet has that number. */
+static int text_decode(const char *s, uint8_t ret[RRTEXT_MAX])
+{
+	int len = 0;
+
+	while (*s) {
+		if (*s != '\\' || !s[1]) {
+			ret[len++] = (uint8_t)*s++;
+		} else if (s[1] < '0' || s[1] > '9') {
+			ret[len++] = (uint8_t)s[1];
+			s += 2;
+		} else {
+			unsigned v = 0, n = 1;
+
+			for (; n < 4 && s[n] >= '0' && s[n] <= '9'; n++)
+				v = v * 10 + (unsigned)(s[n] - '0');
+			if (n != 4 || v > 255)
+				return -1;
+			ret[len++] = (uint8_t)v;
+			s += 4;
+		}
+	}
+	return len;
+}
+
 static bool put_string(struct wire_out *o, const char *s)
 {
-	size_t len = strlen(s);
+	uint8_t b[RRTEXT_MAX];
+	int len = text_decode(s, b);
 
-	if (len > 255)
+	if (len < 0 || len > 255)
 		return false;
 	wire_put_u8(o, (uint8_t)len);
-	wire_put_bytes(o, s, len);
+	wire_put_bytes(o, b, (size_t)len);
 	return true;
+}
+
+static bool put_raw(struct wire_out *o, const char *s)
+{
+	uint8_t b[RRTEXT_MAX];
+	int len = text_decode(s, b);
+
+	if (len > 0)
+		wire_put_bytes(o, b, (size_t)len);
+	return len >= 0;
 }
 
 static bool put_word(struct wire_out *o, const char *s, char kind)
@@ -162,8 +208,7 @@ static bool put_word(struct wire_out *o, const char *s, char kind)
 	case 's':
 		return put_string(o, s);
 	case 'r': /* the rest, raw */
-		wire_put_bytes(o, s, strlen(s));
-		return true;
+		return put_raw(o, s);
 	default:
 		return put_number(o, s, kind - '0');
 	}

@@ -29,7 +29,7 @@ Test(name, text_to_wire)
 Test(name, escapes_both_ways)
 {
 	static const char *const text[] = {"a\\.b.c.", "\\\\.", "\\000\\032\\255.x.", ".",
-					   "_dns._udp.x."};
+					   "_dns._udp.x.", "\\(\\).\\\"\\;\\@\\$.x.", "*.a'b.x."};
 	char buf[NAME_MAX_TEXT];
 
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {

@@ -219,7 +219,7 @@ Test(top, workers_are_added_up, .init = boards_new, .fini = boards_free)
 	is_entry(j, "names", 0, "a.example.", 2);
 	is_entry(j, "nxdomain_clients", 1, "2001:db8::1", 1);
 	cr_assert_eq(jdoc_count(jdoc_get(j, "nxdomain_names")), 2);
-	is_entry(j, "nxdomain_names", 1, "odd\"\\\\\\009.example.", 1);
+	is_entry(j, "nxdomain_names", 1, "odd\\\"\\\\\\009.example.", 1);
 	cr_assert_float_eq(number(j, "queries"), 4, 0);
 	cr_assert_float_eq(number(j, "nxdomain"), 2, 0);
 	cr_assert_float_eq(number(j, "span_s"), 10, 0.01);
