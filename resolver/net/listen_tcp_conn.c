@@ -200,7 +200,10 @@ static void conn_read(struct tcp_conn *c)
 		break;
 	case STREAM_ERROR:
 		s->stats->tcp_errors++;
-		conn_kill(c);
+		if (c->stream.eof) /* cut in the middle of a message: those before it are whole */
+			tcp_conn_touch(c);
+		else
+			conn_kill(c);
 		break;
 	}
 }

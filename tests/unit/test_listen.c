@@ -67,6 +67,34 @@ Test(listen, a_half_closed_client_still_gets_its_reply)
 		step();
 }
 
+static void cut_behind_a_whole_one(uint8_t what)
+{
+	uint8_t b[14], r[12] = { 0 };
+	start_default();
+	int fd = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd, 1, what);
+	cr_assert_eq(write(fd, "\0\40abc", 5), 5);
+	shutdown(fd, SHUT_WR);
+	while (stats.tcp_errors < 1)
+		step();
+	if (what == LATER)
+		tcp_reply(tcp, &parked[0], r, 12);
+	cr_assert_eq(read_some(fd, b, 14), 14);
+	while (tcp_server_open(tcp))
+		step();
+	cr_assert_eq(stats.tcp_errors, 1, "and what was cut is counted");
+}
+
+Test(listen, a_whole_query_before_one_that_is_cut_is_answered)
+{
+	cut_behind_a_whole_one(LATER);
+}
+
+Test(listen, a_whole_query_before_one_that_is_cut_is_answered_from_the_cache)
+{
+	cut_behind_a_whole_one(NOW);
+}
+
 Test(listen, connections_per_client_are_bounded_and_its_longest_idle_makes_room)
 {
 	struct tcp_limits l;
