@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/opt.h"
+#include "resolver/node/signals.h"
 #include "resolver/node/privileges.h"
 #include "resolver/net/sockaddr.h"
 
@@ -263,15 +264,17 @@ void supervisor_pidfile_write(struct supervisor *s)
 static void banner(const struct supervisor *s)
 {
 	const struct corefile_plan *p = s->config.plan;
-	char text[SOCKADDR_TEXT];
+	char text[SOCKADDR_TEXT], label[4096];
 	if (s->flags->quiet)
 		return;
-	for (size_t i = 0; i < p->n_blocks; i++)
+	for (size_t i = 0; i < p->n_blocks; i++) {
+		log_escape(label, sizeof(label), p->block[i].label);
 		for (size_t j = 0; j < p->conf.n_listeners; j++)
 			if (p->block[i].listeners >> j & 1)
-				printf("%s on %s\n", p->block[i].label,
+				printf("%s on %s\n", label,
 				       sockaddr_text(text, &p->conf.listener[j].addr,
 						     p->conf.listener[j].port));
+	}
 	printf("Nodens-%s\n", opt_version());
 	fflush(stdout);
 }

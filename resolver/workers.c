@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "resolver/ctl.h"
 #include "resolver/fdpass.h"
+#include "resolver/node/signals.h"
 #include "resolver/worker.h"
 
 #define QUICK_NS   NS_PER_S           /* a life shorter than this counts against it */
@@ -96,6 +97,7 @@ static void child_run(struct worker_slot *s, int ctl_fd, pid_t supervisor)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* These are the supervisor's business, also when they come from a terminal. */
+	signals_ignore_rest();
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

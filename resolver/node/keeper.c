@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "resolver/node/child.h"
+#include "resolver/node/signals.h"
 #include "resolver/node/privileges.h"
 #include "resolver/node/sandbox.h"
 
@@ -64,7 +65,7 @@ static void signals_pass_on(pid_t child)
 	struct sigaction sa = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
 
 	supervisor_pid = child;
-	signal(SIGPIPE, SIG_IGN);
+	signals_ignore_rest();
 	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
 		sigaction(passed_on[i], &sa, NULL);
 	signals_mask(SIG_UNBLOCK);
