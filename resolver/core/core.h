@@ -113,6 +113,8 @@ enum core_fail_why {
 	CORE_FAIL_REFUSED, CORE_FAIL_CLOSED, CORE_FAIL_UNREACHABLE, CORE_FAIL_BADREPLY, CORE_FAIL_NOSOCKET, CORE_FAIL_TLS,
 	/* no fault of the upstream: somebody guesses at the socket; it was needed for a newer question */
 	CORE_FAIL_GUESSED, CORE_FAIL_GAVE_WAY,
+	/* nor is this: the peer closed a connection that had answered others (it gives each so many) */
+	CORE_FAIL_ENDED,
 	/* found by the core itself: never in a core_fail */
 	CORE_FAIL_TIMEOUT, CORE_FAIL_UNHEALTHY, CORE_FAIL_LIMIT, CORE_FAIL_NO_FORWARD,
 };

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #define MOVES_MAX 2 /* of one question from socket to socket */
+#define ENDED_MAX 8 /* connections that answered others and not it */
 
 /* --- telling --- */
 
@@ -19,6 +20,7 @@ const char *core_fail_text(enum core_fail_why why)
 		[CORE_FAIL_TLS] = "TLS handshake failed",
 		[CORE_FAIL_GUESSED] = "bad reply",
 		[CORE_FAIL_GAVE_WAY] = "too many open files",
+		[CORE_FAIL_ENDED] = "EOF",
 		[CORE_FAIL_TIMEOUT] = "i/o timeout",
 		[CORE_FAIL_UNHEALTHY] = "no healthy proxies",
 		[CORE_FAIL_LIMIT] = "concurrent queries exceeded maximum",
@@ -119,6 +121,23 @@ static bool ask_moved(struct core *c, uint32_t qi, const struct ask *old, enum c
 	return true;
 }
 
+/* A peer may close an idle connection just as we use it, or each after so many answers:
+ * no fault, the same again over another. True when that is all there is to do. */
+static bool closed_again(struct core *c, uint32_t qi, const struct ask *old,
+			 enum core_fail_why why, uint64_t now_ns)
+{
+	struct question *q = &c->tab.question[qi];
+
+	if (why == CORE_FAIL_ENDED && q->n_ended < ENDED_MAX)
+		q->n_ended++;
+	else if (why == CORE_FAIL_CLOSED && q->n_closed == 0)
+		q->n_closed++;
+	else
+		return false;
+	try_again(c, qi, old->upstream, old->proto, now_ns);
+	return true;
+}
+
 void exchange_failed(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core_fail_why why)
 {
 	uint32_t qi = NIL;
@@ -132,12 +151,10 @@ void exchange_failed(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core
 	old = *ask;
 	stats_upstream_of(c->stats, old.upstream)->fails[why]++;
 	ask_close(c, qi, ask, false);
-	/* A peer may close an idle connection just as we use it: no fault. */
-	if (why == CORE_FAIL_CLOSED && q->n_closed == 0) {
-		q->n_closed++;
-		try_again(c, qi, old.upstream, old.proto, now_ns);
+	if (closed_again(c, qi, &old, why, now_ns))
 		return;
-	}
+	if (why == CORE_FAIL_ENDED)
+		why = CORE_FAIL_CLOSED;
 	if (ask_moved(c, qi, &old, why, now_ns))
 		return;
 	q->last_ede = why == CORE_FAIL_UNREACHABLE ? EDE_NO_REACHABLE : EDE_NETWORK;

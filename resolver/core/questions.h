@@ -85,6 +85,7 @@ struct question {
 	bool is_counted;          /* in its forward's `concurrent` */
 	uint8_t forward;          /* index into its zone's list */
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
+	uint8_t n_ended;          /* asked again because its connection had answered enough others */
 	uint8_t n_moved;          /* asked again because its socket was given up */
 	uint16_t tried;           /* bit per target, this round */
 	/* What a target of the forward, a bit each, is asked for in another way because of: */

@@ -50,7 +50,7 @@ struct stats_upstream {
 	char to[80];                 /* "10.96.0.11:53" */
 	struct stats_duration duration[STATS_RCODES];
 	uint64_t asks[4];            /* by enum core_proto */
-	uint64_t fails[8];           /* by enum core_fail_why */
+	uint64_t fails[9];           /* by enum core_fail_why */
 	uint64_t timeouts, healthcheck_failures, late_answers, mismatches, damaged;
 	uint64_t conn_hits[4], conn_misses[4]; /* written by the driver */
 };

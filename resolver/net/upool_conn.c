@@ -59,6 +59,12 @@ static void conn_die(struct upool_conn *c, enum core_fail_why why)
 	upool_touch(c);
 }
 
+/* The peer, or what lies between, has ended it. */
+static void conn_lost(struct upool_conn *c)
+{
+	conn_die(c, c->n_answered ? CORE_FAIL_ENDED : CORE_FAIL_CLOSED);
+}
+
 /* --- timers --- */
 
 static uint64_t or_default(uint64_t v, uint64_t otherwise)
@@ -138,7 +144,7 @@ void upool_conn_close(struct upool_conn *c)
 	struct upstreams *u = upool_conn_all(c);
 	pool_unlink(c);
 	/* What broke under this connection's questions may have broken the others. */
-	if (c->n_asks)
+	if (c->n_asks && c->why != CORE_FAIL_ENDED)
 		for (struct upool_conn *o = c->pool->conns; o; o = o->next)
 			o->suspect = true;
 	loop_timer_set(u->loop, &c->timer, T_NEVER);
@@ -206,6 +212,7 @@ bool upool_answered(struct upool_conn *c, uint16_t id, const uint8_t *msg, size_
 		id_done(c, id, &a);
 	}
 	c->n_refused = 0;
+	c->n_answered++;
 	return true;
 }
 
@@ -241,7 +248,7 @@ static void conn_read(struct upool_conn *c)
 	case STREAM_CLOSED:
 	case STREAM_ERROR:
 		u->stats->up_tcp_lost += c->n_asks > 0;
-		conn_die(c, CORE_FAIL_CLOSED);
+		conn_lost(c);
 		break;
 	}
 	if (c->draining && c->ids.n == 0)
@@ -381,7 +388,7 @@ void upool_conn_flush(struct upool_conn *c)
 	long left = c->state == CONN_OPEN ? c->pool->framing->flush(c) : 0;
 	if (left < 0) {
 		upool_conn_all(c)->stats->up_tcp_lost++;
-		conn_die(c, CORE_FAIL_CLOSED);
+		conn_lost(c);
 	} else if (c->state == CONN_OPEN) {
 		bool out = left > 0 || c->stream.want_write_to_read;
 		loop_mod(conn_loop(c), &c->watch, EPOLLIN | (out ? EPOLLOUT : 0));

@@ -31,6 +31,7 @@ struct upool_conn {
 	uint8_t n_refused;      /* in a row that answered nothing */
 	bool told;              /* of an HTTP fault: once a connection */
 	enum core_fail_why why; /* dead: what its questions are told */
+	uint32_t n_answered;    /* since it was opened */
 	unsigned n_asks;        /* ids.n less orphans */
 	uint64_t born_ns, retire_ns, idle_ns;
 	uint64_t heard_ns; /* last octet, or what silence counts from */

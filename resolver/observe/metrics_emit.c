@@ -324,7 +324,7 @@ void emit_upstream_plain(const struct metrics_page *p, const struct metrics_fami
 void emit_upstream_fails(const struct metrics_page *p, const struct metrics_family *f)
 {
 	/* order of enum core_fail_why */
-	static const char *const why[] = {"refused", "closed", "unreachable", "badreply", "nosocket", "tls", "guessed", "gave_way"};
+	static const char *const why[] = {"refused", "closed", "unreachable", "badreply", "nosocket", "tls", "guessed", "gave_way", "ended"};
 	char to[170];
 
 	for (uint32_t i = 0; i < p->sum->n_upstreams; i++) {

@@ -264,6 +264,7 @@ static enum core_fail_why why_word(struct script *s)
 		[CORE_FAIL_UNREACHABLE] = "unreachable", [CORE_FAIL_BADREPLY] = "badreply",
 		[CORE_FAIL_NOSOCKET] = "nosocket",	 [CORE_FAIL_TLS] = "tls",
 		[CORE_FAIL_GUESSED] = "guessed",	 [CORE_FAIL_GAVE_WAY] = "gaveway",
+		[CORE_FAIL_ENDED] = "ended",
 	};
 	const char *w = word_next(s, "why");
 

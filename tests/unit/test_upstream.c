@@ -561,6 +561,30 @@ Test(upstream, a_stream_of_replies_to_something_else_ends_the_connection)
 	until(&n_answers, 1);
 }
 
+/* Some servers close each connection after so many answers. */
+Test(upstream, a_connection_that_ended_after_answers_says_so)
+{
+	uint8_t q[5][20];
+	for (uint32_t id = 1; id <= 5; id++)
+		ask(id, CORE_TCP);
+	int fd = accept_one();
+	questions_read(fd, q, 5);
+	for (int i = 0; i < 3; i++)
+		answer_write(fd, q[i]);
+	ask_again = 2;
+	close(fd);
+	until(&n_fails, 2);
+	cr_assert_eq(n_answers, 3);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(fail_why[i], CORE_FAIL_ENDED);
+	fd = accept_one();
+	questions_read(fd, q, 2);
+	answer_write(fd, q[0]);
+	answer_write(fd, q[1]);
+	until(&n_answers, 5);
+	cr_assert_eq(stats.up_tcp_connects, 2);
+}
+
 /* Which worker has a question is known to who asks (its port decides); no worker
  * has a part of the port range to itself. */
 Test(upstream, bound_12_each_workers_ports_are_of_the_whole_range)
