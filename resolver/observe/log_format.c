@@ -103,7 +103,7 @@ static void fill_class(struct text *t, struct log_facts *f)
 }
 
 /* Characters that mean something in master files or could end a quoted field
- * get a backslash, as in the original. */
+ * get a backslash, as in the original: name_to_text gives it to all but one. */
 static void fill_name(struct text *t, struct log_facts *f)
 {
 	uint8_t lower[NAME_MAX_WIRE];
@@ -112,7 +112,7 @@ static void fill_name(struct text *t, struct log_facts *f)
 	name_lower(lower, f->q.q.name);
 	name_to_text(lower, text, sizeof(text));
 	for (const char *s = text; *s;) {
-		size_t plain = strcspn(s, "\"'@;()");
+		size_t plain = strcspn(s, "'");
 
 		put(t, s, plain);
 		s += plain;
