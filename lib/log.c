@@ -74,13 +74,13 @@ static size_t prefix_print(char *buf, size_t cap, enum log_level level)
 	return n + (size_t)snprintf(buf + n, cap - n, "[%s] ", level_text[level]);
 }
 
-size_t log_escape(char *buf, size_t cap, const char *text)
+static size_t escape(char *buf, size_t cap, const char *text, bool ascii)
 {
 	size_t len = 0;
 
 	for (; *text; text++) {
 		unsigned c = (unsigned char)*text;
-		bool plain = c >= 0x20 && c < 0x7f;
+		bool plain = c >= 0x20 && c != 0x7f && (c < 0x80 || !ascii);
 
 		if (len + (plain ? 1 : 4) >= cap)
 			break;
@@ -91,6 +91,11 @@ size_t log_escape(char *buf, size_t cap, const char *text)
 	}
 	buf[len] = 0;
 	return len;
+}
+
+size_t log_escape(char *buf, size_t cap, const char *text)
+{
+	return escape(buf, cap, text, true);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -105,7 +110,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
-	len += log_escape(buf + len, sizeof(buf) - len, words); /* its NUL's place is the newline's */
+	/* The NUL's place is the newline's. A tool speaks to its user, in the user's letters. */
+	len += escape(buf + len, sizeof(buf) - len, words, conf.style != LOG_STYLE_TOOL);
 	buf[len++] = '\n';
 	write_all(conf.style == LOG_STYLE_COREDNS ? STDOUT_FILENO : STDERR_FILENO, buf, len);
 }

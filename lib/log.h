@@ -17,7 +17,7 @@ void log_setup(const char *program, enum log_style style, enum log_level least);
  * that nothing from a file or the network makes a line, moves a cursor or looks
  * like another; returns the length. What does not fit is left out. */
 size_t log_escape(char *buf, size_t cap, const char *text);
-/* One line, escaped as by log_escape. */
+/* One line, escaped as by log_escape; with LOG_STYLE_TOOL octets above ASCII stay. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Lines that could not be written, for example because the reader of a pipe
  * that does not block has stopped. */

@@ -63,6 +63,18 @@ Test(log, octets_that_are_not_graphic_are_escaped)
 	cr_assert_eq(log_escape(buf, sizeof(buf), "abcdefghijkl"), 11);
 }
 
+static void speak_letters(void)
+{
+	log_info("2\u2009635\t\033[2J");
+}
+
+Test(log, a_tool_s_letters_stay)
+{
+	log_setup("dns-sim", LOG_STYLE_TOOL, LOG_LVL_INFO);
+	capture(STDERR_FILENO, speak_letters);
+	cr_assert_str_eq(got, "dns-sim: 2\u2009635\\009\\027[2J\n");
+}
+
 Test(log, tool_style)
 {
 	log_setup("dns-sim", LOG_STYLE_TOOL, LOG_LVL_INFO);
