@@ -59,10 +59,11 @@ static void conn_die(struct upool_conn *c, enum core_fail_why why)
 	upool_touch(c);
 }
 
-/* The peer, or what lies between, has ended it. */
+/* The peer, or what lies between, has ended it. HTTP/2 has words for an end that is
+ * no fault (GOAWAY); what ends it otherwise is one. */
 static void conn_lost(struct upool_conn *c)
 {
-	conn_die(c, c->n_answered ? CORE_FAIL_ENDED : CORE_FAIL_CLOSED);
+	conn_die(c, c->n_answered && !c->doh ? CORE_FAIL_ENDED : CORE_FAIL_CLOSED);
 }
 
 /* --- timers --- */
