@@ -60,13 +60,13 @@ LIBS_lib := $(or $(call pc,ldns),$(call pc,libldns),-lldns) $(ARCHIVED)-ljansson
 # Each folder becomes an archive without its main.c; archives link in layer
 # order, so a call that goes the wrong way does not link.
 srcs = $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(1))))
-LIB_SRC      := $(call srcs,lib)
+LIB_SRC      := $(call srcs,$(wildcard lib/*))
 CORE_SRC     := $(call srcs,resolver/core resolver/plugins resolver/corefile)
-RESOLVER_SRC := $(call srcs,resolver resolver/net resolver/observe resolver/handover resolver/node)
+RESOLVER_SRC := $(call srcs,$(addprefix resolver/,config net observe node worker handover supervisor))
 SIM_SRC      := $(call srcs,sim)
 CT_SRC       := $(call srcs,conntrack-model)
-PCAP_SRC     := $(call srcs,pcap-replay)
-E2E_SRC      := $(call srcs,kind-e2e)
+PCAP_SRC     := $(call srcs,pcap-replay $(wildcard pcap-replay/*))
+E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/*))
 REPORTS_SRC  := $(call srcs,reports)
 BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
 
@@ -120,8 +120,8 @@ $(O)/%.o: %.c | $(O)/.flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Only the file that tells the version is built again when the commit changes.
-$(O)/lib/opt.o: ALL_CPPFLAGS += -DNODENS_VERSION='"$(VERSION)"'
-$(O)/lib/opt.o: $(O)/.version
+$(O)/lib/base/opt.o: ALL_CPPFLAGS += -DNODENS_VERSION='"$(VERSION)"'
+$(O)/lib/base/opt.o: $(O)/.version
 $(O)/.version: FORCE
 	@mkdir -p $(@D); echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 FORCE:
@@ -136,7 +136,7 @@ $(O)/.flags:
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
 
 # --- tests -------------------------------------------------------------------
-UNIT_BINS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_BINS := $(patsubst %.c,$(O)/%,$(shell find tests/unit -name "test_*.c"))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HELPER_BINS := $(patsubst tests/%.c,$(O)/tests/%,tests/scenario/run.c $(wildcard tests/live/*.c tests/bench/*.c tests/lab/*.c tests/mutants/*.c))
 TEST_ARCHIVES := bench resolver sim ct pcap e2e reports core lib

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "conntrack-model/ctable_int.h"
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define EARLY_DROP_BUCKETS 8
 #define CHAIN_MIN 50 /* confirm refuses above 50 + random(0..29) */

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "conntrack-model/ctable.h"
-#include "lib/hash.h"
-#include "lib/rng.h"
+#include "lib/base/hash.h"
+#include "lib/base/rng.h"
 
 enum ct_status {
 	CTS_USED = 1,

@@ -3,7 +3,7 @@
  * The numbers a table starts from: the kernel's defaults, and kube-proxy's.
  */
 #include "conntrack-model/ctable.h"
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 static const struct ct_conf defaults = {
 	.max = 262144,

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/err.h"
-#include "lib/qstream.h"
+#include "lib/base/err.h"
+#include "lib/record/qstream.h"
 
 enum ct_event_kind {
 	CTE_QUERY = 'q',

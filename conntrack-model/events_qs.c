@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Events from a query stream (lib/qstream.h).
+ * Events from a query stream (lib/record/qstream.h).
  */
 #include <string.h>
 

@@ -9,9 +9,9 @@
 
 #include "conntrack-model/predict.h"
 #include "conntrack-model/validate.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/opt.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/opt.h"
 
 enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
 

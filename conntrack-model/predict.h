@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "conntrack-model/walk.h"
-#include "lib/opt.h"
+#include "lib/base/opt.h"
 
 #define SENSITIVITY_TIMEOUTS 3
 #define SENSITIVITY_GROWTHS 3

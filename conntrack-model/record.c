@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "conntrack-model/predict.h"
-#include "lib/metrics_common.h"
-#include "lib/result.h"
+#include "lib/record/metrics_common.h"
+#include "lib/record/result.h"
 
 static const struct metric_def defs[] = {
 	METRICS_COMMON,

@@ -11,8 +11,8 @@
 
 #include "conntrack-model/ctable.h"
 #include "conntrack-model/events.h"
-#include "lib/clock.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
 
 #define N_PODS 64
 #define EPHEMERAL_LOW 32768 /* net.ipv4.ip_local_port_range */

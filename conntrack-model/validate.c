@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "conntrack-model/walk.h"
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 struct truth_case {
 	const char *name;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 enum truth_kind {
 	TRUTH_OCCUPANCY, /* min, mean, max of the count in the window */

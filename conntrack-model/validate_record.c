@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #include "conntrack-model/validate.h"
-#include "lib/metrics_common.h"
-#include "lib/result.h"
+#include "lib/record/metrics_common.h"
+#include "lib/record/result.h"
 
 static const struct metric_def defs[] = {
 	{"model.error_mean_percent", "percent", MERGE_MAX, "largest error of a mean occupancy"},

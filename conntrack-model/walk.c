@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
 
 struct walker {
 	const struct walk_conf *c;

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kind-e2e/outdir.h"
-#include "kind-e2e/probe.h"
-#include "kind-e2e/run.h"
-#include "lib/log.h"
+#include "kind-e2e/run/outdir.h"
+#include "kind-e2e/run/probe.h"
+#include "kind-e2e/run/run.h"
+#include "lib/base/log.h"
 
 static struct run_options run_opts;
 static const char *clean_out;

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/log.h"
-#include "lib/opt.h"
-#include "pcap-replay/capture.h"
+#include "lib/base/log.h"
+#include "lib/base/opt.h"
+#include "pcap-replay/read/capture.h"
 #include "pcap-replay/options.h"
-#include "pcap-replay/qsout.h"
-#include "pcap-replay/summary.h"
+#include "pcap-replay/traffic/qsout.h"
+#include "pcap-replay/traffic/summary.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 3 };
 

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/err.h"
-#include "lib/opt.h"
-#include "pcap-replay/extract.h"
+#include "lib/base/err.h"
+#include "lib/base/opt.h"
+#include "pcap-replay/traffic/extract.h"
 
 struct options {
 	const char *file;                 /* capture to read */

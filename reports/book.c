@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/metrics_common.h"
+#include "lib/record/metrics_common.h"
 
 static const char *const engine_label[ENG_N] = { ENGINE_LAB, ENGINE_SIM, ENGINE_MODEL };
 

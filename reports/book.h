@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/err.h"
-#include "lib/result.h"
+#include "lib/base/err.h"
+#include "lib/record/result.h"
 
 #define BOOK_RECORDS_MAX 256
 #define BOOK_CELLS_MAX   32

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "lib/metrics_common.h"
+#include "lib/record/metrics_common.h"
 #include "reports/fmt.h"
 
 #define POINTS_MAX 600

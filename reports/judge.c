@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/metrics_common.h"
+#include "lib/record/metrics_common.h"
 #include "reports/fmt.h"
 
 static const struct {

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/log.h"
-#include "lib/opt.h"
-#include "lib/result_dir.h"
+#include "lib/base/log.h"
+#include "lib/base/opt.h"
+#include "lib/record/result_dir.h"
 #include "reports/page.h"
 
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_INVALID = 2, EXIT_USAGE = 3 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/opt.h"
+#include "lib/base/opt.h"
 #include "reports/fmt.h"
 
 static const char style[] =

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/log.h"
-#include "lib/opt.h"
+#include "lib/base/log.h"
+#include "lib/base/opt.h"
 #include "resolver/corefile/corefile.h"
-#include "resolver/flags.h"
+#include "resolver/config/flags.h"
 #include "resolver/node/keeper.h"
 #include "resolver/observe/log_out.h"
 #include "resolver/node/node.h"
 #include "resolver/corefile/setup.h"
-#include "resolver/supervisor.h"
+#include "resolver/supervisor/supervisor.h"
 
 static int check(const struct node_flags *f)
 {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/opt.h"
+#include "lib/base/clock.h"
+#include "lib/base/opt.h"
 
 #define Z99 2.3263478740408408 /* 99th percentile of the normal distribution */
 #define US NS_PER_US

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/err.h"
-#include "lib/rng.h"
-#include "lib/scenario.h"
+#include "lib/base/err.h"
+#include "lib/base/rng.h"
+#include "lib/world/scenario.h"
 
 struct sim_costs {
 	/* one way, one message: log-normal by median and p99 */

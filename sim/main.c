@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/opt.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/opt.h"
 #include "sim/record.h"
 
 enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };

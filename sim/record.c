@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "lib/metrics_common.h"
+#include "lib/record/metrics_common.h"
 
 static const struct metric_def defs[] = {
 	METRICS_COMMON,

@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/err.h"
-#include "lib/hist.h"
-#include "lib/scenario.h"
-#include "lib/zone.h"
+#include "lib/base/err.h"
+#include "lib/base/hist.h"
+#include "lib/world/scenario.h"
+#include "lib/world/zone.h"
 #include "sim/costs.h"
 
 #define SIM_BACKENDS_MAX 64

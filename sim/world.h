@@ -14,11 +14,11 @@
 #define NODENS_SIM_WORLD_H
 
 #include "conntrack-model/ctable.h"
-#include "lib/clock.h"
-#include "lib/qstream.h"
-#include "lib/stub.h"
-#include "lib/wire.h"
-#include "lib/workload.h"
+#include "lib/base/clock.h"
+#include "lib/record/qstream.h"
+#include "lib/world/stub.h"
+#include "lib/dns/wire.h"
+#include "lib/world/workload.h"
 #include "resolver/core/core.h"
 #include "sim/evq.h"
 #include "sim/sim.h"

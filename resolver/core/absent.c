@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/err.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/dns/wire.h"
 
 #define WAYS       8 /* marks of a line: 64 octets */
 #define LAST_BITS  19

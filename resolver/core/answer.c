@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 #define TTL_MAX INT32_MAX /* RFC 2181 section 8: more counts as 0 */
 

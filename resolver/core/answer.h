@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/name.h"
-#include "lib/wire.h"
+#include "lib/dns/name.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/conf.h"
 
 enum answer_kind {

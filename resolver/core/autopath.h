@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/name.h"
+#include "lib/dns/name.h"
 
 #define PATH_CLIENTS   512
 #define PATH_WAYS      4   /* places a client may have in the table */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/err.h"
-#include "lib/hot.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/base/hot.h"
 
 #define SMALL_PERCENT     10
 #define BYTES_PER_SLOT    96  /* a slot for each so many octets of block: smaller entries are rare */

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define MOVES_MAX 32 /* live entries moved for one insertion, then evict */
 

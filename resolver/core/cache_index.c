@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "lib/hot.h"
+#include "lib/base/hot.h"
 
 static uint32_t home_of(const struct cache *c, uint64_t place)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 #define NIL UINT32_MAX
 #define HANDFUL 4 /* both address families, twice */

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/hash.h"
+#include "lib/base/hash.h"
 
 enum holds {
 	HOLDS_WAITERS,   /* things are indexes of waiters */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 /* A typical entry of each kind with its slot and ghost: header 56, name twice
  * or compressed, two addresses or an SOA; generous, so that the capacity of a

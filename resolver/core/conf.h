@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/name.h"
+#include "lib/dns/name.h"
 
 #define CORE_LISTENERS_MAX 64
 #define CORE_ZONES_MAX     256  /* server blocks x keys */

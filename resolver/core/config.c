@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hash.h"
-#include "lib/hot.h"
+#include "lib/base/hash.h"
+#include "lib/base/hot.h"
 #include "resolver/plugins/plugin.h"
 
 /* --- checks --- */

@@ -6,7 +6,7 @@
 #ifndef NODENS_CORE_CONFIG_H
 #define NODENS_CORE_CONFIG_H
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 #include "resolver/core/conf.h"
 #include "resolver/core/query.h"
 

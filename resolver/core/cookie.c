@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 void cookie_server_make(const struct hash_key *key, const struct in6_addr *client,
 			const uint8_t client_cookie[COOKIE_CLIENT_LEN], uint32_t now_s,

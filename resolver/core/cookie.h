@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/hash.h"
+#include "lib/base/hash.h"
 
 #define COOKIE_CLIENT_LEN     8
 #define COOKIE_SERVER_LEN     16

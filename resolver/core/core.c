@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hot.h"
+#include "lib/base/hot.h"
 #include "resolver/plugins/plugin.h"
 
 /* --- keys and entries --- */

@@ -34,10 +34,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/err.h"
-#include "lib/hash.h"
-#include "lib/name.h"
-#include "lib/wire.h"
+#include "lib/base/err.h"
+#include "lib/base/hash.h"
+#include "lib/dns/name.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/conf.h"
 #include "resolver/core/stats.h"
 

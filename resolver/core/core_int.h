@@ -25,8 +25,8 @@
 
 #include <assert.h>
 
-#include "lib/clock.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
 #include "resolver/core/absent.h"
 #include "resolver/core/autopath.h"
 #include "resolver/core/config.h"
@@ -41,7 +41,7 @@
 
 #define UPSTREAM_NONE UINT16_MAX
 #define FOLLOW_HEAD_MAX 2048 /* the CNAMEs an answer begins with, as a message */
-/* Levels of lib/log.h, whose header brings output functions with it. */
+/* Levels of lib/base/log.h, whose header brings output functions with it. */
 enum event_level { EVENT_DEBUG, EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
 
 /* core_client.listener of one who asked at a listener that is gone. */

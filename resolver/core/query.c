@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "lib/hot.h"
+#include "lib/base/hot.h"
 
 #define COOKIE_CLIENT_LEN 8
 #define COOKIE_SERVER_MIN 16 /* client part included */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 enum query_verdict {
 	QUERY_OK,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_questions,
 		   uint32_t n_waiters)

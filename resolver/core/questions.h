@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/name.h"
+#include "lib/dns/name.h"
 #include "resolver/core/cache.h"
 #include "resolver/core/clients.h"
 #include "resolver/core/core.h"

@@ -2,7 +2,7 @@
 /* See the header. */
 #include "resolver/core/quirk.h"
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define NAME_NS (300 * NS_PER_S)
 #define TEST_NS NS_PER_S

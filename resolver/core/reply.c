@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "lib/hot.h"
+#include "lib/base/hot.h"
 
 #define OPT_LEN       11
 #define UDP_MIN       512

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/name.h"
+#include "lib/dns/name.h"
 #include "resolver/core/answer.h"
 
 #define ENTRY_DEAD 0xfe /* replaced or removed, still in the way */

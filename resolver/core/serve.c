@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "lib/hot.h"
+#include "lib/base/hot.h"
 #include "resolver/plugins/plugin.h"
 
 enum { EDE_TEXT_MAX = 100 };

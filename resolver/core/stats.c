@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "lib/hot.h"
-#include "lib/wire.h"
+#include "lib/base/hot.h"
+#include "lib/dns/wire.h"
 
 #define EDGE_MIN_NS 250000u /* 0.25 ms */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver/core/upstream.h"
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define SAMPLES_MIN 20   /* before a percentile means anything */
 #define SAMPLES_MAX 1000 /* then all counts are halved */

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "lib/rng.h"
+#include "lib/base/rng.h"
 #include "resolver/core/conf.h"
 #include "resolver/core/cookie.h"
 #include "resolver/core/quirk.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `node-cache -check`: everything there is to say about a Corefile, as lines. */
-#include "lib/log.h"
+#include "lib/base/log.h"
 #include "resolver/corefile/compile.h"
 #include "resolver/corefile/report.h"
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/hash.h"
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
 #include "resolver/corefile/parse.h"
 #include "resolver/corefile/regex.h"
 #include "resolver/corefile/report.h"

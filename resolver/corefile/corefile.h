@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 #include "resolver/core/conf.h"
 
 /* --- the tree --- */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hash.h"
+#include "lib/base/hash.h"
 #include "resolver/corefile/parse.h"
 
 static size_t node_size(const struct cf_node *n)

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/rng.h"
-#include "lib/wire.h"
+#include "lib/base/rng.h"
+#include "lib/dns/wire.h"
 #include "resolver/corefile/setup.h"
 
 enum { ASK_WAIT_MS = 1500 };

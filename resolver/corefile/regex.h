@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 enum { CF_PATTERN_MAX = 10000, CF_GROUPS_MAX = 16 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hash.h"
+#include "lib/base/hash.h"
 #include "resolver/corefile/parse.h"
 #include "resolver/corefile/report.h"
 

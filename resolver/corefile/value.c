@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/opt.h"
+#include "lib/base/clock.h"
+#include "lib/base/opt.h"
 #include "resolver/corefile/report.h"
 
 static bool digits_parse(const char *s, uint64_t *ret)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "resolver/fdpass.h"
+#include "lib/base/clock.h"
+#include "resolver/net/fdpass.h"
 #include "resolver/handover/handover_int.h"
 
 static bool is_new(const struct handover *h)

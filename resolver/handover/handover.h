@@ -33,7 +33,7 @@
 
 #include <stdbool.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 struct supervisor;
 struct handover;

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "resolver/handover/handover.h"
-#include "resolver/supervisor.h"
+#include "resolver/supervisor/supervisor.h"
 
 #define HANDOVER_FDS_MAX (2 * SHM_WORKERS_MAX + SOCKETS_MORE_MAX)
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "resolver/fdpass.h"
+#include "resolver/net/fdpass.h"
 #include "resolver/handover/handover_int.h"
 
 #define MAGIC   0x4e44484fu

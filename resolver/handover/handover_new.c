@@ -13,9 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "resolver/fdpass.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "resolver/net/fdpass.h"
 #include "resolver/handover/handover_int.h"
 
 #define BUSY_NS    (30 * NS_PER_S)  /* how long an old one may put us off */

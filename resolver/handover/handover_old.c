@@ -8,9 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "resolver/fdpass.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "resolver/net/fdpass.h"
 #include "resolver/handover/handover_int.h"
 
 #define PREPARE_NS (30 * NS_PER_S)    /* the new one, until it is ready */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "resolver/handover/handover.h"
-#include "resolver/supervisor.h"
+#include "resolver/supervisor/supervisor.h"
 
 bool handover_first_process(const struct supervisor *s)
 {

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 int asks_init(struct asks *t, size_t n)
 {

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/err.h"
-#include "lib/wire.h"
+#include "lib/base/err.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/doh_msg.h"
 
 /* Until the server has said how many streams it takes: so many are sent, the rest

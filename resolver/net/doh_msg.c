@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 void doh_base64url(char *to, const uint8_t *b, size_t len)
 {

@@ -5,8 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "lib/err.h"
-#include "lib/rng.h"
+#include "lib/base/err.h"
+#include "lib/base/rng.h"
 
 void idmap_release(struct idmap *m)
 {

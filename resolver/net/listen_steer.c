@@ -8,7 +8,7 @@
 #include <linux/filter.h>
 #include <sys/socket.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/listen_udp.h"
 
 #define STEER_MIX  0x9e3779b1u

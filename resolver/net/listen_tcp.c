@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/net/listen_tcp_int.h"
 
 #define ACCEPTS_A_ROUND 8

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "resolver/core/core.h"
-#include "resolver/driver_stats.h"
+#include "resolver/net/driver_stats.h"
 #include "resolver/net/loop.h"
 #include "resolver/net/stream.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/rng.h"
+#include "lib/base/rng.h"
 
 int tcp_clients_init(struct tcp_clients *t)
 {

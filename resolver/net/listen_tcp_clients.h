@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/hash.h"
+#include "lib/base/hash.h"
 
 #define TCP_CLIENT_BUCKETS 256
 

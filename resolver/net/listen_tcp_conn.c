@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define PROGRESS_BYTES 4096        /* who takes so much within the time is not slow */
 #define COUNT_BYTES    (16 * 1024) /* answers gathered in a round are looked at from here on */

@@ -21,8 +21,8 @@
 #include <malloc.h>
 #include <sys/socket.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
 
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55

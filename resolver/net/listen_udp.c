@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/hot.h"
+#include "lib/base/hot.h"
 #include "resolver/net/sockaddr.h"
 
 #define SLOT_LEN  512u          /* first octets of a query: nearly always all */

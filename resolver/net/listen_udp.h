@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "resolver/core/core.h"
-#include "resolver/driver_stats.h"
+#include "resolver/net/driver_stats.h"
 #include "resolver/net/loop.h"
 
 #define UDP_BATCH 64

@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/hot.h"
+#include "lib/base/clock.h"
+#include "lib/base/hot.h"
 
 #define ALARM_MIN_NS (100 * NS_PER_MS) /* nearer deadlines are timeouts */
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/err.h"
-#include "lib/hot.h"
+#include "lib/base/err.h"
+#include "lib/base/hot.h"
 
 bool addr_is_any(const struct in6_addr *a)
 {

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/err.h"
-#include "lib/wire.h"
+#include "lib/base/err.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/tls.h"
 
 void stream_init(struct stream *s, int fd)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 struct tls_ctx;
 struct tls_session;

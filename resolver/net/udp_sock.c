@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/sockaddr.h"
 
 #define TAKE_MAX 16 /* datagrams in one read */

@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
 #include "resolver/net/sockaddr.h"
 
 #define CONNECT_NS      (1500 * NS_PER_MS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages with a two-octet length (RFC 7766, RFC 7858), told apart by their ids. */
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/upool_int.h"
 
 static int dns_open(struct upool_conn *c)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 #include "resolver/net/doh.h"
 #include "resolver/net/sockaddr.h"
 #include "resolver/net/upool_int.h"

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/net/upool_int.h"
 
 #define CONNS_MAX    8   /* a pool, all states */

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/rng.h"
 #include "resolver/net/sockaddr.h"
 
 #define UDP_SINGLES_MAX 1024 /* ports for one question each, of all upstreams */

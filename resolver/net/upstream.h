@@ -12,7 +12,7 @@
 
 #include "resolver/net/asks.h"
 #include "resolver/core/core.h"
-#include "resolver/driver_stats.h"
+#include "resolver/net/driver_stats.h"
 #include "resolver/net/loop.h"
 #include "resolver/net/stream.h"
 #include "resolver/net/tls.h"

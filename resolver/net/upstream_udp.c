@@ -22,10 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/hash.h"
-#include "lib/rng.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
+#include "lib/base/rng.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/udp_sock.h"
 
 #define FRESH_PER_S 2000 /* questions an upstream is asked from ports of their own */

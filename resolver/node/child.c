@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define LOOK_MS 100 /* at child_stop: a signal may come just before the poll */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver/node/gates.h"
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/node/ipset.h"
 #include "resolver/node/recent.h"
 

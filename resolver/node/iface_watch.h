@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 /* A descriptor to poll, non-blocking and close-on-exec; the caller closes it. */
 int iface_watch_open(int *ret_fd, struct diag *d);

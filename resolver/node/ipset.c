@@ -7,7 +7,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define PROTOCOL      6 /* spoken by every kernel since 2.6.39 */
 #define MAX_ENTRIES   64

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/node/child.h"
 #include "resolver/node/netlink.h"
 #include "resolver/node/nft_msg.h"

@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 #include "resolver/node/iptables.h"
 #include "resolver/node/netlink.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/node/child.h"
 #include "resolver/node/iptables.h"
 #include "resolver/node/iptables_backend.h"

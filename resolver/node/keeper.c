@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "resolver/node/child.h"
 #include "resolver/node/signals.h"
 #include "resolver/node/privileges.h"

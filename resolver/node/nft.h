@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/err.h"
-#include "resolver/flags.h"
+#include "lib/base/err.h"
+#include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
 #include "resolver/node/node.h"
 

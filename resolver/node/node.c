@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/node/gates.h"
 #include "resolver/node/iface.h"
 #include "resolver/node/iptables.h"

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 /* Keeps CAP_NET_ADMIN and CAP_NET_BIND_SERVICE, CAP_SETUID and CAP_SETGID if both are there
  * (for privileges_user; the filter allows that one change and no other), and CAP_NET_RAW when iptables'

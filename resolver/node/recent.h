@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/err.h"
-#include "resolver/flags.h"
+#include "lib/base/err.h"
+#include "resolver/config/flags.h"
 
 /* All addresses of the family have just been seen. */
 int recent_put(const char *list, const struct flags_ip *ip, size_t n, bool v4, struct diag *d);

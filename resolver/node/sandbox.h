@@ -20,7 +20,7 @@
 
 #include <stdbool.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 enum sandbox_programs {
 	SANDBOX_NO_PROGRAM,

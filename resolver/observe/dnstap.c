@@ -12,9 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/sockaddr.h"
 
 #define BUFFER_LEN (2u << 20)

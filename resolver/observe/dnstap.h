@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 #include "resolver/observe/dnstap_msg.h"
-#include "resolver/driver_stats.h"
+#include "resolver/net/driver_stats.h"
 #include "resolver/net/loop.h"
 
 struct dnstap;

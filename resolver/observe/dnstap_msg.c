@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/err.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/core.h"
 #include "resolver/net/sockaddr.h"
 

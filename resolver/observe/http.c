@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "resolver/port_owner.h"
+#include "lib/base/clock.h"
+#include "resolver/net/port_owner.h"
 #include "resolver/net/sockaddr.h"
 #include "resolver/observe/http_int.h"
 

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 #include "resolver/net/loop.h"
 
 #define HTTP_LISTENERS_MAX 48

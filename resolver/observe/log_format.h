@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/core.h"
 
 struct log_format;

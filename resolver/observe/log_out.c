@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #define BUFFER_LEN (256u * 1024)
 #define RETRY_NS (5 * NS_PER_MS)

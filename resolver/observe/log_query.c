@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
 
 #define PREFIX "[INFO] "
 

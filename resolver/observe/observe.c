@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/opt.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/opt.h"
 #include "resolver/observe/log_errors.h"
 #include "resolver/observe/log_query.h"
 #include "resolver/observe/tap.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/opt.h"
+#include "lib/base/clock.h"
+#include "lib/base/opt.h"
 #include "resolver/observe/dnstap.h"
 #include "resolver/observe/log_format.h"
 

@@ -2,7 +2,7 @@
 /* The counting side; top_write.c is the reading side. */
 #include "resolver/observe/top.h"
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 void top_init(struct top *t)
 {

@@ -16,10 +16,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "lib/clock.h"
-#include "lib/hash.h"
-#include "lib/name.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
+#include "lib/dns/name.h"
+#include "lib/base/rng.h"
 #include "resolver/core/core.h"
 #include "resolver/observe/topk.h"
 

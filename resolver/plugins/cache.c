@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/plugins/plugins.h"
 
 enum { TTL_MAX_S = 7 * 86400, CAPACITY_MAX = 100000000 };

@@ -2,7 +2,7 @@
 /* errors [stdout] { stacktrace; consolidate DURATION REGEXP [LEVEL] [show_first] } */
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/plugins/plugins.h"
 
 static int errors_stacktrace(struct cf_setup *s, const struct cf_node *n, void *to)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 static struct core_forward *conf_of(void *to)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* health [ADDRESS] { lameduck DURATION }: /health for the kubelet. */
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/plugins/plugins.h"
 
 static int health_lameduck(struct cf_setup *s, const struct cf_node *n, void *to)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/plugins/message.h"
 
 struct hosts {

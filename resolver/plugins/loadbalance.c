@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/rng.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
 #include "resolver/core/core.h"
 #include "resolver/plugins/plugins.h"
 

@@ -25,8 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/name.h"
-#include "lib/wire.h"
+#include "lib/dns/name.h"
+#include "lib/dns/wire.h"
 
 struct core_client;
 

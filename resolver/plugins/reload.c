@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/plugins/plugins.h"
 
 int setup_reload(struct cf_setup *s, const struct cf_node *n)

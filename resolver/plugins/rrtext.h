@@ -7,7 +7,7 @@
 #ifndef NODENS_RRTEXT_H
 #define NODENS_RRTEXT_H
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 enum { RRTEXT_MAX = 2048 };
 

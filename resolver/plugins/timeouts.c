@@ -2,7 +2,7 @@
 /* timeouts { read D; write D; idle D; maxtcpqueries N }: of client TCP. */
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/plugins/plugins.h"
 
 static int timeout_set(struct cf_setup *s, const struct cf_node *n, uint64_t *to)

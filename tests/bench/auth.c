@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 #include "tests/bench/kube/answer.h"
 
 #define BATCH     64

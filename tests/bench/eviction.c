@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/hash.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/cache.h"
 #include "tests/bench/kube/answer.h"
 #include "tests/bench/kube/pool.h"

@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/rng.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/core.h"
 
 #define TABLE        4096u /* the core's own default */

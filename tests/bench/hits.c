@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/core.h"
 #include "resolver/corefile/corefile.h"
 #include "resolver/net/listen_udp.h"

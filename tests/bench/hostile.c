@@ -28,9 +28,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/opt.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/opt.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/sockaddr.h"
 
 #define CONNS_MAX  4096

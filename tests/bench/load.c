@@ -19,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 #include "tests/bench/gen/gen.h"
 
 #define SOCKETS_MAX 64

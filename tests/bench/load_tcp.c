@@ -16,8 +16,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 #include "tests/bench/gen/gen.h"
 
 #define CONNS_MAX 1024

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/result.h"
+#include "lib/record/result.h"
 
 #define METRICS_MAX 8192
 #define LABELS_MAX  64

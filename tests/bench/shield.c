@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 #include "resolver/core/core.h"
 #include "tests/bench/kube/answer.h"
 #include "tests/bench/kube/ideal.h"

@@ -19,9 +19,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/name.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/name.h"
+#include "lib/dns/wire.h"
 #include "resolver/node/nft_msg.h"
 
 #define LIMIT_NS (20 * NS_PER_S)

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "pcap-replay/summary.h"
+#include "pcap-replay/traffic/summary.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

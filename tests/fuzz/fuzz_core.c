@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/core/core.h"
 
 #define ASKS 64

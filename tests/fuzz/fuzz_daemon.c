@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole daemon of a worker (resolver/server.c with its loop, listeners,
+ * The whole daemon of a worker (resolver/worker/server.c with its loop, listeners,
  * upstreams, plugins and the Corefile's compiler) in a world made of an input:
  * clients, upstreams, reloads, a hand-over, failing system calls and time, all in
  * memory (tests/fuzz/daemon/). The oracle there says what may be answered; the
@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/log.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "tests/fuzz/daemon/world.h"
 
 #define STEP_LEN 4

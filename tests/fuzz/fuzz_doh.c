@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/doh.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

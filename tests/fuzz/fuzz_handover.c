@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "resolver/ctl.h"
-#include "resolver/fdpass.h"
+#include "lib/base/clock.h"
+#include "resolver/worker/ctl.h"
+#include "resolver/net/fdpass.h"
 #include "resolver/handover/handover_cache.h"
 #include "resolver/handover/handover_int.h"
 

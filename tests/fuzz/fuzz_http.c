@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "resolver/observe/http.h"
 #include "tests/fuzz/daemon/kernel.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolver/kubedns.h"
-#include "resolver/render.h"
+#include "resolver/config/kubedns.h"
+#include "resolver/config/render.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/msg.h"
+#include "lib/dns/msg.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

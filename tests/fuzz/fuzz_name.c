@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/name.h"
+#include "lib/dns/name.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "lib/scenario.h"
-#include "lib/workload.h"
+#include "lib/world/scenario.h"
+#include "lib/world/workload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

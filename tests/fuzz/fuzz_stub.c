@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/stub.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/world/stub.h"
+#include "lib/dns/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

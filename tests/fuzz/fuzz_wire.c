@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "lib/wire.h"
-#include "lib/zone.h"
+#include "lib/dns/wire.h"
+#include "lib/world/zone.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "resolver/flags.h"
+#include "resolver/config/flags.h"
 #include "resolver/node/node.h"
 
 static int counters(struct node *n, struct diag *d)

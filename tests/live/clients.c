@@ -15,8 +15,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "lib/rng.h"
-#include "lib/wire.h"
+#include "lib/base/rng.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/sockaddr.h"
 
 static union sockaddr_any server;

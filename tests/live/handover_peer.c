@@ -23,8 +23,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/rng.h"
-#include "resolver/fdpass.h"
+#include "lib/base/rng.h"
+#include "resolver/net/fdpass.h"
 #include "resolver/handover/handover_int.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"

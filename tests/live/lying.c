@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/live/lying_world.h"
+#include "tests/fixtures/lying_world.h"
 
 static volatile sig_atomic_t is_synced = 1;
 static volatile sig_atomic_t is_made;

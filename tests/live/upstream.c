@@ -35,9 +35,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/hash.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
+#include "lib/dns/wire.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
 #include "resolver/net/sockaddr.h"

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/rng.h"
+#include "lib/base/rng.h"
 
 enum { LINE_MAX_LEN = 400, PER_LINE_MAX = 24, LINES_MAX = 200000 };
 

@@ -29,7 +29,7 @@
 #ifndef NODENS_SCENARIO_ACT_H
 #define NODENS_SCENARIO_ACT_H
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 #include "tests/scenario/world.h"
 
 /* What follows the time. */

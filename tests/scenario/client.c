@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/msg.h"
-#include "lib/qstream.h"
-#include "lib/wire.h"
+#include "lib/dns/msg.h"
+#include "lib/record/qstream.h"
+#include "lib/dns/wire.h"
 #include "tests/scenario/act.h"
 #include "tests/scenario/disturb.h"
 

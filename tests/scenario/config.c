@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/qstream.h"
+#include "lib/record/qstream.h"
 #include "tests/scenario/config.h"
 
 static void address_word(struct script *s, struct in6_addr *ret_ip, uint16_t *ret_port)

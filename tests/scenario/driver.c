@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 
 #define POISON 0xa5
 

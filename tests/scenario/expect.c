@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/msg.h"
+#include "lib/dns/msg.h"
 #include "tests/scenario/act.h"
 #include "tests/scenario/expect.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/scenario/laws.h"
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 void tally_ask(struct tally *t, const struct core_ask *a)
 {

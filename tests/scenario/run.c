@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "tests/scenario/act.h"
 #include "tests/scenario/config.h"
 #include "tests/scenario/corefile.h"

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/err.h"
-#include "lib/wire.h"
-#include "lib/opt.h"
+#include "lib/base/err.h"
+#include "lib/dns/wire.h"
+#include "lib/base/opt.h"
 #include "tests/scenario/script.h"
 
 void script_fail(struct script *s, const char *fmt, ...)

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/name.h"
+#include "lib/dns/name.h"
 
 #define WORDS_MAX 64
 

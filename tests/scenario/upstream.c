@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/msg.h"
-#include "lib/wire.h"
+#include "lib/dns/msg.h"
+#include "lib/dns/wire.h"
 #include "tests/scenario/act.h"
 #include "tests/scenario/config.h"
 

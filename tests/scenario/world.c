@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/msg.h"
-#include "lib/wire.h"
+#include "lib/dns/msg.h"
+#include "lib/dns/wire.h"
 #include "resolver/corefile/corefile.h"
 #include "tests/scenario/config.h"
 #include "tests/scenario/disturb.h"

@@ -7,7 +7,7 @@
 #ifndef NODENS_SCENARIO_WORLD_H
 #define NODENS_SCENARIO_WORLD_H
 
-#include "lib/rng.h"
+#include "lib/base/rng.h"
 #include "resolver/core/core.h"
 #include "tests/scenario/driver.h"
 #include "tests/scenario/script.h"

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "lib/hist.h"
-#include "lib/opt.h"
+#include "lib/base/hist.h"
+#include "lib/base/opt.h"
 
 #define GEN_QUERY_MAX 320
 #define GEN_LOST_NS   NS_PER_S /* unanswered for so long: lost */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 #include "tests/bench/gen/gen.h"
 
 #define ROWS_MAX 24

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/rng.h"
-#include "lib/wire.h"
+#include "lib/base/rng.h"
+#include "lib/dns/wire.h"
 #include "tests/bench/gen/gen.h"
 #include "tests/bench/kube/kube.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/wire.h"
+#include "lib/dns/wire.h"
 
 uint32_t kube_soa_s = KUBE_NEGATIVE_S;
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/wire.h"
+#include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 
 #define PODS        50u
 #define STEP_NS     (400 * NS_PER_US) /* denial to the next search step */

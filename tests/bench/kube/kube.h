@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/name.h"
-#include "lib/rng.h"
+#include "lib/dns/name.h"
+#include "lib/base/rng.h"
 
 #define KUBE_SERVICES   10000u
 #define KUBE_EXTERNALS  4000u

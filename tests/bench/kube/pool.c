@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "lib/rng.h"
+#include "lib/base/rng.h"
 
 #define BUCKETS (1u << 18)
 #define ITEMS_MAX (1u << 20)

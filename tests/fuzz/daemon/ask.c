@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "tests/fuzz/daemon/world.h"
 
 static const char *const names[] = {

@@ -3,7 +3,7 @@
 #ifndef NODENS_FUZZ_KERNEL_INT_H
 #define NODENS_FUZZ_KERNEL_INT_H
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "tests/fuzz/daemon/kernel.h"
 
 struct ksock *ksock_new(enum ksock_kind kind);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "tests/fuzz/daemon/world.h"
 
 static struct shm_worker shm;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "tests/fuzz/daemon/world.h"
 
 #define TTL_MIN_S 5 /* what is less is raised to (CoreDNS) */

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 #include "tests/fuzz/daemon/world.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)

@@ -6,8 +6,8 @@
 #ifndef NODENS_FUZZ_WORLD_H
 #define NODENS_FUZZ_WORLD_H
 
-#include "lib/wire.h"
-#include "resolver/server.h"
+#include "lib/dns/wire.h"
+#include "resolver/worker/server.h"
 #include "tests/fuzz/daemon/kernel.h"
 
 #define QUERIES_MAX 4096

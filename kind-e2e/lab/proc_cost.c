@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a process and its descendants cost, from /proc: the scheduler's own
+ * nanoseconds where the kernel keeps them (schedstat), else clock ticks.
+ */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kind-e2e/lab/proc.h"
+#include "lib/base/clock.h"
+
+static uint64_t thread_ns(const char *path)
+{
+	char *text = proc_slurp(path);
+	uint64_t ns = text ? strtoull(text, NULL, 10) : 0;
+
+	free(text);
+	return ns;
+}
+
+static uint64_t ticks_ns(pid_t pid)
+{
+	char path[64], *text, *at;
+	unsigned long utime = 0, stime = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	text = proc_slurp(path);
+	at = text ? strrchr(text, ')') : NULL; /* the name may hold blanks */
+	if (at)
+		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &utime, &stime);
+	free(text);
+	return (utime + stime) * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+static uint64_t own_cpu_ns(pid_t pid)
+{
+	char path[300];
+	uint64_t sum = 0;
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, e->d_name);
+		sum += thread_ns(path);
+	}
+	if (dir)
+		closedir(dir);
+	return sum ? sum : ticks_ns(pid);
+}
+
+static uint64_t own_rss_bytes(pid_t pid)
+{
+	char path[64], *text;
+	unsigned long pages = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/statm", pid);
+	text = proc_slurp(path);
+	if (text)
+		sscanf(text, "%*u %lu", &pages);
+	free(text);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t sum_tree(pid_t pid, uint64_t (*own)(pid_t), unsigned depth)
+{
+	uint64_t sum = own(pid);
+	char path[64], *text, *at, *end;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+	text = depth < 8 ? proc_slurp(path) : NULL;
+	for (at = text; at; at = end) {
+		long child = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		sum += sum_tree((pid_t)child, own, depth + 1);
+	}
+	free(text);
+	return sum;
+}
+
+uint64_t proc_cpu_ns(pid_t pid)
+{
+	return sum_tree(pid, own_cpu_ns, 0);
+}
+
+uint64_t proc_rss_bytes(pid_t pid)
+{
+	return sum_tree(pid, own_rss_bytes, 0);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kind-e2e/measure/netlink_ct.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ctnl {
+	struct mnl_socket *sock;
+	unsigned seq;
+	char buf[1 << 16];
+};
+
+int ctnl_open(struct ctnl **ret, struct diag *d)
+{
+	struct ctnl *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return diag_set(d, ERR_NOMEM, "conntrack netlink: no memory");
+	c->sock = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!c->sock || mnl_socket_bind(c->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
+		diag_errno(d, "conntrack netlink");
+		ctnl_close(c);
+		return ERR_SYS;
+	}
+	*ret = c;
+	return 0;
+}
+
+void ctnl_close(struct ctnl *c)
+{
+	if (!c)
+		return;
+	if (c->sock)
+		mnl_socket_close(c->sock);
+	free(c);
+}
+
+/* One request, all its replies. */
+static int ask(struct ctnl *c, unsigned type, unsigned flags, mnl_cb_t cb, void *arg,
+	       struct diag *d)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(c->buf);
+	struct nfgenmsg *g;
+	unsigned port = mnl_socket_get_portid(c->sock);
+	ssize_t n;
+	int rc = MNL_CB_OK;
+
+	h->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
+	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	h->nlmsg_seq = ++c->seq;
+	g = mnl_nlmsg_put_extra_header(h, sizeof *g);
+	g->nfgen_family = AF_INET;
+	g->version = NFNETLINK_V0;
+	g->res_id = 0;
+	if (mnl_socket_sendto(c->sock, h, h->nlmsg_len) < 0)
+		return diag_errno(d, "conntrack netlink: send");
+	do {
+		n = mnl_socket_recvfrom(c->sock, c->buf, sizeof c->buf);
+		if (n < 0)
+			return diag_errno(d, "conntrack netlink: receive");
+		rc = mnl_cb_run(c->buf, (size_t)n, c->seq, port, cb, arg);
+	} while (rc == MNL_CB_OK && (flags & NLM_F_DUMP) == NLM_F_DUMP);
+	return rc < 0 ? diag_errno(d, "conntrack netlink: reply") : 0;
+}
+
+/* --- numbers ------------------------------------------------------------------- */
+
+static int on_global(const struct nlmsghdr *h, void *arg)
+{
+	struct ctnl_stats *s = arg;
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+			continue;
+		if (mnl_attr_get_type(a) == CTA_STATS_GLOBAL_ENTRIES)
+			s->entries = ntohl(mnl_attr_get_u32(a));
+		else if (mnl_attr_get_type(a) == CTA_STATS_GLOBAL_MAX_ENTRIES)
+			s->max = ntohl(mnl_attr_get_u32(a));
+	}
+	return MNL_CB_OK;
+}
+
+static uint64_t *counter_of(struct ctnl_stats *s, unsigned type)
+{
+	switch (type) {
+	case CTA_STATS_INSERT_FAILED:
+		return &s->insert_failed;
+	case CTA_STATS_DROP:
+		return &s->drop;
+	case CTA_STATS_EARLY_DROP:
+		return &s->early_drop;
+	case CTA_STATS_CLASH_RESOLVE:
+		return &s->clash_resolve;
+	case CTA_STATS_INVALID:
+		return &s->invalid;
+	case CTA_STATS_CHAIN_TOOLONG:
+		return &s->chain_too_long;
+	default:
+		return NULL;
+	}
+}
+
+static int on_cpu(const struct nlmsghdr *h, void *arg)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
+		uint64_t *to = counter_of(arg, mnl_attr_get_type(a));
+
+		if (to && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+			*to += ntohl(mnl_attr_get_u32(a));
+	}
+	return MNL_CB_OK;
+}
+
+int ctnl_stats(struct ctnl *c, struct ctnl_stats *ret, struct diag *d)
+{
+	struct ctnl_stats s = {0};
+	int code = ask(c, IPCTNL_MSG_CT_GET_STATS, 0, on_global, &s, d);
+
+	code = code ? code : ask(c, IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_DUMP, on_cpu, &s, d);
+	if (!code)
+		*ret = s;
+	return code;
+}
+
+/* --- entries ------------------------------------------------------------------- */
+
+struct dump {
+	void (*each)(const struct ctnl_entry *e, void *arg);
+	void *arg;
+};
+
+static void read_ip(const struct nlattr *nest, struct ctnl_entry *e)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest)
+	{
+		if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+			continue;
+		if (mnl_attr_get_type(a) == CTA_IP_V4_SRC)
+			e->src.s_addr = mnl_attr_get_u32(a);
+		else if (mnl_attr_get_type(a) == CTA_IP_V4_DST)
+			e->dst.s_addr = mnl_attr_get_u32(a);
+	}
+}
+
+static void read_proto(const struct nlattr *nest, struct ctnl_entry *e)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest)
+	{
+		switch (mnl_attr_get_type(a)) {
+		case CTA_PROTO_NUM:
+			e->proto = mnl_attr_get_u8(a);
+			break;
+		case CTA_PROTO_SRC_PORT:
+			e->sport = ntohs(mnl_attr_get_u16(a));
+			break;
+		case CTA_PROTO_DST_PORT:
+			e->dport = ntohs(mnl_attr_get_u16(a));
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static int on_entry(const struct nlmsghdr *h, void *arg)
+{
+	const struct dump *dump = arg;
+	const struct nlattr *a, *b;
+	struct ctnl_entry e = {0};
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(a) != CTA_TUPLE_ORIG)
+			continue;
+		mnl_attr_for_each_nested(b, a)
+		{
+			if (mnl_attr_get_type(b) == CTA_TUPLE_IP)
+				read_ip(b, &e);
+			else if (mnl_attr_get_type(b) == CTA_TUPLE_PROTO)
+				read_proto(b, &e);
+		}
+	}
+	dump->each(&e, dump->arg);
+	return MNL_CB_OK;
+}
+
+int ctnl_dump(struct ctnl *c, void (*each)(const struct ctnl_entry *e, void *arg), void *arg,
+	      struct diag *d)
+{
+	struct dump dump = {each, arg};
+
+	return ask(c, IPCTNL_MSG_CT_GET, NLM_F_DUMP, on_entry, &dump, d);
+}

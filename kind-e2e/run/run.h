@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole run: the cells of a scenario, one after the other, in one sandbox. */
+#ifndef NODENS_KIND_E2E_RUN_H
+#define NODENS_KIND_E2E_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/opt.h"
+
+struct run_options {
+	const char *scenario, *out;
+	struct opt_list cells; /* empty: all */
+	uint64_t duration_ns;  /* 0: the scenario's */
+	bool keep;
+};
+
+/* Exit status: 0 every check passed, 1 a check failed or a cell broke, 3 the
+ * scenario or an option is wrong. */
+int run_main(const struct run_options *o, int argc, char **argv);
+
+/* The folder this program was started from. */
+void run_bin_dir(char *ret, size_t size);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The names under which the simulator, the connection-table model and the lab
+ * write down the same thing. The report lays records beside each other by these
+ * names, so a tool that measures one of them uses the row from here, and a
+ * thing that is not the same thing gets another name. docs/formats.md repeats
+ * the table for readers; a test compares the two.
+ *
+ * A tool's own table:
+ *	static const struct metric_def defs[] = {
+ *		METRICS_COMMON,
+ *		{ "sim.events", "events", MERGE_SUM, "events taken off the queue" },
+ *		{ 0 },
+ *	};
+ * A name that ends in '*' stands for every name with that beginning.
+ */
+#ifndef NODENS_METRICS_COMMON_H
+#define NODENS_METRICS_COMMON_H
+
+#include "lib/record/result.h"
+
+/* clang-format off */
+#define METRICS_COMMON \
+	{ "lookups.total",           "lookups", MERGE_SUM, "lookups begun after the warm-up" }, \
+	{ "lookups.ok",              "lookups", MERGE_SUM, "of these, answered with records" }, \
+	{ "lookups.notfound",        "lookups", MERGE_SUM, "of these, answered: no such name or no such data" }, \
+	{ "lookups.lost",            "lookups", MERGE_SUM, "of these, given up by the stub resolver: time-outs, failures" }, \
+	{ "lookups.warmup",          "lookups", MERGE_SUM, "lookups begun during the warm-up; counted nowhere above" }, \
+	{ "queries.sent",            "queries", MERGE_SUM, "DNS questions the pods sent, warm-up and repeats included" }, \
+	{ "queries.retried",         "queries", MERGE_SUM, "of these, repeats after a time-out or failure" }, \
+	{ "answers.verified",        "answers", MERGE_SUM, "answers that say what the zone says" }, \
+	{ "answers.wrong",           "answers", MERGE_SUM, "answers that do not" }, \
+	{ "answers.by_cache",        "answers", MERGE_SUM, "answers the pods got from the node's cache" }, \
+	{ "answers.by_backend",      "answers", MERGE_SUM, "answers the pods got from a cluster-DNS backend itself" }, \
+	{ "latency.*",               "ns",      MERGE_SUM, "histogram: intended start of a lookup to its last answer; latency.all and one a load" }, \
+	{ "late.*",                  "ns",      MERGE_SUM, "histogram: how late the load program itself was; late.all" }, \
+	{ "conntrack.peak",          "entries", MERGE_MAX, "most entries at once for port-53 traffic of pods" }, \
+	{ "conntrack.upstream_peak", "entries", MERGE_MAX, "most entries at once for port-53 traffic between node and backends" }, \
+	{ "conntrack.final",         "entries", MERGE_SUM, "entries for port-53 traffic of pods when the load ends" }, \
+	{ "conntrack.created",       "entries", MERGE_SUM, "entries made for port-53 traffic of pods" }, \
+	{ "conntrack.insert_failed", "packets", MERGE_SUM, "packets dropped because their entry lost a race" }, \
+	{ "conntrack.drop",          "packets", MERGE_SUM, "packets dropped because the table was full" }, \
+	{ "conntrack.early_drop",    "entries", MERGE_SUM, "entries thrown out early to make room" }, \
+	{ "notrack.packets_in",      "packets", MERGE_SUM, "packets towards the cache that skipped the table" }, \
+	{ "notrack.packets_out",     "packets", MERGE_SUM, "packets from the cache that skipped the table" }, \
+	{ "upstream.queries",        "queries", MERGE_SUM, "questions that reached the backends, all together" }, \
+	{ "upstream.backend*",       "queries", MERGE_SUM, "questions that reached one backend: upstream.backend1 ..." }, \
+	{ "cache.queries",           "queries", MERGE_SUM, "questions the cache was asked" }, \
+	{ "cache.hits",              "queries", MERGE_SUM, "of these, answered from memory" }, \
+	{ "cache.misses",            "queries", MERGE_SUM, "of these, not in memory" }, \
+	{ "cache.cpu_s",             "s",       MERGE_SUM, "processor time of the cache" }, \
+	{ "cache.rss_bytes",         "bytes",   MERGE_MAX, "resident memory of the cache" }, \
+	{ "run.wall_s",              "s",       MERGE_SUM, "how long the run took, set-up included" }
+
+/* Columns of series.csv; a record carries those its tool knows, in this order. */
+#define SERIES_T_S             "t_s"                        /* since the load began, warm-up included */
+#define SERIES_CT_CLIENT       "conntrack_entries"          /* port-53 traffic of pods */
+#define SERIES_CT_UPSTREAM     "conntrack_upstream_entries" /* node to backends */
+#define SERIES_LOOKUPS         "lookups"                    /* begun so far */
+#define SERIES_LOST            "lookups_lost"               /* so far */
+#define SERIES_UPSTREAM        "upstream_queries"           /* so far */
+
+/* Labels: what the report groups by. */
+#define LABEL_ENGINE   "engine"   /* one of the ENGINE_* */
+#define LABEL_SCENARIO "scenario" /* the scenario's name */
+#define LABEL_CELL     "cell"     /* scen_cell_str: "iptables-nocache" */
+#define LABEL_PROXY    "proxy"    /* scen_proxy_str: "iptables" */
+#define LABEL_CACHE    "cache"    /* "off" | "on" */
+
+#define ENGINE_LAB   "lab"   /* measured */
+#define ENGINE_SIM   "sim"   /* predicted by dns-sim */
+#define ENGINE_MODEL "model" /* predicted by conntrack-model */
+/* clang-format on */
+
+#endif

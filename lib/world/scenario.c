@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scenario file: its keys as tables, its defaults, and the checks that need
+ * more than one value. The schema is docs/formats.md, "Scenario".
+ */
+#include "lib/world/scenario_int.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
+
+static_assert(sizeof(enum scen_proxy) == sizeof(int), "read_choice stores an int");
+static_assert(sizeof(enum scen_stub) == sizeof(int), "read_choice stores an int");
+static_assert(sizeof(enum scen_transport) == sizeof(int), "read_choice stores an int");
+
+/* --- memory that lives as long as the scenario --- */
+
+struct chunk {
+	struct chunk *next;
+	max_align_t data[];
+};
+
+void *scen_alloc(struct scenario *s, size_t size)
+{
+	struct chunk *c = calloc(1, sizeof(*c) + (size ? size : 1));
+	if (!c)
+		return NULL;
+	c->next = s->arena;
+	s->arena = c;
+	return c->data;
+}
+
+char *scen_strdup(struct scenario *s, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = scen_alloc(s, size);
+	if (copy)
+		memcpy(copy, text, size);
+	return copy;
+}
+
+void scenario_free(struct scenario *s)
+{
+	if (!s)
+		return;
+	for (struct chunk *c = s->arena, *next; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(s);
+}
+
+/* --- mappings --- */
+
+static int unknown_key(struct reading *r, struct yaml_at key, const struct field *fields)
+{
+	const char *words[32] = { 0 }, *text = yaml_text(key);
+	char accepted[300] = "";
+	for (size_t i = 0; fields[i].key && i + 1 < sizeof(words) / sizeof(words[0]); i++) {
+		size_t used = strlen(accepted);
+		words[i] = fields[i].key;
+		snprintf(accepted + used, sizeof(accepted) - used, "%s%s", i ? ", " : "", words[i]);
+	}
+	if (!text)
+		return yaml_err(key, r->d, ERR_SYNTAX, "a key must be one word; accepted: %s", accepted);
+	const char *near = err_suggest(text, words);
+	return yaml_err(key, r->d, ERR_UNKNOWN, "unknown key '%.64s'%s%s%s; accepted: %s", text,
+			near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "",
+			accepted);
+}
+
+int read_map(struct reading *r, struct yaml_at n, const struct field *fields, void *base)
+{
+	struct yaml_at key, value;
+	uint64_t seen = 0;
+	if (yaml_kind(n) != YAML_MAP)
+		return yaml_err(n, r->d, ERR_SYNTAX, "expected 'key: value' lines, found %s",
+				yaml_kind_str(yaml_kind(n)));
+	for (size_t i = 0; yaml_pair(n, i, &key, &value); i++) {
+		size_t k = 0;
+		while (fields[k].key && (!yaml_text(key) || strcmp(fields[k].key, yaml_text(key))))
+			k++;
+		if (!fields[k].key)
+			return unknown_key(r, key, fields);
+		if (seen >> k & 1)
+			return yaml_err(key, r->d, ERR_EXISTS, "key '%s' is given twice",
+					fields[k].key);
+		seen |= 1ull << k;
+		int rc = fields[k].read(r, value, &fields[k], base);
+		if (rc)
+			return rc;
+	}
+	for (size_t k = 0; fields[k].key; k++)
+		if (fields[k].required && !(seen >> k & 1))
+			return yaml_err(n, r->d, ERR_MISSING, "key '%s' is missing", fields[k].key);
+	return 0;
+}
+
+/* --- the schema --- */
+
+enum { CELL_CACHE_OFF = 1, CELL_CACHE_ON = 2 };
+
+struct draft { /* the scenario and what is only needed while reading it */
+	struct scenario s;
+	unsigned cache_cells, n_services;
+};
+#define OFF(m) offsetof(struct draft, m)
+
+static const struct choice stubs[] = {
+	{ "glibc", SCEN_GLIBC },
+	{ "musl", SCEN_MUSL },
+	{ "go", SCEN_GO },
+	{ 0 },
+};
+static const struct choice proxies[] = {
+	{ "iptables", SCEN_IPTABLES },
+	{ "nftables", SCEN_NFTABLES },
+	{ "ipvs", SCEN_IPVS },
+	{ 0 },
+};
+static const struct choice cache_cells[] = {
+	{ "off", CELL_CACHE_OFF },
+	{ "on", CELL_CACHE_ON },
+	{ 0 },
+};
+
+static const struct field pods_fields[] = {
+	{ "nodes", read_unsigned, OFF(s.n_nodes), 1, 100000 },
+	{ "per_node", read_unsigned, OFF(s.n_pods), 1, 1000, .required = true },
+	{ "stub", read_choice, OFF(s.stub), .choices = stubs },
+	{ "ndots", read_unsigned, OFF(s.ndots), 0, 15 },
+	{ "timeout", read_duration, OFF(s.timeout_ns), NS_PER_MS, 30.0 * NS_PER_S },
+	{ "attempts", read_unsigned, OFF(s.attempts), 1, 5 },
+	{ "search", read_search },
+	{ 0 },
+};
+static const struct field names_fields[] = {
+	{ "zipf", read_number, OFF(s.zipf_s), 0, 10 },
+	{ "services", read_unsigned, OFF(n_services), 0, SCEN_SERVICES_MAX },
+	{ "ask", read_asks },
+	{ 0 },
+};
+static const struct field cluster_fields[] = {
+	{ "domain", read_name, OFF(s.domain) },
+	{ "cluster_dns", read_ipv4, OFF(s.cluster_dns) },
+	{ "upstream_dns", read_ipv4, OFF(s.upstream_dns) },
+	{ "local_dns", read_ipv4, OFF(s.local_dns) },
+	{ "backends", read_unsigned, OFF(s.n_backends), 1, 64 },
+	{ "backend_delay", read_delay, OFF(s.backend_delay), 0, 60.0 * NS_PER_S },
+	{ "loss", read_share, OFF(s.loss), 0, 1 },
+	{ "ttl", read_ttl, OFF(s.ttl_s), 0, 86400.0 * NS_PER_S },
+	{ "negative_ttl", read_ttl, OFF(s.negative_ttl_s), 0, 86400.0 * NS_PER_S },
+	{ "records", read_records },
+	{ 0 },
+};
+static const struct field cells_fields[] = {
+	{ "proxy", read_bits, OFF(s.proxy_modes), .choices = proxies },
+	{ "cache", read_bits, OFF(cache_cells), .choices = cache_cells },
+	{ 0 },
+};
+static const struct field cache_fields[] = {
+	{ "success", read_unsigned, OFF(s.cache_success), 1, 1e8 },
+	{ "denial", read_unsigned, OFF(s.cache_denial), 1, 1e8 },
+	{ "ttl", read_ttl, OFF(s.cache_ttl_s), 0, 86400.0 * NS_PER_S },
+	{ "negative_ttl", read_ttl, OFF(s.cache_negative_ttl_s), 0, 86400.0 * NS_PER_S },
+	{ 0 },
+};
+static const struct field conntrack_fields[] = {
+	{ "max", read_u64, OFF(s.conntrack_max), 0, 1e9 },
+	{ "buckets", read_u64, OFF(s.conntrack_buckets), 0, 1e9 },
+	{ 0 },
+};
+static const struct field top_fields[] = {
+	{ "scenario", read_version, .required = true },
+	{ "name", read_text, OFF(s.name), .required = true },
+	{ "about", read_text, OFF(s.about) },
+	{ "seed", read_u64, OFF(s.seed), 0, 9007199254740992.0 },
+	{ "duration", read_duration, OFF(s.duration_ns), 100.0 * NS_PER_MS, 7 * 86400.0 * NS_PER_S,
+	  .required = true },
+	{ "warmup", read_duration, OFF(s.warmup_ns), 0, 86400.0 * NS_PER_S },
+	{ "pods", read_section, .required = true, .sub = pods_fields },
+	{ "loads", read_loads, .required = true },
+	{ "names", read_section, .required = true, .sub = names_fields },
+	{ "cluster", read_section, .sub = cluster_fields },
+	{ "cells", read_section, .sub = cells_fields },
+	{ "cache", read_section, .sub = cache_fields },
+	{ "conntrack", read_section, .sub = conntrack_fields },
+	{ 0 },
+};
+#undef OFF
+
+static void set_defaults(struct draft *t)
+{
+	struct scenario *s = &t->s;
+	s->about = "";
+	s->seed = 1;
+	s->n_nodes = 1;
+	s->stub = SCEN_GLIBC;
+	s->ndots = 5;
+	s->attempts = 2;
+	s->timeout_ns = 5 * NS_PER_S;
+	s->domain = "cluster.local";
+	s->cluster_dns.s_addr = htonl(0x0a60000a);  /* 10.96.0.10 */
+	s->upstream_dns.s_addr = htonl(0x0a60000b); /* 10.96.0.11 */
+	s->local_dns.s_addr = htonl(0xa9fe140a);    /* 169.254.20.10 */
+	s->n_backends = 2;
+	s->ttl_s = 30;
+	s->negative_ttl_s = 30;
+	s->proxy_modes = SCEN_IPTABLES | SCEN_NFTABLES;
+	t->cache_cells = CELL_CACHE_OFF | CELL_CACHE_ON;
+	/* what the stock nodelocaldns Corefile says for the cluster's zone */
+	s->cache_success = s->cache_denial = 9984;
+	s->cache_ttl_s = 30;
+	s->cache_negative_ttl_s = 5;
+}
+
+/* The checks that need several values. */
+static int check_whole(struct reading *r, const struct draft *t, struct yaml_at root)
+{
+	const struct scenario *s = &t->s;
+	double weight = 0;
+	for (size_t i = 0; i < s->n_asks; i++)
+		weight += s->ask[i].weight;
+	if (!s->n_asks)
+		return yaml_err(root, r->d, ERR_MISSING, "no name to look up: give names.ask or names.services");
+	if (weight <= 0 && s->zipf_s <= 0)
+		return yaml_err(root, r->d, ERR_RANGE, "all names have weight 0");
+	if (s->cluster_dns.s_addr == s->upstream_dns.s_addr ||
+	    s->cluster_dns.s_addr == s->local_dns.s_addr ||
+	    s->upstream_dns.s_addr == s->local_dns.s_addr)
+		return yaml_err(root, r->d, ERR_RANGE,
+				"cluster_dns, upstream_dns and local_dns must be three addresses");
+	return 0;
+}
+
+static struct yaml_at find(struct yaml_at map, const char *word)
+{
+	struct yaml_at key, value;
+	for (size_t i = 0; yaml_pair(map, i, &key, &value); i++)
+		if (yaml_text(key) && !strcmp(yaml_text(key), word))
+			return value;
+	return (struct yaml_at){ 0 };
+}
+
+static int read_scenario(struct draft *t, const char *path, struct yaml_at root, struct diag *d)
+{
+	struct reading r = { &t->s, d, false };
+	set_defaults(t);
+	t->s.path = scen_strdup(&t->s, path);
+	if (!t->s.path)
+		return diag_set(d, ERR_NOMEM, "%s: no memory", path);
+	if (yaml_kind(root) == YAML_NONE)
+		return diag_set(d, ERR_SYNTAX, "%s: the file is empty", path);
+	int rc = read_map(&r, root, top_fields, t);
+	if (!rc)
+		rc = default_search(&r);
+	if (!rc)
+		rc = expand_services(&r, t->n_services,
+				     yaml_line(find(find(root, "names"), "services")));
+	if (!rc)
+		rc = check_whole(&r, t, root);
+	t->s.cache_off = t->cache_cells & CELL_CACHE_OFF;
+	t->s.cache_on = t->cache_cells & CELL_CACHE_ON;
+	return rc;
+}
+
+int scenario_parse(struct scenario **ret, const char *path, const char *text, size_t len,
+		   struct diag *d)
+{
+	struct yaml_doc *y;
+	int rc = yaml_doc_parse(&y, path, text, len, d);
+	if (rc)
+		return rc;
+	/* a draft begins with its scenario, so the caller frees it as one */
+	static_assert(offsetof(struct draft, s) == 0, "a draft is a scenario");
+	struct draft *t = calloc(1, sizeof(*t));
+	if (t)
+		rc = read_scenario(t, path, yaml_root(y), d);
+	else
+		rc = diag_set(d, ERR_NOMEM, "%s: no memory", path);
+	yaml_doc_free(y);
+	if (rc) {
+		scenario_free(t ? &t->s : NULL);
+		return rc;
+	}
+	hash_sha256_hex(text, len, t->s.digest);
+	*ret = &t->s;
+	return 0;
+}
+
+/* The file's text, one octet more than YAML_SIZE_MAX at most: the parser
+ * refuses it then. Freed by the caller. */
+static int slurp(const char *path, char **ret_text, size_t *ret_len, struct diag *d)
+{
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return diag_errno(d, "%s", path);
+	char *text = malloc(YAML_SIZE_MAX + 1);
+	size_t len = text ? fread(text, 1, YAML_SIZE_MAX + 1, f) : 0;
+	int rc = 0;
+	if (!text)
+		rc = diag_set(d, ERR_NOMEM, "%s: no memory", path);
+	else if (ferror(f))
+		rc = diag_errno(d, "%s", path);
+	fclose(f);
+	if (rc) {
+		free(text);
+		return rc;
+	}
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
+}
+
+int scenario_load(struct scenario **ret, const char *path, struct diag *d)
+{
+	char *text = NULL;
+	size_t len = 0;
+	int rc = slurp(path, &text, &len, d);
+	if (rc)
+		return rc;
+	rc = scenario_parse(ret, path, text, len, d);
+	free(text);
+	return rc;
+}
+
+/* --- words --- */
+
+static const char *word_of(const struct choice *table, int value)
+{
+	for (; table->word; table++)
+		if (table->value == value)
+			return table->word;
+	return "?";
+}
+
+const char *scen_proxy_str(enum scen_proxy p)
+{
+	return word_of(proxies, p);
+}
+
+const char *scen_stub_str(enum scen_stub s)
+{
+	return word_of(stubs, s);
+}
+
+const char *scen_cell_str(enum scen_proxy p, bool with_cache, char buf[32])
+{
+	snprintf(buf, 32, "%s-%s", scen_proxy_str(p), with_cache ? "cache" : "nocache");
+	return buf;
+}

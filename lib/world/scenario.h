@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One scenario file (YAML), several engines: dns-sim predicts it, kind-e2e
+ * measures it, capacity-report lays one beside the other. This is its in-memory
+ * form; docs/formats.md is the normative schema. Door to libyaml.
+ *
+ * Every key is checked: an unknown one, a missing unit or a value out of range
+ * fails with file, line, column and the accepted values.
+ */
+#ifndef NODENS_SCENARIO_H
+#define NODENS_SCENARIO_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/dns/name.h"
+
+#define SCEN_NAMES_MAX    4096
+#define SCEN_SERVICES_MAX 10000
+#define SCEN_LOADS_MAX    8
+#define SCEN_SEARCH_MAX   16
+#define SCEN_RECORDS_MAX  4096
+
+enum scen_proxy { SCEN_IPTABLES = 1, SCEN_NFTABLES = 2, SCEN_IPVS = 4 };
+enum scen_stub { SCEN_GLIBC, SCEN_MUSL, SCEN_GO };
+/* How a load's lookups reach the resolver. */
+enum scen_transport {
+	SCEN_NEW_PORT,    /* a fresh UDP socket a lookup: what libc does */
+	SCEN_SAME_SOCKET, /* one long-lived UDP socket a pod */
+	SCEN_TCP,         /* a TCP connection a lookup (use-vc) */
+};
+enum scen_arrivals { SCEN_POISSON, SCEN_EVEN };
+enum scen_family { SCEN_A_AAAA, SCEN_A, SCEN_AAAA };
+
+struct scen_load { /* one open-loop stream, run in every pod */
+	const char *name;   /* names its metrics: "udp_new", "udp_same", "tcp" */
+	enum scen_transport transport;
+	enum scen_arrivals arrivals;
+	enum scen_family family;
+	double rate_per_s;  /* lookups a second and pod */
+};
+
+struct scen_ask { /* a name pods look up, as the application spells it */
+	const char *name;   /* trailing dot: absolute, no search list */
+	double weight;
+};
+
+struct scen_record { /* zone data: "owner ttl type rdata" in presentation form */
+	const char *text;
+	unsigned line;
+};
+
+/* A duration distribution: log-normal by median and p99, or constant when
+ * equal; all ns. */
+struct scen_delay {
+	uint64_t median_ns, p99_ns;
+};
+
+struct scenario {
+	const char *path, *name, *about;
+	char digest[65];          /* SHA-256 of the file */
+	uint64_t seed;
+	uint64_t duration_ns, warmup_ns; /* load runs warmup + duration; only duration is counted */
+
+	/* pods and their stub resolver */
+	unsigned n_nodes, n_pods; /* pods a node */
+	enum scen_stub stub;
+	unsigned ndots, attempts;
+	uint64_t timeout_ns;
+	size_t n_search;
+	const char *search[SCEN_SEARCH_MAX];
+	size_t n_loads;
+	struct scen_load load[SCEN_LOADS_MAX];
+	size_t n_asks;
+	struct scen_ask *ask;
+	double zipf_s;            /* >0: weights are by rank, 1/rank^s, over ask[] order */
+
+	/* the cluster */
+	const char *domain;       /* "cluster.local" */
+	struct in_addr cluster_dns, upstream_dns; /* kube-dns and kube-dns-upstream ClusterIPs */
+	struct in_addr local_dns; /* the cache's link-local address */
+	unsigned n_backends;
+	struct scen_delay backend_delay; /* added by a backend before each answer */
+	double loss;              /* share of packets lost between node and backends, 0..1 */
+	uint32_t ttl_s, negative_ttl_s;
+	size_t n_records;
+	struct scen_record *record;
+
+	/* what is compared */
+	unsigned proxy_modes;     /* bits of enum scen_proxy */
+	bool cache_off, cache_on; /* which cells exist */
+	unsigned cache_success, cache_denial; /* Corefile capacities */
+	unsigned cache_ttl_s, cache_negative_ttl_s;
+
+	/* the node's connection table; 0: the kernel's */
+	uint64_t conntrack_max, conntrack_buckets;
+
+	void *arena;              /* owns all text above */
+};
+
+/* 0 and a whole scenario, or a negative code and a diag that names the place. */
+int scenario_load(struct scenario **ret, const char *path, struct diag *d);
+void scenario_free(struct scenario *s);
+
+const char *scen_proxy_str(enum scen_proxy p);       /* "iptables" */
+const char *scen_transport_str(enum scen_transport t); /* "new-port" */
+const char *scen_stub_str(enum scen_stub s);         /* "glibc" */
+/* A cell's name in folders, labels and pictures: "iptables-nocache", "nftables-cache". */
+const char *scen_cell_str(enum scen_proxy p, bool with_cache, char buf[32]);
+/* The same from text in memory; `path` only names it in diagnostics. */
+int scenario_parse(struct scenario **ret, const char *path, const char *text, size_t len,
+		   struct diag *d);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the three libraries' resolvers share: the questions of the current name,
+ * matching of replies, slots, and the queue of actions between a machine and
+ * its driver. Invariant: once done, every slot that was opened has been closed
+ * by an action queued before the end.
+ */
+#include "lib/world/stub.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+#include "lib/world/stub_int.h"
+
+/* Messages of Go's resolver always carry an OPT with this size. */
+#define GO_EDNS_SIZE 1232
+
+int stub_conf_from_scenario(struct stub_conf *ret, const struct scenario *s,
+			    const struct scen_load *l)
+{
+	struct stub_conf c = {
+		.lib = s->stub,
+		.transport = l->transport,
+		.family = l->family,
+		.n_servers = 1,
+		.ndots = s->ndots,
+		.attempts = s->attempts,
+		.timeout_ns = s->timeout_ns,
+		.n_search = s->n_search,
+		.nsid = true,
+		.edns_size = 1232,
+	};
+
+	for (size_t i = 0; i < s->n_search; i++) {
+		int err = name_from_text(&c.search[i], s->search[i]);
+
+		if (err)
+			return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+size_t stub_sizeof(void)
+{
+	return sizeof(struct stub);
+}
+
+static const struct stub_lib *lib_of(enum scen_stub lib)
+{
+	switch (lib) {
+	case SCEN_MUSL:
+		return &stub_lib_musl;
+	case SCEN_GO:
+		return &stub_lib_go;
+	case SCEN_GLIBC:
+		break;
+	}
+	return &stub_lib_glibc;
+}
+
+/* Does the text end in a dot that is not escaped? */
+static bool text_is_absolute(const char *text)
+{
+	size_t n = strlen(text), backslashes = 0;
+
+	if (n == 0 || text[n - 1] != '.')
+		return false;
+	while (backslashes + 1 < n && text[n - 2 - backslashes] == '\\')
+		backslashes++;
+	return backslashes % 2 == 0;
+}
+
+int stub_start(struct stub *s, const struct stub_conf *c, struct stub_thread *t, struct rng *rng,
+	       const char *name, uint64_t now_ns)
+{
+	struct name base;
+	int err = name_from_text(&base, name);
+
+	if (err)
+		return err;
+	if (c->n_servers == 0 || c->n_servers > STUB_SERVERS_MAX || c->attempts == 0)
+		return ERR_RANGE;
+	memset(s, 0, sizeof(*s));
+	s->c = c;
+	s->t = t;
+	s->rng = rng;
+	s->lib = lib_of(c->lib);
+	s->last_slot = STUB_SLOTS_MAX - 1;
+	s->base = base;
+	s->absolute = text_is_absolute(name);
+	s->dots = name_labels(base.b) ? name_labels(base.b) - 1 : 0;
+	s->n_q = c->family == SCEN_A_AAAA ? 2 : 1;
+	s->q[0].type = c->family == SCEN_AAAA ? DNS_AAAA : DNS_A;
+	s->q[1].type = DNS_AAAA;
+	s->lib->begin(s, now_ns);
+	return 0;
+}
+
+/* --- questions --- */
+
+void stub_q_renew(struct stub *s, unsigned q)
+{
+	uint16_t id;
+
+	do
+		id = (uint16_t)rng_u64(s->rng);
+	while (s->n_q == 2 && id == s->q[1 - q].id);
+	s->q[q].id = id;
+	set_be16(s->q[q].msg, id);
+}
+
+bool stub_name_set(struct stub *s, int at)
+{
+	const struct stub_conf *c = s->c;
+	uint16_t size = c->nsid ? c->edns_size : c->lib == SCEN_GO ? GO_EDNS_SIZE : 0;
+
+	if (at == STUB_BARE)
+		s->qname = s->base;
+	else if (name_join(&s->qname, s->base.b, c->search[at].b) != 0)
+		return false;
+	s->name_at = at;
+	s->out.n_names++;
+	for (unsigned i = 0; i < s->n_q; i++) {
+		struct stub_q *q = &s->q[i];
+
+		q->state = Q_PENDING;
+		q->sent = false;
+		q->len = dns_query_build(q->msg, sizeof(q->msg), 0, s->qname.b, q->type, DNS_RD,
+					 size, false, c->nsid);
+		assert(q->len > 0); /* STUB_QUERY_MAX holds the longest name and an OPT */
+		stub_q_renew(s, i);
+	}
+	return true;
+}
+
+bool stub_any(const struct stub *s, enum stub_q_state state)
+{
+	for (unsigned i = 0; i < s->n_q; i++)
+		if (s->q[i].state == state)
+			return true;
+	return false;
+}
+
+/* --- slots and actions --- */
+
+static void action_put(struct stub *s, enum stub_act act, unsigned slot, unsigned server,
+		       unsigned q, bool tcp, bool unconnected)
+{
+	unsigned at = (s->first_action + s->n_actions) % STUB_ACTIONS_MAX;
+
+	assert(s->n_actions < STUB_ACTIONS_MAX);
+	s->n_actions++;
+	s->action[at].act = (uint8_t)act;
+	s->action[at].slot = (uint8_t)slot;
+	s->action[at].server = (uint8_t)server;
+	s->action[at].q = (uint8_t)q;
+	s->action[at].tcp = tcp;
+	s->action[at].unconnected = unconnected;
+}
+
+static bool slot_is_drivers(const struct stub *s, unsigned slot)
+{
+	return slot == 0 && s->c->transport == SCEN_SAME_SOCKET;
+}
+
+unsigned stub_slot_open(struct stub *s, unsigned server, bool tcp, bool unconnected)
+{
+	bool shared = s->c->transport == SCEN_SAME_SOCKET;
+	unsigned slot = s->last_slot;
+
+	if (shared && !tcp)
+		return 0;
+	/* In turn, so that a late event of a closed socket seldom meets its heir. */
+	do
+		slot = (slot + 1) % STUB_SLOTS_MAX;
+	while (s->slots & 1u << slot || (shared && slot == 0));
+	s->last_slot = slot;
+	s->slots |= 1u << slot;
+	action_put(s, STUB_OPEN, slot, server, 0, tcp, unconnected);
+	return slot;
+}
+
+void stub_slot_close(struct stub *s, unsigned *slot)
+{
+	if (*slot != STUB_NO_SLOT && !slot_is_drivers(s, *slot)) {
+		s->slots &= ~(1u << *slot);
+		action_put(s, STUB_CLOSE, *slot, 0, 0, false, false);
+	}
+	*slot = STUB_NO_SLOT;
+}
+
+void stub_slots_close(struct stub *s)
+{
+	for (unsigned i = 0; i < STUB_SLOTS_MAX; i++) {
+		unsigned slot = i;
+
+		if (s->slots & 1u << i)
+			stub_slot_close(s, &slot);
+	}
+}
+
+void stub_q_send(struct stub *s, unsigned slot, unsigned server, unsigned q, bool retry)
+{
+	s->q[q].sent = true;
+	s->out.n_queries++;
+	s->out.n_retries += retry;
+	action_put(s, STUB_SEND, slot, server, q, false, false);
+}
+
+void stub_finish(struct stub *s, enum stub_result result)
+{
+	stub_slots_close(s);
+	s->done = true;
+	s->out.result = result;
+	s->out.final_name = s->qname;
+	for (unsigned i = 0; i < s->n_q; i++) {
+		bool have = result == STUB_OK && s->q[i].state == Q_RECORDS;
+
+		if (s->q[i].type == DNS_A)
+			s->out.have_a = have;
+		else
+			s->out.have_aaaa = have;
+	}
+	s->out.partial = result == STUB_OK && (stub_any(s, Q_FAILED) || stub_any(s, Q_PENDING));
+}
+
+/* --- the driver's side --- */
+
+void stub_next(struct stub *s, uint64_t now_ns, struct stub_action *ret)
+{
+	unsigned at = s->first_action;
+	struct stub_action a = {.act = STUB_WAIT, .deadline_ns = T_NEVER};
+
+	(void)now_ns;
+	if (s->n_actions > 0) {
+		const struct stub_q *q = &s->q[s->action[at].q];
+
+		a.act = s->action[at].act;
+		a.slot = s->action[at].slot;
+		a.server = s->action[at].server;
+		a.tcp = s->action[at].tcp;
+		a.unconnected = s->action[at].unconnected;
+		if (a.act == STUB_SEND) {
+			a.query = q->msg;
+			a.len = q->len;
+		}
+		s->first_action = (at + 1) % STUB_ACTIONS_MAX;
+		s->n_actions--;
+	} else if (s->done) {
+		a.act = STUB_DONE;
+	} else {
+		a.deadline_ns = s->lib->deadline(s);
+	}
+	*ret = a;
+}
+
+/* Are there records of the type in the answer section? */
+static bool answer_has(const struct dns_msg *m, const uint8_t *msg, size_t len, uint16_t type)
+{
+	struct wire w;
+
+	wire_init(&w, msg, len);
+	w.off = m->answer_off;
+	for (unsigned i = 0; i < m->h.n_an; i++) {
+		struct dns_rr rr = {0};
+
+		wire_rr(&w, &rr);
+		if (!w.err && rr.type == type)
+			return true;
+	}
+	return false;
+}
+
+static enum stub_q_state reply_state(const struct dns_msg *m, const uint8_t *msg, size_t len,
+				     uint16_t type)
+{
+	if (m->rcode == DNS_NXDOMAIN)
+		return Q_NXDOMAIN;
+	if (m->rcode != DNS_NOERROR)
+		return Q_FAILED;
+	return answer_has(m, msg, len, type) ? Q_RECORDS : Q_NODATA;
+}
+
+bool stub_receive(struct stub *s, uint64_t now_ns, unsigned slot, const uint8_t *msg, size_t len)
+{
+	struct stub_reply r = {.slot = slot};
+	struct dns_msg m;
+
+	if (s->done || dns_msg_parse(&m, msg, len) != 0 || !(m.h.flags & DNS_QR) || m.h.n_qd != 1)
+		return false;
+	if (!slot_is_drivers(s, slot) && (slot >= STUB_SLOTS_MAX || !(s->slots & 1u << slot)))
+		return false;
+	for (r.q = 0; r.q < s->n_q; r.q++) {
+		const struct stub_q *q = &s->q[r.q];
+
+		if (q->sent && q->id == m.h.id && q->type == m.q.qtype &&
+		    name_eq(s->qname.b, m.q.name))
+			break;
+	}
+	if (r.q == s->n_q || s->q[r.q].state != Q_PENDING)
+		return false;
+	r.rcode = m.rcode;
+	r.tc = m.h.flags & DNS_TC;
+	r.state = reply_state(&m, msg, len, s->q[r.q].type);
+	r.lame = r.state == Q_NODATA && !(m.h.flags & (DNS_AA | DNS_RA)) && m.h.n_an == 0;
+	s->out.n_tc += r.tc;
+	s->lib->receive(s, now_ns, &r);
+	return true;
+}
+
+void stub_broken(struct stub *s, uint64_t now_ns, unsigned slot)
+{
+	bool open = slot < STUB_SLOTS_MAX && (s->slots & 1u << slot);
+
+	if (!s->done && (open || slot_is_drivers(s, slot)))
+		s->lib->broken(s, now_ns, slot);
+}
+
+void stub_expire(struct stub *s, uint64_t now_ns)
+{
+	if (!s->done && now_ns >= s->lib->deadline(s))
+		s->lib->expire(s, now_ns);
+}
+
+void stub_outcome(const struct stub *s, struct stub_outcome *ret)
+{
+	assert(s->done);
+	*ret = s->out;
+}

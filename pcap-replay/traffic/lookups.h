@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which questions belong to one lookup. A stub resolver asks A and AAAA for one
+ * name, and when both are denied goes on to the next name of the search list,
+ * which shares its leading labels and has fewer of them. A question joins the
+ * youngest open lookup of its client that it fits; otherwise it opens one.
+ */
+#ifndef NODENS_LOOKUPS_H
+#define NODENS_LOOKUPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/record/qstream.h"
+
+struct lookups;
+struct lookups *lookups_new(void);
+void lookups_free(struct lookups *l);
+/* Number of the lookup, from 1. `name` must outlive the lookup. */
+uint32_t lookups_question(struct lookups *l, uint64_t t_ns, const struct qs_addr *client, const uint8_t *name,
+			  uint16_t qtype);
+void lookups_answer(struct lookups *l, uint32_t lookup, uint64_t t_ns, bool negative);
+uint64_t lookups_count(const struct lookups *l);
+
+#endif

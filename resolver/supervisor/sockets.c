@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See the header. */
+#include "resolver/supervisor/sockets.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/rng.h"
+#include "resolver/worker/ctl.h"
+#include "resolver/net/listen_tcp.h"
+#include "resolver/net/listen_udp.h"
+#include "resolver/net/sockaddr.h"
+
+#define PRIVATE_FIRST 20000
+#define PRIVATE_N     10000
+
+/* What fits into a worker's configuration message is shared by listeners that are and
+ * those that may come; and a process that may have few descriptors has one queue. */
+#define FDS_LEFT   (CTL_FDS_MAX - 1)
+#define FDS_FEW    1024
+
+static void set_close(struct sockets *s, struct socket_set *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		s->dropped += udp_socket_drops(t->udp[i]);
+		close(t->udp[i]);
+		close(t->tcp[i]);
+	}
+	for (unsigned i = 0; i < t->n_more; i++) {
+		s->dropped += udp_socket_drops(t->more[i]);
+		close(t->more[i]);
+	}
+	t->n = t->n_more = 0;
+}
+
+static unsigned queues_wanted(const struct sockets *s, unsigned n_workers)
+{
+	struct rlimit r;
+	unsigned taken = 0, others = 0, n = SOCKETS_MORE_MAX / n_workers;
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur < FDS_FEW)
+		return 1;
+	for (unsigned i = 0; i < s->n; i++)
+		taken += 2 + s->set[i].n_more / s->set[i].n;
+	others = 2 * (CORE_LISTENERS_MAX - s->n - 1);
+	if (n > UDP_QUEUES_MAX)
+		n = UDP_QUEUES_MAX;
+	while (n > 1 && taken + others + 1 + n > FDS_LEFT)
+		n--;
+	return n ? n : 1;
+}
+
+/* A round at a time: each worker has as many, or none of that round. */
+static void queues_open(struct socket_set *t, unsigned n_queues)
+{
+	while (t->n_more < (n_queues - 1) * t->n) {
+		int fd = udp_socket_open(&t->addr, t->port, t->scope_id, n_queues, NULL);
+		if (fd < 0)
+			break;
+		t->more[t->n_more++] = fd;
+	}
+	while (t->n_more % t->n)
+		close(t->more[--t->n_more]);
+}
+
+static void set_steer(const struct socket_set *t, bool narrow)
+{
+	unsigned n_queues = 1 + t->n_more / t->n;
+	if (t->n > 1 || n_queues > 1)
+		udp_socket_steer(t->udp[0], t->n, narrow ? 1 : n_queues, (uint32_t)rng_os_u64());
+}
+
+static int set_open(struct sockets *s, struct socket_set *t, const struct core_listener *l, uint32_t scope_id,
+		    unsigned n_workers, struct diag *d)
+{
+	unsigned n_queues = queues_wanted(s, n_workers);
+	*t = (struct socket_set){ .addr = l->addr, .port = l->port, .scope_id = scope_id };
+	while (t->n < n_workers) {
+		int udp = udp_socket_open(&l->addr, l->port, scope_id, n_queues, d);
+		int tcp = udp < 0 ? udp : tcp_socket_open(&l->addr, l->port, scope_id, d);
+		if (tcp < 0) {
+			if (udp >= 0)
+				close(udp);
+			set_close(s, t);
+			return tcp;
+		}
+		t->udp[t->n] = udp;
+		t->tcp[t->n++] = tcp;
+	}
+	queues_open(t, n_queues);
+	set_steer(t, false);
+	return 0;
+}
+
+static bool is_for(const struct socket_set *t, const struct core_listener *l)
+{
+	return t->port == l->port && memcmp(&t->addr, &l->addr, sizeof(l->addr)) == 0;
+}
+
+int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d)
+{
+	unsigned before = s->n;
+	for (size_t i = 0; i < p->conf.n_listeners; i++) {
+		const struct core_listener *l = &p->conf.listener[i];
+		unsigned j = 0;
+		while (j < s->n && !is_for(&s->set[j], l))
+			j++;
+		if (j < s->n)
+			continue;
+		int rc = s->n == CORE_LISTENERS_MAX
+				 ? diag_set(d, ERR_LIMIT, "more than %d listeners", CORE_LISTENERS_MAX)
+				 : set_open(s, &s->set[s->n], l, p->listener_scope[i], n_workers, d);
+		if (rc < 0) {
+			while (s->n > before)
+				set_close(s, &s->set[--s->n]);
+			return rc;
+		}
+		s->n++;
+	}
+	return 0;
+}
+
+int sockets_adopt(struct sockets *s, const struct in6_addr *addr, uint16_t port, uint32_t scope_id,
+		  unsigned n, unsigned n_more, const int *udp, const int *tcp, const int *more)
+{
+	if (s->n == CORE_LISTENERS_MAX || n > SHM_WORKERS_MAX || n_more > SOCKETS_MORE_MAX || n_more % n)
+		return ERR_LIMIT;
+	struct socket_set *t = &s->set[s->n++];
+	*t = (struct socket_set){ .addr = *addr, .port = port, .scope_id = scope_id, .n = n, .n_more = n_more };
+	memcpy(t->udp, udp, n * sizeof(*udp));
+	memcpy(t->tcp, tcp, n * sizeof(*tcp));
+	memcpy(t->more, more, n_more * sizeof(*more));
+	return 0;
+}
+
+void sockets_extend(struct sockets *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		struct socket_set *t = &s->set[i];
+		unsigned n_queues = queues_wanted(s, t->n);
+		if (t->n_more || n_queues == 1 || udp_socket_steer(t->udp[0], t->n, 1, 0) < 0)
+			continue;
+		queues_open(t, n_queues);
+	}
+}
+
+void sockets_steer(const struct sockets *s, bool narrow)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		set_steer(&s->set[i], narrow);
+}
+
+void sockets_trim(struct sockets *s, const struct corefile_plan *p)
+{
+	for (unsigned j = 0; j < s->n;) {
+		bool wanted = false;
+		for (size_t i = 0; i < p->conf.n_listeners; i++)
+			wanted |= is_for(&s->set[j], &p->conf.listener[i]);
+		if (wanted) {
+			j++;
+			continue;
+		}
+		set_close(s, &s->set[j]);
+		s->set[j] = s->set[--s->n];
+	}
+}
+
+void sockets_close(struct sockets *s)
+{
+	while (s->n)
+		set_close(s, &s->set[--s->n]);
+}
+
+uint16_t sockets_private_port(void)
+{
+	struct in6_addr lo = addr_from_v4((struct in_addr){ htonl(INADDR_LOOPBACK) });
+	for (int tries = 0; tries < 64; tries++) {
+		uint16_t port = (uint16_t)(PRIVATE_FIRST + rng_os_u16() % PRIVATE_N);
+		union sockaddr_any sa;
+		socklen_t len = sockaddr_from(&sa, &lo, port, 0);
+		int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool free = bind(udp, &sa.sa, len) == 0 && bind(tcp, &sa.sa, len) == 0;
+		close(udp);
+		close(tcp);
+		if (free)
+			return port;
+	}
+	return 0;
+}
+
+uint64_t sockets_drops(const struct sockets *s)
+{
+	uint64_t sum = s->dropped;
+	for (unsigned j = 0; j < s->n; j++) {
+		for (unsigned i = 0; i < s->set[j].n; i++)
+			sum += udp_socket_drops(s->set[j].udp[i]);
+		for (unsigned i = 0; i < s->set[j].n_more; i++)
+			sum += udp_socket_drops(s->set[j].more[i]);
+	}
+	return sum;
+}

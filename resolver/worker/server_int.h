@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the two files of server.h, and by nobody else. */
+#ifndef NODENS_SERVER_INT_H
+#define NODENS_SERVER_INT_H
+
+#include "resolver/observe/observe.h"
+#include "resolver/worker/server.h"
+
+struct listener {
+	bool used, udp_on, tcp_on;
+	uint32_t generation; /* of the slot: replies to a predecessor's clients are dropped */
+	struct in6_addr addr;
+	uint16_t port;
+	int udp_fd, tcp_fd;
+	unsigned n_more; /* queues of UDP beside the first */
+	int more[UDP_QUEUES_MAX - 1];
+	struct udp_listener udp;
+	struct tcp_listener tcp;
+};
+
+struct server {
+	struct loop *loop;
+	struct shm_worker *shm;
+	struct core *core;
+	struct core_probes *probes;
+	struct corefile_plan *plan;
+	struct udp_batch *batch;
+	struct stream_scratch *scratch;
+	struct tcp_server *tcp;
+	struct upstreams upstreams;
+	struct loop_timer core_timer;
+	struct observe *observe;
+	struct listener listener[TCP_SLOTS];
+	unsigned n_slots; /* in use or once in use */
+	bool held;
+};
+
+/* To other addresses, in two steps. All that may fail is done by the first: new ones
+ * are watched then, but nothing is taken from them before the loop's next round. 0,
+ * or an error with nothing changed. With the second, to s->plan, the descriptors
+ * become ours: known ones keep their slot and their sockets, of which the
+ * descriptors are other names; those of a listener that is gone are closed. */
+struct listeners_next {
+	unsigned n;
+	struct listener *of[CORE_LISTENERS_MAX];
+	bool fresh[CORE_LISTENERS_MAX];
+};
+int listeners_prepare(struct server *s, const struct core_conf *conf, const struct server_sockets *sk,
+		      struct listeners_next *next, struct diag *d);
+void listeners_commit(struct server *s, const struct server_sockets *sk, struct listeners_next *next);
+void listeners_discard(struct server *s, struct listeners_next *next);
+/* The sockets stay open, and nothing is taken from them. */
+void listeners_pause(struct server *s);
+/* A successor reads them: those of TCP are closed, and with `udp` those of UDP too,
+ * after which replies to parked queries are dropped. Connections go on. */
+void listeners_leave(struct server *s, bool udp);
+int listeners_resume(struct server *s, struct diag *d);
+void listeners_close(struct server *s);
+
+#endif

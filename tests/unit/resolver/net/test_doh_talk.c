@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DNS over HTTPS, spoken with the library's own server in the same process: no socket, no clock. */
+#include <criterion/criterion.h>
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+#include "lib/dns/wire.h"
+#include "resolver/net/doh.h"
+
+enum { ASKS = 128 };
+
+struct seen { /* a request as the server got it */
+	int32_t stream;
+	char head[4096]; /* "name=value " of all fields */
+	uint8_t body[4096];
+	size_t len;
+};
+static struct seen seen[ASKS];
+static unsigned n_seen;
+static nghttp2_session *server;
+static struct doh *doh;
+static uint8_t reply[64];
+static size_t reply_len;
+static char told[65536]; /* what came of the questions: "5 answer 300 ", "6 fail 2 404 " */
+
+/* --- the server --- */
+
+static struct seen *seen_of(int32_t stream)
+{
+	for (unsigned i = 0; i < n_seen; i++)
+		if (seen[i].stream == stream)
+			return &seen[i];
+	cr_assert_lt(n_seen, ASKS);
+	seen[n_seen] = (struct seen){.stream = stream};
+	return &seen[n_seen++];
+}
+
+static int server_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *name, size_t name_len,
+			 const uint8_t *value, size_t len, uint8_t flags, void *ctx)
+{
+	struct seen *q = seen_of(f->hd.stream_id);
+	size_t at = strlen(q->head);
+
+	(void)s;
+	(void)flags;
+	(void)ctx;
+	snprintf(q->head + at, sizeof(q->head) - at, "%.*s=%.*s ", (int)name_len, (const char *)name, (int)len,
+		 (const char *)value);
+	return 0;
+}
+
+static int server_data(nghttp2_session *s, uint8_t flags, int32_t stream, const uint8_t *b, size_t len, void *ctx)
+{
+	struct seen *q = seen_of(stream);
+
+	(void)s;
+	(void)flags;
+	(void)ctx;
+	cr_assert_leq(q->len + len, sizeof(q->body));
+	memcpy(q->body + q->len, b, len);
+	q->len += len;
+	return 0;
+}
+
+/* What the client has to say; > 0: something, < 0: it has nothing to say ever again. */
+static int hear(void)
+{
+	const uint8_t *b;
+	bool heard = false;
+	ssize_t n;
+
+	while ((n = doh_output(doh, &b)) > 0) {
+		cr_assert_eq(nghttp2_session_mem_recv(server, b, (size_t)n), n);
+		heard = true;
+	}
+	return n < 0 ? (int)n : heard;
+}
+
+/* Octets both ways until both are silent. */
+static int talk(void)
+{
+	const uint8_t *b;
+	ssize_t n;
+
+	for (bool moved = true; moved;) {
+		int heard = hear();
+
+		if (heard < 0)
+			return heard;
+		moved = heard;
+		while ((n = nghttp2_session_mem_send(server, &b)) > 0) {
+			int err = doh_input(doh, b, (size_t)n);
+
+			if (err)
+				return err;
+			moved = true;
+		}
+	}
+	return 0;
+}
+
+struct body {
+	const uint8_t *b;
+	size_t len, off;
+};
+
+static ssize_t body_read(nghttp2_session *s, int32_t stream, uint8_t *to, size_t cap, uint32_t *flags,
+			 nghttp2_data_source *source, void *ctx)
+{
+	struct body *b = source->ptr;
+	size_t n = b->len - b->off < cap ? b->len - b->off : cap;
+
+	(void)s;
+	(void)stream;
+	(void)ctx;
+	memcpy(to, b->b + b->off, n);
+	b->off += n;
+	if (b->off == b->len)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)n;
+}
+
+/* fields: "name=value" pairs, ends with NULL. */
+static nghttp2_nv field_of(const char *pair)
+{
+	size_t n = strcspn(pair + 1, "=") + 1;
+
+	return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)pair,
+			    .namelen = n,
+			    .value = (uint8_t *)(uintptr_t)pair + n + 1,
+			    .valuelen = strlen(pair) - n - 1};
+}
+
+static int respond(unsigned i, const char *const *fields, const uint8_t *b, size_t len)
+{
+	struct body body = {.b = b, .len = len};
+	nghttp2_data_provider from = {.source.ptr = &body, .read_callback = body_read};
+	nghttp2_nv nv[8];
+	size_t n = 0;
+
+	for (; fields[n]; n++)
+		nv[n] = field_of(fields[n]);
+	cr_assert_eq(nghttp2_submit_response(server, seen[i].stream, nv, n, b ? &from : NULL), 0);
+	return talk();
+}
+
+/* --- the client --- */
+
+static void on_answer(void *ctx, uint16_t id, const uint8_t *msg, size_t len)
+{
+	size_t at = strlen(told);
+	struct dns_msg m;
+
+	(void)ctx;
+	if (len == reply_len && dns_msg_parse(&m, msg, len) == 0)
+		snprintf(told + at, sizeof(told) - at, "%u answer %u ", id, m.min_ttl_s);
+	else
+		snprintf(told + at, sizeof(told) - at, "%u answer of %zu ", id, len);
+}
+
+static void on_fail(void *ctx, uint16_t id, enum doh_fault fault, unsigned status)
+{
+	size_t at = strlen(told);
+
+	(void)ctx;
+	snprintf(told + at, sizeof(told) - at, "%u fail %d %u ", id, fault, status);
+}
+
+static void teardown(void)
+{
+	doh_free(doh);
+	nghttp2_session_del(server);
+}
+
+static void open_both(bool get, bool settle, uint32_t streams)
+{
+	const struct doh_conf conf = {.authority = "dns.example", .path = "/q", .get = get};
+	const struct doh_events ev = {.answer = on_answer, .fail = on_fail};
+	nghttp2_settings_entry settings = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams};
+	nghttp2_session_callbacks *cb;
+
+	cr_assert_eq(nghttp2_session_callbacks_new(&cb), 0);
+	nghttp2_session_callbacks_set_on_header_callback(cb, server_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, server_data);
+	cr_assert_eq(nghttp2_session_server_new(&server, cb, NULL), 0);
+	nghttp2_session_callbacks_del(cb);
+	doh = doh_new(&conf, &ev);
+	cr_assert(doh);
+	if (settle) {
+		cr_assert_eq(nghttp2_submit_settings(server, 0, &settings, 1), 0);
+		cr_assert_eq(talk(), 0);
+	}
+}
+
+static const uint8_t query[] = {0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
+static const char *const ok[] = {":status=200", "content-type=application/dns-message", NULL};
+
+static void reply_make(uint32_t ttl_s)
+{
+	static const uint8_t name[] = {1, 'a', 0};
+	struct wire_out o;
+
+	wire_out_init(&o, reply, sizeof(reply));
+	wire_put_header(&o, &(struct dns_header){.flags = 0x8180, .n_qd = 1, .n_an = 1});
+	wire_put_question(&o, name, DNS_A, 1);
+	size_t mark = wire_rr_begin(&o, name, DNS_A, 1, ttl_s);
+
+	wire_put_u32(&o, 0xc0000201);
+	wire_rr_end(&o, mark);
+	reply_len = o.len;
+}
+
+static void ask(uint16_t id)
+{
+	cr_assert_eq(doh_ask(doh, id, query, sizeof(query)), 0);
+	cr_assert_eq(talk(), 0);
+}
+
+static const char *told_since(void)
+{
+	static char text[65536];
+
+	strcpy(text, told);
+	told[0] = 0;
+	return text;
+}
+
+static void setup(void)
+{
+	reply_make(300);
+	open_both(false, true, 100);
+}
+
+TestSuite(doh_talk, .fini = teardown, .timeout = 20);
+
+Test(doh_talk, post, .init = setup)
+{
+	ask(5);
+	cr_assert_eq(n_seen, 1);
+	cr_expect_str_eq(seen[0].head, ":method=POST :scheme=https :authority=dns.example :path=/q "
+				       "accept=application/dns-message content-type=application/dns-message "
+				       "content-length=19 ");
+	cr_expect_eq(seen[0].len, sizeof(query));
+	cr_expect_eq(memcmp(seen[0].body, query, sizeof(query)), 0);
+	cr_expect_str_eq(told_since(), "");
+	cr_expect_eq(respond(0, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "5 answer 300 ");
+}
+
+Test(doh_talk, get)
+{
+	reply_make(300);
+	open_both(true, true, 100);
+	ask(6);
+	cr_assert_eq(n_seen, 1);
+	cr_expect_str_eq(seen[0].head, ":method=GET :scheme=https :authority=dns.example "
+				       ":path=/q?dns=AAABAAABAAAAAAAAAWEAAAEAAQ accept=application/dns-message ");
+	cr_expect_eq(seen[0].len, 0);
+	cr_expect_eq(respond(0, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "6 answer 300 ");
+}
+
+/* In any order; each ends one question. */
+Test(doh_talk, many_at_once, .init = setup)
+{
+	for (uint16_t id = 0; id < 20; id++)
+		ask(id);
+	cr_assert_eq(n_seen, 20);
+	for (unsigned i = 20; i-- > 0;) {
+		char want[32];
+
+		cr_expect_eq(respond(i, ok, reply, reply_len), 0);
+		snprintf(want, sizeof(want), "%u answer 300 ", i);
+		cr_expect_str_eq(told_since(), want);
+	}
+}
+
+Test(doh_talk, heads, .init = setup)
+{
+	static const struct {
+		const char *fields[6], *want;
+	} cases[] = {
+		{{":status=200", "content-type=application/dns-message", "age=40"}, "answer 260 "},
+		{{":status=200", "age=400", "content-type=application/dns-message"}, "answer 0 "},
+		{{":status=299", "content-type=application/dns-message", "x-age=40"}, "answer 300 "},
+		{{":status=200", "content-type=application/DNS-message; x=y"}, "answer 300 "},
+		{{":status=300", "content-type=application/dns-message"}, "fail 2 300 "},
+		{{":status=404", "content-type=application/dns-message"}, "fail 2 404 "},
+		{{":status=503"}, "fail 2 503 "},
+		{{":status=200", "content-type=text/html"}, "fail 3 200 "},
+		{{":status=200"}, "fail 3 200 "},
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char want[64];
+
+		reply_make(300);
+		ask((uint16_t)(100 + i));
+		cr_expect_eq(respond(i, cases[i].fields, reply, reply_len), 0);
+		snprintf(want, sizeof(want), "%u %s", 100 + i, cases[i].want);
+		cr_expect_str_eq(told_since(), want, "case %u", i);
+	}
+	/* the connection is none the worse */
+	ask(9);
+	cr_expect_eq(respond(n_seen - 1, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "9 answer 300 ");
+}
+
+/* A head before the head says nothing of the answer; fields behind the body neither. */
+Test(doh_talk, early_hints_and_trailers, .init = setup)
+{
+	const nghttp2_nv early[] = {field_of(":status=103"), field_of("age=100"),
+				    field_of("content-type=application/dns-message")};
+
+	ask(1);
+	cr_assert_eq(nghttp2_submit_headers(server, 0, seen[0].stream, NULL, early, 3, NULL), 0);
+	cr_expect_eq(talk(), 0);
+	cr_expect_str_eq(told_since(), "");
+	cr_expect_eq(respond(0, (const char *const[]){":status=200", "content-type=text/html", NULL}, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "1 fail 3 200 ");
+	ask(2);
+	cr_assert_eq(nghttp2_submit_headers(server, 0, seen[1].stream, NULL, early, 3, NULL), 0);
+	cr_expect_eq(respond(1, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "2 answer 300 ");
+}
+
+Test(doh_talk, bodies, .init = setup)
+{
+	static uint8_t large[DOH_BODY_MAX + 1];
+
+	reply_make(300);
+	ask(0);
+	cr_expect_eq(respond(0, ok, NULL, 0), 0);
+	cr_expect_str_eq(told_since(), "0 fail 5 200 ");
+	ask(1);
+	cr_expect_eq(respond(1, ok, reply, DNS_HEADER_LEN - 1), 0);
+	cr_expect_str_eq(told_since(), "1 fail 5 200 ");
+	ask(2);
+	cr_expect_eq(respond(2, ok, query, sizeof(query)), 0);
+	cr_expect_str_eq(told_since(), "2 fail 5 200 ");
+	memcpy(large, reply, DNS_HEADER_LEN);
+	ask(3);
+	cr_expect_eq(respond(3, ok, large, DOH_BODY_MAX), 0);
+	cr_expect_str_eq(told_since(), "3 answer of 65535 ");
+	ask(4);
+	cr_expect_eq(respond(4, ok, large, DOH_BODY_MAX + 1), 0);
+	cr_expect_str_eq(told_since(), "4 fail 4 200 ");
+	ask(5);
+	cr_expect_eq(respond(5, ok, large, DNS_HEADER_LEN), 0);
+	cr_expect_str_eq(told_since(), "5 answer of 12 ");
+}
+
+Test(doh_talk, a_head_too_large, .init = setup)
+{
+	static char field[DOH_HEAD_MAX];
+	const char *const fields[] = {":status=200", "content-type=application/dns-message", field, NULL};
+	size_t known = 7 + 3 + 32 + 12 + 23 + 32; /* the two before, as HTTP/2 counts them */
+	size_t value = DOH_HEAD_MAX - known - 32 - 1;
+
+	for (unsigned i = 0; i < 2; i++) {
+		memset(field, 'v', sizeof(field));
+		memcpy(field, "x=", 2);
+		field[2 + value + i] = 0;
+		ask((uint16_t)i);
+		cr_expect_eq(respond(i, fields, reply, reply_len), 0);
+		cr_expect_str_eq(told_since(), i ? "1 fail 4 200 " : "0 answer 300 ");
+	}
+}
+
+Test(doh_talk, streams_that_are_ended, .init = setup)
+{
+	ask(0);
+	nghttp2_submit_rst_stream(server, 0, seen[0].stream, NGHTTP2_REFUSED_STREAM);
+	cr_expect_eq(talk(), 0);
+	cr_expect_str_eq(told_since(), "0 fail 0 0 ");
+	ask(1);
+	nghttp2_submit_rst_stream(server, 0, seen[1].stream, NGHTTP2_INTERNAL_ERROR);
+	cr_expect_eq(talk(), 0);
+	cr_expect_str_eq(told_since(), "1 fail 1 0 ");
+	ask(2);
+	ask(3);
+	doh_reset(doh, 3);
+	doh_reset(doh, 7); /* nobody's */
+	cr_expect_eq(talk(), 0);
+	cr_expect_str_eq(told_since(), "3 fail 1 0 ");
+	cr_expect_eq(respond(2, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "2 answer 300 ");
+}
+
+Test(doh_talk, sixteen_until_the_server_says_how_many)
+{
+	reply_make(300);
+	open_both(false, false, 0);
+	cr_expect_eq(doh_streams_max(doh), 100);
+	for (uint16_t id = 0; id < 20; id++)
+		cr_assert_eq(doh_ask(doh, id, query, sizeof(query)), 0);
+	/* its settings are a server's first word, however much it has heard */
+	nghttp2_settings_entry settings = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 18};
+
+	cr_assert_eq(nghttp2_submit_settings(server, 0, &settings, 1), 0);
+	cr_expect_eq(hear(), 1);
+	cr_expect_eq(n_seen, 16);
+	cr_expect_eq(talk(), 0);
+	cr_expect_eq(doh_streams_max(doh), 18);
+	cr_expect_eq(n_seen, 18);
+	cr_expect_eq(respond(0, ok, reply, reply_len), 0);
+	cr_expect_eq(n_seen, 19);
+	cr_expect_str_eq(told_since(), "0 answer 300 ");
+}
+
+/* What the server has not begun is safe to ask elsewhere; what it has is still answered. */
+Test(doh_talk, the_server_goes_away, .init = setup)
+{
+	for (uint16_t id = 0; id < 3; id++)
+		ask(id);
+	cr_expect(doh_takes_more(doh));
+	cr_assert_eq(nghttp2_submit_goaway(server, 0, seen[1].stream, NGHTTP2_NO_ERROR, NULL, 0), 0);
+	cr_expect_eq(talk(), 0);
+	cr_expect_not(doh_takes_more(doh));
+	cr_expect_str_eq(told_since(), "2 fail 0 0 ");
+	/* too late: told as not sent, or not taken at all */
+	if (doh_ask(doh, 9, query, sizeof(query)) == 0) {
+		cr_expect_eq(talk(), 0);
+		cr_expect_str_eq(told_since(), "9 fail 0 0 ");
+	}
+	cr_expect_eq(respond(0, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "0 answer 300 ");
+	respond(1, ok, reply, reply_len);
+	cr_expect_str_eq(told_since(), "1 answer 300 ");
+}
+
+Test(doh_talk, goodbye_and_noise, .init = setup)
+{
+	static const uint8_t noise[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+
+	doh_goodbye(doh);
+	cr_expect_eq(talk(), ERR_PEER, "both have said it");
+	teardown();
+	setup();
+	ask(1);
+	doh_input(doh, noise, sizeof(noise) - 1);
+	const uint8_t *b;
+	ssize_t n;
+
+	while ((n = doh_output(doh, &b)) > 0)
+		;
+	cr_expect_eq(n, ERR_PEER);
+}

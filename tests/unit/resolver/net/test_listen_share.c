@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one client's TCP connections may have of each round and of memory, and
+ * what others do not notice. */
+#include <stdio.h>
+
+#include "tests/fixtures/listen_world.h"
+
+#define MANY 64
+
+static int conn_fd[600];
+
+/* All of one client's connections, accepted, and their queries waiting. */
+static void flood_begin(int n, const char *from, const uint8_t *b, size_t len)
+{
+	unsigned before = tcp_server_open(tcp);
+	for (int i = 0; i < n; i++)
+		conn_fd[i] = client_from(SOCK_STREAM, from);
+	while (tcp_server_open(tcp) < before + (unsigned)n)
+		step();
+	for (int i = 0; i < n; i++)
+		while (send(conn_fd[i], b, len, MSG_NOSIGNAL) > 0)
+			;
+}
+
+static size_t pipelined(uint8_t *b, size_t cap, uint8_t what)
+{
+	size_t n = 0;
+	for (; n + 22 <= cap; n += 22)
+		memcpy(b + n, (uint8_t[22]){ 0, 20, 1, [21] = what }, 22);
+	return n;
+}
+
+/* Behind what it had sent: 0, or ECONNRESET, or EAGAIN: not ended. */
+static int end_of(int fd)
+{
+	static uint8_t b[65536];
+	ssize_t n;
+	while ((n = recv(fd, b, sizeof(b), 0)) > 0)
+		;
+	return n ? errno : 0;
+}
+
+TestSuite(listen_share, .timeout = 30);
+
+Test(listen_share, many_connections_have_one_turn_a_round_together)
+{
+	static uint8_t b[16 * 1024];
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	start(&l, "0.0.0.0");
+	int udp = client_from(SOCK_DGRAM, "127.0.0.3"), quiet = client_from(SOCK_STREAM, "127.0.0.3");
+	flood_begin(MANY, "127.0.0.2", b, pipelined(b, sizeof(b), NOW));
+	int before = n_queries;
+	uint8_t q[20] = { 9, [19] = NOW };
+	cr_assert_eq(send(udp, q, sizeof(q), 0), (ssize_t)sizeof(q));
+	while (recv(udp, q, sizeof(q), 0) < 0)
+		step();
+	cr_assert_lt(n_queries - before, 2 * (int)l.turn_bytes / 20, "%d of the others went first", n_queries - before);
+	/* Over TCP it is one of many that are ready, which come up in turn. */
+	before = n_queries;
+	query_tcp(quiet, 1, NOW);
+	cr_assert_eq(read_some(quiet, q, 14), 14);
+	cr_assert_lt(n_queries - before, 6 * (int)l.turn_bytes / 20, "%d of the others went first", n_queries - before);
+	cr_assert_gt(stats.tcp_put_off, 0);
+}
+
+/* One client fills its queue; of eight others some share it, and most do not. */
+Test(listen_share, a_flood_over_udp_fills_only_its_own_queue)
+{
+	enum { FLOOD = 1000, OTHERS = 8 };
+	static const int at_most = 3 * UDP_BATCH;
+	int other[OTHERS], served[OTHERS] = { 0 }, n_soon = 0, n_served = 0;
+	uint8_t q[20] = { [19] = NOW };
+	char from[16];
+	start_default();
+	udp_listener_stop(&udp_l);
+	for (unsigned i = 1; i < UDP_QUEUES_MAX; i++)
+		udp_listener_add(&udp_l, udp_socket_open(&lo, port, 0, UDP_QUEUES_MAX, NULL));
+	cr_assert_eq(udp_listener_start(&udp_l, &loop, NULL), 0);
+	cr_assert_eq(udp_socket_steer(udp_l.fd, 1, UDP_QUEUES_MAX, 7), 0);
+	int flood = client_from(SOCK_DGRAM, "127.0.0.2");
+	for (int i = 0; i < FLOOD; i++)
+		cr_assert_eq(send(flood, q, sizeof(q), 0), (ssize_t)sizeof(q));
+	for (int i = 0; i < OTHERS; i++) {
+		snprintf(from, sizeof(from), "127.0.0.%d", 3 + i);
+		other[i] = client_from(SOCK_DGRAM, from);
+		send(other[i], q, sizeof(q), 0);
+	}
+	while (n_served < OTHERS) {
+		step();
+		for (int i = 0; i < OTHERS; i++)
+			if (!served[i] && recv(other[i], q, sizeof(q), 0) > 0) {
+				served[i] = n_queries;
+				n_soon += n_queries <= at_most;
+				n_served++;
+			}
+	}
+	cr_assert_geq(n_soon, OTHERS / 2, "%d of %d before the flood", n_soon, OTHERS);
+}
+
+Test(listen_share, answers_nobody_takes_are_bounded_and_memory_comes_back)
+{
+	static uint8_t b[40 * 22], big[60002];
+	struct tcp_limits l;
+	uint64_t most = 0;
+	tcp_limits_default(&l);
+	l.timers.write_ns = 300 * NS_PER_MS;
+	start(&l, "0.0.0.0");
+	pipelined(b, sizeof(b), BIG);
+	for (int i = 0; i < 256; i++) {
+		conn_fd[i] = client_from(SOCK_STREAM, "127.0.0.2");
+		int small = 2048;
+		setsockopt(conn_fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		send(conn_fd[i], b, sizeof(b), MSG_NOSIGNAL);
+	}
+	while (!stats.tcp_held_up)
+		step();
+	/* Another client is answered as ever, beside it. */
+	int other = client_from(SOCK_STREAM, "127.0.0.3");
+	for (int i = 0; i < 5; i++) {
+		query_tcp(other, 1, BIG);
+		cr_assert_eq(read_some(other, big, sizeof(big)), sizeof(big));
+	}
+	close(other);
+	while (tcp_server_open(tcp)) {
+		step();
+		most = stats.tcp_held_bytes > most ? stats.tcp_held_bytes : most;
+	}
+	cr_assert_lt(most, l.held_client_bytes / 2, "%llu", (unsigned long long)most);
+	cr_assert_gt(most, l.held_client_bytes / 8, "the limit was reached");
+	cr_assert_eq(stats.tcp_held_bytes, 0);
+	cr_assert_gt(stats.tcp_slow_readers, 0);
+	cr_assert_eq(end_of(conn_fd[0]), ECONNRESET, "reset, not closed");
+}
+
+/* Replies to parked queries come whether the client reads or not. */
+static void parked_answers(int n, const char *from, int depth)
+{
+	static uint8_t big[60000];
+	int first = n_parked;
+	for (int i = 0; i < n; i++) {
+		conn_fd[i] = client_from(SOCK_STREAM, from);
+		int small = 2048;
+		setsockopt(conn_fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		for (int k = 0; k < depth; k++)
+			query_tcp(conn_fd[i], 1, LATER);
+	}
+	while (n_parked < first + n * depth)
+		step();
+	for (int i = first; i < n_parked; i++) {
+		tcp_reply(tcp, &parked[i], big, sizeof(big));
+		if (i % 8 == 0)
+			step();
+	}
+	step();
+}
+
+Test(listen_share, beyond_the_share_who_has_held_longest_is_reset)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	start(&l, "0.0.0.0");
+	parked_answers(50, "127.0.0.2", 6); /* 18 MB */
+	cr_assert_leq(stats.tcp_held_bytes, l.held_client_bytes);
+	cr_assert_gt(stats.tcp_resets, 0);
+	cr_assert_eq(end_of(conn_fd[0]), ECONNRESET);
+	cr_assert_gt(tcp_server_open(tcp), 0, "others of its are still there");
+}
+
+Test(listen_share, all_clients_together_are_bounded_too)
+{
+	static const char *const from[] = { "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5" };
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	start(&l, "0.0.0.0");
+	for (int i = 0; i < 4; i++)
+		parked_answers(25, from[i], 5); /* 7.5 MB each, within a client's share */
+	cr_assert_leq(stats.tcp_held_bytes, l.held_max_bytes);
+	cr_assert_gt(stats.tcp_resets, 0);
+	cr_assert_gt(tcp_server_open(tcp), 0);
+}
+
+Test(listen_share, who_has_closed_its_half_gets_all_of_a_large_answer)
+{
+	static uint8_t big[60002];
+	start_default();
+	int fd = client_from(SOCK_STREAM, NULL), small = 4096;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	query_tcp(fd, 1, BIG);
+	shutdown(fd, SHUT_WR);
+	while (!n_queries)
+		step();
+	for (int i = 0; i < 20; i++)
+		step();
+	cr_assert_eq(read_some(fd, big, sizeof(big)), sizeof(big));
+	while (tcp_server_open(tcp))
+		step();
+	cr_assert_eq(stats.tcp_slow_readers, 0);
+}
+
+Test(listen_share, a_slow_but_steady_reader_is_no_slow_reader)
+{
+	static uint8_t b[20 * 22], in[16 * 1024];
+	struct tcp_limits l;
+	size_t got = 0;
+	tcp_limits_default(&l);
+	l.timers.write_ns = 150 * NS_PER_MS;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL);
+	pipelined(b, sizeof(b), BIG);
+	cr_assert_eq(send(fd, b, sizeof(b), 0), (ssize_t)sizeof(b));
+	uint64_t begun = loop.now_ns;
+	while (got < 20 * 60002) {
+		ssize_t n = recv(fd, in, sizeof(in), 0);
+		cr_assert(n > 0 || errno == EAGAIN, "dropped after %zu octets", got);
+		got += n > 0 ? (size_t)n : 0;
+		uint64_t next = loop.now_ns + 10 * NS_PER_MS;
+		while (loop.now_ns < next)
+			step();
+	}
+	cr_assert_gt(loop.now_ns - begun, 2 * l.timers.write_ns);
+	cr_assert_eq(stats.tcp_slow_readers, 0);
+}
+
+/* The address an IPv6 socket tells of an IPv4 client is that client's. */
+Test(listen_share, bound_21_a_clients_limits_hold_on_an_ipv6_wildcard)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.conns_per_client = 2;
+	start(&l, "::");
+	int fd[3];
+	for (int i = 0; i < 2; i++) {
+		fd[i] = client_from(SOCK_STREAM, "127.0.0.2");
+		query_tcp(fd[i], 1, LATER);
+	}
+	while (n_parked < 2)
+		step();
+	cr_assert(addr_is_v4(&parked[0].addr));
+	fd[2] = client_from(SOCK_STREAM, "127.0.0.2");
+	while (!stats.tcp_refused_client)
+		step();
+	cr_assert_eq(end_of(fd[2]), 0);
+	int other = client_from(SOCK_STREAM, "127.0.0.3");
+	query_tcp(other, 1, LATER);
+	while (n_parked < 3)
+		step();
+	cr_assert_eq(tcp_server_open(tcp), 3);
+}

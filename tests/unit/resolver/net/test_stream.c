@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/dns/wire.h"
+#include "resolver/net/stream.h"
+
+static struct stream_scratch scratch;
+static int n_got;
+static size_t got_len[64];
+static uint8_t got_first[64];
+static int pause_at = -1;
+
+static bool take(void *ctx, const uint8_t *msg, size_t len)
+{
+	(void)ctx;
+	got_len[n_got] = len;
+	got_first[n_got] = len ? msg[0] : 0;
+	return ++n_got != pause_at;
+}
+
+static void pair(int fd[2])
+{
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	n_got = 0;
+	pause_at = -1;
+}
+
+Test(stream, frames_arrive_whole_however_they_are_cut)
+{
+	int fd[2];
+	uint8_t b[600];
+	struct stream s;
+	pair(fd);
+	stream_init(&s, fd[0]);
+	for (size_t i = 0; i < 3; i++) {
+		set_be16(b + i * 200, 198);
+		memset(b + i * 200 + 2, (int)i + 1, 198);
+	}
+	for (size_t at = 0; at < sizeof(b); at += 7) {
+		size_t n = sizeof(b) - at < 7 ? sizeof(b) - at : 7;
+		cr_assert_eq(write(fd[1], b + at, n), (ssize_t)n);
+		cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_OK);
+	}
+	cr_assert_eq(n_got, 3);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(got_len[i], 198);
+		cr_assert_eq(got_first[i], i + 1);
+	}
+	cr_assert_null(s.in, "an idle stream owns no memory");
+	close(fd[1]);
+	cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_CLOSED);
+	stream_release(&s);
+}
+
+Test(stream, the_largest_message_passes_and_a_cut_one_is_an_error)
+{
+	int fd[2], size = 1 << 20;
+	static uint8_t big[65535];
+	struct stream out, in;
+	pair(fd);
+	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	stream_init(&in, fd[0]);
+	stream_init(&out, fd[1]);
+	memset(big, 9, sizeof(big));
+	cr_assert_eq(stream_put(&out, big, sizeof(big)), 0);
+	cr_assert_eq(stream_put(&out, big, 0), 0);
+	while (stream_flush(&out) > 0 || n_got < 2)
+		cr_assert_eq(stream_read(&in, &scratch, take, NULL), STREAM_OK);
+	cr_assert_eq(got_len[0], 65535);
+	cr_assert_eq(got_len[1], 0);
+	cr_assert_eq(write(fd[1], "\0\11half", 6), 6);
+	close(fd[1]);
+	cr_assert_eq(stream_read(&in, &scratch, take, NULL), STREAM_OK);
+	cr_assert_eq(stream_read(&in, &scratch, take, NULL), STREAM_ERROR);
+	stream_release(&in);
+	stream_release(&out);
+}
+
+Test(stream, a_paused_handler_gets_the_rest_later)
+{
+	int fd[2];
+	struct stream s;
+	pair(fd);
+	stream_init(&s, fd[0]);
+	for (int i = 0; i < 5; i++)
+		cr_assert_eq(write(fd[1], "\0\1x", 3), 3);
+	pause_at = 2;
+	cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_PAUSED);
+	cr_assert_eq(n_got, 2);
+	pause_at = 4;
+	cr_assert_eq(stream_resume(&s, take, NULL), STREAM_PAUSED);
+	cr_assert_eq(n_got, 4);
+	cr_assert_eq(stream_resume(&s, take, NULL), STREAM_OK);
+	cr_assert_eq(n_got, 5);
+	stream_release(&s);
+	close(fd[1]);
+}
+
+Test(stream, output_waits_when_the_peer_does_not_read)
+{
+	int fd[2];
+	static uint8_t msg[4096];
+	struct stream s;
+	pair(fd);
+	stream_init(&s, fd[0]);
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(stream_put(&s, msg, sizeof(msg)), 0);
+	long left = stream_flush(&s);
+	cr_assert_gt(left, 0);
+	cr_assert_eq((size_t)left, s.out_len);
+	close(fd[1]);
+	cr_assert_eq(stream_flush(&s), -1);
+	stream_release(&s);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections to an upstream: which takes a question, how many there are, how each ends. */
+#include "tests/fixtures/upstream_world.h"
+
+TestSuite(upool, .init = setup, .fini = teardown, .timeout = 30);
+
+static uint8_t questions[1000][20];
+
+/* Connections the upstream sees now, the newest last. */
+static int accept_all(int *fd, int max)
+{
+	int n = 0;
+
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+		for (int f; n < max && (f = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK)) >= 0;)
+			fd[n++] = f;
+	}
+	return n;
+}
+
+static void pass_ms(uint64_t ms)
+{
+	uint64_t later = loop.now_ns + ms * NS_PER_MS;
+
+	while (loop.now_ns < later)
+		cr_assert_eq(loop_step(&loop, later), 0);
+}
+
+/* The connection is closed by the other side. */
+static void until_closed(int fd)
+{
+	char b[64];
+
+	for (ssize_t r; (r = recv(fd, b, sizeof(b), 0)) != 0;)
+		if (r < 0)
+			cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+}
+
+/* Two connections: the first with 130 questions, the second with one. */
+static void two_open(int *fd)
+{
+	for (uint32_t id = 1; id <= 129; id++)
+		ask(id, CORE_TCP);
+	cr_assert_eq(accept_all(fd, 8), 1);
+	ask(200, CORE_TCP);
+	while (accept_all(fd + 1, 1) == 0)
+		;
+	ask(201, CORE_TCP);
+	cr_assert_eq(accept_all(fd + 2, 8), 0);
+	questions_read(fd[0], questions, 130);
+	questions_read(fd[1], questions + 130, 1);
+}
+
+/* Beside the others once enough are in flight, four at most; each question arrives once. */
+Test(upool, load_is_spread_over_four)
+{
+	int fd[16], n = 0;
+
+	for (uint32_t id = 1; id <= 900; id++) {
+		ask(id, CORE_TCP);
+		if (id % 64 == 0)
+			n += accept_all(fd + n, 16 - n);
+		if (id == 100)
+			cr_expect_eq(n, 1);
+	}
+	n += accept_all(fd + n, 16 - n);
+	cr_expect_eq(n, 4);
+	cr_expect_eq(stats.up_tcp_connects, 4);
+	cr_expect_eq(stats.up_tcp_open, 4);
+	cr_expect_eq(up_stats.conn_misses[CORE_TCP], 4);
+	cr_expect_eq(up_stats.conn_hits[CORE_TCP], 896);
+}
+
+/* What broke under its questions makes the others suspect: the next goes to a new one. */
+Test(upool, a_break_under_questions_makes_the_others_suspect)
+{
+	int fd[8];
+
+	two_open(fd);
+	close(fd[0]);
+	until(&n_fails, 1);
+	cr_expect_eq(stats.up_tcp_lost, 1);
+	ask(300, CORE_TCP);
+	cr_expect_eq(accept_all(fd + 3, 4), 1);
+}
+
+/* One that breaks when nothing is asked, or only what was given up, tells nothing. */
+Test(upool, a_break_without_questions_makes_nobody_suspect)
+{
+	int fd[8], before = n_answers;
+
+	two_open(fd);
+	for (int i = 0; i < 128; i++)
+		answer_write(fd[0], questions[i]);
+	until(&n_answers, before + 128);
+	upstreams_cancel(&ups, 129);
+	upstreams_cancel(&ups, 200);
+	upstreams_cancel(&ups, 201);
+	close(fd[0]);
+	while (stats.up_tcp_open > 1)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_expect_eq(n_fails, 0);
+	cr_expect_eq(stats.up_tcp_lost, 0);
+	ask(300, CORE_TCP);
+	cr_expect_eq(accept_all(fd + 3, 4), 0);
+	questions_read(fd[1], questions, 1);
+	cr_expect_eq(questions[0][19], 300 & 0xff);
+	pass_ms(200); /* what was set for the one that broke is not due any more */
+	cr_expect_eq(stats.up_tcp_open, 1);
+}
+
+Test(upool, a_silent_one_ends_after_its_time_and_its_questions_fail)
+{
+	struct upstream_conf conf = ups.up[0]->conf;
+	int fd[2];
+
+	conf.quiet_ns = 150 * NS_PER_MS;
+	configure(&conf, 1);
+	ask(1, CORE_TCP);
+	fd[0] = accept_one();
+	questions_read(fd[0], questions, 1);
+	pass_ms(100);
+	ask(2, CORE_TCP); /* does not renew the first one's patience */
+	until(&n_fails, 2);
+	cr_expect_eq(fail_why[0], CORE_FAIL_CLOSED);
+	cr_expect_eq(stats.up_tcp_lost, 1);
+	cr_expect_eq(stats.up_tcp_open, 0);
+	until_closed(fd[0]);
+}
+
+/* An old one takes no more questions, and ends when those it has are answered. */
+Test(upool, an_old_one_is_replaced)
+{
+	struct upstream_conf conf = ups.up[0]->conf;
+	int fd[2];
+
+	conf.max_age_ns = 100 * NS_PER_MS;
+	conf.expire_ns = 10 * NS_PER_S;
+	configure(&conf, 1);
+	ask(1, CORE_TCP);
+	fd[0] = accept_one();
+	questions_read(fd[0], questions, 1);
+	while (!stats.up_tcp_aged)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	ask(2, CORE_TCP);
+	fd[1] = accept_one();
+	questions_read(fd[1], questions + 1, 1);
+	answer_write(fd[0], questions[0]);
+	until(&n_answers, 1);
+	cr_expect_eq(answer_id[0], 1);
+	until_closed(fd[0]);
+	answer_write(fd[1], questions[1]);
+	until(&n_answers, 2);
+	cr_expect_eq(n_fails, 0);
+	cr_expect_eq(stats.up_tcp_lost, 0);
+}
+
+/* Questions leave from the address they are told to, over both. */
+Test(upool, the_source_address_is_kept)
+{
+	struct upstream_conf conf = ups.up[0]->conf;
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	char b[64];
+
+	conf.has_source = true;
+	conf.source = conf.addr;
+	conf.source.s6_addr[15] = 9;
+	configure(&conf, 1);
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+
+	cr_assert_eq(getpeername(fd, (struct sockaddr *)&from, &len), 0);
+	cr_expect_eq(ntohl(from.sin_addr.s_addr), 0x7f000009);
+	ask(2, CORE_UDP);
+	len = sizeof(from);
+	while (recvfrom(udp_fd, b, sizeof(b), 0, (struct sockaddr *)&from, &len) < 0)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_expect_eq(ntohl(from.sin_addr.s_addr), 0x7f000009);
+}

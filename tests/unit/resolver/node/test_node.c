@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a node does in each dialect, with the kernel and the programs there are, in a
+ * network namespace that dies with the test.
+ */
+#include "resolver/node/node.h"
+
+#include <criterion/criterion.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "resolver/node/iptables.h"
+
+static struct node_flags flags;
+static struct node *node;
+static struct diag words;
+
+static void teardown(void)
+{
+	node_close(node);
+}
+
+TestSuite(node, .fini = teardown, .timeout = 60);
+
+static void flags_fill(enum flags_rules rules)
+{
+	flags = (struct node_flags){.n_localips = 3,
+				    .setup_interface = true,
+				    .setup_iptables = true,
+				    .interface_name = "nodelocaldns",
+				    .dns_port = 53,
+				    .health_port = 8080,
+				    .rules = rules,
+				    .intercept = INTERCEPT_NOTRACK,
+				    .failopen_ns = 120 * NS_PER_S};
+	cr_assert_eq(flags_ip_parse("169.254.20.10", &flags.localip[0]), 0);
+	cr_assert_eq(flags_ip_parse("fd00::a", &flags.localip[1]), 0);
+	cr_assert_eq(flags_ip_parse("10.96.0.10", &flags.localip[2]), 0);
+}
+
+static void namespace_enter(void)
+{
+	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		cr_skip_test("no network namespace here");
+}
+
+static void open_as(enum flags_rules rules)
+{
+	flags_fill(rules);
+	namespace_enter();
+	if (node_open(&node, &flags, &words))
+		cr_skip_test("no netlink here");
+}
+
+static bool ensure(void)
+{
+	bool changed = false;
+
+	if (node_rules_ensure(node, &changed, &words))
+		cr_skip_test("no such rules here");
+	return changed;
+}
+
+static bool stand(void)
+{
+	struct node_counters c = {0};
+
+	cr_expect_eq(node_counters_read(node, &c, &words), 0, "%s", words.text);
+	return c.stand;
+}
+
+static unsigned errors(void)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < NODE_ERRORS; i++)
+		n += (unsigned)node_errors(node)[i];
+	return n;
+}
+
+Test(node, nftables)
+{
+	struct in6_addr vip, target;
+
+	open_as(RULES_NFTABLES);
+	cr_expect_eq(node_rules_kind(node), RULES_NFTABLES);
+	cr_expect_str_eq(node_rules_words(node), "nftables, table inet nodelocaldns");
+	cr_expect(ensure());
+	cr_expect_str_eq(words.text, "");
+	cr_expect_not(ensure());
+	cr_expect(stand());
+	cr_expect(node_failopen(node));
+	cr_expect_eq(node_hold_ns(node), 120 * NS_PER_S);
+	cr_expect_eq(node_rules_refresh(node, &words), 0);
+	cr_expect_eq(node_rules_lapse(node, &words), 0);
+	cr_expect(stand(), "lapsing takes addresses, not rules");
+	cr_expect_not(node_rewrites(node, true, &vip, &target));
+	cr_expect_not(node_rewrites(node, false, &vip, &target));
+	cr_expect_eq(errors(), 0);
+	cr_expect_eq(node_rules_remove(node, &words), 0);
+	cr_expect_not(stand());
+	cr_expect_neq(node_rules_refresh(node, &words), 0);
+	cr_expect(ensure());
+}
+
+Test(node, without_an_end_nothing_is_renewed)
+{
+	flags_fill(RULES_NFTABLES);
+	namespace_enter();
+	flags.failopen_ns = 0;
+	if (node_open(&node, &flags, &words))
+		cr_skip_test("no netlink here");
+	cr_expect(ensure());
+	cr_expect_not(node_failopen(node));
+	cr_expect_eq(node_hold_ns(node), 0);
+	cr_expect_eq(node_rules_remove(node, &words), 0);
+	cr_expect_eq(node_rules_refresh(node, &words), 0, "there is nothing to renew, so nothing is missed");
+}
+
+/* Rewriting is nftables' whatever was asked; the last address of a family is the target. */
+Test(node, rewriting)
+{
+	struct in6_addr vip, target;
+
+	flags_fill(RULES_IPTABLES);
+	namespace_enter();
+	flags.intercept = INTERCEPT_REWRITE;
+	flags.n_intercept_vips = 1;
+	cr_assert_eq(flags_ip_parse("10.96.0.99", &flags.intercept_vip[0]), 0);
+	if (node_open(&node, &flags, &words))
+		cr_skip_test("no netlink here");
+	cr_expect_eq(node_rules_kind(node), RULES_NFTABLES);
+	cr_assert(node_rewrites(node, true, &vip, &target));
+	cr_expect_eq(memcmp(&vip, &flags.intercept_vip[0].addr, sizeof(vip)), 0);
+	cr_expect_eq(memcmp(&target, &flags.localip[2].addr, sizeof(target)), 0);
+	cr_expect_not(node_rewrites(node, false, &vip, &target));
+	cr_expect(ensure());
+	cr_expect(stand());
+}
+
+Test(node, no_rules)
+{
+	static const struct {
+		bool setup;
+		enum flags_intercept intercept;
+		enum flags_rules rules;
+	} cases[] = {{false, INTERCEPT_NOTRACK, RULES_NFTABLES},
+		     {true, INTERCEPT_NONE, RULES_IPTABLES},
+		     {true, INTERCEPT_NOTRACK, RULES_NONE}};
+
+	namespace_enter();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool changed = true;
+
+		flags_fill(cases[i].rules);
+		flags.setup_iptables = cases[i].setup;
+		flags.intercept = cases[i].intercept;
+		cr_assert_eq(node_open(&node, &flags, &words), 0);
+		cr_expect_eq(node_rules_kind(node), RULES_NONE, "case %zu", i);
+		cr_expect_str_eq(node_rules_words(node), "no rules");
+		cr_expect_eq(node_rules_ensure(node, &changed, &words), 0);
+		cr_expect_not(changed);
+		cr_expect(stand());
+		cr_expect_eq(node_rules_refresh(node, &words), 0);
+		cr_expect_eq(node_rules_lapse(node, &words), 0);
+		cr_expect_eq(node_rules_remove(node, &words), 0);
+		cr_expect_not(node_failopen(node));
+		cr_expect_not(node_sweep_wants_raw(node));
+		node_close(node);
+		node = NULL;
+	}
+}
+
+Test(node, iptables)
+{
+	if (!iptables_present(true) || !iptables_present(false))
+		cr_skip_test("no iptables here");
+	open_as(RULES_IPTABLES);
+	cr_expect_eq(node_rules_kind(node), RULES_IPTABLES);
+	cr_expect(ensure());
+	cr_expect(stand());
+	cr_expect_not(ensure());
+	unsigned before = errors();
+
+	if (node_gate(node) == NODE_GATE_NONE) {
+		cr_expect_not(node_failopen(node));
+		cr_expect_eq(node_hold_ns(node), 120 * NS_PER_S);
+		cr_expect_eq(node_rules_lapse(node, &words), 0);
+		cr_expect_not(stand(), "without gates lapsing is removing");
+		cr_expect(ensure());
+	} else {
+		cr_expect(node_failopen(node));
+		cr_expect_eq(node_hold_ns(node), 120 * NS_PER_S);
+		cr_expect_eq(node_rules_refresh(node, &words), 0);
+		cr_expect_eq(node_rules_lapse(node, &words), 0);
+		cr_expect(stand());
+	}
+	cr_expect_eq(node_rules_remove(node, &words), 0, "%s", words.text);
+	cr_expect_not(stand());
+	cr_expect_eq(errors(), before);
+	cr_expect_eq(node_gate(node) == NODE_GATE_NONE, !node_failopen(node));
+}
+
+/* Another instance's dialect is gone once ours stands. */
+Test(node, a_change_of_dialect_leaves_nothing)
+{
+	struct node_flags old;
+	struct node *before;
+
+	if (!iptables_present(true) || !iptables_present(false))
+		cr_skip_test("no iptables here");
+	open_as(RULES_NFTABLES);
+	old = flags;
+	old.rules = RULES_IPTABLES;
+	cr_assert_eq(node_open(&before, &old, &words), 0);
+	if (node_rules_ensure(before, NULL, &words))
+		cr_skip_test("no such rules here");
+	struct node_counters c = {0};
+
+	cr_expect(ensure());
+	cr_expect_eq(node_counters_read(before, &c, &words), 0);
+	cr_expect_not(c.stand, "iptables' went");
+	cr_expect(stand());
+	node_close(before);
+	cr_assert_eq(node_open(&before, &old, &words), 0);
+	cr_expect_eq(node_rules_ensure(before, NULL, &words), 0);
+	cr_expect_not(stand(), "and nftables' go");
+	cr_expect_eq(node_counters_read(before, &c, &words), 0);
+	cr_expect(c.stand);
+	cr_expect_eq(node_cleanup(&old, &words), 0, "%s", words.text);
+	cr_expect_eq(node_counters_read(before, &c, &words), 0);
+	cr_expect_not(c.stand);
+	node_close(before);
+}
+
+Test(node, the_interface)
+{
+	open_as(RULES_NFTABLES);
+	if (node_iface_ensure(node, &words))
+		cr_skip_test("no dummy interface here");
+	cr_expect(node_iface_created(node));
+	cr_expect_neq(if_nametoindex("nodelocaldns"), 0);
+	cr_expect_eq(node_iface_ensure(node, &words), 0, "%s", words.text);
+	cr_expect_eq(errors(), 0);
+	cr_expect_eq(node_iface_remove(node, &words), 0);
+	cr_expect_eq(if_nametoindex("nodelocaldns"), 0);
+	node_error_count(node, NODE_ERR_CONFIGMAP);
+	cr_expect_eq(node_errors(node)[NODE_ERR_CONFIGMAP], 1);
+	node_close(node);
+	flags.setup_interface = false;
+	cr_assert_eq(node_open(&node, &flags, &words), 0);
+	cr_expect_eq(node_iface_ensure(node, &words), 0);
+	cr_expect_eq(if_nametoindex("nodelocaldns"), 0);
+	cr_expect_eq(node_iface_remove(node, &words), 0);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One worker's data plane on real sockets: served, reconfigured, held, drained, ended. */
+#include "resolver/worker/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "tests/fixtures/corefile_util.h"
+
+static struct loop loop;
+static struct shm_worker *shm;
+static struct core_probes probes;
+static struct server *server;
+static struct diag d;
+static int first_free; /* the lowest descriptor before all */
+
+static int lowest_fd(void)
+{
+	int fd = dup(1);
+
+	close(fd);
+	return fd;
+}
+
+static void setup(void)
+{
+	first_free = lowest_fd();
+	shm = calloc(1, sizeof(*shm));
+	cr_assert_eq(loop_init(&loop, &d), 0);
+	cr_assert_eq(server_new(&server, &loop, shm, &probes, &d), 0, "%s", d.text);
+}
+
+static void teardown(void)
+{
+	server_free(server);
+	loop_release(&loop);
+	free(shm);
+}
+
+TestSuite(server, .init = setup, .fini = teardown, .timeout = 30);
+
+static void step(void)
+{
+	cr_assert_eq(loop_step(&loop, loop.now_ns + 5 * NS_PER_MS), 0);
+}
+
+/* A bound pair of sockets at one port. */
+static uint16_t pair_open(int *udp, int *tcp)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sa);
+
+	for (int tries = 0; tries < 100; tries++) {
+		sa.sin_port = 0;
+		*tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		cr_assert_eq(bind(*tcp, (struct sockaddr *)&sa, sizeof(sa)), 0);
+		cr_assert_eq(listen(*tcp, 16), 0);
+		cr_assert_eq(getsockname(*tcp, (struct sockaddr *)&sa, &len), 0);
+		*udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		if (bind(*udp, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+			return ntohs(sa.sin_port);
+		close(*tcp);
+		close(*udp);
+	}
+	cr_assert_fail("no port");
+	return 0;
+}
+
+/* A plan that answers everything with `addr`, at one port after the other. */
+static struct corefile_plan *plan_at(const uint16_t *port, size_t n, const char *addr, const char *more)
+{
+	char text[1024];
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       ".:%u {\n bind 127.0.0.1\n template IN A {\n answer \"{{ .Name }} 60 IN A %s\"\n }\n%s\n}\n",
+				       port[i], addr, more);
+	return plan_of(text);
+}
+
+static int client_open(uint16_t port, int type)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) && errno != EINPROGRESS) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static const uint8_t query[] = {0, 20, 0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 'a', 'b', 0, 0, 1, 0, 1};
+
+static void ask(int fd, bool tcp)
+{
+	size_t skip = tcp ? 0 : 2;
+
+	while (send(fd, query + skip, sizeof(query) - skip, MSG_NOSIGNAL) < 0 && errno == EAGAIN)
+		step();
+}
+
+/* The last octet of the answer's address; -1: the connection ended. */
+static int answer(int fd, bool tcp)
+{
+	uint8_t b[512];
+	ssize_t n;
+
+	while ((n = recv(fd, b, sizeof(b), 0)) < 0) {
+		if (errno != EAGAIN)
+			return -1;
+		step();
+	}
+	if (n == 0)
+		return -1;
+	cr_assert_eq(get_be16(b + (tcp ? 2 : 0)), 0x1234);
+	return b[n - 1];
+}
+
+static int asked(uint16_t port, bool tcp)
+{
+	int fd = client_open(port, tcp ? SOCK_STREAM : SOCK_DGRAM), ret;
+
+	if (fd < 0)
+		return -1;
+	ask(fd, tcp);
+	ret = answer(fd, tcp);
+	close(fd);
+	return ret;
+}
+
+static void configure(struct corefile_plan *p, const struct server_sockets *sk)
+{
+	cr_assert_eq(server_configure(server, &p, sk, &d), 0, "%s", d.text);
+	cr_assert_null(p, "the server has it now");
+}
+
+Test(server, both_transports_are_served_and_all_is_closed)
+{
+	struct server_sockets sk = {0};
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	cr_expect_eq(asked(port, false), 1);
+	cr_expect_eq(asked(port, true), 1);
+	cr_expect_eq(shm->driver.udp_received, 1);
+	cr_expect_eq(shm->driver.udp_sent, 1);
+	while (!server_idle(server))
+		step();
+	int fd = client_open(port, SOCK_STREAM);
+
+	ask(fd, true);
+	cr_expect_eq(answer(fd, true), 1);
+	cr_expect_not(server_idle(server), "a connection is open");
+	close(fd);
+	server_free(server);
+	server = NULL;
+	loop_release(&loop);
+	cr_expect_eq(lowest_fd(), first_free, "nothing stays open");
+	cr_expect_eq(loop_init(&loop, &d), 0);
+}
+
+/* The same address: its sockets stay, those brought along are closed. */
+Test(server, a_listener_that_stays)
+{
+	struct server_sockets sk = {0}, twin;
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	int fd, before;
+
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	fd = client_open(port, SOCK_STREAM);
+	ask(fd, true);
+	cr_expect_eq(answer(fd, true), 1);
+	before = lowest_fd();
+	twin = sk;
+	twin.udp[0] = dup(sk.udp[0]);
+	twin.tcp[0] = dup(sk.tcp[0]);
+	twin.n_more[0] = 1;
+	twin.more[0][0] = dup(sk.udp[0]);
+	configure(plan_at(&port, 1, "192.0.2.2", ""), &twin);
+	cr_expect_eq(lowest_fd(), before);
+	ask(fd, true);
+	cr_expect_eq(answer(fd, true), 2, "the connection lives on, with the new answers");
+	cr_expect_eq(asked(port, false), 2);
+	close(fd);
+}
+
+/* One goes, one comes; who was connected to the one that goes is not served any more. */
+Test(server, a_listener_that_goes)
+{
+	struct server_sockets sk = {0}, next = {0};
+	uint16_t port[2] = {pair_open(&sk.udp[0], &sk.tcp[0]), pair_open(&sk.udp[1], &sk.tcp[1])}, other;
+	/* as a successor that took it over has it: closing is not the end of it */
+	int fd, kept = dup(sk.udp[0]);
+	uint64_t before;
+
+	configure(plan_at(port, 2, "192.0.2.1", ""), &sk);
+	cr_expect_eq(asked(port[0], false), 1);
+	cr_expect_eq(asked(port[1], false), 1);
+	cr_expect_eq(asked(port[1], true), 1);
+	fd = client_open(port[0], SOCK_STREAM);
+	ask(fd, true);
+	cr_expect_eq(answer(fd, true), 1);
+	other = pair_open(&next.udp[1], &next.tcp[1]);
+	next.udp[0] = dup(sk.udp[1]);
+	next.tcp[0] = dup(sk.tcp[1]);
+	uint16_t now[2] = {port[1], other};
+
+	configure(plan_at(now, 2, "192.0.2.3", ""), &next);
+	cr_expect_eq(asked(port[1], false), 3);
+	cr_expect_eq(asked(port[1], true), 3);
+	cr_expect_eq(asked(other, false), 3);
+	cr_expect_eq(asked(other, true), 3);
+	before = shm->driver.udp_received;
+	int client = client_open(port[0], SOCK_DGRAM);
+
+	ask(client, false);
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_expect_eq(shm->driver.udp_received, before);
+	close(kept);
+	close(client);
+	cr_expect_eq(asked(port[0], false), -1, "nobody there");
+	cr_expect_eq(asked(port[0], true), -1);
+	close(fd);
+}
+
+/* What cannot be taken changes nothing: plan and sockets are the caller's again. */
+Test(server, a_configuration_that_fails)
+{
+	struct server_sockets sk = {0}, next = {0};
+	uint16_t port[2] = {pair_open(&sk.udp[0], &sk.tcp[0]), 0};
+	struct corefile_plan *p;
+	int before;
+
+	configure(plan_at(port, 1, "192.0.2.1", ""), &sk);
+	port[1] = pair_open(&next.udp[1], &next.tcp[1]);
+	next.udp[0] = dup(sk.udp[0]);
+	next.tcp[0] = dup(sk.tcp[0]);
+	before = lowest_fd();
+	p = plan_at(port, 2, "192.0.2.2", "");
+	close(next.tcp[1]); /* not to be watched */
+	int closed = next.tcp[1];
+
+	cr_expect_neq(server_configure(server, &p, &next, &d), 0);
+	cr_assert_not_null(p);
+	corefile_plan_free(p);
+	cr_expect_eq(fcntl(next.udp[1], F_GETFD) >= 0, 1, "still the caller's");
+	cr_expect_eq(lowest_fd(), closed < before ? closed : before);
+	cr_expect_eq(asked(port[0], false), 1);
+	cr_expect_eq(asked(port[0], true), 1);
+	close(next.udp[1]);
+	close(next.udp[0]);
+	close(next.tcp[0]);
+	cr_expect_eq(asked(port[0], false), 1);
+}
+
+/* What arrives while it is held waits, over both, also at a listener that comes meanwhile. */
+Test(server, held_until_it_serves)
+{
+	struct server_sockets sk = {0};
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	int udp, tcp;
+
+	server_hold(server);
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	udp = client_open(port, SOCK_DGRAM);
+	tcp = client_open(port, SOCK_STREAM);
+	ask(udp, false);
+	ask(tcp, true);
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_expect_eq(shm->driver.udp_received, 0);
+	cr_expect(server_idle(server));
+	cr_expect_eq(server_serve(server, &d), 0);
+	cr_expect_eq(answer(udp, false), 1);
+	cr_expect_eq(answer(tcp, true), 1);
+	cr_expect_eq(server_serve(server, &d), 0, "once is enough");
+	server_drain(server);
+	while (!server_idle(server))
+		step();
+	cr_expect_eq(answer(tcp, true), -1, "idle connections end");
+	ask(udp, false);
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_expect_eq(shm->driver.udp_received, 1);
+	close(udp);
+	close(tcp);
+}
+
+/* The last block's word at a listener holds for its connections. */
+Test(server, queries_of_a_connection_are_counted)
+{
+	struct server_sockets sk = {0};
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	int fd;
+
+	configure(plan_at(&port, 1, "192.0.2.1", " timeouts {\n maxtcpqueries 2\n }"), &sk);
+	fd = client_open(port, SOCK_STREAM);
+	for (int i = 0; i < 2; i++) {
+		ask(fd, true);
+		cr_expect_eq(answer(fd, true), 1);
+	}
+	cr_expect_eq(answer(fd, true), -1);
+	close(fd);
+}
+
+/* A client's port decides which queue it is in: all of them are read, and closed at the end. */
+Test(server, each_queue_is_read)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct server_sockets sk = {.tcp = {-1}, .n_more = {2}};
+	int *const udp[] = {&sk.udp[0], &sk.more[0][0], &sk.more[0][1]}, one = 1;
+	socklen_t len = sizeof(sa);
+
+	for (int i = 0; i < 3; i++) {
+		*udp[i] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		cr_assert_eq(setsockopt(*udp[i], SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+		cr_assert_eq(bind(*udp[i], (struct sockaddr *)&sa, sizeof(sa)), 0);
+		cr_assert_eq(getsockname(*udp[i], (struct sockaddr *)&sa, &len), 0);
+	}
+	uint16_t port = ntohs(sa.sin_port);
+
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	for (int i = 0; i < 48; i++)
+		cr_assert_eq(asked(port, false), 1);
+	cr_expect_eq(shm->driver.udp_received, 48);
+	server_free(server);
+	server = NULL;
+	loop_release(&loop);
+	cr_expect_eq(lowest_fd(), first_free, "nothing stays open");
+	cr_expect_eq(loop_init(&loop, &d), 0);
+}
