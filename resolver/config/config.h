@@ -27,7 +27,7 @@
 #include "resolver/corefile/corefile.h"
 #include "resolver/config/flags.h"
 #include "resolver/config/kubedns.h"
-#include "resolver/supervisor/loopcheck.h"
+#include "resolver/corefile/loops.h"
 
 struct config {
 	char *name;                 /* of the Corefile: for messages and relative imports */

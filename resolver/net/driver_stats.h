@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the shell round the core counts: sockets, connections, processes. Lives
- * beside struct core_stats in memory that worker and supervisor share, so that
- * it survives a worker. One writer each; only ever added to, gauges excepted.
+ * What the shell round the core counts: sockets and connections. Lives beside
+ * struct core_stats in memory that worker and supervisor share (observe/shm.h), so
+ * that it survives a worker. One writer; only ever added to, gauges excepted.
  */
 #ifndef NODENS_DRIVER_STATS_H
 #define NODENS_DRIVER_STATS_H
 
 #include <stdint.h>
 
-#include "resolver/core/stats.h"
 #include "resolver/net/doh.h"
-#include "resolver/supervisor/loopcheck.h"
-#include "resolver/observe/top.h"
 
 struct driver_stats { /* written by a worker */
 	/* clients, UDP */
@@ -41,22 +38,6 @@ struct driver_stats { /* written by a worker */
 	uint64_t up_udp_gave_way;     /* ports taken from slow questions for new ones */
 	uint64_t up_doh_goaway;       /* connections a server asked us to leave */
 	uint64_t up_doh_faults[DOH_FAULTS];
-};
-
-#define SHM_WORKERS_MAX 64
-
-/* The shared mapping: one row a worker slot, and what the supervisor counts. */
-struct shm_worker {
-	struct core_stats core;
-	struct driver_stats driver;
-	struct top top;
-};
-struct shm {
-	uint32_t n_workers;
-	uint64_t worker_restarts, reloads, reload_failures, selftests, selftest_failures;
-	uint64_t http_requests, http_refused;
-	struct loopcheck_shared loops;
-	struct shm_worker worker[];
 };
 
 #endif

@@ -16,7 +16,7 @@
 #include "resolver/core/stats.h"
 #include "resolver/corefile/corefile.h"
 #include "resolver/net/doh.h"
-#include "resolver/supervisor/loopcheck.h"
+#include "resolver/corefile/loops.h"
 #include "resolver/node/node.h"
 
 #define METRICS_HEALTH_EDGES 5 /* 0.25 ms * 10^k, k = 0..4 */

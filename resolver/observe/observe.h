@@ -10,7 +10,7 @@
 
 #include "resolver/core/core.h"
 #include "resolver/corefile/corefile.h"
-#include "resolver/net/driver_stats.h"
+#include "resolver/observe/shm.h"
 #include "resolver/net/loop.h"
 #include "resolver/net/upstream.h"
 

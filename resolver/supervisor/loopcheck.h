@@ -11,18 +11,9 @@
 
 #include <stdbool.h>
 
-#include "resolver/core/core.h"
 #include "resolver/corefile/corefile.h"
+#include "resolver/corefile/loops.h"
 #include "resolver/net/loop.h"
-
-#define LOOPS_MAX 16 /* upstreams left out at a time */
-
-/* In memory that supervisor and workers share. */
-struct loopcheck_shared {
-	struct core_probes probes;       /* `seen` is written by workers */
-	uint32_t n_found;                /* the rest by the supervisor */
-	struct corefile_loop found[LOOPS_MAX];
-};
 
 struct loopcheck;
 

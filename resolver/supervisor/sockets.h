@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "resolver/corefile/corefile.h"
-#include "resolver/net/driver_stats.h"
+#include "resolver/observe/shm.h"
 
 #define SOCKETS_MORE_MAX 16
 struct socket_set { /* one listener's */

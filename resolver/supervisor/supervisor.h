@@ -22,6 +22,7 @@
 #include "resolver/net/loop.h"
 #include "resolver/observe/metrics.h"
 #include "resolver/node/node.h"
+#include "resolver/supervisor/loopcheck.h"
 #include "resolver/supervisor/selftest.h"
 #include "resolver/supervisor/sockets.h"
 #include "resolver/config/watch.h"

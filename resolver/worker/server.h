@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "resolver/corefile/corefile.h"
-#include "resolver/net/driver_stats.h"
+#include "resolver/observe/shm.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
 #include "resolver/net/loop.h"

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "resolver/net/driver_stats.h"
+#include "resolver/observe/shm.h"
 
 struct worker_start {
 	int ctl_fd;
