@@ -44,6 +44,7 @@ struct snap { /* counters at one moment; what is reported is a difference */
 	uint64_t pod_tcp_out, pod_tcp_in; /* segments, all pods */
 	uint64_t served[CELL_SERVERS_MAX];
 	double cache_queries, cache_hits, cache_misses;
+	double cache_again; /* hedges, retries and refreshes: questions upstream that are no miss */
 	uint64_t cpu_ns, rss_bytes;
 };
 

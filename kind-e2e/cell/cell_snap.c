@@ -98,6 +98,10 @@ static int cache_metrics(struct snap *s, struct diag *d)
 	s->cache_queries = prom_sum(text, "coredns_cache_requests_total", NULL);
 	s->cache_hits = prom_sum(text, "coredns_cache_hits_total", NULL);
 	s->cache_misses = prom_sum(text, "coredns_cache_misses_total", NULL);
+	s->cache_again = prom_sum(text, "nodens_hedges_total", NULL) +
+			 prom_sum(text, "nodens_retries_total", NULL) +
+			 prom_sum(text, "nodens_prefetches_total", NULL) +
+			 prom_sum(text, "nodens_shield_confirmations_total", NULL);
 	free(text);
 	return 0;
 }

@@ -18,7 +18,8 @@ struct totals {
 	uint64_t notrack_in, notrack_out; /* packets of pods that skipped the table */
 	uint64_t rule_in;		  /* by the NOTRACK rules' own counters */
 	uint64_t served, external;	  /* queries at the servers */
-	uint64_t late_p99_ns;
+	uint64_t late_p99_ns, late_pod_p99_ns; /* of all pods; of the latest one */
+	unsigned late_pod;
 };
 
 void totals_make(const struct cell *c, struct totals *ret);

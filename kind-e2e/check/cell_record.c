@@ -179,9 +179,11 @@ static void put_remarks(const struct cell *c, const struct totals *t, struct res
 	if (t->late_p99_ns > 10000000) {
 		snprintf(
 			text, sizeof text,
-			"the load program itself was late (p99 %.1f ms): the machine was busy with "
-			"other things, and the tail below is partly theirs",
-			(double)t->late_p99_ns / 1e6);
+			"the load program itself was late (late.all p99 %.1f ms, pod %u the worst "
+			"with %.1f ms): the machine was busy with other things, and this cell's "
+			"tail is partly theirs",
+			(double)t->late_p99_ns / 1e6, t->late_pod + 1,
+			(double)t->late_pod_p99_ns / 1e6);
 		result_remark(r, "note", text);
 	}
 	if (c->lab->s->conntrack_max && c->lab->s->conntrack_max != c->after.ct.max) {

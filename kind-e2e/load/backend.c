@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,12 +215,15 @@ static void on_conn(struct ev *e, uint32_t events)
 static void on_accept(struct ev *e, uint32_t events)
 {
 	struct backend *b = (struct backend *)((char *)e - offsetof(struct backend, listener));
-	int fd = accept4(e->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(e->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1;
 	struct conn *c = NULL;
 
 	(void)events;
 	if (fd < 0)
 		return;
+	/* as CoreDNS (Go) has it: with Nagle a reply waits until the one before is acknowledged,
+	 * and that may ride on the next question, or come 40 ms later */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (b->n_conns < CONNS_MAX)
 		c = malloc(sizeof *c);
 	if (!c) {

@@ -48,8 +48,9 @@ void table_row(const char *out, const char *cell, bool with_head)
 	char dir[4200];
 
 	if (with_head)
-		printf("%-18s %8s %5s %9s %9s %9s %8s %9s %9s  %s\n", "cell", "lookups", "lost",
-		       "p50 us", "p99 us", "p99.9 us", "entries", "upstream", "cpu ms", "checks");
+		printf("%-18s %8s %5s %9s %9s %9s %9s %8s %9s %9s  %s\n", "cell", "lookups",
+		       "lost", "p50 us", "p99 us", "p99.9 us", "late us", "entries", "upstream",
+		       "cpu ms", "checks");
 	snprintf(dir, sizeof dir, "%s/%s", out, cell);
 	if (record_load(&r, dir, &d)) {
 		printf("%-18s %s\n", cell, d.text);
@@ -61,6 +62,7 @@ void table_row(const char *out, const char *cell, bool with_head)
 	put(r, "latency.all.p50", 1e3, 9, 0);
 	put(r, "latency.all.p99", 1e3, 9, 0);
 	put(r, "latency.all.p999", 1e3, 9, 0);
+	put(r, "late.all.p99", 1e3, 9, 0); /* how far to believe the three before */
 	put(r, "conntrack.peak", 1, 8, 0);
 	put(r, "upstream.queries", 1, 9, 0);
 	put(r, "cache.cpu_s", 1e-3, 9, 0);
