@@ -11,10 +11,12 @@
 
 #include "kind-e2e/run/outdir.h"
 #include "kind-e2e/run/probe.h"
+#include "kind-e2e/run/rules.h"
 #include "kind-e2e/run/run.h"
 #include "lib/base/log.h"
 
 static struct run_options run_opts;
+static struct rules_options rules_opts = {.family = "ipv4", .version = "1.36", .endpoints = 2};
 static const char *clean_out;
 
 /* clang-format off */
@@ -28,6 +30,13 @@ static const struct opt_def run_defs[] = {
 };
 static const struct opt_def clean_defs[] = {
 	{"out", 'o', OPT_TEXT, &clean_out, "DIR", "where a killed run wrote (required)", 0, 0, NULL},
+	{0},
+};
+static const struct opt_def rules_defs[] = {
+	{"mode", 'm', OPT_TEXT, &rules_opts.mode, "MODE", "iptables, nftables or ipvs (required)", 0, 0, NULL},
+	{"family", 'f', OPT_TEXT, &rules_opts.family, "FAMILY", "ipv4 or ipv6", 0, 0, NULL},
+	{"kube-proxy", 'p', OPT_TEXT, &rules_opts.version, "VERSION", "which kube-proxy writes them: 1.34, 1.35 or 1.36", 0, 0, NULL},
+	{"endpoints", 'n', OPT_U64, &rules_opts.endpoints, "N", "pods behind the Services, 0 to 100", 0, 100, NULL},
 	{0},
 };
 static const struct opt_def no_defs[] = {{0}};
@@ -58,6 +67,13 @@ static int cmd_clean(int argc, char **argv)
 	       outdir_sweep(&out));
 	outdir_close(&out);
 	return 0;
+}
+
+static int cmd_rules(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return rules_main(&rules_opts);
 }
 
 static int cmd_probe(int argc, char **argv)
@@ -94,6 +110,11 @@ static const struct command commands[] = {
 	 {"kind-e2e probe", "", "Say what this machine's kernel and tools can do for a lab.",
 	  no_defs, OPT_GNU},
 	 cmd_probe},
+	{"rules",
+	 {"kind-e2e rules", "--mode MODE [--family FAMILY] [--kube-proxy VERSION]",
+	  "Print what kube-proxy writes for the cluster DNS, with the commands that load it.",
+	  rules_defs, OPT_GNU},
+	 cmd_rules},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -109,7 +130,8 @@ static int help(void)
 
 static int usage(void)
 {
-	fputs("usage: kind-e2e run|clean|probe [OPTIONS]; kind-e2e --help says more\n", stderr);
+	fputs("usage: kind-e2e run|clean|probe|rules [OPTIONS]; kind-e2e --help says more\n",
+	      stderr);
 	return 3;
 }
 

@@ -120,8 +120,6 @@ static int build_node(struct diag *d)
 	if (code)
 		return code;
 	code = netns_sysctl("net.ipv4.ip_forward", "1", d);
-	/* kube-proxy in iptables mode sets it, for NodePorts on localhost */
-	code = code ? code : netns_sysctl("net.ipv4.conf.all.route_localnet", "1", d);
 	netns_leave();
 	code = code ? code : quiet_namespace(TOPO_NET, d);
 	code = code ? code
@@ -192,23 +190,34 @@ static int load_rules(const char *ns, const char *const argv[], const char *rule
 
 int topo_proxy(const struct topo *t, enum scen_proxy mode, struct diag *d)
 {
-	static const struct kproxy_port ports[] = {
-		{"dns", "udp", 53}, {"dns-tcp", "tcp", 53}, {"metrics", "tcp", 9153}};
-	static const char *const restore[] = {"iptables-restore", "--noflush", NULL};
-	static const char *const nft[] = {"nft", "-f", "-", NULL};
 	const struct kproxy_service services[] = {
-		{"kube-system/kube-dns", t->s->cluster_dns, ports, 3},
-		{"kube-system/kube-dns-upstream", t->s->upstream_dns, ports, 2},
+		{"kube-system/kube-dns", kproxy_v4(t->s->cluster_dns), kproxy_dns_ports, 3},
+		{"kube-system/kube-dns-upstream", kproxy_v4(t->s->upstream_dns), kproxy_dns_ports,
+		 2},
 	};
-	const struct kproxy_conf conf = {
-		services, 2, t->backend, t->n_backends, TOPO_POD_CIDR, TOPO_SERVICE_CIDR};
-	char *rules = mode == SCEN_IPTABLES ? kproxy_iptables(&conf) : kproxy_nftables(&conf);
+	struct in6_addr endpoints[TOPO_BACKENDS_MAX];
+	const struct kproxy_conf conf = {.family = AF_INET,
+					 .version = KPROXY_1_36,
+					 .services = services,
+					 .n_services = 2,
+					 .endpoints = endpoints,
+					 .n_endpoints = t->n_backends,
+					 .pod_cidr = TOPO_POD_CIDR,
+					 .service_cidr = TOPO_SERVICE_CIDR,
+					 .node_ip = TOPO_NODE_IP};
+	struct kproxy_rules rules;
 	int code;
 
-	if (!rules)
-		return diag_set(d, ERR_NOMEM, "rules: no memory");
-	code = load_rules(NETNS_NODE, mode == SCEN_IPTABLES ? restore : nft, rules, d);
-	free(rules);
+	for (unsigned i = 0; i < t->n_backends; i++)
+		endpoints[i] = kproxy_v4(t->backend[i]);
+	code = mode == SCEN_IPTABLES   ? kproxy_iptables(&rules, &conf)
+	       : mode == SCEN_NFTABLES ? kproxy_nftables(&rules, &conf)
+				       : kproxy_ipvs(&rules, &conf);
+	if (code)
+		return diag_set(d, code, "rules: no memory");
+	for (unsigned i = 0; !code && i < rules.n; i++)
+		code = load_rules(NETNS_NODE, rules.step[i].argv, rules.step[i].input, d);
+	kproxy_free(&rules);
 	return code;
 }
 

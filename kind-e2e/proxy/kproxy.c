@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * kube-proxy's names, and its iptables rule set. Base chain jumps are inserted
- * one by one at the head, as kube-proxy does, so they end up in reverse order.
- */
+/* kube-proxy's names, and what its three modes share. */
 #include "kind-e2e/proxy/kproxy.h"
 
 #include <arpa/inet.h>
@@ -12,6 +9,11 @@
 
 #include "kind-e2e/proxy/kproxy_int.h"
 #include "lib/base/hash.h"
+
+const struct kproxy_port kproxy_dns_ports[3] = {
+	{"dns", "udp", 53}, {"dns-tcp", "tcp", 53}, {"metrics", "tcp", 9153}};
+
+/* --- names ----------------------------------------------------------------------- */
 
 void kproxy_base32(const uint8_t in[10], char ret[17])
 {
@@ -45,34 +47,84 @@ void kproxy_chain(char ret[KPROXY_CHAIN_MAX], const char *service, const struct 
 	snprintf(ret, KPROXY_CHAIN_MAX, "KUBE-%s-%s", endpoint ? "SEP" : "SVC", hash);
 }
 
+/* An endpoint as it stands in a chain name: no brackets, no colons, a slash
+ * before the port. */
+static void name_endpoint(char *to, const char *endpoint)
+{
+	const char *port = strrchr(endpoint, ':');
+
+	for (const char *at = endpoint; *at; at++)
+		if (at == port)
+			*to++ = '/';
+		else if (*at != '[' && *at != ']')
+			*to++ = *at == ':' ? '.' : *at;
+	*to = '\0';
+}
+
 void kproxy_nft_chain(char ret[KPROXY_NAME_MAX], const char *service, const struct kproxy_port *p,
 		      const char *endpoint)
 {
-	char text[200], hash[17];
-	int n = snprintf(text, sizeof text, "%s/%s/%s", service, p->proto, p->name);
+	char text[200], where[KPROXY_ENDPOINT_MAX] = "", hash[17];
 
-	if (endpoint) {
-		snprintf(text + n, sizeof text - (size_t)n, "__%s", endpoint);
-		*strrchr(text, ':') = '/';
-	}
+	if (endpoint)
+		name_endpoint(where, endpoint);
+	snprintf(text, sizeof text, "%s/%s/%s%s%s", service, p->proto, p->name,
+		 endpoint ? "__" : "", where);
 	hash_name(text, hash);
 	snprintf(ret, KPROXY_NAME_MAX, "%s-%.8s-%s", endpoint ? "endpoint" : "service", hash, text);
 }
 
-void kproxy_endpoint(char ret[32], struct in_addr ip, uint16_t port)
+int kproxy_version_parse(enum kproxy_version *ret, const char *text)
 {
-	char text[INET_ADDRSTRLEN];
+	static const struct {
+		const char *text;
+		enum kproxy_version version;
+	} known[] = {{"1.34", KPROXY_1_34}, {"1.35", KPROXY_1_34}, {"1.36", KPROXY_1_36}};
 
-	inet_ntop(AF_INET, &ip, text, sizeof text);
-	snprintf(ret, 32, "%s:%u", text, (unsigned)port);
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (!strcmp(known[i].text, text)) {
+			*ret = known[i].version;
+			return 0;
+		}
+	return ERR_UNKNOWN;
 }
+
+/* --- addresses -------------------------------------------------------------------- */
+
+struct in6_addr kproxy_v4(struct in_addr v4)
+{
+	struct in6_addr a = {0};
+
+	a.s6_addr[10] = a.s6_addr[11] = 0xff;
+	memcpy(&a.s6_addr[12], &v4, 4);
+	return a;
+}
+
+void kproxy_ip(char ret[INET6_ADDRSTRLEN], const struct in6_addr *ip)
+{
+	if (IN6_IS_ADDR_V4MAPPED(ip))
+		inet_ntop(AF_INET, &ip->s6_addr[12], ret, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, ip, ret, INET6_ADDRSTRLEN);
+}
+
+void kproxy_endpoint(char ret[KPROXY_ENDPOINT_MAX], const struct in6_addr *ip, uint16_t port)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	kproxy_ip(text, ip);
+	snprintf(ret, KPROXY_ENDPOINT_MAX, IN6_IS_ADDR_V4MAPPED(ip) ? "%s:%u" : "[%s]:%u", text,
+		 (unsigned)port);
+}
+
+/* --- steps ------------------------------------------------------------------------ */
 
 void kproxy_each_port(const struct kproxy_conf *c, FILE *out, kproxy_port_f *f)
 {
 	for (size_t i = 0; i < c->n_services; i++) {
 		struct kproxy_at at = {.conf = c, .service = &c->services[i]};
 
-		inet_ntop(AF_INET, &at.service->vip, at.vip, sizeof at.vip);
+		kproxy_ip(at.vip, &at.service->vip);
 		for (size_t k = 0; k < at.service->n_ports; k++) {
 			at.port = &at.service->ports[k];
 			f(&at, out);
@@ -80,187 +132,30 @@ void kproxy_each_port(const struct kproxy_conf *c, FILE *out, kproxy_port_f *f)
 	}
 }
 
-/* --- iptables ------------------------------------------------------------------ */
-
-struct jump {
-	const char *chain, *from, *comment;
-	int only_new;
-};
-
-static const struct jump filter_jumps[] = {
-	{"KUBE-EXTERNAL-SERVICES", "INPUT", "kubernetes externally-visible service portals", 1},
-	{"KUBE-EXTERNAL-SERVICES", "FORWARD", "kubernetes externally-visible service portals", 1},
-	{"KUBE-NODEPORTS", "INPUT", "kubernetes health check service ports", 0},
-	{"KUBE-SERVICES", "FORWARD", "kubernetes service portals", 1},
-	{"KUBE-SERVICES", "OUTPUT", "kubernetes service portals", 1},
-	{"KUBE-FORWARD", "FORWARD", "kubernetes forwarding rules", 0},
-	{"KUBE-PROXY-FIREWALL", "INPUT", "kubernetes load balancer firewall", 1},
-	{"KUBE-PROXY-FIREWALL", "OUTPUT", "kubernetes load balancer firewall", 1},
-	{"KUBE-PROXY-FIREWALL", "FORWARD", "kubernetes load balancer firewall", 1},
-	{"KUBE-FIREWALL", "INPUT", NULL, 0},
-	{"KUBE-FIREWALL", "OUTPUT", NULL, 0},
-	{0},
-};
-static const struct jump nat_jumps[] = {
-	{"KUBE-SERVICES", "OUTPUT", "kubernetes service portals", 0},
-	{"KUBE-SERVICES", "PREROUTING", "kubernetes service portals", 0},
-	{"KUBE-POSTROUTING", "POSTROUTING", "kubernetes postrouting rules", 0},
-	{0},
-};
-
-static void put_chains(FILE *out, const char *const *names)
-{
-	for (; *names; names++)
-		fprintf(out, ":%s - [0:0]\n", *names);
-}
-
-static void put_jumps(FILE *out, const struct jump *j)
-{
-	for (; j->chain; j++) {
-		fprintf(out, "-I %s%s", j->from, j->only_new ? " -m conntrack --ctstate NEW" : "");
-		if (j->comment)
-			fprintf(out, " -m comment --comment \"%s\"", j->comment);
-		fprintf(out, " -j %s\n", j->chain);
-	}
-}
-
-static void put_reject(const struct kproxy_at *at, FILE *out)
-{
-	fprintf(out,
-		"-A KUBE-SERVICES -m comment --comment \"%s:%s has no endpoints\" -m %s -p %s -d "
-		"%s "
-		"--dport %u -j REJECT\n",
-		at->service->name, at->port->name, at->port->proto, at->port->proto, at->vip,
-		(unsigned)at->port->port);
-}
-
-static void put_filter(const struct kproxy_conf *c, FILE *out)
-{
-	static const char *const chains[] = {"KUBE-SERVICES",	    "KUBE-EXTERNAL-SERVICES",
-					     "KUBE-FORWARD",	    "KUBE-NODEPORTS",
-					     "KUBE-PROXY-FIREWALL", "KUBE-FIREWALL",
-					     "KUBE-PROXY-CANARY",   NULL};
-
-	fputs("*filter\n", out);
-	put_chains(out, chains);
-	put_jumps(out, filter_jumps);
-	fputs("-A KUBE-FIREWALL -m comment --comment \"block incoming localnet connections\" "
-	      "-d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT "
-	      "-j DROP\n",
-	      out);
-	if (!c->n_endpoints)
-		kproxy_each_port(c, out, put_reject);
-	fputs("-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP\n"
-	      "-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding rules\" "
-	      "-m mark --mark 0x4000/0x4000 -j ACCEPT\n"
-	      "-A KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack rule\" "
-	      "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
-	      "COMMIT\n",
-	      out);
-}
-
-static void put_port_chains(const struct kproxy_at *at, FILE *out)
-{
-	char chain[KPROXY_CHAIN_MAX], ep[32];
-
-	kproxy_chain(chain, at->service->name, at->port, NULL);
-	fprintf(out, ":%s - [0:0]\n", chain);
-	for (size_t i = 0; i < at->conf->n_endpoints; i++) {
-		kproxy_endpoint(ep, at->conf->endpoints[i], at->port->port);
-		kproxy_chain(chain, at->service->name, at->port, ep);
-		fprintf(out, ":%s - [0:0]\n", chain);
-	}
-}
-
-static void put_balance(const struct kproxy_at *at, const char *svc, FILE *out)
-{
-	for (size_t i = 0, n = at->conf->n_endpoints; i < n; i++) {
-		char ep[32], sep[KPROXY_CHAIN_MAX];
-
-		kproxy_endpoint(ep, at->conf->endpoints[i], at->port->port);
-		kproxy_chain(sep, at->service->name, at->port, ep);
-		fprintf(out, "-A %s -m comment --comment \"%s:%s -> %s\"", svc, at->service->name,
-			at->port->name, ep);
-		if (i + 1 < n)
-			fprintf(out, " -m statistic --mode random --probability %.10f",
-				1.0 / (double)(n - i));
-		fprintf(out, " -j %s\n", sep);
-	}
-}
-
-static void put_endpoints(const struct kproxy_at *at, FILE *out)
-{
-	for (size_t i = 0; i < at->conf->n_endpoints; i++) {
-		char ep[32], sep[KPROXY_CHAIN_MAX];
-
-		kproxy_endpoint(ep, at->conf->endpoints[i], at->port->port);
-		kproxy_chain(sep, at->service->name, at->port, ep);
-		fprintf(out, "-A %s -m comment --comment %s:%s -s %.*s -j KUBE-MARK-MASQ\n", sep,
-			at->service->name, at->port->name, (int)strcspn(ep, ":"), ep);
-		fprintf(out,
-			"-A %s -m comment --comment %s:%s -m %s -p %s -j DNAT --to-destination "
-			"%s\n",
-			sep, at->service->name, at->port->name, at->port->proto, at->port->proto,
-			ep);
-	}
-}
-
-static void put_port_rules(const struct kproxy_at *at, FILE *out)
-{
-	const char *proto = at->port->proto;
-	char svc[KPROXY_CHAIN_MAX], match[300];
-
-	kproxy_chain(svc, at->service->name, at->port, NULL);
-	snprintf(match, sizeof match,
-		 "-m comment --comment \"%s:%s cluster IP\" -m %s -p %s -d %s --dport %u",
-		 at->service->name, at->port->name, proto, proto, at->vip,
-		 (unsigned)at->port->port);
-	fprintf(out, "-A KUBE-SERVICES %s -j %s\n", match, svc);
-	fprintf(out, "-A %s %s ! -s %s -j KUBE-MARK-MASQ\n", svc, match, at->conf->pod_cidr);
-	put_balance(at, svc, out);
-	put_endpoints(at, out);
-}
-
-static void put_nat(const struct kproxy_conf *c, FILE *out)
-{
-	static const char *const chains[] = {"KUBE-SERVICES",	  "KUBE-NODEPORTS",
-					     "KUBE-POSTROUTING",  "KUBE-MARK-MASQ",
-					     "KUBE-PROXY-CANARY", NULL};
-
-	fputs("*nat\n", out);
-	put_chains(out, chains);
-	if (c->n_endpoints)
-		kproxy_each_port(c, out, put_port_chains);
-	put_jumps(out, nat_jumps);
-	fputs("-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN\n"
-	      "-A KUBE-POSTROUTING -j MARK --xor-mark 0x4000\n"
-	      "-A KUBE-POSTROUTING -m comment --comment "
-	      "\"kubernetes service traffic requiring SNAT\" -j MASQUERADE --random-fully\n"
-	      "-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000\n",
-	      out);
-	if (c->n_endpoints)
-		kproxy_each_port(c, out, put_port_rules);
-	fputs("-A KUBE-SERVICES -m comment --comment \"kubernetes service nodeports; NOTE: this "
-	      "must be the last rule in this chain\" -m addrtype --dst-type LOCAL "
-	      "-j KUBE-NODEPORTS\n"
-	      "COMMIT\n",
-	      out);
-}
-
-char *kproxy_iptables(const struct kproxy_conf *c)
+int kproxy_step(struct kproxy_rules *r, const char *const argv[], const struct kproxy_conf *c,
+		kproxy_text_f *f)
 {
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 
-	if (!out)
-		return NULL;
-	fputs("*mangle\n:KUBE-PROXY-CANARY - [0:0]\nCOMMIT\n", out);
-	put_filter(c, out);
-	put_nat(c, out);
-	if (fclose(out)) {
+	if (out)
+		f(c, out);
+	if (!out || fclose(out)) {
 		free(text);
-		return NULL;
+		kproxy_free(r);
+		return ERR_NOMEM;
 	}
-	return text;
+	if (len)
+		r->step[r->n++] = (struct kproxy_step){argv, text};
+	else
+		free(text);
+	return 0;
+}
+
+void kproxy_free(struct kproxy_rules *r)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		free(r->step[i].input);
+	r->n = 0;
 }

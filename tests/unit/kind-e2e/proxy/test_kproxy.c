@@ -11,8 +11,7 @@
 
 #include "kind-e2e/proxy/kproxy.h"
 
-static const struct kproxy_port ports[] = {
-	{"dns", "udp", 53}, {"dns-tcp", "tcp", 53}, {"metrics", "tcp", 9153}};
+#define ports kproxy_dns_ports
 #define DNS "kube-system/kube-dns"
 
 Test(kproxy, base32_follows_rfc4648)
@@ -52,6 +51,8 @@ Test(kproxy, nftables_chains_carry_the_hash_of_their_name)
 	cr_assert_str_eq(chain, "service-ULMVA6XW-ns1/svc1/tcp/p80");
 	kproxy_nft_chain(chain, "ns1/svc1", &p80, "10.180.0.1:80");
 	cr_assert_str_eq(chain, "endpoint-5OJB2KTY-ns1/svc1/tcp/p80__10.180.0.1/80");
+	kproxy_nft_chain(chain, DNS, &ports[0], "[fd00:10:244::2]:53");
+	cr_assert_str_eq(strchr(chain, '/'), "/kube-dns/udp/dns__fd00.10.244..2/53");
 }
 
 static char *read_file(const char *path)
@@ -68,44 +69,147 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static void compare(const char *name, char *(*make)(const struct kproxy_conf *), size_t n)
+/* --- rule sets ----------------------------------------------------------------- */
+
+struct plan {
+	int family;
+	const char *name, *vip[2], *endpoint[3], *pod_cidr, *service_cidr, *node_ip;
+};
+static const struct plan plans[] = {
+	{AF_INET,
+	 "ipv4",
+	 {"10.96.0.10", "10.96.0.11"},
+	 {"10.244.0.2", "10.244.0.3", "10.244.0.4"},
+	 "10.244.0.0/16",
+	 "10.96.0.0/16",
+	 "172.18.0.2"},
+	{AF_INET6,
+	 "ipv6",
+	 {"fd00:10:96::a", "fd00:10:96::b"},
+	 {"fd00:10:244::2", "fd00:10:244::3", "fd00:10:244::4"},
+	 "fd00:10:244::/56",
+	 "fd00:10:96::/112",
+	 "fc00:f853:ccd:e793::2"},
+};
+typedef int make_f(struct kproxy_rules *ret, const struct kproxy_conf *c);
+
+static struct in6_addr address(int family, const char *text)
 {
-	struct in_addr vip[2], ep[3];
-	struct kproxy_service services[2] = {{DNS, {0}, ports, 3},
-					     {DNS "-upstream", {0}, ports, 2}};
-	struct kproxy_conf conf = {services, 2, ep, n, "10.244.0.0/16", "10.96.0.0/16"};
-	char path[100], *want, *got;
+	struct in6_addr v6 = {0};
+	struct in_addr v4 = {0};
 
-	inet_pton(AF_INET, "10.96.0.10", &vip[0]);
-	inet_pton(AF_INET, "10.96.0.11", &vip[1]);
-	services[0].vip = vip[0];
-	services[1].vip = vip[1];
-	for (unsigned i = 0; i < 3; i++)
-		ep[i].s_addr = htonl(0x0af40002u + i);
-	snprintf(path, sizeof path, "tests/golden/kube-proxy/%s-%zu.rules", name, n);
-	got = make(&conf);
-	if (getenv("UPDATE")) {
-		FILE *out = fopen(path, "w");
+	if (family == AF_INET6)
+		cr_assert_eq(inet_pton(family, text, &v6), 1);
+	else
+		cr_assert_eq(inet_pton(family, text, &v4), 1);
+	return family == AF_INET6 ? v6 : kproxy_v4(v4);
+}
 
-		fputs(got, out);
-		fclose(out);
+/* All steps as one text, each under its command. */
+static char *make_text(make_f *make, const struct plan *p, enum kproxy_version version, size_t n)
+{
+	struct in6_addr ep[3];
+	struct kproxy_service services[2] = {
+		{DNS, address(p->family, p->vip[0]), ports, 3},
+		{DNS "-upstream", address(p->family, p->vip[1]), ports, 2}};
+	struct kproxy_conf conf = {.family = p->family,
+				   .version = version,
+				   .services = services,
+				   .n_services = 2,
+				   .endpoints = ep,
+				   .n_endpoints = n,
+				   .pod_cidr = p->pod_cidr,
+				   .service_cidr = p->service_cidr,
+				   .node_ip = p->node_ip};
+	struct kproxy_rules rules;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	for (size_t i = 0; i < 3; i++)
+		ep[i] = address(p->family, p->endpoint[i]);
+	cr_assert_eq(make(&rules, &conf), 0);
+	for (unsigned i = 0; i < rules.n; i++) {
+		fputc('#', out);
+		for (const char *const *arg = rules.step[i].argv; *arg; arg++)
+			fprintf(out, " %s", *arg);
+		fprintf(out, "\n%s", rules.step[i].input);
 	}
-	want = read_file(path);
-	cr_expect_str_eq(got, want, "%s differs", path);
-	free(got);
-	free(want);
+	fclose(out);
+	kproxy_free(&rules);
+	return text;
+}
+
+static void compare(const char *name, make_f *make, enum kproxy_version version)
+{
+	static const size_t counts[] = {0, 2, 3};
+
+	for (size_t i = 0; i < 2 * 3; i++) {
+		const struct plan *p = &plans[i / 3];
+		char path[100], *want, *got = make_text(make, p, version, counts[i % 3]);
+
+		snprintf(path, sizeof path, "tests/golden/kube-proxy/%s-%s-%zu.rules", name,
+			 p->name, counts[i % 3]);
+		if (getenv("UPDATE")) {
+			FILE *out = fopen(path, "w");
+
+			fputs(got, out);
+			fclose(out);
+		}
+		want = read_file(path);
+		cr_expect_str_eq(got, want, "%s differs", path);
+		free(got);
+		free(want);
+	}
 }
 
 Test(kproxy, iptables_rules_are_the_golden_ones)
 {
-	compare("iptables", kproxy_iptables, 0);
-	compare("iptables", kproxy_iptables, 2);
-	compare("iptables", kproxy_iptables, 3);
+	compare("iptables", kproxy_iptables, KPROXY_1_36);
 }
 
 Test(kproxy, nftables_rules_are_the_golden_ones)
 {
-	compare("nftables", kproxy_nftables, 0);
-	compare("nftables", kproxy_nftables, 2);
-	compare("nftables", kproxy_nftables, 3);
+	compare("nftables-1.34", kproxy_nftables, KPROXY_1_34);
+	compare("nftables-1.36", kproxy_nftables, KPROXY_1_36);
+}
+
+Test(kproxy, ipvs_rules_are_the_golden_ones)
+{
+	compare("ipvs", kproxy_ipvs, KPROXY_1_36);
+}
+
+Test(kproxy, a_version_changes_nftables_rules_alone)
+{
+	static make_f *const makes[] = {kproxy_iptables, kproxy_nftables, kproxy_ipvs};
+
+	for (size_t i = 0; i < 3; i++) {
+		char *old = make_text(makes[i], &plans[0], KPROXY_1_34, 2);
+		char *new = make_text(makes[i], &plans[0], KPROXY_1_36, 2);
+
+		cr_expect_eq(strcmp(old, new) != 0, makes[i] == kproxy_nftables);
+		free(old);
+		free(new);
+	}
+}
+
+Test(kproxy, a_second_family_finds_the_ipvs_link)
+{
+	struct kproxy_conf conf = {.family = AF_INET6, .pod_cidr = "fd00::/8", .has_link = true};
+	struct kproxy_rules rules;
+
+	cr_assert_eq(kproxy_ipvs(&rules, &conf), 0);
+	for (unsigned i = 0; i < rules.n; i++)
+		cr_expect(!strstr(rules.step[i].input, "link add"));
+	kproxy_free(&rules);
+}
+
+Test(kproxy, versions_are_named_as_releases)
+{
+	enum kproxy_version v;
+
+	cr_expect(kproxy_version_parse(&v, "1.34") == 0 && v == KPROXY_1_34);
+	cr_expect(kproxy_version_parse(&v, "1.35") == 0 && v == KPROXY_1_34);
+	cr_expect(kproxy_version_parse(&v, "1.36") == 0 && v == KPROXY_1_36);
+	cr_expect_eq(kproxy_version_parse(&v, "1.3"), ERR_UNKNOWN);
 }
