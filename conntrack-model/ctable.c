@@ -182,6 +182,7 @@ static bool early_drop(struct ctable *t, uint32_t bucket, uint8_t netns)
 		unsigned n = evict_bucket(t, bucket, netns);
 		if (n) {
 			t->stats.early_drop += n;
+			t->ns[netns].early_drop += n;
 			return true;
 		}
 		bucket = (bucket + 1) % t->conf.buckets;
@@ -211,6 +212,7 @@ static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t ne
 		t->gc.early_drop = true;
 		t->stats.drop++;
 		t->stats.table_full++;
+		t->ns[netns].table_full++;
 		return CT_DROP_FULL;
 	}
 	if (t->free_list != UINT32_MAX) {
@@ -222,7 +224,9 @@ static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t ne
 		*ret_id = t->n_entries++;
 	}
 	t->entry[*ret_id] = (struct ct_entry){.status = CTS_USED};
-	if (++t->count[netns] > t->stats.peak)
+	if (++t->count[netns] > t->ns[netns].peak)
+		t->ns[netns].peak = t->count[netns];
+	if (t->count[netns] > t->stats.peak)
 		t->stats.peak = t->count[netns];
 	return CT_NEW;
 }
@@ -301,6 +305,7 @@ static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, uin
 	chain_add(t, id, 0);
 	chain_add(t, id, 1);
 	t->stats.new_flows++;
+	t->ns[netns].new_flows++;
 	if (ret_reply)
 		*ret_reply = reply;
 	return CT_NEW;
@@ -374,5 +379,6 @@ enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_p
 	chain_add(t, id, 1);
 	t->stats.clash_resolve++;
 	t->stats.new_flows++;
+	t->ns[p->tuple.netns].new_flows++;
 	return CT_NEW;
 }

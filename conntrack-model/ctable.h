@@ -73,7 +73,10 @@ struct ct_counters {	    /* names as in /proc/net/stat/nf_conntrack where it has
 	uint64_t drop, early_drop, insert_failed, clash_resolve, chaintoolong, invalid;
 	uint64_t table_full; /* the part of drop that is "table full" */
 	uint64_t expired_gc, expired_lookup, expired_dump, gc_killed, gc_sweeps;
-	uint64_t peak; /* highest count */
+	uint64_t peak; /* highest count of a namespace */
+};
+struct ct_ns_counters { /* the part of one namespace */
+	uint64_t new_flows, table_full, early_drop, peak;
 };
 
 struct ctable;
@@ -120,6 +123,13 @@ void ctable_advance(struct ctable *t, uint64_t now_ns);
 uint64_t ctable_count(struct ctable *t, uint64_t now_ns, unsigned netns);
 /* Entries whose timeout has not passed, and how many of them are ASSURED. Walks. */
 uint64_t ctable_live(struct ctable *t, uint64_t now_ns, unsigned netns, uint64_t *ret_assured);
+/* The same of all namespaces in one walk. */
+struct ct_live {
+	uint64_t live, assured;
+};
+void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NETNS_MAX]);
+/* No entry in any namespace, dead ones included: nothing will change by itself. */
+bool ctable_empty(const struct ctable *t);
 /* Live entries by kind: `kind_of` sorts each by its original tuple into one of
  * `n` counters, or returns n to leave it out. One walk. */
 void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
@@ -128,6 +138,7 @@ void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 /* What a ctnetlink dump does, in any namespace: frees all expired entries. */
 void ctable_dump(struct ctable *t, uint64_t now_ns);
 const struct ct_counters *ctable_counters(const struct ctable *t);
+const struct ct_ns_counters *ctable_ns_counters(const struct ctable *t, unsigned netns);
 const struct ct_conf *ctable_conf(const struct ctable *t);
 /* Seconds between the starts of the last two gc sweeps; 0 before. */
 double ctable_gc_period_s(const struct ctable *t);

@@ -50,6 +50,7 @@ struct ctable {
 	double walks_due; /* of other traffic, fraction carried over */
 	struct ct_gc gc;
 	struct ct_counters stats;
+	struct ct_ns_counters ns[CT_NETNS_MAX];
 };
 
 static inline uint32_t ct_node(uint32_t entry, unsigned dir)

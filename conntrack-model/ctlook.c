@@ -46,6 +46,28 @@ uint64_t ctable_live(struct ctable *t, uint64_t now_ns, unsigned netns, uint64_t
 	return n;
 }
 
+void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NETNS_MAX])
+{
+	memset(ret, 0, CT_NETNS_MAX * sizeof(*ret));
+	ctable_advance(t, now_ns);
+	for (uint32_t i = 0; i < t->n_entries; i++) {
+		const struct ct_entry *e = &t->entry[i];
+		if (!e->status || ct_expired(e, t->now_j))
+			continue;
+		struct ct_live *l = &ret[e->tuple[0].netns];
+		l->live++;
+		l->assured += (e->status & CTS_ASSURED) != 0;
+	}
+}
+
+bool ctable_empty(const struct ctable *t)
+{
+	for (unsigned i = 0; i < CT_NETNS_MAX; i++)
+		if (t->count[i])
+			return false;
+	return true;
+}
+
 void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 		       unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx),
 		       const void *ctx, uint64_t *ret_counts, unsigned n)
@@ -81,6 +103,11 @@ const struct ct_counters *ctable_counters(const struct ctable *t)
 const struct ct_conf *ctable_conf(const struct ctable *t)
 {
 	return &t->conf;
+}
+
+const struct ct_ns_counters *ctable_ns_counters(const struct ctable *t, unsigned netns)
+{
+	return &t->ns[netns];
 }
 
 double ctable_gc_period_s(const struct ctable *t)

@@ -59,13 +59,28 @@ struct ct_synth {
 	double rate_per_s; /* queries, flows or connections a second */
 	uint64_t from_ns, until_ns;
 	uint8_t netns;
+	uint8_t subnet; /* of the pods: 10.244.<subnet>.0/24; equal ones share connect()'s port counter */
 };
-/* "udp-new:200" and so on; from and until are left alone. */
+/* "KIND:RATE[@NETNS][+START]", as in "udp-new:200@2+3.5s": subnet becomes NETNS, until_ns
+ * is left alone. */
 int ct_synth_parse(struct ct_synth *ret, const char *text, struct diag *d);
 const char *ct_synth_kinds(void); /* "udp-new, udp-one-pod, ..." */
-/* Appends; sort when all streams are in. */
-void ct_events_synth(struct ct_events *e, const struct ct_synth *s, uint64_t seed);
-/* `n` flows at `t_ns` that stay: UDP made ASSURED over 3 s, or TCP established. */
-void ct_events_standing(struct ct_events *e, size_t n, uint64_t t_ns, uint8_t proto);
+/* Appends all loads, arrivals of each at even distances; sort when all is in. */
+void ct_events_synth(struct ct_events *e, const struct ct_synth *loads, size_t n, uint64_t seed);
+
+/* Long-lived flows beside the DNS load. rate_per_s 0: TCP connections, established and
+ * silent. Above 0: UDP flows (ASSURED from their third second on) that each ask so many
+ * times a second, their phases spread evenly; each packet of theirs walks a chain. */
+struct ct_other {
+	uint64_t n;
+	double rate_per_s;
+	uint64_t from_ns, until_ns;
+	uint8_t netns;
+};
+/* "N[@RATE]"; from, until and netns are left alone. */
+int ct_other_parse(struct ct_other *ret, const char *text, struct diag *d);
+void ct_events_other(struct ct_events *e, const struct ct_other *o);
+/* `n` UDP flows from t_ns on that have become ASSURED 3 s later and say nothing more. */
+void ct_events_assured(struct ct_events *e, size_t n, uint64_t t_ns, uint8_t netns);
 
 #endif

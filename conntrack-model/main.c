@@ -18,7 +18,8 @@ enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
 struct options {
 	const char *qs, *out, *validate;
 	struct opt_list synth, notrack, labels;
-	uint64_t duration_ns, max, buckets, hz, backends, growth, other, udp_s, stream_s, seed;
+	uint64_t duration_ns, max, buckets, hz, backends, growth, udp_s, stream_s, seed, netns, gc_first_ns;
+	struct ct_other other;
 	double other_walks;
 	unsigned kernel;
 	struct predict_conf predict;
@@ -37,6 +38,11 @@ static int parse_kernel(void *value, const char *text, struct diag *d)
 	return 0;
 }
 
+static int parse_other(void *value, const char *text, struct diag *d)
+{
+	return ct_other_parse(value, text, d);
+}
+
 static struct options o = {.duration_ns = 120 * NS_PER_S,
 			   .max = 262144,
 			   .buckets = 262144,
@@ -47,12 +53,13 @@ static struct options o = {.duration_ns = 120 * NS_PER_S,
 			   .stream_s = 120,
 			   .seed = 1,
 			   .kernel = CT_KERNEL(6, 18),
+			   .gc_first_ns = T_NEVER,
 			   .predict = {.headroom = 2}};
 
 /* clang-format off */
 static const struct opt_def defs[] = {
 	{"qs", 'i', OPT_TEXT, &o.qs, "FILE", "query stream to walk; - is standard input", 0, 0, NULL},
-	{"synth", 0, OPT_LIST, &o.synth, "KIND:RATE", "made-up load; may be repeated", 0, 0, NULL},
+	{"synth", 0, OPT_LIST, &o.synth, "KIND:RATE[@NETNS][+START]", "made-up load; may be repeated", 0, 0, NULL},
 	{"duration", 0, OPT_DURATION, &o.duration_ns, "TIME", "how long a made-up load runs", 0, 0, NULL},
 	{"validate", 0, OPT_TEXT, &o.validate, "DIR", "print the error against measured runs; - uses the built-in extract", 0, 0, NULL},
 	{"max", 'm', OPT_U64, &o.max, "N", "nf_conntrack_max; 0 means no limit", 0, UINT32_MAX, NULL},
@@ -64,7 +71,9 @@ static const struct opt_def defs[] = {
 	{"notrack", 'n', OPT_LIST, &o.notrack, "ADDRESS", "traffic with it skips the table; may be repeated", 0, 0, NULL},
 	{"backends", 0, OPT_U64, &o.backends, "N", "backends a Service address is translated to; 0 means none", 0, 65536, NULL},
 	{"growth", 'g', OPT_U64, &o.growth, "N", "every client so many times over", 1, 64, NULL},
-	{"other", 0, OPT_U64, &o.other, "N", "entries of other traffic, established TCP", 0, 4000000, NULL},
+	{"other", 0, OPT_CUSTOM, &o.other, "N[@RATE]", "long-lived flows of others: silent TCP, or UDP that asks RATE times a second each", 0, 0, parse_other},
+	{"netns", 0, OPT_U64, &o.netns, "N", "the namespace whose table is told", 0, CT_NETNS_MAX - 1, NULL},
+	{"gc-first", 0, OPT_DURATION, &o.gc_first_ns, "TIME", "when the first gc sweep starts (default: drawn from the seed)", 0, 0, NULL},
 	{"other-walks", 0, OPT_F64, &o.other_walks, "RATE", "look-ups a second by other traffic", 0, 0, NULL},
 	{"tail", 0, OPT_DURATION, &o.predict.walk.tail_ns, "TIME", "go on looking after the last packet", 0, 0, NULL},
 	{"headroom", 0, OPT_F64, &o.predict.headroom, "FACTOR", "advised max over predicted peak", 0, 0, NULL},
@@ -111,6 +120,8 @@ static int build_conf(struct diag *d)
 	w->table.udp_s = (uint32_t)o.udp_s;
 	w->table.udp_stream_s = (uint32_t)o.stream_s;
 	w->table.seed = o.seed;
+	w->table.gc_first_ns = o.gc_first_ns;
+	w->netns = (uint8_t)o.netns;
 	w->table.other_walks_per_s = o.other_walks;
 	w->n_backends = (unsigned)o.backends;
 	w->growth = (unsigned)o.growth;
@@ -135,11 +146,13 @@ static int load_events(struct ct_events *e, struct diag *d)
 	uint64_t n_skipped = 0;
 	int rc = 0;
 
-	ct_events_standing(e, o.other, 0, CT_TCP);
 	if (o.qs)
 		rc = ct_events_from_qs(e, o.qs, &n_skipped, &o.predict.upstream, d);
-	for (size_t i = 0; i < o.synth.n && rc == 0; i++)
-		ct_events_synth(e, &o.load[i], o.seed + i);
+	if (rc == 0)
+		ct_events_synth(e, o.load, o.synth.n, o.seed);
+	o.other.netns = (uint8_t)o.netns;
+	o.other.until_ns = e->end_ns;
+	ct_events_other(e, &o.other);
 	if (rc == 0 && e->err)
 		rc = diag_set(d, e->err, "out of memory");
 	if (n_skipped)

@@ -23,7 +23,7 @@ static int peak_without_limit(const struct walk_conf *c, const struct ct_events 
 	int rc = walk_run(&w, &free_conf, e);
 	if (rc < 0)
 		return rc;
-	*ret = w.stats.peak;
+	*ret = w.track[c->netns].peak;
 	walk_release(&w);
 	return 0;
 }
@@ -44,7 +44,7 @@ static int walk_sensitivity(struct prediction *p, const struct predict_conf *c,
 	return rc;
 }
 
-static double peak_time(const struct walk *w)
+static double peak_time(const struct walk_track *w)
 {
 	uint64_t most = 0;
 	double t_s = 0;
@@ -71,9 +71,10 @@ int predict(struct prediction *ret, const struct predict_conf *c, const struct c
 		predict_release(ret);
 		return rc;
 	}
-	ret->range = walk_range(&ret->walk, 0, INFINITY);
-	ret->peak_at_s = peak_time(&ret->walk);
-	ret->bytes_peak = ctable_bytes(ret->walk.stats.peak, c->walk.table.buckets);
+	ret->track = &ret->walk.track[c->walk.netns];
+	ret->range = walk_range(ret->track, 0, INFINITY);
+	ret->peak_at_s = peak_time(ret->track);
+	ret->bytes_peak = ctable_bytes(ret->track->peak, c->walk.table.buckets);
 	uint64_t steps = (uint64_t)ceil((double)ret->peak_free * c->headroom / ADVICE_STEP);
 	ret->advised_max = (steps ? steps : 1) * ADVICE_STEP;
 	return 0;
@@ -113,6 +114,7 @@ static void print_sensitivity(const struct prediction *p, FILE *out)
 void predict_print(const struct prediction *p, const struct predict_conf *c, FILE *out)
 {
 	const struct walk *w = &p->walk;
+	const struct walk_track *k = p->track;
 	const struct ct_conf *t = &c->walk.table;
 
 	fprintf(out,
@@ -121,17 +123,17 @@ void predict_print(const struct prediction *p, const struct predict_conf *c, FIL
 	fprintf(out,
 		"load           %" PRIu64 " queries tracked, %" PRIu64
 		" packets untracked, %" PRIu64 " flows made\n",
-		w->n_queries, w->n_untracked, w->stats.new_flows);
+		k->n_queries, w->n_untracked, w->stats.new_flows);
 	fprintf(out, "entries        %12s %12s\n", "live", "counted");
 	fprintf(out, "  mean         %12.0f %12.0f\n", p->range.live_mean, p->range.mean);
 	fprintf(out, "  peak         %12.0f %12" PRIu64 "   at %.0f s\n", p->range.live_max,
-		w->stats.peak, p->peak_at_s);
+		k->peak, p->peak_at_s);
 	fprintf(out, "gc             %" PRIu64 " sweeps, the last two %.1f s apart\n",
 		w->stats.gc_sweeps, w->gc_period_s);
 	fprintf(out,
 		"table full     %" PRIu64 " queries lost (%.3f %%), %" PRIu64
 		" entries dropped early\n",
-		w->n_lost, percent(w->n_lost, w->n_queries), w->stats.early_drop);
+		k->n_lost, percent(k->n_lost, k->n_queries), w->stats.early_drop);
 	fprintf(out, "memory         %.1f MiB at the peak, %.1f MiB of it the hash\n",
 		mib(p->bytes_peak), mib(ctable_bytes(0, t->buckets)));
 	if (c->sensitivity)

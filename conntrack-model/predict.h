@@ -25,6 +25,7 @@ struct predict_conf {
 
 struct prediction {
 	struct walk walk; /* with the table as it is */
+	const struct walk_track *track; /* of it: the namespace asked for */
 	struct walk_range range;
 	double peak_at_s;
 	uint64_t peak_free; /* nf_conntrack_count's peak had there been no limit */

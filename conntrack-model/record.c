@@ -42,7 +42,7 @@ static void put_common(struct result *r, const struct prediction *p, bool upstre
 	} else {
 		result_num(r, "conntrack.peak", p->range.live_max);
 		result_num(r, "conntrack.final",
-			   w->n_rows ? (double)w->row[w->n_rows - 1].live : 0);
+			   p->track->n_rows ? (double)p->track->row[p->track->n_rows - 1].live : 0);
 		result_num(r, "conntrack.created", (double)s->new_flows);
 	}
 	result_num(r, "conntrack.insert_failed", (double)s->insert_failed);
@@ -59,7 +59,7 @@ static void put_model(struct result *r, const struct prediction *p, const struct
 {
 	const struct walk *w = &p->walk;
 
-	result_num(r, "model.count_peak", (double)w->stats.peak);
+	result_num(r, "model.count_peak", (double)p->track->peak);
 	result_num(r, "model.count_mean", p->range.mean);
 	result_num(r, "model.live_mean", p->range.live_mean);
 	result_num(r, "model.count_peak_unlimited", (double)p->peak_free);
@@ -67,15 +67,15 @@ static void put_model(struct result *r, const struct prediction *p, const struct
 	result_num(r, "model.buckets", t->buckets);
 	result_num(r, "model.max_advised", (double)p->advised_max);
 	result_num(r, "model.bytes_peak", (double)p->bytes_peak);
-	result_num(r, "model.queries", (double)w->n_queries);
-	result_num(r, "model.queries_lost", (double)w->n_lost);
+	result_num(r, "model.queries", (double)p->track->n_queries);
+	result_num(r, "model.queries_lost", (double)p->track->n_lost);
 	result_num(r, "model.gc_sweeps", (double)w->stats.gc_sweeps);
 	result_num(r, "model.gc_period_s", w->gc_period_s);
 	result_num(r, "model.expired_by_gc", (double)w->stats.expired_gc);
 	result_num(r, "model.expired_by_lookup", (double)w->stats.expired_lookup);
 }
 
-static void put_series(struct result *r, const struct walk *w, bool upstream)
+static void put_series(struct result *r, const struct walk_track *w, bool upstream)
 {
 	const char *columns[] = {SERIES_T_S,
 				 upstream ? SERIES_CT_UPSTREAM : SERIES_CT_CLIENT,
@@ -133,8 +133,8 @@ int predict_write(const struct prediction *p, const struct predict_conf *c,
 		result_input(r, src->qs_path);
 	put_common(r, p, c->upstream);
 	put_model(r, p, &c->walk.table);
-	put_series(r, &p->walk, c->upstream);
-	if (p->walk.n_lost)
+	put_series(r, p->track, c->upstream);
+	if (p->track->n_lost)
 		result_remark(r, "note", "the table would have been full: queries were dropped");
 	return result_close(r, d);
 }

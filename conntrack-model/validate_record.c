@@ -22,7 +22,7 @@ static void put_check(struct result *r, const struct truth_row *t)
 	const struct truth_value *k = &t->measured, *m = &t->model;
 	char text[160];
 
-	if (t->kind == TRUTH_OCCUPANCY)
+	if (t->kind != TRUTH_LOSS)
 		snprintf(text, sizeof(text),
 			 "entries min/mean/max: kernel %.0f/%.0f/%.0f, model %.0f/%.0f/%.0f",
 			 k->min, k->mean, k->max, m->min, m->mean, m->max);

@@ -17,7 +17,8 @@ struct walker {
 	struct ctable *t;
 	struct walk *out;
 	struct rng rng;
-	uint64_t next_row_ns;
+	uint16_t spoken_of; /* namespaces, a bit each */
+	uint64_t sample_ns, next_row_ns;
 };
 
 void walk_conf_init(struct walk_conf *c)
@@ -29,39 +30,72 @@ void walk_conf_init(struct walk_conf *c)
 	c->sample_ns = NS_PER_S;
 }
 
-static int add_row(struct walker *w, uint64_t t_ns)
-{
-	struct walk *o = w->out;
+/* --- rows --- */
 
-	if (o->n_rows == o->cap_rows) {
-		size_t cap = o->cap_rows ? o->cap_rows * 2 : 256;
-		struct walk_row *p = realloc(o->row, cap * sizeof(*p));
-		if (!p)
+static int tracks_init(struct walker *w, const struct ct_events *e)
+{
+	w->spoken_of = (uint16_t)(1u << w->c->netns);
+	for (size_t i = 0; i < e->n; i++)
+		w->spoken_of |= (uint16_t)(1u << e->ev[i].netns);
+	for (unsigned i = 0; i < CT_NETNS_MAX; i++) {
+		struct walk_track *k = &w->out->track[i];
+		k->full_at_s = -1;
+		if (!(w->spoken_of >> i & 1))
+			continue;
+		k->row = calloc(WALK_ROWS_MAX, sizeof(*k->row));
+		if (!k->row)
 			return ERR_NOMEM;
-		o->row = p;
-		o->cap_rows = cap;
 	}
-	struct walk_row *r = &o->row[o->n_rows++];
-	*r = (struct walk_row){.t_s = (double)t_ns / 1e9};
-	r->count = ctable_count(w->t, t_ns, w->c->netns);
-	r->live = ctable_live(w->t, t_ns, w->c->netns, &r->assured);
-	const struct ct_counters *s = ctable_counters(w->t);
-	r->drop = s->drop;
-	r->early_drop = s->early_drop;
-	r->flows = s->new_flows;
-	r->lost = o->n_lost;
 	return 0;
 }
 
-static int rows_until(struct walker *w, uint64_t t_ns)
+static void rows_thin(struct walker *w)
 {
-	for (; w->next_row_ns <= t_ns; w->next_row_ns += w->c->sample_ns) {
-		int rc = add_row(w, w->next_row_ns);
-		if (rc < 0)
-			return rc;
+	for (unsigned i = 0; i < CT_NETNS_MAX; i++) {
+		struct walk_track *k = &w->out->track[i];
+		for (size_t n = 0; n < k->n_rows / 2; n++)
+			k->row[n] = k->row[2 * n + 1];
+		k->n_rows /= 2;
 	}
-	return 0;
+	w->sample_ns *= 2;
 }
+
+static void rows_add(struct walker *w, uint64_t t_ns)
+{
+	struct ct_live live[CT_NETNS_MAX];
+
+	ctable_live_all(w->t, t_ns, live);
+	for (unsigned i = 0; i < CT_NETNS_MAX; i++) {
+		struct walk_track *k = &w->out->track[i];
+		if (!k->row)
+			continue;
+		const struct ct_ns_counters *s = ctable_ns_counters(w->t, i);
+		k->row[k->n_rows++] = (struct walk_row){
+			.t_s = (double)t_ns / 1e9,
+			.live = live[i].live,
+			.assured = live[i].assured,
+			.count = ctable_count(w->t, t_ns, i),
+			.drop = s->table_full,
+			.early_drop = s->early_drop,
+			.flows = s->new_flows,
+			.lost = k->n_lost,
+		};
+	}
+	if (w->out->track[w->c->netns].n_rows == WALK_ROWS_MAX)
+		rows_thin(w);
+}
+
+static void rows_until(struct walker *w, uint64_t t_ns)
+{
+	while (w->next_row_ns <= t_ns) {
+		rows_add(w, w->next_row_ns);
+		w->next_row_ns += w->sample_ns;
+		if (ctable_empty(w->t) && w->next_row_ns < t_ns) /* nothing to see until then */
+			w->next_row_ns += (t_ns - w->next_row_ns) / w->sample_ns * w->sample_ns;
+	}
+}
+
+/* --- packets --- */
 
 static bool untracked(const struct walk_conf *c, const struct in6_addr *ip)
 {
@@ -161,8 +195,11 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 	if (v == CT_NO_MEMORY)
 		return ERR_NOMEM;
 	bool asks = ev->proto == CT_TCP ? ev->kind == CTE_OPEN : ev->kind == CTE_QUERY;
-	w->out->n_queries += asks;
-	w->out->n_lost += asks && ct_verdict_dropped(v);
+	struct walk_track *k = &w->out->track[ev->netns];
+	k->n_queries += asks;
+	k->n_lost += asks && ct_verdict_dropped(v);
+	if (v == CT_DROP_FULL && k->full_at_s < 0)
+		k->full_at_s = (double)ev->t_ns / 1e9;
 	return 0;
 }
 
@@ -172,7 +209,7 @@ static int walk_events(struct walker *w, const struct ct_events *e)
 
 	for (size_t i = 0; i < e->n && rc == 0; i++) {
 		const struct ct_event *ev = &e->ev[i];
-		rc = rows_until(w, ev->t_ns);
+		rows_until(w, ev->t_ns);
 		if (untracked(w->c, &ev->server.ip) || untracked(w->c, &ev->client.ip)) {
 			w->out->n_untracked += w->c->growth;
 			w->out->n_untracked_replies += ev->kind == CTE_REPLY ? w->c->growth : 0;
@@ -181,12 +218,13 @@ static int walk_events(struct walker *w, const struct ct_events *e)
 		for (unsigned k = 0; k < w->c->growth && rc == 0; k++)
 			rc = step(w, ev, k);
 	}
-	return rc == 0 ? rows_until(w, e->end_ns + w->c->tail_ns) : rc;
+	rows_until(w, e->end_ns + w->c->tail_ns);
+	return rc;
 }
 
 int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events *e)
 {
-	struct walker w = {.c = c, .out = ret, .next_row_ns = c->sample_ns};
+	struct walker w = {.c = c, .out = ret, .sample_ns = c->sample_ns, .next_row_ns = c->sample_ns};
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
@@ -194,9 +232,13 @@ int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events
 	w.t = ctable_new(&c->table);
 	if (!w.t)
 		return ERR_NOMEM;
-	rc = walk_events(&w, e);
+	rc = tracks_init(&w, e);
+	if (rc == 0)
+		rc = walk_events(&w, e);
 	ret->stats = *ctable_counters(w.t);
 	ret->gc_period_s = ctable_gc_period_s(w.t);
+	for (unsigned i = 0; i < CT_NETNS_MAX; i++)
+		ret->track[i].peak = ctable_ns_counters(w.t, i)->peak;
 	ctable_free(w.t);
 	if (rc < 0)
 		walk_release(ret);
@@ -205,17 +247,19 @@ int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events
 
 void walk_release(struct walk *w)
 {
-	free(w->row);
-	w->row = NULL;
-	w->n_rows = w->cap_rows = 0;
+	for (unsigned i = 0; i < CT_NETNS_MAX; i++) {
+		free(w->track[i].row);
+		w->track[i].row = NULL;
+		w->track[i].n_rows = 0;
+	}
 }
 
-struct walk_range walk_range(const struct walk *w, double from_s, double until_s)
+struct walk_range walk_range(const struct walk_track *k, double from_s, double until_s)
 {
 	struct walk_range g = {.min = 0};
 
-	for (size_t i = 0; i < w->n_rows; i++) {
-		const struct walk_row *r = &w->row[i];
+	for (size_t i = 0; i < k->n_rows; i++) {
+		const struct walk_row *r = &k->row[i];
 		double count = (double)r->count, live = (double)r->live;
 		if (r->t_s < from_s || r->t_s >= until_s)
 			continue;

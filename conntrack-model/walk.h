@@ -2,7 +2,7 @@
 /*
  * Walks events through a table: opens TCP with a handshake, sends each new
  * flow to a random backend, leaves out untracked addresses, and samples the
- * occupancy on the way.
+ * occupancy of each namespace on the way.
  */
 #ifndef NODENS_CT_WALK_H
 #define NODENS_CT_WALK_H
@@ -11,6 +11,7 @@
 #include "conntrack-model/events.h"
 
 #define WALK_NOTRACK_MAX 64
+#define WALK_ROWS_MAX 20000 /* then every other row goes, and rows come half as often */
 
 struct walk_conf {
 	struct ct_conf table;
@@ -20,25 +21,29 @@ struct walk_conf {
 	uint64_t tail_ns;    /* go on looking after the last event */
 	size_t n_notrack;
 	struct in6_addr notrack[WALK_NOTRACK_MAX];
-	uint8_t netns; /* whose counts are sampled */
+	uint8_t netns; /* the namespace a prediction speaks of */
 };
 void walk_conf_init(struct walk_conf *c);
 
 struct walk_row {
 	double t_s;
 	uint64_t live, assured, count;		/* count is what nf_conntrack_count shows */
-	uint64_t drop, early_drop, flows, lost; /* totals since the beginning */
+	uint64_t drop, early_drop, flows, lost; /* totals since the beginning; drop: table full */
+};
+struct walk_track { /* one namespace */
+	struct walk_row *row;
+	size_t n_rows;
+	uint64_t n_queries, n_lost; /* lost: their packet was dropped */
+	uint64_t peak;              /* of the count */
+	double full_at_s;           /* when the first packet found the table full; below 0: never */
 };
 struct walk {
-	struct walk_row *row;
-	size_t n_rows, cap_rows;
-	struct ct_counters stats;
-	uint64_t n_queries;
+	struct walk_track track[CT_NETNS_MAX]; /* no rows where no event was */
+	struct ct_counters stats;              /* of the machine */
 	uint64_t n_untracked, n_untracked_replies; /* packets */
-	uint64_t n_lost;			   /* queries whose packet was dropped */
 	double gc_period_s;
 };
-/* 0 or ERR_NOMEM. */
+/* 0 or ERR_NOMEM. Rows stop while the table is empty and nothing happens. */
 int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events *e);
 void walk_release(struct walk *w);
 
@@ -47,6 +52,6 @@ struct walk_range {
 	double min, mean, max, live_mean, live_max;
 	size_t n;
 };
-struct walk_range walk_range(const struct walk *w, double from_s, double until_s);
+struct walk_range walk_range(const struct walk_track *k, double from_s, double until_s);
 
 #endif

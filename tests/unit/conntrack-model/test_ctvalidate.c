@@ -26,6 +26,7 @@ Test(ctvalidate, occupancy_and_loss_match_the_kernel, .timeout = 100)
 		cr_expect(validate_holds(r), "%s", r->name);
 		struct truth_row off = *r; /* and it could fail */
 		off.model.mean *= 1.2;
+		off.model.max *= 1.2;
 		off.model.lost += 0.12;
 		cr_expect_not(validate_holds(&off), "%s", r->name);
 	}
@@ -57,11 +58,110 @@ static struct walk walk_of(const char *synth, struct walk_conf *c)
 	struct walk w;
 
 	cr_assert_eq(ct_synth_parse(&s, synth, NULL), 0);
-	ct_events_synth(&e, &s, 1);
+	ct_events_synth(&e, &s, 1, 1);
 	ct_events_sort(&e);
 	cr_assert_eq(walk_run(&w, c, &e), 0);
 	ct_events_release(&e);
 	return w;
+}
+
+/* Two namespaces have a table each and one hash: what one walks over frees the other's dead. */
+Test(ctvalidate, namespaces_share_the_hash)
+{
+	struct ct_synth s[2] = {{.until_ns = 100 * NS_PER_S}, {.until_ns = 100 * NS_PER_S}};
+	struct ct_events e = {0};
+	struct walk_conf c;
+	struct walk alone, both;
+
+	walk_conf_init(&c);
+	c.table.buckets = 1024;
+	c.table.gc_first_ns = 95 * NS_PER_S; /* collected by walks until then */
+	cr_assert_eq(ct_synth_parse(&s[0], "udp-new:20", NULL), 0);
+	cr_assert_eq(ct_synth_parse(&s[1], "udp-new:400@3+31s", NULL), 0);
+	cr_assert_eq(s[1].netns, 3);
+	cr_assert_eq(s[1].from_ns, 31 * NS_PER_S);
+	ct_events_synth(&e, s, 1, 1);
+	ct_events_sort(&e);
+	cr_assert_eq(walk_run(&alone, &c, &e), 0);
+	ct_events_release(&e);
+	ct_events_synth(&e, s, 2, 1);
+	ct_events_sort(&e);
+	cr_assert_eq(walk_run(&both, &c, &e), 0);
+	ct_events_release(&e);
+	double by_itself = walk_range(&alone.track[0], 60, 90).mean, beside = walk_range(&both.track[0], 60, 90).mean;
+	cr_expect_gt(by_itself, 800);
+	cr_expect_lt(beside, 680, "%f, alone %f", beside, by_itself);
+	cr_expect_eq(both.track[0].n_queries, 2000);
+	cr_expect_eq(both.track[3].n_queries, 69 * 400);
+	cr_expect_eq(both.track[1].n_rows, 0);
+	walk_release(&alone);
+	walk_release(&both);
+}
+
+/* connect() gives out even ports only and laps the range in some 3,100 connections. */
+Test(ctvalidate, tcp_ports_stride)
+{
+	struct ct_synth s = {.kind = SYNTH_TCP_RST, .rate_per_s = 100, .until_ns = 200 * NS_PER_S};
+	struct ct_events e = {0};
+	uint64_t first_again = 0, opened = 0;
+	static bool seen[65536];
+
+	ct_events_synth(&e, &s, 1, 7);
+	for (size_t i = 0; i < e.n; i++) {
+		if (e.ev[i].kind != CTE_OPEN)
+			continue;
+		uint16_t port = e.ev[i].client.port;
+		cr_assert_eq(port % 2, 0);
+		cr_assert(port >= 32768 && port < 61000);
+		opened++;
+		if (seen[port] && !first_again)
+			first_again = opened;
+		seen[port] = true;
+	}
+	cr_expect_eq(opened, 20000);
+	cr_expect(first_again > 2900 && first_again < 3700, "%llu", (unsigned long long)first_again);
+	ct_events_release(&e);
+}
+
+/* A gap of ten years is neither a row a second nor a sweep that walks an empty hash. */
+Test(ctvalidate, a_gap_costs_nothing, .timeout = 20)
+{
+	struct ct_events e = {0};
+	struct ct_event ev = {.kind = CTE_QUERY, .proto = CT_UDP, .t_ns = NS_PER_S};
+	struct walk_conf c;
+	struct walk w;
+
+	walk_conf_init(&c);
+	ct_events_add(&e, &ev);
+	ev.t_ns = 10ull * 365 * 86400 * NS_PER_S;
+	ct_events_add(&e, &ev);
+	cr_assert_eq(walk_run(&w, &c, &e), 0);
+	cr_expect_eq(w.track[0].n_queries, 2);
+	cr_expect_eq(w.stats.new_flows, 2);
+	cr_expect_lt(w.track[0].n_rows, 300);
+	walk_release(&w);
+	ct_events_release(&e);
+}
+
+/* A table that is never empty has so many rows at most, over all of its time. */
+Test(ctvalidate, rows_are_bounded, .timeout = 60)
+{
+	struct ct_events e = {0};
+	struct ct_other o = {.n = 1, .rate_per_s = 0};
+	struct ct_event ev = {.kind = CTE_QUERY, .proto = CT_UDP, .t_ns = 4 * 86400 * NS_PER_S};
+	struct walk_conf c;
+	struct walk w;
+
+	walk_conf_init(&c);
+	c.table.buckets = 1024;
+	ct_events_other(&e, &o);
+	ct_events_add(&e, &ev);
+	cr_assert_eq(walk_run(&w, &c, &e), 0);
+	cr_expect_leq(w.track[0].n_rows, WALK_ROWS_MAX);
+	cr_expect_gt(w.track[0].n_rows, WALK_ROWS_MAX / 4);
+	cr_expect_gt(w.track[0].row[w.track[0].n_rows - 1].t_s, 3.9 * 86400);
+	walk_release(&w);
+	ct_events_release(&e);
 }
 
 Test(ctvalidate, untracked_addresses_leave_no_entry)
@@ -96,9 +196,9 @@ Test(ctvalidate, one_connection_is_one_entry_and_one_a_query_is_many)
 	walk_conf_init(&c);
 	struct walk one = walk_of("tcp-one:50", &c), many = walk_of("tcp:50", &c),
 		    rst = walk_of("tcp-rst:50", &c);
-	cr_assert_eq(one.row[one.n_rows - 1].live, 1);
-	cr_assert_gt(many.row[many.n_rows - 1].live, 2800);
-	cr_assert_leq(rst.row[rst.n_rows - 1].live, 505, "10 s after a reset");
+	cr_assert_eq(one.track[0].row[one.track[0].n_rows - 1].live, 1);
+	cr_assert_gt(many.track[0].row[many.track[0].n_rows - 1].live, 2800);
+	cr_assert_leq(rst.track[0].row[rst.track[0].n_rows - 1].live, 505, "10 s after a reset");
 	walk_release(&one);
 	walk_release(&many);
 	walk_release(&rst);
@@ -106,14 +206,25 @@ Test(ctvalidate, one_connection_is_one_entry_and_one_a_query_is_many)
 
 Test(ctvalidate, synth_says_what_it_takes)
 {
-	struct ct_synth s;
+	struct ct_synth s = {0};
+	struct ct_other o = {0};
 	struct diag d;
 
+	cr_assert_eq(ct_other_parse(&o, "2000@0.2", &d), 0);
+	cr_assert_eq(o.n, 2000);
+	cr_assert_float_eq(o.rate_per_s, 0.2, 1e-9);
+	cr_assert_eq(ct_other_parse(&o, "2.5", &d), ERR_RANGE);
+	cr_assert_eq(ct_other_parse(&o, "5@0", &d), ERR_RANGE);
+	cr_assert_eq(ct_other_parse(&o, "5@1x", &d), ERR_RANGE);
 	cr_assert_eq(ct_synth_parse(&s, "udp-new", &d), ERR_UNKNOWN);
 	cr_assert_eq(ct_synth_parse(&s, "udp-nwe:5", &d), ERR_UNKNOWN);
 	cr_assert_neq(strstr(d.text, "udp-one-pod"), NULL);
 	cr_assert_eq(ct_synth_parse(&s, "tcp:0", &d), ERR_RANGE);
 	cr_assert_eq(ct_synth_parse(&s, "tcp:x", &d), ERR_RANGE);
+	cr_assert_eq(ct_synth_parse(&s, "tcp:2x", &d), ERR_SYNTAX);
+	cr_assert_eq(ct_synth_parse(&s, "tcp:2@16", &d), ERR_RANGE);
+	cr_assert_eq(ct_synth_parse(&s, "tcp:2@", &d), ERR_RANGE);
+	cr_assert_eq(ct_synth_parse(&s, "tcp:2+soon", &d), ERR_SYNTAX);
 	cr_assert_eq(ct_synth_parse(&s, "tcp:2.5", &d), 0);
 	cr_assert_float_eq(s.rate_per_s, 2.5, 1e-9);
 }
