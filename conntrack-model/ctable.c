@@ -18,11 +18,6 @@
 #define CLASH_LIFE_S 1
 #define REMAP_TRIES 128
 
-uint64_t ct_jiffies(const struct ctable *t, uint64_t now_ns)
-{
-	return now_ns / NS_PER_S * t->conf.hz + now_ns % NS_PER_S * t->conf.hz / NS_PER_S;
-}
-
 struct ctable *ctable_new(const struct ct_conf *c)
 {
 	struct ctable *t = calloc(1, sizeof(*t));
@@ -54,47 +49,7 @@ void ctable_free(struct ctable *t)
 	free(t);
 }
 
-/* --- chains --- */
-
-/* reciprocal_scale() of the hash's upper half */
-uint32_t ct_bucket(const struct ctable *t, const struct ct_tuple *tuple)
-{
-	return (uint32_t)((hash_sip13(&t->key, tuple, sizeof(*tuple)) >> 32) * t->conf.buckets >>
-			  32);
-}
-
-static void chain_add(struct ctable *t, uint32_t id, unsigned dir)
-{
-	struct ct_entry *e = &t->entry[id];
-
-	e->next[dir] = t->head[e->bucket[dir]];
-	t->head[e->bucket[dir]] = ct_node(id, dir);
-}
-
-static void chain_remove(struct ctable *t, uint32_t id, unsigned dir)
-{
-	uint32_t want = ct_node(id, dir);
-	uint32_t *link = &t->head[t->entry[id].bucket[dir]];
-
-	while (*link != want) {
-		assert(*link);
-		link = &t->entry[ct_node_entry(*link)].next[ct_node_dir(*link)];
-	}
-	*link = t->entry[id].next[dir];
-}
-
-void ct_kill(struct ctable *t, uint32_t id)
-{
-	struct ct_entry *e = &t->entry[id];
-
-	if (!(e->status & CTS_REPLY_ONLY))
-		chain_remove(t, id, 0);
-	chain_remove(t, id, 1);
-	t->count[e->tuple[0].netns]--;
-	e->status = 0;
-	e->next[0] = t->free_list;
-	t->free_list = id;
-}
+/* --- lookups --- */
 
 /* The walk of ____nf_conntrack_find and nf_conntrack_tuple_taken: frees expired
  * entries until it meets the tuple. Returns the node, or 0. */
@@ -302,8 +257,8 @@ static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, uin
 	e->bucket[1] = ct_bucket(t, &reply);
 	if (chain_too_long(t, e->bucket[0]) || chain_too_long(t, e->bucket[1]))
 		return refuse(t, id, netns, CT_DROP_CHAIN);
-	chain_add(t, id, 0);
-	chain_add(t, id, 1);
+	ct_chain_add(t, id, 0);
+	ct_chain_add(t, id, 1);
 	t->stats.new_flows++;
 	t->ns[netns].new_flows++;
 	if (ret_reply)
@@ -376,7 +331,7 @@ enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_p
 		.status = CTS_USED | CTS_NAT_CLASH | CTS_REPLY_ONLY,
 		.expires_j = t->now_j + CLASH_LIFE_S * t->conf.hz,
 	};
-	chain_add(t, id, 1);
+	ct_chain_add(t, id, 1);
 	t->stats.clash_resolve++;
 	t->stats.new_flows++;
 	t->ns[p->tuple.netns].new_flows++;

@@ -75,8 +75,10 @@ static inline bool ct_tuple_eq(const struct ct_tuple *a, const struct ct_tuple *
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* ctentry.c */
 uint32_t ct_bucket(const struct ctable *t, const struct ct_tuple *tuple);
 uint64_t ct_jiffies(const struct ctable *t, uint64_t now_ns);
+void ct_chain_add(struct ctable *t, uint32_t entry, unsigned dir); /* to its bucket[dir] */
 void ct_kill(struct ctable *t, uint32_t entry);
 
 /* ctgc.c: one slice of the worker at its due time. */

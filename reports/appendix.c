@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What lets a reader trust or doubt the rest: predictions with their errors,
  * checks, skips, and where everything came from. */
-#include "reports/page.h"
+#include "reports/report.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The report's numbers for other programs (CSV), and the report on paper (PDF:
  * the pictures, then the numbers as plain lines, drawn by gnuplot as well). */
-#include "reports/page.h"
+#include "reports/report.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frame and look of the page. No script, no outside resource: it can be mailed
  * around and opened in ten years. */
-#include "reports/page.h"
+#include "reports/report.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,36 +44,6 @@ static const char style[] =
 	"@media print{:root{--paper:#fff;--ground:#fff;--ink:#000;--soft:#333;--line:#bbb;--grid:#ddd;--axis:#555;--cell0:#d55e00;--cell1:#0072b2;--cell2:#aa3377;--cell3:#009e73}"
 	"body{font-size:11pt}section{border:0;padding:0;margin:0 0 18pt;border-radius:0}figure,table,.tile{break-inside:avoid}.scroll{overflow:visible}details>*{display:block}}\n";
 
-void report_tally(const struct report *r, struct tally *ret)
-{
-	const char *kind, *text;
-	struct tally t = { 0 };
-	for (size_t i = 0; i < r->book->n_records; i++) {
-		size_t checks;
-		t.checks_failed += checks_failed(r->book->record[i], &checks);
-		t.checks += checks;
-		for (size_t k = 0; record_remark(r->book->record[i], k, &kind, &text); k++)
-			t.skips += !strcmp(kind, "skip");
-	}
-	for (size_t i = 0; i < r->n_judged; i++) {
-		t.thresholds_failed += r->judged[i].verdict == VERDICT_FAIL;
-		t.thresholds_unknown += r->judged[i].verdict == VERDICT_UNKNOWN;
-	}
-	*ret = t;
-}
-
-void figure_put(const struct report *r, const struct figure *f, FILE *out)
-{
-	if (!f->drawn)
-		return;
-	fputs("<figure>\n", out);
-	if (figure_inline(r->figures, f, out))
-		fputs("<p class=\"note\">The picture could not be read back.</p>\n", out);
-	fputs("<figcaption>", out);
-	html_text(out, f->finding);
-	fputs("</figcaption>\n</figure>\n", out);
-}
-
 /* The scenario of all cells, or what they have in common. */
 static void put_header(const struct report *r, FILE *out)
 {
@@ -105,14 +75,8 @@ static void put_page(const struct report *r, FILE *out)
 	fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", style);
 	put_header(r, out);
 	fputs("<main>\n", out);
-	section_verdict(r, out);
-	section_cells(r, out);
-	section_latency(r, out);
-	section_conntrack(r, out);
-	section_bars(r, out);
-	section_predictions(r, out);
-	section_checks(r, out);
-	section_provenance(r, out);
+#define SECTION_WRITE(name) section_##name(r, out);
+	REPORT_SECTIONS(SECTION_WRITE)
 	fprintf(out, "</main>\n<footer><p>capacity-report %s. Times are counted from the moment a lookup was meant to start. "
 		     "k is 1000, MiB is 1,048,576 bytes.</p></footer>\n</body>\n</html>\n",
 		opt_version());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the page, and the pictures that stand with them. */
-#include "reports/page.h"
+#include "reports/report.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * The verdict: what the cache changed, in four numbers and one sentence, with
  * the rule that produced the sentence; and whether the run may be believed.
  */
-#include "reports/page.h"
+#include "reports/report.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,6 +3,9 @@
  * Inside the load program: lookups in progress (load.c) and their sockets
  * (load_sock.c). A lookup owns the sockets in its slots; a "same-socket" load
  * has one socket for all its lookups, which then stands in every slot 0.
+ *
+ * circle: load load_sock: a message or an end on a socket moves its lookup on, and
+ * what the lookup does next opens, writes to and closes sockets, often the same one.
  */
 #ifndef NODENS_KIND_E2E_LOAD_INT_H
 #define NODENS_KIND_E2E_LOAD_INT_H

@@ -2,8 +2,8 @@
 /*
  * Inside the scenario reader: a mapping's keys are rows of a table, and a row
  * says how its value is read, where it goes and what it accepts. scenario.c
- * holds the tables, scenario_value.c reads single values, scenario_list.c those
- * that are lists.
+ * holds the tables, scenario_map.c goes by them, scenario_value.c reads single
+ * values, scenario_list.c those that are lists.
  */
 #ifndef NODENS_SCENARIO_INT_H
 #define NODENS_SCENARIO_INT_H

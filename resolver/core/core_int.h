@@ -2,7 +2,7 @@
 /*
  * The core from inside. A query's way through the files:
  *
- *   query.c -> core.c: route, hooks, cache --hit--> serve.c: the reply
+ *   query.c -> arrive.c: route, hooks, cache --hit--> serve.c: the reply
  *                |miss
  *              miss.c: a failure, a plugin's reply or a stale answer at once, or a wait
  *                |     (room.c: when there is no place for it, whose gives way)
@@ -19,6 +19,13 @@
  * Above core_tick nothing leaves: what a query or a failure needs done is noted
  * (due_note, waiter_put_off). Only core_tick and core_answer store answers, so
  * cache entries found while a query is served stay where they are.
+ *
+ * circle: arrive autopath begin denials due failed finish follow halves miss serve
+ * shield shield_learn targets try waiters: they are one machine. The end of a question
+ * answers its clients, and what answers one (a step of its search list, a second half,
+ * the target of an alias, a denial to be made sure of) may be another question, which
+ * begins, fails and ends by the same calls. What keeps this from running in circles is
+ * not who knows whom but the list of what is due: nothing begins within an end.
  */
 #ifndef NODENS_CORE_INT_H
 #define NODENS_CORE_INT_H
@@ -118,7 +125,65 @@ void core_check_some(struct core *c);
 #define CORE_CHECK(c) ((void)0)
 #endif
 
-/* --- core.c --- */
+/* --- keys and entries --- */
+static inline void key_of_query(const struct core *c, const struct query *q, const struct config_zone *z,
+		  struct cache_key *ret)
+{
+	ret->name = q->name;
+	ret->name_len = q->name_len;
+	ret->key_flags = q->key_flags;
+	ret->qtype = q->qtype;
+	ret->qclass = q->qclass;
+	ret->hash = hash_sip13(&c->key, q->name, q->name_len) ^ z->view;
+}
+
+/* For the failure table. */
+static inline uint64_t key_mark(const struct cache_key *k)
+{
+	uint64_t x = key_mix(k->hash, key_rest(k->qtype, k->qclass, k->key_flags));
+
+	return x ? x : 1;
+}
+
+/* `e`, which may be NULL, if it is usable at `now`; or NULL. */
+static inline struct entry *entry_fresh(struct entry *e, uint64_t now_ns)
+{
+	return e && entry_expires_ns(e) > now_ns ? e : NULL;
+}
+
+/* The same if it is inside the zone's stale window, expired or not. */
+static inline struct entry *entry_stale(struct entry *e, const struct config_zone *z, uint64_t now_ns)
+{
+	return e && z->z.cache.stale_enabled && entry_expires_ns(e) + z->z.cache.stale_ns > now_ns
+		       ? e
+		       : NULL;
+}
+
+static inline void cache_gauges(struct core *c)
+{
+	struct core_stats *s = c->stats;
+
+	s->entries_success = c->cache.counts.entries[CACHE_POSITIVE];
+	s->entries_denial = c->cache.counts.entries[CACHE_DENIAL];
+	s->bytes_used = cache_bytes_used(&c->cache);
+}
+
+/* --- what a question may ask --- */
+static inline const struct core_forward *question_forward(const struct core *c, const struct question *q)
+{
+	return &c->conf->zone[q->zone].z.forward[q->forward];
+}
+
+/* Of an upstream among the forward's targets; 0: none of them. */
+static inline uint16_t target_bit(const struct core_forward *f, unsigned upstream)
+{
+	for (size_t i = 0; i < f->n_to; i++)
+		if (f->to[i] == upstream)
+			return (uint16_t)(1u << i);
+	return 0;
+}
+
+/* --- arrive.c --- */
 /* Every call but core_fail begins and ends with these: none within another. */
 static inline void core_enter(struct core *c, enum core_state s)
 {
@@ -137,9 +202,6 @@ static inline void core_acts(const struct core *c)
 }
 /* From the zone's arrive hooks on. */
 enum core_verdict query_serve(struct core *c, struct visit *v, size_t *ret_len);
-void key_of_query(const struct core *c, const struct query *q, const struct config_zone *z,
-		  struct cache_key *ret);
-uint64_t key_mark(const struct cache_key *k); /* for the failure table */
 #define core_say(c, level, ...)                                                \
 	do {                                                                    \
 		if ((c)->ops.event) {                                           \
@@ -148,13 +210,8 @@ uint64_t key_mark(const struct cache_key *k); /* for the failure table */
 			(c)->ops.event((c)->ops.ctx, level, said.text);         \
 		}                                                               \
 	} while (0)
-void cache_gauges(struct core *c);
 /* The reply from a fresh entry; 0: parked for more. */
 size_t hit_serve(struct core *c, struct visit *v, const struct cache_key *k, struct entry *e);
-/* `e`, which may be NULL, if it is usable at `now`; or NULL. */
-struct entry *entry_fresh(struct entry *e, uint64_t now_ns);
-/* The same if it is inside the zone's stale window, expired or not. */
-struct entry *entry_stale(struct entry *e, const struct config_zone *z, uint64_t now_ns);
 
 /* --- setup.c --- */
 void stats_bind(struct core *c);
@@ -267,6 +324,13 @@ bool room_make(struct core *c, enum holds what, const struct in6_addr *addr, uin
 bool room_for_more(const struct core *c, const struct core_client *client);
 void clients_gauge(struct core *c); /* not in core_leave: a hit changes nothing of it */
 
+/* --- when.c --- */
+void question_timer(struct core *c, uint32_t qi); /* to the next of its times */
+/* How long an upstream may be silent before somebody else is asked as well. */
+uint64_t hedge_delay(struct core *c, unsigned upstream);
+/* How long one waits for another question before it is asked itself. */
+uint64_t follow_delay(struct core *c, const struct question *leader);
+
 /* --- try.c --- */
 void question_ask(struct core *c, uint32_t qi, uint64_t now_ns); /* from its first forward on */
 void try_next(struct core *c, uint32_t qi, uint64_t now_ns);
@@ -277,14 +341,7 @@ void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns);
 bool may_pay(struct core *c, uint32_t qi);
 bool next_forward(struct core *c, uint32_t qi, uint64_t now_ns); /* false: there is none */
 bool has_untried(const struct core *c, const struct question *q);
-/* Of an upstream among the forward's targets; 0: none of them. */
-uint16_t target_bit(const struct core_forward *f, unsigned upstream);
-/* How long an upstream may be silent before somebody else is asked as well. */
-uint64_t hedge_delay(struct core *c, unsigned upstream);
-uint64_t follow_delay(struct core *c, const struct question *leader);
-void question_timer(struct core *c, uint32_t qi);
 void question_release_forward(struct core *c, struct question *q);
-const struct core_forward *question_forward(const struct core *c, const struct question *q);
 
 /* --- ask.c --- */
 /* Ids are never 0. `slot`: place among all questions' exchanges, then the upstreams. */

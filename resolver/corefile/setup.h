@@ -4,7 +4,7 @@
  * into the server block being compiled; faults are reported at the token they
  * are in, and it goes on to the next line where it can.
  *
- * A directive is one row of the table in resolver/plugins/plugins.c; an option
+ * A directive is one row of resolver/plugins/plugins.h; an option
  * of a directive is one row of its own table (struct cf_option).
  */
 #ifndef NODENS_CF_SETUP_H
@@ -69,7 +69,7 @@ struct cf_setup {
 	struct cf_block *block;
 };
 
-/* --- the table of directives: resolver/plugins/plugins.c --- */
+/* --- the table of directives: resolver/plugins/plugins.h --- */
 
 enum {
 	CF_REPEATS = 1,	 /* may stand more than once in a block */

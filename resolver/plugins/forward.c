@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "resolver/plugins/plugins.h"
 
 static struct core_forward *conf_of(void *to)
 {

@@ -3,7 +3,7 @@
 #ifndef NODENS_FORWARD_H
 #define NODENS_FORWARD_H
 
-#include "resolver/plugins/plugins.h"
+#include "resolver/corefile/setup.h"
 
 enum { FORWARD_RESOLVERS_MAX = 4 };
 struct forward_options {

@@ -11,7 +11,7 @@
 #define NODENS_GOTEXT_H
 
 #include "resolver/corefile/regex.h"
-#include "resolver/plugins/plugins.h"
+#include "resolver/corefile/setup.h"
 
 enum { GOTEXT_ARGS_MAX = 8, GOTEXT_VARS_MAX = 8, GOTEXT_DEPTH_MAX = 16 };
 

@@ -10,6 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "resolver/plugins/message.h"
+#include "resolver/plugins/plugins.h"
 
 struct hosts {
 	struct plugin_step step;

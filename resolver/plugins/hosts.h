@@ -3,7 +3,7 @@
 #ifndef NODENS_HOSTS_H
 #define NODENS_HOSTS_H
 
-#include "resolver/plugins/plugins.h"
+#include "resolver/corefile/setup.h"
 
 struct hosts_entry {
 	const uint8_t *name; /* lower case; a first label * is a wildcard */

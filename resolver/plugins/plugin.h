@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The contract between the core and what the Corefile can name. A plugin is one
- * file and one row of the table in plugins.c: its Corefile directive becomes a
+ * file and one row of the table in plugins.h: its Corefile directive becomes a
  * compiled step, and the core calls the step's hooks at fixed points of a
  * query's life. Hooks are pure: bytes in, decisions out; no I/O, no clock, no
  * allocation per query.

@@ -4,14 +4,20 @@
  * on its way back. The way back needs no memory of the way up: it runs the same
  * rules over the question as asked and collects what must be undone.
  */
-#include "resolver/plugins/rewrite.h"
-
 #include <string.h>
 
 #include "resolver/plugins/message.h"
+#include "resolver/plugins/plugins.h"
 #include "resolver/plugins/rewrite_name.h"
+#include "resolver/plugins/rewrite_rules.h"
 
 enum { UNDO_MAX = 24, AUTO_MAX = 8, CHAIN_MAX = 16, HELD_LOOK_MAX = 64 };
+
+struct rewrite {
+	struct plugin_step step;
+	size_t n;
+	struct rewrite_rule *rule;
+};
 
 enum undo_kind { UNDO_REMAP, UNDO_SUFFIX, UNDO_REGEX, UNDO_CNAME };
 struct undo { /* one thing to do to names of the answer */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "resolver/core/core.h"
-#include "resolver/plugins/rewrite.h"
+#include "resolver/plugins/rewrite_edns0.h"
 
 enum { EDNS_SUBNET = 8 };
 

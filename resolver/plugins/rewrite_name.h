@@ -4,7 +4,7 @@
 #ifndef NODENS_REWRITE_NAME_H
 #define NODENS_REWRITE_NAME_H
 
-#include "resolver/plugins/rewrite.h"
+#include "resolver/plugins/rewrite_rules.h"
 
 /* Appends at *at, which moves on. */
 bool rewrite_text_add(char *buf, size_t *at, const char *s, size_t len);

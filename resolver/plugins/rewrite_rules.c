@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words to rewrite rules; see rewrite.h. */
+/* Words to rewrite rules; see rewrite_rules.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolver/plugins/rewrite.h"
+#include "resolver/plugins/rewrite_rules.h"
 
 /* What is left of a rule's words. */
 struct words {

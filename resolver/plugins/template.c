@@ -10,6 +10,7 @@
 #include "resolver/core/core.h"
 #include "resolver/plugins/gotext.h"
 #include "resolver/plugins/message.h"
+#include "resolver/plugins/plugins.h"
 #include "resolver/plugins/rrtext.h"
 
 enum { SECTIONS = 3, REGEX_MAX = 32 };

@@ -8,7 +8,7 @@
 #include "reports/book.h"
 #include "reports/fmt.h"
 #include "reports/judge.h"
-#include "reports/page.h"
+#include "reports/report.h"
 
 static struct book *load(void)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page: one self-contained HTML file. Each section is a function that
- * writes itself and leaves itself out when there is nothing to say.
+ * A report: what was read, drawn and judged, and the forms it leaves in. The page
+ * is one self-contained HTML file; each of its sections is a function that writes
+ * itself and leaves itself out when there is nothing to say.
  */
-#ifndef NODENS_REPORTS_PAGE_H
-#define NODENS_REPORTS_PAGE_H
+#ifndef NODENS_REPORTS_REPORT_H
+#define NODENS_REPORTS_REPORT_H
 
 #include <stdio.h>
 
@@ -33,14 +34,18 @@ int page_write(const struct report *r, const char *path, struct diag *d);
 int csv_write(const struct report *r, const char *path, struct diag *d);
 int pdf_write(const struct report *r, const char *gnuplot, const char *path, struct diag *d);
 
-void section_verdict(const struct report *r, FILE *out);
-void section_cells(const struct report *r, FILE *out);
-void section_latency(const struct report *r, FILE *out);
-void section_conntrack(const struct report *r, FILE *out);
-void section_bars(const struct report *r, FILE *out);
-void section_predictions(const struct report *r, FILE *out);
-void section_checks(const struct report *r, FILE *out);
-void section_provenance(const struct report *r, FILE *out);
+/* The page's sections, in their order. A new one is a row here and a section_NAME. */
+#define REPORT_SECTIONS(X) \
+	X(verdict)         \
+	X(cells)           \
+	X(latency)         \
+	X(conntrack)       \
+	X(bars)            \
+	X(predictions)     \
+	X(checks)          \
+	X(provenance)
+#define SECTION_DECLARE(name) void section_##name(const struct report *r, FILE *out);
+REPORT_SECTIONS(SECTION_DECLARE)
 
 /* One measured or predicted number of a cell that the tables show. */
 struct row_def { /* a table ends with a NULL metric */

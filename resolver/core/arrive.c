@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A query as it comes: is it one we serve, in which zone, is its answer here. */
 #include "resolver/core/core_int.h"
 
 #include <stdlib.h>
@@ -6,49 +7,6 @@
 
 #include "lib/base/hot.h"
 #include "resolver/plugins/plugin.h"
-
-/* --- keys and entries --- */
-
-void key_of_query(const struct core *c, const struct query *q, const struct config_zone *z,
-		  struct cache_key *ret)
-{
-	ret->name = q->name;
-	ret->name_len = q->name_len;
-	ret->key_flags = q->key_flags;
-	ret->qtype = q->qtype;
-	ret->qclass = q->qclass;
-	ret->hash = hash_sip13(&c->key, q->name, q->name_len) ^ z->view;
-}
-
-uint64_t key_mark(const struct cache_key *k)
-{
-	uint64_t x = key_mix(k->hash, key_rest(k->qtype, k->qclass, k->key_flags));
-
-	return x ? x : 1;
-}
-
-struct entry *entry_fresh(struct entry *e, uint64_t now_ns)
-{
-	return e && entry_expires_ns(e) > now_ns ? e : NULL;
-}
-
-struct entry *entry_stale(struct entry *e, const struct config_zone *z, uint64_t now_ns)
-{
-	return e && z->z.cache.stale_enabled && entry_expires_ns(e) + z->z.cache.stale_ns > now_ns
-		       ? e
-		       : NULL;
-}
-
-void cache_gauges(struct core *c)
-{
-	struct core_stats *s = c->stats;
-
-	s->entries_success = c->cache.counts.entries[CACHE_POSITIVE];
-	s->entries_denial = c->cache.counts.entries[CACHE_DENIAL];
-	s->bytes_used = cache_bytes_used(&c->cache);
-}
-
-/* --- queries --- */
 
 static enum core_verdict query_reject(struct core *c, struct visit *v, enum query_verdict why,
 				      size_t *ret_len)

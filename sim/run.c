@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Builds the world of one cell, runs its events in order of virtual time, and
+ * takes it apart again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+#define SAMPLES_MAX 600
+#define SAMPLE_LEAST (250 * NS_PER_MS)
+
+/* --- building --- */
+
+unsigned sim_nodes_default(const struct scenario *s)
+{
+	return s->n_nodes < SIM_NODES_AUTO ? s->n_nodes : SIM_NODES_AUTO;
+}
+
+static int node_build(struct world *w, unsigned i)
+{
+	struct node *n = &w->node[i];
+	size_t n_streams = w->s->n_pods * w->s->n_loads;
+	struct ct_conf ct;
+
+	n->w = w;
+	n->index = i;
+	rng_seed_stream(&n->rng, w->s->seed, 0x6e6f6465ull << 32 | i);
+	ctable_conf_init(&ct);
+	if (w->s->conntrack_max)
+		ct.max = w->s->conntrack_max;
+	if (w->s->conntrack_buckets)
+		ct.buckets = (uint32_t)w->s->conntrack_buckets;
+	ct.seed = rng_u64(&n->rng);
+	n->ct = ctable_new(&ct);
+	n->stream = calloc(n_streams, sizeof(*n->stream));
+	if (!n->ct || !n->stream)
+		return ERR_NOMEM;
+	for (size_t k = 0; k < n_streams; k++) {
+		rng_seed_stream(&n->stream[k].rng, w->s->seed, (uint64_t)i << 32 | 0x80000000u | k);
+		n->stream[k].same_port = port_draw(&n->stream[k].rng);
+	}
+	return 0;
+}
+
+static int build(struct world *w, struct diag *d)
+{
+	w->n_nodes = w->c->n_nodes;
+	w->sampled = *w->s;
+	w->sampled.n_nodes = w->n_nodes;
+	w->end_ns = w->s->warmup_ns + w->s->duration_ns;
+	w->sample_ns =
+		w->end_ns / SAMPLES_MAX > SAMPLE_LEAST ? w->end_ns / SAMPLES_MAX : SAMPLE_LEAST;
+	w->node = calloc(w->n_nodes, sizeof(*w->node));
+	if (!w->node)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < w->n_nodes; i++)
+		if (node_build(w, i) < 0)
+			return diag_set(d, ERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++)
+		rng_seed_stream(&w->backend[i].rng, w->s->seed, 0x6261636bull << 32 | i);
+	for (size_t i = 0; i < SCEN_LOADS_MAX; i++)
+		hist_init(&w->r->latency[i]);
+	int rc = w->c->cache ? nodecache_init(w, d) : 0;
+	if (rc == 0 && w->c->qs_path)
+		rc = qs_writer_open(&w->qs, w->c->qs_path, d);
+	if (rc == 0 && w->qs)
+		qs_writer_fact(w->qs, "point", "pod");
+	return rc == 0 ? pods_init(w, d) : rc;
+}
+
+static void take_apart(struct world *w)
+{
+	struct event e;
+
+	while (evq_pop(&w->q, &e)) /* what is still travelling */
+		if (e.kind == EV_AT_CACHE || e.kind == EV_AT_BACKEND || e.kind == EV_AT_NODE ||
+		    e.kind == EV_AT_POD)
+			pkt_free(w, e.p);
+	if (w->node) {
+		nodecache_release(w);
+		for (unsigned i = 0; i < w->n_nodes; i++) {
+			ctable_free(w->node[i].ct);
+			free(w->node[i].stream);
+		}
+	}
+	free(w->node);
+	pods_release(w);
+	while (w->free_pkt) {
+		struct pkt *p = w->free_pkt;
+		w->free_pkt = p->next;
+		free(p);
+	}
+	evq_release(&w->q);
+}
+
+/* --- running --- */
+
+static void step(struct world *w, const struct event *e)
+{
+	uintptr_t arg = (uintptr_t)e->p;
+
+	switch ((enum sim_event)e->kind) {
+	case EV_LOOKUP:
+		pods_lookup(w);
+		break;
+	case EV_BEGIN:
+		pods_begin(w, e->a, (uint32_t)arg);
+		break;
+	case EV_EXPIRE:
+		pods_expire(w, e->a, (uint32_t)arg);
+		break;
+	case EV_SYN:
+		pods_syn(w, e->a, (uint32_t)(arg >> 8), (unsigned)(arg & 0xff));
+		break;
+	case EV_AT_CACHE:
+	case EV_AT_NODE:
+		nodecache_receive(w, e->p);
+		break;
+	case EV_CACHE_FREE:
+		nodecache_free(w, e->a);
+		break;
+	case EV_AT_BACKEND:
+		backend_receive(w, e->p);
+		break;
+	case EV_AT_POD:
+		pods_receive(w, e->p);
+		break;
+	case EV_TICK:
+		nodecache_tick(w, e->a, e->t_ns);
+		break;
+	case EV_SAMPLE:
+		sample_take(w);
+		break;
+	}
+}
+
+/* Until the load is over and the last lookup has its end. */
+static void run(struct world *w)
+{
+	struct event e;
+
+	evq_push(&w->q, w->sample_ns, EV_SAMPLE, 0, NULL);
+	while (!w->err && !w->q.failed && (w->have_next || w->n_active || w->now_ns < w->end_ns) &&
+	       evq_pop(&w->q, &e)) {
+		w->now_ns = e.t_ns;
+		w->r->events++;
+		step(w, &e);
+	}
+	if (w->q.failed)
+		w->err = ERR_NOMEM;
+}
+
+int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	memset(ret, 0, sizeof(*ret));
+	if (!w)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	w->c = c;
+	w->s = c->s;
+	w->r = ret;
+	ret->n_nodes = c->n_nodes;
+	int rc = build(w, d);
+	if (rc == 0) {
+		run(w);
+		sample_finish(w);
+		nodecache_count(w);
+		rc = w->err ? diag_set(d, w->err, "simulation: %s", err_str(w->err)) : 0;
+	}
+	take_apart(w);
+	if (w->qs) {
+		int code = qs_writer_close(w->qs, rc == 0 ? d : NULL);
+		rc = rc == 0 ? code : rc;
+	}
+	free(w);
+	if (rc < 0)
+		sim_result_release(ret);
+	return rc;
+}
+
+void sim_result_release(struct sim_result *r)
+{
+	free(r->sample);
+	r->sample = NULL;
+	r->n_samples = r->cap_samples = 0;
+}
