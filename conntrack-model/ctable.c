@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The packet path of the connection table: look up, make an entry, confirm it,
  * evict when full. Follows nf_conntrack_in, __nf_conntrack_alloc, early_drop

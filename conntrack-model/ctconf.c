@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The numbers a table starts from: the kernel's defaults, and kube-proxy's.
  */

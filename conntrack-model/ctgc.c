@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The gc worker (gc_worker in nf_conntrack_core.c, as since 5.19). One worker
  * walks the hash of all namespaces in slices, frees what has expired, averages

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looking at a table from outside: counts as `conntrack -C` gives them, live
  * entries as no kernel interface does, and the dump that is itself a gc.

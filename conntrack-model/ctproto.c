@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long an entry lives: UDP's two timeouts and TCP's states, as in
  * nf_conntrack_proto_udp.c and nf_conntrack_proto_tcp.c. Windows, sequence

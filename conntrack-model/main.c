@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conntrack-model: the kernel's connection table under a DNS load, without a
  * kernel. See conntrack-model(1) and docs/conntrack.md.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The prediction: one walk through the table as it is, one through a table
  * without a limit, and the advice that follows from the second.

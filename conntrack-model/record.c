@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The prediction as a result record. `conntrack.*` means entries a dump would
  * show, which are live ones, because that is what the lab measures;

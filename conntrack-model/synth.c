@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Made-up DNS flows: the patterns whose occupancy was measured on a kernel, so
  * that the model can be put beside the measurement, and a quick way to ask

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cases and their measured values, one row a case: the error table of
  * docs/conntrack.md is this table, run.

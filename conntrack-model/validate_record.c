@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The validation as a result record: a named check for each measured run, so
  * that a report can show how far to trust the predictions beside it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The walk; see walk.h. One query costs the kernel one look-up a packet, so a
  * TCP open is three packets here and a close is three more.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The options as rows of one table, and what they demand of each other. */
 #include "pcap-replay/options.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the command line of pcap-replay asks for. */
 #ifndef NODENS_PCAP_OPTIONS_H
 #define NODENS_PCAP_OPTIONS_H
 

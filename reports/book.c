@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the records below the folders given, and sorts them into cells. */
 #include "reports/book.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Three digits that count, the unit's prefix, and markup made harmless. */
 #include "reports/fmt.h"
 
 #include <math.h>

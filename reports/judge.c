@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reading a threshold's three words, and every figure it speaks of held against it. */
 #include "reports/judge.h"
 
 #include <math.h>

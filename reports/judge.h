@@ -3,7 +3,7 @@
  * Thresholds: "[CELL:][ENGINE/]METRIC OP VALUE" says when a report has failed.
  *	lookups.lost>0
  *	iptables-cache:latency.all.p99>=1ms
- *	sim/upstream.queries > 5000
+ *	model/conntrack.peak > 5000
  * Without CELL every cell is looked at, without ENGINE what was measured (or,
  * when nothing was measured, what was predicted). "checks.failed" counts a
  * record's failed checks.

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The servers: one answer routine for all (lib/zone), a delay, and a processor
+ * The servers: one answer routine for all (lib/world/zone), a delay, and a processor
  * that may be busy. The resolver outside the cluster is one of them.
  */
 #include <stdio.h>

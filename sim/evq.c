@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Four children a node: fewer levels, and the children share a cache line or
  * two; about a third faster than two children on a queue of 100,000.

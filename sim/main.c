@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dns-sim: a scenario in virtual time, cell by cell. See dns-sim(1) and
  * docs/simulator.md.

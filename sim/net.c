@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What lies between pod, cache and backend: kube-proxy's choice of a backend,
  * the node's connection table, and loss. UDP that is lost is gone; TCP is late

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cache's questions: one connection to each upstream, kept while it is
  * used, or a datagram from a fresh port; to the upstream Service through

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between a pod and whoever answers it: the cache on its node, untracked, or a
  * backend, through the rules and the table.

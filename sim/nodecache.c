@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The node's cache: the daemon's core behind one processor. A message waits
  * for the processor, costs it time, and what the core says leaves when that

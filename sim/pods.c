@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pods: the workload starts lookups, lib/stub says what each one does next, and
+ * Pods: the workload starts lookups, lib/world/stub says what each one does next, and
  * its sockets are slots here. The loop is the load program's of the lab, with
  * packets in place of sockets.
  */

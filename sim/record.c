@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The record of a simulated cell. When only some of the nodes were simulated,
  * what adds up over nodes is scaled to all of them, and a remark says so; peaks

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Builds the world of one cell, runs its events in order of virtual time, and
  * takes it apart again.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is looked at from outside at fixed times: the tables, and the totals so
  * far. Entries of pods and of the cache's own questions are told apart by who

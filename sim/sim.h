@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One cell of a scenario in virtual time: pods with lib/stub, the node's cache
+ * One cell of a scenario in virtual time: pods with lib/world/stub, the node's cache
  * with the daemon's own core, kube-proxy with the connection table, backends
  * with the scenario's zone. A pure function of scenario, costs and seed.
  */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A cell from up to down: namespaces, servers, loads, snapshots, and whatever happens
+ * the way back.
+ */
 #include "kind-e2e/cell/cell.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sums over pods and differences over time, and what they must prove of a cell. */
 #include "kind-e2e/check/cell_check.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Named namespaces by system calls: made and bound to a file, entered, and left for home again. */
 #include "kind-e2e/lab/netns.h"
 
 #include <assert.h>

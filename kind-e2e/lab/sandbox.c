@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The sandbox step by step: who forks whom, what is mounted, and who waits for whose end. */
 #include "kind-e2e/lab/sandbox.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The lab's network as lines for `ip -batch`, and the rules' program of each proxy mode. */
 #include "kind-e2e/lab/topo.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* epoll and one timerfd, one event a turn. */
 #include "kind-e2e/load/evloop.h"
 
 #include <sys/timerfd.h>

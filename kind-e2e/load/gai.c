@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* getaddrinfo's answer beside the zone's, name by name. */
 #include "kind-e2e/load/gai.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lookups of one pod: each is a stub that says what it does next, and is measured
+ * from when it was meant to begin.
+ */
 #include "kind-e2e/load/load.h"
 
 #include <stdio.h>

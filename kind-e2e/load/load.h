@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The load program of one pod: the scenario's lookups, each through lib/stub
+ * The load program of one pod: the scenario's lookups, each through lib/world/stub
  * over real sockets, started at its intended time whatever happened to those
  * before it (open loop). Latency counts from the intended time; how late the
  * program itself was is recorded beside it.

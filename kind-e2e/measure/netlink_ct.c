@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Entries, counters and dumps of the connection table, as conntrack netlink words them. */
 #include "kind-e2e/measure/netlink_ct.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the NOTRACK rules' counters out of what nft and iptables-save print. */
 #include "kind-e2e/measure/notrack.h"
 
 #include <stdbool.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A line at a time; labels are skipped as what they are, since a value may hold braces
+ * and quotes.
+ */
 #include "kind-e2e/measure/prom.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One GET that does not take longer than seconds. */
 #include "kind-e2e/measure/scrape.h"
 
 #include <curl/curl.h>

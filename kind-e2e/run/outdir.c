@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Taking the folder, and sweeping what a killed run left in it. */
 #include "kind-e2e/run/outdir.h"
 
 #include <dirent.h>

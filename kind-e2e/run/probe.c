@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each thing a lab needs, tried once, in a sandbox or as a program. */
 #include "kind-e2e/run/probe.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A bar that is drawn over where somebody looks, lines where nobody does. */
 #include "kind-e2e/run/progress.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* `kind-e2e rules`: what kind would have kube-proxy write, as the lab writes it. */
 #include "kind-e2e/run/rules.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* From a scenario to the list of its cells, and through them in one sandbox. */
 #include "kind-e2e/run/run.h"
 
 #include <fcntl.h>

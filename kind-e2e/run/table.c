@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the cells' records back, so that the table says what the report will. */
 #include "kind-e2e/run/table.h"
 
 #include <stdio.h>

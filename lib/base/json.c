@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* jansson behind the few questions of json.h. */
 #include "lib/base/json.h"
 
 #include <jansson.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ldns behind five functions. Records leave as wire form and are taken apart
- * with lib/wire, so no ldns type crosses this file's border.
+ * with lib/dns/wire, so no ldns type crosses this file's border.
  */
 #include "lib/dns/msg.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one door to ldns: presentation form of records and messages, for tools,
- * zone data, odd replies, and as the oracle that lib/wire is tested against.
+ * zone data, odd replies, and as the oracle that lib/dns/wire is tested against.
  * Allocates; never on the daemon's hot path.
  */
 #ifndef NODENS_MSG_H

@@ -157,7 +157,7 @@ int read_asks(struct reading *r, struct yaml_at n, const struct field *f, void *
 	return rc;
 }
 
-/* What a record means is checked where it is understood, in lib/zone, which
+/* What a record means is checked where it is understood, in lib/world/zone, which
  * knows its line from here. */
 int read_records(struct reading *r, struct yaml_at n, const struct field *f, void *base)
 {

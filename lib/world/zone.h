@@ -3,7 +3,7 @@
  * The scenario's authoritative data: what the cluster DNS knows. One answer
  * routine serves the lab's backends, the simulator's upstream and the check of
  * every answer a load program receives, so the three cannot disagree. Records
- * come in presentation form through lib/msg (ldns).
+ * come in presentation form through lib/dns/msg (ldns).
  */
 #ifndef NODENS_ZONE_H
 #define NODENS_ZONE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* libpcap's loop, with signals turned into an end that still counts what was dropped. */
 #include "pcap-replay/read/capture.h"
 
 #include <pcap/pcap.h>

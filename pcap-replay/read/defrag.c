@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Pieces in order of their offsets; a datagram is whole when they touch from 0 to the last. */
 #include "pcap-replay/read/defrag.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Frames to messages: decode, put together, and tell what comes out in the file's order. */
 #include "pcap-replay/traffic/extract.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* An open hash of offsets into one growing text. */
 #include "pcap-replay/traffic/names.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One message or connection as one line of a query stream. */
 #include "pcap-replay/traffic/qsout.h"
 
 #include <string.h>

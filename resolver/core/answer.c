@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* From a message of an upstream to the stored form: what is checked, packed, clamped and kept. */
 #include "resolver/core/answer.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Learning a client's search list from its walks, and walking it ahead of the client. */
 #include "resolver/core/autopath.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Rows in a keyed hash and in lists by level; every change is a step of one level. */
 #include "resolver/core/clients.h"
 
 #include <assert.h>

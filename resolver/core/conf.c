@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The values that a Corefile leaves open. */
 #include "resolver/core/conf.h"
 
 #include <string.h>

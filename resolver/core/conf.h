@@ -90,7 +90,7 @@ struct core_zone { /* one key of one server block */
 	bool shield_off;
 	bool shield_trusts;          /* the DNS is taken at its word: nothing lies below what it denies */
 	bool autopath;
-	bool cookies;                /* clients get server cookies (RFC 7873); see plugins/cookies.c */
+	bool cookies;                /* clients get server cookies (RFC 7873); resolver/plugins/cookies.c */
 	struct core_cache_conf cache;
 	size_t n_forward;
 	const struct core_forward *forward; /* in order */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks a configuration, copies it into one piece, and builds routes and views over it. */
 #include "resolver/core/config.h"
 
 #include <assert.h>

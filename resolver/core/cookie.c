@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Server cookies made and known again; a jar of what upstreams gave. */
 #include "resolver/core/cookie.h"
 
 #include <string.h>

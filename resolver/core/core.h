@@ -92,7 +92,7 @@ struct core_ops {
 	/* The core lost interest in an ask: forget it, if it is not forgotten already;
 	 * a late answer is not taken. */
 	void (*cancel)(void *ctx, uint32_t ask_id);
-	/* Something an operator should read; level as in lib/log. May be NULL. */
+	/* Something an operator should read; level as in lib/base/log. May be NULL. */
 	void (*event)(void *ctx, int level, const char *text);
 	/* A query was finished (answered, dropped): for query logs, dnstap, top-K.
 	 * NULL when nobody listens, and then it costs nothing. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* When a denial of one type renews another's, and when a question waits for its sibling. */
 #include "resolver/core/denials.h"
 
 #include "resolver/core/core_int.h"

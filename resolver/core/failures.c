@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Two places a key, of which the older gives way; the pause doubles with each failure. */
 #include "resolver/core/failures.h"
 
 #include <stdlib.h>

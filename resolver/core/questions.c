@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Free lists, hash chains and rings by index: all tables of questions and waiters
+ * change here alone.
+ */
 #include "resolver/core/questions.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the stored answer to the reply's octets: copied, patched, cut to what fits, an
+ * OPT behind it.
+ */
 #include "resolver/core/reply.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Head, tail and a second's account; nothing here knows what an entry says. */
 #include "resolver/core/ring.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which cuts above a name may deny it, and what becomes of a question that waits for one. */
 #include "resolver/core/shield_int.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of the shared tables found or taken, and the labels of types and classes. */
 #include "resolver/core/stats.h"
 
 #include <string.h>

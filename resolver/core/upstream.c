@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Round-trip times and the choice among upstreams, without asking anybody. */
 #include "resolver/core/upstream.h"
 
 #include "lib/base/clock.h"

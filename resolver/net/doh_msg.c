@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Heads and bodies of RFC 8484, checked before anything of them is believed. */
 #include "resolver/net/doh_msg.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the shell round the core counts: sockets and connections. Lives beside
- * struct core_stats in memory that worker and supervisor share (observe/shm.h), so
+ * struct core_stats in memory that worker and supervisor share (resolver/observe/shm.h), so
  * that it survives a worker. One writer; only ever added to, gauges excepted.
  */
 #ifndef NODENS_DRIVER_STATS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One message and its descriptors; what is too many is closed here. */
 #include "resolver/net/fdpass.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* spawn, wait with a limit, read what was written. */
 #include "resolver/node/child.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The lists behind the gates, by ipset where the kernel has it, else by xt_recent. */
 #include "resolver/node/gates.h"
 
 #include "lib/base/clock.h"

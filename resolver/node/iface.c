@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Link and addresses through route netlink: look, then change only what differs. */
 #include "resolver/node/iface.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The ipset protocol's few messages. */
 #include "resolver/node/ipset.h"
 
 #include <errno.h>

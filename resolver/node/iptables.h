@@ -7,7 +7,7 @@
  *
  * With gates, four more rules an address stand above those twelve: packets for
  * an address that was not put into a set, or seen, lately pass the NOTRACK rules
- * by. So the rules lapse with nobody left to remove them (node/gates.h).
+ * by. So the rules lapse with nobody left to remove them (resolver/node/gates.h).
  *
  * Planning is pure text work over what iptables-save printed; running is apart.
  */

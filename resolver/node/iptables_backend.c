@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which of the two iptables this node lives by: marks first, then what is installed. */
 #include "resolver/node/iptables_backend.h"
 
 #include <stdio.h>

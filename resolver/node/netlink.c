@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Building, sending and reading netlink messages over libmnl. */
 #include "resolver/node/netlink.h"
 
 #include <arpa/inet.h>

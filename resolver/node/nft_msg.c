@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Attributes and expressions in the order the kernel wants them. */
 #include "resolver/node/nft_msg.h"
 
 #include <arpa/inet.h>

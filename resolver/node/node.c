@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Chooses the dialect, and carries each call of node.h out in it. */
 #include "resolver/node/node.h"
 
 #include <stdio.h>

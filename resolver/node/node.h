@@ -66,7 +66,7 @@ int node_rules_refresh(struct node *n, struct diag *d);
 /* What an earlier instance may have left in the old iptables' tables takes a raw
  * socket (CAP_NET_RAW) to look for, and has not been looked for yet. */
 bool node_sweep_wants_raw(const struct node *n);
-/* What the iptables dialect's rules ask whether we are alive (node/gates.h). */
+/* What the iptables dialect's rules ask whether we are alive (resolver/node/gates.h). */
 enum node_gate { NODE_GATE_NONE, NODE_GATE_RECENT, NODE_GATE_SET };
 /* Known after the first node_rules_ensure: the kernel withdraws the rules by
  * itself. False with iptables where neither ipset nor xt_recent can be asked:

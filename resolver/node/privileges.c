@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Capabilities cut to a mask that children are bound by too; a worker's user is nobody. */
 #include "resolver/node/privileges.h"
 
 #include <grp.h>

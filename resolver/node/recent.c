@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writing addresses into /proc/net/xt_recent. */
 #include "resolver/node/recent.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The lists of system calls, as seccomp filters and Landlock rules. */
 #include "resolver/node/sandbox.h"
 
 #include <asm/ioctls.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The list of signals, and why the others are not in it. */
 #include "resolver/node/signals.h"
 
 #include <signal.h>

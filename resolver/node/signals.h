@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Signals that nobody sends us for a reason. */
 #ifndef NODENS_SIGNALS_H
 #define NODENS_SIGNALS_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Protobuf and Frame Streams by hand: tags, lengths, octets. */
 #include "resolver/observe/dnstap_msg.h"
 
 #include <assert.h>

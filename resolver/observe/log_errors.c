@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* CoreDNS's words for what failed, and their counting by rule and period. */
 #include "resolver/observe/log_errors.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One buffer, reserved and committed by whole lines, flushed as far as the reader takes it. */
 #include "resolver/observe/log_out.h"
 
 #include <errno.h>

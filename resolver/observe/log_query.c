@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the rule, then fills its compiled format. */
 #include "resolver/observe/log_query.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Hands each event to whoever the configuration has listening. */
 #include "resolver/observe/observe.h"
 
 #include <stdlib.h>
@@ -23,7 +24,7 @@ struct observe {
 	struct shm_worker *shm;
 	const struct upstreams *upstreams;
 	struct log_out *out;
-	uint64_t lost_elsewhere; /* lib/log's lines, as far as they are counted */
+	uint64_t lost_elsewhere; /* lib/base/log's lines, as far as they are counted */
 	struct observe_plan *now;
 };
 

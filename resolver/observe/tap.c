@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sinks by collector, and what each plugin sends to them. */
 #include "resolver/observe/tap.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rules, seen from the supervisor. nftables' are one netlink message away.
- * iptables' are asked of the keeper (node/keeper.h), so that a program waiting
+ * iptables' are asked of the keeper (resolver/node/keeper.h), so that a program waiting
  * for a lock keeps nothing else waiting; gates are renewed from here all the same.
  */
 #include <errno.h>

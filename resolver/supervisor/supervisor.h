@@ -64,7 +64,7 @@ struct supervisor {
 	unsigned selftest_failures; /* in a row */
 	uint64_t selftest_due_ns;   /* when the one that runs should have begun */
 	/* interface and rules */
-	struct loop_fd iface;       /* of node/iface_watch.h */
+	struct loop_fd iface;       /* of resolver/node/iface_watch.h */
 	struct loop_timer iface_settle;
 	struct loop_fd keeper;      /* fd -1: none */
 	bool ensuring, lapsed, repairing, said_no_failopen;
@@ -95,7 +95,7 @@ struct supervisor {
 	bool stays;    /* handed over and finished, but not told to stop */
 };
 
-/* Runs until told to stop; returns the exit status. keeper_fd: see node/keeper.h. */
+/* Runs until told to stop; returns the exit status. keeper_fd: see resolver/node/keeper.h. */
 int supervisor_run(const struct node_flags *f, int keeper_fd);
 
 /* --- supervise_config.c --- */
@@ -119,7 +119,7 @@ void supervise_rules_hold(struct supervisor *s);
 void supervise_health_release(struct supervisor *s);
 
 /* --- supervise_rules.c --- */
-/* keeper_fd: of node/keeper.h; -1: there is none. */
+/* keeper_fd: of resolver/node/keeper.h; -1: there is none. */
 int supervise_rules_start(struct supervisor *s, int keeper_fd, struct diag *d);
 /* Gives up what rules will not need; again when they need less. */
 int supervise_rules_privileges(struct supervisor *s, struct diag *d);

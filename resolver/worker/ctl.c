@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One message a datagram, of exactly one size. */
 #include "resolver/worker/ctl.h"
 
 #include <sys/socket.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of a scenario's `at` lines, and what each does to the core. */
 #include "tests/scenario/act.h"
 
 #include <stdio.h>

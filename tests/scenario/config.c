@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The words of a scenario's configuration lines, each into its field of core_conf. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

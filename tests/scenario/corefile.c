@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A scenario's Corefile compiled as the daemon compiles it, with no variable and no
+ * file to read.
+ */
 #include <stdio.h>
 #include <string.h>
 

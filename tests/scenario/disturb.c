@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Seeded interference between a scenario's lines; what must hold all the same is driver.h's. */
 #include "tests/scenario/disturb.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Every call and callback of a core passes here, and whoever breaks the contract is told. */
 #include "tests/scenario/driver.h"
 
 #include <stdarg.h>

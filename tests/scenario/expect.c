@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The words of `expect` lines, held against what the core has said. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static bool text_has(const char *section, const char *rr)
 	return hit && (hit == section || hit[-1] == '\n');
 }
 
-/* Record in canonical text, as lib/msg prints sections. */
+/* Record in canonical text, as lib/dns/msg prints sections. */
 static void expect_rr(struct world *w, const struct said *r, const char *rr, const char *qname)
 {
 	char want[9000], found[9000] = "";

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The sums themselves: what went in, what came out, and what the counters say of it. */
 #include "tests/scenario/laws.h"
 
 #include "lib/dns/wire.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A line's tokens and the numbers in them. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

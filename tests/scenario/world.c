@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The other ends of a core under test: clients and upstreams that remember. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

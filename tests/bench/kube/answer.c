@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The benchmarks' world as answers: every name of it exists, or is denied with its zone's SOA. */
 #include "tests/bench/kube/answer.h"
 
 #include <string.h>

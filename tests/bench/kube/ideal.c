@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A cache that forgets nothing before its time, rule by rule. */
 #include "tests/bench/kube/ideal.h"
 
 #include <stdlib.h>

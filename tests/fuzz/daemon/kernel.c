@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets, watches and time of the kernel in memory; the calls themselves are in kernel_calls.c. */
 #include "tests/fuzz/daemon/kernel.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the metrics of a cache: sums by name and label, whatever stands in quotes. */
 #include <criterion/criterion.h>
 
 #include "kind-e2e/measure/prom.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ldns behind its door, and ldns as the oracle for what lib/wire writes. */
+/* ldns behind its door, and ldns as the oracle for what lib/dns/wire writes. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

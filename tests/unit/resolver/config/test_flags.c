@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Flags as the original takes them: what is accepted, refused, warned of, and what it means. */
 #include "resolver/config/flags.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Files that change the way ConfigMaps do, by links that are swapped, are seen once each. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>

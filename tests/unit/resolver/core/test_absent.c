@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Names known not to be: kept as long as their denial, dropped when something is found. */
 #include <criterion/criterion.h>
 
 #include "lib/base/clock.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Questions that failed: how long they rest, and that an answer ends it. */
 #include <criterion/criterion.h>
 
 #include "lib/base/clock.h"

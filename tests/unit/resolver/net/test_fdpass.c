@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors through a socket: all that were sent, none that were not expected, none left open. */
 #include "resolver/net/fdpass.h"
 
 #include <criterion/criterion.h>

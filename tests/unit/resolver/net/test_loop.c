@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The event loop: what is due, what is removed within a callback, what a round is. */
 #include <criterion/criterion.h>
 #include <unistd.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses of both families through one form and back. */
 #include <criterion/criterion.h>
 
 #include "lib/base/err.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Messages over TCP however the octets are cut. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <string.h>

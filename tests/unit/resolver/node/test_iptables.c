@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rules' text: what is written is what iptables-save gives back, and what a removal takes. */
 #include "resolver/node/iptables.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker and a supervisor cannot do any more, tried in children. */
 #include "resolver/node/privileges.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTP server with clients that are slow, silent, endless or many. */
 #include <criterion/criterion.h>
 #include <arpa/inet.h>
 #include <errno.h>
