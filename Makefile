@@ -9,7 +9,14 @@
 #   make mutants    what no test notices: SEED=n N=300
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 
-MAKEFLAGS += --no-builtin-rules
+# On all cores, unless -j says otherwise. make 4.3 tells its makefile neither of a -j on the
+# command line nor of one that came with the environment, so both are read where they stand.
+jobs_asked := $(filter -j% --jobserver%,$(MAKEFLAGS)) \
+              $(shell { echo "$$MAKEFLAGS" | tr ' ' '\n'; tr '\0' '\n' </proc/$$PPID/cmdline; } 2>/dev/null | \
+                      grep -E '^(-[bBdeikLnpqrRsStvw]*j|--j)')
+MAKEFLAGS += --no-builtin-rules $(if $(strip $(jobs_asked)),,-j$(shell nproc))
+# Before a script that runs make again: it shares out as many jobs anew.
+anew = MAKEFLAGS='$(subst ','\'',$(filter-out --jobserver%,$(MAKEFLAGS)))'
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL := all
@@ -107,14 +114,14 @@ BINS := $(addprefix $(O)/bin/,$(PROGRAMS))
 all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(main_$(p))),$(O)/bin/$(p)))
 
 define program
-$(O)/bin/$(1): $(O)/$(main_$(1):.c=.o) $(call archives,$(uses_$(1)))
+$(O)/bin/$(1): $(O)/$(main_$(1):.c=.o) $(call archives,$(uses_$(1))) $(O)/.ldflags
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
 	$(Q)$(CC) $$(ALL_LDFLAGS) $$(PROGRAM_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(call archives,$(uses_$(1))) $(call libs_of,$(uses_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-$(O)/%.o: %.c | $(O)/.flags
+$(O)/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -131,8 +138,14 @@ $(O)/lib%.a:
 	$(Q)$(AR) rcs $@ $^
 AR := ar
 
-$(O)/.flags:
-	@mkdir -p $(@D); touch $@
+# What was compiled or linked otherwise than it would be now is done again.
+quoted = '$(subst ','\'',$(1))'
+flags_now := $(call quoted,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS))
+ldflags_now := $(call quoted,$(CC) $(ALL_LDFLAGS) $(PROGRAM_LDFLAGS) $(ARCHIVED))
+$(O)/.flags: say = $(flags_now)
+$(O)/.ldflags: say = $(ldflags_now)
+$(O)/.flags $(O)/.ldflags: FORCE
+	@mkdir -p $(@D); echo $(say) | cmp -s - $@ || echo $(say) >$@
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
 
 # --- tests -------------------------------------------------------------------
@@ -144,13 +157,13 @@ test_archives := $(call archives,$(TEST_ARCHIVES))
 # a hundred programs that run once: shared libraries for them
 test_libs := $(filter-out $(ARCHIVED) $(SHARED),$(call libs_of,$(TEST_ARCHIVES)))
 
-$(O)/tests/unit/%: $(O)/tests/unit/%.o $(test_archives)
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(test_archives) $(O)/.ldflags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(test_archives) $(test_libs) -lcriterion
 # libFuzzer's entry point has no header of its own.
 $(O)/tests/fuzz/%.o: WARN += -Wno-missing-prototypes
 # Under gcc a fuzz target replays its corpus; `make fuzz` builds it with libFuzzer.
-$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives)
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives) $(O)/.ldflags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(O)/tests/fuzz/replay.o $(FUZZ_LINK) $(test_archives) $(test_libs)
 # A kernel in memory: the system calls of these two are the target's.
@@ -163,10 +176,10 @@ $(O)/tests/fuzz/fuzz_daemon: FUZZ_WRAPPED = $(KERNEL_WRAPPED) $(CORE_WRAPPED)
 $(O)/tests/fuzz/fuzz_http: $(call objs,$(wildcard tests/fuzz/daemon/kernel*.c))
 $(O)/tests/fuzz/fuzz_http: FUZZ_WRAPPED = $(KERNEL_WRAPPED)
 FUZZ_LINK = $(filter $(O)/tests/fuzz/daemon/%.o,$^) $(addprefix -Wl$(comma)--wrap=,$(FUZZ_WRAPPED))
-$(O)/tests/scenario/run: $(call objs,$(wildcard tests/scenario/*.c)) $(test_archives)
+$(O)/tests/scenario/run: $(call objs,$(wildcard tests/scenario/*.c)) $(test_archives) $(O)/.ldflags
 	@echo "  LD    $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(test_libs)
-$(O)/tests/%: $(O)/tests/%.o $(test_archives)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out %/.ldflags,$^) $(test_libs)
+$(O)/tests/%: $(O)/tests/%.o $(test_archives) $(O)/.ldflags
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(test_archives) $(test_libs)
@@ -174,25 +187,25 @@ $(O)/tests/%: $(O)/tests/%.o $(test_archives)
 TESTS ?=
 tests-build: all $(UNIT_BINS) $(FUZZ_BINS) $(HELPER_BINS)
 test: tests-build layers
-	@O=$(O) SAN=$(SAN) CC=$(CC) tests/run $(TESTS)
+	@$(anew) O=$(O) SAN=$(SAN) CC=$(CC) tests/run $(TESTS)
 
 layers:
 	@tests/layers
 
 FUZZ_TIME ?= 60
 fuzz:
-	@tests/fuzz/run $(FUZZ_TIME)
+	@$(anew) tests/fuzz/run $(FUZZ_TIME)
 
 SEED ?= 1
 N ?= 300
 mutants: $(O)/tests/mutants/mutate
-	@O=$(O) tests/mutants/run $(SEED) $(N)
+	@$(anew) O=$(O) tests/mutants/run $(SEED) $(N)
 
 # --- the rest ----------------------------------------------------------------
 deps:
 	@tools/deps
 demo: deps
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory all
 	@O=$(O) kind-e2e/demo
 
 BENCH_BINS := $(filter $(O)/tests/bench/%,$(HELPER_BINS)) $(O)/bin/node-cache
