@@ -52,3 +52,11 @@ void ct_kill(struct ctable *t, uint32_t id)
 	e->next[0] = t->free_list;
 	t->free_list = id;
 }
+
+bool ctable_empty(const struct ctable *t)
+{
+	for (unsigned i = 0; i < CT_NETNS_MAX; i++)
+		if (t->count[i])
+			return false;
+	return true;
+}

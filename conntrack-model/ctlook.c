@@ -60,14 +60,6 @@ void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NE
 	}
 }
 
-bool ctable_empty(const struct ctable *t)
-{
-	for (unsigned i = 0; i < CT_NETNS_MAX; i++)
-		if (t->count[i])
-			return false;
-	return true;
-}
-
 void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 		       unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx),
 		       const void *ctx, uint64_t *ret_counts, unsigned n)
