@@ -320,6 +320,8 @@ int corefile_parse_text(struct corefile **ret, const char *file, const char *tex
 			err = e->lint ? 0 : cf_report_diag(p.report, d);
 		else if (err)
 			diag_set(d, err, "%s: %s", file, err_str(err));
+	} else {
+		diag_set(d, err, "%s: %s", file, err_str(err));
 	}
 	for (size_t i = 0; i < p.n_snippets; i++)
 		free(p.snippet[i].body.tok);

@@ -85,10 +85,9 @@ static int zone_of_text(struct cf_setup *s, const struct cf_token *t, const char
 
 	if (err == 0 && strchr(text, '/'))
 		cf_warn(s, t, "'%s' is not a CIDR block and is taken as a name", text);
-	return err ? err
-	       : zone_push(s, &zone, list, n) == ERR_LIMIT
-		       ? cf_error(s, t, "more than %d zones", CORE_ZONES_MAX)
-		       : 0;
+	if (err == 0)
+		err = zone_push(s, &zone, list, n);
+	return err == ERR_LIMIT ? cf_error(s, t, "more than %d zones", CORE_ZONES_MAX) : err;
 }
 
 int cf_zone(struct cf_setup *s, const struct cf_token *t, struct name **list, size_t *n)
