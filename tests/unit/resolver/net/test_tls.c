@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS towards an upstream, with OpenSSL's own server at the other end of a connection
+ * of loopback: who is believed, what a session gives to read and takes to write, how
+ * it ends, and what comes of questions over it.
+ */
+#include "tests/fixtures/upstream_world.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "resolver/net/tls.h"
+
+static char dir[] = "/tmp/tls-test-XXXXXX";
+static char good[64], good_key[64], stranger[64], stranger_key[64];
+
+/* --- the server --- */
+
+static SSL_CTX *server_ctx;
+static SSL *server;
+static int server_fd;
+static char server_sni[64];
+static bool speaks_dot;
+
+static void cert_make(const char *name, const char *names, char *path, char *key_path)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *c = X509_new();
+	X509_EXTENSION *x = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+	FILE *f;
+
+	X509_set_version(c, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
+	X509_gmtime_adj(X509_getm_notBefore(c), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(c), 3600);
+	X509_set_pubkey(c, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_set_issuer_name(c, X509_get_subject_name(c));
+	cr_assert_eq(X509_add_ext(c, x, -1), 1);
+	cr_assert_gt(X509_sign(c, key, EVP_sha256()), 0);
+	snprintf(path, 64, "%s/%s.pem", dir, name);
+	snprintf(key_path, 64, "%s/%s.key", dir, name);
+	cr_assert(f = fopen(path, "we"));
+	cr_assert_eq(PEM_write_X509(f, c), 1);
+	fclose(f);
+	cr_assert(f = fopen(key_path, "we"));
+	cr_assert_eq(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
+	fclose(f);
+	X509_EXTENSION_free(x);
+	X509_free(c);
+	EVP_PKEY_free(key);
+}
+
+static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+		       unsigned n, void *ctx)
+{
+	(void)ssl;
+	(void)ctx;
+	if (!speaks_dot || n < 4 || memcmp(in, "\3dot", 4))
+		return SSL_TLSEXT_ERR_NOACK;
+	*out = in + 1;
+	*out_len = 3;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static void server_setup(void)
+{
+	cr_assert(mkdtemp(dir));
+	cert_make("dns.test", "DNS:dns.test,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1", good, good_key);
+	cert_make("stranger", "DNS:dns.test,IP:127.0.0.1", stranger, stranger_key);
+	server_ctx = SSL_CTX_new(TLS_server_method());
+	cr_assert_eq(SSL_CTX_use_certificate_chain_file(server_ctx, good), 1);
+	cr_assert_eq(SSL_CTX_use_PrivateKey_file(server_ctx, good_key, SSL_FILETYPE_PEM), 1);
+	SSL_CTX_set_alpn_select_cb(server_ctx, alpn_choose, NULL);
+	SSL_CTX_set_mode(server_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_id_context(server_ctx, (const unsigned char *)"t", 1);
+	setup();
+}
+
+static void server_teardown(void)
+{
+	char *const files[] = {good, good_key, stranger, stranger_key};
+
+	teardown();
+	SSL_free(server);
+	SSL_CTX_free(server_ctx);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		unlink(files[i]);
+	rmdir(dir);
+}
+
+TestSuite(tls, .init = server_setup, .fini = server_teardown, .timeout = 60);
+
+static void server_take(int fd)
+{
+	SSL_free(server);
+	server = SSL_new(server_ctx);
+	server_fd = fd;
+	server_sni[0] = 0;
+	cr_assert_eq(SSL_set_fd(server, fd), 1);
+	SSL_set_accept_state(server);
+}
+
+/* --- a session by hand --- */
+
+static struct tls_ctx *ctx;
+static struct tls_session *session;
+static struct diag words;
+static int client_fd;
+
+static int session_start(const struct tls_conf *conf)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+	int rc = 0, theirs = 0;
+
+	if (!ctx)
+		cr_assert_eq(tls_ctx_new(&ctx, conf, &words), 0, "%s", words.text);
+	client_fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(client_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	cr_assert_eq(fcntl(client_fd, F_SETFL, O_NONBLOCK), 0);
+	server_take(accept_one());
+	session = tls_session_new(ctx, client_fd);
+	cr_assert(session);
+	words.text[0] = 0;
+	while (rc == 0) {
+		bool want_write = true;
+
+		rc = tls_handshake(session, &want_write, &words);
+		cr_assert(rc || !want_write, "a short flight waits for the other side");
+		if (theirs != 1)
+			theirs = SSL_do_handshake(server);
+		if (SSL_get_servername(server, TLSEXT_NAMETYPE_host_name))
+			snprintf(server_sni, sizeof(server_sni), "%s", SSL_get_servername(server, TLSEXT_NAMETYPE_host_name));
+		if (theirs != 1 && SSL_get_error(server, theirs) == SSL_ERROR_SSL && rc == 0)
+			rc = tls_handshake(session, &want_write, &words);
+	}
+	for (int i = 0; rc == 1 && theirs != 1 && i < 1000; i++)
+		theirs = SSL_do_handshake(server);
+	return rc;
+}
+
+static void session_end(void)
+{
+	tls_session_free(session);
+	session = NULL;
+	close(client_fd);
+	close(server_fd);
+}
+
+static void ctx_end(void)
+{
+	tls_ctx_free(ctx);
+	ctx = NULL;
+}
+
+Test(tls, whose_certificate_is_taken)
+{
+	static const struct {
+		const char *name, *alpn;
+		bool is_good, dot;
+		int max_version;
+		const char *sni, *words; /* NULL: taken */
+	} cases[] = {
+		{NULL, NULL, true, false, 0, "", NULL},
+		{"dns.test", NULL, true, false, 0, "dns.test", NULL},
+		{"127.0.0.1", NULL, true, false, 0, "", NULL},
+		{"::1", NULL, true, false, 0, "", NULL},
+		{"dns.test", NULL, true, false, TLS1_2_VERSION, "dns.test", NULL},
+		{"other.test", NULL, true, false, 0, "other.test", "certificate not accepted: hostname mismatch"},
+		{"127.0.0.2", NULL, true, false, 0, "", "certificate not accepted: IP address mismatch"},
+		{"::2", NULL, true, false, 0, "", "certificate not accepted: IP address mismatch"},
+		{NULL, NULL, false, false, 0, "", "certificate not accepted: "},
+		{NULL, "dot", true, true, 0, "", NULL},
+		{NULL, "dot", true, false, 0, "", "the server does not speak 'dot' (ALPN)"},
+		{NULL, "do", true, true, 0, "", "the server does not speak 'do' (ALPN)"},
+		{NULL, NULL, true, true, 0, "", NULL},
+		{NULL, NULL, true, false, TLS1_1_VERSION, "", "TLS handshake: "},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tls_conf conf = {.server_name = cases[i].name, .alpn = cases[i].alpn, .ca_file = cases[i].is_good ? good : stranger};
+
+		speaks_dot = cases[i].dot;
+		SSL_CTX_set_max_proto_version(server_ctx, cases[i].max_version);
+		SSL_CTX_set_security_level(server_ctx, cases[i].max_version == TLS1_1_VERSION ? 0 : 1);
+		int rc = session_start(&conf);
+
+		cr_expect_eq(rc, cases[i].words ? ERR_PEER : 1, "case %zu: %s", i, words.text);
+		if (cases[i].words)
+			cr_expect_eq(strncmp(words.text, cases[i].words, strlen(cases[i].words)), 0, "case %zu: %s", i, words.text);
+		cr_expect_str_eq(server_sni, cases[i].sni, "case %zu", i);
+		cr_expect_not(tls_resumed(session));
+		session_end();
+		ctx_end();
+	}
+}
+
+Test(tls, files_that_are_no_good)
+{
+	static const char nobody[] = "/nonexistent/x.pem";
+	const struct {
+		struct tls_conf conf;
+		const char *words;
+	} cases[] = {
+		{{.ca_file = nobody}, "tls: CA file '/nonexistent/x.pem': "},
+		{{.ca_file = good, .cert_file = nobody, .key_file = good_key}, "tls: certificate '/nonexistent/x.pem': "},
+		{{.ca_file = good, .cert_file = good, .key_file = nobody}, "tls: key '/nonexistent/x.pem': "},
+		{{.ca_file = good, .cert_file = good, .key_file = stranger_key}, "tls: key '"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tls_ctx *c = NULL;
+
+		cr_expect_eq(tls_ctx_new(&c, &cases[i].conf, &words), ERR_SYS, "case %zu", i);
+		cr_expect_null(c);
+		cr_expect_eq(strncmp(words.text, cases[i].words, strlen(cases[i].words)), 0, "%s", words.text);
+	}
+	ERR_clear_error();
+	tls_ctx_free(NULL);
+	tls_session_free(NULL);
+}
+
+Test(tls, a_certificate_of_ours)
+{
+	struct tls_conf conf = {.ca_file = good, .cert_file = stranger, .key_file = stranger_key};
+
+	SSL_CTX_set_verify(server_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	cr_assert_eq(SSL_CTX_load_verify_file(server_ctx, stranger), 1);
+	cr_assert_eq(session_start(&conf), 1, "%s", words.text);
+	cr_expect(SSL_is_init_finished(server), "the server has it");
+	session_end();
+	ctx_end();
+}
+
+/* All there is in one piece, then nothing, then the end, and an end that is none. */
+Test(tls, what_is_read)
+{
+	static uint8_t b[40000], sent[30000];
+	struct tls_conf conf = {.ca_file = good};
+
+	for (size_t i = 0; i < sizeof(sent); i++)
+		sent[i] = (uint8_t)(i * 7 + i / 256);
+	cr_assert_eq(session_start(&conf), 1);
+	cr_expect_eq(tls_read(session, b, sizeof(b), NULL), -1);
+	cr_expect_eq(errno, EAGAIN);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_eq(SSL_write(server, sent + i * 10000, 10000), 10000);
+	bool want_write = false;
+	size_t have = 0;
+
+	while (have < 15000) {
+		ssize_t n = tls_read(session, b + have, 15000 - have, &want_write);
+
+		if (n > 0)
+			have += (size_t)n;
+		else
+			cr_assert(n == -1 && errno == EAGAIN);
+	}
+	ssize_t rest = tls_read(session, b + have, sizeof(b) - have, &want_write);
+
+	cr_expect_eq(rest, 15000, "of several records, and no more than there is: %zd", rest);
+	cr_expect_arr_eq(b, sent, 30000);
+	cr_expect_not(want_write);
+	SSL_shutdown(server);
+	errno = 0;
+	for (ssize_t n = -1; n < 0; n = tls_read(session, b, sizeof(b), NULL))
+		cr_assert(errno == 0 || errno == EAGAIN);
+	cr_expect_eq(tls_read(session, b, sizeof(b), NULL), 0, "the end stays the end");
+	session_end();
+
+	cr_assert_eq(session_start(&conf), 1);
+	shutdown(server_fd, SHUT_WR);
+	while (tls_read(session, b, sizeof(b), NULL) < 0 && errno == EAGAIN)
+		;
+	cr_expect_eq(tls_read(session, b, sizeof(b), NULL), -1, "cut off is no end");
+	cr_expect_eq(errno, ECONNRESET);
+	session_end();
+	ctx_end();
+}
+
+/* What the other side does not take waits; it gets the rest, and is told of the end. */
+Test(tls, what_is_written)
+{
+	static uint8_t b[1 << 20], got[1 << 16];
+	struct tls_conf conf = {.ca_file = good};
+	size_t sent = 0, read = 0;
+	ssize_t n;
+
+	for (size_t i = 0; i < sizeof(b); i++)
+		b[i] = (uint8_t)(i * 5 + i / 251);
+	cr_assert_eq(session_start(&conf), 1);
+	for (int blocked = 0; sent < sizeof(b);) {
+		n = tls_write(session, b + sent, sizeof(b) - sent);
+		cr_assert_neq(n, 0);
+		if (n > 0) {
+			sent += (size_t)n;
+			continue;
+		}
+		cr_assert_eq(errno, EAGAIN);
+		if (!blocked++)
+			cr_expect_gt(sent, 0);
+		while ((n = SSL_read(server, got, sizeof(got))) > 0) {
+			cr_assert_eq(memcmp(got, b + read, (size_t)n), 0);
+			read += (size_t)n;
+		}
+	}
+	while (read < sizeof(b)) {
+		if ((n = SSL_read(server, got, sizeof(got))) <= 0)
+			continue;
+		cr_assert_eq(memcmp(got, b + read, (size_t)n), 0);
+		read += (size_t)n;
+	}
+	tls_session_free(session); /* says goodbye */
+	session = NULL;
+	while ((n = SSL_read(server, got, sizeof(got))) < 0 && SSL_get_error(server, (int)n) == SSL_ERROR_WANT_READ)
+		;
+	cr_expect_eq(SSL_get_error(server, (int)n), SSL_ERROR_ZERO_RETURN, "close_notify");
+	session_end();
+	ctx_end();
+}
+
+/* After a fault no goodbye is said, and nothing more is taken. */
+Test(tls, a_broken_session)
+{
+	struct tls_conf conf = {.ca_file = good};
+	uint8_t b[64] = {0};
+
+	signal(SIGPIPE, SIG_IGN);
+	cr_assert_eq(session_start(&conf), 1);
+	cr_assert_eq(send(server_fd, "\x17\x03\x03\x00\x10 not of this key", 21, 0), 21);
+	while (tls_read(session, b, sizeof(b), NULL) < 0 && errno == EAGAIN)
+		;
+	cr_expect_eq(errno, ECONNRESET);
+	cr_expect_eq(tls_write(session, b, 10), -1);
+	session_end();
+	ctx_end();
+}
+
+/* The second connection takes up the first one's session; another upstream's does not. */
+Test(tls, sessions_are_resumed)
+{
+	struct tls_conf conf = {.ca_file = good, .server_name = "dns.test"};
+	uint8_t b[8];
+
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(session_start(&conf), 1, "%s", words.text);
+		cr_expect_eq(tls_resumed(session), i > 0, "connection %d", i);
+		cr_assert_eq(SSL_write(server, "x", 1), 1);
+		while (tls_read(session, b, 1, NULL) < 0) /* tickets come before it */
+			cr_assert_eq(errno, EAGAIN);
+		session_end();
+	}
+	ctx_end();
+	cr_assert_eq(session_start(&conf), 1);
+	cr_expect_not(tls_resumed(session));
+	session_end();
+	ctx_end();
+}
+
+/* --- questions over it --- */
+
+static char event_text[300];
+static int n_events;
+
+static void on_event(void *c, int level, const char *text)
+{
+	(void)c;
+	cr_expect_eq(level, 3);
+	snprintf(event_text, sizeof(event_text), "%s", text);
+	n_events++;
+}
+
+static void configure_tls(const char *ca, const char *name, const char *doh)
+{
+	struct upstream_conf conf = {.port = port, .tls = true, .tls_ca = ca, .tls_name = name, .doh_path = doh};
+
+	conf.addr.s6_addr[10] = conf.addr.s6_addr[11] = 0xff;
+	conf.addr.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+	configure(&conf, 1);
+	upstreams_set_stats(&ups, 0, &up_stats);
+	ups.events.event = on_event;
+}
+
+/* One round of the loop, and of a server that answers each question it has read whole. */
+static void serve(bool answers)
+{
+	static uint8_t q[20 * 64];
+	static size_t have;
+	int n;
+
+	cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	if (!server)
+		return;
+	if (!SSL_is_init_finished(server)) {
+		have = 0;
+		SSL_do_handshake(server);
+		return;
+	}
+	while ((n = SSL_read(server, q + have, (int)(sizeof(q) - have))) > 0)
+		have += (size_t)n;
+	for (; answers && have >= 20; have -= 20) {
+		q[4] |= 0x80;
+		cr_assert_eq(SSL_write(server, q, 20), 20);
+		memmove(q, q + 20, have - 20);
+	}
+}
+
+Test(tls, questions_are_answered)
+{
+	configure_tls(good, NULL, NULL);
+	for (uint32_t id = 1; id <= 20; id++)
+		ask(id, CORE_TLS);
+	server_take(accept_one());
+	while (n_answers < 20)
+		serve(true);
+	for (int i = 0; i < 20; i++)
+		cr_expect_eq(answer_tag[i], answer_id[i]);
+	cr_expect_eq(n_fails, 0);
+	cr_expect_eq(stats.up_tls_resumed, 0);
+	cr_expect_eq(stats.up_tcp_connects, 1);
+	cr_expect_eq(up_stats.conn_misses[CORE_TLS], 1);
+	cr_expect_eq(up_stats.conn_hits[CORE_TLS], 19);
+	struct upstream_seen seen;
+
+	ask(30, CORE_TLS);
+	cr_expect(upstreams_seen(&ups, 30, &seen));
+	cr_expect(seen.connected);
+	cr_expect_neq(seen.local_port, 0);
+	/* it goes with its questions, and the next takes up its session */
+	for (int i = 0; i < 20; i++)
+		serve(false);
+	SSL_shutdown(server);
+	shutdown(server_fd, SHUT_RDWR);
+	close(server_fd);
+	until(&n_fails, 1);
+	cr_expect_eq(fail_why[0], CORE_FAIL_ENDED);
+	cr_expect_eq(stats.up_tcp_lost, 1);
+	ask(31, CORE_TLS);
+	server_take(accept_one());
+	while (n_answers < 21)
+		serve(true);
+	cr_expect_eq(stats.up_tls_resumed, 1);
+	cr_expect_eq(n_events, 0);
+	close(server_fd);
+}
+
+Test(tls, a_server_that_is_not_believed)
+{
+	char want[100];
+
+	configure_tls(good, "other.test", NULL);
+	ask(1, CORE_TLS);
+	server_take(accept_one());
+	while (n_fails < 1)
+		serve(true);
+	cr_expect_eq(fail_why[0], CORE_FAIL_TLS);
+	snprintf(want, sizeof(want), "tls://127.0.0.1:%u: certificate not accepted: hostname mismatch", port);
+	cr_expect_str_eq(event_text, want);
+	cr_expect_eq(n_events, 1);
+	cr_expect_eq(stats.up_tcp_open, 0);
+	close(server_fd);
+}
+
+/* Without TLS's files there is nothing to ask by; a server without h2 is none for HTTPS. */
+Test(tls, nothing_to_ask_by)
+{
+	char want[100];
+
+	configure_tls("/nonexistent/x.pem", NULL, NULL);
+	ask(1, CORE_TLS);
+	until(&n_fails, 1);
+	cr_expect_eq(fail_why[0], CORE_FAIL_TLS);
+	cr_expect_eq(stats.up_tcp_connects, 0);
+	configure_tls(good, NULL, "/dns-query");
+	ask(2, CORE_HTTPS);
+	server_take(accept_one());
+	while (n_fails < 2)
+		serve(true);
+	cr_expect_eq(fail_why[1], CORE_FAIL_TLS);
+	snprintf(want, sizeof(want), "https://127.0.0.1:%u: the server does not speak 'h2' (ALPN)", port);
+	cr_expect_str_eq(event_text, want);
+	close(server_fd);
+}
