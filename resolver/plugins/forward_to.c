@@ -126,7 +126,8 @@ static int targets_of_host(struct cf_setup *s, struct forward_options *o, const 
 	return err;
 }
 
-/* "9.9.9.9%dns.quad9.net:853": the part after % is a server name for TLS. */
+/* "9.9.9.9%dns.quad9.net:853", "[2620:fe::fe%dns.quad9.net]:853": the part after % is a
+ * server name for TLS. */
 static const char *tls_name_cut(struct cf_setup *s, const char *text, const char **ret_rest)
 {
 	const char *percent = strchr(text, '%');
@@ -136,11 +137,12 @@ static const char *tls_name_cut(struct cf_setup *s, const char *text, const char
 	*ret_rest = text;
 	if (!percent)
 		return NULL;
-	name = arena_strn(s->arena, name, colon ? (size_t)(colon - name) : strlen(name));
-	*ret_rest = arena_printf(s->arena, "%.*s%s%s", (int)(percent - text), text,
-				 text[0] == '[' && !strchr(percent, ']') ? "]" : "",
+	bool inside = text[0] == '[' && !memchr(text, ']', (size_t)(percent - text));
+	size_t len = colon ? (size_t)(colon - name) : strlen(name);
+
+	*ret_rest = arena_printf(s->arena, "%.*s%s%s", (int)(percent - text), text, inside ? "]" : "",
 				 colon ? colon : "");
-	return name;
+	return arena_strn(s->arena, name, len - (inside && len && name[len - 1] == ']'));
 }
 
 static bool looks_like_host(const char *text)
