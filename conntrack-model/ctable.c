@@ -13,8 +13,6 @@
 #include "lib/base/clock.h"
 
 #define EARLY_DROP_BUCKETS 8
-#define CHAIN_MIN 50 /* confirm refuses above 50 + random(0..29) */
-#define CHAIN_SPREAD 30
 #define CLASH_LIFE_S 1
 #define REMAP_TRIES 128
 
@@ -26,6 +24,7 @@ struct ctable *ctable_new(const struct ct_conf *c)
 	if (!t)
 		return NULL;
 	t->conf = *c;
+	t->rules = ct_rules_of(c->kernel);
 	t->head = calloc(c->buckets, sizeof(*t->head));
 	if (!t->head) {
 		ctable_free(t);
@@ -197,8 +196,11 @@ static void entry_undo(struct ctable *t, uint32_t id, uint8_t netns)
 
 static bool chain_too_long(struct ctable *t, uint32_t bucket)
 {
-	unsigned n = 0, limit = CHAIN_MIN + (unsigned)rng_below(&t->rng, CHAIN_SPREAD);
+	unsigned n = 0;
 
+	if (!t->rules->chain_min)
+		return false;
+	unsigned limit = t->rules->chain_min + (unsigned)rng_below(&t->rng, t->rules->chain_spread);
 	for (uint32_t node = t->head[bucket]; node; n++)
 		node = t->entry[ct_node_entry(node)].next[ct_node_dir(node)];
 	return n > limit;
@@ -323,7 +325,7 @@ enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_p
 	if (v != CT_NEW)
 		return v;
 	uint32_t reply_bucket = ct_bucket(t, &reply);
-	if (t->conf.kernel < CT_KERNEL(5, 7) || find_evicting(t, &reply, reply_bucket))
+	if (!t->rules->clash_kept || find_evicting(t, &reply, reply_bucket))
 		return refuse(t, id, p->tuple.netns, CT_DROP_CLASH);
 	t->entry[id] = (struct ct_entry){
 		.tuple = {p->tuple, reply},

@@ -63,10 +63,24 @@ struct ct_conf {
 };
 /* Linux 6.18 on a node above 4 GB: 262144 buckets and max, HZ 250. */
 void ctable_conf_init(struct ct_conf *c);
-/* Kernel defaults by memory (nf_conntrack_init_start) and kube-proxy's max by
- * cores (capped as newest source does). */
-uint32_t ctable_default_buckets(uint64_t ram_bytes);
-uint64_t ctable_kube_proxy_max(unsigned n_cores);
+/* What changed between kernels, as their last stable releases have it. */
+struct ct_rules {
+	unsigned since;		/* CT_KERNEL */
+	bool stream_after_2s;	/* a UDP flow needs 2 s to become a stream; before: a reply */
+	bool clash_kept;	/* the loser of a race is kept by its reply direction */
+	bool gc_averages;	/* sweeps follow the remaining lifetimes; before: 120 s apart */
+	unsigned chain_min, chain_spread; /* confirm refuses above min + random(spread); 0: never */
+	unsigned max_factor;	/* default nf_conntrack_max over default buckets */
+	uint32_t buckets_4g, buckets_1g, buckets_min; /* defaults: above 4 GiB, above 1 GiB, least */
+};
+const struct ct_rules *ct_rules_of(unsigned kernel);
+
+/* Kernel defaults by memory (nf_conntrack_init_start). */
+void ctable_conf_kernel(struct ct_conf *c, unsigned kernel, uint64_t ram_bytes);
+/* And what kube-proxy makes of them: max by cores (32,768 each, at least 131,072, at most
+ * 1,048,576), buckets raised to a quarter of it but never lowered, TCP ESTABLISHED a day,
+ * CLOSE_WAIT an hour; pkg/proxy/apis/config/v1alpha1/defaults.go, cmd/kube-proxy/app/conntrack.go. */
+void ctable_conf_kube_proxy(struct ct_conf *c, unsigned n_cores);
 
 struct ct_counters {	    /* names as in /proc/net/stat/nf_conntrack where it has them */
 	uint64_t new_flows; /* entries made */

@@ -40,6 +40,7 @@ struct ct_gc { /* struct conntrack_gc_work */
 
 struct ctable {
 	struct ct_conf conf;
+	const struct ct_rules *rules; /* of conf.kernel */
 	struct hash_key key;
 	struct rng rng;
 	uint32_t *head;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gc worker (gc_worker in nf_conntrack_core.c, as since 5.19). One worker
+ * The gc worker (gc_worker in nf_conntrack_core.c, as since 5.19; before, sweeps came
+ * 120 s after one another and had no allowance of evictions). One worker
  * walks the hash of all namespaces in slices, frees what has expired, averages
  * the remaining lifetimes with C's truncating division, and sleeps for that
  * average; the timer wheel then rounds the sleep up. Both roundings are visible
@@ -93,7 +94,7 @@ static bool visit_bucket(struct slice *s, uint32_t bucket)
 
 	s->elapsed_ns += s->t->conf.gc_bucket_ns;
 	for (; node; node = next) {
-		if (s->n_evicted > EVICT_PER_SECOND / s->t->conf.hz)
+		if (s->t->rules->gc_averages && s->n_evicted > EVICT_PER_SECOND / s->t->conf.hz)
 			return false;
 		uint32_t id = ct_node_entry(node);
 		next = s->t->entry[id].next[ct_node_dir(node)];
@@ -116,11 +117,14 @@ static void sweep_begin(struct ct_gc *gc, unsigned hz)
 
 static uint64_t sweep_end(struct ctable *t, uint64_t now_j)
 {
-	int64_t next = clamp_j(t->gc.avg_j, t->conf.hz, 60 * (int64_t)t->conf.hz);
+	int64_t next = t->rules->gc_averages ? clamp_j(t->gc.avg_j, t->conf.hz, 60 * (int64_t)t->conf.hz)
+					     : 120 * (int64_t)t->conf.hz;
 	int64_t took = (int64_t)(now_j - t->gc.start_j);
 
 	t->gc.next_bucket = 0;
 	t->stats.gc_sweeps++;
+	if (!t->rules->gc_averages)
+		return (uint64_t)next;
 	if (took < 1)
 		took = 1;
 	return next > took ? (uint64_t)(next - took) : 1;

@@ -79,7 +79,7 @@ bool ct_proto_new(const struct ctable *t, struct ct_entry *e, const struct ct_pa
  * first one once a reply was seen. Before 5.0 any packet after the reply did. */
 static void udp_packet(const struct ctable *t, struct ct_entry *e)
 {
-	bool stream = t->conf.kernel < CT_KERNEL(5, 0) || t->now_j > e->stream_j;
+	bool stream = !t->rules->stream_after_2s || t->now_j > e->stream_j;
 
 	if (!(e->status & CTS_SEEN_REPLY) || !stream) {
 		refresh(t, e, t->conf.udp_s);

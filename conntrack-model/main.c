@@ -14,13 +14,15 @@
 #include "lib/base/opt.h"
 
 enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
+#define UNSET UINT64_MAX /* what the kernel, the node and kube-proxy make of it */
 
 struct options {
 	const char *qs, *out, *validate;
 	struct opt_list synth, notrack, labels;
 	uint64_t duration_ns, max, buckets, hz, backends, growth, udp_s, stream_s, seed, netns, gc_first_ns;
 	struct ct_other other;
-	double other_walks;
+	double other_walks, ram_gib;
+	uint64_t cores;
 	unsigned kernel;
 	struct predict_conf predict;
 	struct ct_synth load[OPT_LIST_MAX];
@@ -38,23 +40,35 @@ static int parse_kernel(void *value, const char *text, struct diag *d)
 	return 0;
 }
 
+static int parse_settings(void *value, const char *text, struct diag *d)
+{
+	for (int i = 0; i < N_SETTINGS_FORMS; i++) {
+		if (strcmp(text, settings_form_name[i]) != 0)
+			continue;
+		*(int *)value = i;
+		return 0;
+	}
+	return diag_set(d, ERR_UNKNOWN, "'%s': expected sysctl, kube-proxy or kustomize", text);
+}
+
 static int parse_other(void *value, const char *text, struct diag *d)
 {
 	return ct_other_parse(value, text, d);
 }
 
 static struct options o = {.duration_ns = 120 * NS_PER_S,
-			   .max = 262144,
-			   .buckets = 262144,
+			   .max = UNSET,
+			   .buckets = UNSET,
 			   .hz = 250,
 			   .backends = 2,
 			   .growth = 1,
-			   .udp_s = 30,
-			   .stream_s = 120,
+			   .udp_s = UNSET,
+			   .stream_s = UNSET,
 			   .seed = 1,
 			   .kernel = CT_KERNEL(6, 18),
 			   .gc_first_ns = T_NEVER,
-			   .predict = {.headroom = 2}};
+			   .ram_gib = 8,
+			   .predict = {.headroom = 2, .settings_form = -1, .variant = {.miss_share = 0.1}}};
 
 /* clang-format off */
 static const struct opt_def defs[] = {
@@ -64,6 +78,8 @@ static const struct opt_def defs[] = {
 	{"validate", 0, OPT_TEXT, &o.validate, "DIR", "print the error against measured runs; - uses the built-in extract", 0, 0, NULL},
 	{"max", 'm', OPT_U64, &o.max, "N", "nf_conntrack_max; 0 means no limit", 0, UINT32_MAX, NULL},
 	{"buckets", 'b', OPT_U64, &o.buckets, "N", "nf_conntrack_buckets", 1, 1u << 26, NULL},
+	{"ram", 0, OPT_F64, &o.ram_gib, "GIB", "memory of the node, which the kernel's defaults follow", 0, 0, NULL},
+	{"cores", 0, OPT_U64, &o.cores, "N", "of the node: nf_conntrack_max and time-outs as kube-proxy sets them", 1, 4096, NULL},
 	{"hz", 0, OPT_U64, &o.hz, "N", "the kernel's CONFIG_HZ", 24, 1000, NULL},
 	{"kernel", 'k', OPT_CUSTOM, &o.kernel, "VERSION", "kernel whose rules apply (default 6.18)", 0, 0, parse_kernel},
 	{"udp-timeout", 0, OPT_U64, &o.udp_s, "SECONDS", "nf_conntrack_udp_timeout", 1, 86400, NULL},
@@ -78,6 +94,10 @@ static const struct opt_def defs[] = {
 	{"tail", 0, OPT_DURATION, &o.predict.walk.tail_ns, "TIME", "go on looking after the last packet", 0, 0, NULL},
 	{"headroom", 0, OPT_F64, &o.predict.headroom, "FACTOR", "advised max over predicted peak", 0, 0, NULL},
 	{"sensitivity", 's', OPT_BOOL, &o.predict.sensitivity, NULL, "also try timeouts of 10 and 5 s and a load 2 and 4 times as high", 0, 0, NULL},
+	{"what-if", 'w', OPT_BOOL, &o.predict.what_if, NULL, "the load with a node cache, under IPVS, other time-outs and growth, side by side", 0, 0, NULL},
+	{"miss-share", 0, OPT_F64, &o.predict.variant.miss_share, "SHARE", "queries that the node cache of --what-if passes on", 0, 0, NULL},
+	{"ipvs", 0, OPT_BOOL, &o.predict.ipvs, NULL, "also IPVS's own table", 0, 0, NULL},
+	{"settings", 0, OPT_CUSTOM, &o.predict.settings_form, "FORM", "what to set, as lines for sysctl, kube-proxy or kustomize", 0, 0, parse_settings},
 	{"label", 'l', OPT_LIST, &o.labels, "KEY=VALUE", "goes into the record: scenario, cell; may be repeated", 0, 0, NULL},
 	{"seed", 0, OPT_U64, &o.seed, "N", "hash randomisation, backends, phase of the gc", 0, UINT64_MAX, NULL},
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record there", 0, 0, NULL},
@@ -106,6 +126,23 @@ static int run_validation(int argc, char **argv)
 	return 0;
 }
 
+/* The kernel's defaults, then kube-proxy's, then what was said. */
+static void build_table(struct ct_conf *t)
+{
+	ctable_conf_kernel(t, o.kernel, (uint64_t)(o.ram_gib * (double)(1ull << 30)));
+	if (o.cores)
+		ctable_conf_kube_proxy(t, (unsigned)o.cores);
+	t->hz = (unsigned)o.hz;
+	if (o.max != UNSET)
+		t->max = o.max;
+	if (o.buckets != UNSET)
+		t->buckets = (uint32_t)o.buckets;
+	if (o.udp_s != UNSET)
+		t->udp_s = (uint32_t)o.udp_s;
+	if (o.stream_s != UNSET)
+		t->udp_stream_s = (uint32_t)o.stream_s;
+}
+
 static int build_conf(struct diag *d)
 {
 	struct walk_conf *w = &o.predict.walk;
@@ -113,12 +150,7 @@ static int build_conf(struct diag *d)
 
 	walk_conf_init(w);
 	w->tail_ns = tail_ns;
-	w->table.max = o.max;
-	w->table.buckets = (uint32_t)o.buckets;
-	w->table.hz = (unsigned)o.hz;
-	w->table.kernel = o.kernel;
-	w->table.udp_s = (uint32_t)o.udp_s;
-	w->table.udp_stream_s = (uint32_t)o.stream_s;
+	build_table(&w->table);
 	w->table.seed = o.seed;
 	w->table.gc_first_ns = o.gc_first_ns;
 	w->netns = (uint8_t)o.netns;
@@ -138,6 +170,13 @@ static int build_conf(struct diag *d)
 	}
 	if (o.predict.headroom < 1 || o.other_walks < 0)
 		return diag_set(d, ERR_RANGE, "--headroom is at least 1, --other-walks at least 0");
+	if (!(o.ram_gib > 0) || o.ram_gib > 65536)
+		return diag_set(d, ERR_RANGE, "--ram is above 0 and up to 65536 GiB");
+	if (!(o.predict.variant.miss_share >= 0) || o.predict.variant.miss_share > 1)
+		return diag_set(d, ERR_RANGE, "--miss-share is between 0 and 1");
+	o.predict.loads = o.load;
+	o.predict.n_loads = o.synth.n;
+	o.predict.other = &o.other;
 	return 0;
 }
 

@@ -5,11 +5,11 @@
  */
 #include "conntrack-model/predict.h"
 
+#include "conntrack-model/ipvs.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-
-#define ADVICE_STEP 4096
 
 const unsigned sensitivity_timeout_s[SENSITIVITY_TIMEOUTS] = {30, 10, 5};
 const unsigned sensitivity_growth[SENSITIVITY_GROWTHS] = {1, 2, 4};
@@ -58,6 +58,50 @@ static double peak_time(const struct walk_track *w)
 	return t_s;
 }
 
+/* The closed form beside the walk, over whole periods of the walk's end. */
+static void compare_closed(struct prediction *p, const struct predict_conf *c)
+{
+	const struct walk_track *k = p->track;
+	double end_s = k->n_rows ? k->row[k->n_rows - 1].t_s : 0, from_s;
+
+	if (!c->n_loads) {
+		diag_set(&p->closed_why, ERR_UNKNOWN, "only made-up loads have one");
+		return;
+	}
+	if (c->walk.growth != 1 || c->walk.n_notrack) {
+		diag_set(&p->closed_why, ERR_UNKNOWN, "not with --growth or --notrack");
+		return;
+	}
+	for (size_t i = 0; i < c->n_loads; i++)
+		end_s = fmin(end_s, (double)c->loads[i].until_ns / 1e9);
+	if (closed_form(&p->closed, &c->walk.table, c->loads, c->n_loads, c->other, c->walk.netns, &p->closed_why) < 0) {
+		p->closed.period_s = 0;
+		return;
+	}
+	from_s = p->closed.steady_s;
+	for (size_t i = 0; i < c->n_loads; i++)
+		from_s = fmax(from_s, p->closed.steady_s + (double)c->loads[i].from_ns / 1e9);
+	double periods = floor((end_s - from_s) / p->closed.period_s);
+	if (periods >= 1)
+		p->steady = walk_range(k, end_s - periods * p->closed.period_s, end_s);
+}
+
+static int predict_more(struct prediction *p, const struct predict_conf *c, const struct ct_events *e)
+{
+	struct ipvs_walk ipvs = {0};
+	int rc = 0;
+
+	if (c->sensitivity)
+		rc = walk_sensitivity(p, c, e);
+	if (rc == 0 && c->what_if)
+		rc = variants_run(p->variant, &p->n_variants, &c->walk, &c->variant, e);
+	if (rc == 0 && c->ipvs)
+		rc = ipvs_walk(&ipvs, e, c->walk.tail_ns);
+	p->ipvs_peak = ipvs.peak;
+	ipvs_walk_release(&ipvs);
+	return rc;
+}
+
 int predict(struct prediction *ret, const struct predict_conf *c, const struct ct_events *e)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -65,8 +109,8 @@ int predict(struct prediction *ret, const struct predict_conf *c, const struct c
 	if (rc < 0)
 		return rc;
 	rc = peak_without_limit(&c->walk, e, &ret->peak_free);
-	if (rc == 0 && c->sensitivity)
-		rc = walk_sensitivity(ret, c, e);
+	if (rc == 0)
+		rc = predict_more(ret, c, e);
 	if (rc < 0) {
 		predict_release(ret);
 		return rc;
@@ -75,8 +119,8 @@ int predict(struct prediction *ret, const struct predict_conf *c, const struct c
 	ret->range = walk_range(ret->track, 0, INFINITY);
 	ret->peak_at_s = peak_time(ret->track);
 	ret->bytes_peak = ctable_bytes(ret->track->peak, c->walk.table.buckets);
-	uint64_t steps = (uint64_t)ceil((double)ret->peak_free * c->headroom / ADVICE_STEP);
-	ret->advised_max = (steps ? steps : 1) * ADVICE_STEP;
+	settings_make(&ret->settings, &c->walk.table, ret->peak_free, c->headroom);
+	compare_closed(ret, c);
 	return 0;
 }
 
@@ -111,6 +155,28 @@ static void print_sensitivity(const struct prediction *p, FILE *out)
 	}
 }
 
+static double off(double a, double b)
+{
+	return b > 0 ? 100 * (a / b - 1) : 0;
+}
+
+static void print_closed(const struct prediction *p, FILE *out)
+{
+	const struct closed_form *f = &p->closed;
+
+	if (f->period_s <= 0) {
+		fprintf(out, "closed form    none: %s\n", p->closed_why.text);
+		return;
+	}
+	fprintf(out, "closed form    mean %.0f, peak %.0f, a sweep every %.1f s", f->mean, f->max, f->period_s);
+	if (f->lost > 0)
+		fprintf(out, "; full: %.2f %% of new flows lost\n", 100 * f->lost);
+	else if (!p->steady.n)
+		fprintf(out, "; the walk is too short to compare (%.0f s until it is steady)\n", f->steady_s);
+	else
+		fprintf(out, "; the walk %+.1f %%, %+.1f %%\n", off(p->steady.mean, f->mean), off(p->steady.max, f->max));
+}
+
 void predict_print(const struct prediction *p, const struct predict_conf *c, FILE *out)
 {
 	const struct walk *w = &p->walk;
@@ -130,16 +196,26 @@ void predict_print(const struct prediction *p, const struct predict_conf *c, FIL
 		k->peak, p->peak_at_s);
 	fprintf(out, "gc             %" PRIu64 " sweeps, the last two %.1f s apart\n",
 		w->stats.gc_sweeps, w->gc_period_s);
+	print_closed(p, out);
 	fprintf(out,
 		"table full     %" PRIu64 " queries lost (%.3f %%), %" PRIu64
-		" entries dropped early\n",
+		" entries dropped early",
 		k->n_lost, percent(k->n_lost, k->n_queries), w->stats.early_drop);
+	if (k->full_at_s >= 0)
+		fprintf(out, ", the first loss at %.1f s", k->full_at_s);
+	fprintf(out, "\n");
+	if (c->ipvs)
+		fprintf(out, "ip_vs_conn     %" PRIu64 " connections at the peak, %.1f MiB\n", p->ipvs_peak,
+			mib(p->ipvs_peak * IPVS_BYTES_CONN));
 	fprintf(out, "memory         %.1f MiB at the peak, %.1f MiB of it the hash\n",
 		mib(p->bytes_peak), mib(ctable_bytes(0, t->buckets)));
 	if (c->sensitivity)
 		print_sensitivity(p, out);
-	fprintf(out,
-		"to set         nf_conntrack_max >= %" PRIu64 " (peak without a limit %" PRIu64
-		" times %.3g)\n",
-		p->advised_max, p->peak_free, c->headroom);
+	if (c->what_if)
+		variants_print(p->variant, p->n_variants, out);
+	if (c->settings_form >= 0)
+		settings_print(&p->settings, t, p->peak_free, c->headroom, (enum settings_form)c->settings_form, out);
+	else
+		fprintf(out, "to set         nf_conntrack_max >= %" PRIu64 " (peak without a limit %" PRIu64 " times %.3g)\n",
+			p->settings.max, p->peak_free, c->headroom);
 }

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "conntrack-model/closed.h"
+#include "conntrack-model/settings.h"
+#include "conntrack-model/variants.h"
 #include "conntrack-model/walk.h"
 #include "lib/base/opt.h"
 
@@ -20,6 +23,13 @@ struct predict_conf {
 	struct walk_conf walk;
 	double headroom;  /* advised max = unlimited peak times this */
 	bool sensitivity; /* walk other timeouts and growths as well */
+	bool what_if;	  /* and each variant of variants.h */
+	bool ipvs;	  /* IPVS's table beside */
+	struct variant_conf variant;
+	const struct ct_synth *loads; /* the load is made of these alone: the closed form speaks too */
+	size_t n_loads;
+	const struct ct_other *other;
+	int settings_form; /* enum settings_form, or -1: one line */
 	bool upstream;	  /* the stream was taken between node and backends */
 };
 
@@ -29,7 +39,13 @@ struct prediction {
 	struct walk_range range;
 	double peak_at_s;
 	uint64_t peak_free; /* nf_conntrack_count's peak had there been no limit */
-	uint64_t advised_max;
+	struct settings settings;
+	struct closed_form closed; /* period_s 0: there is none, closed_why says why */
+	struct diag closed_why;
+	struct walk_range steady; /* the walk where the closed form speaks; n 0: it is too short */
+	uint64_t ipvs_peak;
+	struct variant_result variant[VARIANTS_MAX];
+	size_t n_variants;
 	uint64_t bytes_peak;
 	uint64_t sensitivity[SENSITIVITY_TIMEOUTS][SENSITIVITY_GROWTHS]; /* peaks, no limit */
 };

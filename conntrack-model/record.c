@@ -21,6 +21,11 @@ static const struct metric_def defs[] = {
 	{"model.max", "entries", MERGE_SAME, "nf_conntrack_max assumed; 0: none"},
 	{"model.buckets", "buckets", MERGE_SAME, "nf_conntrack_buckets assumed"},
 	{"model.max_advised", "entries", MERGE_MAX, "nf_conntrack_max to set"},
+	{"model.buckets_advised", "buckets", MERGE_MAX, "nf_conntrack_buckets to set"},
+	{"model.full_at_s", "s", MERGE_MIN, "when the first packet found the table full"},
+	{"model.closed_mean", "entries", MERGE_MAX, "steady mean count by formula"},
+	{"model.closed_peak", "entries", MERGE_MAX, "steady peak of the count by formula"},
+	{"model.ipvs_peak", "connections", MERGE_MAX, "peak of IPVS's own table"},
 	{"model.bytes_peak", "bytes", MERGE_MAX, "kernel memory at the peak, hash included"},
 	{"model.queries", "queries", MERGE_SUM, "queries or connections that met the table"},
 	{"model.queries_lost", "queries", MERGE_SUM, "of these, dropped by it"},
@@ -65,7 +70,16 @@ static void put_model(struct result *r, const struct prediction *p, const struct
 	result_num(r, "model.count_peak_unlimited", (double)p->peak_free);
 	result_num(r, "model.max", (double)t->max);
 	result_num(r, "model.buckets", t->buckets);
-	result_num(r, "model.max_advised", (double)p->advised_max);
+	result_num(r, "model.max_advised", (double)p->settings.max);
+	result_num(r, "model.buckets_advised", p->settings.buckets);
+	if (p->track->full_at_s >= 0)
+		result_num(r, "model.full_at_s", p->track->full_at_s);
+	if (p->closed.period_s > 0) {
+		result_num(r, "model.closed_mean", p->closed.mean);
+		result_num(r, "model.closed_peak", p->closed.max);
+	}
+	if (p->ipvs_peak)
+		result_num(r, "model.ipvs_peak", (double)p->ipvs_peak);
 	result_num(r, "model.bytes_peak", (double)p->bytes_peak);
 	result_num(r, "model.queries", (double)p->track->n_queries);
 	result_num(r, "model.queries_lost", (double)p->track->n_lost);

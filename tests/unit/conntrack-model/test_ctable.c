@@ -400,12 +400,28 @@ Test(ctable, same_seed_same_table)
 
 Test(ctable, defaults_by_memory_and_cores)
 {
-	cr_assert_eq(ctable_default_buckets(512ull << 20), 4096);
-	cr_assert_eq(ctable_default_buckets(2ull << 30), 65536);
-	cr_assert_eq(ctable_default_buckets(24ull << 30), 262144);
-	cr_assert_eq(ctable_default_buckets(64ull << 20), 1024);
-	cr_assert_eq(ctable_kube_proxy_max(2), 131072);
-	cr_assert_eq(ctable_kube_proxy_max(8), 262144);
-	cr_assert_eq(ctable_kube_proxy_max(64), 1048576);
+	static const struct {
+		unsigned kernel;
+		uint64_t ram_mib;
+		unsigned cores; /* 0: no kube-proxy */
+		uint32_t buckets;
+		uint64_t max;
+	} node[] = {
+		{CT_KERNEL(6, 18), 512, 0, 4096, 4096},	      {CT_KERNEL(6, 18), 2048, 0, 65536, 65536},
+		{CT_KERNEL(6, 18), 24576, 0, 262144, 262144}, {CT_KERNEL(6, 18), 64, 0, 1024, 1024},
+		{CT_KERNEL(6, 18), 24576, 2, 262144, 131072}, {CT_KERNEL(6, 18), 24576, 8, 262144, 262144},
+		{CT_KERNEL(6, 18), 24576, 64, 262144, 1048576}, {CT_KERNEL(5, 10), 24576, 0, 65536, 262144},
+		{CT_KERNEL(5, 10), 24576, 64, 262144, 1048576}, {CT_KERNEL(5, 4), 2048, 0, 16384, 65536},
+	};
+	struct ct_conf c;
+	for (size_t i = 0; i < sizeof(node) / sizeof(node[0]); i++) {
+		ctable_conf_init(&c);
+		ctable_conf_kernel(&c, node[i].kernel, node[i].ram_mib << 20);
+		if (node[i].cores)
+			ctable_conf_kube_proxy(&c, node[i].cores);
+		cr_expect_eq(c.buckets, node[i].buckets, "%zu: %u", i, c.buckets);
+		cr_expect_eq(c.max, node[i].max, "%zu: %llu", i, (unsigned long long)c.max);
+	}
+	cr_expect_eq(c.tcp_s[CT_CLOSE_WAIT], 60);
 	cr_assert_eq(ctable_bytes(131072, 0), 32ull << 20);
 }

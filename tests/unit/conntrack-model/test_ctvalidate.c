@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conntrack-model/closed.h"
 #include "conntrack-model/validate.h"
+#include "conntrack-model/variants.h"
 #include "conntrack-model/walk.h"
 #include "lib/base/clock.h"
 
@@ -227,4 +229,91 @@ Test(ctvalidate, synth_says_what_it_takes)
 	cr_assert_eq(ct_synth_parse(&s, "tcp:2+soon", &d), ERR_SYNTAX);
 	cr_assert_eq(ct_synth_parse(&s, "tcp:2.5", &d), 0);
 	cr_assert_float_eq(s.rate_per_s, 2.5, 1e-9);
+}
+
+/* Two engines: the walk's steady count over whole periods, and the formula. */
+Test(ctvalidate, the_closed_form_agrees, .timeout = 100)
+{
+	static const struct {
+		const char *load[2];
+		uint32_t buckets, run_s;
+		unsigned kernel;
+	} c[] = {
+		{{"udp-new:200"}, 262144, 120, CT_KERNEL(6, 18)},
+		{{"udp-new:1000"}, 32768, 120, CT_KERNEL(6, 18)},
+		{{"tcp-rst:100"}, 262144, 120, CT_KERNEL(6, 18)},
+		{{"udp-stream:20"}, 262144, 400, CT_KERNEL(6, 18)},
+		{{"udp-new:100", "udp-stream:30@1"}, 262144, 400, CT_KERNEL(6, 18)},
+		{{"udp-new:50", "udp-new:1500@1"}, 65536, 130, CT_KERNEL(6, 18)},
+		{{"udp-new:100"}, 65536, 600, CT_KERNEL(5, 15)},
+	};
+	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		struct ct_synth s[2] = {{0}};
+		struct ct_events e = {0};
+		struct closed_form f;
+		struct walk_conf wc;
+		struct walk w;
+		struct diag d;
+		size_t n = 0;
+
+		walk_conf_init(&wc);
+		wc.table.kernel = c[i].kernel;
+		wc.table.buckets = c[i].buckets;
+		for (; n < 2 && c[i].load[n]; n++) {
+			s[n].until_ns = c[i].run_s * NS_PER_S;
+			cr_assert_eq(ct_synth_parse(&s[n], c[i].load[n], &d), 0, "%s", d.text);
+		}
+		ct_events_synth(&e, s, n, 1);
+		ct_events_sort(&e);
+		cr_assert_eq(walk_run(&w, &wc, &e), 0);
+		cr_assert_eq(closed_form(&f, &wc.table, s, n, NULL, 0, &d), 0, "%s", d.text);
+		double periods = floor((c[i].run_s - f.steady_s) / f.period_s);
+		cr_assert_geq(periods, 1, "%s", c[i].load[0]);
+		struct walk_range g = walk_range(&w.track[0], c[i].run_s - periods * f.period_s, c[i].run_s);
+		cr_expect_float_eq(g.mean / f.mean, 1, 0.02, "%zu %s: walk %g, formula %g, sweep %g", i, c[i].load[0], g.mean,
+				   f.mean, f.period_s);
+		cr_expect_float_eq(g.max / f.max, 1, 0.03, "%zu %s: walk %g, formula %g", i, c[i].load[0], g.max, f.max);
+		walk_release(&w);
+		ct_events_release(&e);
+	}
+}
+
+Test(ctvalidate, what_ifs_differ_as_they_must)
+{
+	struct variant_result r[VARIANTS_MAX], *as_is = &r[0];
+	struct ct_synth s = {.kind = SYNTH_UDP_NEW, .rate_per_s = 200, .until_ns = 100 * NS_PER_S};
+	struct variant_conf vc = {.miss_share = 0.1};
+	struct ct_events e = {0};
+	struct walk_conf wc;
+	size_t n;
+
+	walk_conf_init(&wc);
+	wc.table.max = 4096;
+	ct_events_synth(&e, &s, 1, 1);
+	ct_events_sort(&e);
+	cr_assert_eq(variants_run(r, &n, &wc, &vc, &e), 0);
+	ct_events_release(&e);
+	cr_expect_str_eq(as_is->name, "as-is");
+	cr_expect_eq(as_is->peak, 4096);
+	cr_expect_gt(as_is->lost_share, 0.05);
+	cr_expect_gt(as_is->full_at_s, 19);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(r[i].name, "ipvs") == 0)
+			cr_expect_eq(r[i].ipvs_peak, 20000);
+		else
+			cr_expect_eq(r[i].ipvs_peak, 0);
+		if (strcmp(r[i].name, "cache-udp") == 0)
+			cr_expect(r[i].peak_free > as_is->peak_free / 14 && r[i].peak_free < as_is->peak_free / 7, "%llu",
+				  (unsigned long long)r[i].peak_free);
+		if (strcmp(r[i].name, "cache-tcp-kept") == 0)
+			cr_expect_eq(r[i].peak, 2);
+		if (strcmp(r[i].name, "cache-tcp-each") == 0) /* 120 s, not 30 */
+			cr_expect_gt(r[i].peak_free, 1700);
+		if (strcmp(r[i].name, "notrack") == 0)
+			cr_expect_eq(r[i].peak, 0);
+		if (strcmp(r[i].name, "load-x4") == 0)
+			cr_expect(r[i].peak_free > 3 * as_is->peak_free && r[i].lost_share > as_is->lost_share);
+		if (strcmp(r[i].name, "udp-5s") == 0)
+			cr_expect_lt(r[i].live_mean, as_is->live_mean / 2);
+	}
 }
