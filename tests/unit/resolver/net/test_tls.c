@@ -4,6 +4,7 @@
  * of loopback: who is believed, what a session gives to read and takes to write, how
  * it ends, and what comes of questions over it.
  */
+#include "tests/fixtures/no_memory.h"
 #include "tests/fixtures/upstream_world.h"
 
 #include <errno.h>
@@ -228,8 +229,9 @@ Test(tls, files_that_are_no_good)
 
 Test(tls, a_certificate_of_ours)
 {
-	struct tls_conf conf = {.ca_file = good, .cert_file = stranger, .key_file = stranger_key};
+	struct tls_conf conf = {.ca_file = good, .cert_file = stranger, .key_file = stranger_key, .alpn = "dot"};
 
+	speaks_dot = true;
 	SSL_CTX_set_verify(server_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	cr_assert_eq(SSL_CTX_load_verify_file(server_ctx, stranger), 1);
 	cr_assert_eq(session_start(&conf), 1, "%s", words.text);
@@ -359,6 +361,34 @@ Test(tls, sessions_are_resumed)
 	ctx_end();
 	cr_assert_eq(session_start(&conf), 1);
 	cr_expect_not(tls_resumed(session));
+	session_end();
+	ctx_end();
+}
+
+/* Without memory there is neither context nor session. */
+Test(tls, no_memory)
+{
+	struct tls_conf conf = {.ca_file = good};
+	struct tls_ctx *other = NULL;
+
+	if (!NO_MEMORY_HERE)
+		cr_skip_test("the sanitizer has its own heap");
+	cr_assert_eq(session_start(&conf), 1); /* what OpenSSL keeps is kept now */
+	for (long n = 0; n < 2; n++) {
+		struct tls_session *s;
+
+		memory_fail(n, true);
+		s = tls_session_new(ctx, client_fd);
+		memory_back();
+		cr_expect_null(s);
+		memory_fail(n, true);
+		int err = tls_ctx_new(&other, &conf, &words);
+
+		memory_back();
+		cr_expect_eq(err, ERR_NOMEM);
+		cr_expect_null(other);
+		cr_expect_eq(strncmp(words.text, "tls: ", 5), 0);
+	}
 	session_end();
 	ctx_end();
 }
