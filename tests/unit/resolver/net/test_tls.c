@@ -344,6 +344,28 @@ Test(tls, a_broken_session)
 	ctx_end();
 }
 
+/* Who has said goodbye and gone takes nothing more, and that is an error, not an end. */
+Test(tls, written_to_nobody)
+{
+	struct tls_conf conf = {.ca_file = good};
+	uint8_t b[64] = {0};
+	ssize_t n;
+
+	signal(SIGPIPE, SIG_IGN);
+	cr_assert_eq(session_start(&conf), 1);
+	SSL_shutdown(server);
+	close(server_fd);
+	while ((n = tls_read(session, b, sizeof(b), NULL)) < 0)
+		cr_assert_eq(errno, EAGAIN);
+	cr_expect_eq(n, 0);
+	while ((n = tls_write(session, b, sizeof(b))) > 0)
+		;
+	cr_expect_eq(n, -1);
+	cr_expect_eq(errno, EPIPE);
+	session_end();
+	ctx_end();
+}
+
 /* The second connection takes up the first one's session; another upstream's does not. */
 Test(tls, sessions_are_resumed)
 {
