@@ -40,10 +40,13 @@ void ct_events_add(struct ct_events *e, const struct ct_event *ev);
 void ct_events_sort(struct ct_events *e);
 void ct_events_release(struct ct_events *e);
 
-/* Appends a whole query stream; records without an address are counted, not
- * taken. `ret_upstream`: the stream says it was taken between node and backends. */
-int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped,
-		      bool *ret_upstream, struct diag *d);
+struct ct_stream { /* what a query stream says of itself */
+	uint64_t n_skipped; /* records without an address: counted, not taken */
+	bool upstream;      /* taken between node and backends */
+	bool captured;      /* from a capture: its servers are real addresses */
+};
+/* Appends a whole query stream. */
+int ct_events_from_qs(struct ct_events *e, const char *path, struct ct_stream *ret, struct diag *d);
 
 enum ct_synth_kind {
 	SYNTH_UDP_NEW,	   /* a new port for each query, many pods: never reused */

@@ -27,8 +27,7 @@ static int add_record(struct ct_events *e, const struct qrec *r)
 	return 1;
 }
 
-int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_skipped,
-		      bool *ret_upstream, struct diag *d)
+int ct_events_from_qs(struct ct_events *e, const char *path, struct ct_stream *ret, struct diag *d)
 {
 	struct qs_reader *r;
 	struct qrec rec;
@@ -39,13 +38,15 @@ int ct_events_from_qs(struct ct_events *e, const char *path, uint64_t *ret_n_ski
 		return rc;
 	while ((rc = qs_reader_next(r, &rec, d)) > 0)
 		n_skipped += !add_record(e, &rec);
-	const char *point = qs_reader_fact(r, "point");
-	*ret_upstream = point && strcmp(point, "upstream") == 0;
+	const char *point = qs_reader_fact(r, "point"), *source = qs_reader_fact(r, "source");
+	struct ct_stream s = {.n_skipped = n_skipped,
+			      .upstream = point && strcmp(point, "upstream") == 0,
+			      .captured = source && strcmp(source, "capture") == 0};
 	qs_reader_close(r);
 	if (rc < 0)
 		return rc;
 	if (e->err)
 		return diag_set(d, e->err, "%s: too large for memory", path);
-	*ret_n_skipped = n_skipped;
+	*ret = s;
 	return 0;
 }

@@ -16,6 +16,9 @@
 enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
 #define UNSET UINT64_MAX /* what the kernel, the node and kube-proxy make of it */
 
+#define BACKENDS_UNSAID  UINT64_MAX
+#define BACKENDS_DEFAULT 2 /* of a made-up Service; a capture's servers are what they are */
+
 struct options {
 	const char *qs, *out, *validate;
 	struct opt_list synth, notrack, labels;
@@ -60,7 +63,7 @@ static struct options o = {.duration_ns = 120 * NS_PER_S,
 			   .max = UNSET,
 			   .buckets = UNSET,
 			   .hz = 250,
-			   .backends = 2,
+			   .backends = BACKENDS_UNSAID,
 			   .growth = 1,
 			   .udp_s = UNSET,
 			   .stream_s = UNSET,
@@ -85,7 +88,7 @@ static const struct opt_def defs[] = {
 	{"udp-timeout", 0, OPT_U64, &o.udp_s, "SECONDS", "nf_conntrack_udp_timeout", 1, 86400, NULL},
 	{"udp-stream-timeout", 0, OPT_U64, &o.stream_s, "SECONDS", "nf_conntrack_udp_timeout_stream", 1, 86400, NULL},
 	{"notrack", 'n', OPT_LIST, &o.notrack, "ADDRESS", "traffic with it skips the table; may be repeated", 0, 0, NULL},
-	{"backends", 0, OPT_U64, &o.backends, "N", "backends a Service address is translated to; 0 means none", 0, 65536, NULL},
+	{"backends", 0, OPT_U64, &o.backends, "N", "backends a Service address is translated to; 0 means none (default: 2, of a capture 0)", 0, 65536, NULL},
 	{"growth", 'g', OPT_U64, &o.growth, "N", "every client so many times over", 1, 64, NULL},
 	{"other", 0, OPT_CUSTOM, &o.other, "N[@RATE]", "long-lived flows of others: silent TCP, or UDP that asks RATE times a second each", 0, 0, parse_other},
 	{"netns", 0, OPT_U64, &o.netns, "N", "the namespace whose table is told", 0, CT_NETNS_MAX - 1, NULL},
@@ -155,7 +158,7 @@ static int build_conf(struct diag *d)
 	w->table.gc_first_ns = o.gc_first_ns;
 	w->netns = (uint8_t)o.netns;
 	w->table.other_walks_per_s = o.other_walks;
-	w->n_backends = (unsigned)o.backends;
+	w->n_backends = o.backends == BACKENDS_UNSAID ? BACKENDS_DEFAULT : (unsigned)o.backends;
 	w->growth = (unsigned)o.growth;
 	for (size_t i = 0; i < o.notrack.n; i++) {
 		if (qs_ip_from_text(&w->notrack[i], o.notrack.item[i]) < 0)
@@ -182,11 +185,14 @@ static int build_conf(struct diag *d)
 
 static int load_events(struct ct_events *e, struct diag *d)
 {
-	uint64_t n_skipped = 0;
+	struct ct_stream stream = {0};
 	int rc = 0;
 
 	if (o.qs)
-		rc = ct_events_from_qs(e, o.qs, &n_skipped, &o.predict.upstream, d);
+		rc = ct_events_from_qs(e, o.qs, &stream, d);
+	o.predict.upstream = stream.upstream;
+	if (o.backends == BACKENDS_UNSAID)
+		o.predict.walk.n_backends = stream.captured ? 0 : BACKENDS_DEFAULT;
 	if (rc == 0)
 		ct_events_synth(e, o.load, o.synth.n, o.seed);
 	o.other.netns = (uint8_t)o.netns;
@@ -194,9 +200,9 @@ static int load_events(struct ct_events *e, struct diag *d)
 	ct_events_other(e, &o.other);
 	if (rc == 0 && e->err)
 		rc = diag_set(d, e->err, "out of memory");
-	if (n_skipped)
+	if (stream.n_skipped)
 		log_warn("%s: %llu records without addresses were left out", o.qs,
-			 (unsigned long long)n_skipped);
+			 (unsigned long long)stream.n_skipped);
 	ct_events_sort(e);
 	return rc;
 }

@@ -200,10 +200,14 @@ void predict_print(const struct prediction *p, const struct predict_conf *c, FIL
 	fprintf(out,
 		"table full     %" PRIu64 " queries lost (%.3f %%), %" PRIu64
 		" entries dropped early",
-		k->n_lost, percent(k->n_lost, k->n_queries), w->stats.early_drop);
+		k->n_lost - k->n_clashed, percent(k->n_lost - k->n_clashed, k->n_queries),
+		w->stats.early_drop);
 	if (k->full_at_s >= 0)
 		fprintf(out, ", the first loss at %.1f s", k->full_at_s);
 	fprintf(out, "\n");
+	if (k->n_clashed)
+		fprintf(out, "NAT clash      %" PRIu64 " queries lost (%.3f %%): two flows translated to one tuple\n",
+			k->n_clashed, percent(k->n_clashed, k->n_queries));
 	if (c->ipvs)
 		fprintf(out, "ip_vs_conn     %" PRIu64 " connections at the peak, %.1f MiB\n", p->ipvs_peak,
 			mib(p->ipvs_peak * IPVS_BYTES_CONN));

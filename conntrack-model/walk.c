@@ -198,6 +198,7 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 	struct walk_track *k = &w->out->track[ev->netns];
 	k->n_queries += asks;
 	k->n_lost += asks && ct_verdict_dropped(v);
+	k->n_clashed += asks && v == CT_DROP_CLASH;
 	if (v == CT_DROP_FULL && k->full_at_s < 0)
 		k->full_at_s = (double)ev->t_ns / 1e9;
 	return 0;

@@ -34,6 +34,7 @@ struct walk_track { /* one namespace */
 	struct walk_row *row;
 	size_t n_rows;
 	uint64_t n_queries, n_lost; /* lost: their packet was dropped */
+	uint64_t n_clashed;         /* of these, because another flow had their translated tuple */
 	uint64_t peak;              /* of the count */
 	double full_at_s;           /* when the first packet found the table full; below 0: never */
 };

@@ -36,7 +36,7 @@ static int capture_body(void *arg)
 	const struct capture_start *st = arg;
 	const struct cell *c = st->c;
 	char prog[4200], file[4200], log[4200], link[16];
-	const char *argv[] = {prog, "--capture", link, "--write", file, NULL};
+	const char *argv[] = {prog, "capture", "--write", file, link, NULL};
 
 	topo_pod_link(link, st->pod);
 	snprintf(prog, sizeof prog, "%s/pcap-replay", c->lab->bin);
@@ -89,7 +89,7 @@ void capture_start(struct cell *c)
 
 		c->capture[i] = proc_fork("e2e-capture", capture_body, &st, &d);
 		if (c->capture[i] < 0 || !catching(c, i))
-			give_up(c, "pcap-replay --capture did not start; see .capture*.log");
+			give_up(c, "pcap-replay capture did not start; see .capture*.log");
 	}
 	netns_leave();
 }
@@ -97,7 +97,7 @@ void capture_start(struct cell *c)
 static void count_file(struct cell *c, unsigned pod)
 {
 	char prog[4200], file[4200], dir[4200];
-	const char *argv[] = {prog, "--summary", "--point", "pod", "--out", dir, file, NULL};
+	const char *argv[] = {prog, "summary", "--out", dir, file, NULL};
 	double queries = 0, answers = 0;
 	struct record *r = NULL;
 	struct diag d = {""};
@@ -110,7 +110,7 @@ static void count_file(struct cell *c, unsigned pod)
 		return;
 	}
 	if (!record_num(r, "queries.sent", &queries) || !record_num(r, "answers.total", &answers))
-		give_up(c, "pcap-replay --summary did not count queries and answers");
+		give_up(c, "pcap-replay summary did not count queries and answers");
 	c->captured_queries += (uint64_t)queries;
 	c->captured_answers += (uint64_t)answers;
 	record_free(r);
@@ -125,7 +125,7 @@ void capture_stop(struct cell *c)
 		if (c->capture[i] <= 0)
 			continue;
 		if (!proc_stop(c->capture[i], SIGINT, CAPTURE_STOP_NS, &status) || status)
-			give_up(c, "pcap-replay --capture did not end well");
+			give_up(c, "pcap-replay capture did not end well");
 		c->capture[i] = 0;
 		if (c->captured)
 			count_file(c, i);

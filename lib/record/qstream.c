@@ -28,7 +28,8 @@ struct qs_reader {
 	size_t n_facts;
 	struct fact fact[QS_FACTS_MAX];
 	bool pending; /* `line` holds a record not yet handed out */
-	char line[QS_LINE_MAX + 2];
+	char *line;    /* cap + 2 octets */
+	size_t cap;    /* QS_LINE_MAX, more when there is a column `wire` */
 	int err;
 	struct diag diag; /* of err */
 };
@@ -48,8 +49,9 @@ static int read_line(struct qs_reader *r)
 	while ((c = getc_unlocked(r->f)) != EOF && c != '\n') {
 		if (!c)
 			return fail(r, ERR_SYNTAX, "NUL octet", "");
-		if (n == QS_LINE_MAX)
-			return fail(r, ERR_LIMIT, "line longer than 4096 octets", "");
+		if (n == r->cap)
+			return fail(r, ERR_LIMIT, r->cap == QS_LINE_MAX ? "line longer than 4096 octets" :
+				    "line longer than a message and 4096 octets", "");
 		r->line[n++] = (char)c;
 	}
 	if (ferror(r->f))
@@ -111,6 +113,13 @@ static int read_magic(struct qs_reader *r)
 			return r->err;
 	if (!has_column(r, "t_ns") || !has_column(r, "kind"))
 		return fail(r, ERR_MISSING, "columns t_ns and kind must be there", "");
+	if (!has_column(r, "wire"))
+		return 0;
+	char *longer = realloc(r->line, QS_WIRE_LINE_MAX + 2);
+	if (!longer)
+		return fail(r, ERR_NOMEM, "no memory", "");
+	r->line = longer;
+	r->cap = QS_WIRE_LINE_MAX;
 	return 0;
 }
 
@@ -146,10 +155,13 @@ int qs_reader_open(struct qs_reader **ret, const char *path, struct diag *d)
 {
 	bool is_stdin = !strcmp(path, "-");
 	struct qs_reader *r = calloc(1, sizeof(*r));
-	if (!r || !(r->path = strdup(is_stdin ? "standard input" : path))) {
+	if (!r || !(r->path = strdup(is_stdin ? "standard input" : path)) || !(r->line = malloc(QS_LINE_MAX + 2))) {
+		if (r)
+			free(r->path);
 		free(r);
 		return diag_set(d, ERR_NOMEM, "no memory");
 	}
+	r->cap = QS_LINE_MAX;
 	r->f = is_stdin ? stdin : fopen(path, "re");
 	int rc = r->f ? read_magic(r) : diag_errno(&r->diag, "%s", path);
 	if (!rc)
@@ -227,6 +239,7 @@ void qs_reader_close(struct qs_reader *r)
 		free(r->fact[i].value);
 	}
 	free(r->path);
+	free(r->line);
 	free(r);
 }
 
@@ -236,9 +249,10 @@ struct qs_writer {
 	FILE *f;
 	char *path;
 	bool begun; /* a record was written: too late for facts */
+	bool wire;
 };
 
-int qs_writer_open(struct qs_writer **ret, const char *path, struct diag *d)
+static int writer_open(struct qs_writer **ret, const char *path, bool wire, struct diag *d)
 {
 	bool is_stdout = !strcmp(path, "-");
 	struct qs_writer *w = calloc(1, sizeof(*w));
@@ -253,12 +267,24 @@ int qs_writer_open(struct qs_writer **ret, const char *path, struct diag *d)
 		free(w);
 		return rc;
 	}
+	w->wire = wire;
 	fputs(MAGIC, w->f);
 	for (const struct qs_column *c = qs_columns; c->name; c++)
-		fprintf(w->f, "\t%s", c->name);
+		if (c->print || wire)
+			fprintf(w->f, "\t%s", c->name);
 	fputc('\n', w->f);
 	*ret = w;
 	return 0;
+}
+
+int qs_writer_open(struct qs_writer **ret, const char *path, struct diag *d)
+{
+	return writer_open(ret, path, false, d);
+}
+
+int qs_writer_open_wire(struct qs_writer **ret, const char *path, struct diag *d)
+{
+	return writer_open(ret, path, true, d);
 }
 
 /* Facts are free text from outside, lines are ours. */
@@ -278,11 +304,29 @@ void qs_writer_fact(struct qs_writer *w, const char *key, const char *value)
 	fputc('\n', w->f);
 }
 
+static void put_wire(FILE *f, const struct qrec *r)
+{
+	static const char digit[] = "0123456789abcdef";
+	putc_unlocked('\t', f);
+	if (!r->wire || !r->wire_len)
+		putc_unlocked('-', f);
+	else
+		for (size_t i = 0; i < r->wire_len; i++) {
+			putc_unlocked(digit[r->wire[i] >> 4], f);
+			putc_unlocked(digit[r->wire[i] & 15], f);
+		}
+}
+
 void qs_writer_put(struct qs_writer *w, const struct qrec *r)
 {
 	char field[QS_FIELD_MAX];
 	w->begun = true;
 	for (const struct qs_column *c = qs_columns; c->name; c++) {
+		if (!c->print) {
+			if (w->wire)
+				put_wire(w->f, r);
+			continue;
+		}
 		c->print(r, field);
 		if (c != qs_columns)
 			putc_unlocked('\t', w->f);

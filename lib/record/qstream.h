@@ -36,6 +36,8 @@ struct qrec {
 	int32_t rcode;   /* -1 unknown */
 	int64_t ttl_s;   /* smallest TTL of the message; -1 unknown */
 	int32_t len;     /* octets of the message; -1 unknown */
+	const uint8_t *wire; /* the message itself; NULL unknown. From a reader: valid until the next record */
+	size_t wire_len;
 };
 void qrec_clear(struct qrec *r); /* everything unknown */
 
@@ -50,6 +52,8 @@ void qs_reader_close(struct qs_reader *r);
 
 struct qs_writer;
 int qs_writer_open(struct qs_writer **ret, const char *path, struct diag *d);
+/* With the column `wire`, which only those need who send the messages again. */
+int qs_writer_open_wire(struct qs_writer **ret, const char *path, struct diag *d);
 void qs_writer_fact(struct qs_writer *w, const char *key, const char *value); /* before the first record */
 void qs_writer_put(struct qs_writer *w, const struct qrec *r);
 /* 0, or the first write error. Frees in both cases. */

@@ -37,8 +37,8 @@ struct capfile {
 	bool swap, ng, nanos;
 	uint64_t off; /* octets read so far */
 	uint32_t link;
-	uint32_t n_ifaces;
-	struct iface iface[CAPFILE_IFACES_MAX];
+	uint32_t n_ifaces, cap_ifaces;
+	struct iface *iface;
 	uint8_t *buf;
 	size_t cap;
 };
@@ -97,7 +97,13 @@ static int pcap_open(struct capfile *c, struct diag *d)
 	int rc = take(c, h, sizeof(h), false, d);
 	if (rc < 0)
 		return rc;
-	c->link = u32(c, h + 16) & 0x0fffffff; /* upper bits: FCS length */
+	if (u16(c, h) != 2 || u16(c, h + 2) > 4)
+		return diag_set(d, ERR_UNKNOWN, "%s: pcap version %u.%u: expected 2.0 to 2.4", c->path, u16(c, h), u16(c, h + 2));
+	/* link type; above it the FCS length, whose bits mean that only with bit 26 set */
+	uint32_t link = u32(c, h + 16);
+	if (link & 0x03ff0000)
+		return bad(c, d, "reserved bits of the link type are set", link);
+	c->link = link & 0xffff;
 	return 0;
 }
 
@@ -113,7 +119,7 @@ static int pcap_next(struct capfile *c, struct frame *f, struct diag *d)
 	if ((rc = body_room(c, caplen, d)) || (rc = take(c, c->buf, caplen, caplen == 0, d)) < 0)
 		return rc;
 	uint64_t frac = u32(c, h + 4);
-	*f = (struct frame){.t_ns = (uint64_t)u32(c, h) * 1000000000u + (c->nanos ? frac : frac * 1000),
+	*f = (struct frame){.has_time = true, .t_ns = (uint64_t)u32(c, h) * 1000000000u + (c->nanos ? frac : frac * 1000),
 			    .link = c->link, .data = c->buf, .caplen = caplen, .len = u32(c, h + 12)};
 	return 1;
 }
@@ -122,8 +128,8 @@ static int pcap_next(struct capfile *c, struct frame *f, struct diag *d)
 
 static int ng_section(struct capfile *c, uint32_t *ret_len, struct diag *d)
 {
-	uint8_t h[8]; /* length, byte-order magic */
-	int rc = take(c, h, 8, false, d);
+	uint8_t h[12]; /* length, byte-order magic, version */
+	int rc = take(c, h, sizeof(h), false, d);
 	if (rc < 0)
 		return rc;
 	uint32_t magic;
@@ -131,6 +137,8 @@ static int ng_section(struct capfile *c, uint32_t *ret_len, struct diag *d)
 	if (magic != NG_BYTE_ORDER && magic != bswap_32(NG_BYTE_ORDER))
 		return bad(c, d, "pcapng section without its byte-order magic", magic);
 	c->swap = magic != NG_BYTE_ORDER;
+	if (u16(c, h + 8) != 1 || (u16(c, h + 10) != 0 && u16(c, h + 10) != 2)) /* 1.2 is 1.0, says the draft */
+		return diag_set(d, ERR_UNKNOWN, "%s: pcapng version %u.%u: expected 1.0", c->path, u16(c, h + 8), u16(c, h + 10));
 	c->n_ifaces = 0;
 	*ret_len = u32(c, h);
 	return 0;
@@ -157,8 +165,18 @@ static int ng_interface(struct capfile *c, const uint8_t *p, size_t len, struct 
 {
 	if (len < 8)
 		return bad(c, d, "interface block too short", (uint32_t)len);
+	if (u16(c, p + 2))
+		return bad(c, d, "reserved field of an interface block is set", u16(c, p + 2));
 	if (c->n_ifaces == CAPFILE_IFACES_MAX)
-		return bad(c, d, "more interfaces than supported", CAPFILE_IFACES_MAX);
+		return bad(c, d, "more interfaces than any host has", CAPFILE_IFACES_MAX);
+	if (c->n_ifaces == c->cap_ifaces) {
+		uint32_t cap = c->cap_ifaces ? c->cap_ifaces * 2 : 16;
+		struct iface *more = realloc(c->iface, cap * sizeof(*more));
+		if (!more)
+			return diag_set(d, ERR_NOMEM, "%s: out of memory", c->path);
+		c->iface = more;
+		c->cap_ifaces = cap;
+	}
 	struct iface *f = &c->iface[c->n_ifaces++];
 	*f = (struct iface){.link = u16(c, p), .snaplen = u32(c, p + 4), .tsresol = 6};
 	ng_interface_options(c, f, p + 8, len - 8);
@@ -195,36 +213,70 @@ static int ng_packet(struct capfile *c, uint32_t type, const uint8_t *p, size_t 
 	if (caplen > len - fixed)
 		return bad(c, d, "packet longer than its block", caplen);
 	*f = (struct frame){.link = ifc->link, .iface = i, .data = p + fixed, .caplen = caplen, .len = orig};
-	if (type != NG_SIMPLE)
+	f->has_time = type != NG_SIMPLE;
+	if (f->has_time)
 		f->t_ns = ng_time_ns(ifc, u32(c, p + 4), u32(c, p + 8));
 	return 1;
 }
 
+static bool ng_is_packet(uint32_t type)
+{
+	return type == NG_ENHANCED || type == NG_SIMPLE || type == NG_PACKET;
+}
+
+/* Blocks of other kinds (names, statistics, secrets, custom) may be of any size
+ * and are read past, so that they need no room. */
+static int ng_pass(struct capfile *c, uint64_t n, struct diag *d)
+{
+	int rc = body_room(c, 4096, d);
+	while (rc == 0 && n) {
+		size_t part = n < 4096 ? n : 4096;
+		if ((rc = take(c, c->buf, part, false, d)) < 0)
+			return rc;
+		rc = 0;
+		n -= part;
+	}
+	return rc;
+}
+
+/* Up to the end of a section header, whose length, magic and version were taken. */
+static int ng_section_rest(struct capfile *c, uint32_t total, struct diag *d)
+{
+	if (total < 28 || total % 4)
+		return bad(c, d, "impossible pcapng section header length", total);
+	return ng_pass(c, total - 16, d);
+}
+
+/* 1: c->buf holds the block's body; 2: it was none of those that are read. */
 static int ng_block(struct capfile *c, uint32_t *ret_type, size_t *ret_len, struct diag *d)
 {
-	uint8_t h[4];
+	uint8_t h[4], len[4];
 	int rc = take(c, h, 4, true, d);
 	if (rc <= 0)
 		return rc;
-	uint32_t total, head = 8;
+	uint32_t total;
 	memcpy(ret_type, h, 4);
 	if (*ret_type == NG_SECTION) {
 		rc = ng_section(c, &total, d);
-		head = 12;
-	} else {
-		*ret_type = u32(c, h);
-		rc = take(c, h, 4, false, d);
-		total = u32(c, h);
+		rc = rc ? rc : ng_section_rest(c, total, d);
+		return rc ? rc : 2;
 	}
-	if (rc < 0)
+	*ret_type = u32(c, h);
+	if ((rc = take(c, len, 4, false, d)) < 0)
 		return rc;
-	if (total < head + 4 || total % 4 || total > CAPFILE_FRAME_MAX + 4096)
+	total = u32(c, len);
+	bool wanted = *ret_type == NG_INTERFACE || ng_is_packet(*ret_type);
+	if (total < 12 || total % 4 || (wanted && total > CAPFILE_FRAME_MAX + 4096))
 		return bad(c, d, "impossible pcapng block length", total);
-	if ((rc = body_room(c, total - head, d)) || (rc = take(c, c->buf, total - head, false, d)) < 0)
+	if (!wanted) {
+		rc = ng_pass(c, total - 8, d);
+		return rc ? rc : 2;
+	}
+	if ((rc = body_room(c, total - 8, d)) || (rc = take(c, c->buf, total - 8, false, d)) < 0)
 		return rc;
-	if (u32(c, c->buf + total - head - 4) != total)
+	if (u32(c, c->buf + total - 12) != total)
 		return bad(c, d, "pcapng block whose two lengths differ", total);
-	*ret_len = total - head - 4;
+	*ret_len = total - 12;
 	return 1;
 }
 
@@ -236,13 +288,12 @@ static int ng_next(struct capfile *c, struct frame *f, struct diag *d)
 		int rc = ng_block(c, &type, &len, d);
 		if (rc <= 0)
 			return rc;
-		if (type == NG_INTERFACE) {
-			if ((rc = ng_interface(c, c->buf, len, d)))
-				return rc;
-		} else if (type == NG_ENHANCED || type == NG_SIMPLE || type == NG_PACKET) {
+		if (rc == 2)
+			continue;
+		if (ng_is_packet(type))
 			return ng_packet(c, type, c->buf, len, f, d);
-		}
-		/* every other block (names, statistics, custom) is skipped by design */
+		if ((rc = ng_interface(c, c->buf, len, d)))
+			return rc;
 	}
 }
 
@@ -261,12 +312,8 @@ static int detect(struct capfile *c, struct diag *d)
 	if (magic == NG_SECTION) {
 		uint32_t total;
 		c->ng = true;
-		if ((rc = ng_section(c, &total, d)))
-			return rc;
-		if (total < 28 || total % 4 || total > CAPFILE_FRAME_MAX)
-			return bad(c, d, "impossible pcapng section header length", total);
-		rc = body_room(c, total - 12, d);
-		return rc ? rc : take(c, c->buf, total - 12, false, d) < 0 ? ERR_SHORT : 0;
+		rc = ng_section(c, &total, d);
+		return rc ? rc : ng_section_rest(c, total, d);
 	}
 	c->swap = magic == bswap_32(PCAP_MAGIC_US) || magic == bswap_32(PCAP_MAGIC_NS);
 	magic = u32(c, h);
@@ -310,5 +357,6 @@ void capfile_close(struct capfile *c)
 		return;
 	inflow_close(c->in);
 	free(c->buf);
+	free(c->iface);
 	free(c);
 }

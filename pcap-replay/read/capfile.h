@@ -8,15 +8,17 @@
 #ifndef NODENS_CAPFILE_H
 #define NODENS_CAPFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
 
 #define CAPFILE_FRAME_MAX 262144 /* octets; larger is a damaged file */
-#define CAPFILE_IFACES_MAX 256
+#define CAPFILE_IFACES_MAX 65536
 
 struct frame {
-	uint64_t t_ns;       /* since the epoch; 0 when the block has no time */
+	bool has_time;       /* simple packet blocks of pcapng have none */
+	uint64_t t_ns;       /* since the epoch */
 	uint32_t link;       /* LINKTYPE_* number */
 	uint32_t iface;      /* pcapng interface index; 0 in pcap */
 	const uint8_t *data; /* valid until the next call */

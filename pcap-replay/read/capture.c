@@ -12,6 +12,11 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "pcap-replay/read/confine.h"
+
+/* Only the first fragment of a datagram has ports: the others are caught as what they
+ * are. On "any" (Linux cooked) libpcap compiles no test for a tag. */
+#define FILTER_IP "port 53 or (ip[6:2] & 0x1fff != 0) or ip6[6] = 44"
 
 #define BUFFER_BYTES (32 * 1024 * 1024)
 #define POLL_MS      100 /* the ring hands over a block at the latest after this */
@@ -26,7 +31,8 @@ static int live_open(struct live *l, const struct capture_conf *c, struct diag *
 {
 	char err[PCAP_ERRBUF_SIZE];
 	struct bpf_program prog;
-	const char *filter = c->filter ? c->filter : "port 53 or (vlan and port 53)";
+	bool any = !strcmp(c->iface, "any");
+	const char *filter = c->filter ? c->filter : any ? FILTER_IP : FILTER_IP " or (vlan and port 53)";
 	l->pcap = pcap_create(c->iface, err);
 	if (!l->pcap)
 		return diag_set(d, ERR_SYS, "%s: %s", c->iface, err);
@@ -37,7 +43,7 @@ static int live_open(struct live *l, const struct capture_conf *c, struct diag *
 	pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
 	if (pcap_activate(l->pcap) < 0)
 		return diag_set(d, ERR_SYS, "%s: %s", c->iface, pcap_geterr(l->pcap));
-	if (!strcmp(c->iface, "any"))
+	if (any)
 		pcap_set_datalink(l->pcap, DLT_LINUX_SLL2);
 	if (pcap_compile(l->pcap, &prog, filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		return diag_set(d, ERR_SYNTAX, "filter '%s': %s", filter, pcap_geterr(l->pcap));
@@ -101,6 +107,7 @@ int capture_run(const struct capture_conf *c, void (*ready)(void *), void *ctx, 
 	memset(ret, 0, sizeof(*ret));
 	l.signals = signals_open(d);
 	int rc = l.signals < 0 ? l.signals : live_open(&l, c, d);
+	rc = rc ? rc : confine_capture(d);
 	if (rc == 0) {
 		ready(ctx);
 		rc = live_loop(&l, c, ret, d);

@@ -14,7 +14,7 @@
 struct capture_conf {
 	const char *iface;     /* "any" for all: Linux cooked v2, with interface index and direction */
 	const char *path;      /* file to write */
-	const char *filter;    /* pcap filter; NULL: "port 53" */
+	const char *filter;    /* pcap filter; NULL: port 53, fragments, and port 53 behind a tag */
 	uint64_t duration_ns;  /* 0: until a signal */
 	uint64_t max_bytes;    /* stop when the file has grown to this */
 };

@@ -8,6 +8,7 @@
 #include "pcap-replay/read/inflow.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <lz4frame.h>
 #include <lzma.h>
 #include <stdint.h>
@@ -183,6 +184,20 @@ static long plain_step(struct inflow *f, uint8_t *out, size_t cap)
 	return (long)n;
 }
 
+/* Behind a whole member only zeros (tape blocks, some shippers' padding): the end,
+ * as gzip sees it. */
+static bool only_zeros(struct inflow *f, struct diag *d, int *rc)
+{
+	if (f->codec->n_magic != 2 || !f->at_end)
+		return false;
+	for (size_t i = f->pos; i < f->len; i++)
+		if (f->in[i])
+			return false;
+	f->pos = f->len;
+	*rc = refill(f, d);
+	return true;
+}
+
 long inflow_read(struct inflow *f, void *buf, size_t n, struct diag *d)
 {
 	size_t got = 0;
@@ -194,6 +209,12 @@ long inflow_read(struct inflow *f, void *buf, size_t n, struct diag *d)
 		}
 		if (f->file_ended && (f->at_end || !f->codec))
 			break;
+		int rc = 0;
+		if (f->codec && only_zeros(f, d, &rc)) {
+			if (rc)
+				return rc;
+			continue;
+		}
 		long made = f->codec ? f->codec->step(f, (uint8_t *)buf + got, n - got)
 				     : plain_step(f, (uint8_t *)buf + got, n - got);
 		if (made < 0)

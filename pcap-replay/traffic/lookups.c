@@ -20,6 +20,7 @@
 #define RING_MAX 64
 #define SOCKET_NS (15000 * 1000000ull) /* A to AAAA on one socket: a retry may lie between */
 #define PAIR_NS  (20 * 1000000ull)   /* A to AAAA on different sockets */
+#define RING_BYTES (RING_MAX * sizeof(struct lookup_open))
 #define STEP_NS  (1000 * 1000000ull) /* denial to the next name */
 
 struct lookup_open {
@@ -27,13 +28,18 @@ struct lookup_open {
 	uint64_t first_ns, denied_ns, name_ns;
 	uint16_t port;
 	bool has_a, has_aaaa, denied, found;
-	const uint8_t *name;
+	bool bare;          /* the name is the beginning of the one before it: the list's end */
+	uint32_t n_denied;  /* of names before this one */
+	uint32_t n_here;    /* of this name */
+	uint8_t *name; /* a copy */
 	struct in6_addr client;
 };
 
 struct lookups {
+	struct budget *budget;
 	struct hash_key key;
 	uint64_t n;
+	struct lookups_waste waste;
 	struct ring {
 		struct lookup_open *open; /* RING_MAX, made when first used */
 		unsigned head;
@@ -42,20 +48,44 @@ struct lookups {
 	struct lookup_open *recent[65536];
 };
 
-struct lookups *lookups_new(void)
+struct lookups *lookups_new(struct budget *b)
 {
 	struct lookups *l = calloc(1, sizeof(*l));
-	if (l)
+	if (l) {
+		l->budget = b;
 		rng_os_bytes(&l->key, sizeof(l->key));
+	}
 	return l;
+}
+
+/* NULL forgets; without memory the lookup has no name and nothing joins it. */
+static void name_set(struct lookups *l, struct lookup_open *o, const uint8_t *name)
+{
+	if (o->name)
+		budget_give(l->budget, name_len(o->name));
+	free(o->name);
+	o->name = NULL;
+	size_t n = name ? name_len(name) : 0;
+	if (n == 0 || !budget_take(l->budget, n))
+		return;
+	o->name = malloc(n);
+	if (o->name)
+		memcpy(o->name, name, n);
+	else
+		budget_give(l->budget, n);
 }
 
 void lookups_free(struct lookups *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < CLIENTS; i++)
+	for (size_t i = 0; i < CLIENTS; i++) {
+		for (unsigned k = 0; l->ring[i].open && k < RING_MAX; k++)
+			name_set(l, &l->ring[i].open[k], NULL);
+		if (l->ring[i].open)
+			budget_give(l->budget, RING_BYTES);
 		free(l->ring[i].open);
+	}
 	free(l);
 }
 
@@ -106,7 +136,7 @@ static struct lookup_open *fitting(struct ring *r, uint64_t t_ns, const struct q
 	struct lookup_open *step = NULL;
 	for (unsigned k = 1; k <= RING_MAX; k++) {
 		struct lookup_open *o = &r->open[(r->head + RING_MAX - k) % RING_MAX];
-		if (!o->number || memcmp(&o->client, &c->ip, 16))
+		if (!o->number || !o->name || memcmp(&o->client, &c->ip, 16))
 			continue;
 		if (is_pair(o, t_ns, c->port, name, qtype))
 			return o;
@@ -117,11 +147,23 @@ static struct lookup_open *fitting(struct ring *r, uint64_t t_ns, const struct q
 	return step;
 }
 
+static bool ring_made(struct lookups *l, struct ring *r)
+{
+	if (r->open)
+		return true;
+	if (!budget_take(l->budget, RING_BYTES))
+		return false;
+	r->open = calloc(RING_MAX, sizeof(*r->open));
+	if (!r->open)
+		budget_give(l->budget, RING_BYTES);
+	return r->open;
+}
+
 uint32_t lookups_question(struct lookups *l, uint64_t t_ns, const struct qs_addr *client, const uint8_t *name,
 			  uint16_t qtype)
 {
 	struct ring *r = &l->ring[hash_sip13(&l->key, &client->ip, 16) % CLIENTS];
-	if (!r->open && !(r->open = calloc(RING_MAX, sizeof(*r->open))))
+	if (!ring_made(l, r))
 		return (uint32_t)++l->n;
 	struct lookup_open *o = fitting(r, t_ns, client, name, qtype);
 	if (!o) {
@@ -129,11 +171,15 @@ uint32_t lookups_question(struct lookups *l, uint64_t t_ns, const struct qs_addr
 		r->head = (r->head + 1) % RING_MAX;
 		if (o->number && l->recent[o->number % 65536] == o)
 			l->recent[o->number % 65536] = NULL;
+		name_set(l, o, NULL);
 		*o = (struct lookup_open){.number = (uint32_t)++l->n, .first_ns = t_ns, .client = client->ip};
 		l->recent[o->number % 65536] = o;
 	}
 	if (!o->name || !name_eq(o->name, name)) {
-		o->name = name;
+		o->bare = o->name && shared_labels(o->name, name) == name_labels(name);
+		o->n_denied += o->n_here;
+		o->n_here = 0;
+		name_set(l, o, name);
 		o->name_ns = t_ns;
 		o->has_a = o->has_aaaa = o->denied = o->found = false;
 	}
@@ -149,6 +195,20 @@ void lookups_answer(struct lookups *l, uint32_t lookup, uint64_t t_ns, bool nega
 	if (!o || o->number != lookup)
 		return;
 	o->found |= !negative;
+	o->n_here += negative;
 	o->denied = negative && !o->found;
 	o->denied_ns = t_ns;
+	if (negative || !o->bare || !o->n_denied || !o->name)
+		return;
+	unsigned dots = name_labels(o->name) - 1;
+	l->waste.queries += o->n_denied;
+	l->waste.ndots1 += dots >= 1 ? o->n_denied : 0;
+	l->waste.ndots2 += dots >= 2 ? o->n_denied : 0;
+	l->waste.lookups++;
+	o->n_denied = 0;
+}
+
+const struct lookups_waste *lookups_waste(const struct lookups *l)
+{
+	return &l->waste;
 }

@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was in a capture: the table for a person, the record for the report. */
+/*
+ * What was in a capture, gathered as it goes by: rates from messages, the rest from
+ * closed transactions. Text for a person, JSON for a program, a record for the report.
+ */
 #ifndef NODENS_SUMMARY_H
 #define NODENS_SUMMARY_H
 
 #include <stdio.h>
 
 #include "lib/record/result.h"
-#include "pcap-replay/traffic/extract.h"
+#include "pcap-replay/read/extract.h"
 #include "pcap-replay/traffic/transact.h"
 
-struct summary; /* figures drawn from the transactions once */
-struct summary *summary_new(const struct extract_counts *x, const struct transact *t);
+struct summary;
+struct summary *summary_new(struct budget *b);
 void summary_free(struct summary *s);
-void summary_print(const struct summary *s, FILE *out);
+void summary_message(struct summary *s, const struct dmessage *m, enum txn_event e, const struct txn *t);
+void summary_txn(struct summary *s, const struct txn *t); /* a transaction closed */
+
+struct summary_ends { /* what is known when all was read */
+	const struct extract_counts *x;
+	const struct transact_counts *t;
+	const struct lookups_waste *waste;
+	uint64_t lookups;
+};
+void summary_print(const struct summary *s, const struct summary_ends *e, FILE *out);
+void summary_json(const struct summary *s, const struct summary_ends *e, FILE *out);
 extern const struct metric_def summary_metrics[];
-void summary_record(const struct summary *s, struct result *r);
-/* One row a transaction, for spreadsheets and SQL. 0 or a write error. */
-int summary_csv(const struct transact *t, const char *path, struct diag *d);
+void summary_record(const struct summary *s, const struct summary_ends *e, struct result *r);
 
 #endif

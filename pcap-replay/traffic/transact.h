@@ -1,57 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages to transactions: one question, its retransmissions, its answer, and
- * the other places it was seen at. A capture of a node shows one query up to
- * four times (veth, bridge, uplink, before and after NAT); those are hops of one
- * transaction, not four queries. Transactions are then grouped into lookups:
- * what an application asked for once, search list and address families included.
+ * Messages to transactions (txn.h). What is a copy of a packet and what is another
+ * packet is decided by what proves it: the same octets within 50 ms, and then
+ *   the same tuple elsewhere, or at one place within a millisecond (a mirror port);
+ *   the same IPv4 identification (TCP: sequence number), whatever NAT did;
+ *   without one (IPv6, unconnected sockets): one end of the tuple kept, another place,
+ *   and the transaction has not been at that place yet.
+ * Name and id alone prove nothing: a cache that asks on with its client's id, a stub
+ * that asks two servers at once, forty pods that use one id, are as many queries.
+ *
+ * A transaction leaves into a sink 30 s after its last sending, or 6 s after its
+ * answer (a glibc that misses the other half of a pair sends both again after 5 s), so
+ * memory does not grow with the capture.
  */
 #ifndef NODENS_TRANSACT_H
 #define NODENS_TRANSACT_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "pcap-replay/read/budget.h"
+#include "pcap-replay/read/message.h"
+#include "pcap-replay/traffic/txn.h"
 
-#include "lib/base/hist.h"
-#include "lib/record/qstream.h"
-#include "pcap-replay/traffic/extract.h"
+#define TXN_COPY_NS   (50 * 1000000ull)     /* a copy of a packet is seen within */
+#define TXN_MIRROR_NS (1 * 1000000ull)      /* nobody sends again that soon */
+#define TXN_LIFE_NS   (30 * 1000000000ull)  /* unanswered: an id may mean another query after */
+#define TXN_DONE_NS   (6 * 1000000000ull)   /* answered */
 
-#define TXN_HOP_NS    (50 * 1000000ull)        /* the same query elsewhere, if within */
-#define TXN_LIFE_NS   (30 * 1000000000ull)     /* an id may mean another query after */
+enum txn_event { /* what a message was */
+	TXE_NEW,          /* a question not seen before */
+	TXE_RESEND,       /* the same question sent again */
+	TXE_VIEW,         /* a copy of a sending, elsewhere */
+	TXE_ANSWER,       /* the answer, at the client's view */
+	TXE_ANSWER_VIEW,  /* a copy of it, elsewhere */
+	TXE_ANSWER_AGAIN, /* another answer to an answered question */
+	TXE_ELSEWHERE,    /* an answer that comes from another address than was asked */
+	TXE_ALONE,        /* an answer whose question is not in the capture */
+	TXE_UNREADABLE,   /* not even a header */
+	TXE_CONN,         /* a TCP connection begins or ends */
+	TXE_CONN_VIEW,    /* the same, elsewhere */
+	N_TXE,
+};
 
-struct txn {
-	uint64_t t_ns, answered_ns; /* answered_ns 0: never */
-	struct qs_addr client, server; /* as first seen */
-	uint32_t name;              /* index for transact_name */
-	uint32_t iface;
-	uint32_t lookup;            /* number of the lookup it belongs to */
-	uint16_t id, qtype, rcode;
-	uint16_t n_sent;            /* 1 + retransmissions with the same tuple */
-	uint16_t n_hops;            /* other views of it */
-	char proto;
-	bool retry;                 /* repeats an unanswered question from another port or id */
-	bool truncated;
+struct transact_counts {
+	uint64_t event[N_TXE];
+	uint64_t answers_bare;  /* answers without a question section */
+	uint64_t opens, closes; /* each connection once */
+	uint64_t early;         /* transactions closed before their time for want of memory */
+	uint64_t lost;          /* questions that no memory was there for */
+};
+
+struct transact_conf {
+	struct budget *budget;
+	bool keep_wire; /* txn.wire, txn.reply */
+	void *ctx;
+	void (*closed)(void *ctx, const struct txn *t); /* in order of closing; may be NULL */
 };
 
 struct transact;
-struct transact *transact_new(void);
+struct transact *transact_new(const struct transact_conf *c);
+/* Does not close what is open: see transact_finish. */
 void transact_free(struct transact *t);
-void transact_message(void *transact, const struct dmessage *m); /* an extract_sink */
-
-size_t transact_count(const struct transact *t);
-const struct txn *transact_at(const struct transact *t, size_t i);
-const uint8_t *transact_name(const struct transact *t, uint32_t index); /* lower case */
-size_t transact_n_names(const struct transact *t);
+/* `ret_txn`: the transaction it belongs to, NULL if none; valid until the next call. */
+enum txn_event transact_message(struct transact *t, const struct dmessage *m, const struct txn **ret_txn);
+void transact_finish(struct transact *t); /* closes all */
+struct lookups_waste;
+const struct lookups_waste *transact_waste(const struct transact *t);
 uint64_t transact_n_lookups(const struct transact *t);
-
-struct transact_counts {
-	uint64_t answers_alone;     /* answers whose question is not in the capture */
-	uint64_t answers_again;     /* second answers to one question */
-	uint64_t answer_hops;
-	uint64_t no_question;       /* messages without a question section */
-	uint64_t opens, closes;
-	uint64_t names_full;        /* over the limit of distinct names */
-};
 const struct transact_counts *transact_counts(const struct transact *t);
 
 #endif

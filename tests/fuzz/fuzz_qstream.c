@@ -28,6 +28,8 @@ static void compare(struct qs_reader *a, struct qs_reader *b)
 	while ((rc = qs_reader_next(a, &ra, NULL)) > 0) {
 		int again = qs_reader_next(b, &rb, NULL);
 		assert(again == 1);
+		assert(ra.wire_len == rb.wire_len && (!ra.wire_len || !memcmp(ra.wire, rb.wire, ra.wire_len)));
+		ra.wire = rb.wire = NULL; /* each reader's own */
 		assert(!memcmp(&ra, &rb, sizeof(ra)));
 	}
 }
@@ -39,7 +41,7 @@ static void rewrite(const char *from, const char *to)
 	struct qrec rec;
 	if (qs_reader_open(&r, from, NULL))
 		return;
-	int rc = qs_writer_open(&w, to, NULL);
+	int rc = qs_writer_open_wire(&w, to, NULL);
 	assert(!rc);
 	while (qs_reader_next(r, &rec, NULL) > 0)
 		qs_writer_put(w, &rec);

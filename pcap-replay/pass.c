@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Open everything, confine, read once, show, close. */
+#include "pcap-replay/pass.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "pcap-replay/read/confine.h"
+#include "pcap-replay/traffic/summary.h"
+#include "pcap-replay/traffic/txncsv.h"
+
+struct pass {
+	const struct pass_conf *c;
+	struct budget budget;
+	struct extract *x;
+	struct transact *t;
+	struct summary *sum;
+	struct qsout qs;
+	FILE *csv;
+	struct result *record;
+};
+
+static void closed(void *ctx, const struct txn *t)
+{
+	struct pass *p = ctx;
+	if (p->sum)
+		summary_txn(p->sum, t);
+	if (p->csv)
+		txncsv_row(p->csv, t);
+}
+
+/* Everything that has to be asked of the system, before anything is parsed. */
+static int open_all(struct pass *p, const struct extract_ports *ports, struct diag *d)
+{
+	const struct pass_conf *c = p->c;
+	struct transact_conf tc = {.budget = &p->budget, .ctx = p, .closed = closed};
+	struct extract_conf xc = {.paths = c->paths, .n_paths = c->n_paths, .ports = *ports, .budget = &p->budget};
+	p->t = transact_new(&tc);
+	if (c->summary || c->json || c->out)
+		p->sum = summary_new(&p->budget);
+	if (!p->t || ((c->summary || c->json || c->out) && !p->sum))
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	if (c->csv) {
+		p->csv = strcmp(c->csv, "-") ? fopen(c->csv, "w") : stdout;
+		if (!p->csv)
+			return diag_errno(d, "%s", c->csv);
+		txncsv_head(p->csv);
+	}
+	int rc = !c->qs ? 0 : c->wire ? qs_writer_open_wire(&p->qs.w, c->qs, d) : qs_writer_open(&p->qs.w, c->qs, d);
+	if (rc == 0 && c->out) {
+		rc = result_open(&p->record, c->out, "pcap-replay", summary_metrics, c->n_given, c->given, d);
+		for (size_t i = 0; rc == 0 && i < c->n_paths; i++)
+			result_input(p->record, c->paths[i]);
+	}
+	p->qs.view = c->view;
+	p->qs.point = c->point;
+	p->qs.source = "capture";
+	rc = rc ? rc : confine_parser(c->out != NULL, d);
+	return rc ? rc : extract_open(&p->x, &xc, d);
+}
+
+static int read_all(struct pass *p, struct diag *d)
+{
+	const struct dmessage *m;
+	const struct txn *t;
+	int rc;
+	while ((rc = extract_next(p->x, &m, d)) > 0) {
+		enum txn_event e = transact_message(p->t, m, &t);
+		if (p->sum)
+			summary_message(p->sum, m, e, t);
+		if (p->qs.w && e != TXE_UNREADABLE)
+			qsout_message(&p->qs, m, e, t);
+	}
+	transact_finish(p->t);
+	return rc;
+}
+
+static void show(struct pass *p)
+{
+	struct summary_ends e = {extract_counts(p->x), transact_counts(p->t), transact_waste(p->t), transact_n_lookups(p->t)};
+	if (!p->sum)
+		return;
+	if (p->c->summary && !p->c->json)
+		summary_print(p->sum, &e, stdout);
+	if (p->c->json)
+		summary_json(p->sum, &e, stdout);
+	if (p->record) {
+		result_label(p->record, "engine", "capture");
+		summary_record(p->sum, &e, p->record);
+	}
+}
+
+static int close_all(struct pass *p, bool whole, struct diag *d)
+{
+	int rc = 0;
+	if (p->csv && (fflush(p->csv) || ferror(p->csv)))
+		rc = diag_errno(d, "%s", p->c->csv);
+	if (p->csv && p->csv != stdout && fclose(p->csv) && !rc)
+		rc = diag_errno(d, "%s", p->c->csv);
+	if (p->qs.w) {
+		int rc2 = qs_writer_close(p->qs.w, rc ? NULL : d);
+		rc = rc ? rc : rc2;
+	}
+	if (p->record && whole) {
+		int rc2 = result_close(p->record, rc ? NULL : d);
+		rc = rc ? rc : rc2;
+	} else {
+		result_abandon(p->record);
+	}
+	extract_close(p->x);
+	transact_free(p->t);
+	summary_free(p->sum);
+	return rc;
+}
+
+int pass_run(const struct pass_conf *c)
+{
+	struct pass p = {.c = c};
+	struct diag d = {0};
+	struct extract_ports ports;
+	if (reading_ports(&ports, c->reading, &d))
+		return verb_usage("%s", d.text);
+	int to_stdout = (c->summary || c->json) + (c->qs && !strcmp(c->qs, "-")) + (c->csv && !strcmp(c->csv, "-"));
+	if (to_stdout > 1)
+		return verb_usage("only one of summary, --json, --qs - and --csv - can go to standard output");
+	budget_init(&p.budget, c->reading->memory_bytes);
+	int rc = open_all(&p, &ports, &d);
+	bool begun = rc == 0;
+	if (begun)
+		rc = read_all(&p, &d);
+	if (rc)
+		log_error("%s", d.text);
+	if (begun && (rc == 0 || extract_counts(p.x)->frames.frames))
+		show(&p);
+	int rc2 = close_all(&p, begun, &d);
+	if (rc2)
+		log_error("%s", d.text);
+	return rc || rc2 ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What summary.c gathers and summary_print.c, summary_json.c show. */
+#ifndef NODENS_SUMMARY_INT_H
+#define NODENS_SUMMARY_INT_H
+
+#include "lib/base/hist.h"
+#include "pcap-replay/read/decode.h"
+#include "pcap-replay/traffic/lookups.h"
+#include "pcap-replay/traffic/retry.h"
+#include "pcap-replay/traffic/summary.h"
+#include "pcap-replay/traffic/tally.h"
+
+#define RCODES       4096
+#define TOP          10
+#define RETRY_RULES  16
+
+/* counters of a tally's row */
+enum { BY_ASKED, BY_ANSWERED, BY_UNANSWERED, BY_DENIED, BY_RESENT, BY_ELSEWHERE };
+
+struct rate { /* the fullest bucket of one width */
+	uint64_t width_ns, bucket, n, peak;
+};
+
+struct summary {
+	uint64_t queries, retransmits, answered, unanswered, truncated, after_tc, late, again, elsewhere, views, dups, udp, tcp;
+	uint64_t passed_only;    /* an answer was seen on its way, none at the client */
+	uint64_t translated;     /* transactions seen before and after NAT */
+	uint64_t unreadable;     /* transactions without a question */
+	uint64_t opcode[16];     /* others than QUERY, transactions */
+	uint64_t to_local;       /* queries to link-local addresses: a node-local cache */
+	uint64_t type[65536], rcode[RCODES];
+	uint64_t retry[RETRY_RULES], retry_other; /* by the gap before them */
+	struct tally *names, *clients, *servers;
+	struct hist latency, beyond, inside; /* client's; behind the last translated view; the rest of it */
+	struct rate second, tenth;
+	uint64_t first_ns, last_ns; /* of questions */
+};
+
+double summary_span_s(const struct summary_ends *e);
+double summary_rate(const struct summary *s); /* queries a second, 0 when there is no span */
+bool summary_is_local(const struct in6_addr *ip); /* 169.254/16 or fe80::/10 */
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A growing hash table of links within transactions; newest first in each chain. */
+#ifndef NODENS_TXNINDEX_H
+#define NODENS_TXNINDEX_H
+
+#include "pcap-replay/traffic/txn.h"
+
+#define TXNINDEX_WALK_MAX 64 /* links looked at in one chain: who makes more of one key is not followed */
+
+struct txnindex {
+	struct txn_link **slot;
+	size_t n_slots, n;
+};
+int txnindex_init(struct txnindex *x);
+void txnindex_release(struct txnindex *x);
+void txnindex_put(struct txnindex *x, struct txn_link *l, uint64_t hash);
+void txnindex_drop(struct txnindex *x, struct txn_link *l); /* nothing when it is in none */
+/* The newest link of this hash, and the next one behind a link. */
+struct txn_link *txnindex_first(const struct txnindex *x, uint64_t hash);
+struct txn_link *txnindex_next(const struct txn_link *l);
+
+#endif
