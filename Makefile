@@ -8,6 +8,7 @@
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make mutants    what no test notices: SEED=n N=300
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
+#   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
 
 # On all cores, unless -j says otherwise. make 4.3 tells its makefile neither of a -j on the
 # command line nor of one that came with the environment, so both are read where they stand.
@@ -73,7 +74,7 @@ RESOLVER_SRC := $(call srcs,$(addprefix resolver/,config net observe node worker
 SIM_SRC      := $(call srcs,sim)
 CT_SRC       := $(call srcs,conntrack-model)
 PCAP_SRC     := $(call srcs,pcap-replay $(wildcard pcap-replay/*))
-E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/*))
+E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/* kind-e2e/*/*))
 REPORTS_SRC  := $(call srcs,reports)
 BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
 
@@ -228,6 +229,16 @@ bench-%: $(BENCH_BINS)
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
+# The kernel that guests boot, unpacked, not installed; SUITE= is one of Debian's.
+SUITE ?=
+vm-kernel:
+	@tools/deps packages-vm.txt
+	@kind-e2e/lab/vm/kernel $(O)/vm $(SUITE)
+vm: deps vm-kernel
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(O)/bin/kind-e2e run --lab vm --kernel $(O)/vm/kernel$(if $(SUITE),-$(SUITE)) \
+		--scenario kind-e2e/scenarios/vm.yaml --out build/vm$(if $(SUITE),-$(SUITE))
+
 image:
 	+@O=$(O) CC=$(CC) VERSION='$(VERSION)' resolver/deploy/image
 
@@ -243,4 +254,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image install uninstall clean
+.PHONY: FORCE all test tests-build layers fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image vm vm-kernel install uninstall clean

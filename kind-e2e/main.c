@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kind-e2e/lab/vm/vm.h"
 #include "kind-e2e/run/outdir.h"
 #include "kind-e2e/run/probe.h"
 #include "kind-e2e/run/rules.h"
 #include "kind-e2e/run/run.h"
 #include "lib/base/log.h"
 
-static struct run_options run_opts;
+static struct run_options run_opts = {.lab = "netns", .limit_ns = 1800ull * 1000000000};
 static struct rules_options rules_opts = {.family = "ipv4", .version = "1.36", .endpoints = 2};
 static const char *clean_out;
 
@@ -26,6 +27,10 @@ static const struct opt_def run_defs[] = {
 	{"cell", 'c', OPT_LIST, &run_opts.cells, "NAME", "only this cell, such as nftables-cache; may be repeated", 0, 0, NULL},
 	{"duration", 'd', OPT_DURATION, &run_opts.duration_ns, "TIME", "load of this length instead of the scenario's", 0, 0, NULL},
 	{"keep", 'k', OPT_BOOL, &run_opts.keep, NULL, "leave each cell standing until Enter is pressed", 0, 0, NULL},
+	{"lab", 'l', OPT_TEXT, &run_opts.lab, "LAB", "netns: this machine's kernel; vm: one of its own", 0, 0, NULL},
+	{"kernel", 0, OPT_TEXT, &run_opts.kernel, "DIR", "vm: the kernel to boot, as lab/vm/kernel fetches one", 0, 0, NULL},
+	{"clock", 0, OPT_TEXT, &run_opts.clock, "CLOCK", "vm: real, or counted (instructions; as it is without /dev/kvm)", 0, 0, NULL},
+	{"limit", 0, OPT_DURATION, &run_opts.limit_ns, "TIME", "vm: end the guest after this time", 0, 0, NULL},
 	{0},
 };
 static const struct opt_def clean_defs[] = {
@@ -62,6 +67,7 @@ static int cmd_clean(int argc, char **argv)
 		log_error("%s", clean_out ? d.text : "clean needs --out DIR");
 		return 3;
 	}
+	vm_sweep(out.path);
 	printf("%u temporary files removed; namespaces, rules and processes of a killed run went "
 	       "with it\n",
 	       outdir_sweep(&out));

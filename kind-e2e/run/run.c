@@ -14,11 +14,12 @@
 #include "kind-e2e/run/probe.h"
 #include "kind-e2e/run/progress.h"
 #include "kind-e2e/lab/sandbox.h"
+#include "kind-e2e/run/run_vm.h"
 #include "kind-e2e/run/table.h"
 #include "lib/base/log.h"
 
 #define CELLS_MAX 6
-#define NICE      (-10)
+#define NICE (-10)
 
 struct wanted {
 	enum scen_proxy proxy;
@@ -32,6 +33,7 @@ struct run {
 	struct progress progress;
 	struct wanted cell[CELLS_MAX];
 	unsigned n_cells;
+	bool told; /* the table is printed: the guest did */
 };
 
 void run_bin_dir(char *ret, size_t size)
@@ -167,7 +169,7 @@ static int prepare(struct run *r, const struct run_options *o, struct zone **ret
 	return code;
 }
 
-static int run_in(struct run *r, const struct outdir *out)
+static int run_in(struct run *r, const struct run_options *o, const struct outdir *out)
 {
 	struct diag d = {""};
 	int rc;
@@ -175,13 +177,17 @@ static int run_in(struct run *r, const struct outdir *out)
 	r->lab.out = out->path;
 	r->lab.progress = progress_show;
 	r->lab.progress_arg = &r->progress;
-	probe_all(&r->probes, r->lab.bin);
+	if (run_is_vm(o))
+		run_vm_probe(o, r->lab.bin, &r->probes.p[PROBE_SANDBOX]);
+	else
+		probe_all(&r->probes, r->lab.bin);
 	progress_init(&r->progress, stderr, r->n_cells);
 	if (!r->probes.p[PROBE_SANDBOX].ok) {
 		log_warn("no lab on this machine: %s", r->probes.p[PROBE_SANDBOX].why);
 		return run_cells(r); /* a skip each, in their records */
 	}
-	rc = sandbox_run(run_cells, r, &d);
+	r->told = run_is_vm(o);
+	rc = r->told ? run_vm(o, r->lab.bin, out->path, &d) : sandbox_run(run_cells, r, &d);
 	if (rc < 0)
 		log_error("%s", d.text);
 	else if (rc > 1)
@@ -204,14 +210,14 @@ int run_main(const struct run_options *o, int argc, char **argv)
 			     .argc = argc,
 			     .argv = argv,
 			     .keep_fd = o->keep ? fcntl(0, F_DUPFD_CLOEXEC, 3) : -1};
-	if (prepare(&r, o, &zone, &d) || outdir_open(&out, o->out, &d)) {
+	if (run_vm_options(o, &d) || prepare(&r, o, &zone, &d) || outdir_open(&out, o->out, &d)) {
 		log_error("%s", d.text);
 		rc = 3;
 	} else {
 		outdir_sweep(&out);
-		rc = run_in(&r, &out);
+		rc = run_in(&r, o, &out);
 		outdir_sweep(&out);
-		if (rc <= 1)
+		if (rc <= 1 && !r.told)
 			for (unsigned i = 0; i < r.n_cells; i++)
 				table_row(out.path, r.cell[i].name, i == 0);
 		outdir_close(&out);

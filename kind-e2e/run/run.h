@@ -13,6 +13,10 @@ struct run_options {
 	struct opt_list cells; /* empty: all */
 	uint64_t duration_ns;  /* 0: the scenario's */
 	bool keep;
+	const char *lab;    /* "netns", "vm" */
+	const char *kernel; /* vm: what lab/vm/kernel made; NULL: beside the programs */
+	const char *clock;  /* vm: "real", "counted"; NULL: real where there is kvm */
+	uint64_t limit_ns;  /* vm: and not longer */
 };
 
 /* Exit status: 0 every check passed, 1 a check failed or a cell broke, 3 the
