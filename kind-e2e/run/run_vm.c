@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Options of a run as they are in the guest. */
 #include "kind-e2e/run/run_vm.h"
 
 #include <inttypes.h>

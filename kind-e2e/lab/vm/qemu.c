@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* qemu as a child: its command line, its words, its end. */
 #include "kind-e2e/lab/vm/qemu.h"
 
 #include <errno.h>
