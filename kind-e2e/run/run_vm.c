@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kind-e2e/lab/vm/vm.h"
+#include "kind-e2e/run/run.h"
 #include "lib/base/clock.h"
 
 #define KERNEL_BESIDE "/../vm/kernel" /* where `make vm-kernel` puts it */

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 
 #include "kind-e2e/run/probe.h"
-#include "kind-e2e/run/run.h"
+
+struct run_options;
 
 bool run_is_vm(const struct run_options *o);
 /* Options that exclude each other, or say nothing without --lab vm. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writes an initramfs front to back. */
 #include "kind-e2e/lab/vm/cpio.h"
 
 #include <errno.h>

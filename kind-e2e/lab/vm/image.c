@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which files make a guest, and the script that is its first process. */
 #include "kind-e2e/lab/vm/image.h"
 
 #include <dirent.h>
