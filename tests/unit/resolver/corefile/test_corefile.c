@@ -81,6 +81,27 @@ Test(corefile, environment_is_put_in_and_never_split)
 	corefile_free(c);
 }
 
+/* What a variable holds is text, whatever it looks like; 64 are put into a token. */
+Test(corefile, what_is_put_in_is_not_looked_at_again)
+{
+	struct corefile *c = parse("x {\n log {$REF} a{$REF}{$IP}b\n}\n");
+	const struct cf_node *log = &c->server[0].node[0];
+	char text[700] = "x {\n log ", *at;
+
+	cr_assert_str_eq(log->tok[1].text, "{$REF}{$IP}");
+	cr_assert_str_eq(log->tok[2].text, "a{$REF}{$IP}192.0.2.7b");
+	corefile_free(c);
+	for (int i = 0; i < 65; i++)
+		strcat(text, "{$IP}");
+	strcat(text, "\n}\n");
+	c = parse(text);
+	at = strstr(c->server[0].node[0].tok[1].text, "{$IP}");
+	cr_assert(at);
+	cr_assert_str_eq(at, "{$IP}");
+	cr_assert_eq(at - c->server[0].node[0].tok[1].text, 64 * 9);
+	corefile_free(c);
+}
+
 Test(corefile, snippets_stand_where_they_are_imported)
 {
 	struct corefile *c =
