@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "reports/fmt.h"
 
 #define SVG_MAX (8 << 20)
@@ -22,24 +23,6 @@ static const struct {
 	{ 0xff, 0xff, 0xfe, "--paper" }, { 0xd5, 0x5e, 0x00, "--cell0" }, { 0x00, 0x72, 0xb2, "--cell1" },
 	{ 0xaa, 0x33, 0x77, "--cell2" }, { 0x00, 0x9e, 0x73, "--cell3" },
 };
-
-static char *slurp(const char *path, struct diag *d)
-{
-	FILE *f = fopen(path, "re");
-	if (!f) {
-		diag_errno(d, "%s", path);
-		return NULL;
-	}
-	char *text = malloc(SVG_MAX + 1);
-	size_t len = text ? fread(text, 1, SVG_MAX + 1, f) : 0;
-	fclose(f);
-	if (!text || len > SVG_MAX) {
-		free(text);
-		return NULL;
-	}
-	text[len] = '\0';
-	return text;
-}
 
 /* At "rgb(": the variable and where the colour ends, or NULL. */
 static const char *known_colour(const char *at, const char **ret_end)
@@ -95,7 +78,8 @@ int figure_inline(const struct figures *fs, const struct figure *f, FILE *out)
 	char path[4096];
 	unsigned w, h;
 	snprintf(path, sizeof(path), "%s/%s.svg", fs->dir, f->id);
-	char *svg = slurp(path, NULL);
+	char *svg = NULL;
+	file_read(path, SVG_MAX, &svg, NULL, NULL);
 	const char *root = svg ? strstr(svg, "<svg") : NULL;
 	/* past gnuplot's own title and description */
 	const char *body = root ? strstr(root, "</desc>") : NULL;

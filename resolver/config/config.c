@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See the header. */
+#include "lib/base/file.h"
 #include "resolver/config/config.h"
 
 #include <errno.h>

@@ -2,8 +2,7 @@
 /*
  * The kube-dns ConfigMap as kubelet mounts it: a directory with one file per
  * key, of which `stubDomains` and `upstreamNameservers` matter. It is taken as a
- * whole or not at all, as the original does. Also the file work around
- * rendering: reading the template, writing the result.
+ * whole or not at all, as the original does.
  */
 #ifndef NODENS_KUBEDNS_H
 #define NODENS_KUBEDNS_H
@@ -37,10 +36,5 @@ void kubedns_text_release(struct kubedns_text *t);
 int kubedns_parse(const char *stub_json, const char *upstream_json, struct kubedns_conf *ret,
 		  struct diag *d);
 void kubedns_release(struct kubedns_conf *c);
-
-/* Whole file, NUL-terminated; files above `max` octets are refused. */
-int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d);
-/* Written beside and renamed over, so that a reader sees the old or the new. */
-int file_write_atomic(const char *path, const char *text, size_t len, struct diag *d);
 
 #endif

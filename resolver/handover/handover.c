@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both sides share; see the header for the whole. */
+/* One hand-over, whichever side it is; see the header for the whole. */
+#include "resolver/handover/handover.h"
+
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
+#include "resolver/handover/handover_new.h"
+#include "resolver/handover/handover_old.h"
 #include "resolver/net/fdpass.h"
-#include "resolver/handover/handover_int.h"
 
 static bool is_new(const struct handover *h)
 {
@@ -21,94 +27,96 @@ static void limit_due(struct loop_timer *t)
 		handover_old_late(h);
 }
 
-void handover_answered(void *ctx)
+void handover_answered(struct handover *h)
 {
-	struct supervisor *s = ctx;
-	if (!s->handover)
-		return;
-	if (is_new(s->handover))
-		handover_new_answered(s->handover);
+	if (is_new(h))
+		handover_new_answered(h);
 	else
-		handover_old_answered(s->handover);
+		handover_old_answered(h);
 }
 
-struct handover *handover_of(struct supervisor *s)
+int handover_take(struct handover *h, struct diag *d)
 {
-	struct handover *h = s->handover;
-	if (h)
-		return h;
-	h = s->handover = calloc(1, sizeof(*h));
+	return handover_new_take(h, d);
+}
+
+void handover_configured(struct handover *h)
+{
+	handover_new_configured(h);
+}
+
+void handover_serving(struct handover *h)
+{
+	handover_new_serving(h);
+}
+
+bool handover_told(const struct handover *h)
+{
+	return h->told;
+}
+
+unsigned handover_workers(const struct handover *h)
+{
+	return h->n_workers;
+}
+
+bool handover_waiting(const struct handover *h)
+{
+	return h->state >= NEW_CONFIGURING && h->state <= NEW_READY;
+}
+
+bool handover_busy(const struct handover *h)
+{
+	return (h->state >= OLD_OFFERED && h->state <= OLD_WATCHING) || h->state == NEW_DONE;
+}
+
+bool handover_paused(const struct handover *h)
+{
+	return handover_holds(h);
+}
+
+/* It closes at once what does not greet, and takes one greeting at a time: a
+ * full queue is an answer, too. */
+bool handover_followed(const struct handover *h)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const char *path = h->host->path;
+	int fd, rc;
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return false;
+	strcpy(sa.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return true; /* short of descriptors: look again later */
+	rc = connect(fd, (struct sockaddr *)&sa, sizeof(sa));
+	bool there = rc == 0 || errno == EAGAIN;
+	close(fd);
+	return there;
+}
+
+struct handover *handover_new(const struct handover_host *host)
+{
+	struct handover *h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;
-	h->s = s;
+	h->host = host;
 	h->listen.fd = h->peer.fd = h->next_listen = -1;
 	h->limit.due = limit_due;
 	return h;
 }
 
-void handover_limit(struct handover *h, uint64_t ns)
+void handover_free(struct handover *h)
 {
-	loop_timer_set(&h->s->loop, &h->limit, ns == T_NEVER ? T_NEVER : h->s->loop.now_ns + ns);
-}
-
-void handover_peer_close(struct handover *h)
-{
-	if (h->peer.fd < 0)
-		return;
-	loop_del(&h->s->loop, &h->peer);
-	close(h->peer.fd);
-	h->peer.fd = -1;
-	handover_limit(h, T_NEVER);
-}
-
-unsigned handover_workers(const struct supervisor *s)
-{
-	return s->handover ? s->handover->n_workers : 0;
-}
-
-bool handover_waiting(const struct supervisor *s)
-{
-	return s->handover && s->handover->state >= NEW_CONFIGURING && s->handover->state <= NEW_READY;
-}
-
-bool handover_busy(const struct supervisor *s)
-{
-	const struct handover *h = s->handover;
-	return h && ((h->state >= OLD_OFFERED && h->state <= OLD_WATCHING) || h->state == NEW_DONE);
-}
-
-bool handover_paused(const struct supervisor *s)
-{
-	return s->handover && s->handover->state >= OLD_HOLDING && s->handover->state <= OLD_WATCHING;
-}
-
-void handover_stop_later(struct supervisor *s, bool with_lameduck)
-{
-	s->handover->stop_later = true;
-	s->handover->stop_lameduck = with_lameduck;
-}
-
-void handover_stop_if_told(struct handover *h)
-{
-	if (!h->stop_later)
-		return;
-	h->stop_later = false;
-	supervisor_stop(h->s, h->stop_lameduck);
-}
-
-void handover_release(struct supervisor *s)
-{
-	struct handover *h = s->handover;
 	if (!h)
 		return;
 	handover_peer_close(h);
 	handover_limit(h, T_NEVER);
 	if (h->listen.fd >= 0) {
-		struct handover_id now = handover_path_id(s->flags->handover);
+		struct handover_id now = handover_path_id(h->host->path);
 		/* Somebody else's by now, perhaps: then it stays. */
 		if (now.ino == h->path_id.ino && now.dev == h->path_id.dev)
-			unlink(s->flags->handover);
-		loop_del(&s->loop, &h->listen);
+			unlink(h->host->path);
+		loop_del(h->host->loop, &h->listen);
 		close(h->listen.fd);
 	}
 	for (unsigned i = 0; i < h->n_http; i++)
@@ -117,5 +125,4 @@ void handover_release(struct supervisor *s)
 	if (h->next_listen >= 0)
 		close(h->next_listen);
 	free(h);
-	s->handover = NULL;
 }

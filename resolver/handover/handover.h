@@ -26,7 +26,7 @@
  * and it would take over from its successor: it stays, without workers and
  * sockets, until SIGTERM, or until nobody listens at the path any more.
  *
- * Rules, interface and pidfile belong to whoever is not marked `not_ours`.
+ * Rules, interface and pidfile are not the new one's before BYE.
  */
 #ifndef NODENS_HANDOVER_H
 #define NODENS_HANDOVER_H
@@ -34,36 +34,36 @@
 #include <stdbool.h>
 
 #include "lib/base/err.h"
+#include "resolver/handover/handover_host.h"
 
-struct supervisor;
 struct handover;
 
-/* Looks for an older instance and takes its sockets: 1; 0: there is none. A
- * negative code: there is one, and it does not hand over; or, with s->phase at
- * PHASE_DONE, a signal came. Waits for one that is busy, for a while. */
-int handover_take(struct supervisor *s, struct diag *d);
-/* How many workers the sockets taken are for; 0: none were taken. */
-unsigned handover_workers(const struct supervisor *s);
-/* Sockets were taken, and the older instance still serves them. */
-bool handover_waiting(const struct supervisor *s);
-/* The configuration is what the workers would serve. */
-void handover_configured(struct supervisor *s);
-/* The self-test passed and rules stand: tell the old one, or begin to listen. */
-void handover_serving(struct supervisor *s);
+/* NULL: no memory. `host` is the caller's and stays. */
+struct handover *handover_new(const struct handover_host *host);
+void handover_free(struct handover *h);
 
-/* What workers_hold and the like call when all have answered; ctx: supervisor. */
-void handover_answered(void *ctx);
+/* Looks for an older instance and takes its sockets: 1, rules, interface and pidfile are its
+ * own for now; 0: there is none. A negative code: there is one, and it does not hand over;
+ * or a signal came (handover_told). Waits for one that is busy, for a while. */
+int handover_take(struct handover *h, struct diag *d);
+bool handover_told(const struct handover *h);
+/* How many workers the sockets taken are for; 0: none were taken. */
+unsigned handover_workers(const struct handover *h);
+/* Sockets were taken, and the older instance still serves them. */
+bool handover_waiting(const struct handover *h);
+/* The configuration is what the workers would serve. */
+void handover_configured(struct handover *h);
+/* The self-test passed and rules stand: tell the old one, or begin to listen. */
+void handover_serving(struct handover *h);
+
+/* All workers have answered what workers_hold and the like told them. */
+void handover_answered(struct handover *h);
 
 /* It is being settled which instance serves: nothing may be changed now. */
-bool handover_busy(const struct supervisor *s);
+bool handover_busy(const struct handover *h);
 /* Nobody of ours reads: a self-test would test somebody else. */
-bool handover_paused(const struct supervisor *s);
-/* Told to stop while busy: do it when it is known who serves. */
-void handover_stop_later(struct supervisor *s, bool with_lameduck);
-/* This process, or the keeper in front of it, is number 1 of its container. */
-bool handover_first_process(const struct supervisor *s);
+bool handover_paused(const struct handover *h);
 /* Some instance listens at the path. */
-bool handover_followed(const struct supervisor *s);
-void handover_release(struct supervisor *s);
+bool handover_followed(const struct handover *h);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams over a connected SOCK_SEQPACKET, and who is at the other end
  * (unix(7)). */
+#include "resolver/handover/handover_msg.h"
+
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "resolver/net/fdpass.h"
-#include "resolver/handover/handover_int.h"
 
 #define MAGIC   0x4e44484fu
 #define VERSION 1

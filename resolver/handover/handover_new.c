@@ -3,6 +3,8 @@
  * The side that takes over. Up to the sockets it is a conversation that waits
  * for each answer, for nothing of ours runs yet; from then on it goes by events.
  */
+#include "resolver/handover/handover_new.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -16,7 +18,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "resolver/net/fdpass.h"
-#include "resolver/handover/handover_int.h"
+#include "resolver/crew/workers.h"
+#include "resolver/handover/handover_old.h"
 
 #define BUSY_NS    (30 * NS_PER_S)  /* how long an old one may put us off */
 #define AGAIN_MS   100
@@ -43,11 +46,12 @@ static int old_connect(const char *path, struct diag *d)
 }
 
 /* Waits for `fd` or a signal. */
-static bool signal_came(const struct supervisor *s, int fd, int timeout_ms)
+static bool signal_wait(struct handover *h, int fd, int timeout_ms)
 {
-	struct pollfd p[2] = { { s->signals.fd, POLLIN, 0 }, { fd, POLLIN, 0 } };
+	struct pollfd p[2] = { { h->host->signal_fd, POLLIN, 0 }, { fd, POLLIN, 0 } };
 	poll(p, fd < 0 ? 1 : 2, timeout_ms);
-	return p[0].revents & POLLIN;
+	h->told |= p[0].revents & POLLIN;
+	return h->told;
 }
 
 static int message_wait(struct handover *h, int fd, struct handover_msg *m, int *fds, unsigned *n_fds)
@@ -55,10 +59,8 @@ static int message_wait(struct handover *h, int fd, struct handover_msg *m, int 
 	int rc = handover_recv(fd, m, fds, n_fds);
 	if (rc != 0)
 		return rc;
-	if (signal_came(h->s, fd, ANSWER_MS)) {
-		h->s->phase = PHASE_DONE;
+	if (signal_wait(h, fd, ANSWER_MS))
 		return ERR_TIMEOUT;
-	}
 	rc = handover_recv(fd, m, fds, n_fds);
 	return rc == 0 ? ERR_TIMEOUT : rc;
 }
@@ -71,7 +73,7 @@ static int offer_take(struct handover *h, const struct handover_msg *m, const in
 		return 0;
 	}
 	if (m->type == HANDOVER_LISTENER && h->n_workers && m->n == h->n_workers && n_fds == 2 * m->n + m->n_more)
-		return sockets_adopt(&h->s->sockets, &m->addr, m->port, m->scope_id, m->n, m->n_more, fds, fds + m->n,
+		return sockets_adopt(h->host->sockets, &m->addr, m->port, m->scope_id, m->n, m->n_more, fds, fds + m->n,
 				     fds + 2 * m->n);
 	if (m->type == HANDOVER_HTTP && n_fds == 1 && h->n_http < HTTP_LISTENERS_MAX) {
 		h->http[h->n_http].fd = fds[0];
@@ -84,7 +86,7 @@ static int offer_take(struct handover *h, const struct handover_msg *m, const in
 
 static void offer_drop(struct handover *h)
 {
-	sockets_close(&h->s->sockets);
+	sockets_close(h->host->sockets);
 	while (h->n_http)
 		close(h->http[--h->n_http].fd);
 	h->n_workers = 0;
@@ -109,7 +111,7 @@ static int offer_ask(struct handover *h, int fd, struct diag *d)
 			fdpass_close(fds, n_fds);
 			return diag_set(d, m.n ? ERR_EXISTS : ERR_TIMEOUT, "%s", m.text);
 		}
-		if (m.type == HANDOVER_END && h->n_workers && h->s->sockets.n)
+		if (m.type == HANDOVER_END && h->n_workers && h->host->sockets->n)
 			return 1;
 		if (offer_take(h, &m, fds, n_fds) < 0) {
 			fdpass_close(fds, n_fds);
@@ -129,15 +131,17 @@ static bool directory_there(const char *path)
 	return access(dirname(copy), F_OK) == 0;
 }
 
+static void peer_ready(struct loop_fd *fd, uint32_t events);
+
 /* One attempt: 1 with h->peer connected, or as offer_ask and old_connect. */
 static int take_once(struct handover *h, struct diag *d)
 {
-	int fd = old_connect(h->s->flags->handover, d);
+	int fd = old_connect(h->host->path, d);
 	if (fd < 0)
 		return fd;
 	int rc = offer_ask(h, fd, d);
-	h->peer.ready = handover_new_ready;
-	if (rc == 1 && loop_add(&h->s->loop, &h->peer, fd, EPOLLIN) == 0)
+	h->peer.ready = peer_ready;
+	if (rc == 1 && loop_add(h->host->loop, &h->peer, fd, EPOLLIN) == 0)
 		return 1;
 	if (rc == 1)
 		offer_drop(h);
@@ -146,16 +150,12 @@ static int take_once(struct handover *h, struct diag *d)
 	return rc == 1 ? diag_errno(d, "epoll") : rc;
 }
 
-int handover_take(struct supervisor *s, struct diag *d)
+int handover_new_take(struct handover *h, struct diag *d)
 {
 	struct diag said = { "" };
 	uint64_t until = clock_mono_ns() + BUSY_NS;
-	struct handover *h;
-	if (!directory_there(s->flags->handover))
+	if (!directory_there(h->host->path))
 		return 0;
-	h = handover_of(s);
-	if (!h)
-		return diag_set(d, ERR_NOMEM, "no memory for the hand-over");
 	for (;;) {
 		int rc = take_once(h, d);
 		if (rc == 1)
@@ -163,23 +163,20 @@ int handover_take(struct supervisor *s, struct diag *d)
 		if (rc == ERR_MISSING)
 			return 0;
 		if (rc == ERR_EXISTS) {
-			log_warn("%s is another instance's: no hand-over: %s", s->flags->handover, d->text);
+			log_warn("%s is another instance's: no hand-over: %s", h->host->path, d->text);
 			h->foreign = true;
 			return 0;
 		}
 		if (strcmp(said.text, d->text) != 0)
 			log_warn("an instance is there and does not hand over yet: %s", d->text);
 		said = *d;
-		if (s->phase == PHASE_DONE || signal_came(s, -1, AGAIN_MS)) {
-			s->phase = PHASE_DONE;
+		if (h->told || signal_wait(h, -1, AGAIN_MS))
 			return ERR_TIMEOUT;
-		}
 		if (clock_mono_ns() > until)
 			return diag_set(d, ERR_TIMEOUT, "an instance is there and does not hand over: %s", said.text);
 	}
-	log_info("taking over from pid %u: %u listeners, %u workers", h->peer_pid, s->sockets.n, h->n_workers);
-	sockets_extend(&s->sockets);
-	s->not_ours = true;
+	log_info("taking over from pid %u: %u listeners, %u workers", h->peer_pid, h->host->sockets->n, h->n_workers);
+	sockets_extend(h->host->sockets);
 	h->state = NEW_CONFIGURING;
 	handover_limit(h, OLD_NS);
 	return 1;
@@ -196,27 +193,24 @@ static void say(struct handover *h, enum handover_type type)
 
 static void give_up(struct handover *h, const char *why)
 {
-	struct supervisor *s = h->s;
 	log_line(LOG_LVL_FATAL, "hand-over: the other instance serves on: %s", why);
 	handover_peer_close(h);
 	h->state = HANDOVER_IDLE;
-	supervise_rules_off(s); /* not ours: they stay */
-	s->exit_code = 1;
-	supervisor_done(s);
+	h->host->ask->give_up(h->host->ctx);
 }
 
 static void start_reading(struct handover *h)
 {
-	struct supervisor *s = h->s;
+	const struct handover_host *o = h->host;
 	h->state = NEW_STARTING;
 	h->reads = false;
 	for (unsigned i = 0; i < h->n_http; i++)
-		if (http_adopt(s->http, h->http[i].fd, &h->http[i].addr, h->http[i].port) < 0)
+		if (http_adopt(o->http, h->http[i].fd, &h->http[i].addr, h->http[i].port) < 0)
 			close(h->http[i].fd);
 	h->n_http = 0;
-	sockets_steer(&s->sockets, false);
-	workers_serve(&s->workers);
-	endpoints_sync(s);
+	sockets_steer(o->sockets, false);
+	workers_serve(o->workers);
+	o->ask->reads(o->ctx);
 }
 
 /* The other one is gone without a word: what it had is ours. */
@@ -224,22 +218,20 @@ static void orphaned(struct handover *h)
 {
 	log_warn("the other instance is gone: serving without it");
 	handover_peer_close(h);
-	h->s->not_ours = false;
-	supervise_sync(h->s); /* the interface, if it took that along */
+	h->host->ask->inherit(h->host->ctx);
 	if (h->state == NEW_CONFIGURING || h->state == NEW_STARTING)
 		return; /* goes on by itself */
 	if (h->state == NEW_DONE) {
 		h->state = HANDOVER_IDLE;
-		handover_listen(h);
-		handover_stop_if_told(h);
+		handover_old_listen(h);
+		h->host->ask->settled(h->host->ctx);
 		return;
 	}
 	start_reading(h);
 }
 
-void handover_configured(struct supervisor *s)
+void handover_new_configured(struct handover *h)
 {
-	struct handover *h = s->handover;
 	h->state = NEW_WARMING;
 	if (h->peer.fd < 0)
 		start_reading(h);
@@ -260,13 +252,13 @@ static void cache_take(struct handover *h, int fd)
 static void caches_import(struct handover *h)
 {
 	h->state = NEW_IMPORTING;
-	workers_import(&h->s->workers, h->cache, h->n_caches);
+	workers_import(h->host->workers, h->cache, h->n_caches);
 }
 
 void handover_new_answered(struct handover *h)
 {
 	if (h->state == NEW_IMPORTING) {
-		h->n_entries = h->s->workers.n_entries;
+		h->n_entries = h->host->workers->n_entries;
 		fdpass_close(h->cache, h->n_caches);
 		h->n_caches = 0;
 		h->state = NEW_READY;
@@ -276,7 +268,7 @@ void handover_new_answered(struct handover *h)
 		say(h, HANDOVER_READING);
 		log_info("took over from pid %u: %u entries, nobody read for %.2f ms", h->peer_pid, h->n_entries,
 			 h->hold_ns ? (double)(clock_mono_ns() - h->hold_ns) / 1e6 : 0.0);
-		supervise_selftest(h->s);
+		h->host->ask->prove(h->host->ctx);
 	}
 }
 
@@ -285,10 +277,9 @@ void handover_new_late(struct handover *h)
 	give_up(h, "it takes too long");
 }
 
-void handover_serving(struct supervisor *s)
+void handover_new_serving(struct handover *h)
 {
-	struct handover *h;
-	if (!directory_there(s->flags->handover) || !(h = handover_of(s)))
+	if (!directory_there(h->host->path))
 		return;
 	if (h->state == NEW_STARTING && h->peer.fd >= 0) {
 		h->state = NEW_DONE;
@@ -296,18 +287,18 @@ void handover_serving(struct supervisor *s)
 		return;
 	}
 	h->state = HANDOVER_IDLE;
-	sockets_steer(&s->sockets, false);
-	handover_listen(h);
+	sockets_steer(h->host->sockets, false);
+	handover_old_listen(h);
 }
 
 static void bye(struct handover *h)
 {
-	struct supervisor *s = h->s;
+	const struct handover_host *o = h->host;
 	handover_peer_close(h);
 	h->state = HANDOVER_IDLE;
-	s->not_ours = false;
-	handover_listen(h);
-	handover_stop_if_told(h);
+	o->ask->ours(o->ctx);
+	handover_old_listen(h);
+	o->ask->settled(o->ctx);
 }
 
 static void message(struct handover *h, const struct handover_msg *m, const int *fds, unsigned n_fds)
@@ -332,7 +323,7 @@ static void message(struct handover *h, const struct handover_msg *m, const int 
 		give_up(h, m->type == HANDOVER_ABORT ? m->text : "it speaks out of turn");
 }
 
-void handover_new_ready(struct loop_fd *fd, uint32_t events)
+static void peer_ready(struct loop_fd *fd, uint32_t events)
 {
 	struct handover *h = container_of(fd, struct handover, peer);
 	struct handover_msg m;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The side that hands over. It listens from the moment it serves. */
+#include "resolver/handover/handover_old.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "resolver/net/fdpass.h"
-#include "resolver/handover/handover_int.h"
+#include "resolver/crew/workers.h"
 
 #define PREPARE_NS (30 * NS_PER_S)    /* the new one, until it is ready */
 #define EXPORT_NS  (3 * NS_PER_S)     /* our workers: then it goes without the rest */
@@ -32,29 +34,23 @@ static int say(struct handover *h, enum handover_type type, const int *fds, unsi
 /* We go on as if nothing had been. */
 static void abort_session(struct handover *h, const char *why)
 {
-	struct supervisor *s = h->s;
-	bool paused = handover_paused(s);
+	const struct handover_host *o = h->host;
+	bool held = handover_holds(h);
 	struct handover_msg m = { 0 };
 	log_error("hand-over to pid %u failed: %s; serving on", h->peer_pid, why);
 	snprintf(m.text, sizeof(m.text), "%s", why);
 	handover_send(h->peer.fd, HANDOVER_ABORT, &m, NULL, 0);
 	handover_peer_close(h);
-	workers_export_close(&s->workers);
+	workers_export_close(o->workers);
 	h->state = HANDOVER_IDLE;
 	if (h->narrow)
-		sockets_steer(&s->sockets, false);
-	if (paused) {
-		workers_serve(&s->workers);
-		http_accept(s->http, true);
-		supervise_selftest(s);
-		supervisor_pidfile_write(s);
-		supervise_sync_soon(s); /* it may have changed what it then removed */
+		sockets_steer(o->sockets, false);
+	if (held) {
+		workers_serve(o->workers);
+		http_accept(o->http, true);
+		o->ask->resume(o->ctx);
 	}
-	handover_stop_if_told(h);
-	if (s->reload_again && s->phase == PHASE_SERVING) {
-		s->reload_again = false;
-		supervise_reload(s, false);
-	}
+	o->ask->settled(o->ctx);
 }
 
 static void refuse(int fd, bool for_good, const char *why)
@@ -68,12 +64,12 @@ static void refuse(int fd, bool for_good, const char *why)
 
 static int offer_send(struct handover *h)
 {
-	const struct supervisor *s = h->s;
-	struct handover_msg m = { .n = s->workers.n };
+	const struct handover_host *o = h->host;
+	struct handover_msg m = { .n = o->workers->n };
 	unsigned cursor = 0;
 	int rc = handover_send(h->peer.fd, HANDOVER_OFFER, &m, NULL, 0), fd;
-	for (unsigned i = 0; rc == 0 && i < s->sockets.n; i++) {
-		const struct socket_set *t = &s->sockets.set[i];
+	for (unsigned i = 0; rc == 0 && i < o->sockets->n; i++) {
+		const struct socket_set *t = &o->sockets->set[i];
 		int fds[HANDOVER_FDS_MAX];
 		memcpy(fds, t->udp, t->n * sizeof(int));
 		memcpy(fds + t->n, t->tcp, t->n * sizeof(int));
@@ -83,14 +79,14 @@ static int offer_send(struct handover *h)
 		rc = handover_send(h->peer.fd, HANDOVER_LISTENER, &m, fds, 2 * t->n + m.n_more);
 	}
 	m = (struct handover_msg){ 0 };
-	while (rc == 0 && http_listener_next(s->http, &cursor, &fd, &m.addr, &m.port))
+	while (rc == 0 && http_listener_next(o->http, &cursor, &fd, &m.addr, &m.port))
 		rc = handover_send(h->peer.fd, HANDOVER_HTTP, &m, &fd, 1);
 	return rc == 0 ? say(h, HANDOVER_END, NULL, 0) : rc;
 }
 
 static void caches_send(struct handover *h)
 {
-	struct workers *w = &h->s->workers;
+	struct workers *w = h->host->workers;
 	int rc = 0;
 	for (unsigned i = 0; rc == 0 && i < w->n; i++)
 		if (w->slot[i].cache_fd >= 0)
@@ -107,7 +103,7 @@ static void warm(struct handover *h)
 	struct diag d;
 	h->state = OLD_EXPORTING;
 	handover_limit(h, EXPORT_NS);
-	if (workers_export(&h->s->workers, &d) == 0)
+	if (workers_export(h->host->workers, &d) == 0)
 		return;
 	log_warn("hand-over: %s: without the cache", d.text);
 	caches_send(h);
@@ -118,21 +114,21 @@ static void hold(struct handover *h)
 	h->state = OLD_HOLDING;
 	h->hold_ns = clock_mono_ns();
 	handover_limit(h, HOLD_NS);
-	workers_hold(&h->s->workers);
+	workers_hold(h->host->workers);
 }
 
 static void watch(struct handover *h, uint64_t ns)
 {
 	if (ns)
-		h->until_ns = h->s->loop.now_ns + ns;
-	supervise_rules_hold(h->s);
+		h->until_ns = h->host->loop->now_ns + ns;
+	h->host->ask->hold(h->host->ctx);
 	handover_limit(h, RENEW_NS);
 }
 
 static void go(struct handover *h)
 {
 	struct handover_msg m = { .t_ns = h->hold_ns, .path_id = h->path_id };
-	http_accept(h->s->http, false);
+	http_accept(h->host->http, false);
 	h->state = OLD_GONE;
 	watch(h, GONE_NS);
 	if (handover_send(h->peer.fd, HANDOVER_GO, &m, &h->listen.fd, 1) < 0)
@@ -149,15 +145,15 @@ static void reading(struct handover *h)
  * connections. */
 static void leave(struct handover *h)
 {
-	struct supervisor *s = h->s;
+	const struct handover_host *o = h->host;
 	say(h, HANDOVER_BYE, NULL, 0);
 	log_info("handed over to pid %u; finishing", h->peer_pid);
 	handover_peer_close(h);
-	loop_del(&s->loop, &h->listen);
+	loop_del(o->loop, &h->listen);
 	close(h->listen.fd);
 	h->listen.fd = -1;
 	h->state = HANDOVER_IDLE;
-	supervisor_handed_over(s, FINISH_MS);
+	o->ask->handed_over(o->ctx, FINISH_MS);
 }
 
 void handover_old_answered(struct handover *h)
@@ -176,7 +172,7 @@ void handover_old_late(struct handover *h)
 		go(h);
 	else if (h->state == HANDOVER_IDLE)
 		handover_peer_close(h); /* it did not even greet */
-	else if (h->state >= OLD_GONE && h->s->loop.now_ns < h->until_ns)
+	else if (h->state >= OLD_GONE && h->host->loop->now_ns < h->until_ns)
 		watch(h, 0);
 	else
 		abort_session(h, h->state >= OLD_GONE ? "it does not answer" : "it is not ready in time");
@@ -200,18 +196,13 @@ static void message(struct handover *h, const struct handover_msg *m)
 
 static const char *why_not(const struct handover *h, const struct handover_msg *m, bool *ret_for_good)
 {
-	const struct supervisor *s = h->s;
 	struct handover_id own = handover_netns();
 	*ret_for_good = m->type != HANDOVER_HELLO || m->netns.ino != own.ino || m->netns.dev != own.dev;
 	if (m->type != HANDOVER_HELLO)
 		return "a greeting was expected";
 	if (*ret_for_good)
 		return "it is of another network namespace";
-	if (s->phase != PHASE_SERVING && s->phase != PHASE_LAMEDUCK)
-		return "it is ending";
-	if (s->pending.plan)
-		return "its configuration is changing";
-	return NULL;
+	return h->host->ask->why_not(h->host->ctx);
 }
 
 static void hello(struct handover *h, const struct handover_msg *m)
@@ -227,14 +218,14 @@ static void hello(struct handover *h, const struct handover_msg *m)
 	h->peer_pid = m->pid;
 	h->narrow = m->n < SOCKETS_MORE_MAX; /* of an earlier version: our workers read the other queues empty meanwhile */
 	if (h->narrow)
-		sockets_steer(&h->s->sockets, true);
+		sockets_steer(h->host->sockets, true);
 	h->state = OLD_OFFERED;
 	handover_limit(h, PREPARE_NS);
 	if (offer_send(h) < 0)
 		abort_session(h, "the sockets could not be sent");
 }
 
-void handover_old_ready(struct loop_fd *fd, uint32_t events)
+static void peer_ready(struct loop_fd *fd, uint32_t events)
 {
 	struct handover *h = container_of(fd, struct handover, peer);
 	struct handover_msg m;
@@ -275,8 +266,8 @@ static void listen_ready(struct loop_fd *fd, uint32_t events)
 	} else {
 		int size = 1 << 20;
 		setsockopt(peer, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-		h->peer.ready = handover_old_ready;
-		if (loop_add(&h->s->loop, &h->peer, peer, EPOLLIN) < 0) {
+		h->peer.ready = peer_ready;
+		if (loop_add(h->host->loop, &h->peer, peer, EPOLLIN) < 0) {
 			close(peer);
 			h->peer.fd = -1;
 			return;
@@ -311,9 +302,9 @@ static int listen_open(const char *path, struct diag *d)
 	return fd;
 }
 
-void handover_listen(struct handover *h)
+void handover_old_listen(struct handover *h)
 {
-	const char *path = h->s->flags->handover;
+	const char *path = h->host->path;
 	struct handover_id now = handover_path_id(path);
 	struct diag d;
 	int fd = h->next_listen;
@@ -333,7 +324,7 @@ void handover_listen(struct handover *h)
 	}
 	h->path_id = handover_path_id(path);
 	h->listen.ready = listen_ready;
-	if (loop_add(&h->s->loop, &h->listen, fd, EPOLLIN) < 0) {
+	if (loop_add(h->host->loop, &h->listen, fd, EPOLLIN) < 0) {
 		close(fd);
 		h->listen.fd = -1;
 	}

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the daemon says over HTTP: /metrics, /debug/top, /health, /ready. Which address
- * serves which of them is the Corefile's and the command line's choice, as in
- * the original; /ready is served wherever /health is, besides its own address.
- */
+#include "resolver/supervisor/endpoints.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +9,6 @@
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 #include "resolver/net/sockaddr.h"
-#include "resolver/supervisor/supervisor.h"
 
 #define PAGE_FRESH_NS NS_PER_S
 #define TOLD_NS       (60 * NS_PER_S)
@@ -28,9 +24,9 @@ static void text_response(struct http_response *rs, int status, const char *text
 }
 
 /* What workers count for themselves, added up. */
-static void driver_gather(struct supervisor *s)
+static void driver_gather(struct endpoints *e)
 {
-	struct metrics_driver *m = &s->metrics;
+	struct metrics_driver *m = &e->p->metrics;
 	m->tcp_clients = m->tcp_clients_rejected = m->tcp_clients_evicted = 0;
 	m->tcp_held_bytes = m->tcp_held_up = m->tcp_resets = m->tcp_slow_readers = m->tcp_put_off = 0;
 	m->udp_received = m->udp_truncated = m->udp_send_errors = 0;
@@ -40,8 +36,8 @@ static void driver_gather(struct supervisor *s)
 	memset(m->up_doh_faults, 0, sizeof(m->up_doh_faults));
 	m->log_lines_dropped = log_lost();
 	m->dnstap_sent = m->dnstap_dropped = m->dnstap_connected = 0;
-	for (unsigned i = 0; i < s->workers.n; i++) {
-		const struct driver_stats *d = &s->shm->worker[i].driver;
+	for (unsigned i = 0; i < e->workers->n; i++) {
+		const struct driver_stats *d = &e->p->shm->worker[i].driver;
 		m->tcp_clients += d->tcp_open;
 		m->up_tcp_open += d->up_tcp_open;
 		m->up_tcp_connects += d->up_tcp_connects;
@@ -69,37 +65,37 @@ static void driver_gather(struct supervisor *s)
 		m->dnstap_dropped += d->dnstap_dropped;
 		m->dnstap_connected += d->dnstap_connected;
 	}
-	m->udp_dropped = sockets_drops(&s->sockets);
-	m->workers = workers_alive(&s->workers);
-	m->worker_restarts = s->shm->worker_restarts;
-	const struct http_counts *h = http_counts(s->http);
+	m->udp_dropped = sockets_drops(e->sockets);
+	m->workers = workers_alive(e->workers);
+	m->worker_restarts = e->p->shm->worker_restarts;
+	const struct http_counts *h = http_counts(e->http);
 	m->http_open = h->open;
 	m->http_evicted = h->evicted;
 	m->http_refused = h->refused;
 	m->http_slow = h->slow;
 	m->http_deferred = h->deferred;
-	m->ready = s->phase == PHASE_SERVING && s->selftest_good;
+	m->ready = e->p->phase == PHASE_SERVING && e->p->good;
 }
 
-static struct http_page *metrics_page(struct supervisor *s)
+static struct http_page *metrics_page(struct endpoints *e)
 {
 	const struct core_stats *stats[SHM_WORKERS_MAX];
 	int pid[SHM_WORKERS_MAX];
 	struct node_counters counters;
-	struct metrics_input in = { .plan = s->config.plan, .n_stats = s->workers.n, .stats = stats,
-				    .loops = &s->shm->loops, .driver = &s->metrics, .setup_errors = node_errors(s->node),
-				    .version = opt_version(), .pid = pid, .start_s = s->start_real_s };
+	struct metrics_input in = { .plan = e->p->plan, .n_stats = e->workers->n, .stats = stats,
+				    .loops = &e->p->shm->loops, .driver = &e->p->metrics, .setup_errors = node_errors(e->p->node),
+				    .version = opt_version(), .pid = pid, .start_s = e->p->start_real_s };
 	char *text = NULL;
 	size_t len = 0;
-	driver_gather(s);
-	for (unsigned i = 0; i < s->workers.n; i++) {
-		stats[i] = &s->shm->worker[i].core;
-		if (s->workers.slot[i].pid)
-			pid[in.n_pids++] = s->workers.slot[i].pid;
+	driver_gather(e);
+	for (unsigned i = 0; i < e->workers->n; i++) {
+		stats[i] = &e->p->shm->worker[i].core;
+		if (e->workers->slot[i].pid)
+			pid[in.n_pids++] = e->workers->slot[i].pid;
 	}
-	if (supervise_rules_counters(s, &counters))
+	if (rules_counters(e->rules, &counters))
 		in.counters = &counters;
-	s->metrics.rules_active = supervise_rules_hold_now(s, in.counters);
+	e->p->metrics.rules_active = rules_hold_now(e->rules, in.counters);
 	FILE *f = open_memstream(&text, &len);
 	if (!f)
 		return NULL;
@@ -112,36 +108,36 @@ static struct http_page *metrics_page(struct supervisor *s)
 
 /* Strangers share a page a second, however many ask and however often; processes
  * of the node always get their own. */
-static bool page_serves(const struct supervisor *s, const struct http_request *rq)
+static bool page_serves(const struct endpoints *e, const struct http_request *rq)
 {
-	return s->page && !rq->from_node && s->loop.now_ns < s->page_ns + PAGE_FRESH_NS;
+	return e->page && !rq->from_node && e->p->loop.now_ns < e->page_ns + PAGE_FRESH_NS;
 }
 
-static void metrics_response(struct supervisor *s, const struct http_request *rq, struct http_response *rs)
+static void metrics_response(struct endpoints *e, const struct http_request *rq, struct http_response *rs)
 {
-	if (page_serves(s, rq)) {
-		s->metrics.metrics_reused++;
+	if (page_serves(e, rq)) {
+		e->p->metrics.metrics_reused++;
 	} else {
-		if (!supervise_rules_count(s)) {
+		if (!rules_count(e->rules)) {
 			rs->later = true;
 			return;
 		}
-		http_page_unref(s->page);
-		s->page = metrics_page(s);
-		s->page_ns = s->loop.now_ns;
+		http_page_unref(e->page);
+		e->page = metrics_page(e);
+		e->page_ns = e->p->loop.now_ns;
 	}
-	rs->status = s->page ? 200 : 500;
-	rs->page = s->page ? http_page_ref(s->page) : NULL;
+	rs->status = e->page ? 200 : 500;
+	rs->page = e->page ? http_page_ref(e->page) : NULL;
 	rs->type = METRICS_CONTENT_TYPE;
-	s->metrics.scrapes[rs->status == 200 ? 0 : 1]++;
+	e->p->metrics.scrapes[rs->status == 200 ? 0 : 1]++;
 }
 
 /* /health is the original's constant OK; /health?self tells what the last trip
  * through the data path said. */
-static void health_response(struct supervisor *s, const struct http_request *rq,
+static void health_response(struct endpoints *e, const struct http_request *rq,
 			    struct http_response *rs)
 {
-	if (strcmp(rq->query, "self") == 0 && !s->selftest_good)
+	if (strcmp(rq->query, "self") == 0 && !e->p->good)
 		text_response(rs, 503, "self-test failed");
 	else
 		text_response(rs, 200, "OK");
@@ -149,90 +145,90 @@ static void health_response(struct supervisor *s, const struct http_request *rq,
 
 /* Once told to stop this is 503, and the connection ends with it: a prober that
  * kept it open would go on believing the old answer. */
-static void ready_response(struct supervisor *s, const struct http_request *rq,
+static void ready_response(struct endpoints *e, const struct http_request *rq,
 			   struct http_response *rs)
 {
 	/* PHASE_SERVING begins with the first self-test that passes. */
-	bool good = s->selftest_good || rq->mask & SERVE_UNTIL_READY;
-	if (s->phase == PHASE_SERVING && good) {
+	bool good = e->p->good || rq->mask & SERVE_UNTIL_READY;
+	if (e->p->phase == PHASE_SERVING && good) {
 		text_response(rs, 200, "OK");
 		return;
 	}
-	text_response(rs, 503, s->phase == PHASE_STARTING  ? "starting"
-			       : s->phase == PHASE_SERVING ? "self-test failed"
+	text_response(rs, 503, e->p->phase == PHASE_STARTING  ? "starting"
+			       : e->p->phase == PHASE_SERVING ? "self-test failed"
 							   : "stopping");
 	rs->close = true;
 }
 
 /* Names and addresses of who asks are nobody's business but the node's, unless
  * the operator says so: pods reach this port too. */
-static void top_response(struct supervisor *s, const struct http_request *rq, struct http_response *rs)
+static void top_response(struct endpoints *e, const struct http_request *rq, struct http_response *rs)
 {
 	const struct top *board[SHM_WORKERS_MAX];
 	unsigned n = TOP_SHOWN;
-	if (s->flags->debug_top == DEBUG_TOP_NODE && !rq->from_node) {
+	if (e->p->flags->debug_top == DEBUG_TOP_NODE && !rq->from_node) {
 		text_response(rs, 403, "only for processes of this node: see -debug-top");
 		return;
 	}
 	if (sscanf(rq->query, "n=%3u", &n) == 1 && n > TOPK_SLOTS)
 		n = TOPK_SLOTS;
-	for (unsigned i = 0; i < s->workers.n; i++)
-		board[i] = &s->shm->worker[i].top;
+	for (unsigned i = 0; i < e->workers->n; i++)
+		board[i] = &e->p->shm->worker[i].top;
 	FILE *f = open_memstream(&rs->body, &rs->len);
 	if (!f) {
 		rs->status = 500;
 		return;
 	}
-	top_write(board, s->workers.n, s->loop.now_ns, n, f);
+	top_write(board, e->workers->n, e->p->loop.now_ns, n, f);
 	rs->status = fclose(f) == 0 ? 200 : 500;
 	rs->type = "application/json";
 }
 
 static void handle(void *ctx, const struct http_request *rq, struct http_response *rs)
 {
-	struct supervisor *s = ctx;
+	struct endpoints *e = ctx;
 	if (strcmp(rq->path, "/metrics") == 0 && rq->mask & SERVE_METRICS)
-		metrics_response(s, rq, rs);
+		metrics_response(e, rq, rs);
 	else if (strcmp(rq->path, "/debug/top") == 0 && rq->mask & SERVE_METRICS &&
-		 s->flags->debug_top != DEBUG_TOP_OFF)
-		top_response(s, rq, rs);
+		 e->p->flags->debug_top != DEBUG_TOP_OFF)
+		top_response(e, rq, rs);
 	else if (strcmp(rq->path, "/health") == 0 && rq->mask & SERVE_HEALTH)
-		health_response(s, rq, rs);
+		health_response(e, rq, rs);
 	else if (strcmp(rq->path, "/ready") == 0 && rq->mask & (SERVE_READY | SERVE_HEALTH))
-		ready_response(s, rq, rs);
+		ready_response(e, rq, rs);
 }
 
 /* --- listeners --- */
 
 /* Blocks usually share an address, and each sync tries again: the same complaint
  * is made once a sync interval. */
-static void complain(struct supervisor *s, uint32_t mask, const struct diag *d)
+static void complain(struct endpoints *e, uint32_t mask, const struct diag *d)
 {
-	if (s->loop.now_ns < s->http_said_ns + s->flags->sync_interval_ns && !strcmp(d->text, s->http_said.text))
+	if (e->p->loop.now_ns < e->said_ns + e->p->flags->sync_interval_ns && !strcmp(d->text, e->said.text))
 		return;
 	log_error("%s: %s", mask == SERVE_METRICS ? "metrics" : mask == SERVE_HEALTH ? "health" : "ready", d->text);
-	s->http_said = *d;
-	s->http_said_ns = s->loop.now_ns;
+	e->said = *d;
+	e->said_ns = e->p->loop.now_ns;
 }
 
-static void serve(struct supervisor *s, const struct corefile_addr *a, uint32_t mask)
+static void serve(struct endpoints *e, const struct corefile_addr *a, uint32_t mask)
 {
 	struct diag d;
-	if (a->set && http_listen(s->http, &a->addr, a->port, a->scope_id, mask, &d) < 0)
-		complain(s, mask, &d);
+	if (a->set && http_listen(e->http, &a->addr, a->port, a->scope_id, mask, &d) < 0)
+		complain(e, mask, &d);
 }
 
-static void serve_flag(struct supervisor *s)
+static void serve_flag(struct endpoints *e)
 {
 	struct corefile_addr a = { .set = true };
-	const char *text = s->flags->metrics_listen;
+	const char *text = e->p->flags->metrics_listen;
 	if (!*text)
 		return;
 	if (sockaddr_parse(text, 9353, &a.addr, &a.port) < 0) {
 		log_error("-metrics-listen-address: '%s' is no address", text);
 		return;
 	}
-	serve(s, &a, SERVE_METRICS);
+	serve(e, &a, SERVE_METRICS);
 }
 
 /* Where blocks share an address, the stricter of them decides. */
@@ -247,51 +243,65 @@ static uint32_t ready_mask(const struct corefile_plan *p, const struct corefile_
 	return SERVE_READY | SERVE_UNTIL_READY;
 }
 
-void endpoints_sync(struct supervisor *s)
+void endpoints_sync(struct endpoints *e)
 {
-	const struct corefile_plan *p = s->config.plan;
-	if (handover_waiting(s)) /* the addresses are still in use */
+	const struct corefile_plan *p = e->p->plan;
+	if (handover_waiting(e->p->handover)) /* the addresses are still in use */
 		return;
-	http_mark(s->http);
-	serve_flag(s);
+	http_mark(e->http);
+	serve_flag(e);
 	for (size_t i = 0; p && i < p->n_blocks; i++) {
-		serve(s, &p->block[i].prometheus, SERVE_METRICS);
-		serve(s, &p->block[i].health, SERVE_HEALTH);
-		serve(s, &p->block[i].ready, ready_mask(p, &p->block[i].ready));
+		serve(e, &p->block[i].prometheus, SERVE_METRICS);
+		serve(e, &p->block[i].health, SERVE_HEALTH);
+		serve(e, &p->block[i].ready, ready_mask(p, &p->block[i].ready));
 	}
-	http_sweep(s->http);
+	http_sweep(e->http);
 }
 
-void endpoints_look(struct supervisor *s)
+void endpoints_look(struct endpoints *e)
 {
-	const struct http_counts *now = http_counts(s->http), *told = &s->http_told;
+	const struct http_counts *now = http_counts(e->http), *told = &e->told;
 	char who[SOCKADDR_TEXT];
 	if (now->evicted == told->evicted && now->refused == told->refused)
 		return;
-	if (s->http_told_ns && s->loop.now_ns < s->http_told_ns + TOLD_NS)
+	if (e->told_ns && e->p->loop.now_ns < e->told_ns + TOLD_NS)
 		return;
 	sockaddr_text(who, &now->evicted_last, 0);
 	*strrchr(who, ':') = 0;
 	log_warn("HTTP: %llu connections closed to make room for others, the last of %s, and %llu refused",
 		 (unsigned long long)(now->evicted - told->evicted), who,
 		 (unsigned long long)(now->refused - told->refused));
-	s->http_told = *now;
-	s->http_told_ns = s->loop.now_ns;
+	e->told = *now;
+	e->told_ns = e->p->loop.now_ns;
 }
 
-void endpoints_release(struct supervisor *s)
+void endpoints_resume(struct endpoints *e)
 {
-	http_free(s->http);
-	s->http = NULL;
-	http_page_unref(s->page);
-	s->page = NULL;
+	if (e->http)
+		http_resume(e->http);
 }
 
-int endpoints_start(struct supervisor *s, struct diag *d)
+void endpoints_shut(struct endpoints *e)
 {
-	s->http = http_new(&s->loop, NULL, handle, s);
-	if (!s->http)
+	http_mark(e->http);
+	http_sweep(e->http);
+}
+
+void endpoints_release(struct endpoints *e)
+{
+	http_free(e->http);
+	e->http = NULL;
+	http_page_unref(e->page);
+	e->page = NULL;
+}
+
+int endpoints_start(struct endpoints *e, struct process *p, struct rules *rules, const struct sockets *sockets,
+		    const struct workers *workers, struct diag *d)
+{
+	*e = (struct endpoints){ .p = p, .rules = rules, .sockets = sockets, .workers = workers };
+	e->http = http_new(&p->loop, NULL, handle, e);
+	if (!e->http)
 		return diag_set(d, ERR_NOMEM, "no memory for HTTP");
-	endpoints_sync(s);
+	endpoints_sync(e);
 	return 0;
 }

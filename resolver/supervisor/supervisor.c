@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Start, signals, end; see the header for the order. */
+/* Start, signals, end, and who is told what; see the header for the order. */
 #include "resolver/supervisor/supervisor.h"
 
 #include <arpa/inet.h>
@@ -11,154 +11,19 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
-#include "resolver/node/signals.h"
-#include "resolver/node/privileges.h"
 #include "resolver/net/sockaddr.h"
+#include "resolver/node/signals.h"
+#include "resolver/supervisor/pidfile.h"
+#include "resolver/supervisor/succession.h"
 
-#define DRAIN_MS      5000 /* as long as the original waits for its servers */
-#define DRAIN_SLACK_NS (500 * NS_PER_MS)
 #define START_LIMIT_NS (10 * NS_PER_S) /* then the failing self-test is said aloud */
 
-/* --- the end --- */
-
-void supervisor_done(struct supervisor *s)
-{
-	s->phase = PHASE_DONE;
-	s->loop.stop = true;
-}
-
-#define STAY_LOOK_NS NS_PER_S
-
-/* Nobody of ours answers any more. Whoever restarts a container that ends would
- * have it take everything back at once, so after a hand-over a container's first
- * process stays until it is told to stop, or is needed again. */
-static void all_finished(struct supervisor *s)
-{
-	if (!s->not_ours || s->told || !handover_first_process(s) || !handover_followed(s)) {
-		supervisor_done(s);
-		return;
-	}
-	if (!s->stays)
-		log_info("another instance serves: waiting to be told to stop");
-	s->stays = true;
-	loop_timer_set(&s->loop, &s->phase_timer, s->loop.now_ns + STAY_LOOK_NS);
-}
-
-static void pidfile_remove(struct supervisor *s)
-{
-	if (s->pidfile_written && !s->not_ours)
-		unlink(s->flags->pidfile);
-	s->pidfile_written = false;
-}
-
-static void drain(struct supervisor *s)
-{
-	log_info("Tearing down");
-	pidfile_remove(s);
-	supervise_rules_off(s);
-	s->phase = PHASE_DRAINING;
-	workers_drain(&s->workers, DRAIN_MS);
-	if (workers_alive(&s->workers) == 0)
-		supervisor_done(s);
-	else
-		loop_timer_set(&s->loop, &s->phase_timer,
-			       s->loop.now_ns + DRAIN_MS * NS_PER_MS + DRAIN_SLACK_NS);
-}
-
-void supervisor_handed_over(struct supervisor *s, uint32_t allowed_ms)
-{
-	s->not_ours = true;
-	supervise_rules_off(s);
-	http_mark(s->http);
-	http_sweep(s->http);
-	s->phase = PHASE_DRAINING;
-	workers_finish(&s->workers, allowed_ms);
-	/* Not read by us any more: whoever binds the address anew would share it with them. */
-	sockets_close(&s->sockets);
-	if (workers_alive(&s->workers) == 0)
-		all_finished(s);
-	else
-		loop_timer_set(&s->loop, &s->phase_timer,
-			       s->loop.now_ns + allowed_ms * NS_PER_MS + DRAIN_SLACK_NS);
-}
-
-static uint64_t lameduck(const struct supervisor *s)
-{
-	uint64_t ns = 0;
-	for (size_t i = 0; s->config.plan && i < s->config.plan->n_blocks; i++)
-		if (s->config.plan->block[i].lameduck_ns > ns)
-			ns = s->config.plan->block[i].lameduck_ns;
-	return ns;
-}
-
-static void phase_due(struct loop_timer *t)
-{
-	struct supervisor *s = container_of(t, struct supervisor, phase_timer);
-	switch (s->phase) {
-	case PHASE_STARTING:
-		log_warn("no self-test has passed yet: rules wait");
-		break;
-	case PHASE_LAMEDUCK:
-		if (handover_busy(s))
-			handover_stop_later(s, false);
-		else
-			drain(s);
-		break;
-	case PHASE_DRAINING:
-		if (s->stays) {
-			all_finished(s);
-			break;
-		}
-		log_error("workers did not finish in time");
-		s->exit_code = 3;
-		workers_kill(&s->workers);
-		supervisor_done(s);
-		break;
-	default:
-		break;
-	}
-}
-
-void supervisor_stop(struct supervisor *s, bool with_lameduck)
-{
-	uint64_t wait = with_lameduck && s->phase == PHASE_SERVING ? lameduck(s) : 0;
-	s->told = true;
-	if (s->stays)
-		supervisor_done(s);
-	if (s->phase >= PHASE_DRAINING || (s->phase == PHASE_LAMEDUCK && with_lameduck))
-		return;
-	if (handover_busy(s)) {
-		handover_stop_later(s, with_lameduck);
-		return;
-	}
-	if (s->not_ours && s->phase == PHASE_STARTING) { /* we never began */
-		supervisor_done(s);
-		return;
-	}
-	s->phase = PHASE_LAMEDUCK;
-	if (wait == 0) {
-		drain(s);
-		return;
-	}
-	log_info("Going into lameduck mode for %.3gs", (double)wait / 1e9);
-	loop_timer_set(&s->loop, &s->phase_timer, s->loop.now_ns + wait);
-}
-
-/* Rules and interface go, everything else just stops. */
-static void quit(struct supervisor *s, int code)
-{
-	pidfile_remove(s);
-	supervise_rules_off(s);
-	workers_kill(&s->workers);
-	s->exit_code = code;
-	supervisor_done(s);
-}
+/* --- signals --- */
 
 static void signal_ready(struct loop_fd *w, uint32_t events)
 {
@@ -169,36 +34,33 @@ static void signal_ready(struct loop_fd *w, uint32_t events)
 		switch (si.ssi_signo) {
 		case SIGCHLD:
 			workers_reap(&s->workers);
-			if (s->phase == PHASE_DRAINING && workers_alive(&s->workers) == 0)
-				all_finished(s);
+			ending_worker_gone(s);
 			break;
 		case SIGTERM:
 			log_info("SIGTERM: Shutting down servers then terminating");
-			supervisor_stop(s, true);
+			ending_stop(s, true);
 			break;
 		case SIGINT:
-			if (s->phase >= PHASE_LAMEDUCK) {
-				quit(s, 2);
+			if (s->process.phase >= PHASE_LAMEDUCK) {
+				ending_quit(s, 2);
 				break;
 			}
 			log_info("SIGINT: Shutting down");
-			supervisor_stop(s, false);
+			ending_stop(s, false);
 			break;
 		case SIGQUIT:
 			log_info("SIGQUIT: Quitting process immediately");
-			quit(s, 0);
+			ending_quit(s, 0);
 			break;
 		case SIGUSR1:
 			log_info("SIGUSR1: Reloading");
-			supervise_reload(s, true);
+			configuration_reload(&s->configuration, true);
 			break;
 		default: /* SIGHUP, SIGUSR2: as the original, nothing */
 			break;
 		}
 	}
 }
-
-/* --- the start --- */
 
 static int signals_start(struct supervisor *s, struct diag *d)
 {
@@ -213,7 +75,7 @@ static int signals_start(struct supervisor *s, struct diag *d)
 	int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
 		return diag_errno(d, "signalfd");
-	return loop_add(&s->loop, &s->signals, fd, EPOLLIN) < 0 ? diag_errno(d, "epoll") : 0;
+	return loop_add(&s->process.loop, &s->signals, fd, EPOLLIN) < 0 ? diag_errno(d, "epoll") : 0;
 }
 
 /* Clients over TCP, upstream connections and sockets: room for all of them. */
@@ -235,37 +97,25 @@ static void descriptors_allow(void)
 	}
 }
 
-static int shm_start(struct supervisor *s, unsigned n_workers, struct diag *d)
+static int shm_start(struct process *p, unsigned n_workers, struct diag *d)
 {
-	size_t len = sizeof(*s->shm) + n_workers * sizeof(s->shm->worker[0]);
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
+	size_t len = sizeof(*p->shm) + n_workers * sizeof(p->shm->worker[0]);
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
 		return diag_errno(d, "mmap");
-	s->shm = p;
-	s->shm->n_workers = n_workers;
-	for (unsigned i = 0; i < n_workers && s->flags->debug_top != DEBUG_TOP_OFF; i++)
-		top_init(&s->shm->worker[i].top);
+	p->shm = at;
+	p->shm->n_workers = n_workers;
+	for (unsigned i = 0; i < n_workers && p->flags->debug_top != DEBUG_TOP_OFF; i++)
+		top_init(&p->shm->worker[i].top);
 	return 0;
 }
 
-void supervisor_pidfile_write(struct supervisor *s)
-{
-	char text[32];
-	struct diag d;
-	if (!*s->flags->pidfile)
-		return;
-	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (file_write_atomic(s->flags->pidfile, text, (size_t)n, &d) < 0)
-		log_error("pidfile: %s", d.text);
-	else
-		s->pidfile_written = true;
-}
+/* --- who is told what --- */
 
-static void banner(const struct supervisor *s)
+static void banner(const struct node_flags *f, const struct corefile_plan *p)
 {
-	const struct corefile_plan *p = s->config.plan;
 	char text[SOCKADDR_TEXT], label[4096];
-	if (s->flags->quiet)
+	if (f->quiet)
 		return;
 	for (size_t i = 0; i < p->n_blocks; i++) {
 		log_escape(label, sizeof(label), p->block[i].label);
@@ -279,113 +129,216 @@ static void banner(const struct supervisor *s)
 	fflush(stdout);
 }
 
-void supervisor_serving(struct supervisor *s)
+static void first_passed(void *ctx)
 {
-	banner(s);
+	struct supervisor *s = ctx;
+	struct process *p = &s->process;
+	banner(p->flags, p->plan);
 	log_setup("node-cache", LOG_STYLE_COREDNS, LOG_LVL_INFO);
-	log_info("Running configuration SHA256 = %s", s->config.plan->digest);
-	loop_timer_set(&s->loop, &s->phase_timer, T_NEVER);
-	s->phase = PHASE_SERVING;
-	supervise_sync(s);
-	handover_serving(s);
-	supervisor_pidfile_write(s);
+	log_info("Running configuration SHA256 = %s", p->plan->digest);
+	loop_timer_set(&p->loop, &s->late, T_NEVER);
+	p->phase = PHASE_SERVING;
+	upkeep_now(&s->upkeep);
+	handover_serving(p->handover);
+	s->pidfile_written |= pidfile_write(p->flags->pidfile);
+}
+
+static void test_begins(void *ctx)
+{
+	struct supervisor *s = ctx;
+	endpoints_look(&s->endpoints);
+}
+
+static void rules_retry(void *ctx, uint64_t in_ns)
+{
+	struct supervisor *s = ctx;
+	upkeep_within(&s->upkeep, in_ns);
+}
+
+static void rules_counted(void *ctx)
+{
+	struct supervisor *s = ctx;
+	endpoints_resume(&s->endpoints);
+}
+
+static void keeper_gone(void *ctx)
+{
+	ending_stop(ctx, false);
+}
+
+static void switched(void *ctx, bool first)
+{
+	struct supervisor *s = ctx;
+	endpoints_sync(&s->endpoints);
+	if (first && handover_waiting(s->process.handover))
+		handover_configured(s->process.handover);
+	else if (first)
+		health_test(&s->health);
+}
+
+static void unservable(void *ctx)
+{
+	ending_done(ctx, 1);
+}
+
+static void worker_changed(void *ctx, const char *why)
+{
+	struct supervisor *s = ctx;
+	configuration_answered(&s->configuration, why);
+}
+
+static void workers_answered(void *ctx)
+{
+	struct supervisor *s = ctx;
+	handover_answered(s->process.handover);
+}
+
+static void late(struct loop_timer *t)
+{
+	struct supervisor *s = container_of(t, struct supervisor, late);
+	if (s->process.phase == PHASE_STARTING)
+		log_warn("no self-test has passed yet: rules wait");
+}
+
+static const struct health_hooks health_hooks = { .beat = test_begins, .first = first_passed };
+static const struct rules_hooks rules_hooks = { .retry = rules_retry, .counted = rules_counted, .lost = keeper_gone };
+static const struct configuration_hooks configuration_hooks = { .switched = switched, .unservable = unservable };
+
+/* --- the start --- */
+
+static unsigned workers_wanted(const struct node_flags *f)
+{
+	unsigned n = f->workers ? (unsigned)f->workers : 1;
+	return n > SHM_WORKERS_MAX ? SHM_WORKERS_MAX : n;
+}
+
+/* The sockets of an instance that is there already, and then as many workers as it has. */
+static int sockets_take(struct supervisor *s, unsigned *n_workers, struct diag *d)
+{
+	struct process *p = &s->process;
+	s->host = (struct handover_host){ .loop = &p->loop, .sockets = &s->sockets, .workers = &s->workers,
+					  .path = p->flags->handover, .signal_fd = s->signals.fd,
+					  .ask = &succession_asks, .ctx = s };
+	p->handover = handover_new(&s->host);
+	if (!p->handover)
+		return diag_set(d, ERR_NOMEM, "no memory for the hand-over");
+	int rc = handover_take(p->handover, d);
+	if (rc < 0 && handover_told(p->handover))
+		p->phase = PHASE_DONE;
+	if (rc <= 0)
+		return rc;
+	p->not_ours = true;
+	if (p->flags->workers && handover_workers(p->handover) != *n_workers)
+		log_warn("%u workers, as the instance before had; %u after a start without hand-over",
+			 handover_workers(p->handover), *n_workers);
+	*n_workers = handover_workers(p->handover);
+	return 0;
+}
+
+/* What needs a worker or tells one something. */
+static int workers_begin(struct supervisor *s, unsigned n, struct diag *d)
+{
+	struct process *p = &s->process;
+	int rc = workers_init(&s->workers, &p->loop, p->shm, &s->sockets, n, p->flags->dns_port);
+	if (rc < 0)
+		return rc;
+	if (node_rules_kind(p->node) != RULES_NONE)
+		s->workers.private_port = sockets_private_port();
+	s->workers.changed = worker_changed;
+	s->workers.answered = workers_answered;
+	s->workers.held = handover_waiting(p->handover);
+	s->workers.ctx = s;
+	upkeep_now(&s->upkeep); /* the interface; rules come after the self-test */
+	rc = configuration_start(&s->configuration, s->workers.private_port, d);
+	if (rc < 0)
+		return rc;
+	workers_start(&s->workers);
+	return 0;
 }
 
 static int start(struct supervisor *s, int keeper_fd, struct diag *d)
 {
-	unsigned n_workers = s->flags->workers ? (unsigned)s->flags->workers : 1;
-	int rc = loop_init(&s->loop, d);
-	if (n_workers > SHM_WORKERS_MAX)
-		n_workers = SHM_WORKERS_MAX;
+	struct process *p = &s->process;
+	unsigned n_workers = workers_wanted(p->flags);
+	int rc = signals_start(s, d);
 	if (rc == 0)
-		rc = signals_start(s, d);
+		rc = rules_start(&s->rules, p, keeper_fd, &rules_hooks, s, d);
 	if (rc == 0)
-		rc = supervise_rules_start(s, keeper_fd, d);
+		rc = sockets_take(s, &n_workers, d);
 	if (rc == 0)
-		rc = handover_take(s, d);
-	if (rc > 0) {
-		if (s->flags->workers && handover_workers(s) != n_workers)
-			log_warn("%u workers, as the instance before had; %u after a start without hand-over",
-				 handover_workers(s), n_workers);
-		n_workers = handover_workers(s);
-		rc = 0;
-	}
+		rc = shm_start(p, n_workers, d);
 	if (rc == 0)
-		rc = shm_start(s, n_workers, d);
+		rc = node_open(&p->node, p->flags, d);
 	if (rc == 0)
-		rc = node_open(&s->node, s->flags, d);
+		rc = rules_privileges(&s->rules, d);
 	if (rc == 0)
-		rc = supervise_rules_privileges(s, d);
+		rc = endpoints_start(&s->endpoints, p, &s->rules, &s->sockets, &s->workers, d);
+	s->host.http = s->endpoints.http;
 	if (rc == 0)
-		rc = endpoints_start(s, d);
-	if (rc == 0)
-		rc = supervise_health_start(s, d);
-	if (rc == 0)
-		rc = workers_init(&s->workers, &s->loop, s->shm, &s->sockets, n_workers,
-				  s->flags->dns_port);
+		rc = health_start(&s->health, p, &s->rules, &s->workers, &health_hooks, s, d);
 	if (rc < 0)
 		return rc;
-	if (node_rules_kind(s->node) != RULES_NONE)
-		s->source.private_port = s->workers.private_port = sockets_private_port();
-	s->workers.changed = supervise_worker_changed;
-	s->workers.answered = handover_answered;
-	s->workers.held = handover_waiting(s);
-	s->workers.ctx = s;
-	s->phase_timer.due = phase_due;
-	supervise_sync(s); /* the interface; rules come after the self-test */
-	rc = supervise_config_start(s, d);
+	upkeep_start(&s->upkeep, p, &s->rules, &s->endpoints, &s->sockets);
+	rc = workers_begin(s, n_workers, d);
 	if (rc < 0)
 		return rc;
-	workers_start(&s->workers);
-	loop_timer_set(&s->loop, &s->phase_timer, s->loop.now_ns + START_LIMIT_NS);
+	s->late.due = late;
+	loop_timer_set(&p->loop, &s->late, p->loop.now_ns + START_LIMIT_NS);
 	return 0;
 }
 
+/* --- the end --- */
+
 static void release(struct supervisor *s)
 {
+	struct process *p = &s->process;
 	struct diag d;
-	if (s->phase == PHASE_DONE && s->node && !s->flags->skip_teardown && !s->not_ours &&
-	    node_iface_remove(s->node, &d) < 0)
-		log_error("interface %s: %s", s->flags->interface_name, d.text);
+	if (p->phase == PHASE_DONE && p->node && !p->flags->skip_teardown && !p->not_ours &&
+	    node_iface_remove(p->node, &d) < 0)
+		log_error("interface %s: %s", p->flags->interface_name, d.text);
 	workers_kill(&s->workers);
 	workers_release(&s->workers);
-	supervise_health_release(s);
-	supervise_rules_release(s);
-	handover_release(s);
-	endpoints_release(s);
+	upkeep_release(&s->upkeep);
+	health_release(&s->health);
+	rules_release(&s->rules);
+	handover_free(p->handover);
+	endpoints_release(&s->endpoints);
 	sockets_close(&s->sockets);
-	supervise_config_release(s);
-	node_close(s->node);
-	loop_del(&s->loop, &s->signals);
+	configuration_release(&s->configuration);
+	node_close(p->node);
+	loop_del(&p->loop, &s->signals);
 	if (s->signals.fd > 0)
 		close(s->signals.fd);
-	loop_release(&s->loop);
+	loop_release(&p->loop);
+}
+
+static int run(struct supervisor *s, int keeper_fd)
+{
+	struct diag d = { "" };
+	if (loop_init(&s->process.loop, &d) < 0 || start(s, keeper_fd, &d) < 0) {
+		if (s->process.phase == PHASE_DONE) /* told to stop before anything was done */
+			return 0;
+		log_line(LOG_LVL_FATAL, "%s", d.text);
+		return 1;
+	}
+	if (loop_run(&s->process.loop) < 0)
+		s->ending.exit_code = 1;
+	return s->ending.exit_code;
 }
 
 int supervisor_run(const struct node_flags *f, int keeper_fd)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
-	struct diag d = { "" };
-	int code = 1;
 	if (!s)
 		return 1;
-	s->flags = f;
-	s->start_real_s = clock_real_ns() / NS_PER_S;
+	s->process.flags = f;
+	s->process.start_real_s = clock_real_ns() / NS_PER_S;
 	s->workers.text_fd = -1;
-	s->watch.fd.fd = -1;
-	s->keeper.fd = -1;
-	config_source_init(&s->source, f);
+	s->rules.keeper.fd = -1;
+	configuration_init(&s->configuration, &s->process, &s->sockets, &s->workers, &configuration_hooks, s);
+	ending_init(s);
 	descriptors_allow();
-	if (start(s, keeper_fd, &d) < 0) {
-		if (s->phase == PHASE_DONE) /* told to stop before anything was done */
-			code = 0;
-		else
-			log_line(LOG_LVL_FATAL, "%s", d.text);
-	} else {
-		if (loop_run(&s->loop) < 0)
-			s->exit_code = 1;
-		code = s->exit_code;
-	}
+	int code = run(s, keeper_fd);
 	release(s);
 	free(s);
 	return code;

@@ -19,7 +19,7 @@
 #include "resolver/config/config_texts.h"
 #include "resolver/worker/ctl.h"
 #include "resolver/net/fdpass.h"
-#include "resolver/handover/handover_cache.h"
+#include "resolver/worker/cache_export.h"
 #include "resolver/node/privileges.h"
 #include "resolver/worker/server.h"
 

@@ -19,8 +19,8 @@
 #include "lib/base/clock.h"
 #include "resolver/worker/ctl.h"
 #include "resolver/net/fdpass.h"
-#include "resolver/handover/handover_cache.h"
-#include "resolver/handover/handover_int.h"
+#include "resolver/worker/cache_export.h"
+#include "resolver/handover/handover_msg.h"
 
 #define NOW_NS (1000 * NS_PER_S)
 

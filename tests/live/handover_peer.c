@@ -25,7 +25,7 @@
 
 #include "lib/base/rng.h"
 #include "resolver/net/fdpass.h"
-#include "resolver/handover/handover_int.h"
+#include "resolver/handover/handover_msg.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
 #include "resolver/net/sockaddr.h"

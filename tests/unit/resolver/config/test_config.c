@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
+
 #define BASE "test:5300 {\n  bind 127.0.0.1\n  forward . 192.0.2.1\n}\n"
 
 static char dir[64];

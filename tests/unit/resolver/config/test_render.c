@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
 #include "resolver/config/kubedns.h"
 
 #define DIR_ "tests/golden/render/"

@@ -12,7 +12,7 @@
 #include "lib/base/yaml_doc.h"
 #include "resolver/corefile/corefile.h"
 #include "resolver/config/flags.h"
-#include "resolver/config/kubedns.h"
+#include "lib/base/file.h"
 #include "resolver/config/render.h"
 
 #define DIR_ "resolver/deploy/"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "resolver/worker/ctl.h"
-#include "resolver/handover/handover_int.h"
+#include "resolver/handover/handover_msg.h"
 
 static int pair[2];
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolver/config/kubedns.h"
+#include "lib/base/file.h"
 
 /* --- parser --- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See the header for the idea; the layout is struct file_head, then records. */
-#include "resolver/handover/handover_cache.h"
+#include "resolver/worker/cache_export.h"
 
 #include <errno.h>
 #include <fcntl.h>

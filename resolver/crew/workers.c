@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See the header. */
-#include "resolver/supervisor/workers.h"
+#include "resolver/crew/workers.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -66,9 +66,9 @@ static void slot_message(struct worker_slot *s, const struct ctl_msg *m)
 		return; /* about a configuration already replaced */
 	if (m->type == CTL_READY) {
 		s->ready = m->value;
-		w->changed(w->ctx, s, NULL);
+		w->changed(w->ctx, NULL);
 	} else if (m->type == CTL_FAILED) {
-		w->changed(w->ctx, s, m->text);
+		w->changed(w->ctx, m->text);
 	}
 }
 

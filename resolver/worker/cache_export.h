@@ -8,8 +8,8 @@
  * rounds of its loop. An entry that moves meanwhile may be missing or come
  * twice, which a cache survives.
  */
-#ifndef NODENS_HANDOVER_CACHE_H
-#define NODENS_HANDOVER_CACHE_H
+#ifndef NODENS_CACHE_EXPORT_H
+#define NODENS_CACHE_EXPORT_H
 
 #include <stdint.h>
 

@@ -7,7 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "resolver/worker/ctl.h"
-#include "resolver/supervisor/workers.h"
+#include "resolver/crew/workers.h"
 
 static bool all_answered(const struct workers *w)
 {

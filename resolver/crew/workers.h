@@ -13,7 +13,7 @@
 
 #include "resolver/config/config.h"
 #include "resolver/net/loop.h"
-#include "resolver/supervisor/sockets.h"
+#include "resolver/crew/sockets.h"
 
 struct workers;
 
@@ -42,8 +42,8 @@ struct workers {
 	uint32_t text_len;    /* of the Corefile */
 	char file[256];
 	struct worker_slot slot[SHM_WORKERS_MAX];
-	/* a worker serves the present configuration; or refused it (why) */
-	void (*changed)(void *ctx, struct worker_slot *w, const char *why);
+	/* a worker serves the present configuration; or refused it, and why */
+	void (*changed)(void *ctx, const char *why);
 	/* each has answered the last call of the hand-over section below */
 	void (*answered)(void *ctx);
 	uint32_t n_entries;   /* exported or imported, so far */

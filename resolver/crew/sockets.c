@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See the header. */
-#include "resolver/supervisor/sockets.h"
+#include "resolver/crew/sockets.h"
 
 #include <arpa/inet.h>
 #include <string.h>

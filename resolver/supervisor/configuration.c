@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/supervisor/configuration.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#define WATCH_PATHS_MAX 128
+#define POLL_NS (10 * NS_PER_S) /* where inotify is missing: the original's interval */
+
+static void trouble_count(struct configuration *c)
+{
+	if (c->p->node)
+		node_error_count(c->p->node, NODE_ERR_CONFIGMAP);
+}
+
+static void files_watch(struct configuration *c)
+{
+	const char *path[WATCH_PATHS_MAX];
+	size_t n = config_files(&c->source, &c->serves, &c->refusals, path, WATCH_PATHS_MAX);
+	watch_set(&c->watch, path, n);
+}
+
+static void refusal_say(struct configuration *c, enum config_part part, const struct config_refused *why)
+{
+	const char *words = why->part[part].text, *dir = config_kubedns_dir(c->p->flags);
+	bool running = c->serves.plan != NULL;
+	switch (part) {
+	case CONFIG_KUBEDNS:
+		log_error("Invalid config: %s: %s (%s)", dir ? dir : "kube-dns", words,
+			  running ? "the last good one stays" : "served without it");
+		trouble_count(c);
+		break;
+	case CONFIG_COREFILE:
+		log_error("Corefile changed but reload failed: %s", words);
+		c->p->metrics.reload_failed++;
+		if (why->unread)
+			trouble_count(c);
+		break;
+	default:
+		log_error("Corefile: %s", words);
+		break;
+	}
+}
+
+/* What stays refused is said and counted once, however often it is read. */
+static void refusals_take(struct configuration *c, struct config_refused *why, bool told)
+{
+	for (int i = 0; i < CONFIG_PARTS; i++) {
+		const char *words = why->part[i].text;
+		c->p->metrics.config_refused[i] = *words != 0;
+		if (*words && (told || strcmp(words, c->refusals.part[i].text) != 0))
+			refusal_say(c, (enum config_part)i, why);
+	}
+	if (why->part[CONFIG_COREFILE].text[0])
+		c->p->metrics.reload_last_success = false;
+	config_refused_release(&c->refusals);
+	c->refusals = *why;
+}
+
+static void rendered_write(struct configuration *c, const struct config *fresh)
+{
+	struct diag d;
+	if (config_rendered_write(&c->source, fresh, &d) == 0)
+		return;
+	log_error("%s", d.text);
+	trouble_count(c);
+}
+
+static void warnings_say(const struct corefile_plan *p)
+{
+	for (size_t i = 0; i < p->n_warnings; i++)
+		log_warn("%s", p->warning[i]);
+}
+
+/* CoreDNS tells the file's own time. */
+static uint64_t hosts_time(const struct corefile_plan *p)
+{
+	uint64_t newest_s = 0;
+	struct stat st;
+	for (size_t i = 0; i < p->n_files; i++)
+		if (p->file[i].kind == COREFILE_FILE_HOSTS && stat(p->file[i].path, &st) == 0 &&
+		    (uint64_t)st.st_mtime > newest_s)
+			newest_s = (uint64_t)st.st_mtime;
+	return newest_s;
+}
+
+static void reload_result(struct configuration *c, bool good)
+{
+	c->p->metrics.reload_last_success = good;
+	if (good) {
+		c->p->metrics.reload_last_success_s = clock_real_ns() / NS_PER_S;
+		snprintf(c->p->metrics.reload_hash, sizeof(c->p->metrics.reload_hash), "%s",
+			 c->serves.plan->digest);
+	} else {
+		c->p->metrics.reload_failed++;
+	}
+}
+
+/* The pending configuration is what all workers serve. */
+static void pending_commit(struct configuration *c)
+{
+	bool first = !c->serves.plan;
+	config_release(&c->serves);
+	c->serves = c->pending;
+	c->pending = (struct config){ 0 };
+	c->p->plan = c->serves.plan;
+	sockets_trim(c->sockets, c->serves.plan);
+	reload_result(c, true);
+	c->p->metrics.reload_last_success = !c->refusals.part[CONFIG_COREFILE].text[0];
+	c->p->metrics.hosts_reload_s = hosts_time(c->serves.plan);
+	c->refused[0] = 0;
+	files_watch(c);
+	loopcheck_run(c->loopcheck, c->serves.plan);
+	c->hook->switched(c->ctx, first);
+	if (first)
+		return;
+	log_info("Running configuration SHA256 = %s", c->serves.plan->digest);
+	log_info("Reloading complete");
+}
+
+static void pending_refuse(struct configuration *c, const char *why)
+{
+	struct diag d;
+	config_release(&c->pending);
+	reload_result(c, false);
+	if (!c->serves.plan) { /* nothing to go back to */
+		log_line(LOG_LVL_FATAL, "%s", why);
+		c->hook->unservable(c->ctx);
+		return;
+	}
+	log_error("Corefile changed but reload failed: %s", why);
+	sockets_trim(c->sockets, c->serves.plan);
+	workers_configure(c->workers, &c->serves, &d);
+}
+
+void configuration_answered(struct configuration *c, const char *why)
+{
+	if (!c->pending.plan) /* a replaced worker has caught up */
+		return;
+	if (why)
+		pending_refuse(c, why);
+	else if (workers_ready(c->workers))
+		pending_commit(c);
+	else
+		return;
+	if (c->p->phase <= PHASE_SERVING)
+		configuration_resume(c);
+}
+
+/* True: this very content was refused before, and nothing needs saying again. */
+static bool refused_before(struct configuration *c, const struct config *fresh)
+{
+	if (fresh->plan && strcmp(c->refused, fresh->plan->digest) == 0)
+		return true;
+	snprintf(c->refused, sizeof(c->refused), "%s", fresh->plan ? fresh->plan->digest : "");
+	return false;
+}
+
+static int fresh_apply(struct configuration *c, struct config *fresh, struct diag *d)
+{
+	rendered_write(c, fresh);
+	int rc = sockets_open(c->sockets, fresh->plan, c->workers->n, d);
+	if (rc == 0)
+		rc = workers_configure(c->workers, fresh, d);
+	if (rc == 0)
+		c->pending = *fresh;
+	return rc;
+}
+
+/* Nothing to switch: it is what runs, perhaps again after something worse. */
+static void unchanged(struct configuration *c, bool told)
+{
+	bool again = !c->p->metrics.reload_last_success && !c->refusals.part[CONFIG_COREFILE].text[0];
+	if (again)
+		reload_result(c, true);
+	c->refused[0] = 0;
+	if (told || again)
+		log_info("Reloading: the configuration has not changed");
+	files_watch(c); /* links may lead elsewhere now */
+}
+
+/* 1: under way; 0: nothing to do; an error: it was not to be had, and said. */
+static int reload_try(struct configuration *c, bool told, bool keep_corefile)
+{
+	struct config fresh = { 0 };
+	struct config_refused why = { 0 };
+	struct diag d = { "" };
+	int rc = config_read(&c->source, &c->serves, keep_corefile, &fresh, &why, &d);
+	if (keep_corefile) {
+		why.part[CONFIG_COREFILE] = c->refusals.part[CONFIG_COREFILE];
+	}
+	refusals_take(c, &why, told);
+	if (rc < 0) {
+		log_error("Corefile changed but reload failed: %s", d.text);
+		return rc;
+	}
+	if (strcmp(fresh.plan->digest, c->serves.plan->digest) == 0) {
+		rendered_write(c, &fresh);
+		config_release(&fresh);
+		if (!keep_corefile)
+			unchanged(c, told);
+		return 0;
+	}
+	if (refused_before(c, &fresh)) {
+		config_release(&fresh);
+		return keep_corefile ? 0 : ERR_EXISTS;
+	}
+	log_info("Reloading");
+	warnings_say(fresh.plan);
+	rc = fresh_apply(c, &fresh, &d);
+	if (rc == 0)
+		return 1;
+	log_error("Corefile changed but reload failed: %s", d.text);
+	config_release(&fresh);
+	sockets_trim(c->sockets, c->serves.plan);
+	reload_result(c, false);
+	return rc;
+}
+
+void configuration_reload(struct configuration *c, bool told)
+{
+	if (c->pending.plan || !c->serves.plan || handover_busy(c->p->handover)) { /* one at a time */
+		c->again = true;
+		return;
+	}
+	/* A Corefile that asks for an address that cannot be had: what else is new is taken all the same. */
+	if (reload_try(c, told, false) < 0)
+		reload_try(c, false, true);
+	if (!c->pending.plan)
+		files_watch(c); /* what is missing may come */
+}
+
+void configuration_resume(struct configuration *c)
+{
+	if (!c->again)
+		return;
+	c->again = false;
+	configuration_reload(c, false);
+}
+
+bool configuration_pending(const struct configuration *c)
+{
+	return c->pending.plan != NULL;
+}
+
+static void files_changed(void *ctx)
+{
+	struct configuration *c = ctx;
+	if (c->p->phase <= PHASE_SERVING)
+		configuration_reload(c, false);
+}
+
+static void loops_changed(void *ctx)
+{
+	files_changed(ctx);
+}
+
+static void poll_due(struct loop_timer *t)
+{
+	struct configuration *c = container_of(t, struct configuration, poll);
+	files_changed(c);
+	loop_timer_set(&c->p->loop, t, c->p->loop.now_ns + POLL_NS);
+}
+
+void configuration_init(struct configuration *c, struct process *p, struct sockets *sockets, struct workers *workers,
+			const struct configuration_hooks *hook, void *ctx)
+{
+	*c = (struct configuration){ .p = p, .sockets = sockets, .workers = workers, .hook = hook, .ctx = ctx };
+	c->watch.fd.fd = -1;
+	config_source_init(&c->source, p->flags);
+}
+
+int configuration_start(struct configuration *c, uint16_t private_port, struct diag *d)
+{
+	struct config first = { 0 };
+	struct config_refused why = { 0 };
+	c->source.private_port = private_port;
+	c->source.loops = &c->p->shm->loops;
+	c->loopcheck = loopcheck_new(&c->p->loop, &c->p->shm->loops, loops_changed, c);
+	if (!c->loopcheck)
+		return diag_set(d, ERR_NOMEM, "no memory for the loop check");
+	int rc = config_read(&c->source, NULL, false, &first, &why, d);
+	if (rc < 0) {
+		config_refused_release(&why);
+		return rc;
+	}
+	refusals_take(c, &why, false);
+	warnings_say(first.plan);
+	c->poll.due = poll_due;
+	if (watch_init(&c->watch, &c->p->loop, files_changed, c, d) < 0) {
+		log_warn("%s: files are looked at every 10 s instead", d->text);
+		loop_timer_set(&c->p->loop, &c->poll, c->p->loop.now_ns + POLL_NS);
+	}
+	rc = fresh_apply(c, &first, d);
+	if (rc < 0)
+		config_release(&first);
+	return rc;
+}
+
+void configuration_release(struct configuration *c)
+{
+	loopcheck_free(c->loopcheck);
+	c->loopcheck = NULL;
+	watch_release(&c->watch);
+	loop_timer_set(&c->p->loop, &c->poll, T_NEVER);
+	config_release(&c->serves);
+	config_release(&c->pending);
+	config_refused_release(&c->refusals);
+	config_source_release(&c->source);
+}

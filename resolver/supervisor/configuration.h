@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration of a running daemon. A change goes: read and compile here ->
+ * open new sockets -> workers switch -> old sockets close. Until the workers
+ * have switched, everything old stays; if one refuses, it stays altogether.
+ */
+#ifndef NODENS_SUPERVISOR_CONFIGURATION_H
+#define NODENS_SUPERVISOR_CONFIGURATION_H
+
+#include "resolver/config/config.h"
+#include "resolver/config/watch.h"
+#include "resolver/crew/sockets.h"
+#include "resolver/crew/workers.h"
+#include "resolver/supervisor/loopcheck.h"
+#include "resolver/supervisor/process.h"
+
+struct configuration_hooks {
+	void (*switched)(void *ctx, bool first); /* process.plan is what all workers serve */
+	void (*unservable)(void *ctx);           /* the first was refused: there is nothing to go back to */
+};
+
+struct configuration {
+	struct process *p;
+	struct sockets *sockets;
+	struct workers *workers;
+	const struct configuration_hooks *hook;
+	void *ctx;
+	struct config_source source;
+	struct config serves;           /* the workers do; process.plan is its plan */
+	struct config pending;          /* what they were told to serve */
+	bool again;                     /* a reload was put off */
+	char refused[65];               /* digest of what workers or sockets last refused: said once */
+	struct config_refused refusals; /* parts of the newest that are not served */
+	struct loopcheck *loopcheck;
+	struct watch watch;
+	struct loop_timer poll;         /* looks at the files where inotify cannot */
+};
+
+void configuration_init(struct configuration *c, struct process *p, struct sockets *sockets, struct workers *workers,
+			const struct configuration_hooks *hook, void *ctx);
+/* First configuration: 0, and it is on its way to the workers; or an error with words.
+ * private_port: where the self-test can ask them, 0: nowhere. */
+int configuration_start(struct configuration *c, uint16_t private_port, struct diag *d);
+/* Read again; switches when something changed and is good. `told`: say so even
+ * when nothing changed. While a change is under way, or a hand-over: put off. */
+void configuration_reload(struct configuration *c, bool told);
+/* What was put off can be done. */
+void configuration_resume(struct configuration *c);
+/* A worker took what is pending, or refused it (why). */
+void configuration_answered(struct configuration *c, const char *why);
+bool configuration_pending(const struct configuration *c);
+void configuration_release(struct configuration *c);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end, in order: /ready 503 -> lameduck -> pidfile, rules -> workers finish. Another
+ * way out is a successor: then everything stays as it is, and only our workers finish.
+ */
+#ifndef NODENS_SUPERVISOR_ENDING_H
+#define NODENS_SUPERVISOR_ENDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver/net/loop.h"
+
+struct supervisor;
+struct ending {
+	int exit_code;
+	struct loop_timer timer;
+	bool told;            /* to stop */
+	bool later, lameduck; /* told while it is being settled who serves */
+	bool stays;           /* handed over and finished, but not told to stop */
+};
+
+void ending_init(struct supervisor *s);
+void ending_stop(struct supervisor *s, bool with_lameduck);
+/* What ending_stop put off. */
+void ending_resume(struct supervisor *s);
+/* Rules and pidfile go, everything else just stops. */
+void ending_quit(struct supervisor *s, int code);
+/* Another instance serves. */
+void ending_handed_over(struct supervisor *s, uint32_t allowed_ms);
+/* At once, and nothing of the host's is touched. */
+void ending_done(struct supervisor *s, int code);
+/* A worker is gone. */
+void ending_worker_gone(struct supervisor *s);
+
+#endif

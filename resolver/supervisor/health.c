@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/supervisor/health.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#define START_RETRY_NS   (20 * NS_PER_MS)
+#define TEST_TIMEOUT_NS  (400 * NS_PER_MS)
+#define TEST_INTERVAL_NS NS_PER_S
+#define LAPSE_FAILURES   2
+#define PROMPT_NS        (250 * NS_PER_MS)
+#define HANG_NS          (3 * NS_PER_S) /* a starved machine is slower than a test */
+
+static bool health_configured(const struct health *h)
+{
+	for (size_t i = 0; h->p->plan && i < h->p->plan->n_blocks; i++)
+		if (h->p->plan->block[i].health.set)
+			return true;
+	return false;
+}
+
+/* Three refreshes fit into the time after which the rules lapse. With nothing
+ * to refresh and nobody asking for health there is no reason to wake up. */
+static uint64_t interval(const struct health *h)
+{
+	if (h->p->phase == PHASE_STARTING)
+		return START_RETRY_NS;
+	if (rules_expire(h->rules) && node_hold_ns(h->p->node) / 3 < TEST_INTERVAL_NS)
+		return node_hold_ns(h->p->node) / 3;
+	if (rules_expire(h->rules) || health_configured(h) || h->failures)
+		return TEST_INTERVAL_NS;
+	return h->p->flags->sync_interval_ns;
+}
+
+static uint64_t timeout(const struct health *h)
+{
+	uint64_t every = interval(h);
+	if (h->p->phase == PHASE_STARTING || every > TEST_TIMEOUT_NS)
+		return TEST_TIMEOUT_NS;
+	return every - every / 8;
+}
+
+static void selftest_failed(struct health *h, const char *words)
+{
+	h->p->metrics.selftest_failed++;
+	h->failures++;
+	if (h->p->phase == PHASE_STARTING)
+		return;
+	if (h->failures == LAPSE_FAILURES) {
+		log_error("self-test failed: %s", words);
+		rules_lapse(h->rules);
+	}
+	h->p->good = h->failures < LAPSE_FAILURES;
+}
+
+static void selftest_passed(struct health *h)
+{
+	h->p->metrics.selftest_ok++;
+	if (h->failures >= LAPSE_FAILURES && h->p->phase != PHASE_STARTING)
+		log_info("self-test passes again");
+	h->failures = 0;
+	h->p->good = true;
+	if (h->p->phase == PHASE_STARTING) {
+		h->hook->first(h->ctx);
+		return;
+	}
+	rules_refresh(h->rules);
+	uint64_t late_ns = clock_mono_ns() - h->due_ns;
+	if (rules_stand(h->rules) && late_ns > h->p->metrics.renewal_late_ns)
+		h->p->metrics.renewal_late_ns = late_ns;
+}
+
+static void selftest_done(void *ctx, const struct selftest_result *r)
+{
+	struct health *h = ctx;
+	if (h->p->phase >= PHASE_DRAINING || handover_paused(h->p->handover))
+		return;
+	if (health_configured(h))
+		metrics_health_add(&h->p->metrics, r->took_ns, r->ok);
+	/* Where packets for our address end up elsewhere (the rules have lapsed), a
+	 * reply proves nothing about us: the workers' loops must turn as well. */
+	if (r->ok && workers_prompt(h->workers, PROMPT_NS)) {
+		if (r->led_here)
+			rules_led_here(h->rules);
+		else
+			rules_led_astray(h->rules, r->words);
+		selftest_passed(h);
+	} else
+		selftest_failed(h, r->ok ? "a worker does not move" : r->words);
+	if (h->p->phase < PHASE_DRAINING)
+		loop_timer_set(&h->p->loop, &h->timer, h->p->loop.now_ns + interval(h));
+}
+
+static bool rewrites(const struct health *h, struct selftest_rewrite *ret)
+{
+	*ret = (struct selftest_rewrite){ .port = h->p->flags->dns_port,
+					  .holds = rules_hold_now(h->rules, NULL) };
+	for (int f = 0; f < 2; f++)
+		ret->set[f] = node_rewrites(h->p->node, f == 0, &ret->vip[f], &ret->target[f]);
+	return ret->set[0] || ret->set[1];
+}
+
+static void selftest_begin(struct health *h, uint64_t due_ns)
+{
+	const struct corefile_plan *p = h->p->plan;
+	struct selftest_rewrite rewrite;
+	if (!p || h->p->phase >= PHASE_DRAINING || handover_paused(h->p->handover))
+		return;
+	if (!selftest_busy(h->selftest))
+		h->due_ns = due_ns;
+	h->hook->beat(h->ctx);
+	if (h->p->phase == PHASE_SERVING)
+		workers_ping(h->workers, HANG_NS);
+	loop_timer_set(&h->p->loop, &h->timer, T_NEVER);
+	selftest_run(h->selftest, &p->conf, p->listener_scope, rewrites(h, &rewrite) ? &rewrite : NULL, timeout(h));
+}
+
+void health_test(struct health *h)
+{
+	selftest_begin(h, h->p->loop.now_ns);
+}
+
+static void selftest_due(struct loop_timer *t)
+{
+	struct health *h = container_of(t, struct health, timer);
+	selftest_begin(h, t->at_ns);
+}
+
+void health_stop(struct health *h)
+{
+	if (h->p)
+		loop_timer_set(&h->p->loop, &h->timer, T_NEVER);
+}
+
+int health_start(struct health *h, struct process *p, struct rules *rules, struct workers *workers,
+		 const struct health_hooks *hook, void *ctx, struct diag *d)
+{
+	*h = (struct health){ .p = p, .rules = rules, .workers = workers, .hook = hook, .ctx = ctx };
+	h->timer.due = selftest_due;
+	h->selftest = selftest_new(&p->loop, selftest_done, h);
+	return h->selftest ? 0 : diag_set(d, ERR_NOMEM, "no memory for the self-test");
+}
+
+void health_release(struct health *h)
+{
+	selftest_free(h->selftest);
+	h->selftest = NULL;
+	health_stop(h);
+}

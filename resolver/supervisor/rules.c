@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/supervisor/rules.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "resolver/node/keeper.h"
+#include "resolver/node/privileges.h"
+#include "resolver/node/sandbox.h"
+
+#define RETRY_NS       (2 * NS_PER_S) /* after a failure, if that is sooner than the next check */
+#define FIRST_WAIT_MS  2000 /* for the first rules: what comes after them waits for them */
+#define REMOVE_WAIT_MS 3000 /* the keeper goes on after that by itself */
+#define COUNT_WAIT_NS  (300 * NS_PER_MS) /* then those of the last time are shown */
+#define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
+#define SAY_AGAIN_NS   (60 * NS_PER_S)
+#define ASTRAY_TESTS   2
+#define ASTRAY_PAUSE_MIN_NS (10 * NS_PER_S)
+#define ASTRAY_PAUSE_MAX_NS (60 * NS_PER_S)
+
+bool rules_kept(const struct rules *r)
+{
+	return r->keeper.fd >= 0;
+}
+
+static void keeper_tell(struct rules *r, uint32_t ask)
+{
+	if (rules_kept(r) && send(r->keeper.fd, &ask, sizeof(ask), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+	    errno != EAGAIN)
+		log_error("rules: asking for them: %s", strerror(errno));
+}
+
+/* --- outcomes --- */
+
+static void words_once(struct rules *r)
+{
+	if (r->p->flags->failopen_ns == 0 || node_failopen(r->p->node) || r->said_no_failopen ||
+	    node_rules_kind(r->p->node) != RULES_IPTABLES)
+		return;
+	r->said_no_failopen = true;
+	log_warn("rules: neither ipset nor xt_recent that iptables can ask here: the kernel cannot withdraw the rules by "
+		 "itself, %s does when this process dies or hangs",
+		 rules_kept(r) ? "the process in front" : "nobody");
+}
+
+/* Rules stand, and so do some of another dialect. Said once a minute. */
+static void left_behind(struct rules *r, const char *text)
+{
+	if (!*text || r->p->loop.now_ns < r->said_left_ns)
+		return;
+	r->said_left_ns = r->p->loop.now_ns + SAY_AGAIN_NS;
+	log_warn("rules: %s", text);
+}
+
+int rules_privileges(struct rules *r, struct diag *d)
+{
+	bool iptables = node_rules_kind(r->p->node) == RULES_IPTABLES;
+	int rc;
+	r->has_raw = !rules_kept(r) && (iptables || node_sweep_wants_raw(r->p->node));
+	rc = privileges_supervisor(r->has_raw, d);
+	if (rc < 0)
+		return rc;
+	/* When the process in front dies the rules are removed from here. */
+	return sandbox_supervisor(r->has_raw ? SANDBOX_ANY_PROGRAM : iptables ? SANDBOX_LAST_PROGRAM : SANDBOX_NO_PROGRAM, d);
+}
+
+static void ensured(struct rules *r, int err, bool changed, const char *text)
+{
+	bool was_on = r->on;
+	struct diag d;
+	if (r->p->phase != PHASE_SERVING)
+		return;
+	if (err < 0) {
+		log_error("rules: %s", text);
+		r->hook->retry(r->ctx, RETRY_NS);
+		return;
+	}
+	words_once(r);
+	left_behind(r, text);
+	if (r->has_raw && rules_privileges(r, &d) < 0)
+		log_error("%s", d.text);
+	if (!was_on && node_rules_kind(r->p->node) != RULES_NONE)
+		log_info("Rules in place: %s", node_rules_words(r->p->node));
+	r->on = true;
+	if (changed && was_on && !r->lapsed)
+		log_warn("rules were missing or changed: repaired");
+	r->p->metrics.rules_repaired += changed && was_on && !r->lapsed;
+	r->lapsed = false;
+	r->count.last.stand = true; /* until somebody looks again */
+	r->renewed_ns = clock_mono_ns();
+	/* What was asked for took its time: the gates may have closed meanwhile. */
+	if (rules_kept(r) && r->p->good)
+		rules_refresh(r);
+}
+
+static void count_done(struct rules *r)
+{
+	r->count.asked = r->count.late = false;
+	r->count.at_ns = r->p->loop.now_ns;
+	loop_timer_set(&r->p->loop, &r->count.timer, T_NEVER);
+	r->hook->counted(r->ctx);
+}
+
+static void reply_take(struct rules *r, const struct keeper_reply *k)
+{
+	node_gate_set(r->p->node, (enum node_gate)k->gate);
+	for (int i = 0; i < NODE_ERRORS; i++)
+		for (uint64_t n = k->errors[i]; n; n--)
+			node_error_count(r->p->node, (enum node_error)i);
+	if (k->ask == KEEPER_ENSURE) {
+		r->ensuring = false;
+		ensured(r, k->err, k->changed, k->text);
+	} else if (k->ask == KEEPER_COUNT) {
+		if (k->err == 0)
+			r->count.last = k->counters;
+		r->count.known = k->err == 0;
+		count_done(r);
+	} else if (k->err < 0) {
+		log_error("rules: %s", k->text);
+	}
+}
+
+/* 1: took one (its kind in *ret_ask), 0: none there, -1: the keeper is gone. */
+static int reply_read(struct rules *r, uint32_t *ret_ask)
+{
+	struct keeper_reply k;
+	ssize_t n = recv(r->keeper.fd, &k, sizeof(k), MSG_DONTWAIT);
+	if (n == (ssize_t)sizeof(k)) {
+		reply_take(r, &k);
+		*ret_ask = k.ask;
+		return 1;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+static void keeper_lost(struct rules *r)
+{
+	loop_del(&r->p->loop, &r->keeper);
+	close(r->keeper.fd);
+	r->keeper.fd = -1;
+	r->ensuring = false;
+	count_done(r);
+	if (r->p->phase >= PHASE_DRAINING)
+		return;
+	log_error("the process in front is gone: stopping");
+	r->hook->lost(r->ctx);
+}
+
+static void keeper_ready(struct loop_fd *w, uint32_t events)
+{
+	struct rules *r = container_of(w, struct rules, keeper);
+	uint32_t ask;
+	int rc;
+	(void)events;
+	while ((rc = reply_read(r, &ask)) > 0)
+		;
+	if (rc < 0)
+		keeper_lost(r);
+}
+
+/* True when the reply came in time. */
+static bool keeper_wait(struct rules *r, uint32_t what, unsigned ms)
+{
+	uint64_t end = clock_mono_ns() + ms * NS_PER_MS, now;
+	while (rules_kept(r) && (now = clock_mono_ns()) < end) {
+		struct pollfd p = { .fd = r->keeper.fd, .events = POLLIN };
+		uint32_t ask = what + 1;
+		if (poll(&p, 1, (int)((end - now) / NS_PER_MS) + 1) <= 0)
+			continue;
+		if (reply_read(r, &ask) < 0)
+			return false;
+		if (ask == what)
+			return true;
+	}
+	return false;
+}
+
+/* --- what others ask for --- */
+
+void rules_ensure(struct rules *r)
+{
+	struct diag d = { "" };
+	bool changed = false, first = !r->on;
+	if (!r->p->flags->setup_iptables || r->p->phase != PHASE_SERVING || r->ensuring)
+		return;
+	/* Installing renews; while the self-test fails, nothing may, nor while the
+	 * cluster's address has just been seen not to lead here. */
+	if (!r->p->good || (r->lapsed && r->p->loop.now_ns < r->astray.until_ns))
+		return;
+	if (!rules_kept(r)) {
+		int rc = node_rules_ensure(r->p->node, &changed, &d);
+		ensured(r, rc, changed, d.text);
+		return;
+	}
+	r->ensuring = true;
+	keeper_tell(r, KEEPER_ENSURE);
+	if (first)
+		keeper_wait(r, KEEPER_ENSURE, FIRST_WAIT_MS);
+}
+
+void rules_refresh(struct rules *r)
+{
+	struct diag d = { "" };
+	if (!rules_expire(r))
+		return;
+	if (r->lapsed) {
+		rules_ensure(r);
+		return;
+	}
+	if (rules_kept(r) && !node_failopen(r->p->node)) {
+		keeper_tell(r, KEEPER_ALIVE);
+		r->renewed_ns = clock_mono_ns();
+	} else if (node_rules_refresh(r->p->node, &d) < 0) { /* somebody took them away */
+		log_warn("rules: %s", d.text);
+		if (!r->repairing) {
+			r->repairing = true;
+			rules_ensure(r);
+			r->repairing = false;
+		}
+	} else {
+		r->renewed_ns = clock_mono_ns();
+	}
+}
+
+void rules_lapse(struct rules *r)
+{
+	struct diag d = { "" };
+	if (!rules_expire(r))
+		return;
+	r->lapsed = true;
+	if (rules_kept(r) && !node_failopen(r->p->node))
+		keeper_tell(r, KEEPER_LAPSE);
+	else if (node_rules_lapse(r->p->node, &d) < 0)
+		log_error("rules: %s", d.text);
+}
+
+/* The cache answers, but what is sent to the cluster's address does not get there, so that
+ * the rules do harm. They go for a while, and for longer each time that they come back in
+ * vain; whether they work cannot be told without them. */
+void rules_led_astray(struct rules *r, const char *words)
+{
+	if (r->lapsed || r->p->loop.now_ns < r->astray.until_ns || ++r->astray.n < ASTRAY_TESTS)
+		return;
+	log_error("rules: questions to the cluster's address get no answer: %s", words);
+	if (r->astray.pause_ns < ASTRAY_PAUSE_MIN_NS)
+		r->astray.pause_ns = ASTRAY_PAUSE_MIN_NS;
+	r->astray.until_ns = r->p->loop.now_ns + r->astray.pause_ns;
+	r->astray.pause_ns = r->astray.pause_ns * 2 < ASTRAY_PAUSE_MAX_NS ? r->astray.pause_ns * 2 : ASTRAY_PAUSE_MAX_NS;
+	r->astray.n = 0;
+	rules_lapse(r);
+}
+
+void rules_led_here(struct rules *r)
+{
+	r->astray.n = 0;
+	if (!r->lapsed && r->p->loop.now_ns > r->astray.until_ns + ASTRAY_PAUSE_MAX_NS)
+		r->astray.pause_ns = 0;
+}
+
+static void rules_remove(struct rules *r)
+{
+	struct diag d = { "" };
+	if (!rules_kept(r)) {
+		node_deadline_set(r->p->node, clock_mono_ns() + 2 * REMOVE_WAIT_MS * NS_PER_MS);
+		if (node_rules_remove(r->p->node, &d) < 0)
+			log_error("rules: %s", d.text);
+		return;
+	}
+	if (node_failopen(r->p->node)) /* at once, whatever holds up the rest */
+		node_rules_lapse(r->p->node, NULL);
+	keeper_tell(r, KEEPER_REMOVE);
+	if (!keeper_wait(r, KEEPER_REMOVE, REMOVE_WAIT_MS))
+		log_error("rules: removing them takes longer than %d ms", REMOVE_WAIT_MS);
+}
+
+void rules_off(struct rules *r)
+{
+	if (r->p->flags->skip_teardown || r->p->not_ours || !r->p->node) {
+		keeper_tell(r, KEEPER_LEAVE);
+		return;
+	}
+	if (r->on || r->ensuring || r->p->phase != PHASE_STARTING)
+		rules_remove(r);
+	r->on = false;
+}
+
+bool rules_stand(const struct rules *r)
+{
+	return r->on;
+}
+
+bool rules_expire(const struct rules *r)
+{
+	return r->on && r->p->flags->failopen_ns > 0;
+}
+
+/* What the kernel does with packets now, as far as it can be told from here: what
+ * was put there has not been taken away, withdrawn, or left to expire. */
+bool rules_hold_now(const struct rules *r, const struct node_counters *seen)
+{
+	uint64_t hold = node_hold_ns(r->p->node);
+	if (!r->on || r->lapsed || node_rules_kind(r->p->node) == RULES_NONE || (seen && !seen->stand))
+		return false;
+	return hold == 0 || clock_mono_ns() - r->renewed_ns < hold;
+}
+
+static void count_due(struct loop_timer *t)
+{
+	struct rules *r = container_of(t, struct rules, count.timer);
+	r->count.late = true;
+	r->hook->counted(r->ctx);
+}
+
+bool rules_count(struct rules *r)
+{
+	if (!r->on || !rules_kept(r) || r->count.late)
+		return true;
+	if (r->count.asked)
+		return false;
+	if (r->count.at_ns && r->p->loop.now_ns < r->count.at_ns + COUNT_FRESH_NS)
+		return true;
+	r->count.asked = true;
+	keeper_tell(r, KEEPER_COUNT);
+	loop_timer_set(&r->p->loop, &r->count.timer, r->p->loop.now_ns + COUNT_WAIT_NS);
+	return false;
+}
+
+bool rules_counters(struct rules *r, struct node_counters *ret)
+{
+	struct diag d;
+	if (!r->on)
+		return false;
+	if (!rules_kept(r))
+		return node_counters_read(r->p->node, ret, &d) == 0;
+	*ret = r->count.last;
+	return r->count.known;
+}
+
+int rules_start(struct rules *r, struct process *p, int keeper_fd, const struct rules_hooks *hook, void *ctx,
+		struct diag *d)
+{
+	r->p = p;
+	r->hook = hook;
+	r->ctx = ctx;
+	r->count.timer.due = count_due;
+	r->keeper.ready = keeper_ready;
+	r->keeper.fd = keeper_fd;
+	if (keeper_fd >= 0 && loop_add(&r->p->loop, &r->keeper, keeper_fd, EPOLLIN) < 0)
+		return diag_errno(d, "epoll");
+	return 0;
+}
+
+void rules_release(struct rules *r)
+{
+	if (!r->p)
+		return;
+	loop_timer_set(&r->p->loop, &r->count.timer, T_NEVER);
+	loop_del(&r->p->loop, &r->keeper);
+	if (rules_kept(r))
+		close(r->keeper.fd);
+	r->keeper.fd = -1;
+}

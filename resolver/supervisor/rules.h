@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules, seen from the supervisor. nftables' are one netlink message away.
+ * iptables' are asked of the keeper (node/keeper.h), so that a program waiting
+ * for a lock keeps nothing else waiting; gates are renewed from here all the same.
+ */
+#ifndef NODENS_SUPERVISOR_RULES_H
+#define NODENS_SUPERVISOR_RULES_H
+
+#include "resolver/supervisor/process.h"
+
+struct rules_hooks {
+	void (*retry)(void *ctx, uint64_t in_ns); /* they could not be had: rules_ensure again, if that is sooner */
+	void (*counted)(void *ctx);               /* rules_count has come to its end, or takes too long */
+	void (*lost)(void *ctx);                  /* the keeper is gone */
+};
+
+struct rules {
+	struct process *p;
+	const struct rules_hooks *hook;
+	void *ctx;
+	struct loop_fd keeper;  /* fd -1: none */
+	bool on;                /* in place, or lapsed */
+	bool lapsed, ensuring, repairing;
+	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
+	uint64_t renewed_ns;    /* last */
+	bool said_no_failopen;
+	uint64_t said_left_ns;  /* until then nothing is said of what other dialects left */
+	struct {                /* what is sent to the cluster's address does not come to us */
+		unsigned n;     /* self-tests in a row */
+		uint64_t until_ns, pause_ns; /* rules stay away; for how long the next time */
+	} astray;
+	struct {
+		bool known;     /* `last` was read once */
+		bool asked, late; /* the keeper has been; and takes long */
+		struct node_counters last;
+		uint64_t at_ns;
+		struct loop_timer timer;
+	} count;
+};
+
+/* keeper_fd: of node/keeper.h, ours from now on; -1: there is none. */
+int rules_start(struct rules *r, struct process *p, int keeper_fd, const struct rules_hooks *hook, void *ctx,
+		struct diag *d);
+/* Gives up what rules will not need; again when they need less. */
+int rules_privileges(struct rules *r, struct diag *d);
+/* As they should be, or asked for. Never while the self-test fails. */
+void rules_ensure(struct rules *r);
+void rules_refresh(struct rules *r); /* the self-test has passed */
+void rules_lapse(struct rules *r);   /* it has failed, and not once */
+/* Under -intercept rewrite: it passed, and what was sent to the cluster's address came to us, or did not. */
+void rules_led_here(struct rules *r);
+void rules_led_astray(struct rules *r, const char *words);
+/* Removes them, unless they are to stay (-skipteardown, another instance's). */
+void rules_off(struct rules *r);
+bool rules_kept(const struct rules *r);    /* by a process in front of us */
+bool rules_stand(const struct rules *r);   /* they were installed, and not removed */
+bool rules_expire(const struct rules *r);  /* and lapse without rules_refresh */
+/* nodens_rules_active. `seen`: counters just read, or NULL. */
+bool rules_hold_now(const struct rules *r, const struct node_counters *seen);
+/* False: not yet, `counted` follows. Never waits. */
+bool rules_count(struct rules *r);
+/* As of the last rules_count; false: there are none. */
+bool rules_counters(struct rules *r, struct node_counters *ret);
+void rules_release(struct rules *r);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver/supervisor/upkeep.h"
+
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "resolver/node/iface_watch.h"
+
+#define SETTLE_NS (20 * NS_PER_MS) /* an interface goes in several messages */
+
+static void iface_sync(struct upkeep *u)
+{
+	struct diag d = { "" };
+	if (!u->p->not_ours && node_iface_ensure(u->p->node, &d) < 0)
+		log_error("interface %s: %s", u->p->flags->interface_name, d.text);
+}
+
+static void iface_ready(struct loop_fd *w, uint32_t events)
+{
+	struct upkeep *u = container_of(w, struct upkeep, iface);
+	(void)events;
+	if (iface_watch_read(w->fd))
+		loop_timer_set(&u->p->loop, &u->settle, u->p->loop.now_ns + SETTLE_NS);
+}
+
+static void iface_settled(struct loop_timer *t)
+{
+	struct upkeep *u = container_of(t, struct upkeep, settle);
+	if (u->p->phase <= PHASE_LAMEDUCK)
+		iface_sync(u);
+}
+
+static void iface_watch_start(struct upkeep *u)
+{
+	struct diag d = { "" };
+	int fd;
+	u->iface.ready = iface_ready;
+	u->settle.due = iface_settled;
+	if (!u->p->flags->setup_interface)
+		return;
+	if (iface_watch_open(&fd, &d) < 0) {
+		log_warn("%s: the interface is looked at every sync interval only", d.text);
+		return;
+	}
+	if (loop_add(&u->p->loop, &u->iface, fd, EPOLLIN) < 0)
+		close(fd);
+}
+
+void upkeep_now(struct upkeep *u)
+{
+	struct process *p = u->p;
+	if (p->phase != PHASE_SERVING && p->phase != PHASE_STARTING)
+		return;
+	iface_sync(u);
+	if (p->phase == PHASE_SERVING)
+		loop_timer_set(&p->loop, &u->timer, p->loop.now_ns + p->flags->sync_interval_ns);
+	rules_ensure(u->rules);
+	endpoints_sync(u->endpoints);
+}
+
+void upkeep_within(struct upkeep *u, uint64_t ns)
+{
+	struct process *p = u->p;
+	if (p->phase == PHASE_SERVING && p->flags->sync_interval_ns > ns)
+		loop_timer_set(&p->loop, &u->timer, p->loop.now_ns + ns);
+}
+
+static void due(struct loop_timer *t)
+{
+	struct upkeep *u = container_of(t, struct upkeep, timer);
+	if (u->p->phase == PHASE_SERVING && !handover_busy(u->p->handover))
+		sockets_steer(u->sockets, false); /* who shares a socket with a flood does so for a while only */
+	upkeep_now(u);
+}
+
+void upkeep_stop(struct upkeep *u)
+{
+	if (u->p)
+		loop_timer_set(&u->p->loop, &u->timer, T_NEVER);
+}
+
+void upkeep_start(struct upkeep *u, struct process *p, struct rules *rules, struct endpoints *endpoints,
+		  const struct sockets *sockets)
+{
+	*u = (struct upkeep){ .p = p, .rules = rules, .endpoints = endpoints, .sockets = sockets };
+	u->timer.due = due;
+	iface_watch_start(u);
+}
+
+void upkeep_release(struct upkeep *u)
+{
+	if (!u->p)
+		return;
+	upkeep_stop(u);
+	loop_timer_set(&u->p->loop, &u->settle, T_NEVER);
+	if (u->iface.registered) {
+		loop_del(&u->p->loop, &u->iface);
+		close(u->iface.fd);
+	}
+}
