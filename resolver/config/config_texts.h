@@ -9,6 +9,7 @@
 #ifndef NODENS_CONFIG_TEXTS_H
 #define NODENS_CONFIG_TEXTS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,15 +38,11 @@ int config_texts_pack(const struct config_texts *t, char **ret, size_t *ret_len)
 /* Entries point into `bytes`. ERR_SHORT, ERR_SYNTAX: not what config_texts_pack wrote. */
 int config_texts_unpack(struct config_texts *ret, const char *bytes, size_t len);
 
-/* Reads the world and remembers it. */
-struct config_reader {
-	struct corefile_env world;       /* whose hooks are asked */
-	const struct config_texts *last; /* for what cannot be had now; or NULL */
-	struct config_texts seen, missing; /* of `missing`, paths, only the keys count */
-	struct diag stale;               /* the first thing that `last` stood in for; "": none */
-};
-/* e's hooks ask `r`, which asks e's former ones. */
-void config_reader_install(struct config_reader *r, struct corefile_env *e, const struct config_texts *last);
+/* A copy, malloc'd. */
+int config_text_give(const struct config_text *e, char **ret_text, size_t *ret_len);
+/* What a host name gave; how many. */
+size_t config_text_addrs(const struct config_text *e, struct in6_addr *ret, size_t max);
+
 /* e's hooks know `t` and nothing else. */
 void config_texts_install(struct config_texts *t, struct corefile_env *e);
 

@@ -10,17 +10,12 @@
 #include "resolver/config/kubedns.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "lib/base/file.h"
 #include "lib/base/json.h"
-
-#define VALUE_MAX (1 << 20) /* a whole ConfigMap may not be larger */
+#include "resolver/config/target.h"
 
 static bool is_utf8(const char *text)
 {
@@ -142,8 +137,8 @@ static int upstreams_fill(struct kubedns_conf *c, const struct jdoc *list, struc
 	for (size_t i = 0; i < n; i++) {
 		const char *server = jdoc_text(jdoc_item(list, i));
 
-		/* Here only addresses: a file name would pass render_is_target. */
-		if (!server || strchr(server, '/') || !render_is_target(server))
+		/* Here only addresses: a file name would pass target_good. */
+		if (!server || strchr(server, '/') || !target_good(server))
 			return diag_set(d, ERR_SYNTAX, "upstreamNameservers: \"%s\" is no IP or IP:port", server ? server : "(no text)");
 		c->upstream[i] = strdup(server);
 		if (!c->upstream[i])
@@ -185,51 +180,4 @@ int kubedns_parse(const char *stub_json, const char *upstream_json, struct kubed
 	else
 		*ret = c;
 	return err;
-}
-
-/* NULL text when the key is not there. */
-static int key_read(const char *dir, const char *key, char **ret, struct diag *d)
-{
-	char path[4096];
-	struct stat st;
-
-	*ret = NULL;
-	if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, key) >= sizeof path)
-		return diag_set(d, ERR_LIMIT, "%s: path too long", dir);
-	if (stat(path, &st) && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	return file_read(path, VALUE_MAX, ret, NULL, d);
-}
-
-int kubedns_text_read(const char *dir, struct kubedns_text *ret, struct diag *d)
-{
-	struct kubedns_text t = {0};
-	int err = key_read(dir, "stubDomains", &t.stubs, d);
-
-	if (!err)
-		err = key_read(dir, "upstreamNameservers", &t.upstreams, d);
-	if (err)
-		kubedns_text_release(&t);
-	else
-		*ret = t;
-	return err;
-}
-
-int kubedns_text_copy(const struct kubedns_text *t, struct kubedns_text *ret)
-{
-	struct kubedns_text c = {t->stubs ? strdup(t->stubs) : NULL, t->upstreams ? strdup(t->upstreams) : NULL};
-
-	if ((t->stubs && !c.stubs) || (t->upstreams && !c.upstreams)) {
-		kubedns_text_release(&c);
-		return ERR_NOMEM;
-	}
-	*ret = c;
-	return 0;
-}
-
-void kubedns_text_release(struct kubedns_text *t)
-{
-	free(t->stubs);
-	free(t->upstreams);
-	*t = (struct kubedns_text){0};
 }

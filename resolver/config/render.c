@@ -6,77 +6,18 @@
  */
 #include "resolver/config/render.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "resolver/config/target.h"
 
 #define TOKEN_UPSTREAM "__PILLAR__UPSTREAM__SERVERS__"
 #define TOKEN_CLUSTER  "__PILLAR__CLUSTER__DNS__"
 #define TOKEN_LOCAL    "__PILLAR__LOCAL__DNS__"
 #define TOKEN_SERVER   "__PILLAR__DNS__SERVER__"
-#define TOKEN_DOMAIN   "__PILLAR__DNS__DOMAIN__"
 #define TOKEN_PROM     "__PROMETHEUS__ENDPOINT__"
-
-static bool is_ip(const char *text)
-{
-	struct in6_addr a;
-
-	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
-}
-
-static bool is_port(const char *text)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	return isdigit((unsigned char)*text) && !*end && n >= 1 && n <= 65535;
-}
-
-/* IP[:port] or [v6][:port]; the zone of a scoped address is let through. */
-static bool is_hostport(const char *text)
-{
-	char host[80];
-	const char *port = NULL;
-	size_t len;
-
-	if (*text == '[') {
-		const char *close = strchr(text, ']');
-
-		if (!close || (close[1] && close[1] != ':'))
-			return false;
-		len = (size_t)(close - text) - 1;
-		port = close[1] ? close + 2 : NULL;
-		text++;
-	} else {
-		const char *colon = strchr(text, ':');
-
-		len = strlen(text);
-		if (colon && !strchr(colon + 1, ':')) { /* one colon: IPv4 and a port */
-			len = (size_t)(colon - text);
-			port = colon + 1;
-		}
-	}
-	if (len >= sizeof host)
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	host[strcspn(host, "%")] = '\0'; /* fe80::1%eth0, 1.2.3.4%tls-name */
-	return is_ip(host) && (!port || is_port(port));
-}
-
-bool render_is_target(const char *text)
-{
-	struct stat st;
-
-	if (strpbrk(text, " \t\r\n{}\""))
-		return false;
-	if (!strncmp(text, "dns://", 6) || !strncmp(text, "tls://", 6))
-		return is_hostport(text + 6);
-	return is_hostport(text) || (*text && !stat(text, &st) && S_ISREG(st.st_mode));
-}
 
 int render_service_env(const char *service, char *ret, size_t size)
 {
@@ -256,7 +197,7 @@ static char *append_stubs(char *text, const struct render_input *in)
 static int check_targets(const char *what, const char *const *server, size_t n, struct diag *d)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!render_is_target(server[i]))
+		if (!target_good(server[i]))
 			return diag_set(d, ERR_SYNTAX, "%s: \"%s\" is neither an IP address (with or without port) nor a file",
 					what, server[i]);
 	}
@@ -281,14 +222,6 @@ static int check(const struct render_input *in, struct diag *d)
 			       "the Service of -upstreamsvc must exist before this pod is created",
 			       in->cluster_dns_env ? in->cluster_dns_env : "the cluster DNS address");
 	return err;
-}
-
-const char *render_warning(const char *template)
-{
-	return strstr(template, TOKEN_DOMAIN)
-		       ? "the template still contains " TOKEN_DOMAIN ": put the cluster's domain "
-			 "(often cluster.local) in its place, or no cluster name is served"
-		       : NULL;
 }
 
 int render_corefile(const struct render_input *in, char **ret_text, struct diag *d)

@@ -42,11 +42,6 @@ struct render_input {
 /* *ret_text is malloc'd. ERR_SYNTAX: a server is no forward target; ERR_MISSING:
  * the template needs the cluster address and there is none. */
 int render_corefile(const struct render_input *in, char **ret_text, struct diag *d);
-/* What an operator should know although the result can be served; NULL: nothing. */
-const char *render_warning(const char *template);
-/* IP, IP:port, [v6]:port, each perhaps after dns:// or tls://, or an existing
- * file in resolv.conf's form. */
-bool render_is_target(const char *text);
 /* "kube-dns-upstream" -> "KUBE_DNS_UPSTREAM_SERVICE_HOST". */
 int render_service_env(const char *service, char *ret, size_t size);
 

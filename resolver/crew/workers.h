@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "resolver/config/config.h"
+#include "resolver/config/attempt.h"
 #include "resolver/net/loop.h"
 #include "resolver/crew/sockets.h"
 

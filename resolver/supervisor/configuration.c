@@ -7,6 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "resolver/config/beside.h"
 
 #define WATCH_PATHS_MAX 128
 #define POLL_NS (10 * NS_PER_S) /* where inotify is missing: the original's interval */
@@ -184,15 +185,14 @@ static void unchanged(struct configuration *c, bool told)
 }
 
 /* 1: under way; 0: nothing to do; an error: it was not to be had, and said. */
-static int reload_try(struct configuration *c, bool told, bool keep_corefile)
+static int reload_try(struct configuration *c, const struct config_newest *newest, bool told, bool keep_corefile)
 {
 	struct config fresh = { 0 };
 	struct config_refused why = { 0 };
 	struct diag d = { "" };
-	int rc = config_read(&c->source, &c->serves, keep_corefile, &fresh, &why, &d);
-	if (keep_corefile) {
+	int rc = config_choose(&c->source, newest, &c->serves, keep_corefile, &fresh, &why, &d);
+	if (keep_corefile)
 		why.part[CONFIG_COREFILE] = c->refusals.part[CONFIG_COREFILE];
-	}
 	refusals_take(c, &why, told);
 	if (rc < 0) {
 		log_error("Corefile changed but reload failed: %s", d.text);
@@ -223,13 +223,16 @@ static int reload_try(struct configuration *c, bool told, bool keep_corefile)
 
 void configuration_reload(struct configuration *c, bool told)
 {
+	struct config_newest newest;
 	if (c->pending.plan || !c->serves.plan || handover_busy(c->p->handover)) { /* one at a time */
 		c->again = true;
 		return;
 	}
 	/* A Corefile that asks for an address that cannot be had: what else is new is taken all the same. */
-	if (reload_try(c, told, false) < 0)
-		reload_try(c, false, true);
+	config_newest_read(&c->source, c->serves.rendered, &newest);
+	if (reload_try(c, &newest, told, false) < 0)
+		reload_try(c, &newest, false, true);
+	config_newest_release(&newest);
 	if (!c->pending.plan)
 		files_watch(c); /* what is missing may come */
 }
@@ -277,13 +280,16 @@ void configuration_init(struct configuration *c, struct process *p, struct socke
 int configuration_start(struct configuration *c, uint16_t private_port, struct diag *d)
 {
 	struct config first = { 0 };
+	struct config_newest newest;
 	struct config_refused why = { 0 };
 	c->source.private_port = private_port;
 	c->source.loops = &c->p->shm->loops;
 	c->loopcheck = loopcheck_new(&c->p->loop, &c->p->shm->loops, loops_changed, c);
 	if (!c->loopcheck)
 		return diag_set(d, ERR_NOMEM, "no memory for the loop check");
-	int rc = config_read(&c->source, NULL, false, &first, &why, d);
+	config_newest_read(&c->source, false, &newest);
+	int rc = config_choose(&c->source, &newest, NULL, false, &first, &why, d);
+	config_newest_release(&newest);
 	if (rc < 0) {
 		config_refused_release(&why);
 		return rc;

@@ -3,7 +3,7 @@
  * Which part of a configuration is at fault, decided over real files: each bad
  * part at start and against a running configuration, with a good other part.
  */
-#include "resolver/config/config.h"
+#include "resolver/config/beside.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -67,11 +67,20 @@ static const char *refused(const struct config_refused *w, enum config_part p)
 	return w->part[p].text;
 }
 
+static int take(const struct config *last, struct config *ret, struct config_refused *w, struct diag *d)
+{
+	struct config_newest newest;
+	config_newest_read(&source, last && last->rendered, &newest);
+	int rc = config_choose(&source, &newest, last, false, ret, w, d);
+	config_newest_release(&newest);
+	return rc;
+}
+
 static struct config start(struct config_refused *w)
 {
 	struct config c = {0};
 	struct diag d = {""};
-	cr_assert_eq(config_read(&source, NULL, false, &c, w, &d), 0, "%s", d.text);
+	cr_assert_eq(take(NULL, &c, w, &d), 0, "%s", d.text);
 	return c;
 }
 
@@ -81,7 +90,7 @@ static void again(struct config *c, struct config_refused *w)
 	struct config next = {0};
 	struct diag d = {""};
 	config_refused_release(w);
-	cr_assert_eq(config_read(&source, c, false, &next, w, &d), 0, "%s", d.text);
+	cr_assert_eq(take(c, &next, w, &d), 0, "%s", d.text);
 	config_release(c);
 	*c = next;
 }
@@ -353,7 +362,7 @@ Test(config, what_cannot_be_served_at_all_is_an_error)
 		struct config_refused w;
 		struct diag d = {""};
 		put("base", bad[i]);
-		cr_expect_lt(config_read(&source, NULL, false, &c, &w, &d), 0, "%s", bad[i]);
+		cr_expect_lt(take(NULL, &c, &w, &d), 0, "%s", bad[i]);
 		cr_expect_neq(d.text[0], 0);
 		config_refused_release(&w);
 	}

@@ -14,6 +14,8 @@
 
 #include "lib/base/file.h"
 #include "resolver/config/kubedns.h"
+#include "resolver/config/kubedns_text.h"
+#include "resolver/config/target.h"
 
 #define DIR_ "tests/golden/render/"
 
@@ -157,10 +159,10 @@ Test(render, forward_targets)
 {
 	for (const char *const *t = (const char *const[]){"1.2.3.4", "1.2.3.4:53", "fd00::1", "[fd00::1]", "[fd00::1]:53", "dns://1.2.3.4",
 	     "tls://[fd00::1]:853", "tls://1.1.1.1%cloudflare-dns.com", "fe80::1%eth0", "/etc/passwd", NULL}; *t; t++)
-		cr_expect(render_is_target(*t), "%s", *t);
+		cr_expect(target_good(*t), "%s", *t);
 	for (const char *const *t = (const char *const[]){"", "example", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:x", "[fd00::1", "[fd00::1]53",
 	     "https://1.2.3.4", "/no/such/file", "/etc", "1.2.3.4 {", NULL}; *t; t++)
-		cr_expect_not(render_is_target(*t), "%s", *t);
+		cr_expect_not(target_good(*t), "%s", *t);
 }
 
 Test(render, service_environment)
