@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "resolver/corefile/parse.h"
@@ -53,6 +54,52 @@ static bool env_readable(void *ctx, const char *path)
 {
 	(void)ctx;
 	return access(path, R_OK) == 0;
+}
+
+int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag *d)
+{
+	bool is_stdin = strcmp(path, "stdin") == 0;
+	FILE *f = is_stdin ? stdin : fopen(path, "re");
+	char *text = NULL;
+	size_t n = 0, cap = 0;
+	struct stat st;
+	int err = 0;
+
+	if (!f)
+		return diag_errno(d, "%s", path);
+	if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
+		err = diag_set(d, ERR_SYS, "%s: is a directory", path);
+	while (err == 0) {
+		if (n + 1 >= cap) {
+			cap = cap ? cap * 2 : 8192;
+			char *grown = cap > CF_TEXT_MAX * 2u ? NULL : realloc(text, cap);
+
+			if (!grown) {
+				err = diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path,
+					       CF_TEXT_MAX);
+				break;
+			}
+			text = grown;
+		}
+		size_t got = fread(text + n, 1, cap - n - 1, f);
+
+		n += got;
+		if (got == 0) {
+			if (ferror(f))
+				err = diag_errno(d, "%s", path);
+			break;
+		}
+	}
+	if (!is_stdin)
+		fclose(f);
+	if (err) {
+		free(text);
+		return err;
+	}
+	text[n] = 0;
+	*ret_text = text;
+	*ret_len = n;
+	return 0;
 }
 
 static int env_read(void *ctx, const char *path, bool secret, char **ret_text, size_t *ret_len,

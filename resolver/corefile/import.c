@@ -12,53 +12,6 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag *d)
-{
-	bool is_stdin = strcmp(path, "stdin") == 0;
-	FILE *f = is_stdin ? stdin : fopen(path, "re");
-	char *text = NULL;
-	size_t n = 0, cap = 0;
-	struct stat st;
-	int err = 0;
-
-	if (!f)
-		return diag_errno(d, "%s", path);
-	if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
-		err = diag_set(d, ERR_SYS, "%s: is a directory", path);
-	while (err == 0) {
-		if (n + 1 >= cap) {
-			cap = cap ? cap * 2 : 8192;
-			char *grown = cap > CF_TEXT_MAX * 2u ? NULL : realloc(text, cap);
-
-			if (!grown) {
-				err = diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path,
-					       CF_TEXT_MAX);
-				break;
-			}
-			text = grown;
-		}
-		size_t got = fread(text + n, 1, cap - n - 1, f);
-
-		n += got;
-		if (got == 0) {
-			if (ferror(f))
-				err = diag_errno(d, "%s", path);
-			break;
-		}
-	}
-	if (!is_stdin)
-		fclose(f);
-	if (err) {
-		free(text);
-		return err;
-	}
-	text[n] = 0;
-	*ret_text = text;
-	*ret_len = n;
-	return 0;
-}
 
 int cf_push(struct cf_parse *p, const struct cf_tokens *t, bool starts_line)
 {

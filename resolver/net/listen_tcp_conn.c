@@ -42,15 +42,6 @@ void tcp_conn_close(struct tcp_conn *c)
 	free(c);
 }
 
-void tcp_conn_touch(struct tcp_conn *c)
-{
-	if (c->dirty)
-		return;
-	c->dirty = true;
-	c->dirty_next = c->server->dirty;
-	c->server->dirty = c;
-}
-
 static void conn_kill(struct tcp_conn *c)
 {
 	c->dying = true;

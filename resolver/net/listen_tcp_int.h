@@ -71,9 +71,11 @@ struct tcp_server {
 void tcp_conn_start(struct tcp_listener *l, int fd, const union sockaddr_any *from);
 /* It must not be waiting for tcp_flush. */
 void tcp_conn_close(struct tcp_conn *c);
+
+/* --- lists --- */
+
 /* To be looked at in tcp_flush: it has output, or must go. */
 void tcp_conn_touch(struct tcp_conn *c);
-
 void tcp_list_append(struct tcp_conn *c, enum tcp_listing which); /* or move to the end */
 void tcp_list_remove(struct tcp_conn *c, enum tcp_listing which);
 

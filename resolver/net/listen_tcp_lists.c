@@ -37,3 +37,12 @@ void tcp_list_append(struct tcp_conn *c, enum tcp_listing which)
 	}
 	c->listed[which] = true;
 }
+
+void tcp_conn_touch(struct tcp_conn *c)
+{
+	if (c->dirty)
+		return;
+	c->dirty = true;
+	c->dirty_next = c->server->dirty;
+	c->server->dirty = c;
+}

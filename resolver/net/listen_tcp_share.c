@@ -180,7 +180,7 @@ void tcp_share_hold_up(struct tcp_conn *c)
 	tcp_list_append(c, TCP_HELD_UP);
 }
 
-/* Those that were not read for it are looked at again in tcp_flush. */
+/* Those that were not read for it are looked at again when the round ends. */
 static void wake(struct tcp_list *l)
 {
 	struct tcp_conn *next;

@@ -18,7 +18,7 @@
 
 #include "resolver/net/idmap.h"
 #include "resolver/net/udp_out.h"
-#include "resolver/net/upstream.h"
+#include "resolver/net/upstream_base.h"
 
 #define UDP_USES_MAX    256 /* questions through one that is shared */
 #define UDP_AGE_NS      (2 * NS_PER_S)

@@ -4,7 +4,7 @@
  * frames are being read no connection is closed; a dying one leaves its pool
  * before its questions are failed, because each failure may bring a new ask.
  */
-#include "resolver/net/upool_int.h"
+#include "resolver/net/upool_conn.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages with a two-octet length (RFC 7766, RFC 7858), told apart by their ids. */
 #include "lib/dns/wire.h"
-#include "resolver/net/upool_int.h"
+#include "resolver/net/upool_conn.h"
 
 static int dns_open(struct upool_conn *c)
 {

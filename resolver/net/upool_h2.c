@@ -10,7 +10,7 @@
 #include "lib/base/err.h"
 #include "resolver/net/doh.h"
 #include "resolver/net/sockaddr.h"
-#include "resolver/net/upool_int.h"
+#include "resolver/net/upool_conn.h"
 
 #define OUT_CHUNK 32768 /* taken from HTTP/2 before the socket is tried */
 #define HTTPS_PORT 443

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "lib/base/clock.h"
-#include "resolver/net/upool_int.h"
+#include "resolver/net/upool_conn.h"
 
 #define CONNS_MAX    8   /* a pool, all states */
 #define CONN_BUSY    128 /* in flight on the best: open another beside it */

@@ -2,7 +2,7 @@
 /*
  * Connections to one upstream: few, kept open, many questions in flight on
  * each, answers in any order (RFC 7766 section 6.2.1.1), whether each has a
- * length before it or is a stream of HTTP/2 (see upool_int.h).
+ * length before it or is a stream of HTTP/2 (see upool_conn.h).
  *
  *   connecting -> [TLS handshake] -> open -> draining -> closed
  *
@@ -15,25 +15,10 @@
 #ifndef NODENS_UPOOL_TCP_H
 #define NODENS_UPOOL_TCP_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "resolver/net/asks.h"
-#include "resolver/net/idmap.h"
-#include "resolver/net/stream.h"
+#include "resolver/net/upool.h"
 
 struct core_ask;
-struct upool_framing;
-struct upstream;
-struct upool_conn;
-
-struct upool {
-	struct upstream *up;
-	enum core_proto proto; /* CORE_TCP, CORE_TLS or CORE_HTTPS */
-	const struct upool_framing *framing;
-	unsigned n_conns;
-	struct upool_conn *conns;
-};
 
 void upool_init(struct upool *p, struct upstream *up, enum core_proto proto);
 /* All connections go; questions still on them are failed as CLOSED. */
@@ -44,10 +29,6 @@ void upool_cancel(struct ask *a);
 /* No new connection will be opened; idle ones close now, others when done. */
 void upool_retire(struct upool *p);
 
-/* Its descriptor; *ret_connected: no longer connecting. */
-int upool_conn_fd(const struct upool_conn *c, bool *ret_connected);
-
-struct upstreams;
 void upool_flush(struct upstreams *u);
 
 #endif

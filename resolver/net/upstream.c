@@ -3,7 +3,6 @@
 #include "resolver/net/upstream.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,55 +11,12 @@
 #include "lib/base/log.h"
 #include "lib/base/rng.h"
 #include "resolver/net/sockaddr.h"
+#include "resolver/net/upool_conn.h"
+#include "resolver/net/upool_tcp.h"
+#include "resolver/net/upstream_udp.h"
 
 #define UDP_SINGLES_MAX 1024 /* ports for one question each, of all upstreams */
 #define FAIL_ROUNDS 8 /* failures of failures before the loop gets its turn */
-
-enum core_fail_why upstream_why(int err_no)
-{
-	switch (err_no) {
-	case ECONNREFUSED:
-		return CORE_FAIL_REFUSED;
-	case ECONNRESET:
-	case EPIPE:
-		return CORE_FAIL_CLOSED;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-	case EADDRNOTAVAIL:
-	case EAGAIN:
-		return CORE_FAIL_NOSOCKET;
-	default:
-		return CORE_FAIL_UNREACHABLE;
-	}
-}
-
-bool upstream_descriptor_make(struct upstreams *u, int err_no)
-{
-	return (err_no == EMFILE || err_no == ENFILE) && u->events.descriptor_make &&
-	       u->events.descriptor_make(u->events.ctx);
-}
-
-/* --- outcomes --- */
-
-void upstream_fail_later(struct upstreams *u, struct ask *a, enum core_fail_why why)
-{
-	if (why == CORE_FAIL_NOSOCKET)
-		u->stats->up_no_socket++;
-	a->place = ASK_FAILED;
-	a->why = (uint8_t)why;
-	a->list_next = NULL;
-	*u->failed_end = a;
-	u->failed_end = &a->list_next;
-}
-
-void upstream_ask_failed(struct upstreams *u, struct ask *a, enum core_fail_why why)
-{
-	uint32_t id = a->id;
-	asks_free(&u->asks, a);
-	u->events.fail(u->events.ctx, id, why);
-}
 
 /* --- asking --- */
 

@@ -27,6 +27,7 @@
 #include "lib/base/rng.h"
 #include "lib/dns/wire.h"
 #include "resolver/net/udp_sock.h"
+#include "resolver/net/upstream_udp.h"
 
 #define FRESH_PER_S 2000 /* questions an upstream is asked from ports of their own */
 #define FRESH_BURST 500

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "resolver/node/netlink.h"
-#include "resolver/node/node.h"
+#include "resolver/node/node_types.h"
 
 struct gates {
 	const struct node_flags *f;

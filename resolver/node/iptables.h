@@ -22,7 +22,7 @@
 #include "lib/base/err.h"
 #include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
-#include "resolver/node/node.h"
+#include "resolver/node/node_types.h"
 
 #define IPTABLES_COMMENT_SKIP  "NodeLocal DNS Cache: skip conntrack"
 #define IPTABLES_COMMENT_ALLOW "NodeLocal DNS Cache: allow DNS traffic"

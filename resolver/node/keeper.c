@@ -81,7 +81,7 @@ static void reply(struct keeper *k, struct keeper_reply *r)
 		r->errors[i] = errors[i] - k->told[i];
 		k->told[i] = errors[i];
 	}
-	r->gate = node_gate(k->node);
+	r->gate = node_gated(k->node);
 	send(k->fd, r, sizeof *r, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

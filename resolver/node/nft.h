@@ -17,7 +17,7 @@
 #include "lib/base/err.h"
 #include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
-#include "resolver/node/node.h"
+#include "resolver/node/node_types.h"
 
 #define NFT_TABLE "nodelocaldns"
 

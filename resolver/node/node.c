@@ -420,7 +420,7 @@ bool node_rewrites(const struct node *n, bool v4, struct in6_addr *ret_vip, stru
 	return true;
 }
 
-enum node_gate node_gate(const struct node *n)
+enum node_gate node_gated(const struct node *n)
 {
 	return n->gates.kind;
 }

@@ -22,29 +22,9 @@
 
 #include "lib/base/err.h"
 #include "resolver/config/flags.h"
+#include "resolver/node/node_types.h"
 
 struct node;
-
-/* errortype of coredns_nodecache_setup_errors_total */
-enum node_error {
-	NODE_ERR_IPTABLES,
-	NODE_ERR_IPTABLES_LOCK,
-	NODE_ERR_INTERFACE_ADD,
-	NODE_ERR_INTERFACE_CHECK,
-	NODE_ERR_CONFIGMAP,
-	NODE_ERRORS
-};
-extern const char *const node_error_label[NODE_ERRORS];
-
-/* Where packets met the rules. Host-network clients pass `host` on the way out
- * and `in` when they come back over loopback; pods only `in`. */
-enum node_path { NODE_PATH_IN, NODE_PATH_HOST, NODE_PATH_REPLY, NODE_PATH_HEALTH, NODE_PATHS };
-extern const char *const node_path_label[NODE_PATHS];
-struct node_counters {
-	uint64_t packets[NODE_PATHS][2]; /* [path][0 udp, 1 tcp] */
-	uint64_t bytes[NODE_PATHS][2];
-	bool stand; /* none of the rules that count is missing */
-};
 
 /* Decides what RULES_AUTO means here and opens what is needed; touches nothing
  * yet. `f` must outlive the node. */
@@ -66,8 +46,6 @@ int node_rules_refresh(struct node *n, struct diag *d);
 /* What an earlier instance may have left in the old iptables' tables takes a raw
  * socket (CAP_NET_RAW) to look for, and has not been looked for yet. */
 bool node_sweep_wants_raw(const struct node *n);
-/* What the iptables dialect's rules ask whether we are alive (resolver/node/gates.h). */
-enum node_gate { NODE_GATE_NONE, NODE_GATE_RECENT, NODE_GATE_SET };
 /* Known after the first node_rules_ensure: the kernel withdraws the rules by
  * itself. False with iptables where neither ipset nor xt_recent can be asked:
  * then node_rules_remove by a living process is all there is. */
@@ -76,7 +54,7 @@ bool node_failopen(const struct node *n);
 uint64_t node_hold_ns(const struct node *n);
 /* Who asked another process to install the rules learns from it how they are
  * gated, and renews them accordingly. */
-enum node_gate node_gate(const struct node *n);
+enum node_gate node_gated(const struct node *n);
 void node_gate_set(struct node *n, enum node_gate gate);
 /* No program that runs for node_rules_* or node_counters_read goes on after this
  * time; 0: each has its own limit only. */

@@ -86,7 +86,7 @@ void privileges_user(void)
 	if (!may_change_user())
 		return;
 	/* A user namespace may have no such user: then we stay what we are. */
-	if (setgroups(0, NULL) || setresgid(PRIVILEGES_NOBODY, PRIVILEGES_NOBODY, 0) || setresuid(PRIVILEGES_NOBODY, PRIVILEGES_NOBODY, 0))
+	if (setgroups(0, NULL) || setresgid(SANDBOX_NOBODY, SANDBOX_NOBODY, 0) || setresuid(SANDBOX_NOBODY, SANDBOX_NOBODY, 0))
 		return;
 	setfsgid(0);
 	setfsuid(0);

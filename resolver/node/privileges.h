@@ -22,7 +22,6 @@ int privileges_supervisor(bool keep_net_raw, struct diag *d);
 bool privileges_net_raw(void);
 /* A worker, first: another user than root, where CAP_SETUID and CAP_SETGID were given.
  * Forgets PR_SET_PDEATHSIG. */
-#define PRIVILEGES_NOBODY 60053
 void privileges_user(void);
 /* No capability, no_new_privs, and the worker's sandbox (sandbox.h). */
 int privileges_worker(struct diag *d);

@@ -17,7 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "resolver/node/privileges.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -219,10 +218,10 @@ static void worker_rules(struct filter *f)
 /* Namespaces are flags of clone, too. */
 #define NEW_NAMESPACES 0x7e020000ull /* CLONE_NEW*: cgroup, uts, ipc, user, pid, net; mount */
 
-/* privileges_user, and nobody else's. */
+/* A worker's change of user, and no other. */
 static void allow_user(struct filter *f)
 {
-	const struct scmp_arg_cmp real = SCMP_CMP64(0, SCMP_CMP_EQ, PRIVILEGES_NOBODY), now = SCMP_CMP64(1, SCMP_CMP_EQ, PRIVILEGES_NOBODY),
+	const struct scmp_arg_cmp real = SCMP_CMP64(0, SCMP_CMP_EQ, SANDBOX_NOBODY), now = SCMP_CMP64(1, SCMP_CMP_EQ, SANDBOX_NOBODY),
 				  saved = SCMP_CMP64(2, SCMP_CMP_EQ, 0);
 
 	for (int gid = 0; gid < 2 && !f->rc; gid++)

@@ -28,6 +28,7 @@ enum sandbox_programs {
 	SANDBOX_ANY_PROGRAM,  /* only what nobody needs is forbidden */
 };
 
+#define SANDBOX_NOBODY 60053 /* the user that a worker may become, and nobody else */
 bool sandbox_none(void); /* a sanitized build */
 /* Both need no_new_privs. */
 int sandbox_worker(struct diag *d);

@@ -246,7 +246,7 @@ void http_free(struct http_server *h)
 	free(h);
 }
 
-const struct http_counts *http_counts(const struct http_server *h)
+const struct http_counts *http_counted(const struct http_server *h)
 {
 	return &h->counts;
 }

@@ -99,6 +99,6 @@ bool http_listener_next(const struct http_server *h, unsigned *cursor, int *ret_
 			struct in6_addr *ret_addr, uint16_t *ret_port);
 /* Requests that the handler put off are asked again, in this or a later round. */
 void http_resume(struct http_server *h);
-const struct http_counts *http_counts(const struct http_server *h);
+const struct http_counts *http_counted(const struct http_server *h);
 
 #endif

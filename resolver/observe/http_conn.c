@@ -50,10 +50,22 @@ static void conn_unqueue(struct http_conn *c)
 		TAILQ_REMOVE(&c->server->parked, c, waiting);
 }
 
+static struct http_pool *pool_of(const struct http_conn *c)
+{
+	return c->from_node ? &c->server->node : &c->server->other;
+}
+
+void http_conn_touch(struct http_conn *c)
+{
+	struct http_list *l = &pool_of(c)->by_age;
+	TAILQ_REMOVE(l, c, by_age);
+	TAILQ_INSERT_TAIL(l, c, by_age);
+}
+
 void http_conn_close(struct http_conn *c)
 {
 	struct http_server *h = c->server;
-	struct http_pool *p = c->from_node ? &h->node : &h->other;
+	struct http_pool *p = pool_of(c);
 	loop_timer_set(h->loop, &c->timer, T_NEVER);
 	loop_del(h->loop, &c->watch);
 	close(c->watch.fd);

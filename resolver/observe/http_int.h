@@ -74,13 +74,13 @@ struct http_server {
 void http_admit(struct http_listener *l, int fd);
 /* Out of descriptors or memory: closes an idle connection. False: there is none. */
 bool http_evict_any(struct http_server *h);
-/* It has been of use just now. */
-void http_conn_touch(struct http_conn *c);
 
 /* --- http_conn.c --- */
 /* NULL: no memory. */
 struct http_conn *http_conn_start(struct http_listener *l, int fd);
 void http_conn_close(struct http_conn *c);
+/* It has been of use just now. */
+void http_conn_touch(struct http_conn *c);
 /* As many requests as the slice has room for; the rest when the next begins. */
 void http_queue_run(struct http_server *h);
 /* When there is something in the queue. */

@@ -14,18 +14,6 @@
 #include "resolver/net/sockaddr.h"
 #include "resolver/observe/http_int.h"
 
-static struct http_pool *pool_of(const struct http_conn *c)
-{
-	return c->from_node ? &c->server->node : &c->server->other;
-}
-
-void http_conn_touch(struct http_conn *c)
-{
-	struct http_list *l = &pool_of(c)->by_age;
-	TAILQ_REMOVE(l, c, by_age);
-	TAILQ_INSERT_TAIL(l, c, by_age);
-}
-
 /* The one that has been idle longest, of one address or (NULL) of all; if none
  * is idle, the one that has been longest at what it does. */
 static struct http_conn *victim(const struct http_pool *p, const struct in6_addr *addr)

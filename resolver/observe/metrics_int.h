@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "resolver/observe/metrics.h"
+#include "resolver/observe/metrics_text.h"
 
 struct metrics_page {
 	const struct metrics_input *in;
@@ -26,11 +27,6 @@ struct metrics_family {
 extern const struct metrics_family metrics_coredns[], metrics_own[], metrics_process[];
 
 #define METRICS_LABEL_MAX 600
-/* Label value with backslash, quote and newline escaped. */
-const char *metrics_escape(const char *text, char *buf, size_t size);
-/* Cumulative buckets, sum and count; `labels` without braces, may be "". */
-void metrics_histogram(FILE *out, const char *name, const char *labels, const double *edge, size_t n_edges,
-		       const uint64_t *bucket, double sum, uint64_t n);
 /* The `plugin` label of a row's replies; "" when none is told. */
 const char *metrics_plugin_label(const struct metrics_page *p, const struct stats_server *row);
 

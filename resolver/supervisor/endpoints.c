@@ -68,7 +68,7 @@ static void driver_gather(struct endpoints *e)
 	m->udp_dropped = sockets_drops(e->sockets);
 	m->workers = workers_alive(e->workers);
 	m->worker_restarts = e->p->shm->worker_restarts;
-	const struct http_counts *h = http_counts(e->http);
+	const struct http_counts *h = http_counted(e->http);
 	m->http_open = h->open;
 	m->http_evicted = h->evicted;
 	m->http_refused = h->refused;
@@ -260,7 +260,7 @@ void endpoints_sync(struct endpoints *e)
 
 void endpoints_look(struct endpoints *e)
 {
-	const struct http_counts *now = http_counts(e->http), *told = &e->told;
+	const struct http_counts *now = http_counted(e->http), *told = &e->told;
 	char who[SOCKADDR_TEXT];
 	if (now->evicted == told->evicted && now->refused == told->refused)
 		return;

@@ -238,7 +238,7 @@ static size_t step(const uint8_t *b, size_t left)
 
 static void limits_check(void)
 {
-	const struct http_counts *n = http_counts(h.http);
+	const struct http_counts *n = http_counted(h.http);
 
 	if (n->open > LIMIT + 2)
 		fault_found("%u connections", n->open);
@@ -273,8 +273,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h.ready = true;
 	http_resume(h.http);
 	run(200 * NS_PER_S);
-	if (http_counts(h.http)->open)
-		fault_found("%u connections stay open", http_counts(h.http)->open);
+	if (http_counted(h.http)->open)
+		fault_found("%u connections stay open", http_counted(h.http)->open);
 	http_free(h.http);
 	loop_release(&h.loop);
 	if (kernel_fds_open())

@@ -185,7 +185,7 @@ Test(node, iptables)
 	cr_expect_not(ensure());
 	unsigned before = errors();
 
-	if (node_gate(node) == NODE_GATE_NONE) {
+	if (node_gated(node) == NODE_GATE_NONE) {
 		cr_expect_not(node_failopen(node));
 		cr_expect_eq(node_hold_ns(node), 120 * NS_PER_S);
 		cr_expect_eq(node_rules_lapse(node, &words), 0);
@@ -201,7 +201,7 @@ Test(node, iptables)
 	cr_expect_eq(node_rules_remove(node, &words), 0, "%s", words.text);
 	cr_expect_not(stand());
 	cr_expect_eq(errors(), before);
-	cr_expect_eq(node_gate(node) == NODE_GATE_NONE, !node_failopen(node));
+	cr_expect_eq(node_gated(node) == NODE_GATE_NONE, !node_failopen(node));
 }
 
 /* Another instance's dialect is gone once ours stands. */

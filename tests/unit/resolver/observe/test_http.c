@@ -191,8 +191,8 @@ Test(http, the_longest_idle_makes_room_and_silent_ones_end)
 	talk(fd[0], "GET /hello HTTP/1.1\r\n\r\n", b, sizeof(b)); /* of use later than the three */
 	for (int i = 4; i < 6; i++)
 		fd[i] = client();
-	steps_until(&http_counts(server)->evicted, 2);
-	cr_assert_eq(http_counts(server)->refused, 0);
+	steps_until(&http_counted(server)->evicted, 2);
+	cr_assert_eq(http_counted(server)->refused, 0);
 	cr_assert(ended(fd[1]) && ended(fd[2]), "those that never asked, the first of them first");
 	talk(fd[5], "GET /hello HTTP/1.1\r\n\r\n", b, sizeof(b));
 	cr_assert(strstr(b, "200 OK"), "the newcomer is served: %s", b);
@@ -204,7 +204,7 @@ Test(http, the_longest_idle_makes_room_and_silent_ones_end)
 		for (int i = 0; i < 6; i++)
 			closed += ended(fd[i]);
 	}
-	cr_expect_eq(http_counts(server)->open, 0);
+	cr_expect_eq(http_counted(server)->open, 0);
 	for (int i = 0; i < 6; i++)
 		close(fd[i]);
 }
@@ -219,7 +219,7 @@ Test(http, the_time_for_a_request_is_not_renewed_by_its_octets)
 			loop_step(&loop, then_ns);
 		cr_assert_lt(loop.now_ns, start_ns + 10 * NS_PER_S, "a drip keeps its connection");
 	}
-	cr_expect_eq(http_counts(server)->slow, 1);
+	cr_expect_eq(http_counted(server)->slow, 1);
 	close(fd);
 }
 
@@ -248,7 +248,7 @@ Test(http, a_round_answers_what_its_slice_has_room_for)
 			;
 	}
 	cr_expect_leq(most, 6, "%u in a round", most);
-	cr_expect_geq(http_counts(server)->deferred, 2 * N / 6);
+	cr_expect_geq(http_counted(server)->deferred, 2 * N / 6);
 	for (int i = 0; i < 2; i++)
 		close(fd[i]);
 }

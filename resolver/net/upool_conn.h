@@ -5,12 +5,14 @@
  * questions and answers look on one: lengths (upool_dns.c: TCP and TLS) or
  * HTTP/2 (upool_h2.c).
  */
-#ifndef NODENS_UPOOL_INT_H
-#define NODENS_UPOOL_INT_H
+#ifndef NODENS_UPOOL_CONN_H
+#define NODENS_UPOOL_CONN_H
 
+#include "resolver/net/idmap.h"
 #include "resolver/net/loop.h"
-#include "resolver/net/upool_tcp.h"
-#include "resolver/net/upstream.h"
+#include "resolver/net/stream.h"
+#include "resolver/net/upool.h"
+#include "resolver/net/upstream_base.h"
 
 #define CONN_FULL 1024 /* in flight on one */
 
@@ -68,6 +70,9 @@ void upool_heard(struct upool_conn *c);
 /* There is something to flush, or a change to act on. */
 void upool_touch(struct upool_conn *c);
 struct upstreams *upool_conn_all(const struct upool_conn *c);
+
+/* Its descriptor; *ret_connected: no longer connecting. */
+int upool_conn_fd(const struct upool_conn *c, bool *ret_connected);
 
 /* For the pool. A new connection, in its list; NULL and errno. */
 struct upool_conn *upool_conn_open(struct upool *p);
