@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Growing reads, and a write that is renamed into place. */
 #include "lib/base/file.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each step hands the next what it needs; the first that fails ends it. */
 #include "resolver/config/attempt.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Both are redone whenever a configuration is taken. */
 #include "resolver/config/beside.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The order of candidates is a table; what is worth trying, and whose fault a failure is, two functions. */
 #include "resolver/config/config.h"
 
 void config_refused_release(struct config_refused *r)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One small file a key. */
 #include "resolver/config/kubedns_text.h"
 
 #include <errno.h>

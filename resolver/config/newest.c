@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which files count depends on flags, and on whether a template is or was there. */
 #include "resolver/config/newest.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Hooks of corefile_env that ask its former ones. */
 #include "resolver/config/reader.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checked as text; only a file name is looked up. */
 #include "resolver/config/target.h"
 
 #include <arpa/inet.h>

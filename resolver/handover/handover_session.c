@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The little that both sides do alike. */
 #include "resolver/handover/handover_session.h"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What every transport does when something ends or cannot begin. */
 #include "resolver/net/upstream_base.h"
 
 #include <errno.h>

@@ -27,7 +27,7 @@ struct node_counters {
 	bool stand; /* none of the rules that count is missing */
 };
 
-/* What the iptables dialect's rules ask whether we are alive (node/gates.h). */
+/* What the iptables dialect's rules ask whether we are alive (resolver/node/gates.h). */
 enum node_gate { NODE_GATE_NONE, NODE_GATE_RECENT, NODE_GATE_SET };
 
 #endif

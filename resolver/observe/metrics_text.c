@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Labels escaped, histograms cumulated. */
 #include "resolver/observe/metrics_text.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A reload from what was read to what is switched to; the way is in resolver/config/config.h. */
 #include "resolver/supervisor/configuration.h"
 
 #include <stdio.h>

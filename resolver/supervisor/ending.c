@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Phases only go forward; whoever is late is killed. */
 #include "resolver/supervisor/ending.h"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One response a function; listeners follow the plan. */
 #include "resolver/supervisor/endpoints.h"
 
 #include <stdio.h>

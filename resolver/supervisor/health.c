@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A test is due more often the more depends on it. */
 #include "resolver/supervisor/health.h"
 
 #include "lib/base/clock.h"

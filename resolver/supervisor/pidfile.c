@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Written like any file that others read: whole or not at all. */
 #include "resolver/supervisor/pidfile.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What was asked of the keeper comes back as a reply; what needs no program is done at once. */
 #include "resolver/supervisor/rules.h"
 
 #include <errno.h>

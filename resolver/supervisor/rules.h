@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rules, seen from the supervisor. nftables' are one netlink message away.
- * iptables' are asked of the keeper (node/keeper.h), so that a program waiting
+ * iptables' are asked of the keeper (resolver/node/keeper.h), so that a program waiting
  * for a lock keeps nothing else waiting; gates are renewed from here all the same.
  */
 #ifndef NODENS_SUPERVISOR_RULES_H
@@ -39,7 +39,7 @@ struct rules {
 	} count;
 };
 
-/* keeper_fd: of node/keeper.h, ours from now on; -1: there is none. */
+/* keeper_fd: of resolver/node/keeper.h, ours from now on; -1: there is none. */
 int rules_start(struct rules *r, struct process *p, int keeper_fd, const struct rules_hooks *hook, void *ctx,
 		struct diag *d);
 /* Gives up what rules will not need; again when they need less. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each answer in terms of the parts; the hand-over decides when. */
 #include "resolver/supervisor/succession.h"
 
 #include "lib/base/clock.h"

@@ -42,7 +42,7 @@ struct supervisor {
 	bool pidfile_written;
 };
 
-/* Runs until told to stop; returns the exit status. keeper_fd: see node/keeper.h. */
+/* Runs until told to stop; returns the exit status. keeper_fd: see resolver/node/keeper.h. */
 int supervisor_run(const struct node_flags *f, int keeper_fd);
 
 #endif

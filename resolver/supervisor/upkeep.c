@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One timer for all three, and one that lets a burst of kernel messages pass. */
 #include "resolver/supervisor/upkeep.h"
 
 #include <unistd.h>

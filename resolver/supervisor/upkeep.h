@@ -16,7 +16,7 @@ struct upkeep {
 	struct rules *rules;
 	struct endpoints *endpoints;
 	const struct sockets *sockets;
-	struct loop_fd iface;       /* of node/iface_watch.h */
+	struct loop_fd iface;       /* of resolver/node/iface_watch.h */
 	struct loop_timer settle, timer;
 };
 
