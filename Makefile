@@ -7,6 +7,7 @@
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make mutants    what no test notices: SEED=n N=300
+#   make transcripts  what scenarios bring about besides what they expect, kept for comparison
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 #   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
 
@@ -193,6 +194,10 @@ test: tests-build layers
 layers:
 	@tests/layers
 
+transcripts: $(O)/tests/scenario/run
+	@mkdir -p tests/scenario/transcripts && rm -f tests/scenario/transcripts/*
+	@$(O)/tests/scenario/run transcripts tests/scenario/*.scn | grep -A 3 '^not ok' || true
+
 FUZZ_TIME ?= 60
 fuzz:
 	@$(anew) tests/fuzz/run $(FUZZ_TIME)
@@ -254,4 +259,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image vm vm-kernel install uninstall clean
+.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image vm vm-kernel install uninstall clean

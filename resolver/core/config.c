@@ -55,14 +55,19 @@ struct arena {
 	size_t len, cap;
 };
 
+static size_t rounded(size_t len)
+{
+	return (len + 15) & ~(size_t)15;
+}
+
 static void *arena_take(struct arena *a, const void *src, size_t len)
 {
 	void *p = a->base + a->len;
 
-	assert(a->len + len <= a->cap);
-	if (len)
+	a->len += rounded(len);
+	assert(a->len <= a->cap);
+	if (src && len)
 		memcpy(p, src, len);
-	a->len += (len + 15) & ~(size_t)15;
 	return p;
 }
 
@@ -73,35 +78,44 @@ static const char *arena_text(struct arena *a, const char *s)
 
 static size_t text_size(const char *s)
 {
-	return s ? strlen(s) + 1 + 15 : 0;
+	return s ? rounded(strlen(s) + 1) : 0;
 }
 
 static size_t zone_size(const struct core_zone *z)
 {
 	const struct core_cache_conf *cc = &z->cache;
-	size_t n = text_size(z->label_zones) + text_size(z->nsid) + 6 * 16;
+	size_t n = text_size(z->label_zones) + text_size(z->nsid);
 
-	n += (cc->n_only + cc->n_no_pos + cc->n_no_neg) * sizeof(struct name);
-	n += z->n_forward * sizeof(*z->forward) + z->n_steps * sizeof(*z->step);
+	n += rounded(cc->n_only * sizeof(struct name)) + rounded(cc->n_no_pos * sizeof(struct name));
+	n += rounded(cc->n_no_neg * sizeof(struct name)) + rounded(z->n_steps * sizeof(*z->step));
+	n += rounded(z->n_forward * sizeof(*z->forward));
 	for (size_t i = 0; i < z->n_forward; i++)
-		n += z->forward[i].n_except * sizeof(struct name) + 16;
+		n += rounded(z->forward[i].n_except * sizeof(struct name));
 	return n;
 }
 
+static size_t routes_size(const struct core_conf *conf, size_t listener)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->n_zones; i++)
+		n += conf->zone[i].listeners >> listener & 1;
+	return rounded(n * sizeof(struct route));
+}
+
+/* To the octet: config_new holds it against what was taken. */
 static size_t conf_size(const struct core_conf *conf)
 {
-	size_t n = 64;
+	size_t n = rounded(conf->n_zones * sizeof(struct config_zone));
 
-	n += conf->n_zones * sizeof(struct config_zone);
-	n += conf->n_upstreams * sizeof(struct core_upstream);
-	n += conf->n_listeners * sizeof(struct core_listener);
-	n += conf->n_listeners * (conf->n_zones * sizeof(struct route) + 16);
+	n += rounded(conf->n_upstreams * sizeof(struct core_upstream));
+	n += rounded(conf->n_listeners * sizeof(struct core_listener));
 	for (size_t i = 0; i < conf->n_zones; i++)
 		n += zone_size(&conf->zone[i]);
 	for (size_t i = 0; i < conf->n_upstreams; i++)
 		n += text_size(conf->upstream[i].label) + text_size(conf->upstream[i].tls_name);
 	for (size_t i = 0; i < conf->n_listeners; i++)
-		n += text_size(conf->listener[i].label);
+		n += text_size(conf->listener[i].label) + routes_size(conf, i);
 	return n;
 }
 
@@ -215,7 +229,7 @@ static int route_cmp(const void *a, const void *b)
 static void routes_build(struct config *c, struct arena *a)
 {
 	for (size_t l = 0; l < c->n_listeners; l++) {
-		struct route *r = arena_take(a, NULL, 0);
+		struct route *r = (struct route *)(void *)(a->base + a->len);
 		size_t n = 0;
 
 		for (size_t i = 0; i < c->n_zones; i++) {
@@ -227,9 +241,8 @@ static void routes_build(struct config *c, struct arena *a)
 						.len = (uint8_t)name_len(z->origin.b),
 						.n_labels = c->zone[i].n_labels};
 		}
+		arena_take(a, NULL, n * sizeof(*r));
 		qsort(r, n, sizeof(*r), route_cmp);
-		a->len += (n * sizeof(*r) + 15) & ~(size_t)15;
-		assert(a->len <= a->cap);
 		c->route[l] = r;
 		c->n_routes[l] = n;
 	}
@@ -245,7 +258,7 @@ int config_new(struct config **ret, const struct core_conf *conf, struct diag *d
 		return err;
 	c = calloc(1, sizeof(*c));
 	a.cap = conf_size(conf);
-	a.base = calloc(1, a.cap);
+	a.base = calloc(1, a.cap + 1); /* an empty one is no error */
 	if (!c || !a.base) {
 		free(c);
 		free(a.base);
@@ -263,8 +276,7 @@ int config_new(struct config **ret, const struct core_conf *conf, struct diag *d
 	}
 	for (size_t i = 0; i < c->n_listeners; i++)
 		c->listener[i].label = arena_text(&a, c->listener[i].label);
-	c->zone = (struct config_zone *)(void *)(a.base + a.len);
-	a.len += (c->n_zones * sizeof(*c->zone) + 15) & ~(size_t)15;
+	c->zone = arena_take(&a, NULL, c->n_zones * sizeof(*c->zone));
 	for (size_t i = 0; i < c->n_zones; i++) {
 		struct config_zone *z = &c->zone[i];
 
@@ -277,6 +289,7 @@ int config_new(struct config **ret, const struct core_conf *conf, struct diag *d
 	targets_mark(c);
 	views_split(c);
 	routes_build(c, &a);
+	assert(a.len == a.cap);
 	*ret = c;
 	return 0;
 }

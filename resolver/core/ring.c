@@ -13,16 +13,16 @@
 #endif
 #endif
 #ifdef ASAN_POISON_MEMORY_REGION
-#define forbid(p, len) ASAN_POISON_MEMORY_REGION(p, len)
-#define allow(p, len)  ASAN_UNPOISON_MEMORY_REGION(p, len)
+#define asan_forbid(p, len) ASAN_POISON_MEMORY_REGION(p, len)
+#define asan_allow(p, len)  ASAN_UNPOISON_MEMORY_REGION(p, len)
 #else
-#define forbid(p, len) ((void)(p), (void)(len))
-#define allow(p, len)  ((void)(p), (void)(len))
+#define asan_forbid(p, len) ((void)(p), (void)(len))
+#define asan_allow(p, len)  ((void)(p), (void)(len))
 #endif
 
 void ring_release(struct ring *r)
 {
-	allow(r->base, r->cap);
+	asan_allow(r->base, r->cap);
 }
 
 void ring_init(struct ring *r, void *base, size_t cap)
@@ -41,7 +41,7 @@ static struct entry *head_take(struct ring *r, size_t size)
 {
 	struct entry *e = at(r, r->head);
 
-	allow(e, size);
+	asan_allow(e, size);
 	e->size = (uint32_t)size;
 	r->head += size;
 	if (r->head == r->cap)
@@ -86,7 +86,7 @@ static void tail_free(struct ring *r)
 	size_t size = e->size;
 
 	tail_skip(r);
-	forbid(e, size);
+	asan_forbid(e, size);
 }
 
 struct entry *ring_tail(struct ring *r)
@@ -115,18 +115,18 @@ struct entry *ring_rotate(struct ring *r)
 	if (r->head > r->tail && r->cap - r->head < size) {
 		size_t end_room = r->cap - r->head;
 
-		allow(at(r, 0), size);
+		asan_allow(at(r, 0), size);
 		memmove(at(r, 0), from, size);
-		forbid(from, size);
+		asan_forbid(from, size);
 		if (end_room)
 			head_take(r, end_room)->kind = ENTRY_PAD;
 		r->head = 0;
 		return head_take(r, size);
 	}
 	to = at(r, r->head);
-	allow(to, size);
+	asan_allow(to, size);
 	memmove(to, from, size);
-	forbid(from, size);
+	asan_forbid(from, size);
 	return head_take(r, size);
 }
 
@@ -195,5 +195,5 @@ void ring_kill(struct ring *r, struct entry *e)
 	e->kind = ENTRY_DEAD;
 	e->is_counted = true;
 	r->dead += e->size;
-	forbid(e->msg, e->size - offsetof(struct entry, msg));
+	asan_forbid(e->msg, e->size - offsetof(struct entry, msg));
 }

@@ -9,6 +9,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
+#include "tests/scenario/lend.h"
 
 #define POISON 0xa5
 
@@ -193,6 +194,8 @@ static void on_done(void *ctx, const struct core_client *c, const struct core_do
 		breach(d, "a query of nobody is done");
 	else if (done->end_ns != d->now_ns || done->start_ns != d->ticket[c->cookie].asked_ns)
 		breach(d, "a query is done that did not begin or end when it did");
+	if (d->to.done)
+		d->to.done(d->to.ctx, c, done);
 }
 
 /* --- calls --- */
@@ -202,14 +205,16 @@ int driver_start(struct driver *d, const struct core_conf *conf, struct core_sta
 {
 	struct core_ops ops = {.ctx = d, .reply = on_reply, .ask = on_ask, .cancel = on_cancel,
 			       .event = on_event, .done = on_done, .failed = on_failed};
+	struct lent *lent = conf_lend(conf, &conf);
 	int rc = core_new(&d->core, conf, &ops, stats, key, 1, diag);
 
+	d->n_upstreams = conf->n_upstreams;
+	conf_take_back(lent);
 	if (rc < 0)
 		return rc;
 	if (!d->out && !(d->out = malloc(DNS_MSG_MAX)))
 		abort();
 	memset(d->out, POISON, DNS_MSG_MAX);
-	d->n_upstreams = conf->n_upstreams;
 	for (size_t i = 0; i < d->n_tickets; i++)
 		d->ticket[i].is_over = true; /* of a core before: nobody will answer */
 	d->tally.lost += d->n_parked;
@@ -299,6 +304,7 @@ void driver_fail(struct driver *d, uint32_t ask_id, enum core_fail_why why)
 
 int driver_reconfigure(struct driver *d, const struct core_conf *conf, struct diag *diag)
 {
+	struct lent *lent = conf_lend(conf, &conf);
 	int rc;
 
 	call_begin(d, SILENT);
@@ -308,6 +314,7 @@ int driver_reconfigure(struct driver *d, const struct core_conf *conf, struct di
 		for (size_t i = 0; i < d->n_given; i++)
 			d->given[i].is_void |= !d->given[i].is_over;
 	}
+	conf_take_back(lent);
 	call_end(d);
 	return rc;
 }
@@ -317,6 +324,8 @@ void driver_tick(struct driver *d)
 	call_begin(d, ACTING);
 	core_tick(d->core, d->now_ns);
 	call_end(d);
+	if (core_deadline(d->core) <= d->now_ns)
+		breach(d, "something is due still after a tick");
 	if (d->stats->waiters != d->n_parked)
 		breach(d, "%lu waiters, and %zu clients wait", (unsigned long)d->stats->waiters, d->n_parked);
 }

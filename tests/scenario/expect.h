@@ -26,6 +26,9 @@ void expect_line(struct world *w);
 
 void expect_nothing(struct world *w);
 void expect_count(struct world *w);
+/* Tells of each counter that is not zero; `of` is its row, "" for the core's own. */
+void counters_each(const struct core_stats *s, void (*each)(void *ctx, const char *of, const char *name, uint64_t n),
+		   void *ctx);
 void expect_equal(struct world *w, const char *what, uint64_t is, uint64_t want);
 
 #endif

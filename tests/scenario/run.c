@@ -14,6 +14,7 @@
 #include "tests/scenario/corefile.h"
 #include "tests/scenario/disturb.h"
 #include "tests/scenario/expect.h"
+#include "tests/scenario/transcript.h"
 
 /* Clocks do not begin with a scenario: a node has been up for a while. */
 #define START_NS (1000000 * NS_PER_S)
@@ -62,8 +63,26 @@ static void drained(struct world *w)
 			    (unsigned long)w->stats->clients);
 }
 
+enum keep { COMPARED, WRITTEN, SHOWN }; /* transcripts (transcript.h) */
+
+static void over(struct world *w, enum keep keep)
+{
+	if (!w->disturb || w->disturb->is_gentle)
+		expect_nothing(w);
+	transcript_entries(w);
+	if (!w->s.failed && w->d.core)
+		drained(w);
+	if (w->s.failed || !w->transcript)
+		return;
+	transcript_counters(w);
+	if (keep == WRITTEN)
+		transcript_write(w);
+	else if (keep == COMPARED)
+		transcript_compare(w);
+}
+
 /* True when the file holds what it says; otherwise `why` has the first breach. */
-static bool file_run(const char *path, uint64_t seed, char *why, size_t cap)
+static bool file_run(const char *path, uint64_t seed, enum keep keep, char *why, size_t cap)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	FILE *f = fopen(path, "r");
@@ -74,6 +93,8 @@ static bool file_run(const char *path, uint64_t seed, char *why, size_t cap)
 	w->d.now_ns = START_NS;
 	if (seed)
 		disturb_start(w, seed);
+	else
+		transcript_start(w);
 	if (!f)
 		script_fail(&w->s, "cannot be read");
 	while (!w->s.failed && fgets(w->s.text, sizeof(w->s.text), f)) {
@@ -85,11 +106,12 @@ static bool file_run(const char *path, uint64_t seed, char *why, size_t cap)
 			line_run(w);
 		if (w->disturb)
 			disturb_line(w);
+		transcript_due(w);
 	}
-	if (!w->s.failed && (!w->disturb || w->disturb->is_gentle))
-		expect_nothing(w);
-	if (!w->s.failed && w->d.core)
-		drained(w);
+	if (!w->s.failed)
+		over(w, keep);
+	if (keep == SHOWN)
+		transcript_print(w);
 	if (f)
 		fclose(f);
 	ok = !w->s.failed;
@@ -99,15 +121,20 @@ static bool file_run(const char *path, uint64_t seed, char *why, size_t cap)
 }
 
 /* run FILE...
+ * run transcripts FILE...          writes what else came out, for `run` to compare (transcript.h)
+ * run show FILE...                 prints that, up to the line that fails
  * run reload FILE...               the same, reloaded gently
  * run disturb FIRST LAST FILE...   each file once a seed */
 int main(int argc, char **argv)
 {
 	bool disturbs = argc > 3 && strcmp(argv[1], "disturb") == 0;
 	bool reloads = argc > 1 && strcmp(argv[1], "reload") == 0;
+	bool writes = argc > 1 && strcmp(argv[1], "transcripts") == 0;
+	bool shows = argc > 1 && strcmp(argv[1], "show") == 0;
+	enum keep keep = writes ? WRITTEN : shows ? SHOWN : COMPARED;
 	uint64_t first = disturbs ? strtoull(argv[2], NULL, 10) : reloads ? DISTURB_GENTLY : 0;
 	uint64_t last = disturbs ? strtoull(argv[3], NULL, 10) : first;
-	int failed = 0, at = disturbs ? 3 : reloads;
+	int failed = 0, at = disturbs ? 3 : reloads || writes || shows;
 	const char *how = disturbs ? " disturbed" : reloads ? " reloaded" : "";
 	char why[1024];
 
@@ -115,10 +142,10 @@ int main(int argc, char **argv)
 	for (int i = at + 1; i < argc; i++) {
 		const char *name = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
 		uint64_t seed = first;
-		bool ok = file_run(argv[i], seed, why, sizeof(why));
+		bool ok = file_run(argv[i], seed, keep, why, sizeof(why));
 
 		while (ok && seed++ < last)
-			ok = file_run(argv[i], seed, why, sizeof(why));
+			ok = file_run(argv[i], seed, keep, why, sizeof(why));
 		printf("%s %d - %s%s\n", ok ? "ok" : "not ok", i - at, name, how);
 		if (!ok && disturbs)
 			printf("# seed %lu\n", (unsigned long)seed);

@@ -9,11 +9,13 @@
 #include "resolver/corefile/corefile.h"
 #include "tests/scenario/config.h"
 #include "tests/scenario/disturb.h"
+#include "tests/scenario/transcript.h"
 
 void said_add(struct world *w, const char *client, const uint8_t *bytes, size_t len)
 {
 	struct said *r;
 
+	transcript_reply(w, client, bytes, len);
 	if (w->n_said == THINGS_MAX) {
 		script_fail(&w->s, "more than %d replies", THINGS_MAX);
 		return;
@@ -70,8 +72,10 @@ static void on_reply(void *ctx, const struct core_client *c, const uint8_t *byte
 	struct world *w = ctx;
 	struct asked *a = &w->asked[c->cookie];
 
-	if (w->is_over)
+	if (w->is_over) {
+		transcript_reply(w, a->name, bytes, len);
 		return;
+	}
 	reply_check(w, a, bytes, len);
 	said_add(w, a->name, bytes, len);
 }
@@ -81,6 +85,7 @@ static void on_ask(void *ctx, const struct core_ask *ask)
 	struct world *w = ctx;
 	struct sent *s;
 
+	transcript_ask(w, ask);
 	if (w->is_over)
 		return;
 	if (w->n_sent == THINGS_MAX || ask->len > sizeof(s->query)) {
@@ -97,6 +102,7 @@ static void on_cancel(void *ctx, uint32_t id)
 {
 	struct world *w = ctx;
 
+	transcript_cancel(w, id);
 	for (size_t i = 0; i < w->n_sent; i++)
 		if (w->sent[i].ask.id == id)
 			w->sent[i].is_done = true;
@@ -107,6 +113,7 @@ static void on_event(void *ctx, int level, const char *text)
 	struct world *w = ctx;
 	size_t n = strlen(w->events);
 
+	transcript_event(w, level, text);
 	snprintf(w->events + n, sizeof(w->events) - n, "%d %s\n", level, text);
 }
 
@@ -117,12 +124,18 @@ static void on_failed(void *ctx, const struct core_failed *f)
 	char name[NAME_MAX_TEXT], type[16], line[NAME_MAX_TEXT + 256];
 	bool has_upstream = f->upstream < w->conf.n_upstreams;
 
+	transcript_failed(w, f);
 	name_to_text(f->name, name, sizeof(name));
 	snprintf(line, sizeof(line), "plugin/errors: %u %s %s: %s%s%s", f->rcode, name,
 		 dns_type_str(f->qtype, type),
 		 has_upstream ? w->conf.upstream[f->upstream].label : "", has_upstream ? ": " : "",
 		 core_fail_text(f->why));
 	on_event(w, 3, line);
+}
+
+static void on_done(void *ctx, const struct core_client *c, const struct core_done *done)
+{
+	transcript_done(ctx, c, done);
 }
 
 static void on_breach(void *ctx, const char *what)
@@ -155,7 +168,8 @@ void world_start(struct world *w)
 				    .ask = on_ask,
 				    .cancel = on_cancel,
 				    .event = on_event,
-				    .failed = on_failed};
+				    .failed = on_failed,
+				    .done = on_done};
 	w->d.breach = on_breach;
 	if (!w->disturb || w->disturb->is_gentle)
 		w->d.refuses = refuses;
@@ -191,6 +205,7 @@ void world_free(struct world *w)
 {
 	driver_end(&w->d);
 	disturb_end(w);
+	transcript_end(w);
 	for (size_t i = 0; i < w->n_plans; i++)
 		corefile_plan_free(w->plan[i]);
 	for (size_t i = 0; i < w->n_said; i++)

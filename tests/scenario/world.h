@@ -57,6 +57,7 @@ struct world {
 	enum core_fail_why refuse_why; /* and how */
 	bool is_over;   /* the file is: what comes still is only counted */
 	bool is_breach; /* of the contract between core and driver */
+	struct transcript *transcript; /* NULL: none is kept (transcript.h) */
 	struct disturb *disturb; /* NULL: nobody does (disturb.h) */
 };
 
