@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A configuration that cannot be is refused, and the core goes on with what it has. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
@@ -60,4 +62,106 @@ Test(reconfigure, without_a_zone_or_a_listener_is_refused)
 	zone_answers();
 	cr_assert_eq(core_reconfigure(core, &conf, NS_PER_S, &d), 0);
 	zone_answers();
+}
+
+/* As many as can be: 0, and it answers; one more: words, and all is as before. */
+static void refused(const struct core_conf *with, const char *words)
+{
+	static const struct hash_key key = {1, 2};
+	struct core_stats *st = calloc(1, sizeof(*st));
+	struct core *none = NULL;
+	struct diag d = {""};
+
+	cr_assert_eq(core_reconfigure(core, with, NS_PER_S, &d), ERR_RANGE);
+	cr_assert(strstr(d.text, words), "'%s'", d.text);
+	zone_answers();
+	d.text[0] = 0;
+	cr_assert_eq(core_new(&none, with, &(struct core_ops){0}, st, &key, 1, &d), ERR_RANGE);
+	cr_assert(strstr(d.text, words), "'%s'", d.text);
+	free(st);
+}
+
+static void taken(const struct core_conf *with)
+{
+	struct diag d = {""};
+
+	cr_assert_eq(core_reconfigure(core, with, NS_PER_S, &d), 0, "%s", d.text);
+	core_check(core);
+}
+
+Test(reconfigure, limits_hold_to_the_last_one)
+{
+	static struct core_listener listeners[CORE_LISTENERS_MAX + 1];
+	static struct core_upstream upstreams[CORE_UPSTREAMS_MAX + 1];
+	static struct core_zone zones[CORE_ZONES_MAX + 1];
+	struct core_conf many = conf;
+	char text[16];
+
+	for (unsigned i = 0; i <= CORE_LISTENERS_MAX; i++)
+		listeners[i] = (struct core_listener){.port = (uint16_t)(i + 1), .label = "dns://:53"};
+	for (unsigned i = 0; i <= CORE_UPSTREAMS_MAX; i++)
+		upstreams[i] = (struct core_upstream){.port = (uint16_t)(i + 1), .label = "x:1"};
+	for (unsigned i = 0; i <= CORE_ZONES_MAX; i++) {
+		core_conf_zone_defaults(&zones[i]);
+		zones[i].listeners = 1;
+		snprintf(text, sizeof(text), "z%u.example", i);
+		cr_assert_eq(name_from_text(&zones[i].origin, i ? text : "."), 0);
+	}
+	many.listener = listeners;
+	many.n_listeners = CORE_LISTENERS_MAX;
+	taken(&many);
+	many.n_listeners++;
+	refused(&many, "at most 64 listeners");
+	many = conf;
+	many.upstream = upstreams;
+	many.n_upstreams = CORE_UPSTREAMS_MAX;
+	taken(&many);
+	many.n_upstreams++;
+	refused(&many, "256 upstreams");
+	many = conf;
+	many.zone = zones;
+	many.n_zones = CORE_ZONES_MAX;
+	taken(&many);
+	many.n_zones++;
+	refused(&many, "256 zones");
+}
+
+/* The first and the last of each are looked at. */
+Test(reconfigure, a_forward_names_upstreams_that_are_there)
+{
+	struct core_upstream upstream[2] = {{.port = 1, .label = "a:1"}, {.port = 2, .label = "b:2"}};
+	struct core_forward f[2];
+	struct core_zone z[2] = {zone, zone};
+	struct core_conf with = conf;
+
+	with.zone = z;
+	with.n_zones = 2;
+	with.upstream = upstream;
+	with.n_upstreams = 2;
+	cr_assert_eq(name_from_text(&z[1].origin, "b.example"), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		core_conf_forward_defaults(&f[i]);
+		f[i].n_to = 2;
+		f[i].to[1] = 1;
+	}
+	for (unsigned at = 0; at < 2; at++) {
+		z[0].n_forward = z[1].n_forward = 0;
+		z[at].forward = f;
+		z[at].n_forward = 2;
+		taken(&with);
+		for (unsigned i = 0; i < 4; i++) {
+			f[i / 2].to[i % 2] = 2;
+			refused(&with, at ? "zone b.example.: forward to an upstream that is not there" :
+					    "zone .: forward to an upstream that is not there");
+			f[i / 2].to[i % 2] = (uint16_t)(i % 2);
+		}
+		f[1].n_to = CORE_FORWARD_TO_MAX;
+		memset(f[1].to, 0, sizeof(f[1].to));
+		taken(&with);
+		f[1].n_to++;
+		refused(&with, "forward takes at most 15 targets");
+		f[1].n_to = 2;
+		f[1].to[1] = 1;
+		taken(&conf);
+	}
 }
