@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Copies that are lent for one call: piece by piece, so that each can be spoilt on its own. */
 #include "tests/scenario/lend.h"
 
 #include <stddef.h>

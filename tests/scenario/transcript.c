@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writes what happens as lines, keeps the first of them and a digest of the rest, and compares. */
 #include "tests/scenario/transcript.h"
 
 #include <errno.h>
