@@ -287,3 +287,30 @@ Test(corefile_env, loops_that_were_found)
 	corefile_plan_free(p);
 	corefile_plan_free(plain);
 }
+
+/* A file that is none, and one with more faults than are told. */
+Test(corefile_env, a_check_ends_with_a_count)
+{
+	char path[] = "/tmp/corefile-env-XXXXXX", *out = NULL, want[200];
+	struct corefile_env e = test_env();
+	size_t len;
+	FILE *to = open_memstream(&out, &len);
+
+	cr_expect_eq(corefile_check("/nonexistent/x", &e, to), 1);
+	fclose(to);
+	cr_expect_str_eq(out, "error: /nonexistent/x: No such file or directory\n/nonexistent/x: 1 error, 0 warnings\n");
+	free(out);
+	to = fdopen(mkstemp(path), "w");
+	fprintf(to, ". {\n");
+	for (int i = 0; i < 3000; i++)
+		fprintf(to, "x%d\n", i);
+	fprintf(to, "}\n");
+	fclose(to);
+	to = open_memstream(&out, &len);
+	cr_expect_eq(corefile_check(path, &e, to), 1);
+	fclose(to);
+	snprintf(want, sizeof(want), "note: the list ends here; more was found\n%s: 3000 errors, 0 warnings\n", path);
+	cr_expect(strstr(out, want), "%s", out + (len > 200 ? len - 200 : 0));
+	free(out);
+	unlink(path);
+}
