@@ -9,7 +9,7 @@
 #include "pcap-replay/verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_summary, &verb_capture, &verb_extract,
+	&verb_summary, &verb_capture, &verb_extract, &verb_replay, &verb_compare,
 };
 
 static void help(FILE *out)

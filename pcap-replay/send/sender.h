@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sends a plan to one target or two. Each question has an intended time on an absolute
+ * schedule that no lateness moves (open loop); a captured client and port has a socket
+ * of its own. Latency is told from the intended and from the actual time of sending,
+ * and the sender's own lateness is a result like the others: a run that was too late
+ * too often says nothing about the target.
+ */
+#ifndef NODENS_SENDER_H
+#define NODENS_SENDER_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "lib/base/hist.h"
+#include "pcap-replay/send/plan.h"
+#include "pcap-replay/send/target.h"
+
+#define SENDER_TARGETS_MAX 2
+
+struct sender_done { /* one question at one target */
+	const struct plan *plan;
+	size_t query;            /* index in the plan */
+	uint64_t number;         /* in order of the schedule, loops counted on */
+	unsigned target;
+	uint64_t due_ns, sent_ns, answer_ns; /* monotonic; sent_ns 0: missed, answer_ns 0: no answer */
+	const uint8_t *reply;    /* valid during the call */
+	size_t len;
+};
+
+struct sender_conf {
+	const struct plan *plan;
+	const struct target *target;
+	unsigned n_targets;
+	double speed;            /* 1: as captured */
+	double rate;             /* questions a second, equally spaced; 0: as captured */
+	uint64_t loops;          /* 1: once */
+	uint64_t limit_ns;       /* stop sending after this time; 0: never */
+	uint64_t timeout_ns;
+	size_t max_outstanding;  /* at each target */
+	double rate_cap;         /* a second, all targets together; 0: none */
+	bool all_tcp;            /* whatever the capture used */
+	const volatile sig_atomic_t *stop; /* set: no more is sent; what is out is waited for */
+	void *ctx;
+	void (*done)(void *ctx, const struct sender_done *d); /* may be NULL */
+	void (*progress)(void *ctx, uint64_t elapsed_ns, uint64_t sent, uint64_t answered); /* every second; may be NULL */
+};
+
+struct sender_counts { /* of one target */
+	uint64_t due, sent, answered, timeouts, unexpected, truncated;
+	uint64_t missed_full;   /* not sent: too many outstanding */
+	uint64_t missed_cap;    /* not sent: over the rate cap */
+	uint64_t missed_socket; /* not sent: no socket, or the kernel refused */
+	uint64_t rcode[16];
+	struct hist from_due, from_sent; /* answers, ns */
+};
+struct sender_result {
+	struct sender_counts target[SENDER_TARGETS_MAX];
+	struct hist late;       /* actual minus intended, ns, all targets */
+	uint64_t elapsed_ns;    /* from the first intended time to the last sending */
+	uint64_t sockets;       /* made */
+	bool stopped;           /* before the plan's end */
+};
+int sender_run(const struct sender_conf *c, struct sender_result *ret, struct diag *d);
+static inline uint64_t sender_missed(const struct sender_counts *c)
+{
+	return c->missed_full + c->missed_cap + c->missed_socket;
+}
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets by flow, target and transport; a list by last use; epoll level-triggered. */
+#include "pcap-replay/send/socks.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/dns/wire.h"
+
+#define SPARE_FDS   64
+#define SOCKS_MAX   60000
+#define TCP_OUT_MAX (1 << 20)
+
+struct socks {
+	struct socks_conf c;
+	struct sock **at; /* (flow * targets + target) * 2 + tcp */
+	struct sock *oldest, *newest, *broken;
+	size_t n, max;
+	uint64_t made;
+	int ep;
+};
+
+int socks_new(struct socks **ret, const struct socks_conf *c, struct diag *d)
+{
+	struct rlimit lim;
+	struct socks *k = calloc(1, sizeof(*k));
+	if (!k)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	k->c = *c;
+	k->at = calloc((size_t)c->n_flows * c->n_targets * 2 + 1, sizeof(struct sock *));
+	k->ep = epoll_create1(EPOLL_CLOEXEC);
+	k->max = 256;
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+		lim.rlim_cur = lim.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur > 2 * SPARE_FDS)
+			k->max = lim.rlim_cur - SPARE_FDS > SOCKS_MAX ? SOCKS_MAX : lim.rlim_cur - SPARE_FDS;
+	}
+	int rc = !k->at ? diag_set(d, ERR_NOMEM, "out of memory") : k->ep < 0 ? diag_errno(d, "epoll") : 0;
+	if (rc) {
+		socks_free(k);
+		return rc;
+	}
+	*ret = k;
+	return 0;
+}
+
+static struct sock **place(struct socks *k, uint32_t flow, unsigned target, bool tcp)
+{
+	return &k->at[((size_t)flow * k->c.n_targets + target) * 2 + tcp];
+}
+
+static void unlink_use(struct socks *k, struct sock *s)
+{
+	*(s->older ? &s->older->newer : &k->oldest) = s->newer;
+	*(s->newer ? &s->newer->older : &k->newest) = s->older;
+}
+
+static void use(struct socks *k, struct sock *s)
+{
+	s->newer = NULL;
+	s->older = k->newest;
+	*(k->newest ? &k->newest->newer : &k->oldest) = s;
+	k->newest = s;
+}
+
+static void sock_free(struct sock *s)
+{
+	free(s->in);
+	free(s->out);
+	free(s);
+}
+
+/* Out of the tables; the struct stays until nothing can point to it. */
+static void sock_break(struct socks *k, struct sock *s)
+{
+	if (s->fd < 0)
+		return;
+	close(s->fd);
+	s->fd = -1;
+	k->n--;
+	*place(k, s->flow, s->target, s->tcp) = NULL;
+	unlink_use(k, s);
+	s->newer = k->broken;
+	k->broken = s;
+}
+
+void socks_reap(struct socks *k)
+{
+	struct sock **at = &k->broken;
+	while (*at) {
+		struct sock *s = *at;
+		if (s->n_waiting) {
+			at = &s->newer;
+			continue;
+		}
+		*at = s->newer;
+		sock_free(s);
+	}
+}
+
+void socks_free(struct socks *k)
+{
+	if (!k)
+		return;
+	while (k->oldest)
+		sock_break(k, k->oldest);
+	for (struct sock *s = k->broken, *next; s; s = next) {
+		next = s->newer;
+		sock_free(s);
+	}
+	if (k->ep >= 0)
+		close(k->ep);
+	free(k->at);
+	free(k);
+}
+
+int socks_epoll(const struct socks *k)
+{
+	return k->ep;
+}
+
+uint64_t socks_made(const struct socks *k)
+{
+	return k->made;
+}
+
+/* Somebody at whom nothing is waited for makes room; only the oldest few are looked at. */
+static bool make_room(struct socks *k)
+{
+	struct sock *s = k->oldest;
+	for (int i = 0; k->n >= k->max && s && i < 64; i++) {
+		struct sock *next = s->newer;
+		if (!s->n_waiting)
+			sock_break(k, s);
+		s = next;
+	}
+	return k->n < k->max;
+}
+
+static struct sock *sock_new(struct socks *k, uint32_t flow, unsigned target, bool tcp)
+{
+	const struct target *t = &k->c.target[target];
+	struct sock *s = make_room(k) ? calloc(1, sizeof(*s)) : NULL;
+	int one = 1;
+	if (!s)
+		return NULL;
+	*s = (struct sock){.flow = flow, .target = target, .tcp = tcp};
+	s->fd = socket(t->sa.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
+	if (s->fd >= 0 && tcp)
+		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (s->fd < 0 || (connect(s->fd, (const struct sockaddr *)&t->sa, t->len) && errno != EINPROGRESS) ||
+	    epoll_ctl(k->ep, EPOLL_CTL_ADD, s->fd, &ev)) {
+		if (s->fd >= 0)
+			close(s->fd);
+		free(s);
+		return NULL;
+	}
+	k->n++;
+	k->made++;
+	*place(k, flow, target, tcp) = s;
+	use(k, s);
+	return s;
+}
+
+struct sock *socks_get(struct socks *k, uint32_t flow, unsigned target, bool tcp)
+{
+	struct sock *s = *place(k, flow, target, tcp);
+	if (!s)
+		return sock_new(k, flow, target, tcp);
+	unlink_use(k, s);
+	use(k, s);
+	return s;
+}
+
+static bool grow(uint8_t **b, size_t *cap, size_t need)
+{
+	if (need <= *cap)
+		return true;
+	uint8_t *p = realloc(*b, need * 2);
+	if (!p)
+		return false;
+	*b = p;
+	*cap = need * 2;
+	return true;
+}
+
+static void tcp_flush(struct socks *k, struct sock *s)
+{
+	ssize_t n = s->n_out ? send(s->fd, s->out, s->n_out, MSG_NOSIGNAL) : 0;
+	if (n < 0 && errno != EAGAIN && errno != ENOTCONN && errno != EINPROGRESS) {
+		sock_break(k, s);
+		return;
+	}
+	if (n > 0) {
+		memmove(s->out, s->out + n, s->n_out - (size_t)n);
+		s->n_out -= (size_t)n;
+	}
+	struct epoll_event ev = {.events = EPOLLIN | (s->n_out ? EPOLLOUT : 0u), .data.ptr = s};
+	epoll_ctl(k->ep, EPOLL_CTL_MOD, s->fd, &ev);
+}
+
+int socks_send(struct socks *k, struct sock *s, const uint8_t *msg, size_t len)
+{
+	if (!s->tcp)
+		/* ECONNREFUSED tells of an earlier one: this one goes with the second try */
+		return send(s->fd, msg, len, 0) < 0 && send(s->fd, msg, len, 0) < 0 ? ERR_SYS : 0;
+	if (s->n_out + len + 2 > TCP_OUT_MAX || !grow(&s->out, &s->cap_out, s->n_out + len + 2))
+		return ERR_LIMIT;
+	set_be16(s->out + s->n_out, (uint16_t)len);
+	memcpy(s->out + s->n_out + 2, msg, len);
+	s->n_out += len + 2;
+	tcp_flush(k, s);
+	return s->fd < 0 ? ERR_SYS : 0;
+}
+
+static void tcp_messages(struct socks *k, struct sock *s)
+{
+	size_t at = 0;
+	while (s->n_in - at >= 2 && s->n_in - at >= 2u + get_be16(s->in + at)) {
+		size_t n = get_be16(s->in + at);
+		k->c.got(k->c.ctx, s, s->in + at + 2, n);
+		at += 2 + n;
+	}
+	memmove(s->in, s->in + at, s->n_in - at);
+	s->n_in -= at;
+}
+
+static void tcp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t cap)
+{
+	ssize_t n = recv(s->fd, buf, cap, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || !grow(&s->in, &s->cap_in, s->n_in + (size_t)n)) {
+		sock_break(k, s); /* a question that comes later opens another connection */
+		return;
+	}
+	memcpy(s->in + s->n_in, buf, (size_t)n);
+	s->n_in += (size_t)n;
+	tcp_messages(k, s);
+}
+
+void socks_receive(struct socks *k, struct sock *s, uint32_t events, uint8_t *buf, size_t cap)
+{
+	if (s->fd < 0)
+		return;
+	if (!s->tcp) {
+		for (ssize_t n; (n = recv(s->fd, buf, cap, MSG_DONTWAIT)) >= 0;)
+			k->c.got(k->c.ctx, s, buf, (size_t)n);
+		return;
+	}
+	if (events & EPOLLOUT)
+		tcp_flush(k, s);
+	if (s->fd >= 0 && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		tcp_receive(k, s, buf, cap);
+}

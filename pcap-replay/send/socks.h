@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A socket for each captured client and port, at each target: made when first needed,
+ * closed when too many are open and nothing is waited for at it (the one used longest
+ * ago first). UDP sockets are connected, so that only the target is heard; TCP carries
+ * length prefixes (RFC 1035 section 4.2.2).
+ */
+#ifndef NODENS_SOCKS_H
+#define NODENS_SOCKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pcap-replay/send/target.h"
+
+struct pending;
+struct sock {
+	struct sock *older, *newer;  /* by last use; `newer` also chains those to be freed */
+	struct pending *waiting;     /* the user's: what is outstanding here, newest first */
+	size_t n_waiting;
+	uint32_t flow;
+	unsigned target;
+	int fd;                      /* -1: broken, to be freed once nothing waits */
+	bool tcp;
+	uint8_t *in, *out;           /* TCP: octets received and to be sent */
+	size_t n_in, cap_in, n_out, cap_out;
+};
+
+struct socks_conf {
+	const struct target *target;
+	unsigned n_targets;
+	uint32_t n_flows;
+	void *ctx;
+	void (*got)(void *ctx, struct sock *s, const uint8_t *msg, size_t len);
+};
+
+struct socks;
+int socks_new(struct socks **ret, const struct socks_conf *c, struct diag *d);
+void socks_free(struct socks *k);
+int socks_epoll(const struct socks *k);
+/* The flow's socket at the target; NULL when none could be made. */
+struct sock *socks_get(struct socks *k, uint32_t flow, unsigned target, bool tcp);
+int socks_send(struct socks *k, struct sock *s, const uint8_t *msg, size_t len);
+void socks_receive(struct socks *k, struct sock *s, uint32_t events, uint8_t *buf, size_t cap);
+/* Frees broken sockets at which nothing waits: call when no event points to one. */
+void socks_reap(struct socks *k);
+uint64_t socks_made(const struct socks *k);
+
+#endif

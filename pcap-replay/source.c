@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pipe between the child that parses and the one who asked. */
+#include "pcap-replay/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pcap-replay/pass.h"
+
+bool source_is_stream(const char *path)
+{
+	char magic[4] = "";
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : NULL;
+	if (!f)
+		return false;
+	size_t n = fread(magic, 1, 3, f);
+	fclose(f);
+	return n == 3 && !memcmp(magic, "#qs", 3);
+}
+
+static int parse_in_child(const char *const *paths, size_t n, const struct reading *r, int fd)
+{
+	char path[32];
+	struct pass_conf c = {.paths = paths, .n_paths = n, .reading = r, .qs = path, .wire = true, .view = QSOUT_CLIENT};
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return pass_run(&c);
+}
+
+int source_plan(struct plan *ret, const char *const *paths, size_t n, const struct reading *r, struct diag *d)
+{
+	int fds[2], status = 0;
+	char path[32];
+	if (n == 1 && source_is_stream(paths[0]))
+		return plan_read(ret, paths[0], r->memory_bytes, d);
+	if (pipe(fds))
+		return diag_errno(d, "pipe");
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return diag_errno(d, "fork");
+	if (pid == 0) {
+		close(fds[0]);
+		_exit(parse_in_child(paths, n, r, fds[1]));
+	}
+	close(fds[1]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	int rc = plan_read(ret, path, r->memory_bytes, d);
+	close(fds[0]);
+	/* a capture cut at its end (it is still being written) has said so; what is there is used */
+	if (waitpid(pid, &status, 0) == pid && rc == 0 && status && ret->n == 0)
+		rc = diag_set(d, ERR_SYNTAX, "%s: nothing to send", paths[0]);
+	return rc;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What two answers differ by, criterion by criterion. */
+#include <criterion/criterion.h>
+
+#include "lib/dns/wire.h"
+#include "pcap-replay/judge/compare.h"
+
+struct made {
+	uint8_t b[512];
+	size_t n;
+};
+enum { PLAIN, TURNED, UPPER };
+
+/* Two A records 10.0.0.1 and 10.0.0.`last`, perhaps in the other order or spelt in capitals. */
+static struct made reply(uint16_t flags, uint32_t ttl_s, uint8_t last, int n_records, int how)
+{
+	struct made m;
+	struct wire_out o;
+	struct name name;
+	cr_assert_eq(name_from_text(&name, how == UPPER ? "WEB.example" : "web.example"), 0);
+	wire_out_init(&o, m.b, sizeof(m.b));
+	wire_put_header(&o, &(struct dns_header){7, (uint16_t)(DNS_QR | flags), 1, (uint16_t)n_records, 0, 0});
+	wire_put_question(&o, name.b, DNS_A, DNS_IN);
+	for (int i = 0; i < n_records; i++) {
+		size_t mark = wire_rr_begin(&o, name.b, DNS_A, DNS_IN, ttl_s);
+		wire_put_u32(&o, 0x0a000000u | ((i == 0) == (how != TURNED) ? 1 : last));
+		wire_rr_end(&o, mark);
+	}
+	m.n = o.len;
+	return m;
+}
+
+static enum criterion differ(const struct made *a, const struct made *b)
+{
+	uint8_t asked[64];
+	struct name name;
+	cr_assert_eq(name_from_text(&name, "web.example"), 0);
+	size_t n = dns_query_build(asked, sizeof(asked), 7, name.b, DNS_A, DNS_RD, 0, false, false);
+	return compare_answers((struct octets){asked, n}, (struct octets){a ? a->b : NULL, a ? a->n : 0},
+			       (struct octets){b ? b->b : NULL, b ? b->n : 0});
+}
+
+Test(compare, rotation_is_no_difference)
+{
+	struct made a = reply(DNS_RA, 30, 2, 2, PLAIN), b = reply(DNS_RA, 30, 2, 2, TURNED);
+	cr_expect_eq(differ(&a, &b), CMP_SAME);
+}
+
+Test(compare, spelling_is_expected)
+{
+	struct made a = reply(DNS_RA, 30, 2, 2, PLAIN), b = reply(DNS_RA, 30, 2, 2, UPPER);
+	cr_expect_eq(differ(&a, &b), CMP_SPELLING);
+	cr_expect_eq(criteria[CMP_SPELLING].is, CLASS_EXPECTED);
+}
+
+Test(compare, ttls_count_down_in_a_cache_and_not_up)
+{
+	struct made a = reply(DNS_RA, 30, 2, 2, PLAIN), b = reply(DNS_RA, 12, 2, 2, PLAIN);
+	cr_expect_eq(differ(&a, &b), CMP_TTL_LESS);
+	cr_expect_eq(differ(&b, &a), CMP_TTL_MORE);
+	cr_expect_eq(criteria[CMP_TTL_MORE].is, CLASS_BENIGN);
+}
+
+Test(compare, defects)
+{
+	struct made a = reply(DNS_RA, 30, 2, 2, PLAIN), other = reply(DNS_RA, 30, 3, 2, PLAIN), none = reply(DNS_RA, 30, 2, 0, PLAIN),
+		    denied = reply(DNS_RA | DNS_NXDOMAIN, 30, 2, 0, PLAIN), cut = reply(DNS_RA | DNS_TC, 30, 2, 0, PLAIN);
+	cr_expect_eq(differ(&a, &other), CMP_ANSWER);
+	cr_expect_eq(differ(&a, &none), CMP_NODATA);
+	cr_expect_eq(differ(&none, &denied), CMP_RCODE);
+	cr_expect_eq(differ(&a, &cut), CMP_TC, "what was cut off is not compared");
+	cr_expect_eq(differ(&a, NULL), CMP_SILENT_B);
+	cr_expect_eq(criteria[CMP_SILENT_B].is, CLASS_DEFECT);
+}
+
+Test(compare, who_answers_more_is_no_defect)
+{
+	struct made a = reply(DNS_RA, 30, 2, 2, PLAIN), aa = reply(DNS_RA | DNS_AA, 30, 2, 2, PLAIN);
+	cr_expect_eq(differ(NULL, &a), CMP_SILENT_A);
+	cr_expect_eq(criteria[CMP_SILENT_A].is, CLASS_BENIGN);
+	cr_expect_eq(differ(&a, &aa), CMP_AA);
+	cr_expect_eq(differ(NULL, NULL), CMP_SAME);
+}
+
+Test(compare, damage_is_seen_and_survived)
+{
+	struct made a = reply(DNS_RA, 30, 2, 2, PLAIN), b = a;
+	for (b.n = 0; b.n < a.n; b.n++)
+		cr_expect_eq(differ(&a, &b), CMP_UNREADABLE, "cut at %zu", b.n);
+}
