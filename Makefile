@@ -4,6 +4,7 @@
 #
 #   make            all programs                  make test     everything that needs no cluster
 #   make demo       the main job, end to end      make layers   who may include whom
+#   make e2e        every cell, every check       make e2e-mutants  what each check is good for
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make mutants    what no test notices: SEED=n N=300
@@ -214,6 +215,17 @@ demo: deps
 	@$(MAKE) --no-print-directory all
 	@O=$(O) kind-e2e/demo
 
+# All cells and all checks of the lab; E2E= takes more options, such as E2E="-i nftables-* -i cache.*".
+# Bounded: a cell that hangs ends with the run.
+e2e: $(addprefix $(O)/bin/,kind-e2e node-cache pcap-replay)
+	@mkdir -p build/e2e
+	@set -f; timeout --kill-after=10 1800 $(O)/bin/kind-e2e run --scenario kind-e2e/scenarios/e2e.yaml --out build/e2e \
+		--junit build/e2e/junit.xml --tap build/e2e/e2e.tap --collect build/e2e.tgz $(E2E)
+
+# For each check one thing broken on purpose, which must turn it red: tests/e2e-mutants/table.
+e2e-mutants: $(addprefix $(O)/bin/,kind-e2e node-cache)
+	@O=$(O) timeout --kill-after=10 1800 tests/e2e-mutants/run $(E2E)
+
 BENCH_BINS := $(filter $(O)/tests/bench/%,$(HELPER_BINS)) $(O)/bin/node-cache
 bench: $(BENCH_BINS)
 	@tools/deps packages-bench.txt
@@ -259,4 +271,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image vm vm-kernel install uninstall clean
+.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image vm vm-kernel install uninstall clean

@@ -12,11 +12,14 @@
 #include "kind-e2e/lab/vm/vm.h"
 #include "kind-e2e/run/outdir.h"
 #include "kind-e2e/run/probe.h"
+#include "kind-e2e/run/report.h"
 #include "kind-e2e/run/rules.h"
 #include "kind-e2e/run/run.h"
 #include "lib/base/log.h"
 
-static struct run_options run_opts = {.lab = "netns", .limit_ns = 1800ull * 1000000000};
+static struct run_options run_opts = {
+	.lab = "netns", .limit_ns = 1800ull * 1000000000, .tries = 3};
+static bool list_checks;
 static struct rules_options rules_opts = {.family = "ipv4", .version = "1.36", .endpoints = 2};
 static const char *clean_out;
 
@@ -25,7 +28,16 @@ static const struct opt_def run_defs[] = {
 	{"scenario", 's', OPT_TEXT, &run_opts.scenario, "FILE", "what to run (required)", 0, 0, NULL},
 	{"out", 'o', OPT_TEXT, &run_opts.out, "DIR", "where the records go, one folder a cell (required)", 0, 0, NULL},
 	{"cell", 'c', OPT_LIST, &run_opts.cells, "NAME", "only this cell, such as nftables-cache; may be repeated", 0, 0, NULL},
+	{"include", 'i', OPT_LIST, &run_opts.include, "PATTERN", "only cells, and only checks, whose name matches; may be repeated", 0, 0, NULL},
+	{"exclude", 'x', OPT_LIST, &run_opts.exclude, "PATTERN", "not these cells or checks; may be repeated", 0, 0, NULL},
 	{"duration", 'd', OPT_DURATION, &run_opts.duration_ns, "TIME", "load of this length instead of the scenario's", 0, 0, NULL},
+	{"tries", 't', OPT_U64, &run_opts.tries, "N", "how often a check that fails is tried, 1 to 20", 1, 20, NULL},
+	{"strict", 0, OPT_BOOL, &run_opts.strict, NULL, "a flaky check counts as failed", 0, 0, NULL},
+	{"junit", 0, OPT_TEXT, &run_opts.junit, "FILE", "write what was found as JUnit XML", 0, 0, NULL},
+	{"tap", 0, OPT_TEXT, &run_opts.tap, "FILE", "write what was found as TAP; - is standard output", 0, 0, NULL},
+	{"collect", 0, OPT_TEXT, &run_opts.collect, "FILE", "pack logs, rules, tables and last questions into a tar.gz", 0, 0, NULL},
+	{"list-checks", 0, OPT_BOOL, &list_checks, NULL, "say what checks there are, and run nothing", 0, 0, NULL},
+	{"sabotage", 0, OPT_TEXT, &run_opts.sabotage, "CHECK: WHAT", "break something right before a check, which must then fail", 0, 0, NULL},
 	{"keep", 'k', OPT_BOOL, &run_opts.keep, NULL, "leave each cell standing until Enter is pressed", 0, 0, NULL},
 	{"lab", 'l', OPT_TEXT, &run_opts.lab, "LAB", "netns: this machine's kernel; vm: one of its own", 0, 0, NULL},
 	{"kernel", 0, OPT_TEXT, &run_opts.kernel, "DIR", "vm: the kernel to boot, as lab/vm/kernel fetches one", 0, 0, NULL},
@@ -49,6 +61,10 @@ static const struct opt_def no_defs[] = {{0}};
 
 static int cmd_run(int argc, char **argv)
 {
+	if (list_checks) {
+		report_list(stdout);
+		return 0;
+	}
 	if (!run_opts.scenario || !run_opts.out) {
 		log_error("run needs --scenario FILE and --out DIR");
 		return 3;

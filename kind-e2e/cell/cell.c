@@ -5,7 +5,6 @@
  */
 #include "kind-e2e/cell/cell.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kind-e2e/lab/kubeproxy.h"
 #include "kind-e2e/lab/netns.h"
 #include "kind-e2e/lab/proc.h"
 #include "lib/base/clock.h"
@@ -33,23 +33,35 @@ static void *shared_memory(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int cell_init(struct cell *c, const struct lab *lab, enum scen_proxy proxy, bool with_cache,
-	      struct diag *d)
+/* The self-check stands apart: it says nothing of the scenario. */
+static int make_dir(struct cell *c, struct diag *d)
+{
+	size_t n = (size_t)snprintf(c->dir, sizeof c->dir, "%s/%s", c->lab->out,
+				    c->spec.empty ? "self-check" : c->name);
+
+	if (n >= sizeof c->dir || (c->spec.empty && n + sizeof "/empty" > sizeof c->dir))
+		return diag_set(d, ERR_LIMIT, "%s: path too long", c->lab->out);
+	if (mkdir(c->dir, 0755) && errno != EEXIST)
+		return diag_errno(d, "%s", c->dir);
+	if (!c->spec.empty)
+		return 0;
+	strcpy(c->dir + n, "/empty");
+	return mkdir(c->dir, 0755) && errno != EEXIST ? diag_errno(d, "%s", c->dir) : 0;
+}
+
+int cell_init(struct cell *c, const struct lab *lab, const struct cell_spec *spec, struct diag *d)
 {
 	int code;
 
 	memset(c, 0, sizeof *c);
 	c->lab = lab;
-	c->proxy = proxy;
-	c->with_cache = with_cache;
-	scen_cell_str(proxy, with_cache, c->name);
-	code = topo_plan(&c->topo, lab->s, d);
+	c->spec = *spec;
+	c->first = spec->ip == SCEN_IP6 ? TOPO_V6 : TOPO_V4;
+	cell_spec_str(spec, c->name);
+	code = topo_plan(&c->topo, lab->s, spec->ip, d);
+	code = code ? code : make_dir(c, d);
 	if (code)
 		return code;
-	if ((size_t)snprintf(c->dir, sizeof c->dir, "%s/%s", lab->out, c->name) >= sizeof c->dir)
-		return diag_set(d, ERR_LIMIT, "%s: path too long", lab->out);
-	if (mkdir(c->dir, 0755) && errno != EEXIST)
-		return diag_errno(d, "%s", c->dir);
 	c->served = shared_memory(CELL_SERVERS_MAX * sizeof c->served[0]);
 	c->loads = shared_memory(TOPO_PODS_MAX * sizeof c->loads[0]);
 	c->gai = shared_memory(sizeof c->gai[0]);
@@ -67,6 +79,7 @@ void cell_release(struct cell *c)
 	if (c->gai)
 		munmap(c->gai, sizeof c->gai[0]);
 	free(c->samples);
+	free(c->world);
 }
 
 /* --- up ------------------------------------------------------------------------- */
@@ -76,17 +89,27 @@ static int server_body(void *arg)
 	return backend_main(arg);
 }
 
-static int start_server(struct cell *c, unsigned i, const char *ns, struct in_addr ip,
-			struct diag *d)
+static int start_server(struct cell *c, unsigned i, struct diag *d)
 {
+	bool external = i == c->topo.n_backends;
+	/* the self-check knows its delay */
+	static const struct scen_delay known = {CELL_EMPTY_DELAY_NS, CELL_EMPTY_DELAY_NS};
 	struct backend_conf conf = {.id = c->server_id[i],
-				    .ip = ip,
 				    .zone = c->lab->zone,
-				    .delay = c->lab->s->backend_delay,
+				    .delay = c->no_delay ? (struct scen_delay){0, 0}
+					     : c->spec.empty ? known : c->lab->s->backend_delay,
 				    .seed = c->lab->s->seed + i,
 				    .shared = &c->served[i]};
-	int code = netns_enter(ns, d);
+	char ns[32] = TOPO_NET;
+	int code;
 
+	for (int f = 0; f < TOPO_FAMILIES; f++)
+		if (c->topo.has[f])
+			conf.ip[f] = external ? c->topo.side[f].net : c->topo.side[f].backend[i];
+	if (!external)
+		topo_backend_ns(ns, i);
+	c->served[i].ready = 0;
+	code = netns_enter(ns, d);
 	if (code)
 		return code;
 	c->server[i] = proc_fork("e2e-backend", server_body, &conf, d);
@@ -94,71 +117,90 @@ static int start_server(struct cell *c, unsigned i, const char *ns, struct in_ad
 	return c->server[i] < 0 ? ERR_SYS : 0;
 }
 
-static int servers_ready(struct cell *c, unsigned n, struct diag *d)
+static int server_ready(struct cell *c, unsigned i, struct diag *d)
 {
 	uint64_t until = clock_mono_ns() + READY_LIMIT_NS;
+	char how[32];
+	int status;
 
-	for (unsigned i = 0; i < n;) {
-		int status;
-		char how[32];
-
-		if (__atomic_load_n(&c->served[i].ready, __ATOMIC_ACQUIRE)) {
-			i++;
-		} else if (proc_gone(c->server[i], &status)) {
+	while (!__atomic_load_n(&c->served[i].ready, __ATOMIC_ACQUIRE)) {
+		if (proc_gone(c->server[i], &status)) {
 			c->server[i] = 0;
 			return diag_set(d, ERR_SYS, "%s: %s before it was ready", c->server_id[i],
 					proc_status_str(status, how));
-		} else if (clock_mono_ns() > until) {
-			return diag_set(d, ERR_TIMEOUT, "%s: not ready", c->server_id[i]);
-		} else {
-			poll(NULL, 0, 2);
 		}
+		if (clock_mono_ns() > until)
+			return diag_set(d, ERR_TIMEOUT, "%s: not ready", c->server_id[i]);
+		poll(NULL, 0, 2);
 	}
 	return 0;
+}
+
+int cell_backend_start(struct cell *c, unsigned i, struct diag *d)
+{
+	int code = start_server(c, i, d);
+
+	return code ? code : server_ready(c, i, d);
 }
 
 static int start_servers(struct cell *c, struct diag *d)
 {
 	unsigned n = c->topo.n_backends;
-	char ns[32];
 	int code = 0;
 
-	for (unsigned i = 0; !code && i < n; i++) {
-		snprintf(c->server_id[i], sizeof c->server_id[i], "backend-%u", i + 1);
-		topo_backend_ns(ns, i);
-		code = start_server(c, i, ns, c->topo.backend[i], d);
+	for (unsigned i = 0; !code && i <= n; i++) {
+		if (i < n)
+			snprintf(c->server_id[i], sizeof c->server_id[i], "backend-%u", i + 1);
+		else
+			snprintf(c->server_id[i], sizeof c->server_id[i], "external");
+		code = start_server(c, i, d);
 	}
-	snprintf(c->server_id[n], sizeof c->server_id[n], "external");
-	code = code ? code : start_server(c, n, TOPO_NET, c->topo.net, d);
-	return code ? code : servers_ready(c, n + 1, d);
+	for (unsigned i = 0; !code && i <= n; i++)
+		code = server_ready(c, i, d);
+	return code;
 }
 
-static int count_untracked(struct diag *d)
+/* In the node: the lab's own counters, and the window to its connection table. */
+static int open_eyes(struct cell *c, struct diag *d)
 {
 	int code = netns_enter(NETNS_NODE, d);
 
 	if (code)
 		return code;
 	code = notrack_install(d);
+	code = code ? code : ctnl_open(&c->ct, d);
 	netns_leave();
 	return code;
 }
 
-static int cell_up(struct cell *c, struct diag *d)
+int cell_proxy_sync(struct cell *c, unsigned live, struct diag *d)
 {
-	int code = topo_build(&c->topo, d);
+	int code = kubeproxy_sync(&c->topo, c->spec.proxy, c->live, live, d);
 
-	code = code ? code : topo_proxy(&c->topo, c->proxy, d);
-	code = code ? code : count_untracked(d);
-	code = code ? code : topo_loss(&c->topo, c->lab->s->loss, d);
-	code = code ? code : start_servers(c, d);
-	if (!code && c->with_cache)
-		code = cache_start(c, d);
-	code = code ? code : netns_enter(NETNS_NODE, d);
 	if (code)
 		return code;
-	code = ctnl_open(&c->ct, d);
-	netns_leave();
+	c->live = live;
+	return cell_forget_stale(c, d);
+}
+
+int cell_up(struct cell *c, struct diag *d)
+{
+	uint64_t begin = clock_mono_ns();
+	unsigned all = (1u << c->topo.n_backends) - 1;
+	int code = topo_build(&c->topo, d);
+
+	c->live = all;
+	if (!c->spec.empty)
+		code = code ? code : kubeproxy_start(&c->topo, c->spec.proxy, all, d);
+	code = code ? code : open_eyes(c, d);
+	code = code ? code : topo_loss(&c->topo, c->lab->s->loss, d);
+	code = code ? code : start_servers(c, d);
+	if (!code && c->spec.with_cache) {
+		code = topo_cache_link(d);
+		code = code ? code : leftovers_look(c, &c->world, d);
+		code = code ? code : cache_start(c, CACHE_FAILOPEN_LOAD, d);
+	}
+	c->setup_ns = clock_mono_ns() - begin;
 	return code;
 }
 
@@ -179,8 +221,8 @@ static int start_loads(struct cell *c, struct diag *d)
 		struct load_conf conf = {.s = c->lab->s,
 					 .zone = c->lab->zone,
 					 .pod = i,
-					 .pod_ip = c->topo.pod[i],
-					 .server_ip = c->lab->s->cluster_dns,
+					 .pod_ip = c->topo.side[c->first].pod[i],
+					 .server_ip = cell_server(c, c->first),
 					 .t0_ns = c->t0_ns,
 					 .qs_path = path,
 					 .shared = &c->loads[i]};
@@ -264,42 +306,21 @@ static int watch_load(struct cell *c, struct diag *d)
 	return state ? state : cell_sample(c, d);
 }
 
-static int gai_body(void *arg)
+/* What the last load left in memory is not this one's. */
+static void forget_load(struct cell *c)
 {
-	return gai_main(arg);
+	memset(c->loads, 0, TOPO_PODS_MAX * sizeof c->loads[0]);
+	memset(c->gai, 0, sizeof c->gai[0]);
+	c->n_samples = 0;
+	c->captured_queries = c->captured_answers = 0;
+	c->capture_why[0] = '\0';
 }
 
-static int run_gai(struct cell *c, struct diag *d)
-{
-	struct gai_conf conf = {c->lab->s, c->lab->zone, c->lab->s->cluster_dns, c->gai};
-	uint64_t until = clock_mono_ns() + LOAD_GRACE_NS;
-	char ns[32], how[32];
-	int status, code;
-	pid_t pid;
-
-	topo_pod_ns(ns, 0);
-	code = netns_enter(ns, d);
-	if (code)
-		return code;
-	pid = proc_fork("e2e-gai", gai_body, &conf, d);
-	netns_leave();
-	if (pid < 0)
-		return ERR_SYS;
-	while (!proc_gone(pid, &status)) {
-		if (clock_mono_ns() > until) {
-			proc_stop(pid, SIGKILL, NS_PER_S, NULL);
-			return diag_set(d, ERR_TIMEOUT, "getaddrinfo check: does not end");
-		}
-		poll(NULL, 0, 2);
-	}
-	return status ? diag_set(d, ERR_SYS, "getaddrinfo check: %s", proc_status_str(status, how))
-		      : 0;
-}
-
-static int cell_measure(struct cell *c, struct diag *d)
+int cell_load(struct cell *c, struct diag *d)
 {
 	int code;
 
+	forget_load(c);
 	capture_start(c);
 	code = snap_take(c, &c->before, d);
 	code = code ? code : start_loads(c, d);
@@ -307,13 +328,13 @@ static int cell_measure(struct cell *c, struct diag *d)
 	code = code ? code : snap_settle(c, &c->after, d);
 	capture_stop(c);
 	c->lab->progress(c->lab->progress_arg, 1, "getaddrinfo");
-	code = code ? code : run_gai(c, d);
+	code = code ? code : cell_gai(c, NULL, NULL, 0, d);
 	return code ? code : stream_merge(c, d);
 }
 
 /* --- down ------------------------------------------------------------------------ */
 
-static void cell_down(struct cell *c)
+void cell_down(struct cell *c)
 {
 	char path[4096];
 
@@ -324,7 +345,7 @@ static void cell_down(struct cell *c)
 		unlink(path);
 	}
 	capture_stop(c);
-	cache_stop(c);
+	cache_kill(c);
 	for (unsigned i = 0; i < CELL_SERVERS_MAX; i++) {
 		proc_stop(c->server[i], SIGKILL, NS_PER_S, NULL);
 		c->server[i] = 0;
@@ -334,10 +355,12 @@ static void cell_down(struct cell *c)
 	topo_drop(&c->topo);
 }
 
-static void hold(const struct cell *c)
+void cell_hold(const struct cell *c)
 {
 	char byte;
 
+	if (c->lab->keep_fd < 0)
+		return;
 	fprintf(stderr,
 		"\n%s stands; to go in, from another terminal:\n"
 		"  nsenter -t $(pgrep -n e2e-init) -a ip netns exec " NETNS_NODE " sh\n"
@@ -345,21 +368,4 @@ static void hold(const struct cell *c)
 		c->name);
 	while (read(c->lab->keep_fd, &byte, 1) == 1 && byte != '\n')
 		;
-}
-
-int cell_run(struct cell *c, struct diag *d)
-{
-	uint64_t begin = clock_mono_ns();
-	int code;
-
-	c->lab->progress(c->lab->progress_arg, 0, "set-up");
-	code = cell_up(c, d);
-	c->setup_ns = clock_mono_ns() - begin;
-	code = code ? code : cell_measure(c, d);
-	if (c->lab->keep_fd >= 0)
-		hold(c);
-	c->lab->progress(c->lab->progress_arg, 1, "taking down");
-	cell_down(c);
-	c->wall_ns = clock_mono_ns() - begin;
-	return code;
 }

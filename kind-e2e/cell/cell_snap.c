@@ -6,7 +6,6 @@
  * very latencies that are measured. It also frees expired entries. So dumps are
  * taken right before and right after.
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,7 +21,7 @@
 #include "lib/dns/wire.h"
 
 #define SETTLE_LIMIT_NS (3 * NS_PER_S)
-#define METRICS_URL "http://" TOPO_NODE_IP ":9253/metrics"
+#define METRICS_URL "http://localhost:9253/metrics"
 
 struct splitting {
 	const struct cell *c;
@@ -32,15 +31,16 @@ struct splitting {
 static void split_entry(const struct ctnl_entry *e, void *arg)
 {
 	struct splitting *s = arg;
-	const struct scenario *scen = s->c->lab->s;
+	const struct topo *t = &s->c->topo;
+	int f = e->src.family == AF_INET6 ? TOPO_V6 : TOPO_V4;
 
 	if (e->dport != DNS_PORT) {
 		s->split.other++;
 		return;
 	}
-	for (unsigned i = 0; i < s->c->topo.n_pods; i++)
-		if (e->src.s_addr == s->c->topo.pod[i].s_addr &&
-		    e->dst.s_addr != scen->upstream_dns.s_addr) {
+	for (unsigned i = 0; i < t->n_pods; i++)
+		if (addr_eq(&e->src, &t->side[f].pod[i]) &&
+		    !addr_eq(&e->dst, &t->side[f].upstream)) {
 			s->split.client++;
 			return;
 		}
@@ -49,7 +49,7 @@ static void split_entry(const struct ctnl_entry *e, void *arg)
 
 /* A packet that slipped past NOTRACK in the wrong direction would show as an
  * entry whose source port is 53: it counts as "other" and makes that grow. */
-static int split_table(struct cell *c, struct ct_split *ret, struct diag *d)
+int cell_split(struct cell *c, struct ct_split *ret, struct diag *d)
 {
 	struct splitting s = {.c = c};
 	int code = ctnl_dump(c->ct, split_entry, &s, d);
@@ -59,39 +59,96 @@ static int split_table(struct cell *c, struct ct_split *ret, struct diag *d)
 	return code;
 }
 
-static int pod_tcp(struct cell *c, struct snap *s, struct diag *d)
+int cell_pod_tcp(unsigned pod, uint64_t *ret_out, uint64_t *ret_in, struct diag *d)
 {
-	for (unsigned i = 0; i < c->topo.n_pods; i++) {
-		uint64_t in = 0, out = 0, again = 0;
-		char ns[32], *text, *at;
-		int code;
+	uint64_t in = 0, out = 0, again = 0;
+	char ns[32], *text, *at;
+	int code;
 
-		topo_pod_ns(ns, i);
-		code = netns_enter(ns, d);
-		if (code)
-			return code;
-		text = proc_slurp("/proc/self/net/snmp");
-		netns_leave();
-		at = text ? strstr(text, "\nTcp: ") : NULL;
-		at = at ? strstr(at + 1, "\nTcp: ") : NULL; /* the second line has the numbers */
-		if (at)
-			sscanf(at,
-			       " Tcp: %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64
-			       " %" SCNu64,
-			       &in, &out, &again);
-		free(text);
-		if (!at)
-			return diag_set(d, ERR_SYS, "/proc/self/net/snmp: no TCP counters");
-		s->pod_tcp_in += in;
-		s->pod_tcp_out += out + again;
-	}
+	topo_pod_ns(ns, pod);
+	code = netns_enter(ns, d);
+	if (code)
+		return code;
+	text = proc_slurp("/proc/self/net/snmp");
+	netns_leave();
+	at = text ? strstr(text, "\nTcp: ") : NULL;
+	at = at ? strstr(at + 1, "\nTcp: ") : NULL; /* the second line has the numbers */
+	if (at)
+		sscanf(at,
+		       " Tcp: %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64 " %" SCNu64,
+		       &in, &out, &again);
+	free(text);
+	if (!at)
+		return diag_set(d, ERR_SYS, "/proc/self/net/snmp: no TCP counters");
+	*ret_in = in;
+	*ret_out = out + again;
 	return 0;
+}
+
+static int pods_tcp(struct cell *c, struct snap *s, struct diag *d)
+{
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < c->topo.n_pods; i++) {
+		uint64_t in = 0, out = 0;
+
+		code = cell_pod_tcp(i, &out, &in, d);
+		s->pod_tcp_in += in;
+		s->pod_tcp_out += out;
+	}
+	return code;
+}
+
+static char *frozen;
+
+int cell_metrics_freeze(const char *more, struct diag *d)
+{
+	char *text = NULL, *all;
+	int code = cell_metrics(&text, d);
+
+	if (code)
+		return code;
+	all = realloc(text, strlen(text) + strlen(more) + 1);
+	if (!all) {
+		free(text);
+		return diag_set(d, ERR_NOMEM, "no memory");
+	}
+	strcat(all, more);
+	free(frozen);
+	frozen = all;
+	return 0;
+}
+
+int cell_metrics(char **ret_text, struct diag *d)
+{
+	int code = frozen ? 0 : netns_enter(NETNS_NODE, d);
+
+	if (frozen) {
+		*ret_text = strdup(frozen);
+		return *ret_text ? 0 : diag_set(d, ERR_NOMEM, "no memory");
+	}
+	if (code)
+		return code;
+	code = scrape(METRICS_URL, ret_text, d);
+	netns_leave();
+	return code;
+}
+
+int cell_notrack(struct notrack *ret, struct diag *d)
+{
+	int code = netns_enter(NETNS_NODE, d);
+
+	if (code)
+		return code;
+	code = notrack_read(ret, d);
+	netns_leave();
+	return code;
 }
 
 static int cache_metrics(struct snap *s, struct diag *d)
 {
 	char *text = NULL;
-	int code = scrape(METRICS_URL, &text, d);
+	int code = cell_metrics(&text, d);
 
 	if (code)
 		return code;
@@ -108,18 +165,13 @@ static int cache_metrics(struct snap *s, struct diag *d)
 
 static int node_side(struct cell *c, struct snap *s, struct diag *d)
 {
-	int code = netns_enter(NETNS_NODE, d);
+	int code = cell_notrack(&s->notrack, d);
 
-	if (code)
+	if (code || !c->spec.with_cache)
 		return code;
-	code = notrack_read(&s->notrack, d);
-	if (!code && c->with_cache) {
-		s->cpu_ns = proc_cpu_ns(c->cache);
-		s->rss_bytes = proc_rss_bytes(c->cache);
-		code = cache_metrics(s, d);
-	}
-	netns_leave();
-	return code;
+	s->cpu_ns = proc_cpu_ns(c->cache);
+	s->rss_bytes = proc_rss_bytes(c->cache);
+	return cache_metrics(s, d);
 }
 
 int snap_take(struct cell *c, struct snap *ret, struct diag *d)
@@ -127,11 +179,11 @@ int snap_take(struct cell *c, struct snap *ret, struct diag *d)
 	struct snap s = {0};
 	int code = node_side(c, &s, d);
 
-	code = code ? code : pod_tcp(c, &s, d);
+	code = code ? code : pods_tcp(c, &s, d);
 	for (unsigned i = 0; i <= c->topo.n_backends; i++)
 		s.served[i] = c->served[i].udp + c->served[i].tcp;
 	code = code ? code : ctnl_stats(c->ct, &s.ct, d);
-	code = code ? code : split_table(c, &s.split, d);
+	code = code ? code : cell_split(c, &s.split, d);
 	if (!code)
 		*ret = s;
 	return code;

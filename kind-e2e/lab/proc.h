@@ -34,6 +34,10 @@ bool proc_stop(pid_t pid, int sig, uint64_t limit_ns, int *ret_status);
 /* "exit 3", "signal 9". */
 const char *proc_status_str(int status, char buf[32]);
 
+/* The process, then its descendants: how many there are, at most `max` of them in `ret`. */
+unsigned proc_tree(pid_t pid, pid_t *ret, unsigned max);
+bool proc_named(pid_t pid, const char *name); /* by /proc/PID/comm */
+
 /* Processor time of a process, its threads and all living descendants. */
 uint64_t proc_cpu_ns(pid_t pid);
 uint64_t proc_rss_bytes(pid_t pid); /* likewise, summed */

@@ -69,30 +69,23 @@ static uint64_t own_rss_bytes(pid_t pid)
 	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static uint64_t sum_tree(pid_t pid, uint64_t (*own)(pid_t), unsigned depth)
+static uint64_t sum_tree(pid_t pid, uint64_t (*own)(pid_t))
 {
-	uint64_t sum = own(pid);
-	char path[64], *text, *at, *end;
+	pid_t all[64];
+	unsigned n = proc_tree(pid, all, 64);
+	uint64_t sum = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-	text = depth < 8 ? proc_slurp(path) : NULL;
-	for (at = text; at; at = end) {
-		long child = strtol(at, &end, 10);
-
-		if (end == at)
-			break;
-		sum += sum_tree((pid_t)child, own, depth + 1);
-	}
-	free(text);
+	for (unsigned i = 0; i < n; i++)
+		sum += own(all[i]);
 	return sum;
 }
 
 uint64_t proc_cpu_ns(pid_t pid)
 {
-	return sum_tree(pid, own_cpu_ns, 0);
+	return sum_tree(pid, own_cpu_ns);
 }
 
 uint64_t proc_rss_bytes(pid_t pid)
 {
-	return sum_tree(pid, own_rss_bytes, 0);
+	return sum_tree(pid, own_rss_bytes);
 }

@@ -23,8 +23,14 @@
 #define WAITING_MAX 65536
 #define CONNS_MAX 1024
 
+struct listening { /* the sockets of one address */
+	struct ev udp, tcp;
+	struct backend *b;
+};
+
 struct conn {
 	struct ev ev;
+	struct addr peer;
 	struct backend *b;
 	struct conn *next;
 	size_t len;
@@ -33,8 +39,9 @@ struct conn {
 
 struct waiting {
 	uint64_t t_ns;
-	struct conn *conn; /* NULL: UDP, to `to` */
-	struct sockaddr_in to;
+	struct conn *conn; /* NULL: UDP, to `to` by `udp` */
+	struct listening *udp;
+	struct sockaddr_storage to;
 	size_t len;
 	uint8_t *msg; /* with length prefix for TCP; NULL: its connection is gone */
 };
@@ -42,7 +49,7 @@ struct waiting {
 struct backend {
 	const struct backend_conf *c;
 	struct evloop loop;
-	struct ev udp, listener;
+	struct listening at[2];
 	struct conn *conns;
 	unsigned n_conns;
 	struct waiting *heap; /* by t_ns */
@@ -100,7 +107,7 @@ static struct waiting heap_pop(struct backend *b)
 
 /* --- answers --------------------------------------------------------------------- */
 
-static void send_answer(struct backend *b, struct waiting *w)
+static void send_answer(struct waiting *w)
 {
 	ssize_t n = 0;
 
@@ -109,37 +116,75 @@ static void send_answer(struct backend *b, struct waiting *w)
 	if (w->conn) /* answers are far below the socket's buffer: all or nothing */
 		n = send(w->conn->ev.fd, w->msg, w->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	else
-		n = sendto(b->udp.fd, w->msg, w->len, MSG_DONTWAIT, (struct sockaddr *)&w->to,
-			   sizeof w->to);
+		n = sendto(w->udp->udp.fd, w->msg, w->len, MSG_DONTWAIT, (struct sockaddr *)&w->to,
+			   w->to.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+						      : sizeof(struct sockaddr_in6));
 	(void)n; /* a client that went away is the client's affair */
 }
 
-static void on_query(struct backend *b, const uint8_t *query, size_t len, struct conn *conn,
-		     const struct sockaddr_in *from)
+static void note_peer(struct backend_shared *s, const struct addr *from)
 {
-	size_t pre = conn ? 2 : 0, n;
-	uint64_t delay = draw_delay(b);
-	struct waiting w = {.conn = conn};
+	uint64_t n = s->n_peers, i = 0;
 
-	if (conn)
-		b->c->shared->tcp++;
-	else
-		b->c->shared->udp++;
-	n = zone_reply(b->c->zone, b->c->id, query, len, conn != NULL, b->buf + pre, DNS_MSG_MAX);
-	if (!n)
+	while (i < n && !addr_eq(&s->peer[i].ip, from))
+		i++;
+	if (i == BACKEND_PEERS_MAX)
 		return;
-	if (conn)
+	if (i == n) {
+		s->peer[i] = (struct backend_peer){*from, 0};
+		s->n_peers = n + 1;
+	}
+	s->peer[i].n++;
+}
+
+/* A mutant's doing: the last octet of the last address in it is another one. */
+static void spoil(uint8_t *msg, size_t len)
+{
+	struct dns_msg m;
+	struct dns_rr rr;
+	struct wire w;
+
+	if (dns_msg_parse(&m, msg, len))
+		return;
+	wire_init(&w, msg, len);
+	w.off = m.answer_off;
+	for (unsigned i = 0; i < m.h.n_an && !w.err; i++) {
+		wire_rr(&w, &rr);
+		if (!w.err && (rr.type == DNS_A || rr.type == DNS_AAAA))
+			msg[rr.rdata_off + rr.rdlen - 1] ^= 1;
+	}
+}
+
+/* Counts it, and makes its answer in b->buf; the length with TCP's prefix, 0 for none. */
+static size_t make_answer(struct backend *b, const uint8_t *query, size_t len, bool tcp,
+			  const struct addr *from)
+{
+	struct backend_shared *s = b->c->shared;
+	size_t pre = tcp ? 2 : 0, n;
+
+	(*(tcp ? &s->tcp : &s->udp))++;
+	note_peer(s, from);
+	n = zone_reply(b->c->zone, b->c->id, query, len, tcp, b->buf + pre, DNS_MSG_MAX);
+	if (!n)
+		return 0;
+	if (s->lie)
+		spoil(b->buf + pre, n);
+	if (tcp)
 		set_be16(b->buf, (uint16_t)n);
-	else
-		w.to = *from;
-	w.len = n + pre;
-	w.t_ns = clock_mono_ns() + delay;
+	return n + pre;
+}
+
+static void answer(struct backend *b, struct waiting *w)
+{
+	uint64_t delay = draw_delay(b);
+
+	w->t_ns = clock_mono_ns() + delay;
 	if (!delay) {
-		w.msg = b->buf;
-		send_answer(b, &w);
-	} else if (b->n_heap < WAITING_MAX && (w.msg = malloc(w.len))) {
-		memcpy(w.msg, b->buf, w.len);
-		heap_push(b, &w);
+		w->msg = b->buf;
+		send_answer(w);
+	} else if (b->n_heap < WAITING_MAX && (w->msg = malloc(w->len))) {
+		memcpy(w->msg, b->buf, w->len);
+		heap_push(b, w);
 	}
 }
 
@@ -150,7 +195,7 @@ static void flush_due(struct backend *b)
 	while (b->n_heap && b->heap[0].t_ns <= now) {
 		struct waiting w = heap_pop(b);
 
-		send_answer(b, &w);
+		send_answer(&w);
 		free(w.msg);
 	}
 }
@@ -159,16 +204,21 @@ static void flush_due(struct backend *b)
 
 static void on_udp(struct ev *e, uint32_t events)
 {
-	struct backend *b = (struct backend *)((char *)e - offsetof(struct backend, udp));
+	struct listening *at = (struct listening *)((char *)e - offsetof(struct listening, udp));
 	static uint8_t in[DNS_MSG_MAX];
-	struct sockaddr_in from;
-	socklen_t from_len = sizeof from;
+	struct waiting w = {.udp = at};
+	socklen_t from_len = sizeof w.to;
+	struct addr from;
 	ssize_t n;
 
 	(void)events;
-	n = recvfrom(e->fd, in, sizeof in, MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
-	if (n > 0)
-		on_query(b, in, (size_t)n, NULL, &from);
+	n = recvfrom(e->fd, in, sizeof in, MSG_DONTWAIT, (struct sockaddr *)&w.to, &from_len);
+	if (n <= 0)
+		return;
+	from = addr_of_sock(&w.to, NULL);
+	w.len = make_answer(at->b, in, (size_t)n, false, &from);
+	if (w.len)
+		answer(at->b, &w);
 }
 
 static void conn_free(struct conn *c)
@@ -193,6 +243,7 @@ static void on_conn(struct ev *e, uint32_t events)
 {
 	struct conn *c = (struct conn *)e; /* ev is its first member */
 	ssize_t n = recv(e->fd, c->in + c->len, sizeof c->in - c->len, MSG_DONTWAIT);
+	struct waiting w = {.conn = c};
 	size_t at = 0;
 
 	(void)events;
@@ -205,7 +256,9 @@ static void on_conn(struct ev *e, uint32_t events)
 	while (c->len - at >= 2 && c->len - at >= 2u + get_be16(c->in + at)) {
 		size_t len = get_be16(c->in + at);
 
-		on_query(c->b, c->in + at + 2, len, c, NULL);
+		w.len = make_answer(c->b, c->in + at + 2, len, true, &c->peer);
+		if (w.len)
+			answer(c->b, &w);
 		at += 2 + len;
 	}
 	memmove(c->in, c->in + at, c->len - at);
@@ -214,8 +267,12 @@ static void on_conn(struct ev *e, uint32_t events)
 
 static void on_accept(struct ev *e, uint32_t events)
 {
-	struct backend *b = (struct backend *)((char *)e - offsetof(struct backend, listener));
-	int fd = accept4(e->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1;
+	struct listening *at = (struct listening *)((char *)e - offsetof(struct listening, tcp));
+	struct backend *b = at->b;
+	struct sockaddr_storage from = {0};
+	socklen_t from_len = sizeof from;
+	int fd = accept4(e->fd, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int one = 1;
 	struct conn *c = NULL;
 
 	(void)events;
@@ -231,6 +288,7 @@ static void on_accept(struct ev *e, uint32_t events)
 		return;
 	}
 	c->ev = (struct ev){fd, on_conn};
+	c->peer = addr_of_sock(&from, NULL);
 	c->b = b;
 	c->len = 0;
 	c->next = b->conns;
@@ -240,23 +298,34 @@ static void on_accept(struct ev *e, uint32_t events)
 	evloop_add(&b->loop, &c->ev, EPOLLIN);
 }
 
-static int bind_port(struct backend *b, int type, struct diag *d)
+static int bind_port(const struct addr *ip, int type, struct diag *d)
 {
-	struct sockaddr_in at = {
-		.sin_family = AF_INET, .sin_port = htons(DNS_PORT), .sin_addr = b->c->ip};
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, big = 1 << 20;
+	struct sockaddr_storage at;
+	socklen_t len = addr_sock(ip, DNS_PORT, &at);
+	int fd = socket(ip->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, big = 1 << 20;
 
 	if (fd < 0)
 		return diag_errno(d, "socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &big, sizeof big);
-	if (bind(fd, (struct sockaddr *)&at, sizeof at) ||
-	    (type == SOCK_STREAM && listen(fd, 512))) {
+	if (bind(fd, (struct sockaddr *)&at, len) || (type == SOCK_STREAM && listen(fd, 512))) {
 		diag_errno(d, "port 53");
 		close(fd);
 		return ERR_SYS;
 	}
 	return fd;
+}
+
+static int listen_at(struct backend *b, struct listening *at, const struct addr *ip, struct diag *d)
+{
+	at->b = b;
+	at->udp = (struct ev){bind_port(ip, SOCK_DGRAM, d), on_udp};
+	at->tcp = (struct ev){bind_port(ip, SOCK_STREAM, d), on_accept};
+	if (at->udp.fd < 0 || at->tcp.fd < 0)
+		return ERR_SYS;
+	evloop_add(&b->loop, &at->udp, EPOLLIN);
+	evloop_add(&b->loop, &at->tcp, EPOLLIN);
+	return 0;
 }
 
 static int set_up(struct backend *b, struct diag *d)
@@ -267,12 +336,9 @@ static int set_up(struct backend *b, struct diag *d)
 	rng_seed(&b->rng, b->c->seed);
 	if (evloop_open(&b->loop, d))
 		return ERR_SYS;
-	b->udp = (struct ev){bind_port(b, SOCK_DGRAM, d), on_udp};
-	b->listener = (struct ev){bind_port(b, SOCK_STREAM, d), on_accept};
-	if (b->udp.fd < 0 || b->listener.fd < 0)
-		return ERR_SYS;
-	evloop_add(&b->loop, &b->udp, EPOLLIN);
-	evloop_add(&b->loop, &b->listener, EPOLLIN);
+	for (int i = 0; i < 2; i++)
+		if (b->c->ip[i].family && listen_at(b, &b->at[i], &b->c->ip[i], d))
+			return ERR_SYS;
 	return 0;
 }
 

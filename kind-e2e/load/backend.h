@@ -7,21 +7,32 @@
 #ifndef NODENS_KIND_E2E_BACKEND_H
 #define NODENS_KIND_E2E_BACKEND_H
 
-#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "kind-e2e/lab/addr.h"
 #include "lib/world/scenario.h"
 #include "lib/world/zone.h"
+
+#define BACKEND_PEERS_MAX 16
+
+struct backend_peer { /* where questions came from */
+	struct addr ip;
+	uint64_t n;
+};
 
 struct backend_shared {	      /* in memory that the lab's other processes see */
 	uint64_t udp, tcp;    /* queries that arrived */
 	uint64_t connections; /* TCP connections accepted */
-	uint64_t ready;	      /* 1 once both sockets are bound */
+	uint64_t ready;	      /* 1 once all sockets are bound */
+	struct backend_peer peer[BACKEND_PEERS_MAX]; /* the first ones; set n_peers 0 to begin anew */
+	uint64_t n_peers;
+	uint64_t lie; /* set by a mutant of the lab: answers name the wrong address */
 };
 
 struct backend_conf {
-	const char *id; /* "backend-1" */
-	struct in_addr ip;
+	const char *id;	    /* "backend-1" */
+	struct addr ip[2];  /* bound where there is one */
 	const struct zone *zone;
 	struct scen_delay delay;
 	uint64_t seed;

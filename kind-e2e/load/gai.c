@@ -85,6 +85,16 @@ static bool candidate(const struct zone *z, const char *head, const char *tail, 
 	return s->n > 0;
 }
 
+static size_t n_search(const struct gai_conf *c)
+{
+	return c->search ? c->n_search : c->s->n_search;
+}
+
+static const char *const *search(const struct gai_conf *c)
+{
+	return c->search ? c->search : c->s->search;
+}
+
 /* resolv.conf(5): the search list, with the bare name first when it has ndots
  * dots or more, and alone when it ends in one. */
 static void expect(const struct gai_conf *c, const char *name, struct addr_set *s)
@@ -100,8 +110,8 @@ static void expect(const struct gai_conf *c, const char *name, struct addr_set *
 	}
 	if (dots >= c->s->ndots && candidate(c->zone, name, "", s))
 		return;
-	for (size_t i = 0; i < c->s->n_search; i++)
-		if (candidate(c->zone, name, c->s->search[i], s))
+	for (size_t i = 0; i < n_search(c); i++)
+		if (candidate(c->zone, name, search(c)[i], s))
 			return;
 	if (dots < c->s->ndots)
 		candidate(c->zone, name, "", s);
@@ -151,21 +161,23 @@ static void check_name(const struct gai_conf *c, const char *name)
 
 int gai_main(const struct gai_conf *c)
 {
-	char text[1200], ip[INET_ADDRSTRLEN];
+	char text[2400], ip[ADDR_TEXT];
 	struct diag d = {""};
 	size_t n = 0;
 
-	inet_ntop(AF_INET, &c->server_ip, ip, sizeof ip);
-	n = (size_t)snprintf(text, sizeof text, "nameserver %s\nsearch", ip);
-	for (size_t i = 0; i < c->s->n_search && n < sizeof text; i++)
-		n += (size_t)snprintf(text + n, sizeof text - n, " %s", c->s->search[i]);
+	n = (size_t)snprintf(text, sizeof text, "nameserver %s\nsearch",
+			     addr_str(&c->server_ip, ip));
+	for (size_t i = 0; i < n_search(c) && n < sizeof text; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, " %s", search(c)[i]);
 	if (n < sizeof text)
 		snprintf(text + n, sizeof text - n, "\noptions ndots:%u\n", c->s->ndots);
 	if (resolv_conf_replace(text, &d)) {
 		fprintf(stderr, "kind-e2e: getaddrinfo check: %s\n", d.text);
 		return 125;
 	}
-	for (size_t i = 0; i < c->s->n_asks && i < ASKS_MAX; i++)
+	for (size_t i = 0; !c->only && i < c->s->n_asks && i < ASKS_MAX; i++)
 		check_name(c, c->s->ask[i].name);
+	if (c->only)
+		check_name(c, c->only);
 	return 0;
 }

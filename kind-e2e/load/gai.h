@@ -8,9 +8,9 @@
 #ifndef NODENS_KIND_E2E_GAI_H
 #define NODENS_KIND_E2E_GAI_H
 
-#include <netinet/in.h>
 #include <stdint.h>
 
+#include "kind-e2e/lab/addr.h"
 #include "lib/world/scenario.h"
 #include "lib/world/zone.h"
 
@@ -22,8 +22,12 @@ struct gai_shared {
 struct gai_conf {
 	const struct scenario *s;
 	const struct zone *zone;
-	struct in_addr server_ip;
+	struct addr server_ip;
 	struct gai_shared *shared;
+	/* instead of the scenario's names and search list; NULL: those */
+	const char *only;
+	const char *const *search;
+	size_t n_search;
 };
 
 /* Runs in a child that sits in a pod's network namespace: 0, or 125. */

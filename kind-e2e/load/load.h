@@ -8,9 +8,9 @@
 #ifndef NODENS_KIND_E2E_LOAD_H
 #define NODENS_KIND_E2E_LOAD_H
 
-#include <netinet/in.h>
 #include <stdint.h>
 
+#include "kind-e2e/lab/addr.h"
 #include "lib/base/hist.h"
 #include "lib/world/scenario.h"
 #include "lib/world/zone.h"
@@ -40,7 +40,7 @@ struct load_conf {
 	const struct scenario *s;
 	const struct zone *zone;
 	unsigned pod;
-	struct in_addr pod_ip, server_ip;
+	struct addr pod_ip, server_ip;
 	uint64_t t0_ns;	     /* CLOCK_MONOTONIC: the load's beginning */
 	const char *qs_path; /* its part of the query stream */
 	struct load_shared *shared;

@@ -13,13 +13,6 @@
 #include "kind-e2e/load/load_int.h"
 #include "lib/base/clock.h"
 
-static void map_v4(struct in6_addr *ret, struct in_addr v4)
-{
-	memset(ret, 0, sizeof *ret);
-	ret->s6_addr[10] = ret->s6_addr[11] = 0xff;
-	memcpy(&ret->s6_addr[12], &v4, sizeof v4);
-}
-
 void load_log(struct sock *s, char kind, const uint8_t *msg, size_t len)
 {
 	const struct load_conf *c = s->l->c;
@@ -30,8 +23,8 @@ void load_log(struct sock *s, char kind, const uint8_t *msg, size_t len)
 	r.t_ns = clock_mono_ns() - c->t0_ns;
 	r.kind = kind;
 	r.proto = s->tcp ? QS_TCP : QS_UDP;
-	map_v4(&r.client.ip, c->pod_ip);
-	map_v4(&r.server.ip, c->server_ip);
+	r.client.ip = addr_mapped(&c->pod_ip);
+	r.server.ip = addr_mapped(&c->server_ip);
 	r.client.port = s->port;
 	r.server.port = DNS_PORT;
 	if (msg && dns_msg_parse(&m, msg, len) == 0 && m.h.n_qd) {
@@ -161,21 +154,18 @@ static void on_tcp(struct ev *e, uint32_t events)
 
 static int connect_sock(struct sock *s)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons(DNS_PORT),
-				 .sin_addr = s->l->c->server_ip},
-			   own;
-	socklen_t len = sizeof own;
+	struct sockaddr_storage to, own;
+	socklen_t to_len = addr_sock(&s->l->c->server_ip, DNS_PORT, &to), len = sizeof own;
 	int type = s->tcp ? SOCK_STREAM : SOCK_DGRAM;
 
-	s->ev.fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	s->ev.fd = socket(to.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->ev.fd < 0)
 		return ERR_SYS;
-	if (connect(s->ev.fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)
+	if (connect(s->ev.fd, (struct sockaddr *)&to, to_len) && errno != EINPROGRESS)
 		return ERR_SYS;
 	if (getsockname(s->ev.fd, (struct sockaddr *)&own, &len))
 		return ERR_SYS;
-	s->port = ntohs(own.sin_port);
+	addr_of_sock(&own, &s->port);
 	return evloop_add(&s->l->loop, &s->ev, s->tcp ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 

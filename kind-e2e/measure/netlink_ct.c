@@ -3,10 +3,12 @@
 #include "kind-e2e/measure/netlink_ct.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,32 +43,47 @@ void ctnl_close(struct ctnl *c)
 	free(c);
 }
 
-/* One request, all its replies. */
-static int ask(struct ctnl *c, unsigned type, unsigned flags, mnl_cb_t cb, void *arg,
-	       struct diag *d)
+static struct nlmsghdr *begin(struct ctnl *c, unsigned type, unsigned flags, uint8_t family)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(c->buf);
 	struct nfgenmsg *g;
-	unsigned port = mnl_socket_get_portid(c->sock);
-	ssize_t n;
-	int rc = MNL_CB_OK;
 
 	h->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
 	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
 	h->nlmsg_seq = ++c->seq;
 	g = mnl_nlmsg_put_extra_header(h, sizeof *g);
-	g->nfgen_family = AF_INET;
+	g->nfgen_family = family;
 	g->version = NFNETLINK_V0;
 	g->res_id = 0;
+	return h;
+}
+
+/* Sends what `begin` began and reads all replies; 0 or an errno. */
+static int talk(struct ctnl *c, const struct nlmsghdr *h, bool dump, mnl_cb_t cb, void *arg)
+{
+	unsigned port = mnl_socket_get_portid(c->sock);
+	ssize_t n;
+	int rc = MNL_CB_OK;
+
 	if (mnl_socket_sendto(c->sock, h, h->nlmsg_len) < 0)
-		return diag_errno(d, "conntrack netlink: send");
+		return errno;
 	do {
 		n = mnl_socket_recvfrom(c->sock, c->buf, sizeof c->buf);
 		if (n < 0)
-			return diag_errno(d, "conntrack netlink: receive");
+			return errno;
 		rc = mnl_cb_run(c->buf, (size_t)n, c->seq, port, cb, arg);
-	} while (rc == MNL_CB_OK && (flags & NLM_F_DUMP) == NLM_F_DUMP);
-	return rc < 0 ? diag_errno(d, "conntrack netlink: reply") : 0;
+	} while (rc == MNL_CB_OK && dump);
+	return rc < 0 ? errno : 0;
+}
+
+/* One request, all its replies. */
+static int ask(struct ctnl *c, unsigned type, unsigned flags, mnl_cb_t cb, void *arg,
+	       struct diag *d)
+{
+	const struct nlmsghdr *h = begin(c, type, flags, AF_UNSPEC); /* both families */
+
+	errno = talk(c, h, (flags & NLM_F_DUMP) == NLM_F_DUMP, cb, arg);
+	return errno ? diag_errno(d, "conntrack netlink") : 0;
 }
 
 /* --- numbers ------------------------------------------------------------------- */
@@ -140,18 +157,20 @@ struct dump {
 	void *arg;
 };
 
-static void read_ip(const struct nlattr *nest, struct ctnl_entry *e)
+static void read_ip(const struct nlattr *nest, struct addr *src, struct addr *dst)
 {
 	const struct nlattr *a;
 
 	mnl_attr_for_each_nested(a, nest)
 	{
-		if (mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+		unsigned type = mnl_attr_get_type(a);
+		bool v6 = type == CTA_IP_V6_SRC || type == CTA_IP_V6_DST;
+		struct addr *to = type == CTA_IP_V4_SRC || type == CTA_IP_V6_SRC ? src : dst;
+
+		if (mnl_attr_get_payload_len(a) != (v6 ? 16 : 4))
 			continue;
-		if (mnl_attr_get_type(a) == CTA_IP_V4_SRC)
-			e->src.s_addr = mnl_attr_get_u32(a);
-		else if (mnl_attr_get_type(a) == CTA_IP_V4_DST)
-			e->dst.s_addr = mnl_attr_get_u32(a);
+		to->family = v6 ? AF_INET6 : AF_INET;
+		memcpy(to->b, mnl_attr_get_payload(a), v6 ? 16 : 4);
 	}
 }
 
@@ -185,13 +204,16 @@ static int on_entry(const struct nlmsghdr *h, void *arg)
 
 	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
 	{
-		if (mnl_attr_get_type(a) != CTA_TUPLE_ORIG)
+		bool orig = mnl_attr_get_type(a) == CTA_TUPLE_ORIG;
+
+		if (!orig && mnl_attr_get_type(a) != CTA_TUPLE_REPLY)
 			continue;
 		mnl_attr_for_each_nested(b, a)
 		{
 			if (mnl_attr_get_type(b) == CTA_TUPLE_IP)
-				read_ip(b, &e);
-			else if (mnl_attr_get_type(b) == CTA_TUPLE_PROTO)
+				read_ip(b, orig ? &e.src : &e.reply_src,
+					orig ? &e.dst : &e.reply_dst);
+			else if (orig && mnl_attr_get_type(b) == CTA_TUPLE_PROTO)
 				read_proto(b, &e);
 		}
 	}
@@ -205,4 +227,31 @@ int ctnl_dump(struct ctnl *c, void (*each)(const struct ctnl_entry *e, void *arg
 	struct dump dump = {each, arg};
 
 	return ask(c, IPCTNL_MSG_CT_GET, NLM_F_DUMP, on_entry, &dump, d);
+}
+
+static void put_tuple(struct nlmsghdr *h, const struct ctnl_entry *e)
+{
+	bool v6 = e->src.family == AF_INET6;
+	size_t len = v6 ? 16 : 4;
+	struct nlattr *tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG), *part;
+
+	part = mnl_attr_nest_start(h, CTA_TUPLE_IP);
+	mnl_attr_put(h, v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, len, e->src.b);
+	mnl_attr_put(h, v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, len, e->dst.b);
+	mnl_attr_nest_end(h, part);
+	part = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(h, CTA_PROTO_NUM, e->proto);
+	mnl_attr_put_u16(h, CTA_PROTO_SRC_PORT, htons(e->sport));
+	mnl_attr_put_u16(h, CTA_PROTO_DST_PORT, htons(e->dport));
+	mnl_attr_nest_end(h, part);
+	mnl_attr_nest_end(h, tuple);
+}
+
+int ctnl_delete(struct ctnl *c, const struct ctnl_entry *e, struct diag *d)
+{
+	struct nlmsghdr *h = begin(c, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, (uint8_t)e->src.family);
+
+	put_tuple(h, e);
+	errno = talk(c, h, false, NULL, NULL);
+	return errno && errno != ENOENT ? diag_errno(d, "conntrack netlink: delete") : 0;
 }

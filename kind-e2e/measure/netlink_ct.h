@@ -9,9 +9,9 @@
 #ifndef NODENS_KIND_E2E_NETLINK_CT_H
 #define NODENS_KIND_E2E_NETLINK_CT_H
 
-#include <netinet/in.h>
 #include <stdint.h>
 
+#include "kind-e2e/lab/addr.h"
 #include "lib/base/err.h"
 
 struct ctnl;
@@ -25,12 +25,15 @@ struct ctnl_stats { /* of the socket's namespace; counters since it was made */
 };
 int ctnl_stats(struct ctnl *c, struct ctnl_stats *ret, struct diag *d);
 
-struct ctnl_entry { /* the original direction */
-	struct in_addr src, dst;
+struct ctnl_entry {
+	struct addr src, dst; /* the original direction */
 	uint16_t sport, dport;
+	struct addr reply_src, reply_dst; /* the other one: after kube-proxy's translation */
 	uint8_t proto;
 };
-/* A dump: `each` for every IPv4 entry. */
+/* Takes one out; one that is gone already is no error. */
+int ctnl_delete(struct ctnl *c, const struct ctnl_entry *e, struct diag *d);
+/* A dump: `each` for every entry of both families. */
 int ctnl_dump(struct ctnl *c, void (*each)(const struct ctnl_entry *e, void *arg), void *arg,
 	      struct diag *d);
 

@@ -11,7 +11,7 @@
 
 /* Between raw (-300), where NOTRACK is said, and conntrack (-200). */
 static const char counting[] =
-	"table ip e2e-count {\n"
+	"table inet e2e-count {\n"
 	" counter e2e_pods_in { }\n"
 	" counter e2e_pods_out { }\n"
 	" chain in { type filter hook prerouting priority -290;\n"
@@ -116,15 +116,15 @@ void notrack_parse_save(struct notrack *ret, const char *text)
 			    strstr(line, "--dport 53 ") != NULL,
 			    strstr(line, "--sport 53 ") != NULL, strtoull(line + 1, NULL, 10));
 	}
-	ret->n_rules = t.n_rules;
-	ret->rule_in = t.rule_in;
-	ret->rule_host = t.rule_host;
+	ret->n_rules += t.n_rules;
+	ret->rule_in += t.rule_in;
+	ret->rule_host += t.rule_host;
 }
 
 int notrack_read(struct notrack *ret, struct diag *d)
 {
 	static const char *const nft[] = {"nft", "list", "ruleset", NULL};
-	static const char *const save[] = {"iptables-save", "-c", "-t", "raw", NULL};
+	static const char *const tools[] = {"iptables-save", "ip6tables-save"};
 	char *text = NULL;
 	int code = proc_run(nft, NULL, &text, d);
 
@@ -134,10 +134,15 @@ int notrack_read(struct notrack *ret, struct diag *d)
 	free(text);
 	if (ret->n_rules)
 		return 0;
-	text = NULL;
-	code = proc_run(save, NULL, &text, d); /* iptables-legacy: not seen by nft */
-	if (!code)
-		notrack_parse_save(ret, text);
-	free(text);
+	/* iptables-legacy: not seen by nft */
+	for (size_t i = 0; !code && i < sizeof tools / sizeof tools[0]; i++) {
+		const char *const save[] = {tools[i], "-c", "-t", "raw", NULL};
+
+		text = NULL;
+		code = proc_run(save, NULL, &text, d);
+		if (!code)
+			notrack_parse_save(ret, text);
+		free(text);
+	}
 	return code;
 }

@@ -23,8 +23,8 @@ int notrack_install(struct diag *d);
 /* Reads both there. */
 int notrack_read(struct notrack *ret, struct diag *d);
 
-/* From the text of `nft list ruleset`, or of `iptables-save -c`, which sets
- * only what is the rules'. */
+/* From the text of `nft list ruleset`, or of `iptables-save -c`, which adds to
+ * what is the rules' only. */
 void notrack_parse_nft(struct notrack *ret, const char *text);
 void notrack_parse_save(struct notrack *ret, const char *text);
 

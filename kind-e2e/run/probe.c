@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kind-e2e/measure/netlink_ct.h"
+#include "kind-e2e/lab/kubeproxy.h"
 #include "kind-e2e/lab/netns.h"
 #include "kind-e2e/lab/proc.h"
 #include "kind-e2e/lab/sandbox.h"
@@ -19,7 +20,8 @@ const char *const probe_name[N_PROBES] = {
 	[PROBE_SANDBOX] = "sandbox",	 [PROBE_VETH] = "veth",
 	[PROBE_BRIDGE] = "bridge",	 [PROBE_CONNTRACK] = "conntrack-netlink",
 	[PROBE_IPTABLES] = "iptables",	 [PROBE_NFTABLES] = "nftables",
-	[PROBE_IPVS] = "ipvs",		 [PROBE_DUMMY] = "dummy",
+	[PROBE_IPVS] = "ipvs",		 [PROBE_IPV6] = "ipv6",
+	[PROBE_DUMMY] = "dummy",
 	[PROBE_NETEM] = "netem",	 [PROBE_CACHE] = "node-cache",
 	[PROBE_CAPTURE] = "pcap-replay",
 };
@@ -31,7 +33,8 @@ const char *const probe_use[N_PROBES] = {
 	[PROBE_IPTABLES] = "cells with kube-proxy in iptables mode",
 	[PROBE_NFTABLES] = "cells with kube-proxy in nftables mode",
 	[PROBE_IPVS] = "cells with kube-proxy in ipvs mode",
-	[PROBE_DUMMY] = "nothing: a bridge stands in",
+	[PROBE_IPV6] = "cells of IPv6 and of both families",
+	[PROBE_DUMMY] = "kube-proxy's own link in ipvs mode; for the cache a bridge stands in",
 	[PROBE_NETEM] = "nothing: backends delay by themselves",
 	[PROBE_CACHE] = "cells with the cache",
 	[PROBE_CAPTURE] = "captures",
@@ -59,7 +62,7 @@ static void try_rules(struct probe *p, const struct topo *t, enum scen_proxy mod
 	struct diag d = {""};
 
 	p->ok = true;
-	if (topo_proxy(t, mode, &d))
+	if (kubeproxy_start(t, mode, (1u << t->n_backends) - 1, &d))
 		no(p, d.text);
 }
 
@@ -75,11 +78,25 @@ static void try_conntrack(struct probe *p)
 	ctnl_close(c);
 }
 
-static void try_ipvs(struct probe *p)
+static void try_ipvs(struct probe *p, const struct topo *t)
 {
-	p->ok = access("/proc/net/ip_vs", F_OK) == 0;
-	if (!p->ok)
+	if (access("/proc/net/ip_vs", F_OK))
 		no(p, "this kernel has no IPVS (no /proc/net/ip_vs)");
+	else
+		try_rules(p, t, SCEN_IPVS);
+}
+
+/* One of its tables, too: a kernel may have the addresses without the filter. */
+static void try_ipv6(struct probe *p)
+{
+	struct diag d = {""};
+
+	if (access("/proc/sys/net/ipv6", F_OK))
+		no(p, "this kernel has no IPv6 (no /proc/sys/net/ipv6)");
+	else if (topo_nft(NETNS_NODE, "table ip6 e2e-probe { }\ndelete table ip6 e2e-probe\n", &d))
+		no(p, d.text);
+	else
+		p->ok = true;
 }
 
 /* In the sandbox; the report is shared memory. */
@@ -97,13 +114,14 @@ static int try_all(void *arg)
 	try_ip(&r->p[PROBE_BRIDGE], "link add e2e-br type bridge\n");
 	try_ip(&r->p[PROBE_DUMMY], "link add e2e-du type dummy\n");
 	try_conntrack(&r->p[PROBE_CONNTRACK]);
-	try_ipvs(&r->p[PROBE_IPVS]);
-	if (topo_plan(&t, &s, &d) || netns_make(NETNS_NODE, &d)) {
+	if (topo_plan(&t, &s, SCEN_IP4, &d) || netns_make(NETNS_NODE, &d)) {
 		no(&r->p[PROBE_SANDBOX], d.text);
 		return 0;
 	}
 	try_rules(&r->p[PROBE_IPTABLES], &t, SCEN_IPTABLES);
 	try_rules(&r->p[PROBE_NFTABLES], &t, SCEN_NFTABLES);
+	try_ipvs(&r->p[PROBE_IPVS], &t);
+	try_ipv6(&r->p[PROBE_IPV6]);
 	r->p[PROBE_NETEM].ok = true;
 	{
 		static const char *const tc[] = {"tc",	 "qdisc", "add",   "dev", "lo",
@@ -148,23 +166,24 @@ void probe_all(struct probe_report *ret, const char *bin)
 	munmap(r, sizeof *r);
 }
 
-const char *probe_cell(const struct probe_report *p, enum scen_proxy proxy, bool with_cache)
+const char *probe_cell(const struct probe_report *p, const struct cell_spec *spec)
 {
 	static const enum probe_id always[] = {PROBE_SANDBOX, PROBE_VETH, PROBE_CONNTRACK};
-	enum probe_id rules = proxy == SCEN_IPTABLES   ? PROBE_IPTABLES
-			      : proxy == SCEN_NFTABLES ? PROBE_NFTABLES
-						       : PROBE_IPVS;
+	const enum probe_id more[] = {
+		spec->empty		       ? PROBE_NFTABLES
+		: spec->proxy == SCEN_IPTABLES ? PROBE_IPTABLES
+		: spec->proxy == SCEN_NFTABLES ? PROBE_NFTABLES
+					       : PROBE_IPVS,
+		spec->ip == SCEN_IP4 ? PROBE_VETH : PROBE_IPV6,
+		spec->with_cache ? PROBE_BRIDGE : PROBE_VETH,
+		spec->with_cache ? PROBE_CACHE : PROBE_VETH,
+	};
 
 	for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
 		if (!p->p[always[i]].ok)
 			return p->p[always[i]].why;
-	if (!p->p[rules].ok)
-		return p->p[rules].why;
-	if (proxy == SCEN_IPVS)
-		return "a namespace lab has no kube-proxy rules for ipvs; they need a guest kernel";
-	if (!with_cache)
-		return NULL;
-	if (!p->p[PROBE_BRIDGE].ok)
-		return p->p[PROBE_BRIDGE].why;
-	return p->p[PROBE_CACHE].ok ? NULL : p->p[PROBE_CACHE].why;
+	for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+		if (!p->p[more[i]].ok)
+			return p->p[more[i]].why;
+	return NULL;
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/world/scenario.h"
+#include "kind-e2e/cell/cell.h"
 
 enum probe_id {
 	PROBE_SANDBOX, /* private namespaces at all */
@@ -20,6 +20,7 @@ enum probe_id {
 	PROBE_IPTABLES, /* kube-proxy's iptables rules load */
 	PROBE_NFTABLES, /* and its nftables rules */
 	PROBE_IPVS,
+	PROBE_IPV6,
 	PROBE_DUMMY,
 	PROBE_NETEM,
 	PROBE_CACHE,   /* the daemon is built */
@@ -42,6 +43,6 @@ extern const char *const probe_use[N_PROBES]; /* what it is for */
 /* Outside a sandbox: makes one, tries, and tears it down. */
 void probe_all(struct probe_report *ret, const char *bin);
 /* Can this cell run? NULL, or the reason why not. */
-const char *probe_cell(const struct probe_report *p, enum scen_proxy proxy, bool with_cache);
+const char *probe_cell(const struct probe_report *p, const struct cell_spec *spec);
 
 #endif

@@ -6,34 +6,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "kind-e2e/cell/cell.h"
+#include "kind-e2e/check/record.h"
+#include "kind-e2e/lab/sandbox.h"
+#include "kind-e2e/run/collect.h"
 #include "kind-e2e/run/outdir.h"
 #include "kind-e2e/run/probe.h"
 #include "kind-e2e/run/progress.h"
-#include "kind-e2e/lab/sandbox.h"
+#include "kind-e2e/run/report.h"
 #include "kind-e2e/run/run_vm.h"
+#include "kind-e2e/run/select.h"
 #include "kind-e2e/run/table.h"
 #include "lib/base/log.h"
 
-#define CELLS_MAX 6
 #define NICE (-10)
-
-struct wanted {
-	enum scen_proxy proxy;
-	bool with_cache;
-	char name[32];
-};
 
 struct run {
 	struct lab lab;
+	const struct run_options *opt;
+	struct selection sel;
 	struct probe_report probes;
 	struct progress progress;
-	struct wanted cell[CELLS_MAX];
+	struct cell_spec cell[CELLS_MAX];
 	unsigned n_cells;
-	bool told; /* the table is printed: the guest did */
+	struct findings *found;	  /* [CELLS_MAX], memory that the lab shares */
+	struct result *record;	  /* of the cell that runs */
+	char sabotage_id[80];
+	bool told; /* the guest has said it all */
 };
 
 void run_bin_dir(char *ret, size_t size)
@@ -45,88 +47,92 @@ void run_bin_dir(char *ret, size_t size)
 		*strrchr(ret, '/') = '\0';
 }
 
-/* --- which cells ----------------------------------------------------------------- */
-
-static void list_cells(struct run *r)
-{
-	static const enum scen_proxy modes[] = {SCEN_IPTABLES, SCEN_NFTABLES, SCEN_IPVS};
-	const struct scenario *s = r->lab.s;
-
-	for (unsigned m = 0; m < 3; m++)
-		for (unsigned cache = 0; cache < 2; cache++) {
-			struct wanted *w = &r->cell[r->n_cells];
-
-			if (!(s->proxy_modes & modes[m]) || !(cache ? s->cache_on : s->cache_off))
-				continue;
-			w->proxy = modes[m];
-			w->with_cache = cache;
-			scen_cell_str(w->proxy, w->with_cache, w->name);
-			r->n_cells++;
-		}
-}
-
-static int choose_cells(struct run *r, const struct opt_list *names, struct diag *d)
-{
-	const char *all[CELLS_MAX + 1] = {NULL}, *near;
-	struct wanted chosen[CELLS_MAX];
-	unsigned n = 0, k;
-
-	for (k = 0; k < r->n_cells; k++)
-		all[k] = r->cell[k].name;
-	for (size_t i = 0; i < names->n; i++) {
-		for (k = 0; k < r->n_cells && strcmp(names->item[i], all[k]); k++)
-			;
-		near = err_suggest(names->item[i], all);
-		if (k == r->n_cells)
-			return diag_set(d, ERR_UNKNOWN,
-					"--cell %s: the scenario has no such cell%s%s; it has "
-					"%s%s%s%s%s%s%s",
-					names->item[i], near ? "; did you mean " : "",
-					near ? near : "", all[0], all[1] ? ", " : "",
-					all[1] ? all[1] : "", all[1] && all[2] ? ", " : "",
-					all[1] && all[2] ? all[2] : "",
-					all[1] && all[2] && all[3] ? ", " : "",
-					all[1] && all[2] && all[3] ? all[3] : "");
-		if (n < CELLS_MAX)
-			chosen[n++] = r->cell[k];
-	}
-	if (n) {
-		memcpy(r->cell, chosen, n * sizeof chosen[0]);
-		r->n_cells = n;
-	}
-	return 0;
-}
-
 /* --- in the sandbox ---------------------------------------------------------------- */
 
-/* One cell and its record; true when it is as it should be. */
-static bool run_one(struct run *r, const struct wanted *w)
+static bool wanted(const struct check *x, void *arg)
 {
-	static struct cell c;
-	struct diag d = {""}, why = {""};
-	bool good = false;
-	int failed = cell_init(&c, &r->lab, w->proxy, w->with_cache, &why);
+	const struct run *r = arg;
 
-	failed = failed ? failed : cell_run(&c, &why);
-	if (cell_record(&c, failed ? why.text : NULL, &good, &d)) {
-		good = false;
-		why = d;
-		failed = 1;
-	}
-	cell_release(&c);
-	progress_done(&r->progress, failed ? why.text : good ? "good" : "some checks failed");
-	return good;
+	return select_check(&r->sel, x->id);
 }
 
-static bool skip_one(struct run *r, const struct wanted *w, const char *why)
+static void measured(struct cell *c, const struct totals *t, void *arg)
 {
-	struct diag d = {""};
-	char text[300];
-	int code = cell_record_skip(&r->lab, w->proxy, w->with_cache, why, &d);
+	struct run *r = arg;
 
-	snprintf(text, sizeof text, "skipped: %s", code ? d.text : why);
-	progress_done(&r->progress, text);
-	return code == 0;
+	record_load_numbers(r->record, c, t);
+}
+
+static void found(const struct finding *f, void *arg)
+{
+	report_line(stdout, f);
+	(void)arg;
+}
+
+static void judge_cell(struct run *r, struct cell *c, struct findings *ret)
+{
+	const char *what = r->opt->sabotage ? strchr(r->opt->sabotage, ':') : NULL;
+	struct judge_conf conf = {.wanted = wanted,
+				  .arg = r,
+				  .tries = (unsigned)r->opt->tries,
+				  .sabotage_id = what ? r->sabotage_id : NULL,
+				  .sabotage = what ? what + 1 + strspn(what + 1, " ") : NULL,
+				  .measured = measured,
+				  .found = found};
+
+	judge(c, &conf, ret);
+	if (r->opt->collect || findings_verdict(ret) == VERDICT_FAILED)
+		collect_state(c, "end");
+}
+
+/* One cell, its checks and its record. */
+static void run_one(struct run *r, const struct cell_spec *spec, struct findings *ret)
+{
+	static struct cell c;
+	uint64_t begin = clock_mono_ns();
+	struct diag d = {""};
+	int code = record_cell_open(&r->record, &r->lab, spec, &d);
+
+	if (!code) {
+		code = cell_init(&c, &r->lab, spec, &d);
+		code = code ? code : cell_up(&c, &d);
+		if (!code)
+			judge_cell(r, &c, ret);
+		cell_hold(&c);
+		cell_down(&c);
+		cell_release(&c);
+	}
+	if (code)
+		snprintf(ret->broke, sizeof ret->broke, "%s", d.text);
+	ret->took_s = (double)(clock_mono_ns() - begin) / 1e9;
+	ret->done = true;
+	if (r->record && record_cell_close(r->record, ret, &d) && !ret->broke[0])
+		snprintf(ret->broke, sizeof ret->broke, "%s", d.text);
+	r->record = NULL;
+}
+
+static void skip_one(struct run *r, const struct cell_spec *spec, struct findings *ret,
+		     const char *why)
+{
+	struct result *record = NULL;
+	struct diag d = {""};
+	int code;
+
+	snprintf(ret->skipped, sizeof ret->skipped, "%s", why);
+	ret->done = true;
+	code = record_cell_open(&record, &r->lab, spec, &d);
+	code = code ? code : record_cell_close(record, ret, &d);
+	if (code) {
+		ret->skipped[0] = '\0';
+		snprintf(ret->broke, sizeof ret->broke, "%s", d.text);
+	}
+}
+
+static bool is_good(const struct run *r, const struct findings *f)
+{
+	enum verdict v = findings_verdict(f);
+
+	return v != VERDICT_FAILED && !(v == VERDICT_FLAKY && r->opt->strict);
 }
 
 static int run_cells(void *arg)
@@ -138,32 +144,61 @@ static int run_cells(void *arg)
 	setpriority(PRIO_PROCESS, 0, NICE);
 
 	for (unsigned i = 0; i < r->n_cells; i++) {
-		const struct wanted *w = &r->cell[i];
-		const char *why = probe_cell(&r->probes, w->proxy, w->with_cache);
+		const struct cell_spec *spec = &r->cell[i];
+		const char *why = probe_cell(&r->probes, spec);
 
-		r->progress.name = w->name;
-		good = (why ? skip_one(r, w, why) : run_one(r, w)) && good;
+		r->progress.name = r->found[i].cell;
+		if (why)
+			skip_one(r, spec, &r->found[i], why);
+		else
+			run_one(r, spec, &r->found[i]);
+		progress_done(&r->progress, verdict_str(findings_verdict(&r->found[i])));
+		good = is_good(r, &r->found[i]) && good;
 	}
 	return good ? 0 : 1;
 }
 
 /* --- outside ---------------------------------------------------------------------- */
 
-static int prepare(struct run *r, const struct run_options *o, struct zone **ret_zone,
-		   struct diag *d)
+static int choose(struct run *r, struct diag *d)
+{
+	const char *colon = r->opt->sabotage ? strchr(r->opt->sabotage, ':') : NULL;
+	int n;
+
+	r->sel = (struct selection){&r->opt->cells, &r->opt->include, &r->opt->exclude};
+	n = select_cells(&r->sel, r->lab.s, r->cell, d);
+	if (n < 0)
+		return n;
+	r->n_cells = (unsigned)n;
+	for (unsigned i = 0; i < r->n_cells; i++)
+		cell_spec_str(&r->cell[i], r->found[i].cell);
+	if (r->opt->sabotage && !colon)
+		return diag_set(d, ERR_SYNTAX, "--sabotage '%s': expected CHECK: WHAT",
+				r->opt->sabotage);
+	if (colon)
+		snprintf(r->sabotage_id, sizeof r->sabotage_id, "%.*s",
+			 (int)(colon - r->opt->sabotage), r->opt->sabotage);
+	return 0;
+}
+
+static int prepare(struct run *r, struct zone **ret_zone, struct diag *d)
 {
 	struct scenario *s = NULL;
 	struct topo t;
-	int code = scenario_load(&s, o->scenario, d);
+	int code = scenario_load(&s, r->opt->scenario, d);
 
 	if (code)
 		return code;
 	r->lab.s = s;
-	if (o->duration_ns)
-		s->duration_ns = o->duration_ns;
-	code = topo_plan(&t, s, d);
-	list_cells(r);
-	code = code ? code : choose_cells(r, &o->cells, d);
+	if (r->opt->duration_ns)
+		s->duration_ns = r->opt->duration_ns;
+	r->found = mmap(NULL, CELLS_MAX * sizeof r->found[0], PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (r->found == MAP_FAILED)
+		return diag_errno(d, "memory");
+	code = topo_plan(&t, s, SCEN_IP4, d);
+	code = code ? code : choose(r, d);
+	code = code ? code : fixture_add(s, d);
 	code = code ? code : zone_new(ret_zone, s, d);
 	r->lab.zone = *ret_zone;
 	return code;
@@ -195,6 +230,31 @@ static int run_in(struct run *r, const struct run_options *o, const struct outdi
 	return rc < 0 ? 1 : rc;
 }
 
+/* What was found, in every form that was asked for; nonzero when one could not be written. */
+static int tell(struct run *r, const struct outdir *out)
+{
+	struct diag d = {""};
+	bool head = true;
+	int code = 0;
+
+	for (unsigned i = 0; i < r->n_cells && !r->told; i++)
+		report_verdict(stdout, &r->found[i]);
+	for (unsigned i = 0; i < r->n_cells; i++)
+		if (!r->cell[i].empty && !r->told) {
+			table_row(out->path, r->found[i].cell, head);
+			head = false;
+		}
+	if (r->opt->junit && !r->told)
+		code = report_junit(r->opt->junit, r->found, r->n_cells, &d);
+	if (!code && r->opt->tap && !r->told)
+		code = report_tap(r->opt->tap, r->found, r->n_cells, &d);
+	if (!code && r->opt->collect)
+		code = collect_archive(r->opt->collect, out->path, &d);
+	if (code)
+		log_error("%s", d.text);
+	return code;
+}
+
 int run_main(const struct run_options *o, int argc, char **argv)
 {
 	static struct run r;
@@ -205,21 +265,21 @@ int run_main(const struct run_options *o, int argc, char **argv)
 	int rc;
 
 	run_bin_dir(bin, sizeof bin);
+	r.opt = o;
 	r.lab = (struct lab){.scenario_path = o->scenario,
 			     .bin = bin,
 			     .argc = argc,
 			     .argv = argv,
 			     .keep_fd = o->keep ? fcntl(0, F_DUPFD_CLOEXEC, 3) : -1};
-	if (run_vm_options(o, &d) || prepare(&r, o, &zone, &d) || outdir_open(&out, o->out, &d)) {
+	if (run_vm_options(o, &d) || prepare(&r, &zone, &d) || outdir_open(&out, o->out, &d)) {
 		log_error("%s", d.text);
 		rc = 3;
 	} else {
 		outdir_sweep(&out);
 		rc = run_in(&r, o, &out);
 		outdir_sweep(&out);
-		if (rc <= 1 && !r.told)
-			for (unsigned i = 0; i < r.n_cells; i++)
-				table_row(out.path, r.cell[i].name, i == 0);
+		if (tell(&r, &out) && rc == 0)
+			rc = 1;
 		outdir_close(&out);
 	}
 	zone_free(zone);

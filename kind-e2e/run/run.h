@@ -10,7 +10,11 @@
 
 struct run_options {
 	const char *scenario, *out;
-	struct opt_list cells; /* empty: all */
+	struct opt_list cells, include, exclude; /* empty: all, nothing */
+	const char *junit, *tap, *collect;	 /* files, or NULL */
+	uint64_t tries;				 /* of a check that fails */
+	bool strict;				 /* a flaky check is a failed one */
+	const char *sabotage;			 /* "CHECK: WHAT", see kind-e2e/check/sabotage.h; or NULL */
 	uint64_t duration_ns;  /* 0: the scenario's */
 	bool keep;
 	const char *lab;    /* "netns", "vm" */

@@ -42,6 +42,9 @@ static const struct choice proxies[] = {
 	{ "ipvs", SCEN_IPVS },
 	{ 0 },
 };
+static const struct choice families[] = {
+	{ "ipv4", SCEN_IP4 }, { "ipv6", SCEN_IP6 }, { "dual", SCEN_DUAL }, { 0 },
+};
 static const struct choice cache_cells[] = {
 	{ "off", CELL_CACHE_OFF },
 	{ "on", CELL_CACHE_ON },
@@ -80,6 +83,7 @@ static const struct field cluster_fields[] = {
 static const struct field cells_fields[] = {
 	{ "proxy", read_bits, OFF(s.proxy_modes), .choices = proxies },
 	{ "cache", read_bits, OFF(cache_cells), .choices = cache_cells },
+	{ "ip", read_bits, OFF(s.ip_families), .choices = families },
 	{ 0 },
 };
 static const struct field cache_fields[] = {
@@ -131,6 +135,7 @@ static void set_defaults(struct draft *t)
 	s->ttl_s = 30;
 	s->negative_ttl_s = 30;
 	s->proxy_modes = SCEN_IPTABLES | SCEN_NFTABLES;
+	s->ip_families = SCEN_IP4;
 	t->cache_cells = CELL_CACHE_OFF | CELL_CACHE_ON;
 	/* what the stock nodelocaldns Corefile says for the cluster's zone */
 	s->cache_success = s->cache_denial = 9984;
@@ -261,6 +266,11 @@ static const char *word_of(const struct choice *table, int value)
 const char *scen_proxy_str(enum scen_proxy p)
 {
 	return word_of(proxies, p);
+}
+
+const char *scen_ip_str(enum scen_ip ip)
+{
+	return word_of(families, ip);
 }
 
 const char *scen_stub_str(enum scen_stub s)

@@ -26,6 +26,7 @@
 
 enum scen_proxy { SCEN_IPTABLES = 1, SCEN_NFTABLES = 2, SCEN_IPVS = 4 };
 enum scen_stub { SCEN_GLIBC, SCEN_MUSL, SCEN_GO };
+enum scen_ip { SCEN_IP4 = 1, SCEN_IP6 = 2, SCEN_DUAL = 4 };
 /* How a load's lookups reach the resolver. */
 enum scen_transport {
 	SCEN_NEW_PORT,    /* a fresh UDP socket a lookup: what libc does */
@@ -92,6 +93,7 @@ struct scenario {
 	/* what is compared */
 	unsigned proxy_modes;     /* bits of enum scen_proxy */
 	bool cache_off, cache_on; /* which cells exist */
+	unsigned ip_families;     /* bits of enum scen_ip: labs only, one more cell each */
 	unsigned cache_success, cache_denial; /* Corefile capacities */
 	unsigned cache_ttl_s, cache_negative_ttl_s;
 
@@ -108,6 +110,7 @@ void scenario_free(struct scenario *s);
 const char *scen_proxy_str(enum scen_proxy p);       /* "iptables" */
 const char *scen_transport_str(enum scen_transport t); /* "new-port" */
 const char *scen_stub_str(enum scen_stub s);         /* "glibc" */
+const char *scen_ip_str(enum scen_ip ip);            /* "dual" */
 /* A cell's name in folders, labels and pictures: "iptables-nocache", "nftables-cache". */
 const char *scen_cell_str(enum scen_proxy p, bool with_cache, char buf[32]);
 /* The same from text in memory; `path` only names it in diagnostics. */

@@ -41,7 +41,7 @@ static const char named[] =
 	"\t\tip daddr @v4 udp dport 53 counter name \"host_udp\" notrack comment \"x\"\n"
 	"\t}\n"
 	"}\n"
-	"table ip e2e-count {\n"
+	"table inet e2e-count {\n"
 	"\tcounter e2e_pods_in {\n\t\tpackets 7 bytes 616\n\t}\n\n"
 	"\tcounter e2e_pods_out {\n\t\tpackets 6 bytes 616\n\t}\n"
 	"}\n";

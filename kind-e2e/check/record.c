@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A cell's result record: metrics, histograms, series. The checks are in
- * cell_check.c.
- */
+/* A cell's result record: metrics, histograms, series, and what each check found. */
+#include "kind-e2e/check/record.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "kind-e2e/cell/cell.h"
-#include "kind-e2e/check/cell_check.h"
 #include "lib/record/metrics_common.h"
 
 /* clang-format off */
@@ -48,7 +44,7 @@ static void split_sample(const struct cell *c, const struct sample *s, double *r
 	double theirs = (double)c->after.split.client;
 
 	e = e > 0 ? e : 0;
-	*ret_client = !c->with_cache ? e : theirs < e ? theirs : e;
+	*ret_client = !c->spec.with_cache ? e : theirs < e ? theirs : e;
 	*ret_upstream = e - *ret_client;
 }
 
@@ -159,7 +155,7 @@ static void put_servers(const struct cell *c, const struct totals *t, struct res
 	}
 	result_num(r, "upstream.queries", (double)t->served);
 	result_num(r, "upstream.external", (double)t->external);
-	if (!c->with_cache)
+	if (!c->spec.with_cache)
 		return;
 	result_num(r, "cache.queries", c->after.cache_queries - c->before.cache_queries);
 	result_num(r, "cache.hits", c->after.cache_hits - c->before.cache_hits);
@@ -197,13 +193,14 @@ static void put_remarks(const struct cell *c, const struct totals *t, struct res
 	}
 }
 
-static int open_record(struct result **ret, const struct lab *lab, enum scen_proxy proxy,
-		       bool with_cache, struct diag *d)
+int record_cell_open(struct result **ret, const struct lab *lab, const struct cell_spec *spec,
+		     struct diag *d)
 {
-	char dir[4200], cell[32];
+	char dir[4200], cell[CELL_NAME_MAX];
 	int code;
 
-	snprintf(dir, sizeof dir, "%s/%s", lab->out, scen_cell_str(proxy, with_cache, cell));
+	cell_spec_str(spec, cell);
+	snprintf(dir, sizeof dir, "%s/%s%s", lab->out, spec->empty ? "self-check/" : "", cell);
 	code = result_open(ret, dir, "kind-e2e", defs, lab->argc, lab->argv, d);
 	if (code)
 		return code;
@@ -212,44 +209,47 @@ static int open_record(struct result **ret, const struct lab *lab, enum scen_pro
 	result_label(*ret, LABEL_ENGINE, ENGINE_LAB);
 	result_label(*ret, LABEL_SCENARIO, lab->s->name);
 	result_label(*ret, LABEL_CELL, cell);
-	result_label(*ret, LABEL_PROXY, scen_proxy_str(proxy));
-	result_label(*ret, LABEL_CACHE, with_cache ? "on" : "off");
+	result_label(*ret, LABEL_PROXY, spec->empty ? "none" : scen_proxy_str(spec->proxy));
+	result_label(*ret, LABEL_CACHE, spec->with_cache ? "on" : "off");
+	result_label(*ret, "ip", scen_ip_str(spec->ip));
 	return 0;
 }
 
-int cell_record(const struct cell *c, const char *failed, bool *ret_good, struct diag *d)
+void record_load_numbers(struct result *r, const struct cell *c, const struct totals *t)
 {
-	struct result *r = NULL;
-	struct totals t;
-	int code = open_record(&r, c->lab, c->proxy, c->with_cache, d);
-
-	if (code)
-		return code;
-	totals_make(c, &t);
-	result_num(r, "run.wall_s", (double)c->wall_ns / 1e9);
-	if (failed) {
-		result_check(r, "the cell ran to its end", false, failed);
-		*ret_good = false;
-	} else {
-		put_loads(c, &t, r);
-		put_lab(c, &t, r);
-		put_table(c, &t, r);
-		put_servers(c, &t, r);
-		put_series(c, r);
-		put_remarks(c, &t, r);
-		*ret_good = cell_check(c, &t, r);
-	}
-	return result_close(r, d);
+	put_loads(c, t, r);
+	put_lab(c, t, r);
+	put_table(c, t, r);
+	put_servers(c, t, r);
+	put_series(c, r);
+	put_remarks(c, t, r);
 }
 
-int cell_record_skip(const struct lab *lab, enum scen_proxy proxy, bool with_cache, const char *why,
-		     struct diag *d)
+/* Known and skipped ones are remarks: they are neither passed nor failed. */
+static void put_finding(struct result *r, const struct finding *f)
 {
-	struct result *r = NULL;
-	int code = open_record(&r, lab, proxy, with_cache, d);
+	char text[700];
 
-	if (code)
-		return code;
-	result_remark(r, "skip", why);
+	snprintf(text, sizeof text, "%s: %s: %s", f->check->id, f->check->proves, f->words);
+	if (f->verdict == VERDICT_SKIPPED || f->verdict == VERDICT_KNOWN) {
+		result_remark(r, f->verdict == VERDICT_SKIPPED ? "skip" : "note", text);
+		return;
+	}
+	if (f->verdict == VERDICT_FLAKY)
+		result_remark(r, "note", text);
+	snprintf(text, sizeof text, "%s: %s", f->check->id, f->check->proves);
+	result_check(r, text, f->verdict != VERDICT_FAILED, f->words);
+}
+
+int record_cell_close(struct result *r, const struct findings *f, struct diag *d)
+{
+	result_label(r, "verdict", verdict_str(findings_verdict(f)));
+	result_num(r, "run.wall_s", f->took_s);
+	if (f->skipped[0])
+		result_remark(r, "skip", f->skipped);
+	if (f->broke[0])
+		result_check(r, "the cell ran to its end", false, f->broke);
+	for (unsigned i = 0; i < f->n; i++)
+		put_finding(r, &f->f[i]);
 	return result_close(r, d);
 }

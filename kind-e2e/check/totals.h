@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Sums over pods and differences over time, and what they must prove.
- */
-#ifndef NODENS_KIND_E2E_CELL_CHECK_H
-#define NODENS_KIND_E2E_CELL_CHECK_H
+/* A load's sums over pods and differences over time. */
+#ifndef NODENS_KIND_E2E_TOTALS_H
+#define NODENS_KIND_E2E_TOTALS_H
 
 #include "kind-e2e/cell/cell.h"
-#include "lib/record/result.h"
 
 struct totals {
 	uint64_t total, ok, notfound, lost, warmup, partial;
@@ -26,7 +23,4 @@ void totals_make(const struct cell *c, struct totals *ret);
 /* Was the load so short that no entry it made can have expired before the last
  * look? (UDP: 30 s after the last packet.) */
 bool totals_nothing_expired(const struct cell *c);
-/* Writes each check into the record; did all pass? */
-bool cell_check(const struct cell *c, const struct totals *t, struct result *r);
-
 #endif
