@@ -36,7 +36,7 @@ struct check {
 	const char *proves; /* one sentence, without the dot */
 	unsigned needs;
 	void (*run)(struct checker *k);
-	/* Not NULL: where the product is known to fail it, and what is to be done about it. */
+	/* Not NULL: the cache is known to fail it, and why, and what is to be done about it. */
 	const char *known;
 };
 

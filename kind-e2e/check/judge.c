@@ -97,7 +97,7 @@ static void settle(struct court *j, struct finding *f)
 		return;
 	f->verdict = f->passed == f->tries ? VERDICT_PROVED
 		     : f->passed	   ? VERDICT_FLAKY
-		     : f->check->known	   ? VERDICT_KNOWN
+		     : f->check->known && j->c->spec.with_cache ? VERDICT_KNOWN
 					   : VERDICT_FAILED;
 	if (f->verdict == VERDICT_FLAKY || f->verdict == VERDICT_KNOWN) {
 		strcpy(first, f->words);
