@@ -9,7 +9,7 @@
 #include "pcap-replay/verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_summary, &verb_capture, &verb_extract, &verb_replay, &verb_compare,
+	&verb_summary, &verb_capture, &verb_extract, &verb_replay, &verb_compare, &verb_convert, &verb_find_max,
 };
 
 static void help(FILE *out)

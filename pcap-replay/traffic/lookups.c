@@ -118,31 +118,36 @@ static unsigned shared_labels(const uint8_t *a, const uint8_t *b)
 	return n;
 }
 
-static bool is_step(const struct lookup_open *o, uint64_t t_ns, const uint8_t *name, uint16_t qtype)
+/* How many leading labels the step keeps; 0: it is none. */
+static unsigned step_of(const struct lookup_open *o, uint64_t t_ns, const uint8_t *name, uint16_t qtype)
 {
 	if (!o->denied || (qtype != DNS_A && qtype != DNS_AAAA) || t_ns > o->denied_ns + STEP_NS)
-		return false;
+		return 0;
 	unsigned have = name_labels(o->name), want = name_labels(name), shared = shared_labels(o->name, name);
 	if (want == 0 || shared == 0)
-		return false;
+		return 0;
 	/* shorter by a search suffix's difference; the bare name ends the list, and a
 	 * bare name tried first (dots >= ndots) is followed by longer ones */
-	return want < have || shared == have;
+	return want < have || shared == have ? shared : 0;
 }
 
 static struct lookup_open *fitting(struct ring *r, uint64_t t_ns, const struct qs_addr *c, const uint8_t *name,
 				   uint16_t qtype)
 {
 	struct lookup_open *step = NULL;
+	unsigned best = 0;
 	for (unsigned k = 1; k <= RING_MAX; k++) {
 		struct lookup_open *o = &r->open[(r->head + RING_MAX - k) % RING_MAX];
 		if (!o->number || !o->name || memcmp(&o->client, &c->ip, 16))
 			continue;
 		if (is_pair(o, t_ns, c->port, name, qtype))
 			return o;
-		/* the lookup that was denied longest ago is the likeliest to go on */
-		if (is_step(o, t_ns, name, qtype) && (!step || o->denied_ns < step->denied_ns))
+		/* who keeps most of the name; of equals, who was denied longest ago is the likeliest to go on */
+		unsigned kept = step_of(o, t_ns, name, qtype);
+		if (kept > best || (kept && kept == best && o->denied_ns < step->denied_ns)) {
 			step = o;
+			best = kept;
+		}
 	}
 	return step;
 }

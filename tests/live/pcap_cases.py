@@ -578,6 +578,55 @@ def _():
     expect(metrics(p.close()), queries__sent=0)
 
 
+@case("convert: to dnsperf's text and back; hidden, but lookups and prefixes stay")
+def _():
+    p = Pcap(path("conv"))
+    for i, name_ in enumerate(("www.x.com.default.svc.cluster.local", "www.x.com.cluster.local", "www.x.com")):
+        pair(p, i * 10 * MS, i, name_, client="10.244.1.%d" % (2 + i % 2), rcode=0 if i == 2 else 3)
+    with open(path("conv.qs"), "wb") as f:
+        f.write(stream(p.close())[0])
+    text = run(REPLAY, "convert", "--to", "dnsperf", path("conv.qs"), "-").stdout
+    assert text.splitlines()[2] == b"www.x.com. A", text
+    back = run(REPLAY, "convert", "--from", "dnsperf", "-", path("back.qs"), stdin=text)
+    assert back.returncode == 0, back
+    assert run(REPLAY, "convert", "--to", "dnsperf", path("back.qs"), "-").stdout == text
+    with open(path("key"), "wb") as f:
+        f.write(b"sixteen octets and more")
+    out = [run(REPLAY, "convert", "--private", path("key"), path("conv.qs"), "-").stdout.decode() for _ in range(2)]
+    assert out[0] == out[1] and "www" not in out[0] and "10.244" not in out[0] and "zero" not in out[0]
+    rows_ = [l.split("\t") for l in out[0].splitlines() if not l.startswith("#")]
+    names = [r[8] for r in rows_ if r[1] == "q"]
+    assert names[1] == names[2] + "cluster.local." and names[0].endswith(".svc.cluster.local."), names
+    assert [len(n) for n in names] == [36, 24, 10], names
+    a, b = rows_[0][3], rows_[2][3]
+    assert a != b and a.split(".")[:3] == b.split(".")[:3], (a, b)
+    r = run(REPLAY, "convert", "--from", "dnsperf", "-", "-", stdin=b"a.example A\nb.example NONSENSE\n")
+    assert r.returncode == 1 and b":2" in r.stderr, r
+    assert run(REPLAY, "convert", "--private", "/dev/null", path("conv.qs"), "-").returncode == 1
+
+
+@case("docs/replay.md shows what its commands print")
+def _():
+    root = os.getcwd()
+    env = dict(os.environ, PATH=os.path.abspath(os.path.dirname(REPLAY)) + ":" + os.environ["PATH"], LC_ALL="C", PYTHONDONTWRITEBYTECODE="1")
+    os.makedirs(path("doc"), exist_ok=True)
+    os.symlink(os.path.join(root, "tests"), path("doc/tests"))
+    n, inside, printed, command = 0, False, "", ""
+    for line in open("docs/replay.md"):
+        line = line.rstrip("\n")
+        if line.startswith("```"):
+            inside = line == "```console"
+        elif inside and line.startswith("$ "):
+            command = line[2:]
+            r = subprocess.run(["bash", "-c", command], cwd=path("doc"), env=env, capture_output=True, timeout=60)
+            assert r.returncode == 0, (command, r.stderr.decode())
+            printed = r.stdout.decode().splitlines()
+        elif inside and line:
+            n += 1
+            assert line in printed, "%s does not print: %s" % (command, line)
+    assert n > 10
+
+
 for title, f in cases:
     n_done += 1
     try:

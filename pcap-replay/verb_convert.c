@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verb `convert`: query stream and dnsperf's text, and a form that can be shown to others. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/dns/wire.h"
+#include "pcap-replay/traffic/jout.h"
+#include "pcap-replay/traffic/private.h"
+#include "pcap-replay/verbs.h"
+
+#define LINE_MAX_OCTETS 2048
+
+static struct {
+	const char *from, *to, *key;
+	struct opt_list keep;
+	double rate;
+	bool json;
+} o = {.from = "qs", .to = "qs", .rate = 1000};
+
+static const struct opt_def defs[] = {
+	{"from", 'f', OPT_TEXT, &o.from, "FORM", "what IN is: qs (a query stream) or dnsperf (a name and a type a line)", 0, 0, NULL},
+	{"to", 't', OPT_TEXT, &o.to, "FORM", "what OUT is to be: qs or dnsperf", 0, 0, NULL},
+	{"rate", 'r', OPT_F64, &o.rate, "N", "questions a second when IN has no times", 0, 0, NULL},
+	{"private", 0, OPT_TEXT, &o.key, "KEYFILE", "hide names and addresses with this key; octets of messages are left out", 0, 0, NULL},
+	{"keep", 0, OPT_LIST, &o.keep, "SUFFIX", "with --private: a suffix that stays as it is, besides cluster.local and the like", 0, 0, NULL},
+	{"json", 'j', OPT_BOOL, &o.json, NULL, "print the counts as JSON", 0, 0, NULL},
+	{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
+};
+static const struct opt_prog prog = {"pcap-replay convert", "[--from FORM] [--to FORM] [--private KEYFILE] IN OUT",
+				     "Convert query streams, and hide what is private.", defs, OPT_GNU};
+
+struct convert {
+	struct qs_reader *qs_in;
+	struct qs_writer *qs_out;
+	FILE *text_in, *text_out;
+	const char *in, *out;
+	bool hides, begun;
+	struct hash_key key;
+	struct name keep[OPT_LIST_MAX + 8];
+	size_t n_keep;
+	uint64_t line, n_in, n_out;
+};
+
+static int keep_add(struct convert *c, const char *text, struct diag *d)
+{
+	if (name_from_text(&c->keep[c->n_keep], text))
+		return diag_set(d, ERR_SYNTAX, "--keep %s: not a domain name", text);
+	c->n_keep++;
+	return 0;
+}
+
+static int keys(struct convert *c, struct diag *d)
+{
+	static const char *const usual[] = {"svc.cluster.local", "pod.cluster.local", "cluster.local", "in-addr.arpa", "ip6.arpa"};
+	int rc = o.key ? private_key(&c->key, o.key, d) : 0;
+	c->hides = o.key;
+	for (size_t i = 0; rc == 0 && i < sizeof(usual) / sizeof(usual[0]); i++)
+		rc = keep_add(c, usual[i], d);
+	for (size_t i = 0; rc == 0 && i < o.keep.n; i++)
+		rc = keep_add(c, o.keep.item[i], d);
+	return rc;
+}
+
+static int open_both(struct convert *c, struct diag *d)
+{
+	int rc = 0;
+	if (!strcmp(o.from, "qs"))
+		rc = qs_reader_open(&c->qs_in, c->in, d);
+	else if (!(c->text_in = strcmp(c->in, "-") ? fopen(c->in, "re") : stdin))
+		rc = diag_errno(d, "%s", c->in);
+	if (rc)
+		return rc;
+	if (!strcmp(o.to, "qs"))
+		return c->qs_in && !c->hides ? qs_writer_open_wire(&c->qs_out, c->out, d) : qs_writer_open(&c->qs_out, c->out, d);
+	c->text_out = strcmp(c->out, "-") ? fopen(c->out, "we") : stdout;
+	return c->text_out ? 0 : diag_errno(d, "%s", c->out);
+}
+
+/* "name type", comments with # or ;. 1, 0 at the end, negative. */
+static int text_next(struct convert *c, struct qrec *r, struct diag *d)
+{
+	char line[LINE_MAX_OCTETS], *save, *name, *type;
+	uint16_t qtype;
+	do {
+		c->line++;
+		if (!fgets(line, sizeof(line), c->text_in))
+			return ferror(c->text_in) ? diag_errno(d, "%s", c->in) : 0;
+		if (!strchr(line, '\n') && !feof(c->text_in))
+			return diag_at(d, ERR_LIMIT, c->in, (unsigned)c->line, 0, "line longer than %d octets", LINE_MAX_OCTETS - 2);
+		name = strtok_r(line, " \t\r\n", &save);
+	} while (!name || name[0] == '#' || name[0] == ';');
+	type = strtok_r(NULL, " \t\r\n", &save);
+	qrec_clear(r);
+	if (name_from_text(&r->qname, name))
+		return diag_at(d, ERR_SYNTAX, c->in, (unsigned)c->line, 0, "expected a domain name, found %.100s", name);
+	if (!type || dns_type_from_str(type, &qtype))
+		return diag_at(d, ERR_UNKNOWN, c->in, (unsigned)c->line, 0, "expected a type behind %.100s", name);
+	r->t_ns = (uint64_t)((double)c->n_in * 1e9 / o.rate);
+	r->kind = QS_QUESTION;
+	r->proto = QS_UDP;
+	r->id = (int32_t)(c->n_in & 0xffff);
+	r->qtype = qtype;
+	r->flags = DNS_RD;
+	return 1;
+}
+
+static void facts(struct convert *c)
+{
+	static const char *const known[] = {"point", "source", "zero"};
+	c->begun = true;
+	/* the time of day stays with whoever has the key */
+	for (size_t i = 0; c->qs_in && c->qs_out && i < (c->hides ? 2 : 3); i++) {
+		const char *v = qs_reader_fact(c->qs_in, known[i]);
+		if (v)
+			qs_writer_fact(c->qs_out, known[i], v);
+	}
+}
+
+static void put(struct convert *c, struct qrec *r)
+{
+	char name[NAME_MAX_TEXT], type[16];
+	if (c->hides) {
+		r->wire = NULL;
+		r->wire_len = 0;
+		if (r->qname.len)
+			private_name(&c->key, &r->qname, c->keep, c->n_keep);
+		private_ip(&c->key, &r->client.ip);
+		private_ip(&c->key, &r->server.ip);
+	}
+	if (!c->begun)
+		facts(c);
+	if (c->qs_out) {
+		qs_writer_put(c->qs_out, r);
+		c->n_out++;
+	} else if (r->kind == QS_QUESTION && r->qname.len && r->qtype >= 0) {
+		name_to_text(r->qname.b, name, sizeof(name));
+		fprintf(c->text_out, "%s %s\n", name, dns_type_str((uint16_t)r->qtype, type));
+		c->n_out++;
+	}
+}
+
+static int close_both(struct convert *c, struct diag *d)
+{
+	int rc = 0;
+	qs_reader_close(c->qs_in);
+	if (c->text_in && c->text_in != stdin)
+		fclose(c->text_in);
+	if (c->qs_out)
+		rc = qs_writer_close(c->qs_out, d);
+	if (c->text_out && (fflush(c->text_out) || ferror(c->text_out)))
+		rc = diag_errno(d, "%s", c->out);
+	if (c->text_out && c->text_out != stdout && fclose(c->text_out) && !rc)
+		rc = diag_errno(d, "%s", c->out);
+	return rc;
+}
+
+static void say(const struct convert *c)
+{
+	struct jout j;
+	jout_begin(&j, strcmp(c->out, "-") ? stdout : stderr, "nodens-pcap-convert/1");
+	jout_u64(&j, "read", c->n_in);
+	jout_u64(&j, "written", c->n_out);
+	jout_end(&j);
+}
+
+static bool is_form(const char *s)
+{
+	return !strcmp(s, "qs") || !strcmp(s, "dnsperf");
+}
+
+static int run(int n, char **argv, int n_given, char **given)
+{
+	struct diag d = {0}, later = {0};
+	struct qrec r;
+	(void)n_given;
+	(void)given;
+	if (n != 2 || !is_form(o.from) || !is_form(o.to) || o.rate <= 0)
+		return verb_usage("expected IN and OUT, --from and --to qs or dnsperf, --rate above 0");
+	struct convert *c = calloc(1, sizeof(*c));
+	if (!c)
+		return EXIT_FAILED;
+	c->in = argv[1];
+	c->out = argv[2];
+	int rc = keys(c, &d);
+	rc = rc ? rc : open_both(c, &d);
+	while (rc == 0 && (rc = c->qs_in ? qs_reader_next(c->qs_in, &r, &d) : text_next(c, &r, &d)) > 0) {
+		c->n_in++;
+		put(c, &r);
+		rc = 0;
+	}
+	int rc2 = close_both(c, &later);
+	if (rc || rc2)
+		log_error("%s", rc ? d.text : later.text);
+	else if (o.json)
+		say(c);
+	free(c);
+	return rc || rc2 ? EXIT_FAILED : EXIT_DONE;
+}
+
+const struct verb verb_convert = {"convert", &prog, run};
