@@ -178,13 +178,15 @@ static int judge_load(struct court *j, struct diag *d)
 static void judge_one(struct court *j, const struct check *x)
 {
 	struct finding *f = begin(j, x);
+	/* what is known is not tried again: it would be the same */
+	unsigned tries = x->known && j->c->spec.with_cache ? 1 : j->conf->tries;
 
 	if (!f)
 		return;
-	while (!try_once(j, f) && f->tries < j->conf->tries)
+	while (!try_once(j, f) && f->tries < tries)
 		;
 	/* failed and then passed: is it one in two or one in many? */
-	while (f->passed && f->passed < f->tries && f->tries < j->conf->tries)
+	while (f->passed && f->passed < f->tries && f->tries < tries)
 		try_once(j, f);
 	settle(j, f);
 }
