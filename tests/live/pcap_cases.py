@@ -608,7 +608,7 @@ def _():
 @case("docs/replay.md shows what its commands print")
 def _():
     root = os.getcwd()
-    env = dict(os.environ, PATH=os.path.abspath(os.path.dirname(REPLAY)) + ":" + os.environ["PATH"], LC_ALL="C", PYTHONDONTWRITEBYTECODE="1")
+    env = dict(os.environ, PATH=":".join([os.path.abspath(os.path.dirname(x)) for x in (REPLAY, MODEL)] + [os.environ["PATH"]]), LC_ALL="C", PYTHONDONTWRITEBYTECODE="1")
     os.makedirs(path("doc"), exist_ok=True)
     os.symlink(os.path.join(root, "tests"), path("doc/tests"))
     n, inside, printed, command = 0, False, "", ""
