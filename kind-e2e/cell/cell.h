@@ -22,6 +22,7 @@ struct cell_spec { /* which cell of the matrix */
 	bool empty; /* neither rules nor cache: what the lab itself does, known beforehand */
 	enum scen_proxy proxy;
 	bool with_cache;
+	bool intercept; /* the cache rewrites packets for the ClusterIP: IPVS mode's second way */
 	enum scen_ip ip;
 };
 #define CELL_NAME_MAX 40

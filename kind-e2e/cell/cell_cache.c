@@ -25,36 +25,48 @@
 #define CACHE_READY_NS (20 * NS_PER_S)
 #define CACHE_WORKER "node-cache-dns"
 #define CACHE_RUN_DIR "/run/nodelocaldns"
-/* CACHE_FAILOPEN_LOAD: a lab shares its processors with whatever else the machine does. A cache that
- * is starved for longer than the default lets its rules lapse, rightly, and in
- * the middle of a proof that it has them. */
+/* CACHE_FAILOPEN_LOAD: a lab shares its processors with whatever else the machine does. A cache
+ * that is starved for longer than the default lets its rules lapse, rightly, and in the middle of a
+ * proof that it has them. */
 #define CACHE_STOP_NS (20 * NS_PER_S)
 
 struct start {
 	const struct cell *c;
 	char local[3 * ADDR_TEXT * TOPO_FAMILIES]; /* blank between addresses */
+	char vip[ADDR_TEXT * TOPO_FAMILIES];	   /* what is rewritten, if anything; commas */
 	char upstream[ADDR_TEXT], external[ADDR_TEXT];
 	char pid_file[4200];
 	uint64_t failopen_ns;
 };
 
-/* All addresses the cache answers at. In IPVS mode the ClusterIP is the kernel's. */
+static void append(char *list, size_t size, char between, const struct addr *a)
+{
+	char text[ADDR_TEXT];
+	size_t n = strlen(list);
+
+	snprintf(list + n, size - n, "%.*s%s", n ? 1 : 0, &between, addr_str(a, text));
+}
+
+/* All addresses the cache answers at. In IPVS mode the ClusterIP is the kernel's; what
+ * is rewritten goes to a second address of the cache's own, the last of its family. */
 static void make_addresses(struct start *st)
 {
 	const struct cell *c = st->c;
-	char text[ADDR_TEXT];
-	size_t n = 0;
 
 	for (int f = 0; f < TOPO_FAMILIES; f++) {
 		const struct topo_side *side = &c->topo.side[f];
+		struct addr second = side->local;
 
 		if (!c->topo.has[f])
 			continue;
-		n += (size_t)snprintf(st->local + n, sizeof st->local - n, "%s%s", n ? " " : "",
-				      addr_str(&side->local, text));
+		append(st->local, sizeof st->local, ' ', &side->local);
 		if (c->spec.proxy != SCEN_IPVS)
-			n += (size_t)snprintf(st->local + n, sizeof st->local - n, " %s",
-					      addr_str(&side->vip, text));
+			append(st->local, sizeof st->local, ' ', &side->vip);
+		if (c->spec.intercept) {
+			second.b[f == TOPO_V4 ? 3 : 15]++;
+			append(st->local, sizeof st->local, ' ', &second);
+			append(st->vip, sizeof st->vip, ',', &side->vip);
+		}
 	}
 	addr_str(&c->topo.side[c->first].upstream, st->upstream);
 	addr_str(&c->topo.side[c->first].net, st->external);
@@ -91,8 +103,8 @@ static int write_template(const struct start *st, const char *path, struct diag 
 		 "    cache {\n            success %u %u\n            denial %u %u\n    }\n",
 		 s->cache_success, s->cache_ttl_s, s->cache_denial, s->cache_negative_ttl_s);
 	snprintf(plain, sizeof plain, "    cache %u\n", s->cache_ttl_s);
-	snprintf(health, sizeof health, st->c->first == TOPO_V6 ? "    health [%.*s]:8080\n"
-								: "    health %.*s:8080\n",
+	snprintf(health, sizeof health,
+		 st->c->first == TOPO_V6 ? "    health [%.*s]:8080\n" : "    health %.*s:8080\n",
 		 (int)strcspn(st->local, " "), st->local);
 	put_block(out, st, s->domain, cache, tcp, health);
 	put_block(out, st, "in-addr.arpa", plain, tcp, "");
@@ -107,9 +119,13 @@ static int cache_body(void *arg)
 	const struct cell *c = st->c;
 	char prog[4200], conf[4200], base[4200], log[4200], local[sizeof st->local], failopen[32];
 	char resolv[80];
-	const char *argv[] = {prog,	  "-localip",  local,	 "-conf",	   conf,
-			      "-basecorefile", base,   "-upstreamsvc", "kube-dns-upstream",
-			      "-failopen", failopen,   "-pidfile", st->pid_file,   NULL};
+	const char *argv[] = {prog,	    "-localip",	    local,
+			      "-conf",	    conf,	    "-basecorefile",
+			      base,	    "-upstreamsvc", "kube-dns-upstream",
+			      "-failopen",  failopen,	    "-pidfile",
+			      st->pid_file, NULL,	    NULL,
+			      NULL,	    NULL,	    NULL};
+	size_t n = 0;
 	struct diag d = {""};
 
 	snprintf(prog, sizeof prog, "%s/node-cache", c->lab->bin);
@@ -120,6 +136,14 @@ static int cache_body(void *arg)
 	strcpy(local, st->local);
 	for (char *at = local; (at = strchr(at, ' '));)
 		*at = ',';
+	while (argv[n])
+		n++;
+	if (*st->vip) {
+		argv[n++] = "-intercept";
+		argv[n++] = "rewrite";
+		argv[n++] = "-intercept-ip";
+		argv[n++] = st->vip;
+	}
 	setenv("KUBE_DNS_UPSTREAM_SERVICE_HOST", st->upstream, 1);
 	setenv("KUBE_DNS_UPSTREAM_SERVICE_PORT", "53", 1);
 	snprintf(resolv, sizeof resolv, "nameserver %s\n", st->external);

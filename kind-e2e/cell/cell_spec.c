@@ -12,8 +12,9 @@ const char *cell_spec_str(const struct cell_spec *s, char buf[CELL_NAME_MAX])
 		snprintf(buf, CELL_NAME_MAX, "empty");
 	else
 		snprintf(buf, CELL_NAME_MAX, "%s%s%s",
-			 scen_cell_str(s->proxy, s->with_cache, cell), s->ip == SCEN_IP4 ? "" : "-",
-			 s->ip == SCEN_IP4 ? "" : scen_ip_str(s->ip));
+			 s->intercept ? "ipvs-intercept"
+				      : scen_cell_str(s->proxy, s->with_cache, cell),
+			 s->ip == SCEN_IP4 ? "" : "-", s->ip == SCEN_IP4 ? "" : scen_ip_str(s->ip));
 	return buf;
 }
 
@@ -23,5 +24,6 @@ struct addr cell_server(const struct cell *c, enum topo_family f)
 
 	if (c->spec.empty)
 		return side->backend[0];
-	return c->spec.with_cache && c->spec.proxy == SCEN_IPVS ? side->local : side->vip;
+	return c->spec.with_cache && c->spec.proxy == SCEN_IPVS && !c->spec.intercept ? side->local
+										      : side->vip;
 }

@@ -8,9 +8,9 @@
 #include "kind-e2e/check/families.h"
 
 const struct family *const families[] = {
-	&family_self,	&family_load,	  &family_answers, &family_clients, &family_loss,
-	&family_path,	&family_upstream, &family_metrics, &family_policy,  &family_proxy,
-	&family_backend, &family_cache,	  &family_teardown, NULL,
+	&family_self,  &family_load,	&family_answers,  &family_clients,  &family_loss,
+	&family_path,  &family_ipvs,	&family_upstream, &family_metrics,  &family_policy,
+	&family_proxy, &family_backend, &family_cache,	  &family_teardown, NULL,
 };
 
 const struct check *check_at(unsigned i)
@@ -26,10 +26,11 @@ bool check_fits(const struct check *x, const struct cell_spec *spec, const struc
 {
 	bool cache = !spec->empty && spec->with_cache, plain = !spec->empty && !spec->with_cache;
 	unsigned has = (cache ? NEED_CACHE | NEED_FAULTS : 0) | (plain ? NEED_PLAIN : 0) |
-		       (spec->empty ? NEED_EMPTY : NEED_LOAD) |
-		       (s->loss == 0 ? NEED_LOSSLESS : 0) | (s->n_backends > 1 ? NEED_BACKENDS : 0) |
-		       (cache && spec->proxy == SCEN_IPVS ? 0 : NEED_VIP) |
-		       (spec->ip == SCEN_DUAL ? NEED_DUAL : 0);
+		       (spec->empty ? NEED_EMPTY : NEED_LOAD) | (s->loss == 0 ? NEED_LOSSLESS : 0) |
+		       (s->n_backends > 1 ? NEED_BACKENDS : 0) |
+		       (cache && spec->proxy == SCEN_IPVS && !spec->intercept ? 0 : NEED_VIP) |
+		       (spec->ip == SCEN_DUAL ? NEED_DUAL : 0) |
+		       (!spec->empty && spec->proxy == SCEN_IPVS ? NEED_IPVS : 0);
 
 	/* a check that names none of the three kinds of cells is for all that have rules */
 	if (!(x->needs & (NEED_CACHE | NEED_PLAIN | NEED_EMPTY)) && spec->empty)

@@ -28,6 +28,7 @@ enum need {	      /* cells that lack one of these have no such check */
 	NEED_VIP = 64,	    /* with a cache: one that intercepts the ClusterIP, so that rules can lapse */
 	NEED_FAULTS = 128,  /* a cache whose rules lapse soon */
 	NEED_DUAL = 256,    /* both address families */
+	NEED_IPVS = 512,    /* kube-proxy in IPVS mode */
 };
 
 struct checker;

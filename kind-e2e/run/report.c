@@ -184,8 +184,14 @@ int report_junit(const char *path, const struct findings *cells, unsigned n, str
 
 static const char *cells_of(unsigned needs)
 {
+	const char *cache = needs & NEED_VIP ? "cache, not ipvs-cache" : "cache";
+
+	if (needs & NEED_IPVS)
+		return needs & NEED_PLAIN ? "ipvs-nocache"
+		       : needs & NEED_VIP ? "ipvs-intercept"
+					  : "ipvs-cache, ipvs-intercept";
 	return needs & NEED_EMPTY   ? "empty"
-	       : needs & NEED_CACHE ? (needs & NEED_VIP ? "cache, not ipvs" : "cache")
+	       : needs & NEED_CACHE ? cache
 	       : needs & NEED_PLAIN ? "no cache"
 				    : "all";
 }

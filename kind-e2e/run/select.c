@@ -37,10 +37,16 @@ static unsigned all_cells(const struct scenario *s, struct cell_spec ret[CELLS_M
 		for (unsigned m = 0; m < 3; m++)
 			for (unsigned cache = 0; cache < 2; cache++)
 				if (s->ip_families & ips[i] && s->proxy_modes & modes[m] &&
-				    (cache ? s->cache_on : s->cache_off))
-					ret[n++] = (struct cell_spec){.proxy = modes[m],
-								      .with_cache = cache,
-								      .ip = ips[i]};
+				    (cache ? s->cache_on : s->cache_off)) {
+					struct cell_spec spec = {.proxy = modes[m],
+								 .with_cache = cache,
+								 .ip = ips[i]};
+
+					ret[n++] = spec;
+					spec.intercept = cache && modes[m] == SCEN_IPVS;
+					if (spec.intercept)
+						ret[n++] = spec;
+				}
 	return n;
 }
 
@@ -76,8 +82,8 @@ static int check_patterns(const char *option, const struct opt_list *list, bool 
 }
 
 /* Does a list name this one? *ret_any: it names some of this kind. */
-static bool listed(const struct opt_list *list, const char *name, bool (*kind)(const char *, void *),
-		   void *arg, bool *ret_any)
+static bool listed(const struct opt_list *list, const char *name,
+		   bool (*kind)(const char *, void *), void *arg, bool *ret_any)
 {
 	bool hit = false;
 
