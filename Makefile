@@ -11,6 +11,8 @@
 #   make transcripts  what scenarios bring about besides what they expect, kept for comparison
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 #   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
+#   make e2e-cluster    a real Kubernetes on this machine (docs/lab.md)  CLUSTER='--short --keep ...'
+#   make cluster-tools  its programs, built once
 
 # On all cores, unless -j says otherwise. make 4.3 tells its makefile neither of a -j on the
 # command line nor of one that came with the environment, so both are read where they stand.
@@ -259,6 +261,14 @@ vm: deps vm-kernel
 image:
 	+@O=$(O) CC=$(CC) VERSION='$(VERSION)' resolver/deploy/image
 
+# A real cluster: its programs from the Go module registry, kept outside the tree; containerd and
+# its like from Debian.
+cluster-tools:
+	@tools/cluster-tools/build
+e2e-cluster: all $(O)/tests/lab/pause image cluster-tools
+	@tools/deps packages-cluster.txt
+	@O=$(O) kind-e2e/lab/cluster/run $(CLUSTER)
+
 MAN := $(wildcard resolver/*.8 sim/*.1 pcap-replay/*.1 conntrack-model/*.1 kind-e2e/*.1 reports/*.1)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
@@ -271,4 +281,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image vm vm-kernel install uninstall clean
+.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image cluster-tools e2e-cluster vm vm-kernel install uninstall clean

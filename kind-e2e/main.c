@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kind-e2e/lab/cluster/commands.h"
 #include "kind-e2e/lab/vm/vm.h"
 #include "kind-e2e/run/outdir.h"
 #include "kind-e2e/run/probe.h"
@@ -117,7 +118,12 @@ struct command {
 	const char *name;
 	struct opt_prog prog;
 	int (*run)(int argc, char **argv);
+	const struct opt_prog *elsewhere; /* instead of prog: a lab's own verb */
 };
+static const struct opt_prog *prog_of(const struct command *c)
+{
+	return c->elsewhere ? c->elsewhere : &c->prog;
+}
 static const struct command commands[] = {
 	{"run",
 	 {"kind-e2e run", "--scenario FILE --out DIR [--cell NAME]...",
@@ -137,6 +143,10 @@ static const struct command commands[] = {
 	  "Print what kube-proxy writes for the cluster DNS, with the commands that load it.",
 	  rules_defs, OPT_GNU},
 	 cmd_rules},
+	{"agree", {0}, agree_cmd, &agree_prog},
+	{"steady", {0}, steady_cmd, &steady_prog},
+	{"same-rules", {0}, same_rules_cmd, &same_rules_prog},
+	{"verdicts", {0}, verdicts_cmd, &verdicts_prog},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -144,7 +154,7 @@ static int help(void)
 {
 	printf("Usage: kind-e2e COMMAND [OPTIONS]\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		opt_help(&commands[i].prog, stdout);
+		opt_help(prog_of(&commands[i]), stdout);
 		putchar('\n');
 	}
 	return 0;
@@ -152,7 +162,8 @@ static int help(void)
 
 static int usage(void)
 {
-	fputs("usage: kind-e2e run|clean|probe|rules [OPTIONS]; kind-e2e --help says more\n",
+	fputs("usage: kind-e2e run|clean|probe|rules|agree|steady|same-rules|verdicts [OPTIONS]; "
+	      "kind-e2e --help says more\n",
 	      stderr);
 	return 3;
 }
@@ -170,9 +181,9 @@ static int dispatch(const struct command *c, int argc, char **argv)
 	}
 	memcpy(args, argv, (size_t)argc * sizeof argv[0]);
 	args[argc] = NULL;
-	n = opt_parse(&c->prog, n_args - 1, args + 1, &special, &d);
+	n = opt_parse(prog_of(c), n_args - 1, args + 1, &special, &d);
 	if (special == 'h') {
-		opt_help(&c->prog, stdout);
+		opt_help(prog_of(c), stdout);
 		return 0;
 	}
 	if (special == 'v') {

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# Load of the cluster lab: `kind-e2e steady` and `kind-e2e agree` in client pods, and the figures beside it.
+# shellcheck shell=bash
+# What a load asks for: names that exist, and that clients ask all the time.
+load_names() {
+	grep -E '^(kubernetes|web|com|headless|a\.headless|outside|inside)\..* A+$' "$lab/questions"
+	grep -E '^(www|alias)\.outside\.example\.[a-z.]* ' "$lab/questions"
+}
+
+# Three sorts of client in a pod on each node, for SECONDS: new ports, ports that stay, TCP connections that stay.
+load_begin() { # SECONDS
+	local p
+	rm -f "$lab"/load.*
+	for p in client1 client2; do
+		load_one $p ports "$1" --rate 100
+		load_one $p sockets "$1" --rate 200 --sockets 4
+		load_one $p tcp "$1" --rate 40 --sockets 2 --tcp
+	done
+	wait_for 20 load_runs 6
+}
+load_runs() { [ "$(pgrep -c -x kind-e2e)" -ge "$1" ]; }
+load_one() { # POD SORT SECONDS OPTION...
+	local pod=$1 sort=$2 t=$3; shift 3
+	in_pod_with "$lab/load-names" "$pod" /bin/kind-e2e steady --names - --server $CLUSTER_DNS --duration "${t}s" "$@" >"$lab/load.$pod.$sort" 2>"$lab/load.$pod.$sort.err" &
+	echo $! >>"$lab/load.pids"
+}
+in_pod_with() { # FILE POD COMMAND...: with the file on standard input
+	local f=$1 p=$2; shift 2
+	k -n lab exec -i "$p" -- "$@" <"$f"
+}
+# Waits for the load's end; $sent, $lost and so on are the sums, $said the words. Status: was nothing lost?
+load_end() {
+	local p
+	while read -r p; do wait "$p"; done <"$lab/load.pids"
+	load_sum "$lab"/load.client*.ports "$lab"/load.client*.sockets "$lab"/load.client*.tcp
+}
+load_sum() { # FILE...
+	local f
+	sent=0 lost=0 failed=0 late=0 cut=0 worst=0
+	for f; do
+		grep -q '^sent ' "$f" || { said="a load ended early: $(tail -n 1 "$f.err")"; lost=-1; return 1; }
+	done
+	read -r sent lost failed late cut worst <<<"$(cat "$@" | awk '{ s += $2; l += $6; f += $8; t += $10; c += $14; if ($16 > w) w = $16 } END { print s, l, f, t, c, w }')"
+	said="lost $lost of $sent, $failed failed, $late later than 200 ms, $cut TCP connections cut, longest silence of a client $worst ms"
+	total_sent=$((${total_sent:-0} + sent)) total_lost=$((${total_lost:-0} + lost))
+	[ "$lost" = 0 ] && [ "$failed" = 0 ]
+}
+# nothing_lost SECONDS COMMAND...: the command's status counts, and that the load beside it loses nothing.
+nothing_lost() {
+	local t=$1 rc=0 why=; shift
+	load_begin "$t" || { said="the load did not start: $(cat "$lab"/load.*.err | tail -n 1)"; return 1; }
+	"$@" || { rc=1; why="; $said"; }
+	load_end || rc=1
+	said="$said$why"
+	return $rc
+}
+# The same without a verdict on losses: for what is not ours.
+counted() {
+	nothing_lost "$@"
+	[ "$lost" -ge 0 ]
+}
+
+scrape() { curl -sf -m 5 "http://$1/metrics"; }
+sum() { # METRIC [LABEL]: of Prometheus text on standard input
+	awk -v m="$1" -v l="${2:-}" '{ n = $1; sub(/\{.*/, "", n) } n == m && index($1, l) { s += $NF } END { printf "%d\n", s }'
+}
+coredns_ips() { k -n kube-system get pods -l k8s-app=kube-dns --field-selector=status.phase=Running -o 'jsonpath={range .items[*]}{.status.podIP}{"\n"}{end}'; }
+coredns_count() { # [LABEL]: questions that reached CoreDNS, all replicas
+	local ip
+	for ip in $(coredns_ips); do scrape "$ip:9153"; done | sum coredns_dns_requests_total "${1:-}"
+}
+cache_value() { # METRIC [LABEL]: all nodes
+	local n
+	for n in $nodes; do scrape "${node_ip[$n]}:9253"; done | sum "$@"
+}
+cache_value_of() { scrape "${node_ip[$1]}:9253" | sum "${@:2}"; } # NODE METRIC [LABEL]
+
+# How much of what pods ask reaches CoreDNS: $share, per cent.
+measure_share() {
+	local before after
+	before=$(coredns_count)
+	load_begin 8 || return 1
+	load_end || :
+	after=$(coredns_count)
+	share=$(awk -v n=$((after - before)) -v s="$sent" 'BEGIN { printf "%.2f", s ? 100 * n / s : -1 }')
+	said="$((after - before)) of $sent questions reached CoreDNS: $share %"
+}
