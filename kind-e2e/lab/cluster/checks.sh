@@ -123,7 +123,7 @@ client_entries() { # connection-table entries of the clients' questions, on both
 }
 table_empty() {
 	local n entries udp
-	for n in $nodes; do in_net "$n" conntrack -F >/dev/null 2>&1; done
+	for n in 1 2; do in_net node$n conntrack -D -s "$(pod_ip lab client$n)" >/dev/null 2>&1; done # of earlier
 	udp=$(coredns_count 'proto="udp"')
 	measure_share || return 1
 	entries=$(client_entries) udp=$(($(coredns_count 'proto="udp"') - udp))
