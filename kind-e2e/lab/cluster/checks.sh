@@ -19,7 +19,11 @@ nodes_up() {
 }
 proxies_up() { # MODE
 	local n
-	for n in $nodes; do kube_proxy "$n" "$1"; done
+	for n in $nodes; do
+		# nftables mode makes it 1, and then kube-proxy in iptables mode leaves a rule away
+		[ "$1" = nftables ] || in_net "$n" sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=0
+		kube_proxy "$n" "$1"
+	done
 	wait_for 30 all_nodes kube_proxy_ready || { said=$(tail -n 2 "$out/node1-kube-proxy.log"); return 1; }
 	said="$1 on $nodes"
 }

@@ -56,9 +56,9 @@ world_dns() {
 	printf 'nameserver %s\nsearch lab.example\n' $WORLD >"$lab/resolv.conf"
 }
 
-component() { # NAME COMMAND...: of the control plane
+component() { # NAME ARGUMENT...: of the control plane; started again when it ends, as a node's kubelet would
 	local name=$1; shift
-	in_net plane "$tools/$name" "$@" >"$out/$name.log" 2>&1 &
+	while :; do in_net plane "$tools/$name" "$@"; sleep 1; done >"$out/$name.log" 2>&1 &
 }
 control_plane() {
 	local p=$lab/pki
@@ -70,12 +70,12 @@ control_plane() {
 		--client-ca-file="$p/ca.crt" --tls-cert-file="$p/apiserver.crt" --tls-private-key-file="$p/apiserver.key" \
 		--service-account-issuer=https://kubernetes.default.svc.cluster.local --service-account-key-file="$p/tokens.pub" --service-account-signing-key-file="$p/tokens.key" \
 		--kubelet-client-certificate="$p/kubelets.crt" --kubelet-client-key="$p/kubelets.key" --kubelet-preferred-address-types=InternalIP
+	wait_for 120 k get --raw /readyz || { said="kube-apiserver is not ready: $(tail -n 2 "$out/kube-apiserver.log")"; return 1; }
 	component kube-controller-manager --kubeconfig="$p/controllers.conf" --authentication-kubeconfig="$p/controllers.conf" --authorization-kubeconfig="$p/controllers.conf" \
 		--root-ca-file="$p/ca.crt" --service-account-private-key-file="$p/tokens.key" --cluster-signing-cert-file="$p/ca.crt" --cluster-signing-key-file="$p/ca.key" \
 		--allocate-node-cidrs=true --cluster-cidr=10.244.0.0/16 --service-cluster-ip-range=10.96.0.0/16 --use-service-account-credentials=true --leader-elect=false --bind-address=127.0.0.1
 	component kube-scheduler --kubeconfig="$p/scheduler.conf" --authentication-kubeconfig="$p/scheduler.conf" --authorization-kubeconfig="$p/scheduler.conf" \
 		--leader-elect=false --bind-address=127.0.0.1
-	wait_for 90 k get --raw /readyz || { said="kube-apiserver is not ready: $(tail -n 2 "$out/kube-apiserver.log")"; return 1; }
-	wait_for 30 k -n default get serviceaccount default || { said="no service account: the controller manager does not work"; return 1; }
+	wait_for 60 k -n default get serviceaccount default || { said="no service account: the controller manager does not work"; return 1; }
 	said=$(k version -o yaml 2>/dev/null | sed -n 's/^  gitVersion: //p' | tail -n 1)
 }
