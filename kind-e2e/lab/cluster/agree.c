@@ -10,7 +10,9 @@
 #include "lib/dns/msg.h"
 #include "lib/dns/wire.h"
 
-#define FLAGS (DNS_QR | DNS_AA | DNS_TC | DNS_RD | DNS_RA | DNS_AD | DNS_CD)
+/* Not AA and RA: whether the answer comes from the zone itself and whether recursion is to be
+ * had are each server's word about itself. */
+#define FLAGS (DNS_QR | DNS_TC | DNS_RD | DNS_AD | DNS_CD)
 #define EDNS_SIZE 1232
 
 static void zero_serials(uint8_t *buf, size_t len)

@@ -3,8 +3,9 @@
  * Does a cache say what the server behind it says? Every question of a list goes to
  * both, over UDP with EDNS, UDP without, and TCP, and the replies are compared: reply
  * code, flags, every record of every section. Left out is what may differ between two
- * right replies: the order of records, TTLs (a bound is checked instead), a SOA's serial
- * (CoreDNS counts it in each replica by itself), and which records a truncated reply has.
+ * right replies: AA and RA (each server's word about itself), the order of records, TTLs (a bound
+ * is checked instead), a SOA's serial (CoreDNS counts it in each replica by itself), and which
+ * records a truncated reply has.
  */
 #ifndef NODENS_KIND_E2E_AGREE_H
 #define NODENS_KIND_E2E_AGREE_H

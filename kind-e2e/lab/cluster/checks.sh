@@ -65,9 +65,9 @@ questions_made() {
 agree_from() { # POD: both addresses of the cache say what a CoreDNS replica says
 	local ref lines
 	ref=$(coredns_ips | head -n 1)
-	lines=$(in_pod_with "$lab/questions" "$1" /bin/kind-e2e agree --names - --reference "$ref" --server $CLUSTER_DNS --server $LINK_LOCAL 2>&1)
-	said=$(tail -n 1 <<<"$lines")
+	lines=$(in_pod_with "$lab/questions" "$1" /bin/kind-e2e agree --names - --reference "$ref" --server $CLUSTER_DNS --server $LINK_LOCAL 2>"$out/agree.$1.err")
 	printf '%s\n' "$lines" >"$out/agree.$1"
+	said=$(grep '^asked ' <<<"$lines") || { said="no counts: $(tail -n 2 "$out/agree.$1.err")"; return 1; }
 	read -r _ asked _ _ _ differ _ <<<"$said"
 	total_asked=$((${total_asked:-0} + ${asked:-0})) total_differ=$((${total_differ:-0} + ${differ:-0}))
 	grep -q 'differ 0 unanswered 0$' <<<"$said" || { said="$said: $(head -n 3 <<<"$lines")"; return 1; }

@@ -76,7 +76,7 @@ rules_compared() { # MODE N
 }
 rules_as_written() { # MODE N: with so many endpoints; kube-proxy needs a second or two
 	rules_slices "$2" | apply || { said="no slices"; return 1; }
-	wait_for 4 rules_compared "$1" "$2"
+	wait_for 15 rules_compared "$1" "$2"
 	rules_compared "$1" "$2"
 }
 rules_end() {

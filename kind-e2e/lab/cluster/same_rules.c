@@ -10,7 +10,7 @@
 #include "lib/base/log.h"
 
 #define LINE_MAX_LEN 4096
-#define NFACCT "-m nfacct --nfacct-name "
+#define NFACCT "-m nfacct --nfacct-name"
 
 struct row {
 	char *block; /* "nat KUBE-SERVICES", "ip kube-proxy chain services" */
@@ -55,15 +55,18 @@ static bool ignored(const struct dump *d, const char *text)
 	return false;
 }
 
+/* The match and its name; iptables-save puts two blanks before that. */
 static void drop_nfacct(char *text)
 {
 	char *p = strstr(text, NFACCT), *end;
 
 	if (!p)
 		return;
-	end = strchr(p + strlen(NFACCT), ' ');
-	if (end)
-		memmove(p, end + 1, strlen(end + 1) + 1);
+	end = p + strlen(NFACCT);
+	end += strspn(end, " ");
+	end += strcspn(end, " ");
+	end += strspn(end, " ");
+	memmove(p, end, strlen(end) + 1);
 }
 
 static void add(struct dump *d, const char *text)
@@ -112,8 +115,10 @@ static void iptables_line(struct dump *d, char *line)
 	*rule++ = 0;
 	drop_nfacct(rule);
 	snprintf(d->block, sizeof d->block, "%s %s", d->table, chain);
-	/* of KUBE-SERVICES only this has a place: the last */
-	d->loose = !strcmp(chain, "KUBE-SERVICES") && !strstr(rule, "KUBE-NODEPORTS");
+	/* of KUBE-SERVICES only the last has a place; kubelet and kube-proxy both put theirs first
+	 * into INPUT and OUTPUT, whoever comes later */
+	d->loose = (!strcmp(chain, "KUBE-SERVICES") && !strstr(rule, "KUBE-NODEPORTS")) ||
+		   !strcmp(rule, "-j KUBE-FIREWALL");
 	add(d, rule);
 }
 

@@ -3,8 +3,8 @@
  * Are two dumps of a node's rules (iptables-save, or `nft -s list ruleset`) the same rules?
  * Compared chain by chain, in order. What may differ between two right ones is left out: the
  * order of tables, chains, elements of sets and of Services in KUBE-SERVICES (kube-proxy walks
- * a map), counters, comments of the dump itself, and the nfacct match that kube-proxy adds
- * where the kernel has it.
+ * a map), whether kubelet or kube-proxy came last, counters, comments of the dump itself, and the
+ * nfacct match that kube-proxy adds where the kernel has it.
  */
 #ifndef NODENS_KIND_E2E_SAME_RULES_H
 #define NODENS_KIND_E2E_SAME_RULES_H

@@ -113,7 +113,7 @@ Test(agree, another_code_flag_or_record_is_told)
 		const char *word;
 	} cases[] = {
 		{{.flags = DNS_NXDOMAIN}, {.flags = DNS_NOERROR}, "NOERROR instead of NXDOMAIN"},
-		{{.flags = DNS_AA}, {.flags = 0}, "flags"},
+		{{.flags = DNS_AD}, {.flags = 0}, "flags"},
 		{{.flags = DNS_TC}, {.a = {"192.0.2.1"}}, "flags"},
 		{{.edns = true}, {.edns = false}, "OPT"},
 		{{.a = {"192.0.2.1"}}, {.a = {"192.0.2.2"}}, "answer section"},

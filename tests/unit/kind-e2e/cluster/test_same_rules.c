@@ -95,3 +95,10 @@ Test(same_rules, a_longer_word_is_not_the_word)
 	same("*nat\n-A A -d 10.96.0.10/32 -j B\n",
 	     "*nat\n-A A -d 10.96.0.10/32 -j B\n-A A -d 10.96.0.1/32 -j B\n", &ignore);
 }
+
+Test(same_rules, kubelets_chain_may_come_before_or_after_kube_proxys)
+{
+	same("*filter\n-A INPUT -j KUBE-FIREWALL\n-A INPUT -j X\n-A INPUT -j Y\n",
+	     "*filter\n-A INPUT -j X\n-A INPUT -j Y\n-A INPUT -j KUBE-FIREWALL\n", NULL);
+	differ("*filter\n-A INPUT -j KUBE-FIREWALL\n-A INPUT -j X\n", "*filter\n-A INPUT -j X\n");
+}
