@@ -118,19 +118,16 @@ roll() { # KIND/NAME
 	k -n kube-system rollout restart "$1" >/dev/null && rolled "$1"
 }
 client_entries() { # connection-table entries of the clients' questions, on both nodes
-	local n ip c=0
-	for n in 1 2; do
-		ip=$(pod_ip lab client$n)
-		c=$((c + $(in_net node$n conntrack -L -s "$ip" 2>/dev/null | grep -c 'dport=53 ')))
-	done
-	echo $c
+	local n
+	for n in 1 2; do in_net node$n conntrack -L -s "$(pod_ip lab client$n)" 2>/dev/null | grep -E "^[^[]* dst=($CLUSTER_DNS|$LINK_LOCAL) .*dport=53 "; done
 }
 table_empty() {
 	local n entries udp
 	for n in 1 2; do in_net node$n conntrack -D -s "$(pod_ip lab client$n)" >/dev/null 2>&1; done # of earlier
 	udp=$(coredns_count 'proto="udp"')
 	measure_share || return 1
-	entries=$(client_entries) udp=$(($(coredns_count 'proto="udp"') - udp))
+	client_entries >"$out/client-entries"
+	entries=$(wc -l <"$out/client-entries") udp=$(($(coredns_count 'proto="udp"') - udp))
 	said="$said; $entries connection-table entries of the pods, $udp questions came to CoreDNS over UDP"
 	[ "$entries" = 0 ] && [ "$udp" = 0 ] && awk -v s="$share" 'BEGIN { exit !(s >= 0 && s < 10) }'
 }

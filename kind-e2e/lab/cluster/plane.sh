@@ -28,10 +28,18 @@ network() {
 world_dns() {
 	mkdir -p "$lab/world"
 	cat >"$lab/world/Corefile" <<-END
+		outside.example {
+		    bind $WORLD
+		    file $lab/world/outside.zone
+		    prometheus $WORLD:9153
+		}
+		lab.example {
+		    bind $WORLD
+		    file $lab/world/lab.zone
+		    prometheus $WORLD:9153
+		}
 		. {
 		    bind $WORLD
-		    file $lab/world/outside.zone outside.example
-		    file $lab/world/lab.zone lab.example
 		    template ANY ANY {
 		        rcode NXDOMAIN
 		        authority ". 60 IN SOA world. admin.world. 1 3600 600 86400 60"
