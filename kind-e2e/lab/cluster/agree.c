@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each question to both servers by every way of asking, and what may not differ between the replies. */
 #include "kind-e2e/lab/cluster/agree.h"
 
 #include <stdio.h>

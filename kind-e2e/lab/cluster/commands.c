@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs' command lines, kept here so that main need not know what a cluster is. */
 #include "kind-e2e/lab/cluster/commands.h"
 
 #include "kind-e2e/lab/cluster/agree.h"

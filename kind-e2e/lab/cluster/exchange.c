@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One question and one reply over a socket of its own, three tries, by address and port alone. */
 #include "kind-e2e/lab/cluster/exchange.h"
 
 #include <arpa/inet.h>

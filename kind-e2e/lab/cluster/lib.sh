@@ -11,7 +11,7 @@ note() { # METRIC VALUE
 	printf '= %s\t%s\n' "$1" "$2" >>"$checks"
 }
 verdict() { # VERDICT SECONDS NAME DETAIL
-	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tr '\n\t' '; ' <<<"$4" | cut -c 1-400)" >>"$checks"
+	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tr '\n\t' '; ' <<<"$4" | cut -c 1-600)" >>"$checks"
 	say "$1: $3: $4"
 }
 now() { cut -d ' ' -f 1 /proc/uptime; }
@@ -20,20 +20,21 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
 # check NAME COMMAND...: the command's status counts, and what it puts into $said. What fails is
 # done again, twice; then it is flaky, or has failed. Never silent.
 check() {
-	local name=$1 n=0 good=0 first= t; shift
+	local name=$1 n=0 good=0 first= all= t; shift
 	t=$(now) said=
 	"$@" && { verdict passed "$(since "$t")" "$name" "$said"; return 0; }
 	first=$said
-	say "again: $name: $said"
 	while [ $n -lt 2 ]; do
+		say "again: $name: $said"
 		n=$((n + 1)) said=
 		"$@" && good=$((good + 1))
+		all="$all; $said"
 	done
 	if [ $good -gt 0 ]; then
 		verdict flaky "$(since "$t")" "$name" "$good/3 good; first: $first"
 		return 0
 	fi
-	verdict failed "$(since "$t")" "$name" "$first"
+	verdict failed "$(since "$t")" "$name" "$first; again$all"
 	return 1
 }
 # once NAME COMMAND...: for what cannot be done again.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A dump of rules as sorted lines of blocks: two are the same when these texts are. */
 #include "kind-e2e/lab/cluster/same_rules.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Questions in an even pace from one thread, each with its deadline, and the sums of what became of them. */
 #include "kind-e2e/lab/cluster/steady.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A script's lines, checked one by one, made into a table, a record and JUnit XML. */
 #include "kind-e2e/lab/cluster/verdicts.h"
 
 #include <stdio.h>
