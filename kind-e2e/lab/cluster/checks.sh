@@ -226,6 +226,10 @@ removed() { # MANIFEST-ARGUMENTS of kubectl delete
 	gone() { [ -z "$(k -n kube-system get pods -l k8s-app=node-local-dns -o name)" ]; }
 	wait_for 60 gone || { said="its pods do not go"; return 1; }
 }
+delete_loses_nothing() { # a repeat deploys it first
+	k -n kube-system get daemonset node-local-dns >/dev/null 2>&1 || deployed || return 1
+	nothing_lost 8 removed -k resolver/deploy/base
+}
 # The addon's manifest as Kubernetes has it, with our image and nothing else changed.
 stock() {
 	local image
@@ -237,4 +241,7 @@ stock_deployed() {
 	stock >"$out/stock.yaml"
 	k apply -f "$out/stock.yaml" >/dev/null && rolled daemonset/node-local-dns && cache_well
 }
-removed_and_clean() { removed -f "$out/stock.yaml" && nothing_left; }
+removed_and_clean() { # a repeat deploys it first
+	k -n kube-system get daemonset node-local-dns >/dev/null 2>&1 || stock_deployed || return 1
+	removed -f "$out/stock.yaml" && nothing_left
+}
