@@ -146,7 +146,8 @@ static void print_codes(const char *title, const uint64_t *count, size_t n, cons
 	char buf[16];
 	fprintf(out, "\n%s\n", title);
 	for (size_t i = 0; i < n; i++)
-		line_if(out, word((uint16_t)i, buf), count[i], "");
+		if (count[i])
+			line(out, word((uint16_t)i, buf), count[i], "");
 }
 
 static void print_hist(const char *title, const struct hist *h, FILE *out)
