@@ -132,7 +132,7 @@ $(O)/%.o: %.c $(O)/.flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Only the file that tells the version is built again when the commit changes.
-$(O)/lib/base/opt.o: ALL_CPPFLAGS += -DNODENS_VERSION='"$(VERSION)"'
+$(O)/lib/base/opt.o: private ALL_CPPFLAGS += -DNODENS_VERSION='"$(VERSION)"'
 $(O)/lib/base/opt.o: $(O)/.version
 $(O)/.version: FORCE
 	@mkdir -p $(@D); echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
@@ -143,7 +143,8 @@ $(O)/lib%.a:
 	$(Q)$(AR) rcs $@ $^
 AR := ar
 
-# What was compiled or linked otherwise than it would be now is done again.
+# What was compiled or linked otherwise than it would be now is done again. Variables of one
+# target are private: .flags, made on its way, would have them as well.
 quoted = '$(subst ','\'',$(1))'
 flags_now := $(call quoted,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS))
 ldflags_now := $(call quoted,$(CC) $(ALL_LDFLAGS) $(PROGRAM_LDFLAGS) $(ARCHIVED))
@@ -166,7 +167,7 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(test_archives) $(O)/.ldflags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(test_archives) $(test_libs) -lcriterion
 # libFuzzer's entry point has no header of its own.
-$(O)/tests/fuzz/%.o: WARN += -Wno-missing-prototypes
+$(O)/tests/fuzz/%.o: private WARN += -Wno-missing-prototypes
 # Under gcc a fuzz target replays its corpus; `make fuzz` builds it with libFuzzer.
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_archives) $(O)/.ldflags
 	@mkdir -p $(@D)
