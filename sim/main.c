@@ -91,7 +91,7 @@ static int run_cell(struct job *j, struct diag *d)
 
 static int run_cells(struct job *j, struct diag *d)
 {
-	static const enum scen_proxy modes[] = {SCEN_IPTABLES, SCEN_NFTABLES, SCEN_IPVS};
+	static const enum scen_proxy modes[] = {SCEN_PROXIES(SCEN_PROXY_NAME)};
 	unsigned n = 0;
 	int rc = 0;
 

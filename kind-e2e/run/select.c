@@ -28,7 +28,7 @@ static bool is_check(const char *pattern)
 
 static unsigned all_cells(const struct scenario *s, struct cell_spec ret[CELLS_MAX])
 {
-	static const enum scen_proxy modes[] = {SCEN_IPTABLES, SCEN_NFTABLES, SCEN_IPVS};
+	static const enum scen_proxy modes[] = {SCEN_PROXIES(SCEN_PROXY_NAME)};
 	static const enum scen_ip ips[] = {SCEN_IP4, SCEN_IP6, SCEN_DUAL};
 	unsigned n = 1;
 

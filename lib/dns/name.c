@@ -11,9 +11,6 @@
 #include "lib/base/err.h"
 #include "lib/base/hot.h"
 
-#define LABEL_MAX 63
-#define LABELS_MAX 127
-
 /* Lower-cases the ASCII letters among eight octets. */
 static inline uint64_t fold8(uint64_t x)
 {

@@ -13,8 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NAME_MAX_WIRE 255
-#define NAME_MAX_TEXT 1024 /* worst case of \DDD escapes, with the final NUL */
+#include "lib/dns/limits.h"
 
 struct name {
 	uint8_t len; /* octets used, root included: 1..255 */

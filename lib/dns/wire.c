@@ -9,9 +9,6 @@
 
 #include "lib/base/err.h"
 
-#define LABEL_MAX 63
-#define POINTER_MAX 0x3fff
-
 void wire_init(struct wire *w, const void *base, size_t len)
 {
 	w->base = base;
@@ -75,7 +72,7 @@ static int pointer_target(const struct wire *w, size_t off, size_t start, size_t
 
 	if (off + 2 > w->len)
 		return ERR_SHORT;
-	to = get_be16(w->base + off) & POINTER_MAX;
+	to = get_be16(w->base + off) & NAME_POINTER_MAX;
 	if (to >= start)
 		return ERR_SYNTAX;
 	*ret = to;

@@ -15,10 +15,6 @@
 
 #include "lib/dns/name.h"
 
-#define DNS_HEADER_LEN 12
-#define DNS_MSG_MAX    65535
-#define DNS_PORT       53
-
 enum dns_type {
 	DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_SOA = 6, DNS_PTR = 12,
 	DNS_HINFO = 13, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_SRV = 33,

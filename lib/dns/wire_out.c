@@ -11,8 +11,6 @@
 
 #include "lib/base/err.h"
 
-#define POINTER_MAX 0x3fff
-
 void wire_out_init(struct wire_out *o, void *buf, size_t cap)
 {
 	o->base = buf;
@@ -85,7 +83,7 @@ static bool written_eq(const struct wire_out *o, size_t off, const uint8_t *name
 		const uint8_t *p = o->base + off;
 
 		if (*p >= 0xc0) {
-			off = get_be16(p) & POINTER_MAX;
+			off = get_be16(p) & NAME_POINTER_MAX;
 			continue;
 		}
 		if (*p != *name)
@@ -120,7 +118,7 @@ static void written_remember(struct wire_out *o, size_t off, size_t len, size_t 
 {
 	size_t end = off + len;
 
-	while (off < end && off <= POINTER_MAX && o->n_names < WIRE_COMPRESS_MAX) {
+	while (off < end && off <= NAME_POINTER_MAX && o->n_names < WIRE_COMPRESS_MAX) {
 		o->name_len[o->n_names] = (uint8_t)name_len;
 		o->name_at[o->n_names++] = (uint16_t)off;
 		name_len -= 1u + o->base[off];

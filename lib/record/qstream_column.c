@@ -10,8 +10,6 @@
 
 #include "lib/dns/wire.h"
 
-#define RCODE_MAX 4095 /* 12 bits, RFC 6891 section 6.1.3 */
-
 /* Decimal digits only, at most `max`. */
 static int parse_number(const char *s, uint64_t max, uint64_t *ret)
 {
@@ -203,9 +201,9 @@ static int parse_rcode(struct qrec *r, const char *s)
 {
 	uint16_t v;
 	if (*s >= '0' && *s <= '9')
-		return parse_int32(s, RCODE_MAX, &r->rcode);
+		return parse_int32(s, DNS_RCODE_MAX, &r->rcode);
 	int rc = dns_rcode_from_str(s, &v);
-	if (!rc && v > RCODE_MAX)
+	if (!rc && v > DNS_RCODE_MAX)
 		rc = ERR_RANGE;
 	if (!rc)
 		r->rcode = v;

@@ -36,10 +36,9 @@ static const struct choice stubs[] = {
 	{ "go", SCEN_GO },
 	{ 0 },
 };
+#define PROXY_CHOICE(name, bit, word) {word, name},
 static const struct choice proxies[] = {
-	{ "iptables", SCEN_IPTABLES },
-	{ "nftables", SCEN_NFTABLES },
-	{ "ipvs", SCEN_IPVS },
+	SCEN_PROXIES(PROXY_CHOICE)
 	{ 0 },
 };
 static const struct choice families[] = {

@@ -24,7 +24,12 @@
 #define SCEN_SEARCH_MAX   16
 #define SCEN_RECORDS_MAX  4096
 
-enum scen_proxy { SCEN_IPTABLES = 1, SCEN_NFTABLES = 2, SCEN_IPVS = 4 };
+/* Kinds of kube-proxy rules, in the order in which cells are run; bits, so that a scenario
+ * can name several. */
+#define SCEN_PROXIES(X) X(SCEN_IPTABLES, 1, "iptables") X(SCEN_NFTABLES, 2, "nftables") X(SCEN_IPVS, 4, "ipvs")
+#define SCEN_PROXY_BIT(name, bit, word) name = bit,
+#define SCEN_PROXY_NAME(name, bit, word) name,
+enum scen_proxy { SCEN_PROXIES(SCEN_PROXY_BIT) };
 enum scen_stub { SCEN_GLIBC, SCEN_MUSL, SCEN_GO };
 enum scen_ip { SCEN_IP4 = 1, SCEN_IP6 = 2, SCEN_DUAL = 4 };
 /* How a load's lookups reach the resolver. */

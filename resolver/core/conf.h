@@ -15,11 +15,7 @@
 #include <stdint.h>
 
 #include "lib/dns/name.h"
-
-#define CORE_LISTENERS_MAX 64
-#define CORE_ZONES_MAX     256  /* server blocks x keys */
-#define CORE_UPSTREAMS_MAX 256
-#define CORE_FORWARD_TO_MAX 15  /* CoreDNS's own limit */
+#include "resolver/core/limits.h"
 
 struct plugin_step; /* resolver/plugins/plugin.h: a compiled plugin of the chain */
 

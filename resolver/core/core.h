@@ -136,7 +136,6 @@ void core_set_done(struct core *c, void (*done)(void *ctx, const struct core_cli
 /* Questions that the driver itself sent to upstreams and that must not come
  * back: HINFO of names that begin with these two labels of 16 digits. `seen` is
  * the core's, the rest the driver's; a zeroed place is free. */
-#define CORE_PROBES_MAX 64
 struct core_probes {
 	struct core_probe {
 		uint8_t labels[34];
@@ -148,7 +147,6 @@ void core_free(struct core *c);
 
 /* Silent. `out` needs DNS_MSG_MAX octets for TCP, CORE_UDP_MAX for UDP; it may not
  * overlap `in`. */
-#define CORE_UDP_MAX 4096
 enum core_verdict core_query(struct core *c, uint64_t now_ns, const struct core_client *cl,
 			     const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len);
 /* Acts. A reply came for an ask: transport, source address and id were checked by the

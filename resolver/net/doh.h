@@ -19,8 +19,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/dns/limits.h"
+
 #define DOH_HEAD_MAX   16384
-#define DOH_BODY_MAX   65535
+#define DOH_BODY_MAX   DNS_MSG_MAX
 #define DOH_BODIES_MAX (1024 * 1024)
 #define DOH_ACKS_MAX   64
 

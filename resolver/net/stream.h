@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/dns/limits.h"
+
 struct tls_session;
 
-#define STREAM_FRAME_MAX (2 + 65535)
+#define STREAM_FRAME_MAX (2 + DNS_MSG_MAX)
 /* One a process: what a read is taken into. Larger than a frame, so that a
  * burst of small ones costs one system call. */
 struct stream_scratch {

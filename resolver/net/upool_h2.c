@@ -13,7 +13,6 @@
 #include "resolver/net/upool_conn.h"
 
 #define OUT_CHUNK 32768 /* taken from HTTP/2 before the socket is tried */
-#define HTTPS_PORT 443
 #define ORPHANS_MAX 16 /* streams nobody waits for; more are reset */
 
 /* --- events --- */
@@ -61,7 +60,7 @@ static void authority_of(char *to, size_t cap, const struct upstream_conf *conf)
 		snprintf(to, cap, "%s:%u", conf->tls_name, conf->port);
 	else
 		snprintf(to, cap, "%s", sockaddr_text(addr, &conf->addr, conf->port));
-	if (conf->port == HTTPS_PORT) /* RFC 9110 section 4.2.3: as if it were not there */
+	if (conf->port == DNS_HTTPS_PORT) /* RFC 9110 section 4.2.3: as if it were not there */
 		*strrchr(to, ':') = 0;
 }
 

@@ -8,7 +8,7 @@
 
 #include "resolver/plugins/forward.h"
 
-enum { TLS_PORT = 853, HTTPS_PORT = 443, HOST_ADDRS_MAX = 8, DOH_PATH_MAX = 255 };
+enum { HOST_ADDRS_MAX = 8, DOH_PATH_MAX = 255 };
 #define DOH_PATH "/dns-query" /* CoreDNS's, and that of RFC 8484's examples */
 #define RESOLVED_STUB "/run/systemd/resolve/resolv.conf"
 
@@ -263,11 +263,11 @@ int forward_to(struct cf_setup *s, struct forward_options *o, const struct cf_to
 
 	if (strncmp(text, "tls://", 6) == 0) {
 		target.transport = CORE_TO_TLS;
-		target.port = TLS_PORT;
+		target.port = DNS_TLS_PORT;
 		text += 6;
 	} else if (strncmp(text, "https://", 8) == 0) {
 		target.transport = CORE_TO_HTTPS;
-		target.port = HTTPS_PORT;
+		target.port = DNS_HTTPS_PORT;
 		err = https_cut(s, t, text + 8, &target, &text);
 	} else if (strncmp(text, "dns://", 6) == 0) {
 		text += 6;
