@@ -11,11 +11,13 @@
 
 #include "lib/record/metrics_common.h"
 
-static const char *const engine_label[ENG_N] = { ENGINE_LAB, ENGINE_SIM, ENGINE_MODEL };
+#define ENG_LABEL(name, label, title) label,
+#define ENG_TITLE(name, label, title) title,
+const char *const engine_label[ENG_N] = { ENGINES(ENG_LABEL) };
 
 const char *engine_title(enum engine e)
 {
-	static const char *const titles[ENG_N] = { "measured", "dns-sim", "conntrack-model" };
+	static const char *const titles[ENG_N] = { ENGINES(ENG_TITLE) };
 	return titles[e];
 }
 

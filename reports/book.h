@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "lib/base/err.h"
+#include "lib/record/metrics_common.h"
 #include "lib/record/result.h"
 
 #define BOOK_RECORDS_MAX 256
@@ -18,7 +19,9 @@
 #define BOOK_LOADS_MAX   12
 #define BOOK_NOTES_MAX   64
 
-enum engine { ENG_LAB, ENG_SIM, ENG_MODEL, ENG_N };
+#define ENG_ENUM(name, label, title) ENG_##name,
+enum engine { ENGINES(ENG_ENUM) ENG_N };
+extern const char *const engine_label[ENG_N]; /* as records have it */
 
 struct cell {
 	const char *scenario, *name; /* labels; "" when a record has none */

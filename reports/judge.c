@@ -54,7 +54,6 @@ static int parse_value(double *ret, const char *text)
 /* "[CELL:][ENGINE/]METRIC" */
 static int parse_subject(struct threshold *t, char *text)
 {
-	static const char *const engines[ENG_N] = { ENGINE_LAB, ENGINE_SIM, ENGINE_MODEL };
 	char *colon = strrchr(text, ':'), *metric = text;
 	t->engine = -1;
 	if (colon) {
@@ -70,7 +69,7 @@ static int parse_subject(struct threshold *t, char *text)
 		*slash = '\0';
 		trim(metric);
 		for (int e = 0; e < ENG_N; e++)
-			if (!strcmp(engines[e], metric))
+			if (!strcmp(engine_label[e], metric))
 				t->engine = e;
 		if (t->engine < 0)
 			return ERR_UNKNOWN;

@@ -204,7 +204,58 @@ static int prepare(struct run *r, struct zone **ret_zone, struct diag *d)
 	return code;
 }
 
-static int run_in(struct run *r, const struct run_options *o, const struct outdir *out)
+/* --- labs: where cells run, a row each --- */
+
+struct lab_kind {
+	const char *name;
+	int (*options)(const struct run_options *o, struct diag *d); /* that exclude each other */
+	void (*probe)(struct run *r);
+	/* As sandbox_run; `told`: what was found is said in there already. */
+	int (*go)(struct run *r, const char *out, struct diag *d);
+	bool told;
+};
+
+static int netns_options(const struct run_options *o, struct diag *d)
+{
+	return o->kernel || o->clock ? diag_set(d, ERR_RANGE, "--kernel and --clock are for --lab vm") : 0;
+}
+
+static void netns_probe(struct run *r)
+{
+	probe_all(&r->probes, r->lab.bin);
+}
+
+static int netns_go(struct run *r, const char *out, struct diag *d)
+{
+	(void)out;
+	return sandbox_run(run_cells, r, d);
+}
+
+static void vm_probe_run(struct run *r)
+{
+	run_vm_probe(r->opt, r->lab.bin, &r->probes.p[PROBE_SANDBOX]);
+}
+
+static int vm_go(struct run *r, const char *out, struct diag *d)
+{
+	return run_vm(r->opt, r->lab.bin, out, d);
+}
+
+static const struct lab_kind lab_kinds[] = {
+	{"netns", netns_options, netns_probe, netns_go, false},
+	{"vm", run_vm_options, vm_probe_run, vm_go, true},
+};
+
+static const struct lab_kind *lab_named(const struct run_options *o, struct diag *d)
+{
+	for (size_t i = 0; i < sizeof(lab_kinds) / sizeof(lab_kinds[0]); i++)
+		if (strcmp(lab_kinds[i].name, o->lab) == 0)
+			return lab_kinds[i].options(o, d) == 0 ? &lab_kinds[i] : NULL;
+	diag_set(d, ERR_UNKNOWN, "--lab '%s': one of netns, vm", o->lab);
+	return NULL;
+}
+
+static int run_in(struct run *r, const struct lab_kind *lab, const struct outdir *out)
 {
 	struct diag d = {""};
 	int rc;
@@ -212,17 +263,14 @@ static int run_in(struct run *r, const struct run_options *o, const struct outdi
 	r->lab.out = out->path;
 	r->lab.progress = progress_show;
 	r->lab.progress_arg = &r->progress;
-	if (run_is_vm(o))
-		run_vm_probe(o, r->lab.bin, &r->probes.p[PROBE_SANDBOX]);
-	else
-		probe_all(&r->probes, r->lab.bin);
+	lab->probe(r);
 	progress_init(&r->progress, stderr, r->n_cells);
 	if (!r->probes.p[PROBE_SANDBOX].ok) {
 		log_warn("no lab on this machine: %s", r->probes.p[PROBE_SANDBOX].why);
 		return run_cells(r); /* a skip each, in their records */
 	}
-	r->told = run_is_vm(o);
-	rc = r->told ? run_vm(o, r->lab.bin, out->path, &d) : sandbox_run(run_cells, r, &d);
+	r->told = lab->told;
+	rc = lab->go(r, out->path, &d);
 	if (rc < 0)
 		log_error("%s", d.text);
 	else if (rc > 1)
@@ -271,12 +319,13 @@ int run_main(const struct run_options *o, int argc, char **argv)
 			     .argc = argc,
 			     .argv = argv,
 			     .keep_fd = o->keep ? fcntl(0, F_DUPFD_CLOEXEC, 3) : -1};
-	if (run_vm_options(o, &d) || prepare(&r, &zone, &d) || outdir_open(&out, o->out, &d)) {
+	const struct lab_kind *lab = lab_named(o, &d);
+	if (!lab || prepare(&r, &zone, &d) || outdir_open(&out, o->out, &d)) {
 		log_error("%s", d.text);
 		rc = 3;
 	} else {
 		outdir_sweep(&out);
-		rc = run_in(&r, o, &out);
+		rc = run_in(&r, lab, &out);
 		outdir_sweep(&out);
 		if (tell(&r, &out) && rc == 0)
 			rc = 1;

@@ -17,20 +17,11 @@
 #define TAP "e2e.tap"
 #define KERNEL_BESIDE "/../vm/kernel" /* where `make vm-kernel` puts it */
 
-bool run_is_vm(const struct run_options *o)
-{
-	return !strcmp(o->lab, "vm");
-}
-
 int run_vm_options(const struct run_options *o, struct diag *d)
 {
-	if (!run_is_vm(o) && strcmp(o->lab, "netns"))
-		return diag_set(d, ERR_UNKNOWN, "--lab '%s': one of netns, vm", o->lab);
-	if (!run_is_vm(o) && (o->kernel || o->clock))
-		return diag_set(d, ERR_RANGE, "--kernel and --clock are for --lab vm");
 	if (o->clock && strcmp(o->clock, "real") && strcmp(o->clock, "counted"))
 		return diag_set(d, ERR_UNKNOWN, "--clock '%s': one of real, counted", o->clock);
-	if (run_is_vm(o) && o->keep)
+	if (o->keep)
 		return diag_set(d, ERR_RANGE,
 				"--keep is for --lab netns: nobody can enter the guest");
 	return 0;

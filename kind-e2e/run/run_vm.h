@@ -4,14 +4,11 @@
 #ifndef NODENS_KIND_E2E_RUN_VM_H
 #define NODENS_KIND_E2E_RUN_VM_H
 
-#include <stdbool.h>
-
 #include "kind-e2e/run/probe.h"
 
 struct run_options;
 
-bool run_is_vm(const struct run_options *o);
-/* Options that exclude each other, or say nothing without --lab vm. */
+/* Options that exclude each other in a guest. */
 int run_vm_options(const struct run_options *o, struct diag *d);
 void run_vm_probe(const struct run_options *o, const char *bin, struct probe *ret);
 /* As sandbox_run; `out` absolute. */

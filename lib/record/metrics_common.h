@@ -67,9 +67,11 @@
 #define LABEL_PROXY    "proxy"    /* scen_proxy_str: "iptables" */
 #define LABEL_CACHE    "cache"    /* "off" | "on" */
 
-#define ENGINE_LAB   "lab"   /* measured */
-#define ENGINE_SIM   "sim"   /* predicted by dns-sim */
-#define ENGINE_MODEL "model" /* predicted by conntrack-model */
+#define ENGINE_LAB   "lab"
+#define ENGINE_SIM   "sim"
+#define ENGINE_MODEL "model"
+/* All of them, and what a report calls what they say. */
+#define ENGINES(X) X(LAB, ENGINE_LAB, "measured") X(SIM, ENGINE_SIM, "dns-sim") X(MODEL, ENGINE_MODEL, "conntrack-model")
 /* clang-format on */
 
 #endif
