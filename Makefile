@@ -79,7 +79,7 @@ SIM_SRC      := $(call srcs,sim)
 CT_SRC       := $(call srcs,conntrack-model)
 PCAP_SRC     := $(call srcs,pcap-replay $(wildcard pcap-replay/*))
 E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/* kind-e2e/*/*))
-REPORTS_SRC  := $(call srcs,reports)
+REPORTS_SRC  := $(call srcs,reports $(wildcard reports/*))
 BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
 
 PROGRAMS := node-cache dns-sim conntrack-model pcap-replay kind-e2e capacity-report

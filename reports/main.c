@@ -9,7 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 #include "lib/record/result_dir.h"
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_INVALID = 2, EXIT_USAGE = 3 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What lets a reader trust or doubt the rest: predictions with their errors,
  * checks, skips, and where everything came from. */
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 bool prediction_error(double measured, double predicted, const char *unit, double tolerance, char buf[64])
 {

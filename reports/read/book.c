@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds the records below the folders given, and sorts them into cells. */
-#include "reports/book.h"
+#include "reports/read/book.h"
 
 #include <dirent.h>
 #include <stdarg.h>

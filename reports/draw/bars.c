@@ -3,12 +3,12 @@
  * Bars: questions that reached cluster DNS, stacked by backend, measured beside
  * predicted; and the cache's processor time.
  */
-#include "reports/figure.h"
+#include "reports/draw/figure.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 #define BACKENDS_MAX 64
 

@@ -3,13 +3,13 @@
  * Connection-table pictures: entries over time, one small picture a cell, all on
  * the same scale, with each prediction beside the measured curve.
  */
-#include "reports/figure.h"
+#include "reports/draw/figure.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "lib/record/metrics_common.h"
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 #define POINTS_MAX 600
 

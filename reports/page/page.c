@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frame and look of the page. No script, no outside resource: it can be mailed
  * around and opened in ten years. */
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/opt.h"
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 static const char style[] =
 	":root{--paper:#fff;--ground:#f3f5f8;--ink:#1f2933;--soft:#52606d;--axis:#6b7785;--grid:#d9dee5;"

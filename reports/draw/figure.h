@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "reports/book.h"
+#include "reports/read/book.h"
 
 #define FIGURES_MAX 64
 

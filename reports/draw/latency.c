@@ -4,14 +4,14 @@
  * how slow they are, both logarithmic, so that the tail gets as much room as
  * the median. A line ends where fewer than ten lookups are left to speak for it.
  */
-#include "reports/figure.h"
+#include "reports/draw/figure.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 struct extent {
 	double share_min, y_min, y_max; /* percent; seconds */

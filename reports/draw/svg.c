@@ -5,13 +5,13 @@
  * colours of figure.h become CSS variables, so that a dark page can choose its
  * own.
  */
-#include "reports/figure.h"
+#include "reports/draw/figure.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/file.h"
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 #define SVG_MAX (8 << 20)
 

@@ -11,7 +11,7 @@
 #ifndef NODENS_REPORTS_JUDGE_H
 #define NODENS_REPORTS_JUDGE_H
 
-#include "reports/book.h"
+#include "reports/read/book.h"
 
 enum judge_op { JUDGE_GT, JUDGE_GE, JUDGE_LT, JUDGE_LE, JUDGE_EQ, JUDGE_NE };
 

@@ -3,12 +3,12 @@
  * The verdict: what the cache changed, in four numbers and one sentence, with
  * the rule that produced the sentence; and whether the run may be believed.
  */
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 static const struct row_def tiles[] = {
 	{ "latency.all.p99", "99 of 100 lookups within" },

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the page, the PDF and every section take from the report as a whole. */
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 #include <string.h>
 
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 void report_tally(const struct report *r, struct tally *ret)
 {

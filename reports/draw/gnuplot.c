@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gnuplot as a child: nothing of our environment, no waiting for ever. */
-#include "reports/figure.h"
+#include "reports/draw/figure.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All pictures of a report: written by those who know their data, then drawn. */
-#include "reports/figure.h"
+#include "reports/draw/figure.h"
 
 #include <errno.h>
 #include <string.h>

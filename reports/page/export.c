@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The report's numbers for other programs (CSV), and the report on paper (PDF:
  * the pictures, then the numbers as plain lines, drawn by gnuplot as well). */
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 #define LINES_A_PAGE 46
 

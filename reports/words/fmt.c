@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Three digits that count, the unit's prefix, and markup made harmless. */
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 #include <math.h>
 #include <string.h>

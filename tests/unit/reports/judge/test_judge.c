@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reports/book.h"
-#include "reports/fmt.h"
-#include "reports/judge.h"
-#include "reports/report.h"
+#include "reports/read/book.h"
+#include "reports/words/fmt.h"
+#include "reports/judge/judge.h"
+#include "reports/page/report.h"
 
 static struct book *load(void)
 {

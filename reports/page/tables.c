@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the page, and the pictures that stand with them. */
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 #define ABSENT "<span aria-label=\"not measured\">\u2013</span>"
 

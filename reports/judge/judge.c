@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a threshold's three words, and every figure it speaks of held against it. */
-#include "reports/judge.h"
+#include "reports/judge/judge.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/record/metrics_common.h"
-#include "reports/fmt.h"
+#include "reports/words/fmt.h"
 
 static const struct {
 	const char *text;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One picture: its number, its files, and the look that all of them share. */
-#include "reports/figure.h"
+#include "reports/draw/figure.h"
 
 const char *cell_colour(size_t i)
 {

@@ -9,9 +9,9 @@
 
 #include <stdio.h>
 
-#include "reports/book.h"
-#include "reports/figure.h"
-#include "reports/judge.h"
+#include "reports/read/book.h"
+#include "reports/draw/figure.h"
+#include "reports/judge/judge.h"
 
 struct report {
 	const struct book *book;
