@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolver/corefile/corefile.h"
+#include "resolver/corefile/sealed.h"
 #include "sim/world.h"
 
 #define WORLD_RESOLVER "172.18.0.1"
@@ -20,95 +20,31 @@
 char *sim_corefile(const struct scenario *s, enum scen_proxy proxy)
 {
 	char local[INET_ADDRSTRLEN], service[INET_ADDRSTRLEN], upstream[INET_ADDRSTRLEN], bind[64];
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	struct corefile_stock stock = {
+		.domain = s->domain,
+		.bind = bind,
+		.upstream = upstream,
+		.resolver = WORLD_RESOLVER,
+		.success = s->cache_success,
+		.denial = s->cache_denial,
+		.ttl_s = s->cache_ttl_s,
+		.negative_ttl_s = s->cache_negative_ttl_s,
+	};
 
-	if (!f)
-		return NULL;
 	inet_ntop(AF_INET, &s->local_dns, local, sizeof(local));
 	inet_ntop(AF_INET, &s->cluster_dns, service, sizeof(service));
 	inet_ntop(AF_INET, &s->upstream_dns, upstream, sizeof(upstream));
 	snprintf(bind, sizeof(bind), proxy == SCEN_IPVS ? "%s" : "%s %s", local, service);
-	const char *const reverse[] = {"in-addr.arpa", "ip6.arpa"};
-	fprintf(f,
-		"%s:53 {\n errors\n nsid node-cache\n cache {\n  success %u %u\n  denial %u %u\n "
-		"}\n"
-		" bind %s\n forward . %s {\n  force_tcp\n }\n}\n",
-		s->domain, s->cache_success, s->cache_ttl_s, s->cache_denial,
-		s->cache_negative_ttl_s, bind, upstream);
-	for (size_t i = 0; i < 2; i++)
-		fprintf(f,
-			"%s:53 {\n errors\n nsid node-cache\n cache %u\n bind %s\n forward . %s "
-			"{\n  force_tcp\n }\n}\n",
-			reverse[i], s->cache_ttl_s, bind, upstream);
-	fprintf(f, ".:53 {\n errors\n nsid node-cache\n cache %u\n bind %s\n forward . %s\n}\n",
-		s->cache_ttl_s, bind, WORLD_RESOLVER);
-	if (fclose(f) == 0)
-		return text;
-	free(text);
-	return NULL;
+	return corefile_stock_text(&stock);
 }
-
-static const char *no_var(void *ctx, const char *name)
-{
-	(void)ctx;
-	(void)name;
-	return NULL;
-}
-
-static size_t no_addrs(void *ctx, const char *ifname, struct in6_addr *ret, uint32_t *ret_scope,
-		       size_t max)
-{
-	(void)ctx;
-	(void)ifname;
-	(void)ret;
-	(void)ret_scope;
-	(void)max;
-	return 0;
-}
-
-static bool not_readable(void *ctx, const char *path)
-{
-	(void)ctx;
-	(void)path;
-	return false;
-}
-
-static size_t no_host(void *ctx, const char *host, const struct in6_addr *server,
-		      const uint16_t *port, size_t n, struct in6_addr *ret, size_t max)
-{
-	(void)ctx;
-	(void)host;
-	(void)server;
-	(void)port;
-	(void)n;
-	(void)ret;
-	(void)max;
-	return 0;
-}
-
-/* Nothing of this machine may shape the result. */
-static const struct corefile_env sealed = {
-	.dns_port = DNS_PORT,
-	.hostname = "node",
-	.get_var = no_var,
-	.if_addrs = no_addrs,
-	.readable = not_readable,
-	.host_addrs = no_host,
-};
 
 static int compile(struct world *w, struct diag *d)
 {
-	struct corefile *tree = NULL;
 	char *text = sim_corefile(w->s, w->c->proxy);
 
 	if (!text)
 		return diag_set(d, ERR_NOMEM, "out of memory");
-	int rc = corefile_parse_text(&tree, "Corefile", text, strlen(text), &sealed, d);
-	if (rc == 0)
-		rc = corefile_compile(&w->plan, tree, &sealed, d);
-	corefile_free(tree);
+	int rc = corefile_compile_sealed(&w->plan, "Corefile", text, d);
 	free(text);
 	if (rc < 0)
 		return rc;

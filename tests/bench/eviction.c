@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench eviction: hit ratios of the daemon's cache (resolver/core/cache.h) and
- * of textbook caches (kube/pool.h) on Kubernetes-like streams, at capacities
+ * of textbook caches (pcap-replay/whatif/pool.h) on Kubernetes-like streams, at capacities
  * that are a fraction of what a cache without a limit would hold. All have the
  * same octets for entries of the same size, divided alike between answers and
  * denials, and keep an entry as long as its TTL. Virtual time, one seed: the
@@ -18,11 +18,12 @@
 #include "lib/base/clock.h"
 #include "lib/base/hash.h"
 #include "lib/dns/wire.h"
+#include "pcap-replay/whatif/pool.h"
 #include "resolver/core/cache.h"
 #include "tests/bench/kube/answer.h"
-#include "tests/bench/kube/pool.h"
 
 #define CAPACITIES 4
+#define ITEMS_MAX (1u << 20)
 #define FOREIGN_OF_100 30 /* share of queries for a name that is asked once */
 
 static const unsigned capacity_percent[CAPACITIES] = {5, 10, 20, 50};
@@ -156,7 +157,7 @@ static void pools_new(struct pool *p[CACHE_REGIONS], enum pool_policy policy,
 		      const size_t budget[CACHE_REGIONS], uint64_t seed)
 {
 	for (unsigned i = 0; i < CACHE_REGIONS; i++)
-		if (!(p[i] = pool_new(policy, budget[i], seed + i)))
+		if (!(p[i] = pool_new(policy, budget[i], ITEMS_MAX, seed + i)))
 			exit(2);
 }
 

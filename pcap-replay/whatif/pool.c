@@ -4,15 +4,12 @@
  * sentinel of both; items in use are 1..n without gaps, so a random one is a
  * random number.
  */
-#include "tests/bench/kube/pool.h"
+#include "pcap-replay/whatif/pool.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "lib/base/rng.h"
-
-#define BUCKETS (1u << 18)
-#define ITEMS_MAX (1u << 20)
 
 const char *const pool_text[POOL_POLICIES] = {"random", "FIFO", "LRU", "LRU, dead first",
 					      "no limit"};
@@ -29,31 +26,36 @@ struct pool {
 	enum pool_policy policy;
 	struct rng rng;
 	size_t budget, used, peak;
-	uint32_t n;
-	uint32_t bucket[BUCKETS];
-	struct item *item;
+	uint32_t n, max, mask; /* items; buckets less one */
+	uint32_t *bucket;
+	struct item *item;     /* item[0..max] */
 };
 
-struct pool *pool_new(enum pool_policy policy, size_t budget, uint64_t seed)
+struct pool *pool_new(enum pool_policy policy, size_t budget, uint32_t max_items, uint64_t seed)
 {
 	struct pool *p = calloc(1, sizeof(*p));
+	uint32_t buckets = 4;
 
 	if (!p)
 		return NULL;
-	p->policy = policy;
-	p->budget = budget;
+	while (buckets < max_items / 2)
+		buckets *= 2;
+	*p = (struct pool){.policy = policy, .budget = budget, .max = max_items, .mask = buckets - 1};
 	rng_seed(&p->rng, seed);
-	p->item = calloc(ITEMS_MAX, sizeof(*p->item));
-	if (p->item)
+	p->item = calloc((size_t)max_items + 1, sizeof(*p->item));
+	p->bucket = calloc(buckets, sizeof(*p->bucket));
+	if (p->item && p->bucket)
 		return p;
-	free(p);
+	pool_free(p);
 	return NULL;
 }
 
 void pool_free(struct pool *p)
 {
-	if (p)
-		free(p->item);
+	if (!p)
+		return;
+	free(p->item);
+	free(p->bucket);
 	free(p);
 }
 
@@ -84,7 +86,7 @@ static void list_append(struct pool *p, enum list l, uint32_t i)
 
 static uint32_t *link_of(struct pool *p, uint64_t key)
 {
-	uint32_t *at = &p->bucket[key & (BUCKETS - 1)];
+	uint32_t *at = &p->bucket[key & p->mask];
 
 	while (*at && p->item[*at].key != key)
 		at = &p->item[*at].chain;
@@ -165,7 +167,7 @@ void pool_put(struct pool *p, uint64_t key, size_t size, uint64_t expires_ns, ui
 		return;
 	while (p->policy != POOL_INFINITE && p->used + size > p->budget)
 		item_drop(p, victim(p, now_ns));
-	assert(p->n + 1 < ITEMS_MAX);
+	assert(p->n < p->max);
 	i = ++p->n;
 	p->item[i] = (struct item){.key = key, .expires_ns = expires_ns, .size = (uint32_t)size};
 	*link_of(p, key) = i;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Textbook caches to hold ours against: a budget of octets, entries with a size
+ * Textbook caches to hold ours against: a budget, entries with a size
  * and an expiry, and one rule for who goes when it is full. They pay for no
  * index and no list, which is in their favour.
  */
-#ifndef NODENS_BENCH_POOL_H
-#define NODENS_BENCH_POOL_H
+#ifndef NODENS_WHATIF_POOL_H
+#define NODENS_WHATIF_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,9 +22,10 @@ enum pool_policy {
 extern const char *const pool_text[POOL_POLICIES];
 
 struct pool;
-/* NULL: out of memory. All entries are expected to live equally long, so that
- * the order of arrival is the order of expiry. */
-struct pool *pool_new(enum pool_policy policy, size_t budget, uint64_t seed);
+/* Room for `max_items` entries, 1 to 1 << 24, and `budget` of their sizes together, in
+ * whatever unit sizes have. NULL: out of memory. All entries are expected to live equally
+ * long, so that the order of arrival is the order of expiry. */
+struct pool *pool_new(enum pool_policy policy, size_t budget, uint32_t max_items, uint64_t seed);
 /* Is the key there, and not expired? Counts as a use. */
 bool pool_find(struct pool *p, uint64_t key, uint64_t now_ns);
 void pool_put(struct pool *p, uint64_t key, size_t size, uint64_t expires_ns, uint64_t now_ns);
