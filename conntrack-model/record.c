@@ -9,6 +9,7 @@
 #include "conntrack-model/predict.h"
 #include "lib/record/metrics_common.h"
 #include "lib/record/result.h"
+#include "lib/record/table.h"
 
 static const struct metric_def defs[] = {
 	METRICS_COMMON,
@@ -112,6 +113,46 @@ static void put_series(struct result *r, const struct walk_track *w, bool upstre
 	}
 }
 
+static void put_growth(struct result *r, const struct prediction *p, const struct predict_conf *c)
+{
+	static const char *const columns[] = {"udp_timeout_s", "growth", "peak_entries", "bytes", NULL};
+	struct table t;
+	int rc = 0;
+
+	table_init(&t, columns);
+	for (size_t i = 0; i < SENSITIVITY_TIMEOUTS; i++)
+		for (size_t k = 0; k < SENSITIVITY_GROWTHS; k++) {
+			uint64_t peak = p->sensitivity[i][k];
+			double v[] = {sensitivity_timeout_s[i], sensitivity_growth[k], (double)peak,
+				      (double)ctable_bytes(peak, c->walk.table.buckets)};
+			rc = rc ? rc : table_add(&t, NULL, v);
+		}
+	if (rc == 0)
+		result_table(r, "conntrack_growth", &t);
+	table_release(&t);
+}
+
+static void put_what_if(struct result *r, const struct prediction *p)
+{
+	static const char *const columns[] = {TABLE_WHAT, "peak_entries", "peak_unlimited_entries", "lost_share",
+					      "early_drop_entries", "bytes", NULL};
+	struct table t;
+	char what[TABLE_WHAT_MAX];
+	int rc = 0;
+
+	table_init(&t, columns);
+	for (size_t i = 0; i < p->n_variants; i++) {
+		const struct variant_result *v = &p->variant[i];
+		double row[] = {(double)v->peak, (double)v->peak_free, v->lost_share, (double)v->early_drop,
+				(double)v->bytes_peak};
+		snprintf(what, sizeof(what), "%.60s: %.130s", v->name, v->means);
+		rc = rc ? rc : table_add(&t, what, row);
+	}
+	if (rc == 0)
+		result_table(r, "conntrack_what_if", &t);
+	table_release(&t);
+}
+
 static int put_labels(struct result *r, const struct opt_list *labels, struct diag *d)
 {
 	char key[64];
@@ -148,6 +189,10 @@ int predict_write(const struct prediction *p, const struct predict_conf *c,
 	put_common(r, p, c->upstream);
 	put_model(r, p, &c->walk.table);
 	put_series(r, p->track, c->upstream);
+	if (c->sensitivity)
+		put_growth(r, p, c);
+	if (c->what_if)
+		put_what_if(r, p);
 	if (p->track->n_lost)
 		result_remark(r, "note", "the table would have been full: queries were dropped");
 	return result_close(r, d);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/record/metrics_common.h"
 #include "pcap-replay/read/confine.h"
 #include "pcap-replay/traffic/summary.h"
 #include "pcap-replay/traffic/txncsv.h"
@@ -86,7 +87,7 @@ static void show(struct pass *p)
 	if (p->c->json)
 		summary_json(p->sum, &e, stdout);
 	if (p->record) {
-		result_label(p->record, "engine", "capture");
+		result_label(p->record, LABEL_ENGINE, ENGINE_CAPTURE);
 		summary_record(p->sum, &e, p->record);
 	}
 }

@@ -8,7 +8,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/record/result.h"
+#include "lib/record/heat_table.h"
+#include "lib/record/metrics_common.h"
 #include "pcap-replay/judge/verdicts.h"
 #include "pcap-replay/send/sender.h"
 #include "pcap-replay/source.h"
@@ -69,6 +70,7 @@ static const struct metric_def metrics[] = {
 	{"replay.lost", "queries", MERGE_SUM, "sent and not answered in time"},
 	{"replay.missed", "queries", MERGE_SUM, "not sent: over a bound"},
 	{"replay.valid", "1", MERGE_MIN, "1 when lateness and missed sends were within their bounds"},
+	{"replay.timeout", "s", MERGE_SAME, "after so long a question is lost"},
 	{"replay.elapsed", "s", MERGE_MAX, "first intended to last actual sending"},
 	{"compare.defects", "1", MERGE_SUM, "pairs of answers that differ by a defect"},
 	{"compare.benign", "1", MERGE_SUM, "pairs that differ, benign"},
@@ -312,13 +314,14 @@ static int write_record(const struct run *r, int n_given, char **given, struct d
 	int rc = result_open(&w, o.out, "pcap-replay", metrics, n_given, given, d);
 	if (rc)
 		return rc;
-	result_label(w, "engine", "replay");
+	result_label(w, LABEL_ENGINE, ENGINE_REPLAY);
 	result_num(w, "replay.due", (double)c->due);
 	result_num(w, "replay.sent", (double)c->sent);
 	result_num(w, "replay.answered", (double)c->answered);
 	result_num(w, "replay.lost", (double)c->timeouts);
 	result_num(w, "replay.missed", (double)sender_missed(c));
 	result_num(w, "replay.valid", is_valid(r));
+	result_num(w, "replay.timeout", (double)o.timeout_ns / 1e9);
 	result_num(w, "replay.elapsed", (double)r->result.elapsed_ns / 1e9);
 	if (r->compares) {
 		result_num(w, "compare.defects", (double)verdicts_of(&r->verdicts, CLASS_DEFECT));
@@ -328,6 +331,7 @@ static int write_record(const struct run *r, int n_given, char **given, struct d
 	result_hist(w, "latency.intended", &c->from_due);
 	result_hist(w, "latency.actual", &c->from_sent);
 	result_hist(w, "late.all", &r->result.late);
+	result_heat(w, &r->result.heat);
 	return result_close(w, d);
 }
 

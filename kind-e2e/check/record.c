@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/record/heat_table.h"
 #include "lib/record/metrics_common.h"
 
 /* clang-format off */
@@ -79,12 +80,16 @@ static void put_series(const struct cell *c, struct result *r)
 static void put_loads(const struct cell *c, const struct totals *t, struct result *r)
 {
 	static struct hist all, late, one;
+	static struct heat heat;
 	char name[80];
 
 	hist_init(&all);
 	hist_init(&late);
-	for (unsigned p = 0; p < c->topo.n_pods; p++)
+	heat_init(&heat, HEAT_STEP_NS);
+	for (unsigned p = 0; p < c->topo.n_pods; p++) {
 		hist_merge(&late, &c->loads[p].late);
+		heat_merge(&heat, &c->loads[p].heat);
+	}
 	for (size_t k = 0; k < c->lab->s->n_loads; k++) {
 		hist_init(&one);
 		for (unsigned p = 0; p < c->topo.n_pods; p++)
@@ -95,6 +100,7 @@ static void put_loads(const struct cell *c, const struct totals *t, struct resul
 	}
 	result_hist(r, "latency.all", &all);
 	result_hist(r, "late.all", &late);
+	result_heat(r, &heat);
 	result_num(r, "lookups.total", (double)t->total);
 	result_num(r, "lookups.ok", (double)t->ok);
 	result_num(r, "lookups.notfound", (double)t->notfound);
@@ -106,6 +112,16 @@ static void put_loads(const struct cell *c, const struct totals *t, struct resul
 	result_num(r, "answers.wrong", (double)t->wrong);
 	result_num(r, "answers.by_cache", (double)t->by_cache);
 	result_num(r, "answers.by_backend", (double)t->by_backend);
+}
+
+static void put_world(const struct cell *c, struct result *r)
+{
+	const struct scenario *s = c->lab->s;
+
+	result_num(r, "world.nodes", 1);
+	result_num(r, "world.pods", c->topo.n_pods);
+	result_num(r, "world.load_s", (double)s->duration_ns / 1e9);
+	result_num(r, "world.warmup_s", (double)s->warmup_ns / 1e9);
 }
 
 static void put_lab(const struct cell *c, const struct totals *t, struct result *r)
@@ -218,6 +234,7 @@ int record_cell_open(struct result **ret, const struct lab *lab, const struct ce
 void record_load_numbers(struct result *r, const struct cell *c, const struct totals *t)
 {
 	put_loads(c, t, r);
+	put_world(c, r);
 	put_lab(c, t, r);
 	put_table(c, t, r);
 	put_servers(c, t, r);

@@ -102,6 +102,7 @@ static void record(struct load *l, const struct active *a)
 	else
 		out->notfound++;
 	hist_record(&out->latency[a->what.load], now - intended);
+	heat_record(&out->heat, a->what.t_ns, now - intended);
 }
 
 static void active_end(struct load *l, struct active *a)
@@ -229,6 +230,7 @@ static int set_up(struct load *l, struct diag *d)
 
 	prctl(PR_SET_TIMERSLACK, 1);
 	hist_init(&l->out->late);
+	heat_init(&l->out->heat, HEAT_STEP_NS);
 	for (size_t i = 0; i < s->n_loads; i++) {
 		struct stream *st = &l->stream[i];
 

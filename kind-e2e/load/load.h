@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kind-e2e/lab/addr.h"
+#include "lib/base/heat.h"
 #include "lib/base/hist.h"
 #include "lib/world/scenario.h"
 #include "lib/world/zone.h"
@@ -34,6 +35,7 @@ struct load_shared {		  /* written by the load program, read by the lab */
 	} server[LOAD_SERVERS_MAX];
 	uint64_t n_servers;
 	struct hist late, latency[SCEN_LOADS_MAX];
+	struct heat heat; /* of the counted lookups, by intended start */
 };
 
 struct load_conf {

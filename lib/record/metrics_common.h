@@ -50,6 +50,10 @@
 	{ "cache.misses",            "queries", MERGE_SUM, "of these, not in memory" }, \
 	{ "cache.cpu_s",             "s",       MERGE_SUM, "processor time of the cache" }, \
 	{ "cache.rss_bytes",         "bytes",   MERGE_MAX, "resident memory of the cache" }, \
+	{ "world.nodes",             "nodes",   MERGE_SAME, "nodes of the cluster that the record speaks of" }, \
+	{ "world.pods",              "pods",    MERGE_SAME, "pods that asked, on all nodes" }, \
+	{ "world.load_s",            "s",       MERGE_SAME, "how long the counted load ran" }, \
+	{ "world.warmup_s",          "s",       MERGE_SAME, "load before it, in queries.* and upstream.* but not in lookups.*" }, \
 	{ "run.wall_s",              "s",       MERGE_SUM, "how long the run took, set-up included" }
 
 /* Columns of series.csv; a record carries those its tool knows, in this order. */
@@ -67,11 +71,20 @@
 #define LABEL_PROXY    "proxy"    /* scen_proxy_str: "iptables" */
 #define LABEL_CACHE    "cache"    /* "off" | "on" */
 
-#define ENGINE_LAB   "lab"
-#define ENGINE_SIM   "sim"
-#define ENGINE_MODEL "model"
-/* All of them, and what a report calls what they say. */
-#define ENGINES(X) X(LAB, ENGINE_LAB, "measured") X(SIM, ENGINE_SIM, "dns-sim") X(MODEL, ENGINE_MODEL, "conntrack-model")
+#define ENGINE_LAB     "lab"
+#define ENGINE_CLUSTER "cluster"
+#define ENGINE_REPLAY  "replay"
+#define ENGINE_CAPTURE "capture"
+#define ENGINE_SIM     "sim"
+#define ENGINE_MODEL   "model"
+/* All of them, and what a report calls what they say; what was measured comes first. */
+#define ENGINES(X)                                   \
+	X(LAB, ENGINE_LAB, "measured")               \
+	X(CLUSTER, ENGINE_CLUSTER, "cluster")        \
+	X(REPLAY, ENGINE_REPLAY, "replayed")         \
+	X(CAPTURE, ENGINE_CAPTURE, "captured")       \
+	X(SIM, ENGINE_SIM, "dns-sim")                \
+	X(MODEL, ENGINE_MODEL, "conntrack-model")
 /* clang-format on */
 
 #endif

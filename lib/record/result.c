@@ -196,20 +196,31 @@ void result_num(struct result *r, const char *metric, double value)
 		put_metric(r, metric, value, def->unit, def->merge);
 }
 
+FILE *result_file(struct result *r, const char *name)
+{
+	FILE *f = result_dir_create(&r->dir, name, r->err ? NULL : &r->diag);
+	if (!f)
+		r->err = r->err ? r->err : ERR_SYS;
+	return f;
+}
+
+void result_file_end(struct result *r, FILE *f, const char *name)
+{
+	bool bad = ferror(f);
+	if (fclose(f) || bad)
+		stick(r, ERR_SYS, "cannot write ", name);
+}
+
 static void put_file(struct result *r, const char *name, const char *suffix, const struct hist *h,
 		     void (*put)(const struct hist *h, FILE *f))
 {
 	char file[256];
 	snprintf(file, sizeof(file), "hist-%s.%s", name, suffix);
-	FILE *f = result_dir_create(&r->dir, file, r->err ? NULL : &r->diag);
-	if (!f) {
-		r->err = r->err ? r->err : ERR_SYS;
+	FILE *f = result_file(r, file);
+	if (!f)
 		return;
-	}
 	put(h, f);
-	bool bad = ferror(f);
-	if (fclose(f) || bad)
-		stick(r, ERR_SYS, "cannot write ", file);
+	result_file_end(r, f, file);
 }
 
 static void put_csv(const struct hist *h, FILE *f)
@@ -275,11 +286,9 @@ void result_check(struct result *r, const char *name, bool passed, const char *d
 void result_columns(struct result *r, const char *const *names)
 {
 	assert(!r->series);
-	FILE *f = result_dir_create(&r->dir, RESULT_SERIES, r->err ? NULL : &r->diag);
-	if (!f) {
-		r->err = r->err ? r->err : ERR_SYS;
+	FILE *f = result_file(r, RESULT_SERIES);
+	if (!f)
 		return;
-	}
 	for (; names[r->n_columns]; r->n_columns++)
 		fprintf(f, "%s%s", r->n_columns ? "," : "", names[r->n_columns]);
 	fputc('\n', f);
@@ -309,24 +318,20 @@ static void close_series(struct result *r)
 {
 	if (!r->series)
 		return;
-	bool bad = ferror(r->series);
-	if (fclose(r->series) || bad)
-		stick(r, ERR_SYS, "cannot write ", RESULT_SERIES);
+	result_file_end(r, r->series, RESULT_SERIES);
 	r->series = NULL;
 }
 
 static void put_run(struct result *r)
 {
-	FILE *f = result_dir_create(&r->dir, RESULT_RUN, r->err ? NULL : &r->diag);
-	if (!f) {
-		r->err = r->err ? r->err : ERR_SYS;
+	FILE *f = result_file(r, RESULT_RUN);
+	if (!f)
 		return;
-	}
 	bool bad = json_dumpf(r->root, f, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) != 0;
 	fputc('\n', f);
-	bad = bad || ferror(f);
-	if (fclose(f) || bad)
+	if (bad)
 		stick(r, ERR_SYS, "cannot write ", RESULT_RUN);
+	result_file_end(r, f, RESULT_RUN);
 }
 
 static void release(struct result *r)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/base/err.h"
 #include "lib/base/hist.h"
@@ -46,6 +47,9 @@ void result_check(struct result *r, const char *name, bool passed, const char *d
 /* Series: declare columns once ("t_s", "entries", ...), then rows in order of t. */
 void result_columns(struct result *r, const char *const *names); /* NULL-terminated */
 void result_row(struct result *r, const double *values);
+/* A further file of the record; NULL: the error sticks. Ended by result_file_end. */
+FILE *result_file(struct result *r, const char *name);
+void result_file_end(struct result *r, FILE *f, const char *name);
 int result_close(struct result *r, struct diag *d);
 void result_abandon(struct result *r); /* leaves nothing behind; NULL allowed */
 

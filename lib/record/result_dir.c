@@ -34,6 +34,7 @@ static bool is_record_file(const char *name)
 {
 	size_t len = strlen(name);
 	return !strcmp(name, RESULT_RUN) || !strcmp(name, RESULT_SERIES) ||
+	       (!strncmp(name, "table-", 6) && len > 10 && !strcmp(name + len - 4, ".csv")) ||
 	       (!strncmp(name, "hist-", 5) && len > 9 &&
 		(!strcmp(name + len - 4, ".csv") || !strcmp(name + len - 5, ".hgrm")));
 }

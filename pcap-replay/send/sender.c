@@ -78,11 +78,19 @@ static void pending_end(struct sender *s, struct pending *p)
 	s->free_list = p;
 }
 
+/* The first target's, as a picture. */
+static void warm(struct sender *s, const struct pending *p, uint64_t took_ns)
+{
+	if (p->target == 0)
+		heat_record(&s->r->heat, p->due_ns > s->start_ns ? p->due_ns - s->start_ns : 0, took_ns);
+}
+
 static void expire(struct sender *s, uint64_t now_ns)
 {
 	while (s->oldest && now_ns >= s->oldest->sent_ns + s->c->timeout_ns) {
 		struct pending *p = s->oldest;
 		s->r->target[p->target].timeouts++;
+		warm(s, p, s->c->timeout_ns);
 		told(s, p, now_ns, NULL, 0);
 		pending_end(s, p);
 	}
@@ -118,6 +126,7 @@ static void got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len)
 	c->truncated += (reply[2] & 2) != 0;
 	hist_record(&c->from_due, now_ns - hit->due_ns);
 	hist_record(&c->from_sent, now_ns - hit->sent_ns);
+	warm(s, hit, now_ns - hit->due_ns);
 	told(s, hit, now_ns, reply, len);
 	pending_end(s, hit);
 }
@@ -251,6 +260,7 @@ int sender_run(const struct sender_conf *c, struct sender_result *ret, struct di
 	int rc = s ? 0 : ERR_NOMEM;
 	memset(ret, 0, sizeof(*ret));
 	hist_init(&ret->late);
+	heat_init(&ret->heat, HEAT_STEP_NS);
 	for (unsigned i = 0; i < SENDER_TARGETS_MAX; i++) {
 		hist_init(&ret->target[i].from_due);
 		hist_init(&ret->target[i].from_sent);

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "lib/base/heat.h"
 #include "lib/base/hist.h"
 #include "pcap-replay/send/plan.h"
 #include "pcap-replay/send/target.h"
@@ -57,6 +58,7 @@ struct sender_counts { /* of one target */
 struct sender_result {
 	struct sender_counts target[SENDER_TARGETS_MAX];
 	struct hist late;       /* actual minus intended, ns, all targets */
+	struct heat heat;       /* first target: intended sending to answer, over intended time; time-outs at their limit */
 	uint64_t elapsed_ns;    /* from the first intended time to the last sending */
 	uint64_t sockets;       /* made */
 	bool stopped;           /* before the plan's end */

@@ -40,6 +40,8 @@ const struct metric_def summary_metrics[] = {
 	{"names.distinct", "1", MERGE_MAX, "distinct names asked for"},
 	{"tcp.connections", "1", MERGE_SUM, "TCP connections seen from their SYN"},
 	{"tcp.holes", "1", MERGE_SUM, "segments missing from the capture"},
+	{"latency.behind_nat", "ns", MERGE_SUM, "histogram: of it, behind the last translation seen"},
+	{"latency.on_node", "ns", MERGE_SUM, "histogram: the rest of it"},
 	{"latency.capture", "ns", MERGE_SUM, "histogram: question to answer, as the client's view saw it"},
 	{NULL, NULL, MERGE_SUM, NULL},
 };
@@ -50,6 +52,7 @@ struct summary *summary_new(struct budget *b)
 	if (!s)
 		return NULL;
 	hist_init(&s->latency);
+	heat_init(&s->heat, HEAT_STEP_NS);
 	hist_init(&s->beyond);
 	hist_init(&s->inside);
 	s->second.width_ns = NS_PER_S;
@@ -150,6 +153,7 @@ static void count_answer(struct summary *s, const struct txn *t)
 	s->truncated += t->truncated;
 	s->late += t->late;
 	hist_record(&s->latency, t->answered_ns > t->t_ns ? t->answered_ns - t->t_ns : 0);
+	heat_record(&s->heat, t->t_ns > s->first_ns ? t->t_ns - s->first_ns : 0, t->answered_ns > t->t_ns ? t->answered_ns - t->t_ns : 0);
 }
 
 static void count_at(uint64_t *n, const struct txn *t)

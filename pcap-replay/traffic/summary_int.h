@@ -3,6 +3,7 @@
 #ifndef NODENS_SUMMARY_INT_H
 #define NODENS_SUMMARY_INT_H
 
+#include "lib/base/heat.h"
 #include "lib/base/hist.h"
 #include "pcap-replay/read/decode.h"
 #include "pcap-replay/traffic/lookups.h"
@@ -31,11 +32,14 @@ struct summary {
 	uint64_t type[65536], rcode[RCODES];
 	uint64_t retry[RETRY_RULES], retry_other; /* by the gap before them */
 	struct tally *names, *clients, *servers;
+	struct heat heat; /* latency over time */
 	struct hist latency, beyond, inside; /* client's; behind the last translated view; the rest of it */
 	struct rate second, tenth;
 	uint64_t first_ns, last_ns; /* of questions */
 };
 
+/* Histograms by place, latency over time, who and what was asked most. */
+void summary_tables(const struct summary *s, struct result *r);
 double summary_span_s(const struct summary_ends *e);
 double summary_rate(const struct summary *s); /* queries a second, 0 when there is no span */
 bool summary_is_local(const struct in6_addr *ip); /* 169.254/16 or fe80::/10 */

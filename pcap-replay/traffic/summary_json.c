@@ -69,6 +69,7 @@ void summary_record(const struct summary *s, const struct summary_ends *e, struc
 	for (size_t i = 0; i < n; i++)
 		result_num(r, f[i].name, f[i].v);
 	result_hist(r, "latency.capture", &s->latency);
+	summary_tables(s, r);
 }
 
 static void addresses(struct jout *j, const char *key, const struct tally *t)

@@ -54,7 +54,6 @@ static int put_data(struct figures *fs, const struct figure *f, const struct cel
 
 static void put_lines(FILE *gp, const struct figure *f, const struct cell *c, size_t index)
 {
-	static const char *const style[ENG_N] = { "lw 1.8 dt 1", "lw 1.4 dt 2", "lw 1.8 dt 3" };
 	const char *colour = cell_colour(index), *join = "plot ";
 	if (column(c, ENG_LAB)) {
 		fprintf(gp, "plot '%s-0.dat' using 1:2 with filledcurves y1=0 fc rgb '%s' fs transparent solid 0.16 noborder notitle",
@@ -64,8 +63,8 @@ static void put_lines(FILE *gp, const struct figure *f, const struct cell *c, si
 	for (int e = 0; e < ENG_N; e++) {
 		if (!column(c, e))
 			continue;
-		fprintf(gp, "%s'%s-%d.dat' using 1:2 with lines lc rgb '%s' %s title columnhead(2)", join,
-			f->id, e, e == ENG_LAB ? colour : COLOUR_INK, style[e]);
+		fprintf(gp, "%s'%s-%d.dat' using 1:2 with lines lc rgb '%s' lw %s dt %d title columnhead(2)", join,
+			f->id, e, e == ENG_LAB ? colour : COLOUR_INK, e == ENG_SIM ? "1.4" : "1.8", engine_dash((enum engine)e));
 		join = ", \\\n     ";
 	}
 	fputc('\n', gp);

@@ -10,6 +10,14 @@ const char *cell_colour(size_t i)
 	return colours[i % CELL_COLOURS];
 }
 
+int engine_dash(enum engine e)
+{
+	static const int dash[ENG_N] = {
+		[ENG_LAB] = 1, [ENG_CLUSTER] = 1, [ENG_REPLAY] = 4, [ENG_CAPTURE] = 5, [ENG_SIM] = 2, [ENG_MODEL] = 3,
+	};
+	return dash[e];
+}
+
 FILE *figure_file(const struct figures *fs, const char *name, struct diag *d)
 {
 	char path[4096];

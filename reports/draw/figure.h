@@ -50,6 +50,8 @@ int figure_inline(const struct figures *fs, const struct figure *f, FILE *out);
 #define COLOUR_PAPER "#fffffe"
 #define CELL_COLOURS 4
 const char *cell_colour(size_t cell_index); /* "#0072b2" */
+/* Lines differ by dash, besides colour: gnuplot's dashtype of an engine. */
+int engine_dash(enum engine e);
 
 /* A new file `name` in the figures' folder. */
 FILE *figure_file(const struct figures *fs, const char *name, struct diag *d);

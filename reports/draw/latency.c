@@ -76,14 +76,13 @@ static void put_axes(FILE *gp, const struct extent *x)
 /* Engines differ by dash, cells by colour and by point. */
 static void put_line(FILE *gp, const struct figure *f, size_t cell, enum engine e, bool first)
 {
-	static const int dash[ENG_N] = { 1, 2, 3 };
 	static const int point[CELL_COLOURS] = { 7, 5, 9, 13 };
 	char name[48];
 	data_name(name, f, cell, e);
 	fprintf(gp,
 		"%s'%s' using 1:2 with linespoints lc rgb '%s' lw %s dt %d pt %d ps %s pointinterval 24 title columnhead(2)",
 		first ? "plot " : ", \\\n     ", name, cell_colour(cell), e == ENG_LAB ? "1.6" : "1.2",
-		dash[e], point[cell % CELL_COLOURS], e == ENG_LAB ? "0.55" : "0.35");
+		engine_dash(e), point[cell % CELL_COLOURS], e == ENG_LAB ? "0.55" : "0.35");
 }
 
 /* "p99 0.41 ms in iptables-cache, ..." */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
-#include "lib/record/result.h"
+#include "lib/record/metrics_common.h"
 
 #define CHECKS_MAX 512
 
@@ -177,6 +177,7 @@ static int record(const struct book *b, const struct verdicts_options *o, struct
 
 	if (rc)
 		return rc;
+	result_label(r, LABEL_ENGINE, ENGINE_CLUSTER);
 	result_label(r, "lab", "cluster");
 	for (size_t i = 0; i < b->n_facts; i++) {
 		if (b->fact[i].sort == '@')

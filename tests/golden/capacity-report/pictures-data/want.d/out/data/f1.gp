@@ -19,6 +19,6 @@ set xtics ('all' 100, 'p50' 50, 'p90' 10, 'p95' 5, 'p99' 1, 'p99.5' 0.5, 'p99.9'
 set ytics ('10 µs' 1e-5, '100 µs' 1e-4, '1 ms' 1e-3, '10 ms' 1e-2, '100 ms' 0.1, '1 s' 1, '10 s' 10)
 set xlabel 'slower than this share of lookups' textcolor rgb '#1f2933'
 plot 'f1-0-0.dat' using 1:2 with linespoints lc rgb '#d55e00' lw 1.6 dt 1 pt 7 ps 0.55 pointinterval 24 title columnhead(2), \
-     'f1-0-1.dat' using 1:2 with linespoints lc rgb '#d55e00' lw 1.2 dt 2 pt 7 ps 0.35 pointinterval 24 title columnhead(2), \
+     'f1-0-4.dat' using 1:2 with linespoints lc rgb '#d55e00' lw 1.2 dt 2 pt 7 ps 0.35 pointinterval 24 title columnhead(2), \
      'f1-1-0.dat' using 1:2 with linespoints lc rgb '#0072b2' lw 1.6 dt 1 pt 5 ps 0.55 pointinterval 24 title columnhead(2), \
-     'f1-1-1.dat' using 1:2 with linespoints lc rgb '#0072b2' lw 1.2 dt 2 pt 5 ps 0.35 pointinterval 24 title columnhead(2)
+     'f1-1-4.dat' using 1:2 with linespoints lc rgb '#0072b2' lw 1.2 dt 2 pt 5 ps 0.35 pointinterval 24 title columnhead(2)

@@ -18,5 +18,5 @@ set xrange [0:12]
 set xlabel 'seconds since the load began' textcolor rgb '#1f2933'
 plot 'f5-0.dat' using 1:2 with filledcurves y1=0 fc rgb '#d55e00' fs transparent solid 0.16 noborder notitle, \
      'f5-0.dat' using 1:2 with lines lc rgb '#d55e00' lw 1.8 dt 1 title columnhead(2), \
-     'f5-1.dat' using 1:2 with lines lc rgb '#1f2933' lw 1.4 dt 2 title columnhead(2), \
-     'f5-2.dat' using 1:2 with lines lc rgb '#1f2933' lw 1.8 dt 3 title columnhead(2)
+     'f5-4.dat' using 1:2 with lines lc rgb '#1f2933' lw 1.4 dt 2 title columnhead(2), \
+     'f5-5.dat' using 1:2 with lines lc rgb '#1f2933' lw 1.8 dt 3 title columnhead(2)

@@ -20,7 +20,7 @@ set ylabel 'questions' textcolor rgb '#1f2933'
 set format y '%g'
 plot 'f7-tics.dat' using 1:2:xticlabels(3) with points ps 0 notitle, \
      'f7-0-0.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '#d55e00' fs solid 1 border lc rgb '#fffffe' lw 1 notitle, \
-     'f7-0-1.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '#d55e00' fs transparent solid 0.28 border lc rgb '#d55e00' lw 1 notitle, \
+     'f7-0-4.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '#d55e00' fs transparent solid 0.28 border lc rgb '#d55e00' lw 1 notitle, \
      'f7-1-0.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '#0072b2' fs solid 1 border lc rgb '#fffffe' lw 1 notitle, \
-     'f7-1-1.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '#0072b2' fs transparent solid 0.28 border lc rgb '#0072b2' lw 1 notitle, \
+     'f7-1-4.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '#0072b2' fs transparent solid 0.28 border lc rgb '#0072b2' lw 1 notitle, \
      'f7-labels.dat' using 1:2:3 with labels offset 0,0.6 textcolor rgb '#1f2933' notitle
