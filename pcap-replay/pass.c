@@ -10,6 +10,7 @@
 #include "pcap-replay/read/confine.h"
 #include "pcap-replay/traffic/summary.h"
 #include "pcap-replay/traffic/txncsv.h"
+#include "pcap-replay/whatif/whatif.h"
 
 struct pass {
 	const struct pass_conf *c;
@@ -20,6 +21,8 @@ struct pass {
 	struct qsout qs;
 	FILE *csv;
 	struct result *record;
+	struct asked asked;
+	struct whatif whatif;
 };
 
 static void closed(void *ctx, const struct txn *t)
@@ -29,13 +32,15 @@ static void closed(void *ctx, const struct txn *t)
 		summary_txn(p->sum, t);
 	if (p->csv)
 		txncsv_row(p->csv, t);
+	if (p->c->domain)
+		asked_txn(&p->asked, t);
 }
 
 /* Everything that has to be asked of the system, before anything is parsed. */
 static int open_all(struct pass *p, const struct extract_ports *ports, struct diag *d)
 {
 	const struct pass_conf *c = p->c;
-	struct transact_conf tc = {.budget = &p->budget, .ctx = p, .closed = closed};
+	struct transact_conf tc = {.budget = &p->budget, .ctx = p, .closed = closed, .keep_wire = c->domain != NULL};
 	struct extract_conf xc = {.paths = c->paths, .n_paths = c->n_paths, .ports = *ports, .budget = &p->budget};
 	p->t = transact_new(&tc);
 	if (c->summary || c->json || c->out)
@@ -77,18 +82,35 @@ static int read_all(struct pass *p, struct diag *d)
 	return rc;
 }
 
+static int what_if(struct pass *p, struct diag *d)
+{
+	if (!asked_ready(&p->asked))
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	return whatif_run(&p->whatif, &p->asked, p->c->domain, d);
+}
+
+static void what_if_json(void *ctx, struct jout *j)
+{
+	whatif_json(ctx, j);
+}
+
 static void show(struct pass *p)
 {
-	struct summary_ends e = {extract_counts(p->x), transact_counts(p->t), transact_waste(p->t), transact_n_lookups(p->t)};
+	struct summary_ends e = {extract_counts(p->x), transact_counts(p->t), transact_waste(p->t), transact_n_lookups(p->t),
+				 p->whatif.asked ? what_if_json : NULL, &p->whatif};
 	if (!p->sum)
 		return;
 	if (p->c->summary && !p->c->json)
 		summary_print(p->sum, &e, stdout);
+	if (p->c->summary && !p->c->json && p->whatif.asked)
+		whatif_print(&p->whatif, stdout);
 	if (p->c->json)
 		summary_json(p->sum, &e, stdout);
 	if (p->record) {
 		result_label(p->record, LABEL_ENGINE, ENGINE_CAPTURE);
 		summary_record(p->sum, &e, p->record);
+		if (p->whatif.asked)
+			whatif_record(&p->whatif, p->record);
 	}
 }
 
@@ -112,6 +134,7 @@ static int close_all(struct pass *p, bool whole, struct diag *d)
 	extract_close(p->x);
 	transact_free(p->t);
 	summary_free(p->sum);
+	asked_release(&p->asked);
 	return rc;
 }
 
@@ -126,10 +149,13 @@ int pass_run(const struct pass_conf *c)
 	if (to_stdout > 1)
 		return verb_usage("only one of summary, --json, --qs - and --csv - can go to standard output");
 	budget_init(&p.budget, c->reading->memory_bytes);
+	asked_init(&p.asked, &p.budget);
 	int rc = open_all(&p, &ports, &d);
 	bool begun = rc == 0;
 	if (begun)
 		rc = read_all(&p, &d);
+	if (rc == 0 && c->domain)
+		rc = what_if(&p, &d);
 	if (rc)
 		log_error("%s", d.text);
 	if (begun && (rc == 0 || extract_counts(p.x)->frames.frames))

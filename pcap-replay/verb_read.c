@@ -8,11 +8,11 @@
 
 static struct {
 	struct reading reading;
-	bool json, summary, wire;
-	const char *out, *qs, *csv, *point, *view;
+	bool json, summary, wire, what_if;
+	const char *out, *domain, *qs, *csv, *point, *view;
 	const char *capture, *write, *filter; /* of the old spelling */
 	uint64_t duration_ns, max_bytes;
-} o = {.reading = READING_DEFAULT, .view = "client", .max_bytes = 1ull << 30};
+} o = {.reading = READING_DEFAULT, .view = "client", .domain = "cluster.local", .max_bytes = 1ull << 30};
 
 static bool one_of(const char *word, const char *const *list, unsigned *ret)
 {
@@ -49,15 +49,17 @@ static int pass(struct pass_conf *c, int n, char **argv, int n_given, char **giv
 static const struct opt_def summary_defs[] = {
 	{"json", 'j', OPT_BOOL, &o.json, NULL, "print JSON instead of text", 0, 0, NULL},
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record too", 0, 0, NULL},
+	{"what-if", 0, OPT_BOOL, &o.what_if, NULL, "say what a node cache would have made of the questions", 0, 0, NULL},
+	{"domain", 0, OPT_TEXT, &o.domain, "NAME", "the cluster's, for --what-if", 0, 0, NULL},
 	READING_OPTIONS(o.reading),
 	{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 };
-static const struct opt_prog summary_prog = {"pcap-replay summary", "[--json] [--out DIR] CAPTURE...",
+static const struct opt_prog summary_prog = {"pcap-replay summary", "[--json] [--out DIR] [--what-if] CAPTURE...",
 					     "Say what the DNS traffic of captures was.", summary_defs, OPT_GNU};
 
 static int summary(int n, char **argv, int n_given, char **given)
 {
-	struct pass_conf c = {.summary = !o.json, .json = o.json, .out = o.out};
+	struct pass_conf c = {.summary = !o.json, .json = o.json, .out = o.out, .domain = o.what_if ? o.domain : NULL};
 	return pass(&c, n, argv, n_given, given);
 }
 

@@ -43,6 +43,15 @@ const struct metric_def summary_metrics[] = {
 	{"latency.behind_nat", "ns", MERGE_SUM, "histogram: of it, behind the last translation seen"},
 	{"latency.on_node", "ns", MERGE_SUM, "histogram: the rest of it"},
 	{"latency.capture", "ns", MERGE_SUM, "histogram: question to answer, as the client's view saw it"},
+	/* of --what-if */
+	{"whatif.questions", "1", MERGE_SUM, "clients' questions played at a cache that was not there"},
+	{"whatif.at_once", "1", MERGE_SUM, "of them answered without asking anybody, by the manifest's cache"},
+	{"whatif.asked", "1", MERGE_SUM, "questions that it would have asked"},
+	{"whatif.asked_cluster", "1", MERGE_SUM, "of them to the cluster's DNS"},
+	{"whatif.waited", "s", MERGE_SUM, "by all clients together, with it"},
+	{"whatif.captured_wait", "s", MERGE_SUM, "by all clients together, as captured"},
+	{"whatif.hit_ratio.*", "1", MERGE_LAST, "answered at once, by CACHE.ENTRIES: node_cache, original, lru, no_limit"},
+	{"whatif.shield.*", "1", MERGE_SUM, "questions to the cluster's DNS, by the search-path shield: off, on, trust"},
 	{NULL, NULL, MERGE_SUM, NULL},
 };
 

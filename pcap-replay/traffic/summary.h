@@ -12,6 +12,7 @@
 #include "pcap-replay/read/extract.h"
 #include "pcap-replay/traffic/transact.h"
 
+struct jout;
 struct summary;
 struct summary *summary_new(struct budget *b);
 void summary_free(struct summary *s);
@@ -23,6 +24,9 @@ struct summary_ends { /* what is known when all was read */
 	const struct transact_counts *t;
 	const struct lookups_waste *waste;
 	uint64_t lookups;
+	/* further members of the JSON object; NULL: none */
+	void (*more)(void *ctx, struct jout *j);
+	void *ctx;
 };
 void summary_print(const struct summary *s, const struct summary_ends *e, FILE *out);
 void summary_json(const struct summary *s, const struct summary_ends *e, FILE *out);

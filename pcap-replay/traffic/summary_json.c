@@ -175,5 +175,7 @@ void summary_json(const struct summary *s, const struct summary_ends *e, FILE *o
 	addresses(&j, "servers", s->servers);
 	addresses(&j, "clients", s->clients);
 	names(&j, s);
+	if (e->more)
+		e->more(e->ctx, &j);
 	jout_end(&j);
 }
