@@ -208,7 +208,7 @@ fuzz:
 
 SEED ?= 1
 N ?= 300
-mutants: $(O)/tests/mutants/mutate
+mutants: $(O)/tests/mutants/mutate $(O)/tests/mutants/who
 	@$(anew) O=$(O) tests/mutants/run $(SEED) $(N)
 
 # --- the rest ----------------------------------------------------------------

@@ -5,7 +5,7 @@
  *   mutate list SEED N FILE...     N of all possible ones, drawn by the seed, one a line:
  *                                  file, line, column, length, replacement, kind,
  *                                  the line as it is, the line as it would be (tabs between)
- *   mutate apply FILE LINE COLUMN LENGTH REPLACEMENT     rewrites the file
+ *   mutate apply FILE LINE COLUMN LENGTH REPLACEMENT     the file, broken so, on standard output
  *
  * It knows just enough of C to stay inside function bodies and out of comments,
  * strings, preprocessor lines and assertions. What does not compile is thrown
@@ -295,30 +295,26 @@ static int apply(char *const *a)
 	unsigned long number = strtoul(a[1], NULL, 10), col = strtoul(a[2], NULL, 10),
 		      len = strtoul(a[3], NULL, 10), at = 0;
 	const char *with = strcmp(a[4], "-") ? a[4] : "";
-	char text[LINE_MAX_LEN], tmp[512];
+	char text[LINE_MAX_LEN];
 	bool done = false;
-	FILE *in = fopen(a[0], "r"), *out;
+	FILE *in = fopen(a[0], "r");
 
-	snprintf(tmp, sizeof(tmp), "%s.new", a[0]);
-	out = fopen(tmp, "w");
-	if (!in || !out) {
+	if (!in) {
 		fprintf(stderr, "mutate: %s: %s\n", a[0], strerror(errno));
 		return 2;
 	}
 	while (fgets(text, sizeof(text), in)) {
 		if (++at == number && strlen(text) >= col + len) {
-			fprintf(out, "%.*s%s%s", (int)col, text, with, text + col + len);
+			printf("%.*s%s%s", (int)col, text, with, text + col + len);
 			done = true;
 		} else {
-			fputs(text, out);
+			fputs(text, stdout);
 		}
 	}
 	fclose(in);
-	if (fclose(out) || !done || rename(tmp, a[0])) {
+	if (!done)
 		fprintf(stderr, "mutate: %s: no line %lu like that\n", a[0], number);
-		return 2;
-	}
-	return 0;
+	return done ? 0 : 2;
 }
 
 int main(int argc, char **argv)

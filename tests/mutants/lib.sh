@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# The fast tests, for the scripts beside this file. One is named KIND:NAME, and `play` runs
+# some of one kind against the library in a folder. test_denials is none of them: its walks
+# through all orders take ten seconds.
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$top" || exit 2
+out=$top/${O:-build/gcc}/mutants
+M=$out/b/mutants          # the tests, and the library as it is
+traced=$out/traced/mutants # the library that tells which of its blocks run
+
+# Builds in folder $1 what $2... says.
+build() {
+	local dir=$1; shift
+	make -s --no-print-directory -f tests/mutants/mutants.mk O="${dir#"$top"/}" VERSION=mutant STATIC= SAN= DEBUG= HARDEN= \
+		CFLAGS="${flags:--O2 -fPIC -w}" "$@"
+}
+tests() {
+	local f
+	for f in tests/scenario/*.scn; do echo "scenario:$f"; done
+	(cd "$M" && find unit -type f -name 'test_*' -printf 'unit:%p\n' | sort)
+	for f in $(grep -L '^# a reload changes this: ' tests/scenario/*.scn); do echo "reload:$f"; done
+	for f in tests/scenario/*.scn; do echo "disturb:$f"; done
+	echo fuzz_daemon:all
+	echo fuzz_core:all
+}
+# play LIBRARY'S-FOLDER KIND NAME...: ends with their status; LIMIT is seconds of CPU, and of
+# waiting thrice that.
+play() {
+	local lib=$1 kind=$2 limit=${LIMIT:-10}; shift 2
+	case $kind in
+	scenario) set -- scenario "$@" ;;
+	reload) set -- scenario reload "$@" ;;
+	disturb) set -- scenario disturb 1 1 "$@" ;;
+	fuzz_core) set -- fuzz_core ;;
+	fuzz_daemon) lib=$lib/wrapped; set -- fuzz_daemon tests/fuzz/corpus/daemon/* ;;
+	esac
+	(
+		ulimit -t "$limit" -c 0
+		LD_LIBRARY_PATH=$lib exec timeout --kill-after=2 $((limit * 3)) "$M/$@" </dev/null
+	)
+}
