@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A binary heap by (time, order of arrival). */
+/*
+ * What comes in order goes into a ring, and only what does not into a binary heap, both
+ * by (time, order of arrival); the next is the earlier of the two fronts.
+ */
 #include "pcap-replay/read/reorder.h"
 
 #include <stdlib.h>
@@ -9,18 +12,25 @@
 #include "lib/base/err.h"
 
 struct held {
-	uint64_t seq;
 	size_t bytes; /* of the budget */
 	struct dmessage m;
 	uint8_t octets[];
+};
+
+struct place_of { /* sorted without a look at what it stands for */
+	uint64_t t_ns, seq;
+	struct held *held;
 };
 
 struct reorder {
 	struct budget *budget;
 	uint64_t window_ns, seq, floor_ns;
 	uint64_t late, early;
-	struct held **heap, *out;
-	size_t n, cap, bytes;
+	struct place_of *ring, *heap;
+	size_t ring_head, ring_n, ring_cap; /* ring_cap: a power of two */
+	size_t n, cap;                      /* of the heap */
+	size_t bytes;
+	struct held *out;
 };
 
 struct reorder *reorder_new(struct budget *b, uint64_t window_ns)
@@ -47,54 +57,91 @@ void reorder_free(struct reorder *r)
 	if (!r)
 		return;
 	for (size_t i = 0; i < r->n; i++)
-		held_drop(r, r->heap[i]);
+		held_drop(r, r->heap[i].held);
+	for (size_t i = 0; i < r->ring_n; i++)
+		held_drop(r, r->ring[(r->ring_head + i) & (r->ring_cap - 1)].held);
 	held_drop(r, r->out);
 	free(r->heap);
+	free(r->ring);
 	free(r);
 }
 
-static bool before(const struct held *a, const struct held *b)
+static bool before(const struct place_of *a, const struct place_of *b)
 {
-	return a->m.pk.t_ns != b->m.pk.t_ns ? a->m.pk.t_ns < b->m.pk.t_ns : a->seq < b->seq;
+	return a->t_ns != b->t_ns ? a->t_ns < b->t_ns : a->seq < b->seq;
 }
 
-static void sift_up(struct reorder *r, size_t i)
+static int heap_put(struct reorder *r, const struct place_of *p)
 {
-	struct held *h = r->heap[i];
-	for (; i > 0 && before(h, r->heap[(i - 1) / 2]); i = (i - 1) / 2)
+	size_t i = r->n;
+	if (r->n == r->cap) {
+		size_t cap = r->cap ? r->cap * 2 : 64;
+		struct place_of *bigger = realloc(r->heap, cap * sizeof(*bigger));
+		if (!bigger)
+			return ERR_NOMEM;
+		r->heap = bigger;
+		r->cap = cap;
+	}
+	r->n++;
+	for (; i > 0 && before(p, &r->heap[(i - 1) / 2]); i = (i - 1) / 2)
 		r->heap[i] = r->heap[(i - 1) / 2];
-	r->heap[i] = h;
+	r->heap[i] = *p;
+	return 0;
 }
 
-static void sift_down(struct reorder *r, size_t i)
+static struct held *heap_take(struct reorder *r)
 {
-	struct held *h = r->heap[i];
-	for (;;) {
-		size_t k = 2 * i + 1;
-		if (k + 1 < r->n && before(r->heap[k + 1], r->heap[k]))
+	struct held *first = r->heap[0].held;
+	struct place_of last = r->heap[--r->n];
+	size_t i = 0;
+	for (size_t k; (k = 2 * i + 1) < r->n; i = k) {
+		if (k + 1 < r->n && before(&r->heap[k + 1], &r->heap[k]))
 			k++;
-		if (k >= r->n || !before(r->heap[k], h))
+		if (!before(&r->heap[k], &last))
 			break;
 		r->heap[i] = r->heap[k];
-		i = k;
 	}
-	r->heap[i] = h;
+	r->heap[i] = last;
+	return first;
+}
+
+static struct place_of *ring_at(const struct reorder *r, size_t i)
+{
+	return &r->ring[(r->ring_head + i) & (r->ring_cap - 1)];
+}
+
+static int ring_put(struct reorder *r, const struct place_of *p)
+{
+	if (r->ring_n == r->ring_cap) {
+		size_t cap = r->ring_cap ? r->ring_cap * 2 : 1024;
+		struct place_of *bigger = malloc(cap * sizeof(*bigger));
+		if (!bigger)
+			return ERR_NOMEM;
+		for (size_t i = 0; i < r->ring_n; i++)
+			bigger[i] = *ring_at(r, i);
+		free(r->ring);
+		r->ring = bigger;
+		r->ring_head = 0;
+		r->ring_cap = cap;
+	}
+	*ring_at(r, r->ring_n++) = *p;
+	return 0;
+}
+
+static struct held *ring_take(struct reorder *r)
+{
+	struct held *h = r->ring[r->ring_head].held;
+	r->ring_head = (r->ring_head + 1) & (r->ring_cap - 1);
+	r->ring_n--;
+	return h;
 }
 
 int reorder_put(struct reorder *r, const struct dmessage *m)
 {
-	if (r->n == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 1024;
-		struct held **p = realloc(r->heap, cap * sizeof(struct held *));
-		if (!p)
-			return ERR_NOMEM;
-		r->heap = p;
-		r->cap = cap;
-	}
 	struct held *h = malloc(sizeof(*h) + m->len);
 	if (!h)
 		return ERR_NOMEM;
-	*h = (struct held){.seq = r->seq++, .bytes = sizeof(*h) + m->len + sizeof(struct held *), .m = *m};
+	*h = (struct held){.bytes = sizeof(*h) + m->len + sizeof(struct place_of), .m = *m};
 	if (m->bytes) {
 		memcpy(h->octets, m->bytes, m->len);
 		h->m.bytes = h->octets;
@@ -108,25 +155,27 @@ int reorder_put(struct reorder *r, const struct dmessage *m)
 		r->late++;
 		h->m.pk.t_ns = r->floor_ns;
 	}
-	r->heap[r->n] = h;
-	sift_up(r, r->n++);
-	return 0;
+	struct place_of p = {h->m.pk.t_ns, r->seq++, h};
+	bool in_order = !r->ring_n || ring_at(r, r->ring_n - 1)->t_ns <= p.t_ns;
+	int rc = in_order ? ring_put(r, &p) : heap_put(r, &p);
+	if (rc)
+		held_drop(r, h);
+	return rc;
 }
 
 const struct dmessage *reorder_take(struct reorder *r, uint64_t now_ns)
 {
 	held_drop(r, r->out);
 	r->out = NULL;
-	if (r->n == 0)
+	if (!r->n && !r->ring_n)
 		return NULL;
-	bool due = now_ns == T_NEVER || r->heap[0]->m.pk.t_ns + r->window_ns <= now_ns;
+	bool from_ring = r->ring_n && (!r->n || before(&r->ring[r->ring_head], &r->heap[0]));
+	uint64_t t_ns = from_ring ? r->ring[r->ring_head].t_ns : r->heap[0].t_ns;
+	bool due = now_ns == T_NEVER || t_ns + r->window_ns <= now_ns;
 	if (!due && r->bytes <= r->budget->max / 4 && r->budget->used <= r->budget->max)
 		return NULL;
 	r->early += !due;
-	r->out = r->heap[0];
-	r->heap[0] = r->heap[--r->n];
-	if (r->n)
-		sift_down(r, 0);
+	r->out = from_ring ? ring_take(r) : heap_take(r);
 	r->floor_ns = r->out->m.pk.t_ns;
 	return &r->out->m;
 }

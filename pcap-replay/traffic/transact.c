@@ -1,254 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Four indexes: views by (client, port, id), by (octets, client port), by (octets,
- * proof); transactions by (client, question). Two lists in order of time, waiting
- * and answered, from whose old ends transactions leave.
- */
-#include "pcap-replay/traffic/transact.h"
+/* What a message was: a sending, a view of one, an answer, and what that changes. */
+#include "pcap-replay/traffic/transact_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/clock.h"
-#include "lib/base/hash.h"
-#include "lib/base/rng.h"
-#include "pcap-replay/traffic/lookups.h"
 #include "pcap-replay/traffic/retry.h"
-#include "pcap-replay/traffic/txnindex.h"
-
-#define LATE_NS   (5 * NS_PER_S)
-#define EARLY_MAX 64
-#define CONNS_MAX 256 /* begins and ends of connections of the last moment */
-
-struct conn { /* a SYN or FIN that may be seen elsewhere too */
-	uint64_t t_ns;
-	uint32_t seq;
-	uint16_t sport, dport;
-	char kind;
-};
-
-struct early { /* an answer whose question is not there: it may come a moment later */
-	uint64_t t_ns, payload;
-	struct qs_addr client, server;
-	int32_t ttl_s;
-	uint16_t id, rcode, flags;
-	bool negative;
-};
-
-struct transact {
-	struct transact_conf c;
-	struct hash_key key;
-	struct lookups *lookups;
-	struct txnindex by_client, by_port, by_proof, asked;
-	struct txn_list open, done;
-	struct conn conn[CONNS_MAX];
-	unsigned conn_head, early_head;
-	struct early early[EARLY_MAX];
-	struct transact_counts counts;
-};
-
-/* A message as the matching sees it. */
-struct seen {
-	const struct dmessage *m;
-	uint64_t t_ns, payload;
-	struct qs_addr client, server;
-	struct place place;
-	uint32_t proof;
-	uint16_t id, qtype, qclass;
-	uint8_t name_len;
-	uint8_t name[NAME_MAX_WIRE];
-};
-
-/* --- keys --- */
-
-static uint64_t key_client(const struct transact *t, const struct qs_addr *client, uint16_t id, char proto)
-{
-	uint8_t b[24] = {0};
-	memcpy(b, &client->ip, 16);
-	memcpy(b + 16, &client->port, 2);
-	memcpy(b + 18, &id, 2);
-	b[20] = (uint8_t)proto;
-	return hash_sip13(&t->key, b, sizeof(b));
-}
-
-static uint64_t key_number(uint64_t payload, uint32_t number)
-{
-	uint64_t h = payload ^ (number + 1) * 0x9e3779b97f4a7c15u; /* payload is keyed already */
-	return h ^ h >> 29;
-}
-
-static uint64_t key_asked(const struct transact *t, const struct in6_addr *client, const struct seen *s)
-{
-	uint8_t b[NAME_MAX_WIRE + 20];
-	memcpy(b, client, 16);
-	memcpy(b + 16, &s->qtype, 2);
-	memcpy(b + 18, &s->qclass, 2);
-	memcpy(b + 20, s->name, s->name_len);
-	return hash_sip13(&t->key, b, 20u + s->name_len);
-}
-
-/* --- life --- */
-
-struct transact *transact_new(const struct transact_conf *c)
-{
-	struct transact *t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->c = *c;
-	rng_os_bytes(&t->key, sizeof(t->key));
-	t->lookups = lookups_new(c->budget);
-	if (!t->lookups || txnindex_init(&t->by_client) || txnindex_init(&t->by_port) || txnindex_init(&t->by_proof) ||
-	    txnindex_init(&t->asked)) {
-		transact_free(t);
-		return NULL;
-	}
-	return t;
-}
-
-static void list_drop(struct txn *x)
-{
-	struct txn_list *l = x->list;
-	*(x->older ? &x->older->newer : &l->oldest) = x->newer;
-	*(x->newer ? &x->newer->older : &l->newest) = x->older;
-}
-
-static void list_add(struct txn_list *l, struct txn *x)
-{
-	x->list = l;
-	x->newer = NULL;
-	x->older = l->newest;
-	*(l->newest ? &l->newest->newer : &l->oldest) = x;
-	l->newest = x;
-}
-
-static void view_unlink(struct transact *t, struct txn_view *v)
-{
-	txnindex_drop(&t->by_client, &v->by_client);
-	txnindex_drop(&t->by_port, &v->by_port);
-	txnindex_drop(&t->by_proof, &v->by_proof);
-}
-
-static void txn_drop(struct transact *t, struct txn *x)
-{
-	list_drop(x);
-	txnindex_drop(&t->asked, &x->asked);
-	view_unlink(t, &x->view);
-	for (struct txn_view *v = x->view.next, *next; v; v = next) {
-		next = v->next;
-		view_unlink(t, v);
-		free(v);
-	}
-	budget_give(t->c.budget, x->bytes);
-	free(x->wire);
-	free(x->reply);
-	free(x);
-}
-
-static void txn_close(struct transact *t, struct txn *x)
-{
-	if (t->c.closed)
-		t->c.closed(t->c.ctx, x);
-	txn_drop(t, x);
-}
-
-void transact_free(struct transact *t)
-{
-	if (!t)
-		return;
-	while (t->open.oldest)
-		txn_drop(t, t->open.oldest);
-	while (t->done.oldest)
-		txn_drop(t, t->done.oldest);
-	lookups_free(t->lookups);
-	txnindex_release(&t->by_client);
-	txnindex_release(&t->by_port);
-	txnindex_release(&t->by_proof);
-	txnindex_release(&t->asked);
-	free(t);
-}
-
-void transact_finish(struct transact *t)
-{
-	while (t->open.oldest || t->done.oldest) {
-		struct txn *o = t->open.oldest, *d = t->done.oldest;
-		txn_close(t, !o || (d && d->t_ns < o->t_ns) ? d : o);
-	}
-}
-
-static void expire(struct transact *t, uint64_t now_ns)
-{
-	while (t->open.oldest && now_ns > t->open.oldest->start_ns + TXN_LIFE_NS)
-		txn_close(t, t->open.oldest);
-	while (t->done.oldest && now_ns > t->done.oldest->answered_ns + TXN_DONE_NS)
-		txn_close(t, t->done.oldest);
-}
-
-/* Takes from the budget, closing the oldest others until there is enough. */
-static bool make_room(struct transact *t, const struct txn *keep, size_t n)
-{
-	while (!budget_take(t->c.budget, n)) {
-		struct txn *o = t->done.oldest ? t->done.oldest : t->open.oldest;
-		if (!o || o == keep)
-			return false;
-		t->counts.early++;
-		txn_close(t, o);
-	}
-	return true;
-}
 
 /* --- questions --- */
-
-static bool same_question(const struct txn *x, const struct seen *s)
-{
-	if (!x->name_len || !s->name_len)
-		return true; /* not readable: the tuple and the id have to do */
-	return x->qtype == s->qtype && x->qclass == s->qclass && x->name_len == s->name_len &&
-	       !memcmp(x->name, s->name, s->name_len);
-}
-
-static void view_index(struct transact *t, struct txn_view *v)
-{
-	const struct txn *x = v->owner;
-	txnindex_put(&t->by_client, &v->by_client, key_client(t, &v->client, x->id, x->proto));
-	txnindex_put(&t->by_port, &v->by_port, key_number(x->payload, v->client.port));
-	if (v->proof)
-		txnindex_put(&t->by_proof, &v->by_proof, key_number(x->payload, v->proof));
-}
-
-static void view_fill(struct txn_view *v, struct txn *x, const struct seen *s)
-{
-	*v = (struct txn_view){.owner = x, .client = s->client, .server = s->server, .place = s->place, .proof = s->proof,
-			       .first_ns = s->t_ns, .last_ns = s->t_ns, .n_sent = x->n_sent};
-}
-
-static struct txn_view *view_at(struct txn *x, const struct seen *s)
-{
-	for (struct txn_view *v = &x->view; v; v = v->next)
-		if (place_eq(&v->place, &s->place) && addr_eq(&v->client, &s->client) && addr_eq(&v->server, &s->server))
-			return v;
-	return NULL;
-}
-
-static void view_add(struct transact *t, struct txn *x, const struct seen *s)
-{
-	struct txn_view *v = make_room(t, x, sizeof(*v)) ? malloc(sizeof(*v)) : NULL;
-	if (!v)
-		return;
-	x->bytes += sizeof(*v);
-	view_fill(v, x, s);
-	struct txn_view *last = &x->view;
-	while (last->next)
-		last = last->next;
-	last->next = v;
-	x->n_views++;
-	view_index(t, v);
-}
-
-static bool is_copy_in_time(const struct txn *x, const struct seen *s)
-{
-	return s->t_ns < x->start_ns + TXN_COPY_NS && x->payload == s->payload &&
-	       (!x->start_proof || !s->proof || x->start_proof == s->proof);
-}
 
 /* A further sending, seen at a view that is there or will be. */
 static void sent_again(struct transact *t, struct txn *x, const struct seen *s)
@@ -258,20 +17,8 @@ static void sent_again(struct transact *t, struct txn *x, const struct seen *s)
 	x->start_ns = s->t_ns;
 	x->start_proof = s->proof;
 	if (!x->answered_ns) {
-		list_drop(x);
-		list_add(&t->open, x);
-	}
-}
-
-static void view_touch(struct transact *t, struct txn_view *v, const struct seen *s)
-{
-	v->last_ns = s->t_ns;
-	v->n_sent = v->owner->n_sent;
-	if (v->proof != s->proof) {
-		txnindex_drop(&t->by_proof, &v->by_proof);
-		v->proof = s->proof;
-		if (v->proof)
-			txnindex_put(&t->by_proof, &v->by_proof, key_number(v->owner->payload, v->proof));
+		txn_list_drop(x);
+		txn_list_add(&t->open, x);
 	}
 }
 
@@ -279,8 +26,8 @@ static void view_touch(struct transact *t, struct txn_view *v, const struct seen
  * client asks anew with an id and port it had before. */
 static bool same_tuple(struct transact *t, struct txn *x, const struct seen *s, enum txn_event *ret)
 {
-	struct txn_view *v = view_at(x, s);
-	bool copy = is_copy_in_time(x, s);
+	struct txn_view *v = txn_view_at(x, s);
+	bool copy = txn_is_copy_in_time(x, s);
 	if (v && copy && v->last_ns >= x->start_ns) { /* here it was, this sending */
 		if (s->t_ns >= v->last_ns + TXN_MIRROR_NS)
 			copy = false;
@@ -289,9 +36,9 @@ static bool same_tuple(struct transact *t, struct txn *x, const struct seen *s, 
 	}
 	if (copy) {
 		if (v)
-			view_touch(t, v, s);
+			txn_view_touch(t, v, s);
 		else
-			view_add(t, x, s);
+			txn_view_add(t, x, s);
 		*ret = TXE_VIEW;
 		return true;
 	}
@@ -300,75 +47,11 @@ static bool same_tuple(struct transact *t, struct txn *x, const struct seen *s, 
 		return false;
 	sent_again(t, x, s);
 	if (v)
-		view_touch(t, v, s);
+		txn_view_touch(t, v, s);
 	else
-		view_add(t, x, s);
+		txn_view_add(t, x, s);
 	*ret = TXE_RESEND;
 	return true;
-}
-
-/* Other addresses, the same octets: does NAT lie between? */
-static bool is_translated(struct txn *x, const struct txn_view *v, const struct seen *s)
-{
-	bool client = addr_eq(&v->client, &s->client), server = addr_eq(&v->server, &s->server);
-	bool proven = v->proof && v->proof == s->proof, been_there = false;
-	if (!is_copy_in_time(x, s) || (v->proof && s->proof && !proven))
-		return false;
-	for (const struct txn_view *w = &x->view; w; w = w->next)
-		been_there |= place_eq(&w->place, &s->place);
-	if (proven)
-		return client || server || !been_there;
-	if (been_there)
-		return false;
-	if (client || (server && v->client.port == s->client.port))
-		return true;
-	/* both ends changed at once, the port kept: in at one side, out at another */
-	return v->client.port == s->client.port && v->place.dir == DIR_IN && s->place.dir == DIR_OUT;
-}
-
-static struct txn *find_translated(struct transact *t, const struct seen *s)
-{
-	int left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = txnindex_first(&t->by_port, key_number(s->payload, s->client.port)); l && left--;
-	     l = txnindex_next(l)) {
-		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_port));
-		if (is_translated(v->owner, v, s))
-			return v->owner;
-	}
-	left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = s->proof ? txnindex_first(&t->by_proof, key_number(s->payload, s->proof)) : NULL; l && left--;
-	     l = txnindex_next(l)) {
-		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_proof));
-		if (is_translated(v->owner, v, s))
-			return v->owner;
-	}
-	return NULL;
-}
-
-/* The newest transaction of this client, port and id that asks this of this server. */
-static struct txn *find_tuple(struct transact *t, const struct seen *s)
-{
-	int left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = txnindex_first(&t->by_client, key_client(t, &s->client, s->id, s->m->proto)); l && left--;
-	     l = txnindex_next(l)) {
-		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_client));
-		if (v->owner->id == s->id && addr_eq(&v->client, &s->client) && addr_eq(&v->server, &s->server) &&
-		    same_question(v->owner, s))
-			return v->owner;
-	}
-	return NULL;
-}
-
-static struct txn *find_asked(struct transact *t, const struct seen *s)
-{
-	if (!s->name_len)
-		return NULL;
-	for (struct txn_link *l = txnindex_first(&t->asked, key_asked(t, &s->client.ip, s)); l; l = txnindex_next(l)) {
-		struct txn *x = (struct txn *)((char *)l - offsetof(struct txn, asked));
-		if (IN6_ARE_ADDR_EQUAL(&x->view.client.ip, &s->client.ip) && same_question(x, s))
-			return x;
-	}
-	return NULL;
 }
 
 /* Does x repeat `before`, from another port or with another id? glibc keeps the id,
@@ -389,7 +72,7 @@ static void classify(struct transact *t, struct txn *x, const struct txn *before
 
 static void keep_octets(struct transact *t, struct txn *x, const struct dmessage *m, uint8_t **ret, uint32_t *ret_len)
 {
-	if (!t->c.keep_wire || *ret || !make_room(t, x, m->len))
+	if (!t->c.keep_wire || *ret || !transact_make_room(t, x, m->len))
 		return;
 	*ret = malloc(m->len);
 	if (*ret) {
@@ -402,8 +85,8 @@ static void keep_octets(struct transact *t, struct txn *x, const struct dmessage
 static struct txn *txn_new(struct transact *t, const struct seen *s)
 {
 	size_t bytes = sizeof(struct txn) + s->name_len;
-	const struct txn *before = find_asked(t, s);
-	if (!make_room(t, before, bytes))
+	const struct txn *before = transact_find_asked(t, s);
+	if (!transact_make_room(t, before, bytes))
 		return NULL;
 	struct txn *x = calloc(1, bytes);
 	if (!x) {
@@ -425,12 +108,12 @@ static struct txn *txn_new(struct transact *t, const struct seen *s)
 	x->ttl_s = -1;
 	x->name_len = s->name_len;
 	memcpy(x->name, s->name, s->name_len);
-	view_fill(&x->view, x, s);
-	list_add(&t->open, x);
+	txn_view_fill(&x->view, x, s);
+	txn_list_add(&t->open, x);
 	classify(t, x, before, s);
-	view_index(t, &x->view);
+	txn_view_index(t, &x->view);
 	if (s->name_len)
-		txnindex_put(&t->asked, &x->asked, key_asked(t, &s->client.ip, s));
+		txnindex_put(&t->asked, &x->asked, transact_key_asked(t, &s->client.ip, s));
 	keep_octets(t, x, s->m, &x->wire, &x->wire_len);
 	return x;
 }
@@ -478,8 +161,8 @@ static void answered_before(struct transact *t, struct txn *x)
 		apply_answer(t, x, a);
 		a->payload = 0;
 		x->answered_ns = x->view.answer_ns = x->t_ns ? x->t_ns : 1;
-		list_drop(x);
-		list_add(&t->done, x);
+		txn_list_drop(x);
+		txn_list_add(&t->done, x);
 		t->counts.event[TXE_ALONE]--;
 		t->counts.event[TXE_ANSWER]++;
 		return;
@@ -489,14 +172,14 @@ static void answered_before(struct transact *t, struct txn *x)
 static enum txn_event question(struct transact *t, const struct seen *s, const struct txn **ret)
 {
 	enum txn_event e;
-	struct txn *x = find_tuple(t, s);
+	struct txn *x = transact_find_tuple(t, s);
 	*ret = x;
 	if (x && same_tuple(t, x, s, &e))
 		return e;
-	x = find_translated(t, s);
+	x = transact_find_translated(t, s);
 	*ret = x;
 	if (x) {
-		view_add(t, x, s);
+		txn_view_add(t, x, s);
 		return TXE_VIEW;
 	}
 	x = txn_new(t, s);
@@ -550,32 +233,19 @@ static enum txn_event answered(struct transact *t, struct txn *x, const struct s
 	}
 	if (x->elsewhere_answer == s->payload)
 		x->n_elsewhere = 0;
-	list_drop(x);
-	list_add(&t->done, x);
+	txn_list_drop(x);
+	txn_list_add(&t->done, x);
 	return TXE_ANSWER;
-}
-
-/* Who asked this with this port and id, whomever it asked. */
-static struct txn *find_elsewhere(struct transact *t, const struct seen *s)
-{
-	int left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = txnindex_first(&t->by_client, key_client(t, &s->client, s->id, s->m->proto)); l && left--;
-	     l = txnindex_next(l)) {
-		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_client));
-		if (v->owner->id == s->id && addr_eq(&v->client, &s->client) && s->name_len && same_question(v->owner, s))
-			return v->owner;
-	}
-	return NULL;
 }
 
 static enum txn_event answer(struct transact *t, const struct seen *s, const struct txn **ret)
 {
-	struct txn *x = find_tuple(t, s);
+	struct txn *x = transact_find_tuple(t, s);
 	t->counts.answers_bare += !s->name_len;
 	*ret = x;
 	if (x)
 		return answered(t, x, s);
-	x = find_elsewhere(t, s);
+	x = transact_find_elsewhere(t, s);
 	*ret = x;
 	if (!x) {
 		early_of(&t->early[t->early_head], s);
@@ -637,7 +307,7 @@ enum txn_event transact_message(struct transact *t, const struct dmessage *m, co
 	struct seen s;
 	enum txn_event e;
 	*ret_txn = NULL;
-	expire(t, m->pk.t_ns);
+	transact_expire(t, m->pk.t_ns);
 	if (m->kind == MSG_OPEN || m->kind == MSG_CLOSE) {
 		e = connection(t, m);
 	} else if (m->len < DNS_HEADER_LEN) {

@@ -10,7 +10,7 @@ int txnindex_init(struct txnindex *x)
 {
 	x->n = 0;
 	x->n_slots = 1024;
-	x->slot = calloc(x->n_slots, sizeof(struct txn_link *));
+	x->slot = calloc(x->n_slots, sizeof(*x->slot));
 	return x->slot ? 0 : ERR_NOMEM;
 }
 
@@ -20,25 +20,33 @@ void txnindex_release(struct txnindex *x)
 	x->slot = NULL;
 }
 
-static void link_in(struct txn_link **slot, struct txn_link *l)
+static uint64_t mark_of(uint64_t hash)
 {
-	l->next = *slot;
-	l->pprev = slot;
-	if (*slot)
-		(*slot)->pprev = &l->next;
-	*slot = l;
+	return 1ull << (hash >> 58); /* chains are chosen by the low bits */
+}
+
+static void link_in(struct txn_slot *s, struct txn_link *l)
+{
+	if (!s->first)
+		s->marks = 0;
+	s->marks |= mark_of(l->hash);
+	l->next = s->first;
+	l->pprev = &s->first;
+	if (l->next)
+		l->next->pprev = &l->next;
+	s->first = l;
 }
 
 /* Chains are moved from their ends, so that the newest stay in front. */
 static void grow(struct txnindex *x)
 {
 	size_t n = x->n_slots * 2;
-	struct txn_link **bigger = calloc(n, sizeof(struct txn_link *));
+	struct txn_slot *bigger = calloc(n, sizeof(*bigger));
 	if (!bigger)
 		return; /* longer chains, nothing worse */
 	for (size_t i = 0; i < x->n_slots; i++) {
 		struct txn_link *back = NULL;
-		for (struct txn_link *l = x->slot[i], *next; l; l = next) {
+		for (struct txn_link *l = x->slot[i].first, *next; l; l = next) {
 			next = l->next;
 			l->next = back;
 			back = l;
@@ -82,7 +90,8 @@ static struct txn_link *of_hash(struct txn_link *l, uint64_t hash)
 
 struct txn_link *txnindex_first(const struct txnindex *x, uint64_t hash)
 {
-	return of_hash(x->slot[hash & (x->n_slots - 1)], hash);
+	const struct txn_slot *s = &x->slot[hash & (x->n_slots - 1)];
+	return s->marks & mark_of(hash) ? of_hash(s->first, hash) : NULL;
 }
 
 struct txn_link *txnindex_next(const struct txn_link *l)

@@ -8,7 +8,12 @@
 #define TXNINDEX_WALK_MAX 64 /* links looked at in one chain: who makes more of one key is not followed */
 
 struct txnindex {
-	struct txn_link **slot;
+	/* `marks` has a bit for each hash that came into the chain since it was empty last:
+	 * most of what is asked for is not there, and that is known without a walk */
+	struct txn_slot {
+		struct txn_link *first;
+		uint64_t marks;
+	} *slot;
 	size_t n_slots, n;
 };
 int txnindex_init(struct txnindex *x);
