@@ -99,6 +99,7 @@ LIBS_core     := $(ARCHIVED)-lpcre2-8$(SHARED)
 LIBS_resolver := $(ARCHIVED)-lssl -lcrypto -lseccomp$(SHARED) -lnghttp2 -lmnl
 LIBS_pcap     := -lpcap -lz -lzstd -llz4 -llzma
 LIBS_e2e      := -lcurl -lmnl
+LIBS_reports  := -lcurl
 
 archive = $(O)/lib$(1).a
 archives = $(foreach a,$(1),$(call archive,$(a)))

@@ -9,6 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 #include "lib/record/result_dir.h"
+#include "reports/collect/collect.h"
 #include "reports/page/report.h"
 
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_INVALID = 2, EXIT_USAGE = 3 };
@@ -32,9 +33,26 @@ static const struct opt_def defs[] = {
 };
 /* clang-format on */
 static const struct opt_prog program = {
-	"capacity-report", "[options] RECORD_DIR...",
+	"capacity-report", "[options] RECORD_DIR... | VERB [options]",
 	"Lays measured and predicted result records beside each other in one HTML page.", defs, OPT_GNU
 };
+
+static const struct {
+	const char *name;
+	const struct opt_prog *prog;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{ "collect", &collect_prog, collect_main },
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void help(void)
+{
+	opt_help(&program, stdout);
+	puts("\nVerbs, each with a --help of its own:");
+	for (size_t i = 0; i < N_VERBS; i++)
+		printf("  %-8s %s\n", verbs[i].name, verbs[i].prog->about);
+}
 
 static int judge_all(const struct book *b, const struct threshold *t, struct judged *j)
 {
@@ -105,9 +123,12 @@ int main(int argc, char **argv)
 	struct diag d = { "" };
 	char special;
 	log_setup(program.name, LOG_STYLE_TOOL, LOG_LVL_INFO);
+	for (size_t i = 0; argc > 1 && i < N_VERBS; i++)
+		if (!strcmp(argv[1], verbs[i].name))
+			return verbs[i].run(argc - 1, argv + 1);
 	int n = opt_parse(&program, argc, argv, &special, &d);
 	if (special == 'h')
-		opt_help(&program, stdout);
+		help();
 	else if (special == 'v')
 		printf("%s %s\n", program.name, opt_version());
 	if (special)

@@ -16,8 +16,8 @@
 #include "kind-e2e/lab/netns.h"
 #include "kind-e2e/lab/proc.h"
 #include "kind-e2e/measure/prom.h"
-#include "kind-e2e/measure/scrape.h"
 #include "lib/base/clock.h"
+#include "lib/base/http_get.h"
 #include "lib/dns/wire.h"
 
 #define SETTLE_LIMIT_NS (3 * NS_PER_S)
@@ -121,6 +121,7 @@ int cell_metrics_freeze(const char *more, struct diag *d)
 
 int cell_metrics(char **ret_text, struct diag *d)
 {
+	static const struct http_get page = {.url = METRICS_URL, .timeout_ns = 3 * NS_PER_S, .max_bytes = 16 << 20};
 	int code = frozen ? 0 : netns_enter(NETNS_NODE, d);
 
 	if (frozen) {
@@ -129,7 +130,7 @@ int cell_metrics(char **ret_text, struct diag *d)
 	}
 	if (code)
 		return code;
-	code = scrape(METRICS_URL, ret_text, d);
+	code = http_get(&page, ret_text, NULL, d);
 	netns_leave();
 	return code;
 }

@@ -201,7 +201,10 @@ void book_free(struct book *b)
 
 const struct record *cell_best(const struct cell *c)
 {
-	return c->run[ENG_LAB] ? c->run[ENG_LAB] : c->run[ENG_SIM] ? c->run[ENG_SIM] : c->run[ENG_MODEL];
+	for (int e = 0; e < ENG_N; e++) /* what was measured comes first */
+		if (c->run[e])
+			return c->run[e];
+	return NULL;
 }
 
 bool cell_num(const struct cell *c, enum engine e, const char *metric, double *ret)
