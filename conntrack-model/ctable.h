@@ -151,6 +151,9 @@ void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 		       const void *ctx, uint64_t *ret_counts, unsigned n);
 /* What a ctnetlink dump does, in any namespace: frees all expired entries. */
 void ctable_dump(struct ctable *t, uint64_t now_ns);
+/* What kube-proxy does when an endpoint has gone (pkg/proxy/conntrack): deletes the UDP entries
+ * that lead there. How many. */
+uint64_t ctable_flush_udp(struct ctable *t, uint64_t now_ns, const struct in6_addr *replier);
 const struct ct_counters *ctable_counters(const struct ctable *t);
 const struct ct_ns_counters *ctable_ns_counters(const struct ctable *t, unsigned netns);
 const struct ct_conf *ctable_conf(const struct ctable *t);

@@ -106,3 +106,19 @@ double ctable_gc_period_s(const struct ctable *t)
 {
 	return (double)t->gc.period_j / t->conf.hz;
 }
+
+uint64_t ctable_flush_udp(struct ctable *t, uint64_t now_ns, const struct in6_addr *replier)
+{
+	uint64_t n = 0;
+
+	ctable_advance(t, now_ns);
+	for (uint32_t i = 0; i < t->n_entries; i++) {
+		const struct ct_entry *e = &t->entry[i];
+		if (!e->status || e->tuple[1].proto != CT_UDP ||
+		    memcmp(&e->tuple[1].src, replier, sizeof(*replier)) != 0)
+			continue;
+		ct_kill(t, i);
+		n++;
+	}
+	return n;
+}

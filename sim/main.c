@@ -6,28 +6,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
-#include "sim/record.h"
+#include "sim/answer/record.h"
+
+#define CELLS_MAX 9 /* proxy modes and caches */
 
 enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
 
 struct options {
 	const char *scenario, *out, *costs, *qs;
 	struct opt_list cells;
-	uint64_t nodes, seed;
+	struct opt_list sets;
+	uint64_t nodes, part, seed, replications, jobs;
 	bool no_verify, print_costs;
 };
-static struct options o;
+static struct options o = {.replications = 1};
 
 /* clang-format off */
 static const struct opt_def defs[] = {
 	{"scenario", 's', OPT_TEXT, &o.scenario, "FILE", "what to simulate", 0, 0, NULL},
 	{"cell", 'c', OPT_LIST, &o.cells, "NAME", "only this cell (iptables-cache); may be repeated", 0, 0, NULL},
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record for each cell below it", 0, 0, NULL},
-	{"nodes", 'n', OPT_U64, &o.nodes, "N", "simulate so many of the scenario's nodes, scale up the rest (all, at most 64)", 1, 100000, NULL},
+	{"nodes", 'n', OPT_U64, &o.nodes, "N", "simulate so many of the scenario's nodes, scale up the rest (all, at most 16)", 1, 100000, NULL},
+	{"part", 0, OPT_U64, &o.part, "N", "simulate so many nodes together (16; 64 where the cluster DNS is ever busy)", 1, 100000, NULL},
+	{"replications", 'r', OPT_U64, &o.replications, "N", "run each cell so often, from seeds of its own, for intervals", 1, 10000, NULL},
+	{"jobs", 'j', OPT_U64, &o.jobs, "N", "threads (one a processor); changes nothing but the time", 1, 1024, NULL},
+	{"set", 0, OPT_LIST, &o.sets, "KEY=VALUE", "a key of the scenario otherwise than the file has it; may be repeated", 0, 0, NULL},
 	{"costs", 0, OPT_TEXT, &o.costs, "FILE", "what things cost in time, in place of the defaults", 0, 0, NULL},
 	{"print-costs", 0, OPT_BOOL, &o.print_costs, NULL, "print the costs in the form --costs reads, and exit", 0, 0, NULL},
 	{"qs", 0, OPT_TEXT, &o.qs, "DIR", "write the query stream of node 0's pods to DIR/CELL.qs", 0, 0, NULL},
@@ -43,13 +51,14 @@ static const struct opt_prog program = {"dns-sim", "[options] --scenario FILE",
 struct job {
 	struct scenario *s;
 	struct zone *zone;
-	struct sim_conf conf;
+	struct sim_costs costs;
 	struct sim_source src;
+	char (*qs)[4200]; /* a path a cell */
 };
 
 static void print_costs(const struct sim_costs *c)
 {
-	char value[64];
+	char value[COST_TEXT];
 
 	for (const struct cost_def *k = cost_defs; k->name; k++) {
 		sim_cost_text(c, k, value);
@@ -65,86 +74,95 @@ static bool wanted(const char *cell)
 	return o.cells.n == 0;
 }
 
-static int run_cell(struct job *j, struct diag *d)
+/* The cells asked for, in the order in which they are shown; their number. */
+static size_t choose_cells(struct job *j, struct cell_job *cell)
 {
-	static struct sim_result r; /* holds histograms */
-	char cell[32], qs[4200];
-	uint64_t start_ns = clock_mono_ns();
+	static const enum scen_proxy modes[] = {SCEN_PROXIES(SCEN_PROXY_NAME)};
+	const bool exists[SIM_CACHES] = {j->s->cache_off, j->s->cache_on, j->s->cache_original};
+	char name[32];
+	size_t n = 0;
 
-	scen_cell_str(j->conf.proxy, j->conf.cache, cell);
-	if (o.qs) {
-		snprintf(qs, sizeof(qs), "%s/%s.qs", o.qs, cell);
-		j->conf.qs_path = qs;
-	}
-	int rc = sim_run(&r, &j->conf, d);
-	if (rc < 0)
-		return rc;
-	double took_s = (double)(clock_mono_ns() - start_ns) / 1e9;
-	log_info("%s: %.0f events in %.2f s, %.0f a second", cell, (double)r.events, took_s,
-		 (double)r.events / (took_s > 0 ? took_s : 1));
-	sim_print_row(&r, &j->conf, stdout);
-	if (o.out)
-		rc = sim_record_write(&r, &j->conf, &j->src, o.out, d);
-	sim_result_release(&r);
-	return rc;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		for (unsigned cache = 0; cache < SIM_CACHES; cache++) {
+			if (!(j->s->proxy_modes & modes[i]) || !exists[cache] ||
+			    !wanted(sim_cell_str(modes[i], cache, name)))
+				continue;
+			cell[n] = (struct cell_job){.s = j->s,
+						    .zone = j->zone,
+						    .costs = &j->costs,
+						    .proxy = modes[i],
+						    .cache = cache,
+						    .verify = !o.no_verify,
+						    .n_nodes = o.nodes ? (unsigned)o.nodes : cells_nodes_default(j->s),
+						    .part_nodes = (unsigned)o.part,
+						    .n_reps = (unsigned)o.replications};
+			if (cell[n].n_nodes > j->s->n_nodes)
+				cell[n].n_nodes = j->s->n_nodes;
+			if (o.qs) {
+				snprintf(j->qs[n], sizeof(j->qs[n]), "%s/%s.qs", o.qs, name);
+				cell[n].qs_path = j->qs[n];
+			}
+			n++;
+		}
+	return n;
+}
+
+static unsigned threads(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return o.jobs ? (unsigned)o.jobs : n > 0 ? (unsigned)n : 1;
 }
 
 static int run_cells(struct job *j, struct diag *d)
 {
-	static const enum scen_proxy modes[] = {SCEN_PROXIES(SCEN_PROXY_NAME)};
-	unsigned n = 0;
-	int rc = 0;
+	static char qs[CELLS_MAX][4200];
+	static struct cell_outcome out[CELLS_MAX]; /* they hold histograms */
+	struct cell_job cell[CELLS_MAX];
+	uint64_t start_ns = clock_mono_ns(), events = 0;
 
+	j->qs = qs;
+	size_t n = choose_cells(j, cell);
+	if (n == 0)
+		return diag_set(d, ERR_MISSING, "%s has no such cell", o.scenario);
+	int rc = cells_run(cell, n, threads(), j->s->name, out, d);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		events += out[i].sum.events;
+	double took_s = (double)(clock_mono_ns() - start_ns) / 1e9;
+	log_info("%.0f events in %.2f s, %.0f a second", (double)events, took_s,
+		 (double)events / (took_s > 0 ? took_s : 1));
 	sim_print_head(stdout);
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		for (int cache = 0; cache < 2 && rc == 0; cache++) {
-			char cell[32];
-			if (!(j->s->proxy_modes & modes[i]) ||
-			    !(cache ? j->s->cache_on : j->s->cache_off) ||
-			    !wanted(scen_cell_str(modes[i], cache, cell)))
-				continue;
-			j->conf.proxy = modes[i];
-			j->conf.cache = cache;
-			rc = run_cell(j, d);
-			n++;
-		}
+	for (size_t i = 0; i < n; i++) {
+		sim_print_row(&out[i], &cell[i], stdout);
+		if (o.out && rc == 0)
+			rc = sim_record_write(&out[i], &cell[i], &j->src, o.out, d);
+		cell_outcome_release(&out[i]);
 	}
-	if (rc == 0 && n == 0)
-		rc = diag_set(d, ERR_MISSING, "%s has no such cell", o.scenario);
 	return rc;
 }
 
 static int run_scenario(struct job *j, struct diag *d)
 {
-	int rc = scenario_load(&j->s, o.scenario, d);
+	int rc = scenario_load_set(&j->s, o.scenario, o.sets.item, o.sets.n, d);
 
 	if (rc < 0)
 		return rc;
 	if (o.seed)
 		j->s->seed = o.seed;
-	if (j->s->n_backends > SIM_BACKENDS_MAX)
-		return diag_set(d, ERR_LIMIT, "%s: at most %d backends", o.scenario,
-				SIM_BACKENDS_MAX);
 	rc = zone_new(&j->zone, j->s, d);
-	if (rc < 0)
-		return rc;
-	j->conf.s = j->s;
-	j->conf.zone = j->zone;
-	j->conf.verify = !o.no_verify;
-	j->conf.n_nodes = o.nodes ? (unsigned)o.nodes : sim_nodes_default(j->s);
-	if (j->conf.n_nodes > j->s->n_nodes)
-		j->conf.n_nodes = j->s->n_nodes;
-	return run_cells(j, d);
+	return rc < 0 ? rc : run_cells(j, d);
 }
 
 static int run(struct job *j)
 {
 	struct diag d = {{0}};
 
-	sim_costs_init(&j->conf.costs);
-	int rc = o.costs ? sim_costs_load(&j->conf.costs, o.costs, &d) : 0;
+	sim_costs_init(&j->costs);
+	int rc = o.costs ? sim_costs_load(&j->costs, o.costs, &d) : 0;
 	if (rc == 0 && o.print_costs)
-		print_costs(&j->conf.costs);
+		print_costs(&j->costs);
 	else if (rc == 0)
 		rc = run_scenario(j, &d);
 	if (rc < 0)

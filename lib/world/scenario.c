@@ -22,7 +22,7 @@ static_assert(sizeof(enum scen_transport) == sizeof(int), "read_choice stores an
 
 /* --- the schema --- */
 
-enum { CELL_CACHE_OFF = 1, CELL_CACHE_ON = 2 };
+enum { CELL_CACHE_OFF = 1, CELL_CACHE_ON = 2, CELL_CACHE_ORIGINAL = 4 };
 
 struct draft { /* the scenario and what is only needed while reading it */
 	struct scenario s;
@@ -47,6 +47,7 @@ static const struct choice families[] = {
 static const struct choice cache_cells[] = {
 	{ "off", CELL_CACHE_OFF },
 	{ "on", CELL_CACHE_ON },
+	{ "original", CELL_CACHE_ORIGINAL },
 	{ 0 },
 };
 
@@ -58,12 +59,44 @@ static const struct field pods_fields[] = {
 	{ "timeout", read_duration, OFF(s.timeout_ns), NS_PER_MS, 30.0 * NS_PER_S },
 	{ "attempts", read_unsigned, OFF(s.attempts), 1, 5 },
 	{ "search", read_search },
+	{ "retries", read_unsigned, OFF(s.retries), 0, 10 },
+	{ "retry_delay", read_duration, OFF(s.retry_ns), 0, 60.0 * NS_PER_S },
 	{ 0 },
 };
 static const struct field names_fields[] = {
 	{ "zipf", read_number, OFF(s.zipf_s), 0, 10 },
 	{ "services", read_unsigned, OFF(n_services), 0, SCEN_SERVICES_MAX },
 	{ "ask", read_asks },
+	{ 0 },
+};
+static const struct choice scalers[] = {
+	{ "fixed", SCEN_FIXED }, { "proportional", SCEN_PROPORTIONAL }, { "hpa", SCEN_HPA }, { 0 },
+};
+static const struct field burst_fields[] = {
+	{ "length", read_duration, OFF(s.burst_ns), 0, 3600.0 * NS_PER_S, .required = true },
+	{ "loss", read_share, OFF(s.burst_loss), 0.001, 1 },
+	{ 0 },
+};
+static const struct field replica_fields[] = {
+	{ "service", read_delay, OFF(s.replica.service), 0, 60.0 * NS_PER_S },
+	{ "workers", read_unsigned, OFF(s.replica.workers), 1, 64 },
+	{ "cpu_limit", read_number, OFF(s.replica.cpu_limit), 0, 64 },
+	{ "cpu_period", read_duration, OFF(s.replica.period_ns), 1.0 * NS_PER_MS, 1.0 * NS_PER_S },
+	{ "queue", read_unsigned, OFF(s.replica.queue), 1, 1e8 },
+	{ 0 },
+};
+static const struct field scaler_fields[] = {
+	{ "kind", read_choice, OFF(s.scaler.kind), .choices = scalers, .required = true },
+	{ "min", read_unsigned, OFF(s.scaler.min), 1, SCEN_BACKENDS_MAX },
+	{ "max", read_unsigned, OFF(s.scaler.max), 1, SCEN_BACKENDS_MAX },
+	{ "nodes_per_replica", read_unsigned, OFF(s.scaler.nodes_per_replica), 1, 1e6 },
+	{ "cores_per_replica", read_unsigned, OFF(s.scaler.cores_per_replica), 1, 1e6 },
+	{ "cores_per_node", read_unsigned, OFF(s.scaler.cores_per_node), 1, 1024 },
+	{ "target", read_share, OFF(s.scaler.target), 0.01, 1 },
+	{ "request", read_number, OFF(s.scaler.request), 0.001, 64 },
+	{ "sync", read_duration, OFF(s.scaler.sync_ns), 1.0 * NS_PER_S, 3600.0 * NS_PER_S },
+	{ "start", read_duration, OFF(s.scaler.start_ns), 0, 3600.0 * NS_PER_S },
+	{ "calm", read_duration, OFF(s.scaler.calm_ns), 0, 86400.0 * NS_PER_S },
 	{ 0 },
 };
 static const struct field cluster_fields[] = {
@@ -74,6 +107,12 @@ static const struct field cluster_fields[] = {
 	{ "backends", read_unsigned, OFF(s.n_backends), 1, 64 },
 	{ "backend_delay", read_delay, OFF(s.backend_delay), 0, 60.0 * NS_PER_S },
 	{ "loss", read_share, OFF(s.loss), 0, 1 },
+	{ "burst", read_section, .sub = burst_fields },
+	{ "replica", read_section, .sub = replica_fields },
+	{ "autoscaler", read_section, .sub = scaler_fields },
+	{ "endpoints_delay", read_duration, OFF(s.endpoints_ns), 0, 3600.0 * NS_PER_S },
+	{ "outside_limit", read_rate, OFF(s.outside_limit_per_s), 0, 1e9 },
+	{ "events", read_events },
 	{ "ttl", read_ttl, OFF(s.ttl_s), 0, 86400.0 * NS_PER_S },
 	{ "negative_ttl", read_ttl, OFF(s.negative_ttl_s), 0, 86400.0 * NS_PER_S },
 	{ "records", read_records },
@@ -106,6 +145,8 @@ static const struct field top_fields[] = {
 	  .required = true },
 	{ "warmup", read_duration, OFF(s.warmup_ns), 0, 86400.0 * NS_PER_S },
 	{ "pods", read_section, .required = true, .sub = pods_fields },
+	{ "growth", read_number, OFF(s.growth), 1e-6, 1e6 },
+	{ "surges", read_surges },
 	{ "loads", read_loads, .required = true },
 	{ "names", read_section, .required = true, .sub = names_fields },
 	{ "cluster", read_section, .sub = cluster_fields },
@@ -131,6 +172,13 @@ static void set_defaults(struct draft *t)
 	s->upstream_dns.s_addr = htonl(0x0a60000b); /* 10.96.0.11 */
 	s->local_dns.s_addr = htonl(0xa9fe140a);    /* 169.254.20.10 */
 	s->n_backends = 2;
+	s->growth = 1;
+	s->burst_loss = 1;
+	s->replica = (struct scen_replica){ .workers = 1, .period_ns = 100 * NS_PER_MS, .queue = 256 };
+	s->scaler = (struct scen_scaler){ .min = 2, .max = 32, .nodes_per_replica = 16, .cores_per_replica = 256,
+					  .cores_per_node = 4, .target = 0.8, .request = 0.1,
+					  .sync_ns = 15 * NS_PER_S, .start_ns = 5 * NS_PER_S, .calm_ns = 300 * NS_PER_S };
+	s->endpoints_ns = NS_PER_S;
 	s->ttl_s = 30;
 	s->negative_ttl_s = 30;
 	s->proxy_modes = SCEN_IPTABLES | SCEN_NFTABLES;
@@ -158,6 +206,14 @@ static int check_whole(struct reading *r, const struct draft *t, struct yaml_at 
 	    s->upstream_dns.s_addr == s->local_dns.s_addr)
 		return yaml_err(root, r->d, ERR_RANGE,
 				"cluster_dns, upstream_dns and local_dns must be three addresses");
+	for (size_t i = 0; i < s->n_events; i++)
+		if (s->event[i].what == SCEN_FAIL && s->event[i].backend > s->n_backends)
+			return yaml_err(root, r->d, ERR_RANGE, "cluster.events: there is no backend %u",
+					s->event[i].backend);
+	if (s->burst_ns && s->loss >= s->burst_loss)
+		return yaml_err(root, r->d, ERR_RANGE, "cluster.burst.loss must be more than cluster.loss");
+	if (s->scaler.min > s->scaler.max)
+		return yaml_err(root, r->d, ERR_RANGE, "cluster.autoscaler: min is more than max");
 	return 0;
 }
 
@@ -170,7 +226,43 @@ static struct yaml_at find(struct yaml_at map, const char *word)
 	return (struct yaml_at){ 0 };
 }
 
-static int read_scenario(struct draft *t, const char *path, struct yaml_at root, struct diag *d)
+/* "cluster.backends=4": the row of its key reads the value, as it would from the file. */
+static int set_one(struct reading *r, struct draft *t, const char *set)
+{
+	const struct field *rows = top_fields, *f = NULL;
+	const char *at = set, *equals = strchr(set, '=');
+	struct yaml_doc *y;
+
+	if (!equals)
+		return diag_set(r->d, ERR_SYNTAX, "'%s': expected KEY=VALUE", set);
+	while (at < equals) {
+		size_t len = strcspn(at, ".=");
+		for (f = rows; f && f->key && !(strlen(f->key) == len && strncmp(f->key, at, len) == 0);)
+			f++;
+		if (!f || !f->key)
+			return diag_set(r->d, ERR_UNKNOWN, "'%s': a scenario has no key '%.*s'", set,
+					(int)(equals - set), set);
+		rows = f->sub;
+		at += len + (at[len] == '.');
+	}
+	if (!f || f->read == read_loads || f->read == read_asks || f->read == read_records ||
+	    f->read == read_events || f->read == read_surges || f->read == read_version)
+		return diag_set(r->d, ERR_UNKNOWN, "'%s': this key cannot be set so", set);
+	int rc = yaml_doc_parse(&y, set, equals + 1, strlen(equals + 1), r->d);
+	if (rc)
+		return rc;
+	rc = f->read(r, yaml_root(y), f, t);
+	yaml_doc_free(y);
+	return rc;
+}
+
+struct setting { /* keys set otherwise than the file has them */
+	const char *const *item;
+	size_t n;
+};
+
+static int read_scenario(struct draft *t, const char *path, struct yaml_at root,
+			 const struct setting *sets, struct diag *d)
 {
 	struct reading r = { &t->s, d, false };
 	set_defaults(t);
@@ -180,6 +272,8 @@ static int read_scenario(struct draft *t, const char *path, struct yaml_at root,
 	if (yaml_kind(root) == YAML_NONE)
 		return diag_set(d, ERR_SYNTAX, "%s: the file is empty", path);
 	int rc = read_map(&r, root, top_fields, t);
+	for (size_t i = 0; !rc && i < sets->n; i++)
+		rc = set_one(&r, t, sets->item[i]);
 	if (!rc)
 		rc = default_search(&r);
 	if (!rc)
@@ -189,11 +283,12 @@ static int read_scenario(struct draft *t, const char *path, struct yaml_at root,
 		rc = check_whole(&r, t, root);
 	t->s.cache_off = t->cache_cells & CELL_CACHE_OFF;
 	t->s.cache_on = t->cache_cells & CELL_CACHE_ON;
+	t->s.cache_original = t->cache_cells & CELL_CACHE_ORIGINAL;
 	return rc;
 }
 
-int scenario_parse(struct scenario **ret, const char *path, const char *text, size_t len,
-		   struct diag *d)
+static int parse(struct scenario **ret, const char *path, const char *text, size_t len,
+		 const struct setting *sets, struct diag *d)
 {
 	struct yaml_doc *y;
 	int rc = yaml_doc_parse(&y, path, text, len, d);
@@ -203,7 +298,7 @@ int scenario_parse(struct scenario **ret, const char *path, const char *text, si
 	static_assert(offsetof(struct draft, s) == 0, "a draft is a scenario");
 	struct draft *t = calloc(1, sizeof(*t));
 	if (t)
-		rc = read_scenario(t, path, yaml_root(y), d);
+		rc = read_scenario(t, path, yaml_root(y), sets, d);
 	else
 		rc = diag_set(d, ERR_NOMEM, "%s: no memory", path);
 	yaml_doc_free(y);
@@ -214,6 +309,12 @@ int scenario_parse(struct scenario **ret, const char *path, const char *text, si
 	hash_sha256_hex(text, len, t->s.digest);
 	*ret = &t->s;
 	return 0;
+}
+
+int scenario_parse(struct scenario **ret, const char *path, const char *text, size_t len,
+		   struct diag *d)
+{
+	return parse(ret, path, text, len, &(struct setting){ 0 }, d);
 }
 
 /* The file's text, one octet more than YAML_SIZE_MAX at most: the parser
@@ -240,16 +341,22 @@ static int slurp(const char *path, char **ret_text, size_t *ret_len, struct diag
 	return 0;
 }
 
-int scenario_load(struct scenario **ret, const char *path, struct diag *d)
+int scenario_load_set(struct scenario **ret, const char *path, const char *const *sets, size_t n_sets,
+		      struct diag *d)
 {
 	char *text = NULL;
 	size_t len = 0;
 	int rc = slurp(path, &text, &len, d);
 	if (rc)
 		return rc;
-	rc = scenario_parse(ret, path, text, len, d);
+	rc = parse(ret, path, text, len, &(struct setting){ sets, n_sets }, d);
 	free(text);
 	return rc;
+}
+
+int scenario_load(struct scenario **ret, const char *path, struct diag *d)
+{
+	return scenario_load_set(ret, path, NULL, 0, d);
 }
 
 /* --- words --- */

@@ -23,6 +23,9 @@
 #define SCEN_LOADS_MAX    8
 #define SCEN_SEARCH_MAX   16
 #define SCEN_RECORDS_MAX  4096
+#define SCEN_EVENTS_MAX   64
+#define SCEN_SURGES_MAX   8
+#define SCEN_BACKENDS_MAX 64
 
 /* Kinds of kube-proxy rules, in the order in which cells are run; bits, so that a scenario
  * can name several. */
@@ -65,6 +68,43 @@ struct scen_delay {
 	uint64_t median_ns, p99_ns;
 };
 
+/* What only the simulator does: a lab has no second cluster-DNS roll-out to offer. */
+struct scen_surge { /* all loads at `times` their rate from `at` for `for` */
+	uint64_t at_ns, for_ns;
+	double times;
+};
+
+enum scen_event_what {
+	SCEN_FAIL,    /* a replica falls silent, is noticed after `unready`, and comes back */
+	SCEN_ROLLOUT, /* each replica in turn is replaced */
+	SCEN_SCALE,   /* there are `to` replicas from now on */
+};
+struct scen_event {
+	enum scen_event_what what;
+	uint64_t at_ns, for_ns; /* for: how long a replica is away (fail), takes to start (rollout, scale) */
+	uint64_t unready_ns;	/* fail: until the readiness probe has noticed */
+	uint64_t grace_ns;	/* rollout, scale down: a replica that ends still answers so long */
+	unsigned backend, to;	/* fail: which, from 1; scale: how many */
+};
+
+struct scen_replica { /* a cluster-DNS server as a queue */
+	struct scen_delay service; /* processor time a query; 0: never busy */
+	unsigned workers;	   /* queries worked on at once */
+	double cpu_limit;	   /* cores, enforced by CFS quota; 0: none */
+	uint64_t period_ns;	   /* of the quota */
+	unsigned queue;		   /* datagrams that wait before more are lost */
+};
+
+enum scen_scaler_kind { SCEN_FIXED, SCEN_PROPORTIONAL, SCEN_HPA };
+struct scen_scaler {
+	enum scen_scaler_kind kind;
+	unsigned min, max;
+	unsigned nodes_per_replica, cores_per_replica, cores_per_node;
+	double target;			    /* HPA: utilisation aimed at, of the CPU request */
+	double request;			    /* HPA: cores */
+	uint64_t sync_ns, start_ns, calm_ns; /* looks every; a replica starts in; scales down after */
+};
+
 struct scenario {
 	const char *path, *name, *about;
 	char digest[65];          /* SHA-256 of the file */
@@ -78,6 +118,11 @@ struct scenario {
 	uint64_t timeout_ns;
 	size_t n_search;
 	const char *search[SCEN_SEARCH_MAX];
+	unsigned retries;         /* an application asks again so often when a lookup failed */
+	uint64_t retry_ns;        /* after this pause */
+	double growth;            /* all rates times this */
+	size_t n_surges;
+	struct scen_surge surge[SCEN_SURGES_MAX];
 	size_t n_loads;
 	struct scen_load load[SCEN_LOADS_MAX];
 	size_t n_asks;
@@ -91,6 +136,14 @@ struct scenario {
 	unsigned n_backends;
 	struct scen_delay backend_delay; /* added by a backend before each answer */
 	double loss;              /* share of packets lost between node and backends, 0..1 */
+	uint64_t burst_ns;        /* mean length of a bad spell of the link; 0: each packet for itself */
+	double burst_loss;        /* share lost within a bad spell */
+	struct scen_replica replica;
+	struct scen_scaler scaler;
+	uint64_t endpoints_ns;    /* kube-proxy's rules follow the endpoints so much later */
+	double outside_limit_per_s; /* packets a node may send to resolvers outside; 0: unlimited */
+	size_t n_events;
+	struct scen_event event[SCEN_EVENTS_MAX];
 	uint32_t ttl_s, negative_ttl_s;
 	size_t n_records;
 	struct scen_record *record;
@@ -98,6 +151,7 @@ struct scenario {
 	/* what is compared */
 	unsigned proxy_modes;     /* bits of enum scen_proxy */
 	bool cache_off, cache_on; /* which cells exist */
+	bool cache_original;      /* and the original node cache's, in the simulator only */
 	unsigned ip_families;     /* bits of enum scen_ip: labs only, one more cell each */
 	unsigned cache_success, cache_denial; /* Corefile capacities */
 	unsigned cache_ttl_s, cache_negative_ttl_s;
@@ -110,6 +164,10 @@ struct scenario {
 
 /* 0 and a whole scenario, or a negative code and a diag that names the place. */
 int scenario_load(struct scenario **ret, const char *path, struct diag *d);
+/* The same with some keys set otherwise than the file has them: "cluster.backends=4". A value
+ * is YAML; keys of a list cannot be named. */
+int scenario_load_set(struct scenario **ret, const char *path, const char *const *sets, size_t n_sets,
+		      struct diag *d);
 void scenario_free(struct scenario *s);
 
 const char *scen_proxy_str(enum scen_proxy p);       /* "iptables" */

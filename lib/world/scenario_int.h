@@ -62,6 +62,8 @@ int read_version(struct reading *r, struct yaml_at n, const struct field *f, voi
 int read_search(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 int read_loads(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 int read_asks(struct reading *r, struct yaml_at n, const struct field *f, void *base);
+int read_events(struct reading *r, struct yaml_at n, const struct field *f, void *base);
+int read_surges(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 int read_records(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 /* names.services: adds that many names and their records. */
 int expand_services(struct reading *r, unsigned n_services, unsigned line);

@@ -24,6 +24,10 @@ struct workload;
 /* All pods' lookups in time order; `only_pod` >= 0 restricts it to that pod of
  * node 0 (what one load process runs) without changing its times. NULL: no memory. */
 struct workload *workload_new(const struct scenario *s, int only_pod);
+/* The lookups of these nodes' pods, drawn from another seed than the scenario's; those of a node
+ * are the same whichever others there are. */
+struct workload *workload_new_nodes(const struct scenario *s, uint64_t seed, unsigned first_node,
+				    unsigned n_nodes);
 bool workload_next(struct workload *w, struct lookup *ret); /* false at the end */
 void workload_free(struct workload *w);
 

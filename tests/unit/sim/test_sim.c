@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/world/zone.h"
-#include "sim/evq.h"
-#include "sim/sim.h"
+#include "sim/world/evq.h"
+#include "sim/world/sim.h"
+#include "tests/unit/sim/lab.h"
 
 /* --- the event queue --- */
 
@@ -62,8 +62,8 @@ Test(costs, file_replaces_and_complains)
 			   &d),
 		0, "%s", d.text);
 	cr_assert_eq(c.hit_cpu_ns, 3000);
-	cr_assert_eq(c.pod_cache.median_ns, 10000);
-	cr_assert_eq(c.pod_cache.p99_ns, 40000);
+	cr_assert_eq(c.pod_cache.d.median_ns, 10000);
+	cr_assert_eq(c.pod_cache.d.p99_ns, 40000);
 	cr_assert_float_eq(c.race_share, 0.5, 1e-12);
 	cr_assert_eq(load_costs(&c, "\nhit_cpi = 3us\n", &d), ERR_UNKNOWN);
 	cr_assert_neq(strstr(d.text, ":2: unknown cost 'hit_cpi' (did you mean 'hit_cpu'?)"), NULL,
@@ -77,11 +77,12 @@ Test(costs, file_replaces_and_complains)
 Test(costs, text_is_what_the_file_would_say)
 {
 	struct sim_costs a, b;
-	char text[4096] = "", value[64];
+	char text[16384] = "", value[COST_TEXT];
 	struct diag d;
 
 	sim_costs_init(&a);
 	a.rto_ns = 1234567;
+	leg_set_points(&a.client, (struct leg_point[]){{0, 900}, {0.5, 12345}, {0.999, 70000}, {1, 4000000}}, 4);
 	for (const struct cost_def *k = cost_defs; k->name; k++) {
 		sim_cost_text(&a, k, value);
 		size_t n = strlen(text);
@@ -95,64 +96,27 @@ Test(costs, text_is_what_the_file_would_say)
 Test(costs, delays_have_the_median_and_the_99th_percentile_asked_for)
 {
 	struct scen_delay d = {100000, 700000};
-	unsigned below = 0, above = 0;
+	unsigned below = 0, above = 0, far = 0;
+	struct leg l;
 	struct rng r;
 
+	leg_set(&l, d);
 	rng_seed(&r, 1);
-	for (unsigned i = 0; i < 100000; i++) {
-		uint64_t v = delay_draw(&d, &r);
+	/* 99.99 %: 3.719 standard deviations */
+	double sigma = log(7.0) / 2.3263478740408408, p9999 = 100000 * exp(3.719 * sigma);
+	for (unsigned i = 0; i < 1000000; i++) {
+		uint64_t v = leg_draw(&l, &r);
 		below += v < d.median_ns;
 		above += v > d.p99_ns;
+		far += (double)v > p9999;
 	}
-	cr_assert_float_eq(below / 1e5, 0.5, 0.01);
-	cr_assert_float_eq(above / 1e5, 0.01, 0.002);
+	cr_assert_float_eq(below / 1e6, 0.5, 0.003);
+	cr_assert_float_eq(above / 1e6, 0.01, 0.0005);
+	cr_assert_float_eq(far / 1e6, 0.0001, 0.00004);
+	cr_assert_float_eq(leg_mean(&l), 100000 * exp(sigma * sigma / 2), 0.01 * leg_mean(&l));
 }
 
 /* --- cells --- */
-
-struct lab { /* a scenario, its zone, a configuration */
-	struct scenario *s;
-	struct zone *zone;
-	struct sim_conf c;
-	struct sim_result r;
-};
-
-static struct lab *lab_new(const char *yaml, bool cache)
-{
-	struct lab *l = calloc(1, sizeof(*l));
-	struct diag d = {{0}};
-
-	cr_assert_eq(scenario_parse(&l->s, "test.yaml", yaml, strlen(yaml), &d), 0, "%s", d.text);
-	cr_assert_eq(zone_new(&l->zone, l->s, &d), 0, "%s", d.text);
-	l->c = (struct sim_conf){.s = l->s,
-				 .zone = l->zone,
-				 .proxy = SCEN_IPTABLES,
-				 .cache = cache,
-				 .n_nodes = l->s->n_nodes,
-				 .verify = true};
-	sim_costs_init(&l->c.costs);
-	return l;
-}
-
-static const struct sim_result *lab_run(struct lab *l)
-{
-	struct diag d = {{0}};
-
-	cr_assert_eq(sim_run(&l->r, &l->c, &d), 0, "%s", d.text);
-	cr_assert_eq(l->r.wrong, 0, "%s", l->r.why_wrong);
-	return &l->r;
-}
-
-static void lab_free(struct lab *l)
-{
-	sim_result_release(&l->r);
-	zone_free(l->zone);
-	scenario_free(l->s);
-	free(l);
-}
-
-#define HEAD "scenario: 1\nname: t\nseed: 11\n"
-#define WEB "  records:\n    - web.default.svc.cluster.local. 30 A 10.96.10.1\n"
 
 /* TTL renewal model (Jung, Berger, Balakrishnan 2003): Poisson rate r, TTL T:
  * hit ratio rT / (1 + rT). */
@@ -193,9 +157,9 @@ Test(sim, waiting_for_the_cache_is_an_m_d_1_queue, .timeout = 60)
 			     "cache: {ttl: 3600s}\ncluster:\n  ttl: 3600s\n"
 			     "  records:\n    - web.default.svc.cluster.local. 3600 A 10.96.10.1\n",
 			true);
-	memset(&l->c.costs, 0, sizeof(l->c.costs));
-	l->c.costs.hit_cpu_ns = NS_PER_MS;
-	l->c.costs.cache_queue = 1 << 20;
+	memset(&l->costs, 0, sizeof(l->costs));
+	l->costs.hit_cpu_ns = NS_PER_MS;
+	l->costs.cache_queue = 1 << 20;
 	const struct sim_result *r = lab_run(l);
 	double rho = 0.6, want_ms = 1 + rho / (2 * (1 - rho));
 	cr_assert_float_eq(hist_mean(&r->latency[0]) / 1e6, want_ms, 0.02 * want_ms,
@@ -212,11 +176,11 @@ Test(sim, an_overloaded_cache_drops)
 		"loads:\n  - {name: a, transport: new-port, rate: 200/s, family: a}\n"
 		"names:\n  ask: [web.default.svc.cluster.local.]\ncluster:\n  backends: 1\n" WEB,
 		true);
-	l->c.costs.hit_cpu_ns = NS_PER_MS; /* room for 1,000 a second of 2,000 */
-	l->c.costs.cache_queue = 100;
+	l->costs.hit_cpu_ns = NS_PER_MS; /* room for 1,000 a second of 2,000 */
+	l->costs.cache_queue = 100;
 	const struct sim_result *r = lab_run(l);
 	cr_assert_float_eq((double)r->lost / (double)r->total, 0.5, 0.06);
-	cr_assert_gt(r->cache_dropped, 4000);
+	cr_assert_gt(r->dropped[CAUSE_CACHE_QUEUE], 4000);
 	lab_free(l);
 }
 
@@ -232,7 +196,7 @@ Test(sim, entries_are_rate_times_timeout)
 		false);
 	const struct sim_result *r = lab_run(l);
 	const struct sim_sample *last = &r->sample[r->n_samples - 1], *ago = last;
-	while (ago->t_s > last->t_s - 30)
+	while (ago->t_ns > last->t_ns - 30 * NS_PER_S)
 		ago--;
 	double want = (double)(last->lookups - ago->lookups);
 	cr_assert_float_eq((double)r->ct_client_final, want, 0.02 * want, "%g, begun in 30 s: %g",
@@ -294,7 +258,7 @@ Test(sim, races_are_resolved)
 		"loads:\n  - {name: a, transport: new-port, rate: 25/s}\n"
 		"names:\n  ask: [web.default.svc.cluster.local.]\ncluster:\n  backends: 2\n" WEB,
 		false);
-	l->c.costs.race_share = 1;
+	l->costs.race_share = 1;
 	const struct sim_result *r = lab_run(l);
 	cr_assert_eq(r->lost, 0);
 	cr_assert_eq(r->ct_insert_failed, 0);
@@ -362,10 +326,10 @@ Test(sim, sampled_nodes_keep_backends_as_busy, .timeout = 60)
 		"names:\n  ask: [web.default.svc.cluster.local.]\ncluster:\n  backends: 1\n" WEB;
 	struct lab *all = lab_new(yaml, false), *some = lab_new(yaml, false);
 
-	memset(&all->c.costs, 0, sizeof(all->c.costs));
-	all->c.costs.backend_cpu_ns = 200 * NS_PER_US; /* rho 0.8 */
-	all->c.costs.backend_queue = 1 << 20;
-	some->c.costs = all->c.costs;
+	memset(&all->costs, 0, sizeof(all->costs));
+	all->costs.backend_cpu_ns = 200 * NS_PER_US; /* rho 0.8 */
+	all->costs.backend_queue = 1 << 20;
+	some->costs = all->costs;
 	some->c.n_nodes = 2;
 	double a = hist_mean(&lab_run(all)->latency[0]), s = hist_mean(&lab_run(some)->latency[0]);
 	double want = 200e3 * (1 + 0.8 / (2 * 0.2));

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #include "resolver/corefile/sealed.h"
-#include "sim/world.h"
+#include "sim/world/net.h"
+#include "sim/world/original.h"
 
 #define WORLD_RESOLVER "172.18.0.1"
 
@@ -75,8 +76,9 @@ static void on_ask(void *ctx, const struct core_ask *a)
 
 static void on_cancel(void *ctx, uint32_t ask_id)
 {
-	(void)ctx;
-	(void)ask_id;
+	struct node *n = ctx;
+
+	net_cancel(n->w, n, ask_id);
 }
 
 static int node_init(struct world *w, struct node *n, struct diag *d)
@@ -84,21 +86,30 @@ static int node_init(struct world *w, struct node *n, struct diag *d)
 	struct core_ops ops = {.ctx = n, .reply = on_reply, .ask = on_ask, .cancel = on_cancel};
 	struct hash_key key = {rng_u64(&n->rng), rng_u64(&n->rng)};
 
-	n->queue_end = &n->queue;
-	n->tick_at_ns = T_NEVER;
 	n->stats = calloc(1, sizeof(*n->stats));
 	n->up = calloc(w->core_conf->n_upstreams + 1, sizeof(*n->up));
-	if (!n->stats || !n->up)
+	n->asked = calloc(ASKED_N, sizeof(*n->asked));
+	if (!n->stats || !n->up || !n->asked)
 		return diag_set(d, ERR_NOMEM, "out of memory");
 	return core_new(&n->core, w->core_conf, &ops, n->stats, &key, rng_u64(&n->rng), d);
 }
 
 int nodecache_init(struct world *w, struct diag *d)
 {
-	int rc = compile(w, d);
+	int rc = w->c->cache == SIM_CACHE ? compile(w, d) : 0;
 
-	for (unsigned i = 0; i < w->n_nodes && rc == 0; i++)
-		rc = node_init(w, &w->node[i], d);
+	for (unsigned i = 0; i < w->n_nodes && rc == 0; i++) {
+		struct node *n = &w->node[i];
+		n->queue_end = &n->queue;
+		n->tick_at_ns = T_NEVER;
+		if (w->c->cache == SIM_CACHE) {
+			rc = node_init(w, n, d);
+			continue;
+		}
+		n->original = original_new(w, n);
+		if (!n->original)
+			rc = diag_set(d, ERR_NOMEM, "out of memory");
+	}
 	return rc;
 }
 
@@ -112,6 +123,8 @@ void nodecache_release(struct world *w)
 			pkt_free(w, p);
 		}
 		core_free(n->core);
+		original_free(w, n->original);
+		free(n->asked);
 		free(n->stats);
 		free(n->up);
 	}
@@ -132,7 +145,7 @@ static void schedule_tick(struct world *w, struct node *n)
 
 static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p)
 {
-	const struct sim_costs *k = &w->c->costs;
+	const struct sim_costs *k = w->c->costs;
 	uint64_t more_ns = p->tcp ? k->tcp_cpu_ns : 0;
 	struct core_client cl = {
 		.addr = pod_addr(p->pod),
@@ -158,7 +171,7 @@ static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p
 
 static uint64_t serve_answer(struct world *w, struct node *n, struct pkt *p)
 {
-	uint64_t cpu_ns = w->c->costs.answer_cpu_ns;
+	uint64_t cpu_ns = w->c->costs->answer_cpu_ns;
 
 	n->out_ns = w->now_ns + cpu_ns;
 	if (net_node_reply(w, p))
@@ -168,13 +181,19 @@ static uint64_t serve_answer(struct world *w, struct node *n, struct pkt *p)
 
 static void serve(struct world *w, struct node *n, struct pkt *p)
 {
-	uint64_t cpu_ns = p->from_node ? serve_answer(w, n, p) : serve_query(w, n, p);
+	uint64_t cpu_ns;
+
+	if (n->original)
+		cpu_ns = p->from_node ? original_answer(w, n, p) : original_query(w, n, p);
+	else
+		cpu_ns = p->from_node ? serve_answer(w, n, p) : serve_query(w, n, p);
 
 	pkt_free(w, p);
 	n->busy = true;
 	w->r->cache_cpu_ns += cpu_ns;
 	evq_push(&w->q, w->now_ns + cpu_ns, EV_CACHE_FREE, n->index, NULL);
-	schedule_tick(w, n);
+	if (n->core)
+		schedule_tick(w, n);
 }
 
 void nodecache_receive(struct world *w, struct pkt *p)
@@ -185,15 +204,16 @@ void nodecache_receive(struct world *w, struct pkt *p)
 		serve(w, n, p);
 		return;
 	}
-	if (n->n_queue >= w->c->costs.cache_queue && !p->tcp) {
-		w->r->cache_dropped++;
-		pkt_free(w, p);
+	if (n->n_queue >= w->c->costs->cache_queue && !p->tcp) {
+		net_drop(w, p, CAUSE_CACHE_QUEUE);
 		return;
 	}
 	p->next = NULL;
 	*n->queue_end = p;
 	n->queue_end = &p->next;
 	n->n_queue++;
+	if (n->n_queue > w->r->cache_queue_peak)
+		w->r->cache_queue_peak = n->n_queue;
 }
 
 void nodecache_free(struct world *w, uint32_t node)
@@ -223,12 +243,22 @@ void nodecache_tick(struct world *w, uint32_t node, uint64_t t_ns)
 	schedule_tick(w, n);
 }
 
+void nodecache_acted(struct world *w, struct node *n)
+{
+	n->out_ns = w->now_ns;
+	if (core_deadline(n->core) == 0)
+		core_tick(n->core, w->now_ns);
+	schedule_tick(w, n);
+}
+
 void nodecache_count(struct world *w)
 {
 	struct sim_result *r = w->r;
 
 	for (unsigned i = 0; i < w->n_nodes; i++) {
 		const struct core_stats *s = w->node[i].stats;
+		if (w->node[i].original)
+			original_count(w->node[i].original, r);
 		for (uint32_t k = 0; s && k < s->n_servers; k++) {
 			r->cache_queries += s->server[k].cache_requests;
 			r->cache_hits +=

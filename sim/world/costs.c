@@ -2,10 +2,9 @@
 /*
  * The table of costs: defaults, file, text.
  */
-#include "sim/costs.h"
+#include "sim/world/costs.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +12,26 @@
 #include "lib/base/clock.h"
 #include "lib/base/opt.h"
 
-#define Z99 2.3263478740408408 /* 99th percentile of the normal distribution */
 #define US NS_PER_US
 
+static const struct {
+	size_t off;
+	uint64_t median_us, p99_us;
+} legs[] = {
+	{offsetof(struct sim_costs, pod_cache), 38, 110},    {offsetof(struct sim_costs, cache_pod), 42, 120},
+	{offsetof(struct sim_costs, pod_backend), 45, 130},  {offsetof(struct sim_costs, backend_pod), 55, 150},
+	{offsetof(struct sim_costs, node_backend), 40, 120}, {offsetof(struct sim_costs, backend_node), 50, 140},
+	{offsetof(struct sim_costs, node_world), 40, 120},   {offsetof(struct sim_costs, world_node), 50, 140},
+	{offsetof(struct sim_costs, tcp_setup), 80, 200},    {offsetof(struct sim_costs, client), 15, 60},
+	{offsetof(struct sim_costs, start), 28, 110},
+};
 static const struct sim_costs defaults = {
-	.pod_cache = {38 * US, 110 * US},
-	.cache_pod = {42 * US, 120 * US},
-	.pod_backend = {45 * US, 130 * US},
-	.backend_pod = {55 * US, 150 * US},
-	.node_backend = {40 * US, 120 * US},
-	.backend_node = {50 * US, 140 * US},
-	.node_world = {40 * US, 120 * US},
-	.world_node = {50 * US, 140 * US},
-	.tcp_setup = {80 * US, 200 * US},
-	.client = {15 * US, 60 * US},
-	.start = {28 * US, 110 * US},
 	.hit_cpu_ns = 12 * US,
 	.miss_cpu_ns = 20 * US,
 	.answer_cpu_ns = 14 * US,
+	.original_hit_cpu_ns = 19 * US,
+	.original_miss_cpu_ns = 28 * US,
+	.original_answer_cpu_ns = 21 * US,
 	.tcp_cpu_ns = 8 * US,
 	.backend_cpu_ns = 0,
 	.new_flow_ns = 12 * US,
@@ -67,6 +68,9 @@ const struct cost_def cost_defs[] = {
 	ROW_NS(hit_cpu,      "the cache answers from memory"),
 	ROW_NS(miss_cpu,     "the cache asks upstream"),
 	ROW_NS(answer_cpu,   "the cache takes an answer from upstream"),
+	ROW_NS(original_hit_cpu,    "the original cache answers from memory"),
+	ROW_NS(original_miss_cpu,   "it asks upstream"),
+	ROW_NS(original_answer_cpu, "it takes an answer from upstream"),
 	ROW_NS(tcp_cpu,      "more for each message over a pod's TCP connection"),
 	ROW_NS(backend_cpu,  "a backend works on a query; 0: it is never busy"),
 	ROW_NS(new_flow,     "the first packet of a flow walks the rules"),
@@ -84,6 +88,9 @@ const struct cost_def cost_defs[] = {
 void sim_costs_init(struct sim_costs *c)
 {
 	*c = defaults;
+	for (size_t i = 0; i < sizeof(legs) / sizeof(legs[0]); i++)
+		leg_set((struct leg *)((char *)c + legs[i].off),
+			(struct scen_delay){legs[i].median_us * US, legs[i].p99_us * US});
 }
 
 static const struct cost_def *find(const char *name, size_t len)
@@ -94,13 +101,33 @@ static const struct cost_def *find(const char *name, size_t len)
 	return NULL;
 }
 
+/* "0:8us 0.5:12us 1:2ms" */
+static int set_points(struct leg *l, char *first, char **save)
+{
+	struct leg_point p[LEG_POINTS_MAX];
+	unsigned n = 0;
+
+	for (char *word = first; word; word = strtok_r(NULL, " \t", save), n++) {
+		char *end;
+		if (n == LEG_POINTS_MAX)
+			return ERR_LIMIT;
+		p[n].share = strtod(word, &end);
+		if (*end != ':' || opt_duration(end + 1, 0, &p[n].ns) < 0)
+			return ERR_SYNTAX;
+	}
+	return leg_set_points(l, p, n) ? 0 : ERR_SYNTAX;
+}
+
 static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 {
 	char *save, *end;
-	char *first = strtok_r(text, " \t", &save), *second = strtok_r(NULL, " \t", &save);
+	char *first = strtok_r(text, " \t", &save);
 	void *at = (char *)c + def->off;
 
-	if (!first || (second && def->kind != COST_DELAY) || strtok_r(NULL, " \t", &save))
+	if (first && def->kind == COST_DELAY && strchr(first, ':'))
+		return set_points(at, first, &save);
+	char *second = first ? strtok_r(NULL, " \t", &save) : NULL;
+	if (!first || (second && def->kind != COST_DELAY) || (second && strtok_r(NULL, " \t", &save)))
 		return ERR_SYNTAX;
 	if (def->kind == COST_DELAY) {
 		struct scen_delay v;
@@ -108,7 +135,7 @@ static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 		    opt_duration(second ? second : first, 0, &v.p99_ns) < 0 ||
 		    v.p99_ns < v.median_ns)
 			return ERR_SYNTAX;
-		*(struct scen_delay *)at = v;
+		leg_set(at, v);
 		return 0;
 	}
 	if (def->kind == COST_NS)
@@ -125,7 +152,7 @@ static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 
 static int load_line(struct sim_costs *c, const char *path, unsigned n, char *line, struct diag *d)
 {
-	static const char *const takes[] = {"a duration, or median and p99 ('12us 80us')",
+	static const char *const takes[] = {"a duration, or median and p99 ('12us 80us'), or shares and durations from 0 to 1 ('0:8us 0.5:12us 1:2ms')",
 					    "a duration ('12us')", "a count",
 					    "a share from 0 to 1"};
 	const char *names[64];
@@ -156,7 +183,7 @@ static int load_line(struct sim_costs *c, const char *path, unsigned n, char *li
 
 int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d)
 {
-	char line[512];
+	char line[2048];
 	FILE *f = fopen(path, "re");
 	int rc = 0;
 
@@ -183,37 +210,41 @@ static void duration_text(uint64_t ns, char buf[24])
 	}
 }
 
-void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[64])
+static void leg_text(const struct leg *l, char buf[COST_TEXT])
 {
-	const void *at = (const char *)c + def->off;
-	char a[24] = "", b[24] = "";
+	char a[24], b[24];
+	size_t len = 0;
 
-	switch (def->kind) {
-	case COST_DELAY:
-		duration_text(((const struct scen_delay *)at)->median_ns, a);
-		duration_text(((const struct scen_delay *)at)->p99_ns, b);
-		snprintf(buf, 64, "%s %s", a, b);
-		break;
-	case COST_NS:
-		duration_text(*(const uint64_t *)at, a);
-		snprintf(buf, 64, "%s", a);
-		break;
-	case COST_COUNT:
-		snprintf(buf, 64, "%" PRIu64, *(const uint64_t *)at);
-		break;
-	case COST_SHARE:
-		snprintf(buf, 64, "%g", *(const double *)at);
-		break;
+	if (!l->n_points) {
+		duration_text(l->d.median_ns, a);
+		duration_text(l->d.p99_ns, b);
+		snprintf(buf, COST_TEXT, "%s %s", a, b);
+		return;
+	}
+	for (unsigned i = 0; i < l->n_points && len < COST_TEXT; i++) {
+		duration_text(l->point[i].ns, a);
+		len += (size_t)snprintf(buf + len, COST_TEXT - len, "%s%g:%s", i ? " " : "", l->point[i].share, a);
 	}
 }
 
-uint64_t delay_draw(const struct scen_delay *d, struct rng *r)
+void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[COST_TEXT])
 {
-	if (d->p99_ns <= d->median_ns || d->median_ns == 0)
-		return d->median_ns;
-	/* Box and Muller; the second value is thrown away to keep draws independent of order */
-	double u = 1 - rng_unit(r), v = rng_unit(r);
-	double z = sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
-	double sigma = log((double)d->p99_ns / (double)d->median_ns) / Z99;
-	return (uint64_t)((double)d->median_ns * exp(sigma * z));
+	const void *at = (const char *)c + def->off;
+	char a[24] = "";
+
+	switch (def->kind) {
+	case COST_DELAY:
+		leg_text(at, buf);
+		break;
+	case COST_NS:
+		duration_text(*(const uint64_t *)at, a);
+		snprintf(buf, COST_TEXT, "%s", a);
+		break;
+	case COST_COUNT:
+		snprintf(buf, COST_TEXT, "%" PRIu64, *(const uint64_t *)at);
+		break;
+	case COST_SHARE:
+		snprintf(buf, COST_TEXT, "%g", *(const double *)at);
+		break;
+	}
 }

@@ -2,7 +2,7 @@
 /*
  * What everybody in the world uses: addresses, ports, and the packets that travel.
  */
-#include "sim/world.h"
+#include "sim/world/world.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -7,10 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/world.h"
+#include "sim/world/world.h"
 
 #define SYN_TRIES 6
 #define GEN_MASK 0xffffffu /* it travels in the core's cookie */
+
+static void next_lookup(struct world *w)
+{
+	w->have_next = workload_next(w->load, &w->next);
+	if (!w->have_next)
+		return;
+	w->next.node -= w->c->first_node;
+	evq_push(&w->q, w->next.t_ns, EV_LOOKUP, 0, NULL);
+}
 
 int pods_init(struct world *w, struct diag *d)
 {
@@ -21,12 +30,10 @@ int pods_init(struct world *w, struct diag *d)
 					w->s->load[i].name);
 	}
 	w->free_run = UINT32_MAX;
-	w->load = workload_new(&w->sampled, -1);
+	w->load = workload_new_nodes(w->s, w->seed, w->c->first_node, w->n_nodes);
 	if (!w->load)
 		return diag_set(d, ERR_NOMEM, "out of memory");
-	w->have_next = workload_next(w->load, &w->next);
-	if (w->have_next)
-		evq_push(&w->q, w->next.t_ns, EV_LOOKUP, 0, NULL);
+	next_lookup(w);
 	return 0;
 }
 
@@ -75,6 +82,8 @@ static bool run_take(struct world *w, uint32_t *ret)
 	l->gen = (l->gen + 1) & GEN_MASK;
 	l->active = true;
 	l->expire_at_ns = T_NEVER;
+	l->cause = CAUSE_LATE;
+	l->n_again = 0;
 	memset(l->slot, 0, sizeof(l->slot));
 	w->n_active++;
 	return true;
@@ -129,7 +138,7 @@ static void slot_connect(struct world *w, uint32_t id, unsigned slot)
 		slot_up(w, l, s);
 		return;
 	}
-	uint64_t wait_ns = w->c->costs.syn_rto_ns << s->n_syn;
+	uint64_t wait_ns = w->c->costs->syn_rto_ns << s->n_syn;
 	if (++s->n_syn < SYN_TRIES)
 		evq_push(&w->q, w->now_ns + wait_ns, EV_SYN, id,
 			 (void *)((uintptr_t)l->gen << 8 | slot));
@@ -231,6 +240,33 @@ static void slot_send(struct world *w, uint32_t id, const struct stub_action *a)
 
 /* --- a lookup's life --- */
 
+/* The application asks once more. */
+static bool again(struct world *w, uint32_t id)
+{
+	struct lookup_run *l = w->run[id];
+
+	if (l->n_again >= w->s->retries)
+		return false;
+	l->n_again++;
+	l->cause = CAUSE_LATE;
+	l->expire_at_ns = T_NEVER;
+	l->gen = (l->gen + 1) & GEN_MASK; /* answers to the first try are nobody's */
+	w->r->again++;
+	evq_push(&w->q, w->now_ns + w->s->retry_ns, EV_BEGIN, id, (void *)(uintptr_t)l->gen);
+	return true;
+}
+
+static void count_lost(struct world *w, const struct lookup_run *l)
+{
+	const struct node *n = &w->node[l->what.node];
+	uint8_t cause = l->cause;
+
+	if (cause == CAUSE_LATE && node_has_cache(n))
+		cause = n->cause; /* what became of the cache's own questions lately */
+	w->r->lost++;
+	w->r->lost_by[cause]++;
+}
+
 static void finish(struct world *w, uint32_t id)
 {
 	struct lookup_run *l = w->run[id];
@@ -241,12 +277,17 @@ static void finish(struct world *w, uint32_t id)
 	r->retried += o.n_retries;
 	for (unsigned i = 0; i < STUB_SLOTS_MAX; i++)
 		slot_close(w, l, i);
+	if (o.result == STUB_FAIL && again(w, id))
+		return;
+	w->n_done++;
+	w->late_ns += w->now_ns - l->what.t_ns;
 	if (!l->what.counted) {
 		r->warmup++;
 	} else {
 		r->total++;
 		r->partial += o.partial;
-		r->lost += o.result == STUB_FAIL;
+		if (o.result == STUB_FAIL)
+			count_lost(w, l);
 		r->ok += o.result == STUB_OK;
 		r->notfound += o.result == STUB_NOTFOUND;
 		hist_record(&r->latency[l->what.load], w->now_ns - l->what.t_ns);
@@ -315,11 +356,9 @@ void pods_lookup(struct world *w)
 	struct lookup_run *l = w->run[id];
 	l->what = w->next;
 	w->begun++;
-	uint64_t late_ns = delay_draw(&w->c->costs.start, &stream_of(w, &l->what)->rng);
+	uint64_t late_ns = leg_draw(&w->c->costs->start, &stream_of(w, &l->what)->rng);
 	evq_push(&w->q, w->now_ns + late_ns, EV_BEGIN, id, (void *)(uintptr_t)l->gen);
-	w->have_next = workload_next(w->load, &w->next);
-	if (w->have_next)
-		evq_push(&w->q, w->next.t_ns, EV_LOOKUP, 0, NULL);
+	next_lookup(w);
 }
 
 void pods_expire(struct world *w, uint32_t run, uint32_t gen)
@@ -340,7 +379,7 @@ void pods_expire(struct world *w, uint32_t run, uint32_t gen)
 
 static void judge(struct world *w, const struct pkt *p)
 {
-	if (w->node[p->node].core)
+	if (node_has_cache(&w->node[p->node]))
 		w->r->by_cache++;
 	else
 		w->r->by_backend++;
@@ -355,7 +394,7 @@ static void judge(struct world *w, const struct pkt *p)
 
 void pods_receive(struct world *w, struct pkt *p)
 {
-	bool passed = w->node[p->node].core || net_pod_reply(w, p);
+	bool passed = node_has_cache(&w->node[p->node]) || net_pod_reply(w, p);
 	struct lookup_run *l = run_of(w, p->lookup, p->gen);
 
 	if (passed && l && l->slot[p->slot].open) {

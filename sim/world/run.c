@@ -6,17 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/world.h"
+#include "sim/world/flow.h"
+#include "sim/world/life.h"
+#include "sim/world/original.h"
+#include "sim/world/replica.h"
 
 #define SAMPLES_MAX 600
 #define SAMPLE_LEAST (250 * NS_PER_MS)
 
 /* --- building --- */
-
-unsigned sim_nodes_default(const struct scenario *s)
-{
-	return s->n_nodes < SIM_NODES_AUTO ? s->n_nodes : SIM_NODES_AUTO;
-}
 
 static int node_build(struct world *w, unsigned i)
 {
@@ -26,7 +24,7 @@ static int node_build(struct world *w, unsigned i)
 
 	n->w = w;
 	n->index = i;
-	rng_seed_stream(&n->rng, w->s->seed, 0x6e6f6465ull << 32 | i);
+	rng_seed_stream(&n->rng, w->seed, 0x6e6f6465ull << 32 | (w->c->first_node + i));
 	ctable_conf_init(&ct);
 	if (w->s->conntrack_max)
 		ct.max = w->s->conntrack_max;
@@ -38,7 +36,8 @@ static int node_build(struct world *w, unsigned i)
 	if (!n->ct || !n->stream)
 		return ERR_NOMEM;
 	for (size_t k = 0; k < n_streams; k++) {
-		rng_seed_stream(&n->stream[k].rng, w->s->seed, (uint64_t)i << 32 | 0x80000000u | k);
+		rng_seed_stream(&n->stream[k].rng, w->seed,
+				(uint64_t)(w->c->first_node + i) << 32 | 0x80000000u | k);
 		n->stream[k].same_port = port_draw(&n->stream[k].rng);
 	}
 	return 0;
@@ -47,8 +46,6 @@ static int node_build(struct world *w, unsigned i)
 static int build(struct world *w, struct diag *d)
 {
 	w->n_nodes = w->c->n_nodes;
-	w->sampled = *w->s;
-	w->sampled.n_nodes = w->n_nodes;
 	w->end_ns = w->s->warmup_ns + w->s->duration_ns;
 	w->sample_ns =
 		w->end_ns / SAMPLES_MAX > SAMPLE_LEAST ? w->end_ns / SAMPLES_MAX : SAMPLE_LEAST;
@@ -58,8 +55,11 @@ static int build(struct world *w, struct diag *d)
 	for (unsigned i = 0; i < w->n_nodes; i++)
 		if (node_build(w, i) < 0)
 			return diag_set(d, ERR_NOMEM, "out of memory");
-	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++)
-		rng_seed_stream(&w->backend[i].rng, w->s->seed, 0x6261636bull << 32 | i);
+	w->free_flow = FLOW_NONE;
+	leg_set(&w->backend_delay, w->s->backend_delay);
+	replicas_init(w);
+	life_init(w);
+	hist_init(&w->r->node_peak);
 	for (size_t i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_init(&w->r->latency[i]);
 	int rc = w->c->cache ? nodecache_init(w, d) : 0;
@@ -86,6 +86,8 @@ static void take_apart(struct world *w)
 		}
 	}
 	free(w->node);
+	flows_release(w);
+	replicas_release(w);
 	pods_release(w);
 	while (w->free_pkt) {
 		struct pkt *p = w->free_pkt;
@@ -130,6 +132,21 @@ static void step(struct world *w, const struct event *e)
 	case EV_TICK:
 		nodecache_tick(w, e->a, e->t_ns);
 		break;
+	case EV_REPAIR:
+		flow_repair(w, e->a, arg);
+		break;
+	case EV_LIFE:
+		life_happen(w, e->a, (enum life_step)arg);
+		break;
+	case EV_SCALE:
+		life_scale(w, e->a, w->s->event[arg].for_ns, w->s->event[arg].grace_ns);
+		break;
+	case EV_SCALER:
+		life_scaler(w);
+		break;
+	case EV_ORIGINAL:
+		original_timeout(w, &w->node[e->a], arg);
+		break;
 	case EV_SAMPLE:
 		sample_take(w);
 		break;
@@ -162,12 +179,15 @@ int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d)
 	w->c = c;
 	w->s = c->s;
 	w->r = ret;
+	w->seed = c->seed ? c->seed : c->s->seed;
 	ret->n_nodes = c->n_nodes;
+	ret->n_parts = 1;
 	int rc = build(w, d);
 	if (rc == 0) {
 		run(w);
 		sample_finish(w);
 		nodecache_count(w);
+		life_finish(w);
 		rc = w->err ? diag_set(d, w->err, "simulation: %s", err_str(w->err)) : 0;
 	}
 	take_apart(w);
@@ -179,11 +199,4 @@ int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d)
 	if (rc < 0)
 		sim_result_release(ret);
 	return rc;
-}
-
-void sim_result_release(struct sim_result *r)
-{
-	free(r->sample);
-	r->sample = NULL;
-	r->n_samples = r->cap_samples = 0;
 }

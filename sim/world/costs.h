@@ -12,20 +12,22 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/base/rng.h"
 #include "lib/world/scenario.h"
+#include "sim/world/leg.h"
 
 struct sim_costs {
-	/* one way, one message: log-normal by median and p99 */
-	struct scen_delay pod_cache, cache_pod;	      /* pod and cache on one node */
-	struct scen_delay pod_backend, backend_pod;   /* through kube-proxy's rules */
-	struct scen_delay node_backend, backend_node; /* cache to backend and back */
-	struct scen_delay node_world, world_node;     /* cache to a resolver outside */
-	struct scen_delay tcp_setup;		      /* more for a pod's TCP connection */
-	struct scen_delay client;		      /* pod's thread: wake up, go on */
-	struct scen_delay start;		      /* intended start to first packet */
+	/* one way, one message */
+	struct leg pod_cache, cache_pod;	      /* pod and cache on one node */
+	struct leg pod_backend, backend_pod;   /* through kube-proxy's rules */
+	struct leg node_backend, backend_node; /* cache to backend and back */
+	struct leg node_world, world_node;     /* cache to a resolver outside */
+	struct leg tcp_setup;		      /* more for a pod's TCP connection */
+	struct leg client;		      /* pod's thread: wake up, go on */
+	struct leg start;		      /* intended start to first packet */
 	/* processor time, constant */
 	uint64_t hit_cpu_ns, miss_cpu_ns, answer_cpu_ns; /* the cache, a message */
+	/* the original's, a message: measured side by side with ours */
+	uint64_t original_hit_cpu_ns, original_miss_cpu_ns, original_answer_cpu_ns;
 	uint64_t tcp_cpu_ns;				 /* more for a message over TCP */
 	uint64_t backend_cpu_ns;			 /* a backend, a query; 0: never busy */
 	uint64_t new_flow_ns;				 /* rules walked by a flow's first packet */
@@ -44,11 +46,11 @@ struct cost_def {
 extern const struct cost_def cost_defs[]; /* ends with a NULL name */
 
 void sim_costs_init(struct sim_costs *c);
-/* "name = 12us", "name = 12us 80us" (median, p99), "name = 0.01"; # remarks. */
+/* "name = 12us", "name = 12us 80us" (median, p99), "name = 0:8us 0.5:12us 1:2ms" (share of
+ * messages that take no longer), "name = 0.01"; # remarks. */
 int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d);
 /* "12us 80us": as the file would say it. */
-void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[64]);
-
-uint64_t delay_draw(const struct scen_delay *d, struct rng *r);
+#define COST_TEXT 1024
+void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[COST_TEXT]);
 
 #endif

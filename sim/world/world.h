@@ -15,16 +15,18 @@
 
 #include "conntrack-model/ctable.h"
 #include "lib/base/clock.h"
+#include "lib/dns/wire.h"
 #include "lib/record/qstream.h"
 #include "lib/world/stub.h"
-#include "lib/dns/wire.h"
 #include "lib/world/workload.h"
 #include "resolver/core/core.h"
-#include "sim/evq.h"
-#include "sim/sim.h"
+#include "sim/world/evq.h"
+#include "sim/world/sim.h"
 
 #define PKT_CAP 1280
 #define BACKEND_WORLD UINT16_MAX /* the resolver outside the cluster */
+#define UP_CONNS 4		 /* of the cache to one upstream */
+#define ASKED_N 256		 /* questions whose connection is remembered */
 
 enum sim_event {
 	EV_LOOKUP,     /* the workload's next lookup begins */
@@ -36,7 +38,12 @@ enum sim_event {
 	EV_AT_BACKEND,
 	EV_AT_NODE, /* a backend's reply reaches the cache */
 	EV_AT_POD,
-	EV_TICK, /* the core's deadline; a: node */
+	EV_TICK,     /* the core's deadline; a: node */
+	EV_REPAIR,   /* a connection repeats what was lost; a: flow and direction, p: generation */
+	EV_LIFE,     /* something becomes of a replica; a: replica, p: enum life_step */
+	EV_SCALE,    /* so many replicas are wanted from now on; a: how many */
+	EV_SCALER,   /* the autoscaler looks */
+	EV_ORIGINAL, /* a question of the original cache has waited long enough; a: node, p: question */
 	EV_SAMPLE,
 };
 
@@ -45,9 +52,10 @@ struct pkt {
 	uint32_t lookup, gen; /* who asked */
 	uint32_t node, ask_id;
 	uint16_t pod, port, backend, id;
-	uint8_t slot;
-	bool tcp, from_node, big;
-	uint32_t conn; /* from_node && tcp: number of the connection */
+	uint8_t slot, event;
+	bool tcp, from_node, big, missing;
+	uint32_t conn, conn_gen; /* tcp: the flow it travels on */
+	uint64_t way_ns;	 /* held by its flow: how long it will take */
 	uint32_t len;
 	uint8_t data[];
 };
@@ -56,8 +64,8 @@ struct slot {		    /* a socket of a lookup */
 	bool open, tcp, up; /* up: TCP is established */
 	uint8_t n_syn;
 	uint16_t port, backend;
-	uint64_t new_ns;		  /* UDP: when its flow got its entry */
-	uint64_t ready_ns, out_ns, in_ns; /* TCP: established; last message arrives each way */
+	uint64_t new_ns; /* UDP: when its flow got its entry */
+	uint32_t flow;	 /* up: index */
 	struct pkt *pending, **pending_end;
 };
 
@@ -65,7 +73,8 @@ struct lookup_run {
 	struct lookup what;
 	uint32_t gen, next_free;
 	bool active;
-	uint64_t expire_at_ns; /* event that is on its way; T_NEVER: none */
+	uint8_t cause, n_again; /* why its last packet was lost; times asked again by the application */
+	uint64_t expire_at_ns;	/* event that is on its way; T_NEVER: none */
 	uint64_t deadline_ns;
 	struct slot slot[STUB_SLOTS_MAX];
 	struct stub *stub;
@@ -78,42 +87,74 @@ struct stream_state { /* one (pod, load) */
 };
 
 struct up_conn { /* a connection of the cache to an upstream */
-	bool open;
-	uint32_t number;
+	bool open, suspect;
 	uint16_t port, backend;
-	uint64_t opened_ns, used_ns, ready_ns, out_ns, in_ns;
-	uint64_t max_age_ns;
+	uint32_t flow;
+	uint64_t opened_ns, used_ns, heard_ns, max_age_ns;
 };
+
+struct asked { /* which connection a question of the core went over */
+	uint32_t id;
+	uint8_t upstream, conn;
+	uint64_t sent_ns;
+};
+
+struct original;
 
 struct node {
 	struct world *w;
-	uint32_t index;
+	uint32_t index; /* within this world */
 	struct rng rng;
 	struct ctable *ct;
 	struct stream_state *stream; /* [pod * n_loads + load] */
-	/* the cache; core NULL: none */
+	bool link_bad;
+	uint8_t cause; /* why the last packet of the node's own was lost */
+	uint64_t link_seen_ns, outside_seen_ns;
+	double outside_tokens;
+	/* the cache: a core, or the original, or none */
 	struct core *core;
+	struct original *original;
 	struct core_stats *stats;
-	struct up_conn *up; /* per upstream */
+	struct up_conn (*up)[UP_CONNS]; /* per upstream */
+	struct asked *asked;		/* [ASKED_N], by id */
 	struct pkt *queue, **queue_end;
 	uint64_t n_queue;
 	bool busy;
 	uint64_t out_ns; /* when what the core says now leaves */
 	uint64_t tick_at_ns;
 };
+static inline bool node_has_cache(const struct node *n)
+{
+	return n->core || n->original;
+}
 
-struct station { /* a backend's processor */
-	uint64_t busy_until_ns, last_ns, n;
+#define PERIODS 8 /* of a CPU quota, remembered: those that queries under way reach into */
+
+struct replica { /* a cluster-DNS server */
 	struct rng rng;
+	bool serves, listed;
+	uint32_t life; /* how often it began anew: connections to an earlier one are dead */
+	uint64_t last_ns;
+	double gap_ns; /* mean, between the queries of the simulated nodes */
+	uint64_t n;
+	unsigned n_workers;
+	uint64_t free_ns[64]; /* when each worker is through */
+	uint64_t *start_ns;   /* ring: when those who wait will begin */
+	size_t n_wait, first_wait, cap_wait;
+	uint64_t phase_ns; /* of the quota's periods */
+	struct {
+		uint64_t index, used_ns;
+	} period[PERIODS];
+	uint64_t cpu_ns, seen_cpu_ns, up_since_ns;
 };
 
 struct world {
 	const struct sim_conf *c;
 	const struct scenario *s;
-	struct scenario sampled; /* the scenario with fewer nodes */
 	struct sim_result *r;
+	uint64_t seed;
 	struct evq q;
-	uint64_t now_ns, end_ns, sample_ns;
+	uint64_t now_ns, end_ns, sample_ns, told_ns, told_events;
 	struct workload *load;
 	struct lookup next;
 	bool have_next;
@@ -121,13 +162,21 @@ struct world {
 	uint32_t n_runs, cap_runs, free_run, n_active;
 	struct lookup_run **run;
 	struct pkt *free_pkt;
+	uint32_t cap_flows, free_flow;
+	struct flow **flow;
 	unsigned n_nodes;
 	struct node *node;
-	struct station backend[SIM_BACKENDS_MAX];
+	struct leg backend_delay, service;
+	uint64_t replica_queue;
+	struct replica replica[SIM_BACKENDS_MAX];
+	unsigned n_replicas; /* wanted now */
+	unsigned n_listed;
+	uint16_t listed[SIM_BACKENDS_MAX]; /* kube-proxy's endpoints */
+	unsigned wished[64], n_wished;	   /* the autoscaler's, newest last */
 	struct core_conf *core_conf;
 	struct corefile_plan *plan;
 	uint8_t listener;
-	uint64_t begun, lost_counted;
+	uint64_t begun, n_done, late_ns;
 	struct qs_writer *qs;
 	int err;
 	uint8_t scratch[DNS_MSG_MAX];
@@ -153,13 +202,17 @@ void pods_receive(struct world *w, struct pkt *p); /* EV_AT_POD */
 
 /* net.c: what lies between */
 void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p);
-/* True when the connection is up (slot->ready_ns says since when). */
+/* True when the connection is up (its flow says since when). */
 bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot);
 void net_pod_close(struct world *w, struct lookup_run *l, unsigned slot);
 /* False: the reply was lost in the table. */
 bool net_pod_reply(struct world *w, struct pkt *p);
 void net_ask(struct world *w, struct node *n, const struct core_ask *a);
+void net_cancel(struct world *w, struct node *n, uint32_t ask_id);
+/* True when it answers what was asked there. */
 bool net_node_reply(struct world *w, struct pkt *p);
+/* A replica has closed its connections: the core's questions on them are failed. */
+void net_node_reset(struct world *w, struct node *n, unsigned backend);
 void net_cache_reply(struct world *w, struct node *n, const struct core_client *cl,
 		     const uint8_t *bytes, size_t len);
 void backend_receive(struct world *w, struct pkt *p); /* EV_AT_BACKEND */
@@ -170,6 +223,7 @@ void nodecache_release(struct world *w);
 void nodecache_receive(struct world *w, struct pkt *p); /* EV_AT_CACHE, EV_AT_NODE */
 void nodecache_free(struct world *w, uint32_t node);	/* EV_CACHE_FREE */
 void nodecache_tick(struct world *w, uint32_t node, uint64_t t_ns);
+void nodecache_acted(struct world *w, struct node *n); /* after a core_fail */
 void nodecache_count(struct world *w);
 
 /* sample.c */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/world.h"
+#include "sim/world/replica.h"
 
 enum { KIND_POD, KIND_NODE, KINDS };
 
@@ -33,11 +33,15 @@ static void look(struct world *w, struct sim_sample *s, bool final)
 		peak(&r->ct_client_peak, n[KIND_POD]);
 		peak(&r->ct_upstream_peak, n[KIND_NODE]);
 		peak(&r->ct_count_peak, count);
-		s->client += (double)n[KIND_POD] / w->n_nodes;
-		s->upstream += (double)n[KIND_NODE] / w->n_nodes;
-		s->count += (double)count / w->n_nodes;
+		s->client += n[KIND_POD];
+		s->upstream += n[KIND_NODE];
+		s->count += count;
 		if (final)
 			r->ct_client_final += n[KIND_POD];
+	}
+	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
+		s->waiting += w->replica[i].n_wait ? replica_waiting(&w->replica[i], w->now_ns) : 0;
+		s->replicas += w->replica[i].serves;
 	}
 }
 
@@ -57,11 +61,21 @@ void sample_take(struct world *w)
 		r->cap_samples = cap;
 	}
 	struct sim_sample *s = &r->sample[r->n_samples++];
-	*s = (struct sim_sample){.t_s = (double)w->now_ns / 1e9,
+	*s = (struct sim_sample){.t_ns = w->now_ns,
 				 .lookups = w->begun,
 				 .lost = r->lost,
+				 .done = w->n_done,
+				 .late_ns = w->late_ns,
+				 .queries = r->queries,
+				 .retried = r->retried,
 				 .upstream_queries = r->upstream_total};
 	look(w, s, final);
+	if (w->c->progress) {
+		w->c->progress->virtual_ns += w->now_ns - w->told_ns;
+		w->c->progress->events += r->events - w->told_events;
+		w->told_ns = w->now_ns;
+		w->told_events = r->events;
+	}
 	if (!final) {
 		uint64_t next_ns = w->now_ns + w->sample_ns;
 		evq_push(&w->q, next_ns < w->end_ns ? next_ns : w->end_ns, EV_SAMPLE, 0, NULL);
@@ -76,5 +90,6 @@ void sample_finish(struct world *w)
 		w->r->ct_full += c->table_full;
 		w->r->ct_early_drop += c->early_drop;
 		peak(&w->r->ct_count_peak, c->peak);
+		hist_record(&w->r->node_peak, c->peak);
 	}
 }

@@ -3,7 +3,7 @@
  * Four children a node: fewer levels, and the children share a cache line or
  * two; about a third faster than two children on a queue of 100,000.
  */
-#include "sim/evq.h"
+#include "sim/world/evq.h"
 
 #include <stdlib.h>
 

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What lies between pod, cache and backend: kube-proxy's choice of a backend,
- * the node's connection table, and loss. UDP that is lost is gone; TCP is late
- * by its retransmissions and stays in order.
+ * What lies between pod, cache and backend: kube-proxy's choice of a backend
+ * and the node's connection table. What is lost there: link.c; what TCP makes of
+ * it: flow.c.
  */
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "sim/net.h"
+#include "sim/world/net.h"
 
 #define BACKEND_IP 0x0af50001u /* 10.245.0.1 and up */
-#define RTO_TRIES 6
 
 struct in6_addr net_v4(uint32_t ip)
 {
 	struct in_addr a = {.s_addr = htonl(ip)};
 
 	return addr_of(a);
+}
+
+struct in6_addr net_backend_addr(unsigned backend)
+{
+	return net_v4(BACKEND_IP + backend);
 }
 
 struct ct_tuple net_tuple(struct in6_addr src, uint16_t port, struct in6_addr dst, bool tcp)
@@ -33,7 +37,7 @@ struct ct_tuple net_reply_tuple(const struct ct_tuple *orig, unsigned backend)
 	struct ct_tuple r;
 
 	ct_tuple_invert(&r, orig);
-	r.src = net_v4(BACKEND_IP + backend);
+	r.src = net_backend_addr(backend);
 	return r;
 }
 
@@ -48,9 +52,7 @@ static uint16_t backend_of(const struct ct_tuple *reply)
 enum ct_verdict net_to_service(struct world *w, struct node *n, const struct ct_tuple *orig,
 			       uint8_t flags, uint16_t *ret_backend)
 {
-	struct ct_tuple want = net_reply_tuple(orig,
-					       (unsigned)rng_below(&n->rng, w->s->n_backends)),
-			got;
+	struct ct_tuple want = net_reply_tuple(orig, net_endpoint_draw(w, n)), got;
 	struct ct_packet p = {.tuple = *orig, .tcp_flags = flags, .reply = &want};
 	enum ct_verdict v = ctable_packet(n->ct, w->now_ns, &p, &got);
 
@@ -74,23 +76,6 @@ void net_close_flow(struct world *w, struct node *n, const struct ct_tuple *orig
 	net_to_service(w, n, orig, CT_FIN | CT_ACK, &ignored);
 	net_from_backend(w, n, orig, backend, CT_FIN | CT_ACK);
 	net_to_service(w, n, orig, CT_ACK, &ignored);
-}
-
-bool net_lost(struct world *w, struct rng *r)
-{
-	if (w->s->loss <= 0 || rng_unit(r) >= w->s->loss)
-		return false;
-	w->r->lost_packets++;
-	return true;
-}
-
-uint64_t net_tcp_delay(struct world *w, struct rng *r)
-{
-	uint64_t wait_ns = 0;
-
-	for (unsigned k = 0; k < RTO_TRIES && net_lost(w, r); k++)
-		wait_ns += w->c->costs.rto_ns << k;
-	return wait_ns;
 }
 
 uint64_t net_in_order(uint64_t *last_ns, uint64_t t_ns)

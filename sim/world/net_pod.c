@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between a pod and whoever answers it: the cache on its node, untracked, or a
+ * backend, through the rules and the table.
+ */
+#include "sim/world/flow.h"
+#include "sim/world/net.h"
+
+static struct ct_tuple pod_tuple(const struct world *w, unsigned pod, uint16_t port, bool tcp)
+{
+	return net_tuple(pod_addr(pod), port, addr_of(w->s->cluster_dns), tcp);
+}
+
+static void count_flow(struct world *w, enum ct_verdict v)
+{
+	w->r->ct_created += v == CT_NEW;
+}
+
+/* A, then AAAA from one socket at once: can the second overtake the entry? */
+static bool races(struct world *w, struct node *n, const struct slot *s)
+{
+	return w->c->costs->race_share > 0 && s->new_ns == w->now_ns &&
+	       rng_unit(&n->rng) < w->c->costs->race_share;
+}
+
+static enum ct_verdict race(struct world *w, struct node *n, const struct ct_tuple *orig,
+			    struct pkt *p)
+{
+	uint16_t backend = net_endpoint_draw(w, n);
+	struct ct_tuple want = net_reply_tuple(orig, backend);
+	struct ct_packet loser = {.tuple = *orig, .reply = &want};
+
+	p->backend = backend;
+	return ctable_race(n->ct, w->now_ns, &loser);
+}
+
+static void send_datagram(struct world *w, struct node *n, struct slot *s, struct pkt *p)
+{
+	struct ct_tuple orig = pod_tuple(w, p->pod, p->port, false);
+	enum ct_verdict v;
+
+	if (net_no_endpoint(w)) {
+		net_drop(w, p, CAUSE_NO_ENDPOINT);
+		return;
+	}
+	v = races(w, n, s) ? race(w, n, &orig, p) : net_to_service(w, n, &orig, 0, &p->backend);
+	uint64_t way_ns = leg_draw(&w->c->costs->pod_backend, &n->rng);
+	count_flow(w, v);
+	if (ct_verdict_dropped(v)) {
+		net_drop(w, p, net_cause(v));
+		return;
+	}
+	if (net_lost(w, n)) {
+		net_drop(w, p, CAUSE_LINK);
+		return;
+	}
+	if (v == CT_NEW) {
+		s->new_ns = w->now_ns;
+		way_ns += w->c->costs->new_flow_ns;
+	}
+	evq_push(&w->q, w->now_ns + way_ns, EV_AT_BACKEND, 0, p);
+}
+
+void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
+{
+	struct node *n = &w->node[p->node];
+	struct slot *s = &l->slot[p->slot];
+	const struct leg *way = node_has_cache(n) ? &w->c->costs->pod_cache : &w->c->costs->pod_backend;
+
+	if (node_has_cache(n))
+		w->r->notrack_in++;
+	if (p->tcp) {
+		struct flow *f = w->flow[s->flow];
+		uint64_t from_ns = f->ready_ns > w->now_ns ? f->ready_ns : w->now_ns;
+		if (!node_has_cache(n)) {
+			struct ct_tuple orig = pod_tuple(w, p->pod, p->port, true);
+			net_to_service(w, n, &orig, CT_ACK, &p->backend);
+			p->backend = s->backend;
+		}
+		p->conn = s->flow;
+		p->conn_gen = f->gen;
+		flow_send(w, f, FLOW_OUT, p, from_ns, leg_draw(way, &n->rng),
+			  node_has_cache(n) ? EV_AT_CACHE : EV_AT_BACKEND);
+		return;
+	}
+	if (!node_has_cache(n))
+		send_datagram(w, n, s, p);
+	else
+		evq_push(&w->q, w->now_ns + leg_draw(way, &n->rng), EV_AT_CACHE, 0, p);
+}
+
+static bool connect_cache(struct world *w, struct node *n, struct slot *s, uint64_t setup_ns)
+{
+	const struct sim_costs *k = w->c->costs;
+	uint64_t rtt_ns = leg_draw(&k->pod_cache, &n->rng) + leg_draw(&k->cache_pod, &n->rng);
+
+	w->r->notrack_in += 2;
+	w->r->notrack_out++;
+	s->flow = flow_open(w, n->index, BACKEND_WORLD, w->now_ns + setup_ns + rtt_ns, rtt_ns);
+	return s->flow != FLOW_NONE;
+}
+
+static void failed(struct world *w, struct lookup_run *l, enum sim_cause why)
+{
+	w->r->dropped[why]++;
+	l->cause = (uint8_t)why;
+}
+
+bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot)
+{
+	struct node *n = &w->node[l->what.node];
+	struct slot *s = &l->slot[slot];
+	const struct sim_costs *k = w->c->costs;
+	uint64_t setup_ns = leg_draw(&k->tcp_setup, &n->rng);
+
+	if (node_has_cache(n))
+		return connect_cache(w, n, s, setup_ns);
+	struct ct_tuple orig = pod_tuple(w, l->what.pod, s->port, true);
+	if (net_no_endpoint(w)) {
+		failed(w, l, CAUSE_NO_ENDPOINT);
+		return false;
+	}
+	enum ct_verdict v = net_to_service(w, n, &orig, CT_SYN, &s->backend);
+	count_flow(w, v);
+	if (ct_verdict_dropped(v)) {
+		failed(w, l, net_cause(v));
+		return false;
+	}
+	if (net_lost(w, n)) {
+		failed(w, l, CAUSE_LINK);
+		return false;
+	}
+	if (!w->replica[s->backend].serves) {
+		failed(w, l, CAUSE_DEAD);
+		return false;
+	}
+	net_from_backend(w, n, &orig, s->backend, CT_SYN | CT_ACK);
+	if (net_lost(w, n)) {
+		failed(w, l, CAUSE_LINK);
+		return false;
+	}
+	uint16_t ignored;
+	net_to_service(w, n, &orig, CT_ACK, &ignored);
+	uint64_t rtt_ns = leg_draw(&k->pod_backend, &n->rng) + leg_draw(&k->backend_pod, &n->rng);
+	s->flow = flow_open(w, n->index, s->backend, w->now_ns + setup_ns + k->new_flow_ns + rtt_ns,
+			    rtt_ns);
+	return s->flow != FLOW_NONE;
+}
+
+void net_pod_close(struct world *w, struct lookup_run *l, unsigned slot)
+{
+	struct node *n = &w->node[l->what.node];
+	struct slot *s = &l->slot[slot];
+
+	if (!s->up)
+		return;
+	flow_close(w, s->flow);
+	if (node_has_cache(n)) {
+		w->r->notrack_in += 2;
+		w->r->notrack_out++;
+		return;
+	}
+	struct ct_tuple orig = pod_tuple(w, l->what.pod, s->port, true);
+	net_close_flow(w, n, &orig, s->backend);
+}
+
+bool net_pod_reply(struct world *w, struct pkt *p)
+{
+	struct node *n = &w->node[p->node];
+	struct ct_tuple orig = pod_tuple(w, p->pod, p->port, p->tcp);
+	enum ct_verdict v = net_from_backend(w, n, &orig, p->backend, CT_ACK);
+
+	return v == CT_REPLY || (p->tcp && v == CT_INVALID);
+}
+
+void net_cache_reply(struct world *w, struct node *n, const struct core_client *cl,
+		     const uint8_t *bytes, size_t len)
+{
+	uint32_t run = (uint32_t)(cl->cookie >> 32), gen = (uint32_t)(cl->cookie >> 8) & 0xffffff;
+	struct pkt *p = pkt_refill(w, NULL, bytes, len);
+
+	if (!p)
+		return;
+	p->lookup = run;
+	p->gen = gen;
+	p->slot = (uint8_t)cl->cookie;
+	p->node = n->index;
+	p->tcp = cl->proto == CORE_TCP;
+	uint64_t way_ns = leg_draw(&w->c->costs->cache_pod, &n->rng) +
+			  leg_draw(&w->c->costs->client, &n->rng);
+	struct lookup_run *l = w->run[run];
+	w->r->notrack_out++;
+	if (p->tcp && l->active && l->gen == gen && l->slot[p->slot].up) {
+		p->conn = l->slot[p->slot].flow;
+		p->conn_gen = w->flow[p->conn]->gen;
+		flow_send(w, w->flow[p->conn], FLOW_BACK, p, n->out_ns, way_ns, EV_AT_POD);
+		return;
+	}
+	evq_push(&w->q, n->out_ns + way_ns, EV_AT_POD, 0, p);
+}
