@@ -120,7 +120,7 @@ struct scenario {
 	const char *search[SCEN_SEARCH_MAX];
 	unsigned retries;         /* an application asks again so often when a lookup failed */
 	uint64_t retry_ns;        /* after this pause */
-	double growth;            /* all rates times this */
+	double growth;            /* all rates times this; 0: 1 */
 	size_t n_surges;
 	struct scen_surge surge[SCEN_SURGES_MAX];
 	size_t n_loads;

@@ -79,7 +79,7 @@ static uint64_t bend(const struct scenario *s, uint64_t u_ns)
 static void stream_advance(const struct workload *w, struct stream *st)
 {
 	const struct scen_load *l = &w->s->load[st->load];
-	double mean_ns = (double)NS_PER_S / (l->rate_per_s * w->s->growth);
+	double mean_ns = (double)NS_PER_S / l->rate_per_s / (w->s->growth > 0 ? w->s->growth : 1);
 	if (l->arrivals == SCEN_EVEN) {
 		st->t_ns = bend(w->s, (uint64_t)((st->phase + (double)st->n) * mean_ns));
 		st->n++;

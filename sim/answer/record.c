@@ -280,6 +280,10 @@ int sim_record_write(const struct cell_outcome *out, const struct cell_job *c, c
 	put_causes(&o, r);
 	put_table(&o, r, c);
 	put_servers(&o, r, c);
+	result_num(o.r, "world.nodes", c->s->n_nodes);
+	result_num(o.r, "world.pods", (double)c->s->n_nodes * c->s->n_pods);
+	result_num(o.r, "world.load_s", (double)c->s->duration_ns / 1e9);
+	result_num(o.r, "world.warmup_s", (double)c->s->warmup_ns / 1e9);
 	result_num(o.r, "sim.nodes", c->s->n_nodes);
 	result_num(o.r, "sim.nodes_simulated", c->n_nodes);
 	result_num(o.r, "sim.replications", out->n_reps);
