@@ -242,6 +242,8 @@ bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
 bench-pause: $(O)/tests/bench/hits
 	@taskset -c 0 $(O)/tests/bench/hits pause 1000
+bench-replay: $(O)/bin/pcap-replay $(O)/tests/bench/echo
+	@O=$(O) tests/bench/replay
 bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
 bench-%: $(BENCH_BINS)
@@ -283,4 +285,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-shield bench-eviction bench-fairness bench-hostile format image cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image cluster-tools e2e-cluster vm vm-kernel install uninstall clean

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 
 #define EVENTS 256
 #define BURST  64 /* questions sent before answers are looked for */
+#define AHEAD  16 /* questions whose sockets are made before their time */
+#define NEAR_NS (60 * NS_PER_US) /* a sleep may end that much too late: the rest is spent awake */
 
 struct pending {
 	struct pending *next;           /* of its socket; or of the free ones */
@@ -37,6 +40,7 @@ struct sender {
 	struct pending *pool, *free_list, *oldest, *newest;
 	size_t outstanding[SENDER_TARGETS_MAX], n_out;
 	uint64_t start_ns, next_progress_ns;
+	uint64_t prepared;       /* questions before this one have a socket */
 	double allowance; /* of the rate cap, questions */
 	uint64_t allowance_ns;
 	uint8_t buf[65536];
@@ -201,16 +205,43 @@ static void send_due(struct sender *s, uint64_t number, uint64_t due_ns)
 	s->r->elapsed_ns = clock_mono_ns() - s->start_ns;
 }
 
-static void wait_until(struct sender *s, uint64_t until_ns)
+/* Answers that are there, or come within so long. */
+static void hear(struct sender *s, uint64_t left_ns)
 {
 	struct epoll_event ev[EVENTS];
-	uint64_t now_ns = clock_mono_ns();
-	uint64_t left = until_ns > now_ns ? until_ns - now_ns : 0;
-	struct timespec ts = {(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
+	struct timespec ts = {(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
 	int n = epoll_pwait2(socks_epoll(s->socks), ev, EVENTS, &ts, NULL);
 	for (int i = 0; i < n; i++)
 		socks_receive(s->socks, ev[i].data.ptr, ev[i].events, s->buf, sizeof(s->buf));
 	socks_reap(s->socks);
+}
+
+/* Sleeps up to shortly before, then looks for answers again and again: whoever wakes from
+ * a sleep is late by what that takes, tens of microseconds. */
+static void wait_until(struct sender *s, uint64_t until_ns)
+{
+	uint64_t now_ns = clock_mono_ns();
+	if (until_ns > now_ns + NEAR_NS) {
+		hear(s, until_ns - now_ns - NEAR_NS);
+		return;
+	}
+	do
+		hear(s, 0);
+	while (clock_mono_ns() < until_ns);
+}
+
+/* What takes longest of a sending is done before it is due. */
+static void prepare(struct sender *s, uint64_t number, uint64_t total)
+{
+	const struct plan *plan = s->c->plan;
+	uint64_t end = number + AHEAD < total ? number + AHEAD : total;
+	if (s->prepared < number)
+		s->prepared = number;
+	for (; s->prepared < end; s->prepared++) {
+		const struct plan_query *q = &plan->query[s->prepared % plan->n];
+		for (unsigned k = 0; k < s->c->n_targets; k++)
+			socks_get(s->socks, q->flow, k, s->c->all_tcp || q->proto == QS_TCP);
+	}
 }
 
 static void progress(struct sender *s, uint64_t now_ns)
@@ -243,6 +274,7 @@ static void loop(struct sender *s)
 			until_ns = s->oldest->sent_ns + s->c->timeout_ns;
 		if (until_ns > now_ns + NS_PER_S / 10) /* to hear of a signal */
 			until_ns = now_ns + NS_PER_S / 10;
+		prepare(s, number, total);
 		if (number < total || s->n_out)
 			wait_until(s, until_ns);
 		if (!stopped && number < total && is_stopped(s)) {
@@ -279,6 +311,7 @@ int sender_run(const struct sender_conf *c, struct sender_result *ret, struct di
 		s->start_ns = s->allowance_ns = clock_mono_ns() + 10 * NS_PER_MS;
 		s->allowance_ns -= 10 * NS_PER_MS;
 		s->allowance = 1;
+		prctl(PR_SET_TIMERSLACK, 1ul);
 		loop(s);
 		ret->sockets = socks_made(s->socks);
 	} else if (rc == ERR_NOMEM) {
