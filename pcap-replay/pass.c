@@ -8,6 +8,7 @@
 #include "lib/base/log.h"
 #include "lib/record/metrics_common.h"
 #include "pcap-replay/read/confine.h"
+#include "pcap-replay/traffic/addrmap.h"
 #include "pcap-replay/traffic/summary.h"
 #include "pcap-replay/traffic/txncsv.h"
 #include "pcap-replay/whatif/whatif.h"
@@ -23,6 +24,7 @@ struct pass {
 	struct result *record;
 	struct asked asked;
 	struct whatif whatif;
+	struct addrmap *map;
 };
 
 static void closed(void *ctx, const struct txn *t)
@@ -42,9 +44,14 @@ static int open_all(struct pass *p, const struct extract_ports *ports, struct di
 	const struct pass_conf *c = p->c;
 	struct transact_conf tc = {.budget = &p->budget, .ctx = p, .closed = closed, .keep_wire = c->domain != NULL};
 	struct extract_conf xc = {.paths = c->paths, .n_paths = c->n_paths, .ports = *ports, .budget = &p->budget};
+	if (c->map) {
+		int rc = addrmap_read(&p->map, c->map, d);
+		if (rc)
+			return rc;
+	}
 	p->t = transact_new(&tc);
 	if (c->summary || c->json || c->out)
-		p->sum = summary_new(&p->budget);
+		p->sum = summary_new(&p->budget, p->map);
 	if (!p->t || ((c->summary || c->json || c->out) && !p->sum))
 		return diag_set(d, ERR_NOMEM, "out of memory");
 	if (c->csv) {
@@ -135,6 +142,7 @@ static int close_all(struct pass *p, bool whole, struct diag *d)
 	transact_free(p->t);
 	summary_free(p->sum);
 	asked_release(&p->asked);
+	addrmap_free(p->map);
 	return rc;
 }
 

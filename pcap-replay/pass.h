@@ -16,6 +16,7 @@ struct pass_conf {
 	const char *point;     /* fact of the query stream; NULL: not told */
 	enum qsout_view view;
 	const char *domain;    /* also what a node cache would have made of it, in a cluster of this domain; NULL: no */
+	const char *map;       /* names of addresses: a file; NULL: none */
 	bool wire;             /* the stream has the messages' octets */
 	int n_given;
 	char **given;          /* command line, for the record */

@@ -9,7 +9,7 @@
 static struct {
 	struct reading reading;
 	bool json, summary, wire, what_if;
-	const char *out, *domain, *qs, *csv, *point, *view;
+	const char *out, *domain, *map, *qs, *csv, *point, *view;
 	const char *capture, *write, *filter; /* of the old spelling */
 	uint64_t duration_ns, max_bytes;
 } o = {.reading = READING_DEFAULT, .view = "client", .domain = "cluster.local", .max_bytes = 1ull << 30};
@@ -49,6 +49,7 @@ static int pass(struct pass_conf *c, int n, char **argv, int n_given, char **giv
 static const struct opt_def summary_defs[] = {
 	{"json", 'j', OPT_BOOL, &o.json, NULL, "print JSON instead of text", 0, 0, NULL},
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record too", 0, 0, NULL},
+	{"map", 0, OPT_TEXT, &o.map, "FILE", "names of addresses: what `kubectl get pods,svc,nodes -A -o wide` printed", 0, 0, NULL},
 	{"what-if", 0, OPT_BOOL, &o.what_if, NULL, "say what a node cache would have made of the questions", 0, 0, NULL},
 	{"domain", 0, OPT_TEXT, &o.domain, "NAME", "the cluster's, for --what-if", 0, 0, NULL},
 	READING_OPTIONS(o.reading),
@@ -59,7 +60,7 @@ static const struct opt_prog summary_prog = {"pcap-replay summary", "[--json] [-
 
 static int summary(int n, char **argv, int n_given, char **given)
 {
-	struct pass_conf c = {.summary = !o.json, .json = o.json, .out = o.out, .domain = o.what_if ? o.domain : NULL};
+	struct pass_conf c = {.summary = !o.json, .json = o.json, .out = o.out, .map = o.map, .domain = o.what_if ? o.domain : NULL};
 	return pass(&c, n, argv, n_given, given);
 }
 

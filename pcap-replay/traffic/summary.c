@@ -55,7 +55,7 @@ const struct metric_def summary_metrics[] = {
 	{NULL, NULL, MERGE_SUM, NULL},
 };
 
-struct summary *summary_new(struct budget *b)
+struct summary *summary_new(struct budget *b, const struct addrmap *map)
 {
 	struct summary *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -69,7 +69,9 @@ struct summary *summary_new(struct budget *b)
 	s->names = tally_new(b, b->max / 4);
 	s->clients = tally_new(b, b->max / 16);
 	s->servers = tally_new(b, b->max / 16);
-	if (!s->names || !s->clients || !s->servers) {
+	s->paths = paths_new(b, b->max / 16);
+	s->map = map;
+	if (!s->names || !s->clients || !s->servers || !s->paths) {
 		summary_free(s);
 		return NULL;
 	}
@@ -83,12 +85,8 @@ void summary_free(struct summary *s)
 	tally_free(s->names);
 	tally_free(s->clients);
 	tally_free(s->servers);
+	paths_free(s->paths);
 	free(s);
-}
-
-bool summary_is_local(const struct in6_addr *ip)
-{
-	return IN6_IS_ADDR_V4MAPPED(ip) ? ip->s6_addr[12] == 169 && ip->s6_addr[13] == 254 : IN6_IS_ADDR_LINKLOCAL(ip);
 }
 
 double summary_span_s(const struct summary_ends *e)
@@ -186,9 +184,10 @@ void summary_txn(struct summary *s, const struct txn *t)
 	s->queries += t->n_sent;
 	s->retransmits += t->n_sent - 1u + t->retry;
 	s->after_tc += t->after_tc;
-	s->to_local += summary_is_local(&t->view.server.ip) ? t->n_sent : 0;
+	s->to_local += paths_is_local(&t->view.server.ip) ? t->n_sent : 0;
 	*(t->proto == QS_UDP ? &s->udp : &s->tcp) += t->n_sent;
 	count_answer(s, t);
+	paths_txn(s->paths, t);
 	count_at(tally_at(s->clients, &t->view.client.ip, 16), t);
 	count_at(tally_at(s->servers, &t->view.server.ip, 16), t);
 	if (!t->readable) {

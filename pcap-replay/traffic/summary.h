@@ -14,7 +14,9 @@
 
 struct jout;
 struct summary;
-struct summary *summary_new(struct budget *b);
+struct addrmap;
+/* `map`: names of addresses, or NULL; it must live as long. */
+struct summary *summary_new(struct budget *b, const struct addrmap *map);
 void summary_free(struct summary *s);
 void summary_message(struct summary *s, const struct dmessage *m, enum txn_event e, const struct txn *t);
 void summary_txn(struct summary *s, const struct txn *t); /* a transaction closed */

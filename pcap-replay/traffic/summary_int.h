@@ -7,6 +7,7 @@
 #include "lib/base/hist.h"
 #include "pcap-replay/read/decode.h"
 #include "pcap-replay/traffic/lookups.h"
+#include "pcap-replay/traffic/paths.h"
 #include "pcap-replay/traffic/retry.h"
 #include "pcap-replay/traffic/summary.h"
 #include "pcap-replay/traffic/tally.h"
@@ -32,6 +33,8 @@ struct summary {
 	uint64_t type[65536], rcode[RCODES];
 	uint64_t retry[RETRY_RULES], retry_other; /* by the gap before them */
 	struct tally *names, *clients, *servers;
+	struct paths *paths;
+	const struct addrmap *map; /* NULL: no names are known */
 	struct heat heat; /* latency over time */
 	struct hist latency, beyond, inside; /* client's; behind the last translated view; the rest of it */
 	struct rate second, tenth;
@@ -42,6 +45,5 @@ struct summary {
 void summary_tables(const struct summary *s, struct result *r);
 double summary_span_s(const struct summary_ends *e);
 double summary_rate(const struct summary *s); /* queries a second, 0 when there is no span */
-bool summary_is_local(const struct in6_addr *ip); /* 169.254/16 or fe80::/10 */
 
 #endif

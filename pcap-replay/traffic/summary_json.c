@@ -72,7 +72,7 @@ void summary_record(const struct summary *s, const struct summary_ends *e, struc
 	summary_tables(s, r);
 }
 
-static void addresses(struct jout *j, const char *key, const struct tally *t)
+static void addresses(struct jout *j, const char *key, const struct tally *t, const struct addrmap *map)
 {
 	const struct tally_row *top[TOP];
 	char ip[INET6_ADDRSTRLEN];
@@ -83,6 +83,8 @@ static void addresses(struct jout *j, const char *key, const struct tally *t)
 		memcpy(&a, top[i]->key, 16);
 		jout_open(j, NULL, '{');
 		jout_text(j, "address", qs_ip_to_text(&a, ip));
+		if (addrmap_name(map, &a, NULL))
+			jout_text(j, "name", addrmap_name(map, &a, NULL));
 		jout_u64(j, "queries", top[i]->n[BY_ASKED]);
 		jout_u64(j, "unanswered", top[i]->n[BY_UNANSWERED]);
 		jout_u64(j, "nxdomain", top[i]->n[BY_DENIED]);
@@ -91,6 +93,17 @@ static void addresses(struct jout *j, const char *key, const struct tally *t)
 		jout_close(j, '}');
 	}
 	jout_close(j, ']');
+}
+
+static void paths_json(struct jout *j, const struct summary *s)
+{
+	struct path_shares p;
+	paths_shares(s->paths, s->map, &p);
+	jout_open(j, "paths", '{');
+	for (int i = 0; i < N_PATHS; i++)
+		jout_u64(j, path_key[i], p.queries[i]);
+	jout_u64(j, "forwarded", p.forwarded);
+	jout_close(j, '}');
 }
 
 static void names(struct jout *j, const struct summary *s)
@@ -172,8 +185,9 @@ void summary_json(const struct summary *s, const struct summary_ends *e, FILE *o
 	quantiles(&j, "latency_ns", &s->latency);
 	quantiles(&j, "latency_behind_nat_ns", &s->beyond);
 	quantiles(&j, "latency_on_node_ns", &s->inside);
-	addresses(&j, "servers", s->servers);
-	addresses(&j, "clients", s->clients);
+	paths_json(&j, s);
+	addresses(&j, "servers", s->servers, s->map);
+	addresses(&j, "clients", s->clients, s->map);
 	names(&j, s);
 	if (e->more)
 		e->more(e->ctx, &j);

@@ -162,7 +162,24 @@ static void print_hist(const char *title, const struct hist *h, FILE *out)
 	fprintf(out, "  %-28s %10.3f ms\n", "max", (double)h->max / 1e6);
 }
 
-static void print_addresses(const char *title, const struct tally *t, FILE *out)
+static void print_paths(const struct summary *s, FILE *out)
+{
+	struct path_shares p;
+	uint64_t all = 0;
+	paths_shares(s->paths, s->map, &p);
+	for (int i = 0; i < N_PATHS; i++)
+		all += p.queries[i];
+	if (!all)
+		return;
+	fprintf(out, "\nwhere clients' questions go\n");
+	for (int i = 0; i < N_PATHS; i++)
+		if (p.queries[i])
+			fprintf(out, "  %-36s %10" PRIu64 " %6.1f %%\n", path_text[i], p.queries[i], percent(p.queries[i], all));
+	if (p.forwarded)
+		fprintf(out, "  %-36s %10" PRIu64 "  not among them\n", "what servers ask on somebody's behalf", p.forwarded);
+}
+
+static void print_addresses(const struct summary *s, const char *title, const struct tally *t, FILE *out)
 {
 	const struct tally_row *top[TOP];
 	char ip[INET6_ADDRSTRLEN];
@@ -173,9 +190,10 @@ static void print_addresses(const char *title, const struct tally *t, FILE *out)
 	for (size_t i = 0; i < n; i++) {
 		struct in6_addr a;
 		memcpy(&a, top[i]->key, 16);
-		fprintf(out, "  %-28s %10" PRIu64 " %11" PRIu64 " %10" PRIu64 " %10" PRIu64 "%s\n", qs_ip_to_text(&a, ip),
+		const char *name = addrmap_name(s->map, &a, NULL);
+		fprintf(out, "  %-28s %10" PRIu64 " %11" PRIu64 " %10" PRIu64 " %10" PRIu64 "%s%s%s\n", qs_ip_to_text(&a, ip),
 			top[i]->n[BY_ASKED], top[i]->n[BY_UNANSWERED], top[i]->n[BY_DENIED], top[i]->n[BY_RESENT],
-			summary_is_local(&a) ? "  link-local" : "");
+			paths_is_local(&a) ? "  link-local" : "", name ? "  " : "", name ? name : "");
 	}
 	if (tally_count(t) > n)
 		fprintf(out, "  and %zu more\n", tally_count(t) - n);
@@ -221,7 +239,8 @@ void summary_print(const struct summary *s, const struct summary_ends *e, FILE *
 	print_hist("question to answer, as the client's view saw it", &s->latency, out);
 	print_hist("of that behind the last translation seen", &s->beyond, out);
 	print_hist("and on this node", &s->inside, out);
-	print_addresses("who is asked", s->servers, out);
-	print_addresses("who asks", s->clients, out);
+	print_paths(s, out);
+	print_addresses(s, "who is asked", s->servers, out);
+	print_addresses(s, "who asks", s->clients, out);
 	print_names(s, out);
 }

@@ -100,6 +100,19 @@ uint64_t *tally_at(struct tally *t, const void *key, size_t len)
 	return r->n;
 }
 
+const struct tally_row *tally_find(const struct tally *t, const void *key, size_t len)
+{
+	return t->slot[slot_of(t, key, len)];
+}
+
+const struct tally_row *tally_next(const struct tally *t, size_t *cursor)
+{
+	while (*cursor < t->n_slots)
+		if (t->slot[(*cursor)++])
+			return t->slot[*cursor - 1];
+	return NULL;
+}
+
 size_t tally_count(const struct tally *t)
 {
 	return t->n;

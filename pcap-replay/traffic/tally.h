@@ -26,6 +26,10 @@ void tally_free(struct tally *t);
 /* The key's counters, for the caller to add to; those of "all others" when there is
  * no room for a new key. Never NULL. */
 uint64_t *tally_at(struct tally *t, const void *key, size_t len);
+/* NULL: not there. */
+const struct tally_row *tally_find(const struct tally *t, const void *key, size_t len);
+/* All rows, in no order; NULL at the end. Begin with a cursor of 0. */
+const struct tally_row *tally_next(const struct tally *t, size_t *cursor);
 size_t tally_count(const struct tally *t); /* distinct keys */
 uint64_t tally_untold(const struct tally *t); /* times there was no room for a new key */
 /* The `n` rows with the highest counter `by`, highest first; fewer when there are not

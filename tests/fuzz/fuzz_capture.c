@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!nowhere)
 		nowhere = fopen("/dev/null", "w");
 	budget_init(&b, 4 << 20);
-	struct summary *s = summary_new(&b);
+	struct summary *s = summary_new(&b, NULL);
 	struct transact_conf tc = {.budget = &b, .keep_wire = true, .ctx = s, .closed = closed};
 	struct transact *t = transact_new(&tc);
 	struct extract_conf xc = {.paths = paths, .n_paths = 1, .budget = &b};

@@ -605,6 +605,64 @@ def _():
     assert run(REPLAY, "convert", "--private", "/dev/null", path("conv.qs"), "-").returncode == 1
 
 
+KUBECTL = """NAMESPACE     NAME              READY   STATUS    RESTARTS     AGE   IP           NODE   NOMINATED NODE
+default       pod/web-0         1/1     Running   1 (2d ago)   10d   %s   n1     <none>
+default       pod/waits-0       0/1     Pending   0            1m    <none>       <none> <none>
+kube-system   pod/coredns-0     1/1     Running   0            10d   %s   n2     <none>
+
+NAMESPACE     NAME               TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)
+default       service/headless   ClusterIP   None         <none>        80/TCP
+kube-system   service/kube-dns   ClusterIP   %s   <none>        53/UDP,53/TCP
+"""
+
+
+@case("where clients' questions go: in path, bypassed, half of the pods, past the Service; and who is who")
+def _():
+    with open(path("kubectl"), "w") as f:
+        f.write(KUBECTL % (POD.ljust(12), BACK.ljust(12), VIP.ljust(12)))
+
+    def paths(f, *args):
+        return {k: v for k, v in summary(f, args=args)["paths"].items() if v}
+
+    p = Pcap(path("paths-in"), 276)  # pods ask the cache, the cache asks a DNS pod
+    for i in range(10):
+        p.put(i * S, sll2(dns(POD, 40000 + i, LOCAL, 53, query(i, "a.example"), 100 + i), 5, IN))
+        p.put(i * S + MS, sll2(dns(LOCAL, 53, POD, 40000 + i, answer(i, "a.example"), 200 + i), 5, OUT))
+        p.put(i * S + 2 * MS, sll2(dns(LOCAL, 50000 + i, BACK, 53, query(i + 900, "b.example"), 300 + i), 2, OUT))
+        p.put(i * S + 3 * MS, sll2(dns(BACK, 53, LOCAL, 50000 + i, answer(i + 900, "b.example"), 400 + i), 2, IN))
+    f = p.close()
+    assert paths(f) == {"link_local": 10, "forwarded": 10}, paths(f)
+    p = Pcap(path("paths-by"), 276)
+    for i in range(10):
+        node_views(p, i * S, i, "a.example", 100 + i * 20, 41000 + i)
+    f = p.close()
+    assert paths(f) == {"service": 10}, paths(f)
+    p = Pcap(path("paths-half"), 276)
+    for i in range(10):
+        if i % 2:
+            node_views(p, i * S, i, "a.example", 100 + i * 20, 41000 + i)
+        else:
+            p.put(i * S, sll2(dns("10.244.1.77", 40000 + i, LOCAL, 53, query(i, "a.example"), 100 + i), 5, IN))
+            p.put(i * S + MS, sll2(dns(LOCAL, 53, "10.244.1.77", 40000 + i, answer(i, "a.example"), 200 + i), 5, OUT))
+    pair(p, 20 * S, 1, "c.example", server=BACK, wrap=lambda x: sll2(x, 5, IN))
+    pair(p, 21 * S, 1, "c.example", server="9.9.9.9", wrap=lambda x: sll2(x, 5, IN), port=1234)
+    f = p.close()
+    assert paths(f) == {"link_local": 5, "service": 5, "backend": 1, "elsewhere": 1}, paths(f)
+    p = Pcap(path("paths-veth"))  # one place: no translation to be seen
+    pair(p, 0, 1, "a.example")
+    f = p.close()
+    assert paths(f) == {"elsewhere": 1}, paths(f)
+    assert paths(f, "--map", path("kubectl")) == {"service_untranslated": 1}
+    s = summary(f, args=["--map", path("kubectl")])
+    assert s["servers"][0]["name"] == "kube-system/kube-dns" and s["clients"][0]["name"] == "default/web-0", s["servers"]
+    for bad, line in (("NAME IP\nx\n", 1), ("10.0.0.1 a\n10.0.0 b\n", 2), (KUBECTL % ("10.244.1.999", BACK, VIP), 2)):
+        with open(path("badmap"), "w") as g:
+            g.write(bad)
+        r = run(REPLAY, "summary", "--map", path("badmap"), f)
+        assert r.returncode == 1 and b"badmap:%d: expected" % line in r.stderr, r
+    assert run(REPLAY, "summary", "--map", path("nosuch"), f).returncode == 1
+
+
 @case("docs/replay.md shows what its commands print")
 def _():
     root = os.getcwd()
