@@ -296,7 +296,12 @@ int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent i
 	return out_close(&o, err, ret, d);
 }
 
-int iptables_plan_drop(const struct ipt_conf *c, struct ipt_plan *ret, struct diag *d)
+static bool turns_over(const struct ipt_rule *r)
+{
+	return r->table == IPT_RAW && (r->tcp || r->path != NODE_PATH_REPLY);
+}
+
+int iptables_plan_drop(const struct ipt_conf *c, enum ipt_part part, struct ipt_plan *ret, struct diag *d)
 {
 	struct ipt_rule wanted[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP];
 	struct plan_out o = {.inserts = 0};
@@ -305,8 +310,12 @@ int iptables_plan_drop(const struct ipt_conf *c, struct ipt_plan *ret, struct di
 	for (size_t i = 0; !err && i < c->n_ips; i++) {
 		size_t n = c->ip[i].is_v4 == c->v4 ? iptables_wanted(c, &c->ip[i], wanted) : 0;
 
-		for (size_t k = 0; k < n; k++, o.deletes++)
+		for (size_t k = 0; k < n; k++) {
+			if (part == IPT_TURNING_OVER && !turns_over(&wanted[k]))
+				continue;
 			rule_write(o.f[wanted[k].table], 'D', &wanted[k], c->gate_name);
+			o.deletes++;
+		}
 	}
 	return out_close(&o, err, ret, d);
 }

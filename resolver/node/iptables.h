@@ -89,8 +89,14 @@ struct ipt_plan {
 /* `saved`: what iptables-save printed for raw and filter. One family at a time. */
 int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, struct ipt_plan *ret,
 		  struct diag *d);
+enum ipt_part {
+	IPT_ALL,
+	/* What turns questions over to us. What lets replies over UDP go untracked stays, and
+	 * what lets packets through a filter. */
+	IPT_TURNING_OVER,
+};
 /* Likewise, unseen: deletes one of each that is wanted. For who put them there. */
-int iptables_plan_drop(const struct ipt_conf *c, struct ipt_plan *ret, struct diag *d);
+int iptables_plan_drop(const struct ipt_conf *c, enum ipt_part part, struct ipt_plan *ret, struct diag *d);
 /* Adds what matching rules counted; add_to->stand turns false when one is missing. */
 void iptables_count(const char *saved, const struct ipt_conf *c, struct node_counters *add_to);
 
@@ -104,7 +110,7 @@ int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_c
 /* What stood when we last looked goes, in one program that looks at nothing;
  * fails, and may have done nothing, when a rule is missing. iptables_apply with
  * IPT_REMOVE sees to the rest. */
-int iptables_drop(const struct ipt_conf *c, struct diag *d);
+int iptables_drop(const struct ipt_conf *c, enum ipt_part part, struct diag *d);
 int iptables_counters(const struct ipt_conf *c, struct node_counters *add_to, struct diag *d);
 
 #endif

@@ -155,7 +155,7 @@ static int seen_standing(const struct ipt_conf *c, struct diag *d)
 	free(plan.text);
 	if (stands)
 		return 0;
-	iptables_drop(c, NULL);
+	iptables_drop(c, IPT_ALL, NULL);
 	return diag_set(d, ERR_SYS, "iptables: somebody's rule asks an ipset, so that looking at ours needs CAP_NET_RAW here");
 }
 
@@ -198,11 +198,11 @@ int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_c
 	return err;
 }
 
-int iptables_drop(const struct ipt_conf *c, struct diag *d)
+int iptables_drop(const struct ipt_conf *c, enum ipt_part part, struct diag *d)
 {
 	enum ipt_fault ignored;
 	struct ipt_plan plan;
-	int err = iptables_plan_drop(c, &plan, d);
+	int err = iptables_plan_drop(c, part, &plan, d);
 
 	return err || !plan.text ? err : restore(c, &plan, &ignored, d);
 }

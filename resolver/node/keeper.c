@@ -107,6 +107,13 @@ static int remove_rules(struct keeper *k, struct diag *d)
 	return node_rules_remove(k->node, d);
 }
 
+static int withdraw(struct keeper *k, struct diag *d)
+{
+	node_deadline_set(k->node, clock_mono_ns() + REMOVE_LIMIT_NS);
+	k->lapsed = true;
+	return node_rules_withdraw(k->node, d);
+}
+
 static void alive(struct keeper *k)
 {
 	struct diag d;
@@ -125,6 +132,9 @@ static void serve(struct keeper *k, uint32_t ask)
 	switch (ask) {
 	case KEEPER_ENSURE:
 		r.err = ensure(k, &r.changed, &d);
+		break;
+	case KEEPER_WITHDRAW:
+		r.err = withdraw(k, &d);
 		break;
 	case KEEPER_REMOVE:
 		r.err = remove_rules(k, &d);
@@ -173,8 +183,7 @@ static void silence(struct keeper *k)
 	struct diag d;
 
 	log_error("no proof of life for %.1f s: the rules go", (double)k->f->failopen_ns / 1e9);
-	k->lapsed = true;
-	if (remove_rules(k, &d))
+	if (withdraw(k, &d))
 		log_error("rules: %s", d.text);
 }
 

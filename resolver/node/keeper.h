@@ -25,6 +25,7 @@ enum keeper_ask {
 	KEEPER_ENSURE,
 	KEEPER_ALIVE,  /* the self-test passed; no reply */
 	KEEPER_LAPSE,  /* it did not: node_rules_lapse; no reply */
+	KEEPER_WITHDRAW, /* node_rules_withdraw */
 	KEEPER_REMOVE,
 	KEEPER_LEAVE,  /* whatever happens now, the rules stay; no reply */
 	KEEPER_COUNT,

@@ -3,6 +3,7 @@
  * What the table holds, seen with `nft list table inet nodelocaldns`:
  *
  *	set v4, v6           our addresses, with timeouts
+ *	set own4, own6       the same without: replies over UDP
  *	set vip4, vip6       addresses rewritten to ours, with timeouts
  *	counter in_udp ...   named, so that they can be read by name
  *	chain prerouting     raw: what arrives for them skips conntrack
@@ -21,17 +22,19 @@
 
 #include "resolver/node/nft_msg.h"
 
-#define LAYOUT "1" /* change it when the rules below change */
+#define LAYOUT "2" /* change it when the rules below change */
 #define PRIORITY_RAW (-300)
 
 static const char *const addr_set[2] = {"v4", "v6"};
 static const char *const vip_set[2] = {"vip4", "vip6"};
+static const char *const own_set[2] = {"own4", "own6"};
 static const char COMMENT[] = "NodeLocal DNS Cache: skip conntrack";
 
 /* What a set gets as id within the transaction. */
-static uint32_t set_id(bool vip, int f)
+enum { SET_ADDR = 1, SET_VIP = 3, SET_OWN = 5 };
+static uint32_t set_id(uint32_t first, int f)
 {
-	return 1 + (uint32_t)f + (vip ? 2 : 0);
+	return first + (uint32_t)f;
 }
 
 static uint8_t nfproto(int f)
@@ -91,13 +94,21 @@ static void act(struct nl_buf *b, enum node_path path, bool tcp)
 	nft_notrack(b);
 }
 
+/* A reply over UDP to what came before the rules lapsed is not tracked either. It would be
+ * the first packet of a connection from here to the client, which from then on had all that
+ * the client's socket sends delivered here, past kube-proxy; or, where the client's next
+ * question has gone that way already, it would leave from another port than it was asked at.
+ * Over TCP that connection is wanted: the client's segments still come here. */
 static void put_plain_rule(struct nl_buf *b, int f, const char *chain, enum node_path path, bool source, bool tcp,
 			   uint16_t port)
 {
 	struct nft_rule r = nft_rule_begin(b, NFPROTO_INET, NFT_TABLE, chain);
 
 	nft_match_family(b, nfproto(f));
-	nft_match_addr_set(b, f == 0, source, addr_set[f], set_id(false, f));
+	if (path == NODE_PATH_REPLY && !tcp)
+		nft_match_addr_set(b, f == 0, source, own_set[f], set_id(SET_OWN, f));
+	else
+		nft_match_addr_set(b, f == 0, source, addr_set[f], set_id(SET_ADDR, f));
 	match_end(b, source, tcp, port);
 	act(b, path, tcp);
 	nft_rule_end(b, r, COMMENT);
@@ -110,7 +121,7 @@ static void put_rewrite_in(struct nl_buf *b, int f, const char *chain, enum node
 	struct nft_rule r = nft_rule_begin(b, NFPROTO_INET, NFT_TABLE, chain);
 
 	nft_match_family(b, nfproto(f));
-	nft_match_addr_set(b, f == 0, false, vip_set[f], set_id(true, f));
+	nft_match_addr_set(b, f == 0, false, vip_set[f], set_id(SET_VIP, f));
 	match_end(b, false, tcp, c->port);
 	act(b, path, tcp);
 	nft_set_addr(b, f == 0, false, addr_bytes(c->target[f]));
@@ -157,13 +168,13 @@ static unsigned put_rules(struct nl_buf *b, const struct nft_conf *c)
 
 /* --- sets --- */
 
-static void put_addresses(struct nl_buf *b, const struct nft_conf *c, int f)
+static void put_addresses(struct nl_buf *b, const struct nft_conf *c, int f, const char *set, uint64_t hold_ms)
 {
-	struct nft_elements e = nft_elements_begin(b, NFPROTO_INET, NFT_TABLE, addr_set[f]);
+	struct nft_elements e = nft_elements_begin(b, NFPROTO_INET, NFT_TABLE, set);
 
 	for (size_t i = 0; i < c->n_ips; i++) {
 		if (c->ip[i].is_v4 == (f == 0))
-			nft_element(b, addr_bytes(&c->ip[i]), f == 0 ? 4 : 16, c->hold_ms);
+			nft_element(b, addr_bytes(&c->ip[i]), f == 0 ? 4 : 16, hold_ms);
 	}
 	nft_elements_end(b, e);
 }
@@ -171,8 +182,10 @@ static void put_addresses(struct nl_buf *b, const struct nft_conf *c, int f)
 static void put_elements(struct nl_buf *b, const struct nft_conf *c)
 {
 	for (int f = 0; f < 2; f++) {
-		if (has_family(c, f))
-			put_addresses(b, c, f);
+		if (has_family(c, f)) {
+			put_addresses(b, c, f, addr_set[f], c->hold_ms);
+			put_addresses(b, c, f, own_set[f], 0);
+		}
 		if (c->vip[f]) {
 			struct nft_elements e = nft_elements_begin(b, NFPROTO_INET, NFT_TABLE, vip_set[f]);
 
@@ -285,8 +298,9 @@ static void put_table(struct nl_buf *b, const struct nft_conf *c, const struct n
 	nft_table_delete(b, NFPROTO_INET, NFT_TABLE);
 	nft_table_add(b, NFPROTO_INET, NFT_TABLE, text);
 	for (int f = 0; f < 2; f++) {
-		nft_addr_set_add(b, NFPROTO_INET, NFT_TABLE, addr_set[f], set_id(false, f), f == 0 ? 4 : 16);
-		nft_addr_set_add(b, NFPROTO_INET, NFT_TABLE, vip_set[f], set_id(true, f), f == 0 ? 4 : 16);
+		nft_addr_set_add(b, NFPROTO_INET, NFT_TABLE, addr_set[f], set_id(SET_ADDR, f), f == 0 ? 4 : 16);
+		nft_addr_set_add(b, NFPROTO_INET, NFT_TABLE, vip_set[f], set_id(SET_VIP, f), f == 0 ? 4 : 16);
+		nft_addr_set_add(b, NFPROTO_INET, NFT_TABLE, own_set[f], set_id(SET_OWN, f), f == 0 ? 4 : 16);
 	}
 	for (int p = 0; p < NODE_PATHS; p++) {
 		for (int tcp = 0; tcp < 2; tcp++) {

@@ -37,6 +37,7 @@ bool nft_kube_proxy(struct netlink *netfilter);
  * survive a rebuild. */
 int nft_ensure(struct netlink *netfilter, const struct nft_conf *c, bool *ret_changed, struct diag *d);
 int nft_refresh(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
+/* Questions take the other way from now on; replies go as they did. */
 int nft_lapse(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
 int nft_remove(struct netlink *netfilter, struct diag *d); /* success when there is none */
 int nft_counters(struct netlink *netfilter, const struct nft_conf *c, struct node_counters *ret, struct diag *d);

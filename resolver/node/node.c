@@ -232,18 +232,29 @@ static int iptables_ensure(struct node *n, bool *ret_changed, struct diag *d)
 	return diag_set(d, err, "%s", first.text);
 }
 
+/* What stood when we last looked, without looking. */
+static int iptables_drop_both(struct node *n, enum ipt_part part, struct diag *d)
+{
+	int first = 0;
+
+	for (int v4 = 1; v4 >= 0; v4--) {
+		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
+		int err = has_family(n->f, v4) ? iptables_drop(&c, part, first ? NULL : d) : 0;
+
+		first = first ? first : err;
+	}
+	n->stands = false;
+	return first;
+}
+
 static int iptables_remove(struct node *n, struct diag *d)
 {
 	bool changed = false;
 	int err;
 
 	gates_flush(&n->gates, NULL); /* what may have to wait for a lock has no hurry then */
-	for (int v4 = 1; n->stands && v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
-
-		iptables_drop(&c, NULL); /* looking for more comes after that */
-	}
-	n->stands = false;
+	if (n->stands)
+		iptables_drop_both(n, IPT_ALL, NULL); /* looking for more comes after that */
 	err = iptables_both(n, IPT_REMOVE, &changed, d);
 	n->gates.filled = false;
 	gates_destroy(n->netfilter);
@@ -368,6 +379,22 @@ int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
 	return err;
 }
 
+/* A rule that somebody took away fails the whole: then all go, also those of replies. */
+static int iptables_withdraw(struct node *n, struct diag *d)
+{
+	gates_flush(&n->gates, NULL);
+	if (n->stands && !iptables_drop_both(n, IPT_TURNING_OVER, NULL))
+		return 0;
+	return iptables_remove(n, d);
+}
+
+int node_rules_withdraw(struct node *n, struct diag *d)
+{
+	if (n->kind == RULES_NFTABLES)
+		return nft_lapse(n->netfilter, &n->nft, d);
+	return n->kind == RULES_IPTABLES ? iptables_withdraw(n, d) : 0;
+}
+
 int node_rules_remove(struct node *n, struct diag *d)
 {
 	int err = 0;
@@ -389,14 +416,14 @@ int node_rules_refresh(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? gates_renew(&n->gates, d) : 0;
 }
 
-/* Without gates to close, lapsing is removing. */
+/* Without gates to close, lapsing is withdrawing. */
 int node_rules_lapse(struct node *n, struct diag *d)
 {
 	if (n->kind == RULES_NFTABLES)
 		return nft_lapse(n->netfilter, &n->nft, d);
 	if (n->kind != RULES_IPTABLES)
 		return 0;
-	return n->gates.kind ? gates_flush(&n->gates, d) : iptables_remove(n, d);
+	return n->gates.kind ? gates_flush(&n->gates, d) : iptables_withdraw(n, d);
 }
 
 bool node_failopen(const struct node *n)

@@ -6,7 +6,7 @@
  * run at start, every sync interval, and once more on the way out.
  *
  * Order that loses no query: interface, sockets bound and answering, rules; and
- * back: rules, sockets, interface.
+ * back: rules that turn questions over, sockets, rules of replies, interface.
  *
  * With a fail-open time the rules hold only while node_rules_refresh is called:
  * the kernel forgets the addresses by itself, and pods reach the cluster DNS
@@ -39,6 +39,10 @@ int node_iface_remove(struct node *n, struct diag *d);
  * stand, what an instance of another dialect left is removed; if that fails, this
  * succeeds all the same, `d` says why, and the next call tries again. */
 int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d);
+/* Questions take the other way from now on, and replies to those that came before
+ * still go untracked: what is tracked of them would stand in the way of the client's next
+ * questions. To be followed by node_rules_remove when nothing is owed any more. */
+int node_rules_withdraw(struct node *n, struct diag *d);
 int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */

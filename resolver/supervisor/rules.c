@@ -264,20 +264,33 @@ void rules_led_here(struct rules *r)
 		r->astray.pause_ns = 0;
 }
 
-static void rules_remove(struct rules *r)
+static void take_away(struct rules *r, uint32_t what, int (*act)(struct node *n, struct diag *d))
 {
 	struct diag d = { "" };
 	if (!rules_kept(r)) {
 		node_deadline_set(r->p->node, clock_mono_ns() + 2 * REMOVE_WAIT_MS * NS_PER_MS);
-		if (node_rules_remove(r->p->node, &d) < 0)
+		if (act(r->p->node, &d) < 0)
 			log_error("rules: %s", d.text);
 		return;
 	}
-	if (node_failopen(r->p->node)) /* at once, whatever holds up the rest */
-		node_rules_lapse(r->p->node, NULL);
-	keeper_tell(r, KEEPER_REMOVE);
-	if (!keeper_wait(r, KEEPER_REMOVE, REMOVE_WAIT_MS))
+	keeper_tell(r, what);
+	if (!keeper_wait(r, what, REMOVE_WAIT_MS))
 		log_error("rules: removing them takes longer than %d ms", REMOVE_WAIT_MS);
+}
+
+static void rules_withdraw(struct rules *r)
+{
+	if (rules_kept(r) && node_failopen(r->p->node)) /* at once, whatever holds up the rest */
+		node_rules_lapse(r->p->node, NULL);
+	take_away(r, KEEPER_WITHDRAW, node_rules_withdraw);
+	r->withdrawn = true;
+}
+
+void rules_remove(struct rules *r)
+{
+	if (r->withdrawn)
+		take_away(r, KEEPER_REMOVE, node_rules_remove);
+	r->withdrawn = false;
 }
 
 void rules_off(struct rules *r)
@@ -287,7 +300,7 @@ void rules_off(struct rules *r)
 		return;
 	}
 	if (r->on || r->ensuring || r->p->phase != PHASE_STARTING)
-		rules_remove(r);
+		rules_withdraw(r);
 	r->on = false;
 }
 

@@ -22,6 +22,7 @@ struct rules {
 	struct loop_fd keeper;  /* fd -1: none */
 	bool on;                /* in place, or lapsed */
 	bool lapsed, ensuring, repairing;
+	bool withdrawn;         /* off, and what replies need stands */
 	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
 	uint64_t renewed_ns;    /* last */
 	bool said_no_failopen;
@@ -51,8 +52,10 @@ void rules_lapse(struct rules *r);   /* it has failed, and not once */
 /* Under -intercept rewrite: it passed, and what was sent to the cluster's address came to us, or did not. */
 void rules_led_here(struct rules *r);
 void rules_led_astray(struct rules *r, const char *words);
-/* Removes them, unless they are to stay (-skipteardown, another instance's). */
+/* Questions go elsewhere from now on, unless rules are to stay (-skipteardown, another instance's). */
 void rules_off(struct rules *r);
+/* Then, when no reply is owed any more. */
+void rules_remove(struct rules *r);
 bool rules_kept(const struct rules *r);    /* by a process in front of us */
 bool rules_stand(const struct rules *r);   /* they were installed, and not removed */
 bool rules_expire(const struct rules *r);  /* and lapse without rules_refresh */

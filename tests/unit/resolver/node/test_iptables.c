@@ -387,7 +387,7 @@ Test(iptables, dropping_mirrors_inserting)
 		struct ipt_plan in, out;
 
 		cr_assert_eq(iptables_plan("", &c, IPT_ENSURE, &in, NULL), 0);
-		cr_assert_eq(iptables_plan_drop(&c, &out, NULL), 0);
+		cr_assert_eq(iptables_plan_drop(&c, IPT_ALL, &out, NULL), 0);
 		cr_expect_eq(out.deletes, in.inserts);
 		cr_expect_eq(out.inserts, 0);
 		for (char *p = out.text; (p = strstr(p, "-D ")); p++)
@@ -396,4 +396,21 @@ Test(iptables, dropping_mirrors_inserting)
 		free(in.text);
 		free(out.text);
 	}
+}
+
+/* What is withdrawn first: all that turns questions over and the gates above it, and replies over
+ * TCP, whose connections go on tracked. */
+Test(iptables, replies_over_udp_outstay_the_rest)
+{
+	struct flags_ip ip[] = {ip_of("169.254.20.10")};
+	struct ipt_conf c = {.ip = ip, .n_ips = 1, .v4 = true, .port = 53, .health_port = 8080,
+			     .gate = NODE_GATE_SET, .gate_name = "live"};
+	struct ipt_plan p;
+
+	cr_assert_eq(iptables_plan_drop(&c, IPT_TURNING_OVER, &p, NULL), 0);
+	cr_expect_eq(p.deletes, 7 + IPTABLES_GATES_PER_IP);
+	cr_expect_null(strstr(p.text, "*filter"));
+	cr_expect_null(strstr(p.text, "-s 169.254.20.10/32 -p udp"));
+	cr_expect(strstr(p.text, "-s 169.254.20.10/32 -p tcp -m tcp --sport 53 "));
+	free(p.text);
 }

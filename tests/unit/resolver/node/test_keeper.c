@@ -179,6 +179,23 @@ Test(keeper, lapse_and_life, .init = setup)
 	cr_expect_eq(rules_count(), 0);
 }
 
+/* Whatever has been withdrawn is still removed, also when nobody is left to ask for it. */
+static int supervise_withdraws(const struct node_flags *f, int fd)
+{
+	(void)f;
+	if (!asked(fd, KEEPER_ENSURE) || r.err)
+		return 1;
+	if (!asked(fd, KEEPER_WITHDRAW) || r.err || !asked(fd, KEEPER_COUNT) || r.counters.stand)
+		return 2;
+	return rules_count() == 1 ? FINE : 3; /* replies over UDP */
+}
+
+Test(keeper, withdrawn_and_left, .init = setup)
+{
+	cr_expect_eq(front_end(front_start(supervise_withdraws)), FINE);
+	cr_expect_eq(rules_count(), 0);
+}
+
 /* What the front gets is for the one behind it. */
 static int supervise_waits(const struct node_flags *f, int fd)
 {

@@ -163,7 +163,7 @@ static int line_cmp(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The addresses of the four sets; the kernel tells them in no order. */
+/* The addresses of the sets that expire; the kernel tells them in no order. */
 static const char *held_elements(struct netlink *nl)
 {
 	static const char *const sets[] = {"v4", "v6", "vip4", "vip6"};
@@ -250,9 +250,9 @@ static bool ensure(struct netlink *nl, const struct nft_conf *c)
 #define ARRIVES(ip, at, set) \
 	"prerouting:" ip at "; in " set ";" UDP TO53 "in_udp;" SKIP \
 	"prerouting:" ip at "; in " set ";" TCP TO53 "in_tcp;" SKIP
-#define LEAVES(ip, to, from, set) \
+#define LEAVES(ip, to, from, set, own) \
 	"output:" ip to "; in " set ";" UDP TO53 "host_udp;" SKIP \
-	"output:" ip from "; in " set ";" UDP FROM53 "reply_udp;" SKIP \
+	"output:" ip from "; in " own ";" UDP FROM53 "reply_udp;" SKIP \
 	"output:" ip to "; in " set ";" TCP TO53 "host_tcp;" SKIP \
 	"output:" ip from "; in " set ";" TCP FROM53 "reply_tcp;" SKIP \
 	"output:" ip to "; in " set ";" TCP "2:2; 0= 1f90; count 1 health_tcp;" SKIP \
@@ -280,12 +280,14 @@ Test(nft, plain_addresses)
 	c.vip[0] = c.vip[1] = NULL;
 	cr_expect(ensure(nl, &c));
 	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL),
-			 ARRIVES(V4, "16:4", "v4") ARRIVES(V6, "24:16", "v6") LEAVES(V4, "16:4", "12:4", "v4")
-				 LEAVES(V6, "24:16", "8:16", "v6"));
+			 ARRIVES(V4, "16:4", "v4") ARRIVES(V6, "24:16", "v6") LEAVES(V4, "16:4", "12:4", "v4", "own4")
+				 LEAVES(V6, "24:16", "8:16", "v6", "own6"));
 	cr_expect_str_eq(held(nl, NFT_MSG_GETCHAIN, NULL), "chain prerouting type filter hook 0 priority -300 policy 1\n"
 							   "chain output type filter hook 3 priority -300 policy 1\n");
 	cr_expect_str_eq(held(nl, NFT_MSG_GETSET, NULL), "set v4 flags 16 type 7 len 4\nset vip4 flags 16 type 7 len 4\n"
-							 "set v6 flags 16 type 8 len 16\nset vip6 flags 16 type 8 len 16\n");
+							 "set own4 flags 16 type 7 len 4\n"
+							 "set v6 flags 16 type 8 len 16\nset vip6 flags 16 type 8 len 16\n"
+							 "set own6 flags 16 type 8 len 16\n");
 	cr_expect_str_eq(held_elements(nl), "v4 a9fe140a 120000 ms\nv4 a9fe140b 120000 ms\nv6 " OURS6 " 120000 ms\n");
 	netlink_close(nl);
 }
@@ -297,7 +299,7 @@ Test(nft, one_family_and_no_end)
 
 	c = (struct nft_conf){.ip = ours + 1, .n_ips = 1, .port = 53, .health_port = 8080};
 	cr_expect(ensure(nl, &c));
-	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL), ARRIVES(V6, "24:16", "v6") LEAVES(V6, "24:16", "8:16", "v6"));
+	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL), ARRIVES(V6, "24:16", "v6") LEAVES(V6, "24:16", "8:16", "v6", "own6"));
 	cr_expect_str_eq(held_elements(nl), "v6 " OURS6 " 0 ms\n");
 	netlink_close(nl);
 }
@@ -311,8 +313,8 @@ Test(nft, rewritten_addresses)
 	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL),
 			 ARRIVES(V4, "16:4", "v4") REWRITE("prerouting", V4, "16:4", "vip4", "in", OURS4, "1+10")
 			 ARRIVES(V6, "24:16", "v6") REWRITE("prerouting", V6, "24:16", "vip6", "in", OURS6, "0+0")
-			 ANSWER(V4, "12:4", OURS4, VIP4, "1+10") LEAVES(V4, "16:4", "12:4", "v4")
-			 ANSWER(V6, "8:16", OURS6, VIP6, "0+0") LEAVES(V6, "24:16", "8:16", "v6")
+			 ANSWER(V4, "12:4", OURS4, VIP4, "1+10") LEAVES(V4, "16:4", "12:4", "v4", "own4")
+			 ANSWER(V6, "8:16", OURS6, VIP6, "0+0") LEAVES(V6, "24:16", "8:16", "v6", "own6")
 			 REWRITE("reroute", V4, "16:4", "vip4", "host", OURS4, "1+10")
 			 REWRITE("reroute", V6, "24:16", "vip6", "host", OURS6, "0+0"));
 	cr_expect_str_eq(held(nl, NFT_MSG_GETCHAIN, NULL), "chain prerouting type filter hook 0 priority -300 policy 1\n"
@@ -336,6 +338,7 @@ Test(nft, lapse_and_renewal)
 	snprintf(before, sizeof(before), "%s", held_elements(nl));
 	cr_expect_eq(nft_lapse(nl, &c, &d), 0);
 	cr_expect_str_eq(held_elements(nl), "");
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "own6"), "own6 " OURS6 " 0 ms\n", "replies go as they did");
 	cr_expect_eq(nft_counters(nl, &c, &seen, &d), 0);
 	cr_expect(seen.stand);
 	cr_expect_eq(nft_refresh(nl, &c, &d), 0);
