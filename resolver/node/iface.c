@@ -198,6 +198,25 @@ static int link_delete(struct netlink *route, const struct link *l, const char *
 	return err && netlink_errno(route) == ENODEV ? 0 : err;
 }
 
+int iface_undo(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n, struct diag *d)
+{
+	struct link l;
+	int err = link_find(route, i->name, &l, d), first = 0;
+
+	if (err || !l.index)
+		return err;
+	if (i->created)
+		return link_delete(route, &l, i->name, d);
+	for (size_t k = 0; k < n; k++) {
+		if (i->added & 1ull << k) {
+			err = addr_change(route, RTM_DELADDR, l.index, &ip[k], first ? NULL : d);
+			first = first ? first : err;
+		}
+	}
+	i->added = 0;
+	return first;
+}
+
 int iface_remove(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n, struct diag *d)
 {
 	struct present p = {.ip = ip, .n = n};

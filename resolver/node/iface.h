@@ -26,6 +26,8 @@ struct iface {
 /* *ret_changed: something was missing. */
 int iface_ensure(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n,
 		 bool *ret_changed, struct diag *d);
+/* What this process added goes, and nothing else. */
+int iface_undo(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n, struct diag *d);
 /* Deletes the interface when it is a dummy, and of another type only the
  * addresses we added. Success when there is none. */
 int iface_remove(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n,

@@ -21,6 +21,7 @@
 
 #define ENSURE_LIMIT_NS (12 * NS_PER_S)
 #define REMOVE_LIMIT_NS (6 * NS_PER_S)
+#define WITHDRAW_LIMIT_NS (2 * NS_PER_S)
 #define CLEAR_LIMIT_NS  (12 * NS_PER_S) /* when nobody is left to ask for more */
 #define CLEAR_STEP_NS   (200 * NS_PER_MS)
 
@@ -107,9 +108,10 @@ static int remove_rules(struct keeper *k, struct diag *d)
 	return node_rules_remove(k->node, d);
 }
 
+/* Removing comes after that; with gates, what this does besides has no need to succeed. */
 static int withdraw(struct keeper *k, struct diag *d)
 {
-	node_deadline_set(k->node, clock_mono_ns() + REMOVE_LIMIT_NS);
+	node_deadline_set(k->node, clock_mono_ns() + (node_failopen(k->node) ? WITHDRAW_LIMIT_NS : REMOVE_LIMIT_NS));
 	k->lapsed = true;
 	return node_rules_withdraw(k->node, d);
 }

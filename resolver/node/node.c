@@ -155,6 +155,11 @@ int node_iface_ensure(struct node *n, struct diag *d)
 	return err;
 }
 
+int node_iface_undo(struct node *n, struct diag *d)
+{
+	return n->route ? iface_undo(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
+}
+
 int node_iface_remove(struct node *n, struct diag *d)
 {
 	return n->route ? iface_remove(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
@@ -379,13 +384,13 @@ int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
 	return err;
 }
 
-/* A rule that somebody took away fails the whole: then all go, also those of replies. */
+/* A rule that somebody took away, or a lock that somebody holds, fails the whole. Closed gates
+ * are enough then; where there are none all rules go, also those of replies. */
 static int iptables_withdraw(struct node *n, struct diag *d)
 {
-	gates_flush(&n->gates, NULL);
-	if (n->stands && !iptables_drop_both(n, IPT_TURNING_OVER, NULL))
-		return 0;
-	return iptables_remove(n, d);
+	int flushed = gates_flush(&n->gates, d), dropped = n->stands ? iptables_drop_both(n, IPT_TURNING_OVER, NULL) : ERR_MISSING;
+
+	return !dropped || (n->gates.kind && !flushed) ? 0 : iptables_remove(n, d);
 }
 
 int node_rules_withdraw(struct node *n, struct diag *d)

@@ -33,6 +33,7 @@ void node_close(struct node *n); /* leaves interface and rules as they are */
 
 /* Does nothing and succeeds under -setupinterface=false. */
 int node_iface_ensure(struct node *n, struct diag *d);
+int node_iface_undo(struct node *n, struct diag *d); /* only what this process added */
 int node_iface_remove(struct node *n, struct diag *d);
 /* Likewise under -setupiptables=false and -rules none. One transaction per
  * family; *ret_changed (may be NULL) tells whether anything had to be repaired. When our rules

@@ -51,6 +51,7 @@ static void reads(void *ctx)
 static void prove(void *ctx)
 {
 	struct supervisor *s = ctx;
+	upkeep_lend(&s->upkeep); /* the test asks at all our addresses, and rules lead to them */
 	health_test(&s->health);
 }
 
@@ -58,6 +59,7 @@ static void ours(void *ctx)
 {
 	struct supervisor *s = ctx;
 	s->process.not_ours = false;
+	upkeep_keep(&s->upkeep);
 }
 
 static void inherit(void *ctx)

@@ -294,6 +294,7 @@ static void release(struct supervisor *s)
 	struct process *p = &s->process;
 	struct diag d;
 	rules_remove(&s->rules);
+	upkeep_undo(&s->upkeep);
 	if (p->phase == PHASE_DONE && p->node && !p->flags->skip_teardown && !p->not_ours &&
 	    node_iface_remove(p->node, &d) < 0)
 		log_error("interface %s: %s", p->flags->interface_name, d.text);

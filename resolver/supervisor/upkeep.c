@@ -13,8 +13,27 @@
 static void iface_sync(struct upkeep *u)
 {
 	struct diag d = { "" };
-	if (!u->p->not_ours && node_iface_ensure(u->p->node, &d) < 0)
+	if ((!u->p->not_ours || u->lent) && node_iface_ensure(u->p->node, &d) < 0)
 		log_error("interface %s: %s", u->p->flags->interface_name, d.text);
+}
+
+void upkeep_lend(struct upkeep *u)
+{
+	u->lent = true;
+	iface_sync(u);
+}
+
+void upkeep_keep(struct upkeep *u)
+{
+	u->lent = false;
+}
+
+void upkeep_undo(struct upkeep *u)
+{
+	struct diag d = { "" };
+	if (u->lent && node_iface_undo(u->p->node, &d) < 0)
+		log_error("interface %s: %s", u->p->flags->interface_name, d.text);
+	u->lent = false;
 }
 
 static void iface_ready(struct loop_fd *w, uint32_t events)

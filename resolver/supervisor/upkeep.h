@@ -18,6 +18,7 @@ struct upkeep {
 	const struct sockets *sockets;
 	struct loop_fd iface;       /* of resolver/node/iface_watch.h */
 	struct loop_timer settle, timer;
+	bool lent; /* the interface is another instance's, and was given what it lacks of ours */
 };
 
 void upkeep_start(struct upkeep *u, struct process *p, struct rules *rules, struct endpoints *endpoints,
@@ -26,6 +27,10 @@ void upkeep_start(struct upkeep *u, struct process *p, struct rules *rules, stru
 void upkeep_now(struct upkeep *u);
 /* The next time in `ns`, if that is sooner than the sync interval. */
 void upkeep_within(struct upkeep *u, uint64_t ns);
+/* While all is another instance's still: the interface gets the addresses that it lacks. */
+void upkeep_lend(struct upkeep *u);
+void upkeep_keep(struct upkeep *u); /* it is ours now */
+void upkeep_undo(struct upkeep *u); /* it never came to be: what was lent goes */
 void upkeep_stop(struct upkeep *u);
 void upkeep_release(struct upkeep *u);
 
