@@ -9,6 +9,7 @@
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make mutants    what no test notices: SEED=n N=300
 #   make transcripts  what scenarios bring about besides what they expect, kept for comparison
+#   make examples   worked plans, from twelve nodes to five thousand
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 #   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
 #   make e2e-cluster    a real Kubernetes on this machine (docs/lab.md)  CLUSTER='--short --keep ...'
@@ -262,6 +263,10 @@ vm: deps vm-kernel
 	@$(O)/bin/kind-e2e run --lab vm --kernel $(O)/vm/kernel$(if $(SUITE),-$(SUITE)) \
 		--scenario kind-e2e/scenarios/vm.yaml --out build/vm$(if $(SUITE),-$(SUITE))
 
+# Each worked example's page below build/examples, and whether its answers are as they were; NAME= only that one.
+examples: $(addprefix $(O)/bin/,capacity-report dns-sim conntrack-model)
+	@O=$(O) reports/examples/run $(addsuffix .plan,$(NAME))
+
 image:
 	+@O=$(O) CC=$(CC) VERSION='$(VERSION)' resolver/deploy/image
 
@@ -285,4 +290,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE all examples test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image cluster-tools e2e-cluster vm vm-kernel install uninstall clean

@@ -11,6 +11,7 @@
 #include "lib/record/result_dir.h"
 #include "reports/collect/collect.h"
 #include "reports/page/report.h"
+#include "reports/plan/plan.h"
 
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_INVALID = 2, EXIT_USAGE = 3 };
 
@@ -43,6 +44,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{ "collect", &collect_prog, collect_main },
+	{ "plan", &plan_prog, plan_main },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

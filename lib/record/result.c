@@ -73,14 +73,30 @@ static void append(struct result *r, json_t *array, json_t *value)
 		stick(r, ERR_NOMEM, "no memory", "");
 }
 
+/* SOURCE_DATE_EPOCH (reproducible-builds.org): what is computed, not measured, is then the same
+ * octets wherever and whenever it is made. */
+static bool reproducible(time_t *ret)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	char *end;
+	if (!epoch || !*epoch)
+		return false;
+	long long t = strtoll(epoch, &end, 10);
+	*ret = (time_t)t;
+	return !*end && t >= 0;
+}
+
 static void set_host_facts(struct result *r)
 {
 	struct utsname u;
 	struct tm tm;
 	char text[160];
 	time_t now = (time_t)(clock_real_ns() / NS_PER_S);
+	bool anywhere = reproducible(&now);
 	if (gmtime_r(&now, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
 		set(r, r->root, "start", json_string(text));
+	if (anywhere)
+		return;
 	if (!uname(&u)) {
 		snprintf(text, sizeof(text), "%s %s", u.sysname, u.release);
 		set(r, r->root, "host", text_json(u.nodename));
