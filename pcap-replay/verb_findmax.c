@@ -118,7 +118,7 @@ static int try_rate(struct search *s, double rate, struct diag *d)
 	for (uint64_t i = 0; i < o.repeats && !stop; i++) {
 		struct sender_result *r = malloc(sizeof(*r));
 		uint64_t loops = (uint64_t)(rate * (double)o.step_ns / 1e9 / (double)s->plan.n) + 1;
-		struct sender_conf c = {.plan = &s->plan, .target = &s->target, .n_targets = 1, .speed = 1, .rate = rate, .loops = loops,
+		struct sender_conf c = {.plan = &s->plan, .target = &s->target, .n_targets = 1, .schedule = {.speed = 1, .rate = rate}, .loops = loops,
 					.limit_ns = o.step_ns, .timeout_ns = o.timeout_ns, .max_outstanding = o.outstanding, .stop = &stop};
 		int rc = r ? sender_run(&c, r, d) : diag_set(d, ERR_NOMEM, "out of memory");
 		if (rc == 0)

@@ -24,7 +24,7 @@ static struct {
 	struct reading reading;
 	const char *to, *and_to, *out, *fail_on;
 	struct opt_list may;
-	double speed, rate, cap, missed_percent;
+	double speed, rate, ramp, cap, missed_percent;
 	uint64_t loops, outstanding, timeout_ns, late_ns, duration_ns;
 	bool tcp, json, quiet;
 } o = {.reading = READING_DEFAULT, .speed = 1, .loops = 1, .outstanding = 10000, .timeout_ns = 5 * NS_PER_S,
@@ -35,6 +35,7 @@ static struct {
 	{"and", 'a', OPT_TEXT, &o.and_to, "ADDRESS[:PORT]", "ask each question of this one too, in the same run", 0, 0, NULL}, \
 	{"speed", 0, OPT_F64, &o.speed, "FACTOR", "of the captured clock", 0, 0, NULL}, \
 	{"rate", 'r', OPT_F64, &o.rate, "N", "questions a second, equally spaced, instead of the captured clock", 0, 0, NULL}, \
+	{"ramp", 0, OPT_F64, &o.ramp, "N", "the rate goes evenly from --rate to this over --duration; the plan is sent as often as that takes", 0, 0, NULL}, \
 	{"loop", 0, OPT_U64, &o.loops, "N", "send everything N times", 1, 1u << 30, NULL}, \
 	{"duration", 0, OPT_DURATION, &o.duration_ns, "TIME", "stop sending after this time", 0, 0, NULL}, \
 	{"tcp", 0, OPT_BOOL, &o.tcp, NULL, "ask by TCP whatever the capture used", 0, 0, NULL}, \
@@ -175,7 +176,7 @@ static int targets(struct run *r, struct diag *d)
 
 static struct sender_conf conf_of(struct run *r)
 {
-	return (struct sender_conf){.plan = &r->plan, .target = r->target, .n_targets = r->n_targets, .speed = o.speed, .rate = o.rate,
+	return (struct sender_conf){.plan = &r->plan, .target = r->target, .n_targets = r->n_targets, .schedule = {o.speed, o.rate, o.ramp, o.duration_ns},
 				    .loops = o.loops, .limit_ns = o.duration_ns, .timeout_ns = o.timeout_ns,
 				    .max_outstanding = o.outstanding, .rate_cap = o.cap, .all_tcp = o.tcp, .stop = &stop, .ctx = r,
 				    .done = r->compares ? done : NULL, .progress = o.quiet ? NULL : progress};
@@ -200,7 +201,7 @@ static int try_again(struct run *r, struct diag *d)
 		r->was = few_was;
 		r->again = true;
 		struct sender_conf c = conf_of(r);
-		c.rate = RETRY_RATE;
+		c.schedule = (struct schedule){.speed = 1, .rate = RETRY_RATE};
 		c.loops = 1;
 		c.limit_ns = 0;
 		c.progress = NULL;
@@ -386,6 +387,10 @@ static int send_all(bool compares, int n, char **argv, int n_given, char **given
 		free(r);
 		return verb_usage("expected --to ADDRESS, a capture or stream, --speed above 0, --fail-on defect, benign, unstable or none");
 	}
+	if (o.ramp < 0 || (o.ramp > 0 && (o.rate <= 0 || !o.duration_ns))) {
+		free(r);
+		return verb_usage("--ramp: expected with it --rate above 0, where it begins, and --duration");
+	}
 	r->compares = compares;
 	int rc = targets(r, &d), status = EXIT_USAGE;
 	if (rc == 0) {
@@ -394,6 +399,8 @@ static int send_all(bool compares, int n, char **argv, int n_given, char **given
 	}
 	if (rc == 0 && r->plan.n == 0)
 		rc = diag_set(&d, ERR_MISSING, "%s: no question in it", argv[1]);
+	if (rc == 0 && o.ramp > 0)
+		o.loops = schedule_ramp_questions(&(struct schedule){o.speed, o.rate, o.ramp, o.duration_ns}) / r->plan.n + 1;
 	rc = rc ? rc : run_all(r, n_given, given, &d);
 	if (rc)
 		log_error("%s", d.text);

@@ -48,14 +48,8 @@ struct sender {
 
 static uint64_t due_of(const struct sender *s, uint64_t number)
 {
-	const struct sender_conf *c = s->c;
-	const struct plan *p = c->plan;
-	if (c->rate > 0)
-		return s->start_ns + (uint64_t)((double)number * 1e9 / c->rate);
-	/* a loop begins one mean gap after the end of the one before */
-	uint64_t span = plan_span_ns(p) + (p->n > 1 ? plan_span_ns(p) / (p->n - 1) : NS_PER_S);
-	uint64_t t = number / p->n * span + p->query[number % p->n].t_ns;
-	return s->start_ns + (c->speed == 1 ? t : (uint64_t)((double)t / c->speed));
+	const struct plan *p = s->c->plan;
+	return s->start_ns + schedule_due_ns(&s->c->schedule, number, p->n, p->query[number % p->n].t_ns, plan_span_ns(p));
 }
 
 /* --- outstanding --- */

@@ -15,6 +15,7 @@
 #include "lib/base/heat.h"
 #include "lib/base/hist.h"
 #include "pcap-replay/send/plan.h"
+#include "pcap-replay/send/schedule.h"
 #include "pcap-replay/send/target.h"
 
 #define SENDER_TARGETS_MAX 2
@@ -33,8 +34,7 @@ struct sender_conf {
 	const struct plan *plan;
 	const struct target *target;
 	unsigned n_targets;
-	double speed;            /* 1: as captured */
-	double rate;             /* questions a second, equally spaced; 0: as captured */
+	struct schedule schedule;
 	uint64_t loops;          /* 1: once */
 	uint64_t limit_ns;       /* stop sending after this time; 0: never */
 	uint64_t timeout_ns;
