@@ -126,9 +126,9 @@ static unsigned step_of(const struct lookup_open *o, uint64_t t_ns, const uint8_
 	unsigned have = name_labels(o->name), want = name_labels(name), shared = shared_labels(o->name, name);
 	if (want == 0 || shared == 0)
 		return 0;
-	/* shorter by a search suffix's difference; the bare name ends the list, and a
+	/* shorter by a search suffix's difference; the bare name ends the list, and only a
 	 * bare name tried first (dots >= ndots) is followed by longer ones */
-	return want < have || shared == have ? shared : 0;
+	return want < have || (want > have && shared == have && !o->n_denied) ? shared : 0;
 }
 
 static struct lookup_open *fitting(struct ring *r, uint64_t t_ns, const struct qs_addr *c, const uint8_t *name,

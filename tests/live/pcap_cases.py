@@ -73,9 +73,9 @@ def model(qs, *args):
     return r.stdout.decode()
 
 
-def pair(p, t, qid, qname, client=POD, port=40000, server=VIP, wrap=eth, ident=7, rtt=MS, **kw):
-    p.put(t, wrap(dns(client, port, server, 53, query(qid, qname), ident)))
-    p.put(t + rtt, wrap(dns(server, 53, client, port, answer(qid, qname, **kw), ident + 1)))
+def pair(p, t, qid, qname, client=POD, port=40000, server=VIP, wrap=eth, ident=7, rtt=MS, qtype="A", **kw):
+    p.put(t, wrap(dns(client, port, server, 53, query(qid, qname, qtype), ident)))
+    p.put(t + rtt, wrap(dns(server, 53, client, port, answer(qid, qname, qtype, **kw), ident + 1)))
 
 
 @case("D2: frames 2 us out of order, and what conntrack-model says to it")
@@ -603,6 +603,24 @@ def _():
     r = run(REPLAY, "convert", "--from", "dnsperf", "-", "-", stdin=b"a.example A\nb.example NONSENSE\n")
     assert r.returncode == 1 and b":2" in r.stderr, r
     assert run(REPLAY, "convert", "--private", "/dev/null", path("conv.qs"), "-").returncode == 1
+
+
+@case("a name that does not exist, looked up twice within a second, is two lookups; and so is one asked by two sockets at once")
+def _():
+    suffixes = (".default.svc.cluster.local", ".svc.cluster.local", ".cluster.local", "")
+    p = Pcap(path("twice"))
+    for n in range(2):
+        for k, suffix in enumerate(suffixes):
+            for q, qtype in enumerate(("A", "AAAA")):
+                t = n * 300 * MS + k * 5 * MS + q * 10000
+                pair(p, t, 100 * n + 2 * k + q, "www.none.example" + suffix, port=40000 + n, qtype=qtype, rcode=3, n=0)
+    expect(metrics(p.close()), queries__sent=16, lookups__total=2)
+    p = Pcap(path("atonce"))
+    for n in range(2):
+        for k, suffix in enumerate(suffixes[:2]):
+            for q, qtype in enumerate(("A", "AAAA")):
+                pair(p, n * 2 * MS + k * 5 * MS + q * 10000, 100 * n + 2 * k + q, "db" + suffix, port=40000 + n, qtype=qtype, rcode=3, n=0)
+    expect(metrics(p.close()), queries__sent=8, lookups__total=2)
 
 
 KUBECTL = """NAMESPACE     NAME              READY   STATUS    RESTARTS     AGE   IP           NODE   NOMINATED NODE
