@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Are answers right, whatever is asked and however? (Kubernetes' own e2e asks the same.) */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "kind-e2e/check/families.h"
 #include "kind-e2e/lab/netns.h"
@@ -63,69 +60,36 @@ static void names_tcp(struct checker *k)
 
 /* --- A and AAAA at once ------------------------------------------------------------- */
 
-static bool take_pair(struct checker *k, int fd)
+static bool one_pair(struct checker *k, enum topo_family f, const char *name)
 {
-	unsigned seen = 0;
-	uint8_t msg[1500];
+	static const char *const half[2] = {"A", "AAAA"};
+	static struct answer a[2];
+	char ns[32];
+	struct question q = {.ns = ns, .server = cell_server(k->c, f), .name = name, .timeout_ns = 5 * NS_PER_S};
+	struct diag d = {""};
 
-	while (seen != 3) {
-		struct pollfd p = {fd, POLLIN, 0};
-		const char *why;
-		ssize_t n;
+	topo_pod_ns(ns, 0);
+	if (!check_did(k, ask_pair(&q, a, &d), &d))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		const char *why = a[i].error ? strerror(a[i].error)
+					     : zone_check(k->c->lab->zone, a[i].msg, a[i].len);
 
-		if (!check_that(k, poll(&p, 1, 5000) == 1, "%s of a pair got no answer",
-				!seen ? "both" : seen == 1 ? "AAAA" : "A"))
+		if (!check_that(k, !why, "%s of a pair: %s", half[i], why ? why : ""))
 			return false;
-		n = recv(fd, msg, sizeof msg, 0);
-		if (!check_that(k, n > DNS_HEADER_LEN, "a pair: %s", strerror(errno)))
-			return false;
-		why = zone_check(k->c->lab->zone, msg, (size_t)n);
-		if (!check_that(k, !why, "a pair: %s", why ? why : ""))
-			return false;
-		seen |= get_be16(msg) == 1 ? 1u : 2u;
 	}
 	return true;
 }
 
-/* As glibc asks: one socket, both questions before any answer. */
-static bool one_pair(struct checker *k, enum topo_family f, const struct name *name)
-{
-	struct addr server = cell_server(k->c, f);
-	struct sockaddr_storage to;
-	socklen_t to_len = addr_sock(&server, DNS_PORT, &to);
-	int fd = socket(server.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	static const uint16_t types[] = {DNS_A, DNS_AAAA};
-	uint8_t query[300];
-	bool good = fd >= 0 && connect(fd, (struct sockaddr *)&to, to_len) == 0;
-
-	for (uint16_t i = 0; good && i < 2; i++) {
-		size_t len = dns_query_build(query, sizeof query, (uint16_t)(i + 1), name->b,
-					     types[i], DNS_RD, 0, false, false);
-
-		good = send(fd, query, len, 0) == (ssize_t)len;
-	}
-	good = check_that(k, good, "a pair: %s", strerror(errno)) && take_pair(k, fd);
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
 static void pairs(struct checker *k)
 {
-	char ns[32], text[NAME_MAX_TEXT];
-	struct diag d = {""};
-	struct name name;
+	char name[NAME_MAX_TEXT];
 
-	topo_pod_ns(ns, 0);
-	if (!check_that(k, !name_from_text(&name, fixture_name(k->c->lab->s, "single", text)),
-			"%s is no name", text) ||
-	    !check_did(k, netns_enter(ns, &d), &d))
-		return;
+	fixture_name(k->c->lab->s, "single", name);
 	for (int f = 0; f < TOPO_FAMILIES; f++)
 		for (unsigned i = 0; i < PAIRS && k->c->topo.has[f]; i++)
-			if (!one_pair(k, (enum topo_family)f, &name))
-				f = TOPO_FAMILIES - 1, i = PAIRS;
-	netns_leave();
+			if (!one_pair(k, (enum topo_family)f, name))
+				return;
 	check_found(k, "%d pairs from a socket each", PAIRS);
 }
 

@@ -41,7 +41,7 @@ static void remember(const struct question *q, const struct answer *a)
 
 	snprintf(recent[n_recent++ % RECENT_MAX], sizeof recent[0],
 		 "%.3f s: %s asked %s by %s for %.200s %s: %s%s%s after %.1f ms\n",
-		 (double)clock_real_ns() / 1e9, q->ns, addr_str(&q->server, server),
+		 (double)clock_real_ns() / 1e9, q->ns ? q->ns : "here", addr_str(&q->server, server),
 		 q->tcp ? "TCP" : "UDP", q->name, dns_type_str(q->qtype, type),
 		 a->error ? strerror(a->error) : dns_rcode_str(a->rcode, rcode),
 		 a->error ? "" : " by ", a->error ? "" : a->by, (double)a->took_ns / 1e6);
@@ -138,7 +138,7 @@ static int open_socket(const struct question *q, struct diag *d)
 {
 	struct sockaddr_storage to;
 	socklen_t len = addr_sock(&q->server, q->port ? q->port : DNS_PORT, &to);
-	int type = q->tcp ? SOCK_STREAM : SOCK_DGRAM, code = netns_enter(q->ns, d), fd;
+	int type = q->tcp ? SOCK_STREAM : SOCK_DGRAM, code = q->ns ? netns_enter(q->ns, d) : 0, fd;
 
 	if (code)
 		return code;
@@ -149,16 +149,30 @@ static int open_socket(const struct question *q, struct diag *d)
 		code = -errno; /* no route, refused at once: never ERR_SYS's number (ENOENT) */
 		close(fd);
 	}
-	netns_leave();
+	if (q->ns)
+		netns_leave();
 	return fd < 0 ? ERR_SYS : code ? code : fd;
 }
 
+static void understand(struct answer *a)
+{
+	struct dns_msg m;
+
+	if (a->error || dns_msg_parse(&m, a->msg, a->len))
+		return;
+	a->rcode = m.rcode;
+	a->truncated = m.h.flags & DNS_TC;
+	a->edns = m.edns.present;
+	a->n_answers = m.h.n_an;
+	ask_server_id(a->msg, a->len, a->by);
+}
+
+static uint16_t id = 0x4e32;
+
 int ask(const struct question *q, struct answer *ret, struct diag *d)
 {
-	static uint16_t id = 0x4e32;
 	uint8_t query[QUERY_MAX];
 	uint64_t begin = clock_mono_ns();
-	struct dns_msg m;
 	struct name name;
 	size_t len;
 	int fd;
@@ -167,6 +181,8 @@ int ask(const struct question *q, struct answer *ret, struct diag *d)
 		return diag_set(d, ERR_SYNTAX, "'%s' is no name", q->name);
 	len = dns_query_build(query, sizeof query, ++id, name.b, q->qtype, DNS_RD, q->udp_size,
 			      false, q->udp_size != 0);
+	if (q->qclass) /* behind header, name and type */
+		set_be16(query + DNS_HEADER_LEN + name.len + 2, q->qclass);
 	memset(ret, 0, offsetof(struct answer, msg));
 	fd = open_socket(q, d);
 	if (fd == ERR_SYS)
@@ -175,12 +191,61 @@ int ask(const struct question *q, struct answer *ret, struct diag *d)
 	if (fd >= 0)
 		close(fd);
 	ret->took_ns = clock_mono_ns() - begin;
-	if (!ret->error && dns_msg_parse(&m, ret->msg, ret->len) == 0) {
-		ret->rcode = m.rcode;
-		ret->truncated = m.h.flags & DNS_TC;
-		ret->n_answers = m.h.n_an;
-		ask_server_id(ret->msg, ret->len, ret->by);
-	}
+	understand(ret);
 	remember(q, ret);
+	return 0;
+}
+
+/* The next message into the answer whose id it has. */
+static int take_half(int fd, uint16_t first, struct answer ret[2], uint64_t begin, uint64_t until_ns)
+{
+	static uint8_t msg[DNS_MSG_MAX];
+	int error = wait_for(fd, POLLIN, until_ns);
+	ssize_t n = error ? 0 : recv(fd, msg, sizeof msg, MSG_DONTWAIT);
+	uint16_t which;
+
+	if (error || (n < 0 && errno != EAGAIN))
+		return error ? error : errno;
+	which = n >= DNS_HEADER_LEN ? (uint16_t)(get_be16(msg) - first) : 2;
+	if (which > 1 || !ret[which].error)
+		return 0;
+	memcpy(ret[which].msg, msg, (size_t)n);
+	ret[which].len = (size_t)n;
+	ret[which].took_ns = clock_mono_ns() - begin;
+	ret[which].error = 0;
+	understand(&ret[which]);
+	return 0;
+}
+
+int ask_pair(const struct question *q, struct answer ret[2], struct diag *d)
+{
+	static const uint16_t types[2] = {DNS_A, DNS_AAAA};
+	uint64_t begin = clock_mono_ns();
+	uint16_t first = (uint16_t)(id + 1);
+	uint8_t query[QUERY_MAX];
+	int fd, error = 0;
+	struct name name;
+
+	if (name_from_text(&name, q->name))
+		return diag_set(d, ERR_SYNTAX, "'%s' is no name", q->name);
+	fd = open_socket(q, d);
+	if (fd == ERR_SYS)
+		return fd;
+	id = (uint16_t)(id + 2);
+	for (int i = 0; i < 2; i++) {
+		size_t len = dns_query_build(query, sizeof query, (uint16_t)(first + i), name.b, types[i], DNS_RD,
+					     q->udp_size, false, q->udp_size != 0);
+
+		memset(&ret[i], 0, offsetof(struct answer, msg));
+		ret[i].error = fd < 0 ? -fd : ETIMEDOUT;
+		if (fd >= 0 && !error && send(fd, query, len, 0) != (ssize_t)len)
+			error = errno;
+	}
+	while (fd >= 0 && !error && (ret[0].error || ret[1].error))
+		error = take_half(fd, first, ret, begin, begin + q->timeout_ns);
+	for (int i = 0; i < 2 && error; i++)
+		ret[i].error = ret[i].error ? error : 0;
+	if (fd >= 0)
+		close(fd);
 	return 0;
 }
