@@ -74,6 +74,11 @@ bool jdoc_number(const struct jdoc *v, double *ret)
 	return true;
 }
 
+bool jdoc_true(const struct jdoc *v)
+{
+	return v && json_is_true(in(v));
+}
+
 size_t jdoc_count(const struct jdoc *v)
 {
 	return !v ? 0 : json_is_array(in(v)) ? json_array_size(in(v)) : json_object_size(in(v));

@@ -26,6 +26,7 @@ void jdoc_free(struct jdoc *root);
 enum jdoc_type jdoc_type(const struct jdoc *v); /* JDOC_OTHER for NULL */
 const char *jdoc_text(const struct jdoc *v);    /* NULL when it is no text */
 bool jdoc_number(const struct jdoc *v, double *ret);
+bool jdoc_true(const struct jdoc *v);           /* the boolean, not some text */
 size_t jdoc_count(const struct jdoc *v);        /* of a list or a map, otherwise 0 */
 const struct jdoc *jdoc_item(const struct jdoc *list, size_t i);      /* or NULL */
 const struct jdoc *jdoc_get(const struct jdoc *map, const char *key); /* or NULL */
