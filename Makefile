@@ -11,6 +11,7 @@
 #   make transcripts  what scenarios bring about besides what they expect, kept for comparison
 #   make examples   worked plans, from twelve nodes to five thousand
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
+#   make krew       the kubectl plugin's archive and index file: URL=https://where/it/will/be
 #   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
 #   make e2e-cluster    a real Kubernetes on this machine (docs/lab.md)  CLUSTER='--short --keep ...'
 #   make cluster-tools  its programs, built once
@@ -83,13 +84,14 @@ E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/* kind-e2e/*/*))
 REPORTS_SRC  := $(call srcs,reports $(wildcard reports/*))
 BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
 
-PROGRAMS := node-cache dns-sim conntrack-model pcap-replay kind-e2e capacity-report
+PROGRAMS := node-cache dns-sim conntrack-model pcap-replay kind-e2e capacity-report kubectl-nodens
 main_node-cache      := resolver/main.c
 main_dns-sim         := sim/main.c
 main_conntrack-model := conntrack-model/main.c
 main_pcap-replay     := pcap-replay/main.c
 main_kind-e2e        := kind-e2e/main.c
 main_capacity-report := reports/main.c
+main_kubectl-nodens  := kind-e2e/doctor/main.c
 uses_node-cache      := resolver core lib
 uses_dns-sim         := sim ct core lib
 uses_conntrack-model := ct lib
@@ -99,7 +101,7 @@ uses_capacity-report := reports lib
 LIBS_core     := $(ARCHIVED)-lpcre2-8$(SHARED)
 LIBS_resolver := $(ARCHIVED)-lssl -lcrypto -lseccomp$(SHARED) -lnghttp2 -lmnl
 LIBS_pcap     := -lpcap -lz -lzstd -llz4 -llzma
-LIBS_e2e      := -lcurl -lmnl
+LIBS_e2e      := $(ARCHIVED)-lssl -lcrypto$(SHARED) -lcurl -lmnl
 LIBS_reports  := -lcurl
 
 archive = $(O)/lib$(1).a
@@ -126,7 +128,15 @@ $(O)/bin/$(1): $(O)/$(main_$(1):.c=.o) $(call archives,$(uses_$(1))) $(O)/.ldfla
 	@echo "  LD    $$@"
 	$(Q)$(CC) $$(ALL_LDFLAGS) $$(PROGRAM_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(call archives,$(uses_$(1))) $(call libs_of,$(uses_$(1)))
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+$(foreach p,$(filter-out kubectl-nodens,$(PROGRAMS)),$(eval $(call program,$(p))))
+
+# One static program, which runs in any image and on any machine. glibc has files and DNS for
+# getaddrinfo within itself, so the linker's warnings about NSS say nothing. Sanitizers are not static.
+$(O)/bin/kubectl-nodens: $(O)/$(main_kubectl-nodens:.c=.o) $(call archives,e2e lib) $(O)/.ldflags
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(if $(SAN),$(ALL_LDFLAGS),$(filter-out -pie,$(ALL_LDFLAGS)) -static-pie -Wl$(comma)--gc-sections -Wl$(comma)--no-warnings) \
+		-o $@ $< $(call archives,e2e lib) -lssl -lcrypto -ljansson -lyaml -lm
 
 $(O)/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)
@@ -270,6 +280,9 @@ examples: $(addprefix $(O)/bin/,capacity-report dns-sim conntrack-model)
 image:
 	+@O=$(O) CC=$(CC) VERSION='$(VERSION)' resolver/deploy/image
 
+krew: $(O)/bin/kubectl-nodens
+	@O=$(O) VERSION='$(VERSION)' kind-e2e/deploy/krew '$(URL)'
+
 # A real cluster: its programs from the Go module registry, kept outside the tree; containerd and
 # its like from Debian.
 cluster-tools:
@@ -290,4 +303,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all examples test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE all examples test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kind-e2e/doctor/doctor.h"
 #include "kind-e2e/lab/cluster/commands.h"
 #include "kind-e2e/lab/vm/vm.h"
 #include "kind-e2e/run/outdir.h"
@@ -143,6 +144,7 @@ static const struct command commands[] = {
 	  "Print what kube-proxy writes for the cluster DNS, with the commands that load it.",
 	  rules_defs, OPT_GNU},
 	 cmd_rules},
+	{"doctor", {0}, doctor_cmd, &doctor_prog},
 	{"agree", {0}, agree_cmd, &agree_prog},
 	{"steady", {0}, steady_cmd, &steady_prog},
 	{"same-rules", {0}, same_rules_cmd, &same_rules_prog},
@@ -162,7 +164,7 @@ static int help(void)
 
 static int usage(void)
 {
-	fputs("usage: kind-e2e run|clean|probe|rules|agree|steady|same-rules|verdicts [OPTIONS]; "
+	fputs("usage: kind-e2e run|clean|probe|rules|doctor|agree|steady|same-rules|verdicts [OPTIONS]; "
 	      "kind-e2e --help says more\n",
 	      stderr);
 	return 3;

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers: of each replica, and of the server pods ask, name by name of every sort. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kind-e2e/doctor/judge.h"
+#include "kind-e2e/doctor/questions.h"
+
+#define LOOK_COREDNS "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50"
+
+static void replicas(const struct patient *p, struct verdict *v)
+{
+	const struct facts *f = p->f;
+	unsigned asked = 0, bad = 0;
+	char first[200] = "", text[ADDR_TEXT];
+
+	if (lacks(v, f->dns.why))
+		return;
+	for (unsigned i = 0; i < f->dns.n; i++) {
+		const struct asked *a = &f->dns.q[i];
+
+		if (strncmp(a->key, "replica.", 8) != 0)
+			continue;
+		asked++;
+		if (a->answered && !strcmp(a->result, "NOERROR"))
+			continue;
+		if (!bad++)
+			snprintf(first, sizeof first, "%s over %s: %s", addr_str(&a->server, text),
+				 a->how, a->result);
+	}
+	if (!asked)
+		return say(v, STATUS_SKIP,
+			   "no endpoint is known: neither the API nor kube-proxy's rules name one");
+	if (!bad)
+		return say(v, STATUS_OK, "all %u answer, over UDP and TCP", asked / 2);
+	say(v, STATUS_FAIL, "%s%s", first, bad > 1 ? ", and others" : "");
+	remedy(v, "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide; delete the pod of "
+		  "that address, and if its "
+		  "node's other pods are out of reach too, look at the CNI there");
+}
+
+static void server(const struct patient *p, struct verdict *v)
+{
+	const struct facts *f = p->f;
+	const struct asked *a = asked_find(f, "name.fqdn");
+	char text[ADDR_TEXT];
+	const char *link;
+
+	if (lacks(v, f->dns.why))
+		return;
+	if (!a)
+		return say(v, STATUS_SKIP, "it was not asked");
+	addr_str(&f->server, text);
+	if (a->answered)
+		return say(v, STATUS_OK, "%s answers (%s)", text, f->server_why);
+	if (f->rules.rejects_vip) {
+		say(v, STATUS_SKIP, "%s is refused by kube-proxy's rules: see proxy.endpoints",
+		    text);
+		return;
+	}
+	if (patient_holds_server(p, &link))
+		return say(v, STATUS_SKIP, "this node holds %s itself: see cache.alive", text);
+	if (cache_notrack(&f->rules, &f->server, false, false, false))
+		return say(v, STATUS_SKIP, "%s is sent past kube-proxy to nobody: see rules.leaked",
+			   text);
+	say(v, STATUS_FAIL, "%s (%s) answers nothing: %s, %u tries", text, f->server_why, a->result,
+	    a->tries);
+	remedy(v,
+	       "on a node: kubectl -n kube-system get endpointslices -l "
+	       "kubernetes.io/service-name=kube-dns, then ask an endpoint itself: "
+	       "dig @ENDPOINT kubernetes.default.svc.%s; if that answers, kube-proxy or a policy "
+	       "is between",
+	       f->domain);
+}
+
+/* Why an answer cannot be judged, said; false when there is one. */
+static bool unanswered(const struct patient *p, struct verdict *v, const struct asked *a,
+		       const char *not_asked)
+{
+	if (lacks(v, p->f->dns.why))
+		return true;
+	if (p->silent) {
+		say(v, STATUS_SKIP, "the server answers nothing: see dns.server");
+		return true;
+	}
+	if (!a) {
+		say(v, STATUS_SKIP, "%s", not_asked);
+		return true;
+	}
+	if (a->answered)
+		return false;
+	if (p->dead) {
+		say(v, STATUS_SKIP,
+		    "%s was lost (%s) on the way to a dead replica: see dns.replicas", a->name,
+		    a->result);
+		return true;
+	}
+	say(v, STATUS_FAIL, "%s %s over %s: %s after %u tries", a->name, a->type, a->how, a->result,
+	    a->tries);
+	remedy(v, LOOK_COREDNS);
+	return true;
+}
+
+static void expect_answer(const struct patient *p, struct verdict *v, const char *key,
+			  const char *not_asked)
+{
+	const struct asked *a = asked_find(p->f, key);
+
+	if (unanswered(p, v, a, not_asked))
+		return;
+	if (!strcmp(a->result, "NOERROR") && a->n_answers)
+		return say(v, STATUS_OK, "%s %s: %.120s, %.1f ms", a->name, a->type, a->data,
+			   (double)a->took_us / 1000);
+	say(v, STATUS_FAIL, "%s %s: %s, %u answers", a->name, a->type, a->result, a->n_answers);
+	remedy(v, LOOK_COREDNS "; the cluster's domain is taken to be %s (--domain)", p->f->domain);
+}
+
+static void fqdn(const struct patient *p, struct verdict *v)
+{
+	const struct asked *a = asked_find(p->f, "name.fqdn"),
+			   *six = asked_find(p->f, "name.fqdn6");
+
+	expect_answer(p, v,
+		      a && a->answered && !a->n_answers && six && six->n_answers ? "name.fqdn6"
+										 : "name.fqdn",
+		      "it was not asked");
+}
+
+static void tcp(const struct patient *p, struct verdict *v)
+{
+	expect_answer(p, v, "name.tcp", "it was not asked");
+}
+
+static void srv(const struct patient *p, struct verdict *v)
+{
+	expect_answer(p, v, "name.srv", "it was not asked");
+}
+
+static void ptr(const struct patient *p, struct verdict *v)
+{
+	expect_answer(p, v, "name.ptr", "the address of kubernetes.default is not known");
+}
+
+static void headless(const struct patient *p, struct verdict *v)
+{
+	expect_answer(p, v, "name.headless",
+		      "no headless Service is known (it takes the API to know one)");
+}
+
+static void partial(const struct patient *p, struct verdict *v)
+{
+	unsigned asked = 0, lost = 0;
+
+	if (lacks(v, p->f->dns.why))
+		return;
+	for (unsigned i = 0; i < p->f->dns.n; i++) {
+		const struct asked *a = &p->f->dns.q[i];
+
+		if (strncmp(a->key, "name.search.", 12) != 0)
+			continue;
+		asked++;
+		lost += !a->answered;
+		if (a->answered && a->n_answers)
+			return say(v, STATUS_OK, "kubernetes.default is found as %s", a->name);
+	}
+	if (!asked)
+		return say(v, STATUS_SKIP, "%s",
+			   p->silent ? "the server answers nothing: see dns.server"
+				     : "resolv.conf has no search list");
+	if (lost && p->dead)
+		return say(v, STATUS_SKIP,
+			   "%u of %u were lost on the way to a dead replica: see dns.replicas",
+			   lost, asked);
+	if (p->f->at != AT_POD)
+		return say(v, STATUS_NOTE,
+			   "kubernetes.default is not found through this machine's search list, "
+			   "which is not a pod's");
+	say(v, STATUS_FAIL, "kubernetes.default is not found through the search list (%u suffixes)",
+	    asked);
+	remedy(v,
+	       "the search list must have svc.%s: dnsPolicy ClusterFirst (ClusterFirstWithHostNet "
+	       "with hostNetwork)",
+	       p->f->domain);
+}
+
+static void nxdomain(const struct patient *p, struct verdict *v)
+{
+	const struct asked *a = asked_find(p->f, "name.nx");
+
+	if (unanswered(p, v, a, "it was not asked"))
+		return;
+	if (!strcmp(a->result, "NXDOMAIN"))
+		return say(v, STATUS_OK, "a name that is not there is NXDOMAIN, %.1f ms",
+			   (double)a->took_us / 1000);
+	say(v, STATUS_FAIL,
+	    "a name that is not there is %s%s%.100s: search lists end at the wrong place",
+	    a->result, a->data[0] ? ", " : "", a->data);
+	remedy(v, "look for a wildcard, template or rewrite in kubectl -n kube-system get "
+		  "configmap coredns -o yaml");
+}
+
+static void outside(const struct patient *p, struct verdict *v)
+{
+	const struct asked *a = asked_find(p->f, "name.outside");
+
+	if (unanswered(p, v, a, "no outside name is asked (--outside)"))
+		return;
+	if (!strcmp(a->result, "NOERROR") && a->n_answers)
+		return say(v, STATUS_OK, "%s: %.120s, %.1f ms", a->name, a->data,
+			   (double)a->took_us / 1000);
+	say(v, STATUS_WARN, "%s: %s, %u answers", a->name, a->result, a->n_answers);
+	remedy(v, "forward in kubectl -n kube-system get configmap coredns -o yaml leads to the "
+		  "nodes' resolvers: ask one from "
+		  "a node; or give a name that exists here (--outside)");
+}
+
+static void pairing(const struct patient *p, struct verdict *v)
+{
+	const struct dns_facts *q = &p->f->dns;
+
+	if (lacks(v, q->why))
+		return;
+	if (!q->pairs)
+		return say(v, STATUS_SKIP,
+			   p->silent ? "the server answers nothing: see dns.server"
+				     : "no pair was answered");
+	if (q->pairs_whole == q->pairs)
+		return say(v, STATUS_OK,
+			   "A and AAAA from one socket: %u of %u pairs came back whole",
+			   q->pairs_whole, q->pairs);
+	if (p->dead)
+		return say(v, STATUS_SKIP,
+			   "%u of %u pairs lost a half, and a replica is dead: see dns.replicas",
+			   q->pairs - q->pairs_whole, q->pairs);
+	say(v, STATUS_FAIL,
+	    "%u of %u pairs of A and AAAA from one socket lost a half: glibc waits 5 s for each",
+	    q->pairs - q->pairs_whole, q->pairs);
+	remedy(v, "options single-request-reopen in spec.dnsConfig, or a cache on the node, whose "
+		  "questions no table tracks");
+}
+
+/* Tries that got nothing although a later one did. */
+static void losses(const struct patient *p, struct verdict *v)
+{
+	unsigned tries = 0, lost = 0;
+
+	if (lacks(v, p->f->dns.why))
+		return;
+	if (p->silent)
+		return say(v, STATUS_SKIP, "the server answers nothing: see dns.server");
+	for (unsigned i = 0; i < p->f->dns.n; i++) {
+		const struct asked *a = &p->f->dns.q[i];
+
+		/* those have a probe of their own */
+		if (!strncmp(a->key, "replica.", 8) || !strncmp(a->key, "id.", 3) ||
+		    !strncmp(a->key, "edns.", 5))
+			continue;
+		tries += a->tries;
+		lost += a->tries - a->answered;
+	}
+	if (!lost)
+		return say(v, STATUS_OK, "none of %u questions had to be asked twice", tries);
+	if (p->dead)
+		return say(v, STATUS_SKIP,
+			   "%u of %u tries were lost, and a replica is dead: see dns.replicas",
+			   lost, tries);
+	say(v, STATUS_WARN, "%u of %u tries got no answer within the time", lost, tries);
+	remedy(v, "see conntrack.* and drops in net.* for the hop; kind-e2e steady --names FILE "
+		  "--server ADDRESS counts them for longer");
+}
+
+const struct probe probes_dns[] = {
+	{"dns.replicas", "does every endpoint answer, over UDP and TCP?", replicas},
+	{"dns.server", "does the server that pods ask answer?", server},
+	{"dns.name", "is a full name found?", fqdn},
+	{"dns.partial", "is a partial name found through the search list?", partial},
+	{"dns.srv", "SRV?", srv},
+	{"dns.ptr", "an address's name?", ptr},
+	{"dns.headless", "a headless Service's addresses?", headless},
+	{"dns.nxdomain", "is what does not exist NXDOMAIN?", nxdomain},
+	{"dns.outside", "a name outside the cluster?", outside},
+	{"dns.tcp", "and over TCP?", tcp},
+	{"dns.pairs", "do A and AAAA from one socket both come back?", pairing},
+	{"dns.losses", "did every question get its answer at once?", losses},
+	{0},
+};
