@@ -106,11 +106,10 @@ static bool is_answer(const struct sender *s, const struct pending *p, const uin
 	return !a.q.name || !b.q.name || (a.q.qtype == b.q.qtype && name_eq(a.q.name, b.q.name));
 }
 
-static void got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len)
+static void got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len, uint64_t now_ns)
 {
 	struct sender *s = ctx;
 	struct sender_counts *c = &s->r->target[sock->target];
-	uint64_t now_ns = clock_mono_ns();
 	struct pending *p = sock->waiting, *hit = NULL;
 	for (; p; p = p->next)
 		if (is_answer(s, p, reply, len))
@@ -122,9 +121,9 @@ static void got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len)
 	c->answered++;
 	c->rcode[reply[3] & 15]++;
 	c->truncated += (reply[2] & 2) != 0;
-	hist_record(&c->from_due, now_ns - hit->due_ns);
-	hist_record(&c->from_sent, now_ns - hit->sent_ns);
-	warm(s, hit, now_ns - hit->due_ns);
+	hist_record(&c->from_due, now_ns > hit->due_ns ? now_ns - hit->due_ns : 0);
+	hist_record(&c->from_sent, now_ns > hit->sent_ns ? now_ns - hit->sent_ns : 0);
+	warm(s, hit, now_ns > hit->due_ns ? now_ns - hit->due_ns : 0);
 	told(s, hit, now_ns, reply, len);
 	pending_end(s, hit);
 }

@@ -10,8 +10,10 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/dns/wire.h"
 
 #define SPARE_FDS   64
@@ -156,6 +158,8 @@ static struct sock *sock_new(struct socks *k, uint32_t flow, unsigned target, bo
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
 	if (s->fd >= 0 && tcp)
 		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	else if (s->fd >= 0)
+		setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
 	if (s->fd < 0 || (connect(s->fd, (const struct sockaddr *)&t->sa, t->len) && errno != EINPROGRESS) ||
 	    epoll_ctl(k->ep, EPOLL_CTL_ADD, s->fd, &ev)) {
 		if (s->fd >= 0)
@@ -223,10 +227,11 @@ int socks_send(struct socks *k, struct sock *s, const uint8_t *msg, size_t len)
 
 static void tcp_messages(struct socks *k, struct sock *s)
 {
+	uint64_t now_ns = clock_mono_ns();
 	size_t at = 0;
 	while (s->n_in - at >= 2 && s->n_in - at >= 2u + get_be16(s->in + at)) {
 		size_t n = get_be16(s->in + at);
-		k->c.got(k->c.ctx, s, s->in + at + 2, n);
+		k->c.got(k->c.ctx, s, s->in + at + 2, n, now_ns);
 		at += 2 + n;
 	}
 	memmove(s->in, s->in + at, s->n_in - at);
@@ -247,13 +252,45 @@ static void tcp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t ca
 	tcp_messages(k, s);
 }
 
+/* The kernel stamps by the wall clock, which may step: only the datagram's age is taken
+ * from it, and only one that can be. */
+static uint64_t came_ns(struct msghdr *m)
+{
+	uint64_t now_ns = clock_mono_ns(), wall_ns = clock_real_ns();
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		struct timespec t;
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&t, CMSG_DATA(c), sizeof(t));
+		uint64_t stamp_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+		if (stamp_ns <= wall_ns && wall_ns - stamp_ns < NS_PER_S)
+			return now_ns - (wall_ns - stamp_ns);
+	}
+	return now_ns;
+}
+
+static void udp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t cap)
+{
+	for (;;) {
+		union {
+			char room[CMSG_SPACE(sizeof(struct timespec))];
+			struct cmsghdr align;
+		} ctl;
+		struct iovec io = {buf, cap};
+		struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = ctl.room, .msg_controllen = sizeof(ctl.room)};
+		ssize_t n = recvmsg(s->fd, &m, MSG_DONTWAIT);
+		if (n < 0)
+			return;
+		k->c.got(k->c.ctx, s, buf, (size_t)n, came_ns(&m));
+	}
+}
+
 void socks_receive(struct socks *k, struct sock *s, uint32_t events, uint8_t *buf, size_t cap)
 {
 	if (s->fd < 0)
 		return;
 	if (!s->tcp) {
-		for (ssize_t n; (n = recv(s->fd, buf, cap, MSG_DONTWAIT)) >= 0;)
-			k->c.got(k->c.ctx, s, buf, (size_t)n);
+		udp_receive(k, s, buf, cap);
 		return;
 	}
 	if (events & EPOLLOUT)

@@ -32,7 +32,8 @@ struct socks_conf {
 	unsigned n_targets;
 	uint32_t n_flows;
 	void *ctx;
-	void (*got)(void *ctx, struct sock *s, const uint8_t *msg, size_t len);
+	/* `at_ns`: when it came, monotonic; over UDP by the kernel's own stamp */
+	void (*got)(void *ctx, struct sock *s, const uint8_t *msg, size_t len, uint64_t at_ns);
 };
 
 struct socks;
