@@ -199,7 +199,7 @@ static void code_only(char *code, bool *in_comment)
 }
 
 /* Not for behaviour: what is said to people, and what only checks (asan_ is for
- * the address sanitizer alone). */
+ * the address sanitizer alone). Such a statement may go on over several lines. */
 static bool is_beside(const char *code)
 {
 	static const char *const beside[] = {"assert(", "diag_", "log_", "core_say(", "cf_error(",
@@ -211,11 +211,18 @@ static bool is_beside(const char *code)
 	return false;
 }
 
+static bool goes_on(const char *code)
+{
+	size_t n = strlen(code);
+
+	return n && !strchr(";{}", code[n - 1]);
+}
+
 static void line_take(const char *file, unsigned number, const char *text, const char *code)
 {
 	struct line *l = &lines[n_lines];
 
-	if (n_lines == LINES_MAX || is_beside(code))
+	if (n_lines == LINES_MAX)
 		return;
 	*l = (struct line){.file = file, .number = number};
 	operators_find(l, code);
@@ -231,7 +238,7 @@ static void line_take(const char *file, unsigned number, const char *text, const
 static void file_read(const char *file)
 {
 	char text[LINE_MAX_LEN], code[LINE_MAX_LEN];
-	bool in_comment = false, in_body = false, in_macro = false;
+	bool in_comment = false, in_body = false, in_macro = false, beside = false;
 	unsigned number = 0;
 	FILE *f = fopen(file, "r");
 
@@ -252,8 +259,9 @@ static void file_read(const char *file)
 			continue;
 		if (code[0] == '{' || code[0] == '}') /* functions begin and end in column 0 */
 			in_body = code[0] == '{';
-		else if (in_body)
+		else if (in_body && !(beside = beside || is_beside(code)))
 			line_take(file, number, text, code);
+		beside = beside && goes_on(code);
 	}
 	fclose(f);
 }
