@@ -5,107 +5,14 @@
  * it ends, and what comes of questions over it.
  */
 #include "tests/fixtures/no_memory.h"
-#include "tests/fixtures/upstream_world.h"
+#include "tests/fixtures/tls_world.h"
 
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "resolver/net/tls.h"
 
-static char dir[] = "/tmp/tls-test-XXXXXX";
-static char good[64], good_key[64], stranger[64], stranger_key[64];
-
-/* --- the server --- */
-
-static SSL_CTX *server_ctx;
-static SSL *server;
-static int server_fd;
-static char server_sni[64];
-static bool speaks_dot;
-
-static void cert_make(const char *name, const char *names, char *path, char *key_path)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *c = X509_new();
-	X509_EXTENSION *x = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-	FILE *f;
-
-	X509_set_version(c, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
-	X509_gmtime_adj(X509_getm_notBefore(c), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(c), 3600);
-	X509_set_pubkey(c, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-	X509_set_issuer_name(c, X509_get_subject_name(c));
-	cr_assert_eq(X509_add_ext(c, x, -1), 1);
-	cr_assert_gt(X509_sign(c, key, EVP_sha256()), 0);
-	snprintf(path, 64, "%s/%s.pem", dir, name);
-	snprintf(key_path, 64, "%s/%s.key", dir, name);
-	cr_assert(f = fopen(path, "we"));
-	cr_assert_eq(PEM_write_X509(f, c), 1);
-	fclose(f);
-	cr_assert(f = fopen(key_path, "we"));
-	cr_assert_eq(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
-	fclose(f);
-	X509_EXTENSION_free(x);
-	X509_free(c);
-	EVP_PKEY_free(key);
-}
-
-static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-		       unsigned n, void *ctx)
-{
-	(void)ssl;
-	(void)ctx;
-	if (!speaks_dot || n < 4 || memcmp(in, "\3dot", 4))
-		return SSL_TLSEXT_ERR_NOACK;
-	*out = in + 1;
-	*out_len = 3;
-	return SSL_TLSEXT_ERR_OK;
-}
-
-static void server_setup(void)
-{
-	cr_assert(mkdtemp(dir));
-	cert_make("dns.test", "DNS:dns.test,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1", good, good_key);
-	cert_make("stranger", "DNS:dns.test,IP:127.0.0.1", stranger, stranger_key);
-	server_ctx = SSL_CTX_new(TLS_server_method());
-	cr_assert_eq(SSL_CTX_use_certificate_chain_file(server_ctx, good), 1);
-	cr_assert_eq(SSL_CTX_use_PrivateKey_file(server_ctx, good_key, SSL_FILETYPE_PEM), 1);
-	SSL_CTX_set_alpn_select_cb(server_ctx, alpn_choose, NULL);
-	SSL_CTX_set_mode(server_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_session_id_context(server_ctx, (const unsigned char *)"t", 1);
-	setup();
-}
-
-static void server_teardown(void)
-{
-	char *const files[] = {good, good_key, stranger, stranger_key};
-
-	teardown();
-	SSL_free(server);
-	SSL_CTX_free(server_ctx);
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		unlink(files[i]);
-	rmdir(dir);
-}
-
 TestSuite(tls, .init = server_setup, .fini = server_teardown, .timeout = 60);
-
-static void server_take(int fd)
-{
-	SSL_free(server);
-	server = SSL_new(server_ctx);
-	server_fd = fd;
-	server_sni[0] = 0;
-	cr_assert_eq(SSL_set_fd(server, fd), 1);
-	SSL_set_accept_state(server);
-}
 
 /* --- a session by hand --- */
 
@@ -186,7 +93,7 @@ Test(tls, whose_certificate_is_taken)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct tls_conf conf = {.server_name = cases[i].name, .alpn = cases[i].alpn, .ca_file = cases[i].is_good ? good : stranger};
 
-		speaks_dot = cases[i].dot;
+		server_alpn = cases[i].dot ? "\3dot" : NULL;
 		SSL_CTX_set_max_proto_version(server_ctx, cases[i].max_version);
 		SSL_CTX_set_security_level(server_ctx, cases[i].max_version == TLS1_1_VERSION ? 0 : 1);
 		int rc = session_start(&conf);
@@ -231,7 +138,7 @@ Test(tls, a_certificate_of_ours)
 {
 	struct tls_conf conf = {.ca_file = good, .cert_file = stranger, .key_file = stranger_key, .alpn = "dot"};
 
-	speaks_dot = true;
+	server_alpn = "\3dot";
 	SSL_CTX_set_verify(server_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	cr_assert_eq(SSL_CTX_load_verify_file(server_ctx, stranger), 1);
 	cr_assert_eq(session_start(&conf), 1, "%s", words.text);
