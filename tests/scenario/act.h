@@ -3,7 +3,7 @@
  * Lines that make something happen, each after `at TIME`:
  *
  *   ask CLIENT NAME TYPE [do] [cd] [ad] [nord] [edns SIZE] [tcp] [nsid] [cookie HEX]
- *       [class N] [from ADDR] [listener N] [opcode N] [version N] [pad N] [pair TYPE]
+ *       [keepalive TENTHS] [class N] [from ADDR] [listener N] [opcode N] [version N] [pad N] [pair TYPE]
  *   flood COUNT NAME TYPE RCODE   that many names, % replaced by 0, 1, ...; each must be
  *                                 answered at once, with that rcode
  *   fill CLIENT COUNT NAME TYPE [from ADDR [spread]]   that many names likewise, whatever is
@@ -12,7 +12,7 @@
  *   raw CLIENT HEX... [tcp]
  *   refuse COUNT WHY     so many asks from here on, each from within the core's call
  *   answer [newest|void] [UPSTREAM] NAME TYPE RCODE ["rr"...] [soa TTL MINIMUM] [auth "rr"] [add "rr"]
- *       [tc] [ad] [aa] [noqr] [noedns] [noquestion] [ede CODE] [cookie HEX] [wrong NAME]
+ *       [tc] [ad] [aa] [noqr] [noedns] [noquestion] [ede CODE [words N]] [cookie HEX] [wrong NAME]
  *       [many N] [twice] [lower]
  *   fail [UPSTREAM] NAME TYPE refused|closed|unreachable|nosocket|tls
  *   probe UPSTREAM ok|refused

@@ -36,7 +36,7 @@ struct query_words {
 	uint16_t type, qclass, flags, size, pad;
 	uint8_t version, cookie[64], ecs[32];
 	size_t cookie_len, ecs_len;
-	bool edns, do_bit, nsid;
+	bool edns, do_bit, nsid, keepalive;
 };
 
 #define PAD_MAX 3700u /* with the longest name still below sizeof(asked.bytes) */
@@ -66,6 +66,8 @@ static void query_build(struct asked *a, const struct query_words *q, uint16_t i
 			option_put(&o, EDNS_COOKIE, q->cookie, q->cookie_len);
 		if (q->ecs_len)
 			option_put(&o, 8, q->ecs, q->ecs_len); /* RFC 7871 */
+		if (q->keepalive)
+			option_put(&o, EDNS_KEEPALIVE, NULL, 0);
 		if (q->pad)
 			option_put(&o, EDNS_PADDING, zeros, q->pad);
 		wire_opt_end(&o, mark);
@@ -120,6 +122,8 @@ static bool query_word(struct script *s, struct query_words *q, struct core_clie
 		q->edns = true, q->pad = pad_word(s);
 	else if (word_is(s, "nsid"))
 		q->edns = q->nsid = true;
+	else if (word_is(s, "keepalive"))
+		q->edns = q->keepalive = true, c->keepalive_ds = (uint16_t)number_next(s, "tenths of a second");
 	else if (word_is(s, "ecs"))
 		q->edns = true, q->ecs_len = hex_read(s, word_next(s, "hex"), q->ecs, sizeof(q->ecs));
 	else if (word_is(s, "cookie"))

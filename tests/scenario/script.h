@@ -12,7 +12,7 @@
 
 #include "lib/dns/name.h"
 
-#define WORDS_MAX 64
+#define WORDS_MAX 96
 
 struct script {
 	const char *path;

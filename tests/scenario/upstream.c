@@ -99,6 +99,7 @@ static void soa_put(struct world *w, struct wire_out *o, const struct name *qnam
 struct answer_words {
 	uint16_t flags, rcode, n_an, n_ns, n_ar;
 	int ede;
+	size_t ede_words; /* octets of text behind its code */
 	uint8_t cookie[64];
 	size_t cookie_len;
 	bool noedns, noquestion, twice, opts;
@@ -133,6 +134,8 @@ static bool answer_flag(struct script *s, struct answer_words *a)
 		a->n_an_said = (int)number_next(s, "a count");
 	else if (word_is(s, "ede"))
 		a->ede = (int)number_next(s, "a code");
+	else if (word_is(s, "words"))
+		a->ede_words = number_next(s, "octets");
 	else if (word_is(s, "cookie"))
 		a->cookie_len = hex_read(s, word_next(s, "hex"), a->cookie, sizeof(a->cookie));
 	else
@@ -183,8 +186,10 @@ static void opt_end(struct wire_out *o, struct answer_words *a, const struct dns
 	mark = wire_opt_begin(o, 1232, (uint8_t)(a->rcode >> 4), 0, query->edns.do_bit);
 	if (a->ede >= 0) {
 		wire_put_u16(o, EDNS_EDE);
-		wire_put_u16(o, 2);
+		wire_put_u16(o, (uint16_t)(2 + a->ede_words));
 		wire_put_u16(o, (uint16_t)a->ede);
+		for (size_t i = 0; i < a->ede_words; i++)
+			wire_put_u8(o, 'x');
 	}
 	if (a->cookie_len && sent) { /* our client part, then what the file says */
 		wire_put_u16(o, EDNS_COOKIE);

@@ -131,6 +131,30 @@ Test(upstream_udp, a_round_of_a_flood_leaves_together_and_arrives_apart)
 	cr_assert_neq(own.sin_port, from[0].sin_port, "the next round has another port");
 }
 
+/* More than the queue of a round has places for. */
+Test(upstream_udp, a_round_larger_than_its_queue_leaves_whole)
+{
+	enum { OWN = 502, ROUND = 200 };
+	static bool seen[256 * 256];
+	uint8_t q[18];
+	unsigned n = 0;
+
+	for (uint32_t id = 1; id <= OWN; id++) {
+		ask(id, CORE_UDP);
+		upstreams_flush(&ups);
+		cr_assert_eq(recv(udp_fd, q, sizeof(q), 0), 18);
+	}
+	for (uint32_t id = 1; id <= ROUND; id++)
+		ask(1000 + id, CORE_UDP);
+	upstreams_flush(&ups);
+	while (recv(udp_fd, q, sizeof(q), 0) == 18) {
+		n += !seen[get_be16(q)];
+		seen[get_be16(q)] = true;
+	}
+	cr_expect_geq(n, ROUND - 10, "ids of different sockets may meet");
+	cr_expect_eq(n_fails, 0);
+}
+
 Test(upstream_udp, a_silent_udp_socket_gets_no_more_questions)
 {
 	uint8_t q[18];
@@ -191,6 +215,84 @@ static void guess(const uint8_t *q, const struct sockaddr_in *to, int n)
 		set_be16(b, (uint16_t)(get_be16(q) + i));
 		udp_send(b, to);
 	}
+}
+
+static char event_text[300];
+static int event_level, n_events;
+
+static void on_event(void *ctx, int level, const char *text)
+{
+	(void)ctx;
+	n_events++;
+	event_level = level;
+	snprintf(event_text, sizeof(event_text), "%s", text);
+}
+
+/* Each is counted; a line is written once a minute. */
+Test(upstream_udp, guesses_are_told)
+{
+	struct sockaddr_in from;
+	uint8_t q[1][18];
+	char want[200];
+
+	ups.events.event = on_event;
+	for (int i = 1; i <= 3; i++) {
+		static const int told[] = {0, 1, 1, 2};
+
+		udp_questions((uint32_t)i, 1, q, &from);
+		guess(q[0], &from, 8);
+		until(&n_fails, i);
+		cr_expect_eq(stats.up_udp_guessed, i);
+		cr_expect_eq(n_events, told[i]);
+		ups.up[0]->told_ns -= (i == 1 ? 50 : 60) * NS_PER_S; /* as if so long ago */
+	}
+	snprintf(want, sizeof(want), "127.0.0.1:%u: somebody guesses ids of answers; asking again by other ports", port);
+	cr_expect_str_eq(event_text, want);
+	cr_expect_eq(event_level, 2);
+}
+
+/* What is no answer at all, too short or a query, is a stranger's as well: the eighth ends the port. */
+Test(upstream_udp, what_is_no_answer_counts_as_a_guess)
+{
+	struct sockaddr_in from;
+	uint8_t q[1][18];
+
+	udp_questions(1, 1, q, &from);
+	for (int i = 0; i < 3; i++)
+		sendto(udp_fd, q[0], 11, 0, (struct sockaddr *)&from, sizeof(from));
+	q[0][2] &= 0x7f;
+	for (int i = 0; i < 4; i++)
+		udp_send(q[0], &from);
+	while (stats.up_udp_strays < 7)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_expect_eq(stats.up_udp_guessed, 0);
+	cr_expect_eq(stats.up_udp_open, 1);
+	udp_send(q[0], &from);
+	until(&n_fails, 1);
+	cr_expect_eq(stats.up_udp_guessed, 1);
+	cr_expect_eq(fail_why[0], CORE_FAIL_GUESSED);
+}
+
+/* Larger than we take: its question, as if cut by the sender, so that it is asked over TCP. */
+Test(upstream_udp, a_datagram_that_is_too_large_is_cut)
+{
+	static uint8_t large[20000];
+	struct sockaddr_in from;
+	uint8_t q[1][18];
+
+	udp_questions(1, 1, q, &from);
+	memcpy(large, q[0], 18);
+	memset(large + 6, 0xff, 6);
+	large[6] = 0x7f; /* not what the tests call a forgery */
+	cr_assert_eq(sendto(udp_fd, large, sizeof(large), 0, (struct sockaddr *)&from, sizeof(from)), (ssize_t)sizeof(large));
+	until(&n_answers, 1);
+	cr_expect_eq(answer_len[0], 17);
+	cr_expect(answer_tc[0]);
+	udp_questions(2, 1, q, &from);
+	udp_send(q[0], &from);
+	until(&n_answers, 2);
+	cr_expect_eq(answer_len[1], 18);
+	cr_expect_not(answer_tc[1]);
 }
 
 Test(upstream_udp, somebody_who_guesses_ids_ends_the_socket_and_its_question_is_told_why)
