@@ -14,7 +14,12 @@ build() {
 	make -s --no-print-directory -f tests/mutants/mutants.mk O="${dir#"$top"/}" VERSION=mutant STATIC= SAN= DEBUG= HARDEN= \
 		CFLAGS="${flags:--O2 -fPIC -w}" "$@"
 }
+# Some of these KINDS alone cost less, and notice a little less.
+kinds=${KINDS:-scenario unit reload disturb fuzz_daemon fuzz_core}
 tests() {
+	all_tests | grep -E "^(${kinds// /|}):"
+}
+all_tests() {
 	local f
 	for f in tests/scenario/*.scn; do echo "scenario:$f"; done
 	(cd "$M" && find unit -type f -name 'test_*' -printf 'unit:%p\n' | sort)
