@@ -65,6 +65,7 @@ Test(corefile_forward, resolv_conf_is_read_and_watched)
 	cr_assert_eq(p->conf.n_upstreams, 3);
 	cr_assert_str_eq(p->conf.upstream[1].label, "[2001:db8::1]:53");
 	assert_warned(p, "nameserver 'nonsense' is not an IP address");
+	cr_assert_eq(p->n_warnings, 1, "what is longer than an address can be is no word of that file");
 	cr_assert_eq(p->n_files, 2);
 	cr_assert_str_eq(p->file[1].path, path);
 	cr_assert_eq(p->file[1].kind, COREFILE_FILE_RESOLV);

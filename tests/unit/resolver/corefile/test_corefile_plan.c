@@ -156,6 +156,10 @@ Test(corefile_plan, cannot_serve_twice)
 	assert_refused("a {\n bind ::1\n}\na {\n bind 127.0.0.1 ::1\n}\n",
 		       "cannot serve dns://a.:53 on [::1] - it is already defined");
 	assert_refused("a {\n bind ::1\n}\na {\n}\n", "zone overlap listener capacity");
+	assert_refused("a {\n bind ::1 192.0.2.1\n}\na:54 {\n}\na {\n}\n",
+		       "f:6:1: cannot serve dns://a.:53 - zone overlap listener capacity with dns://a.:53 on [::1] (line 1)");
+	assert_refused("a {\n}\nb {\n bind 192.0.2.1\n}\na {\n bind 192.0.2.1\n}\n",
+		       "f:6:1: cannot serve dns://a.:53 on 192.0.2.1 - zone overlap listener capacity with dns://a.:53 (line 1)");
 	corefile_plan_free(
 		plan_of("a {\n bind ::1\n}\na {\n bind 127.0.0.1\n}\na:54 {\n}\nb {\n}\n"));
 }

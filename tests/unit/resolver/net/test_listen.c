@@ -50,6 +50,25 @@ Test(listen, a_reply_to_a_connection_that_is_gone_reaches_nobody)
 	cr_assert_eq(recv(fd, r, 12, 0), -1);
 }
 
+/* It is noticed with the reply, before the loop has heard of it. */
+Test(listen, a_reply_to_a_connection_that_was_reset_is_counted)
+{
+	uint8_t r[12] = { 0 };
+	struct linger l = { 1, 0 };
+	start_default();
+	int fd = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd, 1, LATER);
+	while (n_parked < 1)
+		step();
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	close(fd);
+	cr_assert_eq(stats.tcp_errors, 0);
+	tcp_reply(tcp, &parked[0], r, 12);
+	tcp_flush(tcp);
+	cr_assert_eq(stats.tcp_errors, 1);
+	cr_assert_eq(tcp_server_open(tcp), 0);
+}
+
 Test(listen, a_half_closed_client_still_gets_its_reply)
 {
 	uint8_t b[14], r[12] = { 0 };

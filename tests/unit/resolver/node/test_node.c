@@ -8,6 +8,8 @@
 #include <criterion/criterion.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -202,6 +204,38 @@ Test(node, iptables)
 	cr_expect_not(stand());
 	cr_expect_eq(errors(), before);
 	cr_expect_eq(node_gated(node) == NODE_GATE_NONE, !node_failopen(node));
+}
+
+/* Of a family that no address is of no program is needed. */
+Test(node, programs_of_the_families_there_are)
+{
+	static const char *const program[][2] = {{"iptables-restore", "iptables-save"}, {"ip6tables-restore", "ip6tables-save"}};
+	char dir[] = "/tmp/node-path-XXXXXX", path[64];
+
+	cr_assert(mkdtemp(dir));
+	namespace_enter();
+	cr_assert_eq(setenv("PATH", dir, 1), 0);
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (int i = 0; i < 2; i++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, program[v6][i]);
+			cr_assert_eq(symlink("/bin/true", path), 0);
+		}
+		for (int only_v6 = 0; only_v6 < 2; only_v6++) {
+			flags_fill(RULES_AUTO);
+			flags.localip[0] = flags.localip[only_v6];
+			flags.n_localips = 1;
+			if (node_open(&node, &flags, &words))
+				cr_skip_test("no netlink here");
+			cr_expect_eq(node_rules_kind(node), only_v6 == v6 ? RULES_IPTABLES : RULES_NFTABLES);
+			node_close(node);
+		}
+		for (int i = 0; i < 2; i++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, program[v6][i]);
+			unlink(path);
+		}
+	}
+	node = NULL;
+	rmdir(dir);
 }
 
 /* Another instance's dialect is gone once ours stands. */

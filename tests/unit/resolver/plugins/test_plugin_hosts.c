@@ -82,6 +82,9 @@ Test(plugin_hosts, reverse)
 			 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
 			 DNS_PTR),
 		     PLUGIN_REPLY);
+	cr_assert_eq(ask(&h, &a, "3.2.1.10.in-addr.arpa", DNS_PTR), PLUGIN_REPLY);
+	cr_assert_str_eq(section_of(a.out, a.len, 0), "3.2.1.10.in-addr.arpa. 60 IN PTR n.example.net.\n",
+			 "not the name outside the block's zones");
 	cr_assert_eq(ask(&h, &a, "8.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT);
 	cr_assert_eq(ask(&h, &a, "256.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT);
 	cr_assert_eq(ask(&h, &a, "7.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_NEXT,

@@ -29,6 +29,32 @@ Test(server, both_transports_are_served_and_all_is_closed)
 	cr_expect_eq(loop_init(&loop, &d), 0);
 }
 
+/* Lines of a round are written before the loop sleeps. */
+Test(server, what_is_logged_leaves_with_its_round)
+{
+	struct server_sockets sk = {0};
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	char path[] = "/tmp/server-log-XXXXXX", line[200] = "";
+	int fd = mkstemp(path), out = dup(STDOUT_FILENO);
+
+	unlink(path);
+	cr_assert_geq(dup2(fd, STDOUT_FILENO), 0);
+	configure(plan_at(&port, 1, "192.0.2.1", " log\n"), &sk);
+	int client = client_open(port, SOCK_DGRAM);
+
+	ask(client, false);
+	while (!shm->driver.udp_sent)
+		step();
+	step();
+	cr_expect_gt(pread(fd, line, sizeof(line) - 1, 0), 0);
+	dup2(out, STDOUT_FILENO);
+	cr_expect(strstr(line, "A IN ab. udp"), "%s", line);
+	cr_expect_eq(answer(client, false), 1);
+	close(out);
+	close(fd);
+	close(client);
+}
+
 /* The same address: its sockets stay, those brought along are closed. */
 Test(server, a_listener_that_stays)
 {
