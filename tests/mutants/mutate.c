@@ -146,12 +146,13 @@ static void condition_find(struct line *l, const char *code)
 		add(l, (size_t)(at - code) + 4, 0, "0 && ", "never");
 }
 
-/* A whole statement on its line: a call, an assignment, a count. */
+/* A whole statement on its line: a call, an assignment, a count. Memory that is kept is
+ * for the leak checker of builds with sanitizers. */
 static void statement_find(struct line *l, const char *code)
 {
 	size_t start = strspn(code, "\t "), len = strlen(code);
 
-	if (len < start + 4 || code[len - 1] != ';' || !is_word(code[start]))
+	if (len < start + 4 || code[len - 1] != ';' || !is_word(code[start]) || !strncmp(code + start, "free(", 5))
 		return;
 	for (size_t i = start; i < len; i++) {
 		if (is_word(code[i]) || strchr("->.[]", code[i]))

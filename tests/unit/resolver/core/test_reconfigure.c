@@ -165,3 +165,139 @@ Test(reconfigure, a_forward_names_upstreams_that_are_there)
 		taken(&conf);
 	}
 }
+
+/* --- what is counted under names --- */
+
+/* Counters go on under the same names; what finds no row any more shares the last one. */
+Test(reconfigure, rows_of_counters_have_an_end)
+{
+	struct core_upstream upstream = {.port = 1};
+	struct core_conf with = conf;
+	char label[32], zones[32];
+
+	with.upstream = &upstream;
+	with.n_upstreams = 1;
+	for (unsigned i = 0; i < STATS_SERVERS_MAX; i++) {
+		unsigned row = 1 + 2 * i; /* each has one for what is dropped as well; setup's had none for its zones */
+
+		snprintf(label, sizeof(label), "x%u:1", i);
+		snprintf(zones, sizeof(zones), "z%u", i);
+		upstream.label = label;
+		listener.label = label;
+		zone.label_zones = zones;
+		for (int again = 0; again < 2; again++) {
+			taken(&with);
+			cr_expect_eq(stats->upstream_row[0], i < CORE_UPSTREAMS_MAX ? i : CORE_UPSTREAMS_MAX - 1);
+			cr_expect_eq(stats->server_row[0][0], row + 1 < STATS_SERVERS_MAX ? row + 1 : STATS_SERVERS_MAX - 1);
+			cr_expect_eq(stats->server_row[0][CORE_ZONES_MAX], row + 2 < STATS_SERVERS_MAX ? row + 2 : STATS_SERVERS_MAX - 1);
+		}
+		if (i < CORE_UPSTREAMS_MAX)
+			cr_expect_str_eq(stats->upstream[i].to, label);
+		if (row + 1 < STATS_SERVERS_MAX) {
+			const struct stats_server *r = &stats->server[row + 1];
+
+			cr_expect_str_eq(r->server, label);
+			cr_expect_str_eq(r->zone, ".");
+			cr_expect_str_eq(r->zones, zones);
+			cr_expect_eq(r->block, i + 2 < STATS_BLOCKS_MAX ? i + 2 : 0, "%u has %u", i, r->block);
+		}
+	}
+	cr_expect_eq(stats->n_upstreams, CORE_UPSTREAMS_MAX);
+	cr_expect_eq(stats->n_servers, STATS_SERVERS_MAX);
+	cr_expect_eq(stats->n_blocks, STATS_BLOCKS_MAX);
+	upstream.label = "x3:1"; /* an old name has its old row */
+	taken(&with);
+	cr_expect_eq(stats->upstream_row[0], 3);
+}
+
+/* --- what is known of upstreams --- */
+
+static uint8_t cookie[2][8];
+
+static void ask_note(void *ctx, const struct core_ask *a)
+{
+	struct dns_msg m;
+	uint16_t len = 0;
+	const uint8_t *c;
+
+	(void)ctx;
+	cr_assert_eq(dns_msg_parse(&m, a->query, a->len), 0);
+	c = dns_edns_option(&m.edns, EDNS_COOKIE, &len);
+	cr_assert(c && len == 8);
+	memcpy(cookie[a->upstream], c, 8);
+}
+static void cancel_note(void *ctx, uint32_t id)
+{
+	(void)ctx;
+	(void)id;
+}
+static void reply_note(void *ctx, const struct core_client *c, const uint8_t *b, size_t len)
+{
+	(void)ctx;
+	(void)c;
+	(void)b;
+	(void)len;
+}
+
+/* One question to each of two. */
+static void cookies_see(struct core *c, uint64_t now_ns)
+{
+	static uint8_t out[DNS_MSG_MAX];
+	uint8_t q[] = {0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 1, 'z', 0, 0, 1, 0, 1};
+	struct core_client client = {.port = 1024};
+	size_t len = 0;
+
+	memset(cookie, 0, sizeof(cookie));
+	for (unsigned i = 0; i < 2; i++) {
+		q[13] = (uint8_t)('a' + now_ns / NS_PER_S);
+		q[15] = (uint8_t)(i ? 'b' : 'z');
+		cr_assert_eq(core_query(c, now_ns, &client, q, sizeof(q), out, &len), CORE_WAIT);
+	}
+	core_tick(c, now_ns);
+}
+
+/* Our cookie towards one upstream tells nobody that another one hears from us too (RFC 7873);
+ * it is an address and a port that are one. */
+Test(reconfigure, a_cookie_is_one_upstream_s)
+{
+	static const struct hash_key key = {3, 4};
+	static const uint8_t none[8];
+	struct core_upstream upstream[2] = {{.port = 1, .label = "a:1"}, {.port = 2, .label = "a:2"}}, swapped[2] = {upstream[1], upstream[0]};
+	const struct core_ops ops = {.ask = ask_note, .cancel = cancel_note, .reply = reply_note};
+	struct core_forward f[2];
+	struct core_zone z[2] = {zone, zone};
+	struct core_conf with = conf;
+	struct core_stats *st = calloc(1, sizeof(*st));
+	struct core *c = NULL;
+	struct diag d = {""};
+	uint8_t first[2][8];
+
+	cr_assert_eq(name_from_text(&z[1].origin, "b"), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		core_conf_forward_defaults(&f[i]);
+		f[i].n_to = 1;
+		f[i].to[0] = (uint16_t)i;
+		f[i].hedge_percent = 0;
+		f[i].force_tcp = false;
+		f[i].prefer_udp = true;
+		z[i].forward = &f[i];
+		z[i].n_forward = 1;
+	}
+	with.zone = z;
+	with.n_zones = 2;
+	with.upstream = upstream;
+	with.n_upstreams = 2;
+	cr_assert_eq(core_new(&c, &with, &ops, st, &key, 1, &d), 0, "%s", d.text);
+	cookies_see(c, NS_PER_S);
+	cr_expect_neq(memcmp(cookie[0], none, 8), 0);
+	cr_expect_neq(memcmp(cookie[1], none, 8), 0);
+	cr_expect_neq(memcmp(cookie[0], cookie[1], 8), 0);
+	memcpy(first, cookie, sizeof(first));
+	with.upstream = swapped;
+	cr_assert_eq(core_reconfigure(c, &with, 2 * NS_PER_S, &d), 0);
+	cookies_see(c, 2 * NS_PER_S);
+	cr_expect_eq(memcmp(cookie[0], first[1], 8), 0, "it goes with its upstream");
+	cr_expect_eq(memcmp(cookie[1], first[0], 8), 0);
+	core_free(c);
+	free(st);
+}
