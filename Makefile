@@ -8,6 +8,7 @@
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make mutants    what no test notices: SEED=n N=300
+#   make coverage   what the fast tests run of each folder
 #   make transcripts  what scenarios bring about besides what they expect, kept for comparison
 #   make examples   worked plans, from twelve nodes to five thousand
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
@@ -222,6 +223,8 @@ SEED ?= 1
 N ?= 300
 mutants: $(O)/tests/mutants/mutate $(O)/tests/mutants/who
 	@$(anew) O=$(O) tests/mutants/run $(SEED) $(N)
+coverage:
+	@$(anew) O=$(O) tests/mutants/coverage
 
 # --- the rest ----------------------------------------------------------------
 deps:
@@ -303,4 +306,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all examples test tests-build layers transcripts fuzz mutants deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE all examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean

@@ -107,12 +107,12 @@ static void operators_find(struct line *l, const char *code)
 }
 
 /* Left out, for nobody could tell: more room in an array, and another first member of
- * what is all zeros. Of a negative number its sign is what counts: -1 is broken to 0. */
+ * what is all zeros, and two structures in place of one. Of a negative number its sign is what counts: -1 is broken to 0. */
 static void number_find(struct line *l, const char *code, size_t i)
 {
 	char to[4] = {(char)(code[i] == '9' ? '8' : code[i] + 1), 0};
 
-	if (!strncmp(code + i, "0}", 2) && i && code[i - 1] == '{')
+	if ((!strncmp(code + i, "0}", 2) && i && code[i - 1] == '{') || (i >= 7 && !strncmp(code + i - 7, "calloc(", 7)))
 		return;
 	if (code[i + 1] == ']' && strchr(";,=", code[i + 2 + strspn(code + i + 2, " ")]) && is_declaration(code))
 		return;

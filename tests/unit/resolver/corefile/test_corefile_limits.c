@@ -39,6 +39,8 @@ Test(corefile_limits, borders)
 		{"cache %s", "604800", "604801"},
 		{"cache {\n success %s\n}", "0", "-1"},
 		{"cache {\n success %s\n}", "100000000", "100000001"},
+		{"template ANY ANY {\n ederror %s\n}", "0", "-1"},
+		{"template ANY ANY {\n ederror %s\n}", "65535", "65536"},
 		{"cache {\n success 1 %s\n}", "1 0", "0"},
 		{"cache {\n success 1 %s\n}", "604800", "604801"},
 		{"cache {\n success 1 5 %s\n}", "5", "6"},

@@ -147,6 +147,42 @@ Test(tls, a_certificate_of_ours)
 	ctx_end();
 }
 
+/* OpenSSL keeps errors in a list of the thread: what others left in it is not ours. */
+Test(tls, errors_of_others)
+{
+	struct tls_conf conf = {.ca_file = good}, bad = {.ca_file = "/nonexistent/x.pem"};
+	struct tls_ctx *none = NULL;
+	bool want_write = true;
+	uint8_t b[16];
+
+	ERR_raise(ERR_LIB_USER, 1);
+	cr_expect_eq(tls_ctx_new(&none, &bad, &words), ERR_SYS);
+	cr_expect_eq(strncmp(words.text, "tls: CA file '/nonexistent/x.pem': system lib", 45), 0, "%s", words.text);
+	ERR_clear_error();
+	cr_assert_eq(tls_ctx_new(&ctx, &conf, &words), 0);
+	cr_assert_eq(session_start(&conf), 1);
+	ERR_raise(ERR_LIB_USER, 1);
+	cr_expect_eq(tls_read(session, b, sizeof(b), NULL), -1);
+	cr_expect_eq(errno, EAGAIN);
+	ERR_raise(ERR_LIB_USER, 1);
+	while (tls_write(session, dir, sizeof(dir)) > 0)
+		ERR_raise(ERR_LIB_USER, 1);
+	cr_expect_eq(errno, EAGAIN);
+	session_end();
+	client_fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+
+	cr_assert_eq(connect(client_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	cr_assert_eq(fcntl(client_fd, F_SETFL, O_NONBLOCK), 0);
+	session = tls_session_new(ctx, client_fd);
+	ERR_raise(ERR_LIB_USER, 1);
+	cr_expect_eq(tls_handshake(session, &want_write, &words), 0, "it waits for the other side");
+	tls_session_free(session);
+	session = NULL;
+	close(client_fd);
+	ctx_end();
+}
+
 /* All there is in one piece, then nothing, then the end, and an end that is none. */
 Test(tls, what_is_read)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections to an upstream: which takes a question, how many there are, how each ends. */
+#include "tests/fixtures/no_memory.h"
 #include "tests/fixtures/upstream_world.h"
 
 TestSuite(upool, .init = setup, .fini = teardown, .timeout = 30);
@@ -70,6 +71,35 @@ Test(upool, load_is_spread_over_four)
 	cr_expect_eq(stats.up_tcp_open, 4);
 	cr_expect_eq(up_stats.conn_misses[CORE_TCP], 4);
 	cr_expect_eq(up_stats.conn_hits[CORE_TCP], 896);
+}
+
+/* A question that there is no memory for is told as failed, and harms none beside it. */
+Test(upool, memory_is_short)
+{
+	int fd, n = 0;
+
+	if (!NO_MEMORY_HERE)
+		cr_skip_test("sanitizers have a heap of their own");
+	ask(1, CORE_TCP);
+	fd = accept_one();
+	questions_read(fd, questions, 1);
+	for (bool failed = true; failed; n++) {
+		int before = n_fails;
+
+		memory_fail(n, true);
+		ask(2 + (uint32_t)n, CORE_TCP);
+		failed = memory_back();
+		upstreams_flush(&ups);
+		cr_assert_eq(n_fails, before + failed);
+		if (failed)
+			cr_expect_eq(fail_why[before], CORE_FAIL_NOSOCKET);
+	}
+	cr_assert_gt(n, 1, "it takes some");
+	answer_write(fd, questions[0]);
+	until(&n_answers, 1);
+	questions_read(fd, questions, 1);
+	cr_expect_eq(questions[0][19], n + 1, "the last one was sent");
+	cr_expect_eq(stats.up_tcp_connects, 1);
 }
 
 /* What broke under its questions makes the others suspect: the next goes to a new one. */

@@ -365,6 +365,42 @@ Test(upstream_udp, a_shared_socket_that_is_guessed_at_ends_and_the_others_do_not
 	until(&n_answers, FLOOD - same);
 }
 
+static int n_told;
+
+static void fail_again(void *ctx, uint32_t id, enum core_fail_why why)
+{
+	(void)ctx;
+	cr_expect_eq(why, CORE_FAIL_GUESSED);
+	n_told++;
+	ask(id + 10000, CORE_UDP);
+}
+
+/* What is asked again from within the failures leaves in the same round. */
+Test(upstream_udp, questions_of_a_socket_that_is_guessed_at_are_asked_again_at_once)
+{
+	enum { FLOOD = OWN_PORTS + 100 };
+	static uint8_t q[FLOOD][18];
+	static struct sockaddr_in from[FLOOD];
+	struct sockaddr_in last;
+	uint8_t b[18];
+	int same = 0, n = 0;
+
+	udp_questions(1, FLOOD, q, from);
+	last = from[FLOOD - 1];
+	for (int i = OWN_PORTS; i < FLOOD; i++)
+		same += from[i].sin_port == last.sin_port;
+	cr_assert_gt(same, 1);
+	ups.events.fail = fail_again;
+	ask(5000, CORE_UDP); /* one that waits to be sent by whatever socket */
+	guess(q[FLOOD - 1], &last, 200);
+	until(&n_told, same);
+	upstreams_flush(&ups);
+	while (recv(udp_fd, b, sizeof(b), 0) == 18)
+		n++;
+	cr_expect_eq(n, same + 1, "%d of %d", n, same + 1);
+	cr_expect_eq(n_told, same);
+}
+
 Test(upstream_udp, of_too_many_ports_the_first_that_is_slow_gives_way)
 {
 	static uint8_t q[8][18];

@@ -356,6 +356,9 @@ Test(iptables, other_uses_of_recent_are_left_alone)
 	static const char *const not_ours[] = {
 		"--rcheck --seconds 1 --name live --mask 255.255.255.255 --rdest",
 		"! --update --seconds 1 --name live --mask 255.255.255.255 --rdest",
+		"! --rcheck --seconds 1x --name live --mask 255.255.255.255 --rdest",
+		"! --rcheck --seconds 0 --name live --mask 255.255.255.255 --rdest",
+		"! --rcheck --seconds 4294967296 --name live --mask 255.255.255.255 --rdest",
 		"! --rcheck --seconds x --name live --mask 255.255.255.255 --rdest",
 		"! --rcheck --seconds 1 --hitcount 3 --name live --mask 255.255.255.255 --rdest",
 		"! --rcheck --seconds 1 --name live --mask 255.255.255.255 --rsource",

@@ -238,6 +238,37 @@ Test(node, programs_of_the_families_there_are)
 	rmdir(dir);
 }
 
+/* What fails in one family is told, whatever becomes of the other. */
+Test(node, a_cleanup_that_fails_in_part)
+{
+	static const char *const program[] = {"ip6tables-restore", "ip6tables-save", "iptables-restore", "iptables-save"};
+	char dir[] = "/tmp/node-path-XXXXXX", path[64];
+
+	cr_assert(mkdtemp(dir));
+	namespace_enter();
+	cr_assert_eq(setenv("PATH", dir, 1), 0);
+	flags_fill(RULES_AUTO);
+	flags.setup_interface = false;
+	for (unsigned bad = 0; bad < 4; bad++) { /* a bit a family */
+		int err;
+
+		for (unsigned i = 0; i < 4; i++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, program[i]);
+			cr_assert_eq(symlink(bad >> i / 2 & 1 ? "/bin/false" : "/bin/true", path), 0);
+		}
+		words.text[0] = 0;
+		err = node_cleanup(&flags, &words);
+		cr_expect_eq(err != 0, bad != 0, "%u: %d %s", bad, err, words.text);
+		if (bad)
+			cr_expect(strstr(words.text, bad & 1 ? "ip6tables" : "iptables"), "%u: %s", bad, words.text);
+		for (unsigned i = 0; i < 4; i++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, program[i]);
+			unlink(path);
+		}
+	}
+	rmdir(dir);
+}
+
 /* Another instance's dialect is gone once ours stands. */
 Test(node, a_change_of_dialect_leaves_nothing)
 {
