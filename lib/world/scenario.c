@@ -245,12 +245,15 @@ static int set_one(struct reading *r, struct draft *t, const char *set)
 		rows = f->sub;
 		at += len + (at[len] == '.');
 	}
-	if (!f || f->read == read_loads || f->read == read_asks || f->read == read_records ||
-	    f->read == read_events || f->read == read_surges || f->read == read_version)
+	if (!f || f->read == read_loads || f->read == read_asks || f->read == read_records || f->read == read_version)
 		return diag_set(r->d, ERR_UNKNOWN, "'%s': this key cannot be set so", set);
 	int rc = yaml_doc_parse(&y, set, equals + 1, strlen(equals + 1), r->d);
 	if (rc)
 		return rc;
+	if (f->read == read_events) /* in place of the file's, not after them */
+		t->s.n_events = 0;
+	if (f->read == read_surges)
+		t->s.n_surges = 0;
 	rc = f->read(r, yaml_root(y), f, t);
 	yaml_doc_free(y);
 	return rc;

@@ -165,7 +165,7 @@ struct scenario {
 /* 0 and a whole scenario, or a negative code and a diag that names the place. */
 int scenario_load(struct scenario **ret, const char *path, struct diag *d);
 /* The same with some keys set otherwise than the file has them: "cluster.backends=4". A value
- * is YAML; keys of a list cannot be named. */
+ * is YAML; a list is replaced as a whole (events, surges), or not at all (loads, names, records). */
 int scenario_load_set(struct scenario **ret, const char *path, const char *const *sets, size_t n_sets,
 		      struct diag *d);
 void scenario_free(struct scenario *s);

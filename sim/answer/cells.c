@@ -29,6 +29,7 @@ struct crew {
 	pthread_mutex_t lock;
 	const struct cell_job *job;
 	struct cell_outcome *out;
+	const struct cells_each *each;
 	struct task *task;
 	size_t n_tasks, next;
 	struct pending **pending; /* [job][rep] */
@@ -78,7 +79,18 @@ static unsigned reps_of(const struct cell_job *j)
 	return j->first_rep >= j->n_reps ? 0 : (j->n_reps - j->first_rep + step - 1) / step;
 }
 
+static unsigned rep_of(const struct cell_job *j, unsigned i)
+{
+	return j->first_rep + i * (j->rep_step ? j->rep_step : 1);
+}
+
 /* --- adding up, under the lock --- */
+
+int cell_outcome_add(struct cell_outcome *o, unsigned i, const struct sim_result *r, const struct scenario *s)
+{
+	numbers_of(&o->rep[i], r, s);
+	return sim_result_add(&o->sum, r);
+}
 
 static void fold(struct crew *c, uint32_t job)
 {
@@ -88,11 +100,13 @@ static void fold(struct crew *c, uint32_t job)
 		struct pending *p = &c->pending[job][c->n_folded[job]];
 		if (!p->n_parts || p->n_added < p->n_parts)
 			return;
-		numbers_of(&o->rep[c->n_folded[job]], &p->sum, c->job[job].s);
-		if (sim_result_add(&o->sum, &p->sum) < 0)
-			c->rc = ERR_NOMEM;
+		unsigned i = c->n_folded[job]++;
+		int rc = cell_outcome_add(o, i, &p->sum, c->job[job].s);
+		if (rc == 0 && c->each)
+			rc = c->each->whole(c->each->ctx, job, rep_of(&c->job[job], i), &p->sum);
+		if (rc < 0)
+			c->rc = rc;
 		sim_result_release(&p->sum);
-		c->n_folded[job]++;
 	}
 }
 
@@ -117,7 +131,7 @@ static void add(struct crew *c, const struct task *t, struct sim_result *r)
 static int run_task(struct crew *c, const struct task *t, struct sim_result *r, struct diag *d)
 {
 	const struct cell_job *j = &c->job[t->job];
-	unsigned rep = j->first_rep + t->rep * (j->rep_step ? j->rep_step : 1), part = part_nodes(j);
+	unsigned rep = rep_of(j, t->rep), part = part_nodes(j);
 	struct sim_conf conf = {
 		.s = j->s,
 		.zone = j->zone,
@@ -239,9 +253,9 @@ static void take_apart(struct crew *c, size_t n_jobs)
 }
 
 int cells_run(const struct cell_job *job, size_t n_jobs, unsigned n_threads, const char *name,
-	      struct cell_outcome *ret, struct diag *d)
+	      struct cell_outcome *ret, const struct cells_each *each, struct diag *d)
 {
-	struct crew c = {.job = job, .out = ret};
+	struct crew c = {.job = job, .out = ret, .each = each};
 
 	pthread_mutex_init(&c.lock, NULL);
 	memset(ret, 0, n_jobs * sizeof(*ret));

@@ -32,10 +32,18 @@ struct cell_outcome {
 	struct numbers *rep; /* [n_reps], in order */
 };
 
+/* Told of each replication that is whole, those of a job in order; not from two threads at once. */
+struct cells_each {
+	void *ctx;
+	int (*whole)(void *ctx, size_t job, unsigned rep, const struct sim_result *r); /* 0 or an error */
+};
+
 /* All jobs on `n_threads`; `name` is what the progress line shows, NULL: none. On error
  * nothing is left to release. */
 int cells_run(const struct cell_job *job, size_t n_jobs, unsigned n_threads, const char *name,
-	      struct cell_outcome *ret, struct diag *d);
+	      struct cell_outcome *ret, const struct cells_each *each, struct diag *d);
+/* One replication more; `rep` has room for it. */
+int cell_outcome_add(struct cell_outcome *o, unsigned i, const struct sim_result *r, const struct scenario *s);
 void cell_outcome_release(struct cell_outcome *o);
 
 unsigned cells_nodes_default(const struct scenario *s);

@@ -41,7 +41,8 @@ static double share(uint64_t part, uint64_t whole)
 /* Processor time used of what there was, under a limit or without. */
 static double utilisation(const struct sim_result *r, const struct scenario *s)
 {
-	double cores = s->replica.cpu_limit > 0 ? s->replica.cpu_limit : s->replica.workers;
+	bool limited = s->replica.cpu_limit > 0 && s->replica.cpu_limit < s->replica.workers;
+	double cores = limited ? s->replica.cpu_limit : s->replica.workers;
 
 	return r->replica_ns ? (double)r->replica_cpu_ns / ((double)r->replica_ns * cores) : 0;
 }

@@ -168,6 +168,14 @@ void life_scale(struct world *w, unsigned n, uint64_t start_ns, uint64_t grace_n
 
 /* --- the horizontal pod autoscaler --- */
 
+/* Of processor time, a server can use so much. */
+static double cores(const struct world *w)
+{
+	const struct scen_replica *r = &w->s->replica;
+
+	return r->cpu_limit > 0 && r->cpu_limit < r->workers ? r->cpu_limit : r->workers;
+}
+
 /* pkg/controller/podautoscaler: ceil(current * utilisation / target), nothing within 10 % of
  * the target, at most twice as many or four more at a time, and down only to the most that was
  * wished for in the calm time. */
@@ -177,7 +185,8 @@ static unsigned hpa_wish(struct world *w)
 	double used_ns = 0, window_ns = (double)a->sync_ns;
 
 	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
-		used_ns += (double)(w->replica[i].cpu_ns - w->replica[i].seen_cpu_ns);
+		double asked_ns = (double)(w->replica[i].cpu_ns - w->replica[i].seen_cpu_ns);
+		used_ns += asked_ns < window_ns * cores(w) ? asked_ns : window_ns * cores(w);
 		w->replica[i].seen_cpu_ns = w->replica[i].cpu_ns;
 	}
 	double ratio = used_ns / (window_ns * a->request * w->n_replicas) / a->target;
@@ -215,6 +224,9 @@ void life_finish(struct world *w)
 {
 	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
 		account(w, &w->replica[i]);
+		/* what still waits has not been worked on */
+		if ((double)w->replica[i].cpu_ns > cores(w) * (double)w->now_ns)
+			w->replica[i].cpu_ns = (uint64_t)(cores(w) * (double)w->now_ns);
 		w->r->replica_cpu_ns += w->replica[i].cpu_ns;
 		w->r->backend_cpu_ns[i] = w->replica[i].cpu_ns;
 	}

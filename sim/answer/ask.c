@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See ask.h.
+ */
+#include "sim/answer/ask.h"
+
+#include <string.h>
+#include <unistd.h>
+
+unsigned ask_threads(const struct sim_ask *a)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return a->threads ? (unsigned)a->threads : n > 0 ? (unsigned)n : 1;
+}
+
+static bool wanted(const struct sim_ask *a, const char *cell)
+{
+	for (size_t i = 0; i < a->cells.n; i++)
+		if (strcmp(a->cells.item[i], cell) == 0)
+			return true;
+	return a->cells.n == 0;
+}
+
+/* In the order in which they are shown. */
+static void choose_cells(struct loaded *l, const struct sim_ask *a)
+{
+	static const enum scen_proxy modes[] = {SCEN_PROXIES(SCEN_PROXY_NAME)};
+	const bool exists[SIM_CACHES] = {l->s->cache_off, l->s->cache_on, l->s->cache_original};
+	unsigned n_nodes = a->nodes ? (unsigned)a->nodes : cells_nodes_default(l->s);
+	char name[32];
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		for (unsigned cache = 0; cache < SIM_CACHES; cache++) {
+			if (!(l->s->proxy_modes & modes[i]) || !exists[cache] ||
+			    !wanted(a, sim_cell_str(modes[i], cache, name)))
+				continue;
+			l->cell[l->n_cells++] =
+				(struct cell_job){.s = l->s,
+						  .zone = l->zone,
+						  .costs = &a->costs,
+						  .proxy = modes[i],
+						  .cache = cache,
+						  .verify = !a->no_verify,
+						  .n_nodes = n_nodes < l->s->n_nodes ? n_nodes : l->s->n_nodes,
+						  .part_nodes = (unsigned)a->part,
+						  .n_reps = (unsigned)a->replications};
+		}
+}
+
+int ask_load(struct loaded *ret, const struct sim_ask *a, const char *const *sets, size_t n_sets,
+	     struct diag *d)
+{
+	const char *all[ASK_SETS_MAX];
+	size_t n = 0;
+
+	*ret = (struct loaded){0};
+	for (size_t i = 0; i < a->sets.n; i++)
+		all[n++] = a->sets.item[i];
+	for (size_t i = 0; i < n_sets && n < ASK_SETS_MAX; i++)
+		all[n++] = sets[i];
+	int rc = scenario_load_set(&ret->s, a->scenario, all, n, d);
+	if (rc == 0) {
+		if (a->seed)
+			ret->s->seed = a->seed;
+		rc = zone_new(&ret->zone, ret->s, d);
+	}
+	if (rc == 0) {
+		choose_cells(ret, a);
+		if (ret->n_cells == 0)
+			rc = diag_set(d, ERR_MISSING, "%s has no such cell", a->scenario);
+	}
+	if (rc < 0)
+		ask_release(ret);
+	return rc;
+}
+
+void ask_release(struct loaded *l)
+{
+	zone_free(l->zone);
+	scenario_free(l->s);
+	*l = (struct loaded){0};
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the command line asks for, and the scenario that answers it: every verb begins here.
+ */
+#ifndef NODENS_SIM_ASK_H
+#define NODENS_SIM_ASK_H
+
+#include "lib/base/opt.h"
+#include "sim/answer/cells.h"
+#include "sim/answer/record.h"
+
+#define ASK_CELLS_MAX 9 /* proxy modes and caches */
+#define ASK_SETS_MAX (OPT_LIST_MAX + 16)
+
+struct sim_ask {
+	const char *scenario, *out, *qs;
+	struct opt_list cells, sets;
+	uint64_t nodes, part, seed, replications, threads;
+	bool no_verify;
+	struct sim_costs costs;
+	struct sim_source src;
+	/* sweep, merge */
+	const char *sweep, *shard;
+	char **operand;
+	int n_operands;
+	/* size, cliff */
+	const char *slo;
+	double surge_times;
+	uint64_t surge_ns;
+};
+
+struct loaded {
+	struct scenario *s;
+	struct zone *zone;
+	struct cell_job cell[ASK_CELLS_MAX];
+	size_t n_cells;
+};
+
+/* The scenario with `sets` (or NULL) after those of the command line, its zone and its cells; ERR_MISSING
+ * when it has none of those asked for. */
+int ask_load(struct loaded *ret, const struct sim_ask *a, const char *const *sets, size_t n_sets,
+	     struct diag *d);
+void ask_release(struct loaded *l);
+unsigned ask_threads(const struct sim_ask *a);
+
+/* The verbs. */
+int predict(struct sim_ask *a, struct diag *d); /* none: each cell, a line and a record */
+int sweep(struct sim_ask *a, struct diag *d);
+int sweep_merge(struct sim_ask *a, struct diag *d);
+int size(struct sim_ask *a, struct diag *d);
+int cliff(struct sim_ask *a, struct diag *d);
+
+#endif

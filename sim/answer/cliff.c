@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dns-sim cliff: where retries keep an overload alive. At each level of load the cell is run twice, in
+ * calm and with a surge that ends: what is well in calm and not well long after the surge is
+ * metastable. Then single changes are tried on the first such level: which of them lets it recover?
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/log.h"
+#include "sim/answer/trial.h"
+
+#define LEVELS 14
+#define LEVEL_FIRST 0.3 /* of what the servers can do */
+#define LEVEL_LAST 1.15
+#define WELL_LOST 0.01	/* more lost than this is not well */
+#define WELL_TIMES 20	/* nor is a mean so many times that of the calm before */
+#define WINDOW 4	/* before: the first quarter of the load; after: the last */
+
+struct window {
+	double lost, mean_ms, retried;
+};
+struct level {
+	double growth, utilisation;
+	struct window before, during, after;
+	double recovered_s; /* after the surge's end; < 0: not within the run */
+	bool calm_well, surge_well;
+};
+
+struct search {
+	struct sim_ask *a;
+	size_t cell;
+	double growth, capacity; /* capacity: the growth at which the servers are all used */
+	double surge_at_s, surge_for_s, end_s;
+	FILE *csv;
+	char name[32];
+};
+
+static const char *state_of(const struct level *l)
+{
+	if (!l->calm_well)
+		return "overloaded";
+	return l->surge_well ? "steady" : "metastable";
+}
+
+/* --- what a run says between two times --- */
+
+static struct window window_of(const struct sim_result *r, double from_s, double to_s)
+{
+	const struct sim_sample *a = NULL, *b = NULL;
+
+	for (size_t i = 0; i < r->n_samples; i++) {
+		double t_s = (double)r->sample[i].t_ns / 1e9;
+		if (t_s <= from_s || !a)
+			a = &r->sample[i];
+		if (t_s <= to_s)
+			b = &r->sample[i];
+	}
+	if (!a || !b || b <= a)
+		return (struct window){0};
+	double done = (double)(b->done - a->done), asked = (double)(b->lookups - a->lookups);
+	double queries = (double)(b->queries - a->queries);
+	/* a lookup that has not ended is no better than one that was lost */
+	double open = asked > done ? asked - done : 0;
+	return (struct window){
+		.lost = asked > 0 ? ((double)(b->lost - a->lost) + open) / fmax(asked, done) : 0,
+		.mean_ms = done > 0 ? (double)(b->late_ns - a->late_ns) / done / 1e6 : INFINITY,
+		.retried = queries > 0 ? (double)(b->retried - a->retried) / queries : 0,
+	};
+}
+
+static bool is_well(const struct window *w, double calm_ms)
+{
+	return w->lost <= WELL_LOST && w->mean_ms <= calm_ms * WELL_TIMES + 5;
+}
+
+static double recovery(const struct search *s, const struct sim_result *r, double calm_ms)
+{
+	double end_s = s->surge_at_s + s->surge_for_s, step_s = (s->end_s - end_s) / 40;
+	double well_since = -1;
+
+	for (double t = end_s; t + step_s <= s->end_s; t += step_s) {
+		struct window w = window_of(r, t, t + step_s);
+		if (!is_well(&w, calm_ms))
+			well_since = -1;
+		else if (well_since < 0)
+			well_since = t - end_s;
+	}
+	return well_since;
+}
+
+/* --- a level --- */
+
+static void with_surge(const struct search *s, struct trial *t)
+{
+	trial_set(t, "surges=[{at: %.0fms, for: %.0fms, times: %g}]", 1000 * s->surge_at_s, 1000 * s->surge_for_s,
+		  s->a->surge_times);
+}
+
+static void level_trial(const struct search *s, struct trial *t, double growth, const char *change)
+{
+	trial_set(t, "growth=%.9g", growth);
+	with_surge(s, t);
+	if (change)
+		trial_set(t, "%s", change);
+}
+
+static void calm_trial(struct trial *t, double growth)
+{
+	trial_set(t, "growth=%.9g", growth);
+	trial_set(t, "surges=[]");
+}
+
+static void judge_calm(const struct search *s, struct level *l, const struct trial *t, double *ret_ms)
+{
+	struct window first = window_of(&t->out.sum, s->surge_at_s / 2, s->surge_at_s);
+	struct window last = window_of(&t->out.sum, s->end_s - s->end_s / WINDOW, s->end_s);
+
+	*ret_ms = first.mean_ms;
+	l->utilisation = trial_number(t, "utilisation").mean;
+	l->calm_well = is_well(&last, first.mean_ms) && first.lost <= WELL_LOST;
+}
+
+static void judge_surge(const struct search *s, struct level *l, const struct trial *t, double calm_ms)
+{
+	const struct sim_result *r = &t->out.sum;
+	double end_s = s->surge_at_s + s->surge_for_s;
+
+	l->before = window_of(r, s->surge_at_s / 2, s->surge_at_s);
+	l->during = window_of(r, s->surge_at_s, end_s);
+	l->after = window_of(r, s->end_s - (s->end_s - end_s) / WINDOW, s->end_s);
+	l->recovered_s = recovery(s, r, calm_ms);
+	l->surge_well = is_well(&l->after, calm_ms);
+}
+
+/* The run with the surge, to be drawn. */
+static int write_level(const struct search *s, const struct level *l, const struct trial *t, struct diag *d)
+{
+	struct sim_source src = s->a->src;
+	char dir[4200], point[64];
+
+	if (!s->a->out)
+		return 0;
+	snprintf(point, sizeof(point), "growth=%.4g", l->growth);
+	snprintf(dir, sizeof(dir), "%s/growth-%.4g", s->a->out, l->growth);
+	src.point = point;
+	return sim_record_write(&t->out, &t->l.cell[t->cell], &src, dir, d);
+}
+
+static void tell(struct search *s, const struct level *l)
+{
+	char recovered[32] = "-";
+
+	if (l->recovered_s >= 0)
+		snprintf(recovered, sizeof(recovered), "%.1f", l->recovered_s);
+	printf("%8.3f %6.0f %%  %-11s %9.2f %9.2f %9.2f %9.1f %10s\n", l->growth, 100 * l->utilisation, state_of(l),
+	       100 * l->before.lost, 100 * l->during.lost, 100 * l->after.lost, 100 * l->after.retried, recovered);
+	if (s->csv)
+		fprintf(s->csv, "%s,%.6g,%.6g,%s,%.6g,%.6g,%.6g,%.6g,%.6g,%s\n", s->name, l->growth, l->utilisation, state_of(l),
+			l->before.lost, l->during.lost, l->after.lost, l->after.mean_ms, l->after.retried,
+			l->recovered_s < 0 ? "" : recovered);
+}
+
+/* --- what would help --- */
+
+static const struct {
+	const char *what, *set;
+} changes[] = {
+	{"applications do not ask again", "pods.retries=0"},
+	{"stubs ask once", "pods.attempts=1"},
+	{"no CPU limit", "cluster.replica.cpu_limit=0"},
+	{"a short queue (64)", "cluster.replica.queue=64"},
+	{"one worker more", NULL},
+	{"one replica more", NULL},
+	{"half the load for good", NULL},
+};
+
+#define CHANGES (sizeof(changes) / sizeof(changes[0]))
+
+static int change_texts(struct search *s, double growth, char ret[][64], struct diag *d)
+{
+	struct loaded l;
+	int rc = ask_load(&l, s->a, NULL, 0, d);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < CHANGES; i++) {
+		if (changes[i].set)
+			snprintf(ret[i], 64, "%s", changes[i].set);
+		else if (strstr(changes[i].what, "worker"))
+			snprintf(ret[i], 64, "cluster.replica.workers=%u", l.s->replica.workers + 1);
+		else if (strstr(changes[i].what, "replica"))
+			snprintf(ret[i], 64, "cluster.backends=%u", l.s->n_backends + 1);
+		else
+			snprintf(ret[i], 64, "growth=%.9g", growth / 2);
+	}
+	ask_release(&l);
+	return 0;
+}
+
+static int try_changes(struct search *s, const struct level *first, double calm_ms, struct diag *d)
+{
+	struct trial *t = calloc(CHANGES, sizeof(*t)); /* they hold histograms */
+	char text[CHANGES][64];
+	int rc = t ? change_texts(s, first->growth, text, d) : diag_set(d, ERR_NOMEM, "out of memory");
+
+	for (size_t i = 0; rc == 0 && i < CHANGES; i++)
+		level_trial(s, &t[i], first->growth, text[i]);
+	if (rc == 0)
+		rc = trials_run(t, CHANGES, s->a, s->cell, s->name, d);
+	if (rc == 0)
+		printf("\nAt %.3f, the same surge with one thing changed:\n", first->growth);
+	for (size_t i = 0; rc == 0 && i < CHANGES; i++) {
+		struct level at = {.growth = first->growth};
+		judge_surge(s, &at, &t[i], calm_ms);
+		printf("  %-32s %s (lost %.2f %% after)\n", changes[i].what, at.surge_well ? "recovers" : "stays down",
+		       100 * at.after.lost);
+		if (s->csv)
+			fprintf(s->csv, "%s,%.6g,,%s,,,%.6g,%.6g,,\"%s\"\n", s->name, at.growth,
+				at.surge_well ? "change recovers" : "change stays down", at.after.lost, at.after.mean_ms, text[i]);
+		trial_release(&t[i]);
+	}
+	free(t);
+	return rc;
+}
+
+/* --- a cell --- */
+
+/* The growth at which the servers would be all used. */
+static int find_capacity(struct search *s, struct diag *d)
+{
+	struct trial t = {0};
+
+	trial_set(&t, "growth=%.9g", s->growth);
+	trial_set(&t, "surges=[]");
+	int rc = trial_run(&t, s->a, s->cell, d);
+	if (rc < 0)
+		return rc;
+	double used = trial_number(&t, "utilisation").mean;
+	trial_release(&t);
+	if (used <= 0)
+		return diag_set(d, ERR_MISSING, "cliff: the servers are never busy: give cluster.replica.service");
+	s->capacity = s->growth / used;
+	if (used > 0.9) /* what it does not get done it cannot tell */
+		log_warn("%s: the load as given uses %.0f %% already", s->name, 100 * used);
+	return 0;
+}
+
+static int cliff_cell(struct search *s, struct diag *d)
+{
+	struct trial *calm = calloc(2 * LEVELS, sizeof(*calm)), *surge = calm + LEVELS;
+	struct level first = {0};
+	double first_ms = 0;
+	int rc = calm ? find_capacity(s, d) : diag_set(d, ERR_NOMEM, "out of memory");
+
+	for (unsigned i = 0; rc == 0 && i < LEVELS; i++) {
+		double share = LEVEL_FIRST + (LEVEL_LAST - LEVEL_FIRST) * i / (LEVELS - 1);
+		calm_trial(&calm[i], s->capacity * share);
+		level_trial(s, &surge[i], s->capacity * share, NULL);
+	}
+	if (rc == 0)
+		rc = trials_run(calm, LEVELS, s->a, s->cell, s->name, d);
+	if (rc == 0)
+		rc = trials_run(surge, LEVELS, s->a, s->cell, s->name, d);
+	if (rc == 0) {
+		printf("\n%s: a surge of x%g for %g s at %g s\n", s->name, s->a->surge_times, s->surge_for_s, s->surge_at_s);
+		printf("%8s %8s  %-11s %9s %9s %9s %9s %10s\n", "growth", "used", "state", "before %", "during %", "after %",
+		       "repeats %", "recovers s");
+	}
+	for (unsigned i = 0; rc == 0 && i < LEVELS; i++) {
+		struct level l = {.growth = surge[i].l.s->growth};
+		double calm_ms;
+		judge_calm(s, &l, &calm[i], &calm_ms);
+		judge_surge(s, &l, &surge[i], calm_ms);
+		tell(s, &l);
+		rc = write_level(s, &l, &surge[i], d);
+		if (!first.growth && l.calm_well && !l.surge_well) {
+			first = l;
+			first_ms = calm_ms;
+		}
+	}
+	for (unsigned i = 0; calm && i < 2 * LEVELS; i++)
+		trial_release(&calm[i]);
+	free(calm);
+	if (rc == 0 && first.growth)
+		rc = try_changes(s, &first, first_ms, d);
+	else if (rc == 0)
+		printf("No level stays down after the surge.\n");
+	return rc;
+}
+
+static int csv_open(struct search *s, struct diag *d)
+{
+	char path[4200];
+
+	if (!s->a->out)
+		return 0;
+	if (mkdir(s->a->out, 0777) < 0 && errno != EEXIST)
+		return diag_errno(d, "%s", s->a->out);
+	snprintf(path, sizeof(path), "%s/cliff.csv", s->a->out);
+	s->csv = fopen(path, "we");
+	if (!s->csv)
+		return diag_errno(d, "%s", path);
+	fprintf(s->csv, "cell,growth,utilisation,state,lost_before,lost_during,lost_after,mean_after_ms,retried_after,note\n");
+	return 0;
+}
+
+int cliff(struct sim_ask *a, struct diag *d)
+{
+	struct search s = {.a = a};
+	struct loaded l;
+	int rc = ask_load(&l, a, NULL, 0, d);
+
+	if (rc < 0)
+		return rc;
+	s.growth = l.s->growth;
+	s.end_s = (double)(l.s->warmup_ns + l.s->duration_ns) / 1e9;
+	s.surge_at_s = s.end_s / WINDOW;
+	s.surge_for_s = (double)a->surge_ns / 1e9;
+	if (s.surge_at_s + s.surge_for_s > s.end_s * 0.7)
+		rc = diag_set(d, ERR_RANGE, "cliff: a run of %g s is too short for a surge of %g s: what comes after is what counts",
+			      s.end_s, s.surge_for_s);
+	if (rc == 0)
+		rc = csv_open(&s, d);
+	for (size_t i = 0; rc == 0 && i < l.n_cells; i++) {
+		s.cell = i;
+		sim_cell_str(l.cell[i].proxy, l.cell[i].cache, s.name);
+		rc = cliff_cell(&s, d);
+	}
+	ask_release(&l);
+	if (s.csv && fclose(s.csv) != 0 && rc == 0)
+		rc = diag_errno(d, "%s/cliff.csv", a->out);
+	return rc;
+}

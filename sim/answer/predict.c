@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scenario's cells, each a line for a person and a record.
+ */
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "sim/answer/ask.h"
+
+struct run {
+	struct loaded l;
+	char qs[ASK_CELLS_MAX][4200];
+	struct cell_outcome out[ASK_CELLS_MAX]; /* they hold histograms */
+};
+
+static void name_streams(struct run *r, const struct sim_ask *a)
+{
+	char name[32];
+
+	for (size_t i = 0; a->qs && i < r->l.n_cells; i++) {
+		snprintf(r->qs[i], sizeof(r->qs[i]), "%s/%s.qs", a->qs,
+			 sim_cell_str(r->l.cell[i].proxy, r->l.cell[i].cache, name));
+		r->l.cell[i].qs_path = r->qs[i];
+	}
+}
+
+static int show(struct run *r, const struct sim_ask *a, double took_s, struct diag *d)
+{
+	uint64_t events = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < r->l.n_cells; i++)
+		events += r->out[i].sum.events;
+	log_info("%.0f events in %.2f s, %.0f a second", (double)events, took_s,
+		 (double)events / (took_s > 0 ? took_s : 1));
+	sim_print_head(stdout);
+	for (size_t i = 0; i < r->l.n_cells; i++) {
+		sim_print_row(&r->out[i], &r->l.cell[i], stdout);
+		if (a->out && rc == 0)
+			rc = sim_record_write(&r->out[i], &r->l.cell[i], &a->src, a->out, d);
+		cell_outcome_release(&r->out[i]);
+	}
+	return rc;
+}
+
+int predict(struct sim_ask *a, struct diag *d)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	uint64_t start_ns = clock_mono_ns();
+
+	if (!r)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	int rc = ask_load(&r->l, a, NULL, 0, d);
+	if (rc == 0) {
+		name_streams(r, a);
+		rc = cells_run(r->l.cell, r->l.n_cells, ask_threads(a), r->l.s->name, r->out, NULL, d);
+		if (rc == 0)
+			rc = show(r, a, (double)(clock_mono_ns() - start_ns) / 1e9, d);
+		ask_release(&r->l);
+	}
+	free(r);
+	return rc;
+}
