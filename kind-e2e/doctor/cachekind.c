@@ -42,6 +42,18 @@ bool cache_notrack(const struct rules_facts *r, const struct addr *a, bool outpu
 	return false;
 }
 
+const struct asked *cache_dead_address(const struct facts *f)
+{
+	for (unsigned i = 0; i < f->dns.n; i++) {
+		const struct asked *a = &f->dns.q[i];
+
+		if (!strncmp(a->key, "id.", 3) && strstr(a->key, ".nsid") && !a->answered &&
+		    facts_is_local(&f->host, &a->server, NULL))
+			return a;
+	}
+	return NULL;
+}
+
 __attribute__((format(printf, 2, 3))) static void saw(struct cache_found *c, const char *fmt, ...)
 {
 	va_list ap;
@@ -118,7 +130,7 @@ static void by_server(struct cache_found *c, const struct facts *f)
 		name_it(c, CACHE_OTHER);
 		saw(c, "the server is %s, this machine", text);
 		c->in_path = true;
-	} else if (cache_notrack(&f->rules, s, false, false, false)) {
+	} else if (cache_notrack(&f->rules, s, false, false, false) && !cache_dead_address(f)) {
 		saw(c,
 		    "questions for %s are taken out of connection tracking, so kube-proxy passes "
 		    "them by, and are answered",

@@ -34,6 +34,10 @@ void cache_recognise(struct cache_found *ret, const struct facts *f);
 const char *cache_kind_word(enum cache_kind k); /* "nodelocaldns" */
 const char *cache_kind_name(enum cache_kind k); /* "NodeLocal DNSCache" */
 
+/* An address that an interface here holds and nobody answers at, or NULL. A cache that holds its
+ * rules back while it is dead leaves questions to kube-proxy, whatever rules stand there. */
+const struct asked *cache_dead_address(const struct facts *f);
+
 /* Is there a NOTRACK rule, of either dialect, for what goes to (or comes from) this address? */
 bool cache_notrack(const struct rules_facts *r, const struct addr *a, bool output, bool from,
 		   bool tcp);

@@ -20,6 +20,8 @@ static void path(const struct patient *p, struct verdict *v)
 	if (c->kind == CACHE_NONE)
 		return say(v, STATUS_NOTE,
 			   "no cache is in the path: every question goes to the cluster's DNS");
+	if (cache_dead_address(p->f))
+		return say(v, STATUS_SKIP, "%s does not answer: see cache.alive", name);
 	if (c->unsure)
 		return say(v, STATUS_SKIP,
 			   "%s is installed, but the path can only be seen on the node", name);
@@ -41,9 +43,10 @@ static void path(const struct patient *p, struct verdict *v)
 static void alive(const struct patient *p, struct verdict *v)
 {
 	const struct facts *f = p->f;
-	unsigned n = 0;
+	const struct asked *dead;
 	char text[ADDR_TEXT];
 	const char *link;
+	unsigned n = 0;
 
 	if (lacks(v, f->dns.why))
 		return;
@@ -53,19 +56,16 @@ static void alive(const struct patient *p, struct verdict *v)
 		    addr_str(&f->server, text));
 		return remedy(v, RESTART);
 	}
-	for (unsigned i = 0; i < f->dns.n; i++) {
-		const struct asked *a = &f->dns.q[i];
-
-		if (strncmp(a->key, "id.", 3) != 0 || !strstr(a->key, ".nsid") ||
-		    !facts_is_local(&f->host, &a->server, &link))
-			continue;
-		n++;
-		if (a->answered)
-			continue;
+	dead = cache_dead_address(f);
+	if (dead) {
+		facts_is_local(&f->host, &dead->server, &link);
 		say(v, STATUS_FAIL, "interface %s holds %s, and nobody answers there", link,
-		    addr_str(&a->server, text));
+		    addr_str(&dead->server, text));
 		return remedy(v, RESTART);
 	}
+	for (unsigned i = 0; i < f->dns.n; i++)
+		n += !strncmp(f->dns.q[i].key, "id.", 3) && strstr(f->dns.q[i].key, ".nsid") &&
+		     facts_is_local(&f->host, &f->dns.q[i].server, NULL);
 	if (!n)
 		return say(v, STATUS_SKIP, "no address of a cache is on an interface here");
 	say(v, STATUS_OK, "%u of its addresses answer", n);

@@ -94,8 +94,13 @@ static void stateful(const struct patient *p, struct verdict *v)
 	say(v, STATUS_WARN,
 	    "a rule drops what is not established on its way to pods, and a cache's replies are "
 	    "untracked: such pods get none");
-	remedy(v, "let replies from the cache's address pass before it: nft insert rule ... ip "
-		  "saddr CACHE udp sport 53 accept (kubernetes#98758, calico#3795)");
+	remedy(v, "the policy's own chain must accept 'saddr CACHE udp sport 53' (and tcp) before "
+		  "its drop: an "
+		  "accept elsewhere does not help; or a cache that is tracked, at its link-local "
+		  "address only: "
+		  "node-cache -localip=169.254.20.10 -setupiptables=false, with that address as "
+		  "kubelet's "
+		  "clusterDNS (kubernetes#98758, calico#3795)");
 }
 
 const struct probe probes_cni[] = {

@@ -17,7 +17,8 @@ static bool unseen(const struct patient *p, struct verdict *v)
 	return r->iptables_why[0] && r->nft_why[0] && lacks(v, r->iptables_why);
 }
 
-/* The addresses there are rules for, each once. */
+/* The addresses that questions are sent to past kube-proxy, each once. An instance that is gone or
+ * asleep may have left the rules for its replies, which send nobody anywhere. */
 static unsigned addresses(const struct rules_facts *r, struct addr ret[16])
 {
 	unsigned n = 0;
@@ -27,7 +28,7 @@ static unsigned addresses(const struct rules_facts *r, struct addr ret[16])
 
 		while (k < n && !addr_eq(&ret[k], &r->notrack[i].addr))
 			k++;
-		if (k == n && n < 16 && r->notrack[i].addr.family)
+		if (k == n && n < 16 && r->notrack[i].addr.family && !r->notrack[i].from)
 			ret[n++] = r->notrack[i].addr;
 	}
 	return n;
@@ -81,10 +82,14 @@ static void both_ways(const struct patient *p, struct verdict *v)
 
 	if (unseen(p, v))
 		return;
+	if (!n && wild(r))
+		return say(v, STATUS_NOTE, "NOTRACK rules for DNS name no address");
+	if (!n && r->n_notrack)
+		return say(v, STATUS_NOTE,
+			   "only replies are untracked: a cache is asleep, and questions go to "
+			   "kube-proxy");
 	if (!n)
-		return say(v, wild(r) ? STATUS_NOTE : STATUS_OK,
-			   wild(r) ? "NOTRACK rules for DNS name no address"
-				   : "there is no NOTRACK rule for DNS");
+		return say(v, STATUS_OK, "there is no NOTRACK rule for DNS");
 	for (unsigned i = 0; i < n; i++) {
 		missing(r, &a[i], list, sizeof list, &reply);
 		if (!list[0])

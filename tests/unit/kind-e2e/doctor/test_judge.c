@@ -215,7 +215,7 @@ Test(doctor_judge, policies)
 
 #define ANSWER(key, server)                                                                        \
 	key "\t" server "\tkubernetes.default.svc.cluster.local."                                  \
-			"\tA\tudp\t1\tNOERROR\t99\t1\t5\t70\t--\t-\t10.96.0.1\n"
+	    "\tA\tudp\t1\tNOERROR\t99\t1\t5\t70\t--\t-\t10.96.0.1\n"
 
 static void recognised(enum where at, enum cache_kind kind, bool in_path)
 {
@@ -255,6 +255,44 @@ Test(doctor_judge, original_that_is_passed_by)
 			  "10.96.0.10") "metrics\thttp://169.254.20.10:9253/metrics\tnodecache \n");
 	recognised(AT_NODE, CACHE_NODELOCAL, false);
 	IS(AT_NODE, "cache.path", "fail");
+}
+
+/* A cache that holds its rules back while it hangs: not in the path, whatever stands there. */
+Test(doctor_judge, a_cache_that_hangs)
+{
+	put("resolv.conf", "search svc.cluster.local\nnameserver 10.96.0.10\n");
+	put("iptables", CHAINS("10.0.0.1", "10.0.0.2") "*raw\n-A PREROUTING -d 10.96.0.10/32 -p "
+						       "udp --dport 53 -j NOTRACK\n");
+	put("links", "link nodelocaldns 1500 down\naddr nodelocaldns 169.254.20.10\naddr "
+		     "nodelocaldns 10.96.0.10\n");
+	put("dns", ANSWER("name.fqdn", "10.96.0.10") "id.1.nsid\t169.254.20.10\tx.\tA\tudp+"
+						     "edns\t1\ttimeout\t9\t0\t0\t0\t--\t-\t-\n");
+	recognised(AT_NODE, CACHE_NODELOCAL, false);
+	IS(AT_NODE, "cache.alive", "fail");
+	IS(AT_NODE, "cache.path", "skip");
+	IS(AT_NODE, "rules.leaked", "ok");
+}
+
+/* What replies of a stopped instance need stays for a while, and sends nobody anywhere. */
+Test(doctor_judge, rules_that_sleep)
+{
+	put("iptables", "*raw\n-A OUTPUT -s 10.96.0.10/32 -p udp --sport 53 -j NOTRACK\n");
+	put("links", "link lo 65536 up\n");
+	IS(AT_NODE, "rules.both-ways", "note");
+	IS(AT_NODE, "rules.leaked", "ok");
+}
+
+/* Ubuntu's stub on a node is right as long as kubelet hands out another file. */
+Test(doctor_judge, the_stub_of_a_node)
+{
+	put("resolv.conf", "nameserver 127.0.0.53\n");
+	IS(AT_POD, "resolv.loopback", "fail");
+	IS(AT_NODE, "resolv.loopback", "fail");
+	put("kubelet", "resolvConf: \"/run/systemd/resolve/resolv.conf\"");
+	IS(AT_NODE, "resolv.loopback", "ok");
+	cr_assert_str_eq(f.resolv.kubelet_file, "/run/systemd/resolve/resolv.conf");
+	put("kubelet", "resolvConf: /etc/resolv.conf");
+	IS(AT_NODE, "resolv.loopback", "fail");
 }
 
 Test(doctor_judge, a_core_dns_on_the_node)
