@@ -160,7 +160,8 @@ static const struct check checks[] = {
 	{"policy.stateful",
 	 "a pod whose policy lets only tracked replies in is answered", 0, stateful,
 	 "replies of a cache that skips connection tracking are no replies to such a policy "
-	 "(kubernetes#98758, calico#3795): it must allow DNS from the cache's addresses to the pod"},
+	 "(kubernetes#98758, calico#3795): its own chain must allow DNS from the cache's addresses, or the cache "
+	 "serves its link-local address alone, tracked (docs/operations.md, NetworkPolicy)"},
 	{0},
 };
 
