@@ -167,6 +167,38 @@ Test(corefile_env, interfaces_and_variables)
 	cr_expect_not(e.readable(e.ctx, "/nonexistent"));
 }
 
+static int glob_given(void *ctx, const char *pattern, char **ret)
+{
+	*ret = strdup(pattern);
+	return *(int *)ctx;
+}
+
+static int read_given(void *ctx, const char *path, bool secret, char **ret_text, size_t *ret_len, struct diag *d)
+{
+	(void)d;
+	*ret_text = strdup(path);
+	*ret_len = secret;
+	return *(int *)ctx;
+}
+
+/* Whoever brings files of its own is asked for them, and the machine is not. */
+Test(corefile_env, files_that_are_given)
+{
+	int answer = 7;
+	struct corefile_env e = {.ctx = &answer, .glob_files = glob_given, .read_file = read_given};
+	struct diag d;
+	size_t len = 9;
+	char *text;
+
+	cr_expect_eq(cf_env_glob(&e, "/x*", &text), 7);
+	cr_expect_str_eq(text, "/x*");
+	free(text);
+	cr_expect_eq(cf_env_read(&e, "/x", true, &text, &len, &d), 7);
+	cr_expect_str_eq(text, "/x");
+	cr_expect_eq(len, 1);
+	free(text);
+}
+
 /* A file of `n` octets reads as such a file, or with these words. */
 static void file_expect(const char *path, size_t n, int want, const char *words)
 {

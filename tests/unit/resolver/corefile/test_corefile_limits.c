@@ -196,6 +196,49 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 	}
 }
 
+static unsigned n_looked_up;
+
+static size_t count_lookups(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port, size_t n,
+			    struct in6_addr *ret, size_t max)
+{
+	(void)ctx;
+	(void)host;
+	(void)server;
+	(void)port;
+	(void)n;
+	n_looked_up++;
+	*ret = addr_of("192.0.2.1");
+	return max > 0;
+}
+
+/* Another machine's Corefile: nobody is asked for names, and interfaces that are not here are
+ * some address of their own each. */
+Test(corefile_limits, a_lint_asks_nobody)
+{
+	struct corefile_env e = test_env();
+	struct corefile_plan *p = NULL;
+	struct corefile *c;
+	struct diag d = {""};
+	static const char two[] = "a {\n bind eth7\n}\na {\n bind eth8\n}\n. {\n bind e\n forward . dns.test\n dnstap tcp://dns.test:6000\n}\n",
+			  same[] = "a {\n bind eth7\n}\na {\n bind eth7\n}\n";
+
+	e.lint = true;
+	e.host_addrs = count_lookups;
+	cr_assert_eq(corefile_parse_text(&c, "f", two, strlen(two), &e, &d), 0);
+	cr_assert_eq(corefile_compile(&p, c, &e, &d), 0, "%s", d.text);
+	cr_expect_eq(n_looked_up, 0);
+	cr_assert_eq(p->conf.n_listeners, 3);
+	struct in6_addr want = addr_of("192.0.2.132"); /* 1 * 31 + 'e' */
+
+	cr_expect_eq(memcmp(&p->conf.listener[2].addr, &want, sizeof(want)), 0);
+	corefile_plan_free(p);
+	corefile_free(c);
+	cr_assert_eq(corefile_parse_text(&c, "f", same, strlen(same), &e, &d), 0);
+	cr_expect_neq(corefile_compile(&p, c, &e, &d), 0);
+	cr_expect(strstr(d.text, "it is already defined"), "%s", d.text);
+	corefile_free(c);
+}
+
 /* A brace that is missing is looked for where the next one stands too far left. */
 Test(corefile_limits, the_brace_that_is_missing)
 {

@@ -164,6 +164,19 @@ Test(corefile_plan, cannot_serve_twice)
 		plan_of("a {\n bind ::1\n}\na {\n bind 127.0.0.1\n}\na:54 {\n}\nb {\n}\n"));
 }
 
+/* What has its own place in a zone is there where it is written, and only there. */
+Test(corefile_plan, what_a_zone_has)
+{
+	struct corefile_plan *p = plan_of("a {\n log\n}\nb {\n errors\n}\nc {\n prometheus\n}\nd {\n}\n");
+
+	for (size_t i = 0; i < 4; i++) {
+		cr_expect_eq(p->conf.zone[i].has_log, i == 0);
+		cr_expect_eq(p->conf.zone[i].has_errors, i == 1);
+		cr_expect_eq(p->conf.zone[i].has_metrics, i == 2);
+	}
+	corefile_plan_free(p);
+}
+
 Test(corefile_plan, cache_options)
 {
 	struct corefile_plan *p =

@@ -160,6 +160,7 @@ Test(node, no_rules)
 		flags_fill(cases[i].rules);
 		flags.setup_iptables = cases[i].setup;
 		flags.intercept = cases[i].intercept;
+		flags.setup_interface = i == 0;
 		cr_assert_eq(node_open(&node, &flags, &words), 0);
 		cr_expect_eq(node_rules_kind(node), RULES_NONE, "case %zu", i);
 		cr_expect_str_eq(node_rules_words(node), "no rules");

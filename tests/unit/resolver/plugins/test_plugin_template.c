@@ -76,6 +76,7 @@ Test(plugin_template, go_templates)
 		{"{{ $a := .Group.h }}{{ if true }}{{ $a = print $a `-` 5 }}{{ end }}x. TXT {{ $a }}",
 		 "a-5"},
 		{"x. TXT {{ .Group.h | printf `%s-%02x-%s%%` `p` 255 }}", "p-ff-a%"},
+		{"x. TXT {{ printf `%%%s%%` .Type }}", "%TXT%"},
 		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
 		{"x. TXT {{ .Group.n | len | eq 1 }}", "true"},
 		{"{{ $a := `p` }}{{ $b := `q` }}x. TXT {{ $b }}{{ $a }}", "qp"},
