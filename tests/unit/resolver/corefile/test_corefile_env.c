@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "resolver/corefile/parse.h"
 #include "resolver/corefile/setup.h"
 #include "tests/fixtures/corefile_util.h"
 
