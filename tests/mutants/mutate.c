@@ -112,7 +112,8 @@ static void number_find(struct line *l, const char *code, size_t i)
 {
 	char to[4] = {(char)(code[i] == '9' ? '8' : code[i] + 1), 0};
 
-	if ((!strncmp(code + i, "0}", 2) && i && code[i - 1] == '{') || (i >= 7 && !strncmp(code + i - 7, "calloc(", 7)))
+	if ((!strncmp(code + i, "0}", 2) && i && code[i - 1] == '{') || (i > 1 && !strncmp(code + i - 2, "{ 0 }", 5)) ||
+	    (i >= 7 && !strncmp(code + i - 7, "calloc(", 7)))
 		return;
 	if (code[i + 1] == ']' && strchr(";,=", code[i + 2 + strspn(code + i + 2, " ")]) && is_declaration(code))
 		return;
