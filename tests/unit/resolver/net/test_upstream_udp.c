@@ -401,6 +401,22 @@ Test(upstream_udp, questions_of_a_socket_that_is_guessed_at_are_asked_again_at_o
 	cr_expect_eq(n_told, same);
 }
 
+/* Nobody is there any more: the kernel says so with the next that is sent by a shared socket. */
+Test(upstream_udp, a_socket_that_cannot_send_ends_with_its_questions)
+{
+	static uint8_t q[OWN_PORTS][18];
+	static struct sockaddr_in from[OWN_PORTS];
+	udp_questions(1, OWN_PORTS, q, from);
+	close(udp_fd);
+	for (uint32_t id = 1001; id <= 1040 && !n_fails; id++) { /* there are sixteen */
+		ask(id, CORE_UDP);
+		upstreams_flush(&ups);
+	}
+	cr_assert_geq(n_fails, 1, "without a turn of the loop");
+	cr_expect_eq(fail_why[0], CORE_FAIL_REFUSED);
+	udp_fd = -1;
+}
+
 Test(upstream_udp, of_too_many_ports_the_first_that_is_slow_gives_way)
 {
 	static uint8_t q[8][18];
