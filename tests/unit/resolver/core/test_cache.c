@@ -342,6 +342,50 @@ Test(cache, expired_goes_first)
 	cache_release(&tight);
 }
 
+/* An expired denial that its upstream would still stand for may be renewed (denials.h): it is kept
+ * while the main ring has room. */
+Test(cache, a_denial_that_may_come_back_outlives_others)
+{
+	struct model_entry e = {.ttl_s = 5, .kind = ANSWER_NXDOMAIN};
+	struct cache_key k[2];
+	struct name n[2];
+	struct answer a;
+
+	cr_assert_eq(cache_init(&tight, 256 * 1024, 90), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		key_make(&k[i], &n[i], i ? "back.example." : "gone.example.", DNS_A, 0);
+		answer_build(&a, &shared, &k[i], &e, 40);
+		a.own_s = i ? 3600 : 0;
+		cr_assert_not_null(cache_put(&tight, &k[i], &a, NS_PER_S));
+	}
+	for (unsigned i = 0; cache_find(&tight, &k[0]); i++) {
+		struct cache_key more;
+		struct name name;
+		char text[32];
+
+		cr_assert_lt(i, 5000);
+		snprintf(text, sizeof(text), "n%u.example.", i);
+		key_make(&more, &name, text, DNS_A, 0);
+		e.ttl_s = 3600;
+		answer_build(&a, &shared, &more, &e, 40);
+		cr_assert_not_null(cache_put(&tight, &more, &a, 10 * NS_PER_S));
+	}
+	e.ttl_s = 3600;
+	for (unsigned i = 0; i < 50; i++) { /* and past the other one's turn */
+		struct cache_key more;
+		struct name name;
+		char text[32];
+
+		snprintf(text, sizeof(text), "m%u.example.", i);
+		key_make(&more, &name, text, DNS_A, 0);
+		answer_build(&a, &shared, &more, &e, 40);
+		cr_assert_not_null(cache_put(&tight, &more, &a, 10 * NS_PER_S));
+	}
+	cr_expect_not_null(cache_find(&tight, &k[1]));
+	cr_expect_eq(tight.counts.evicted, 0);
+	cache_release(&tight);
+}
+
 Test(cache, ten_thousand_of_each_kind_fit_12_mib)
 {
 	struct model_entry e = {.ttl_s = 3600, .qtype = DNS_A};
