@@ -183,6 +183,14 @@ static void by_names(struct cache_found *c, const struct facts *f)
 		if (strncmp(a->key, "id.", 3) != 0 || !a->answered)
 			continue;
 		if (strstr(a->key, ".nsid")) {
+			if (link_local(&a->server) && !addr_eq(&a->server, &f->server)) {
+				name_it(c, is(&a->server, "169.254.20.10") ? CACHE_NODELOCAL
+					   : is(&a->server, "169.254.10.10") ||
+							   is(&a->server, "169.254.10.11")
+						   ? CACHE_AKS
+						   : CACHE_OTHER);
+				saw(c, "%s answers", addr_str(&a->server, text));
+			}
 			if (!a->by[0])
 				continue;
 			saw(c, "%s calls itself %s (NSID)", addr_str(&a->server, text), a->by);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -55,13 +56,24 @@ static void take_file(struct texts *s, const char *name, const char *path)
 		texts_take(s, name, body);
 }
 
+/* Of its output no more is kept, in memory as it is, than a text may have: then the tool is ended.
+ */
 static void take_tool(struct texts *s, const char *const row[5])
 {
 	const char *argv[5] = {row[1], row[2], row[3], row[4], NULL};
+	struct rlimit was, now;
 	struct diag d = {""};
 	char *body = NULL;
+	int rc;
 
-	if (proc_run(argv, NULL, &body, &d))
+	getrlimit(RLIMIT_FSIZE, &was);
+	now = was;
+	if (now.rlim_cur > TEXT_SIZE_MAX)
+		now.rlim_cur = TEXT_SIZE_MAX;
+	setrlimit(RLIMIT_FSIZE, &now);
+	rc = proc_run(argv, NULL, &body, &d);
+	setrlimit(RLIMIT_FSIZE, &was);
+	if (rc)
 		texts_lack(s, row[0], d.text);
 	else
 		texts_take(s, row[0], body);
@@ -170,7 +182,7 @@ static void take_table(struct texts *s)
 	static const char *const tool[5] = {"conntrack", "conntrack", "-L"};
 
 	take_file(s, "conntrack", "/proc/net/nf_conntrack");
-	if (!texts_get(s, "conntrack", NULL))
+	if (access("/proc/net/nf_conntrack", F_OK))
 		take_tool(s, tool);
 }
 

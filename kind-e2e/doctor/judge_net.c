@@ -193,7 +193,51 @@ static void drops_sockets(const struct patient *p, struct verdict *v)
 	    h->has_second_look ? ", and not meanwhile" : "");
 }
 
+/* Releases with a fault that DNS feels, from the first to the last that has it. */
+static const struct bad_kernel {
+	unsigned first[3], last[3];
+	const char *words;
+} bad_kernels[] = {
+	{{6, 15, 0},
+	 {6, 15, 7},
+	 "two questions that clash in the connection table can take an entry away that was never "
+	 "set up, which is a crash"},
+	{{6, 16, 0},
+	 {6, 17, 9},
+	 "the queue of a veth can stall, and with it a pod (CVE-2025-68232)"},
+};
+
+static bool before(const unsigned a[3], const unsigned b[3])
+{
+	return a[0] != b[0] ? a[0] < b[0] : a[1] != b[1] ? a[1] < b[1] : a[2] < b[2];
+}
+
+static void kernel(const struct patient *p, struct verdict *v)
+{
+	const char *release = p->f->host.kernel;
+	unsigned is[3] = {0};
+
+	if (away(p, v))
+		return;
+	if (sscanf(release, "%u.%u.%u", &is[0], &is[1], &is[2]) < 2)
+		return say(v, STATUS_SKIP, "the kernel's release is not known");
+	for (size_t i = 0; i < sizeof bad_kernels / sizeof bad_kernels[0]; i++) {
+		const struct bad_kernel *b = &bad_kernels[i];
+
+		if (before(is, b->first) || before(b->last, is))
+			continue;
+		say(v, STATUS_WARN, "Linux %s: %s", release, b->words);
+		return remedy(v,
+			      "Linux %u.%u.%u or later, or a distribution's kernel that has the "
+			      "fix: its changelog "
+			      "says",
+			      b->last[0], b->last[1], b->last[2] + 1);
+	}
+	say(v, STATUS_OK, "Linux %s: no fault that DNS feels is known here", release);
+}
+
 const struct probe probes_net[] = {
+	{"net.kernel", "is it a kernel with a fault that DNS feels?", kernel},
 	{"net.mtu", "does every interface carry 1232 octets of DNS?", mtu},
 	{"net.edns", "is EDNS understood?", edns},
 	{"net.truncation", "does what is cut over UDP come whole over TCP?", truncation},

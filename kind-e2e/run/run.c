@@ -251,7 +251,10 @@ static const struct lab_kind *lab_named(const struct run_options *o, struct diag
 	for (size_t i = 0; i < sizeof(lab_kinds) / sizeof(lab_kinds[0]); i++)
 		if (strcmp(lab_kinds[i].name, o->lab) == 0)
 			return lab_kinds[i].options(o, d) == 0 ? &lab_kinds[i] : NULL;
-	diag_set(d, ERR_UNKNOWN, "--lab '%s': one of netns, vm", o->lab);
+	if (strcmp(o->lab, "here") == 0)
+		diag_set(d, ERR_UNSUPPORTED, "--lab here: a node that exists is looked at, not loaded: kind-e2e doctor");
+	else
+		diag_set(d, ERR_UNKNOWN, "--lab '%s': one of netns, vm", o->lab);
 	return NULL;
 }
 

@@ -152,6 +152,23 @@ Test(doctor_judge, versions)
 	}
 }
 
+Test(doctor_judge, kernels)
+{
+	static const char *const rows[][2] = {{"6.1.0-31-cloud-amd64", "ok"},
+					      {"6.15.7", "warn"},
+					      {"6.15.8-x", "ok"},
+					      {"6.16.0", "warn"},
+					      {"6.17.9+", "warn"},
+					      {"6.17.10", "ok"},
+					      {"7.0-rc1", "ok"},
+					      {"", "skip"}};
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		put("kernel", rows[i][0]);
+		IS(AT_NODE, "net.kernel", rows[i][1]);
+	}
+}
+
 #define SLICE(ends)                                                                                \
 	"{\"items\":[{\"metadata\":{\"labels\":{\"kubernetes.io/service-name\":\"kube-dns\"}},"    \
 	"\"endpoints\":[" ends "]}]}"
@@ -230,6 +247,15 @@ Test(doctor_judge, local_dns_of_aks)
 			   "169.254.10.11\noptions ndots:5\n");
 	put("dns", ANSWER("name.fqdn", "169.254.10.11"));
 	recognised(AT_POD, CACHE_AKS, true);
+}
+
+/* From a pod the way of the ClusterIP cannot be seen, unless both say the same name. */
+Test(doctor_judge, a_cache_seen_from_a_pod)
+{
+	put("resolv.conf", "search svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n");
+	put("dns", ANSWER("name.fqdn", "10.96.0.10") ANSWER("id.1.nsid", "169.254.20.10"));
+	recognised(AT_POD, CACHE_NODELOCAL, false);
+	IS(AT_POD, "cache.path", "skip");
 }
 
 Test(doctor_judge, node_local_of_gke)
