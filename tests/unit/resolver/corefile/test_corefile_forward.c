@@ -167,6 +167,9 @@ Test(corefile_forward, forward_over_https)
 	cr_assert_null(p->upstream[5].doh_path);
 	cr_assert_not(p->upstream[5].doh_get);
 	corefile_plan_free(p);
+	p = plan_of(". {\n forward . https://192.0.2.1 {\n doh_method POST\n }\n}\n");
+	cr_assert_not(p->upstream[0].doh_get);
+	corefile_plan_free(p);
 }
 
 Test(corefile_forward, forward_faults)
