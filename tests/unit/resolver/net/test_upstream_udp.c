@@ -2,6 +2,8 @@
 /* The upstream transports over UDP: a port a question, floods, strangers' and forged datagrams. */
 #include "tests/fixtures/upstream_world.h"
 
+#include "resolver/net/udp_sock.h"
+
 TestSuite(upstream_udp, .init = setup, .fini = teardown, .timeout = 20);
 
 Test(upstream_udp, each_question_over_udp_has_its_own_port_and_wrong_ids_are_passed_over)
@@ -399,6 +401,35 @@ Test(upstream_udp, questions_of_a_socket_that_is_guessed_at_are_asked_again_at_o
 		n++;
 	cr_expect_eq(n, same + 1, "%d of %d", n, same + 1);
 	cr_expect_eq(n_told, same);
+}
+
+static unsigned n_shared(bool retired)
+{
+	unsigned n = 0;
+	for (const struct udp_sock *s = ups.up[0]->udp; s; s = s->next)
+		n += !s->single && s->retired == retired;
+	return n;
+}
+
+/* Shared ports are swept when they are two seconds old, and not before. */
+Test(upstream_udp, old_ports_are_swept)
+{
+	static uint8_t q[OWN_PORTS + 2][18];
+	static struct sockaddr_in from[OWN_PORTS + 2];
+	struct loop_timer *sweep = &ups.up[0]->udp_sweep;
+	unsigned n;
+	udp_questions(1, OWN_PORTS + 1, q, from);
+	cr_assert_gt(n = n_shared(false), 0u);
+	loop.now_ns += NS_PER_S;
+	sweep->due(sweep);
+	cr_assert_eq(n_shared(false), n);
+	cr_assert_eq(n_shared(true), 0);
+	cr_assert(sweep->armed);
+	cr_assert_eq(sweep->at_ns, loop.now_ns + 2 * NS_PER_S, "it comes again while there are any");
+	loop.now_ns += NS_PER_S;
+	sweep->due(sweep);
+	cr_assert_eq(n_shared(false), 0);
+	cr_assert_eq(n_shared(true), n);
 }
 
 /* Nobody is there any more: the kernel says so with the next that is sent by a shared socket. */
