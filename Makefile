@@ -7,6 +7,7 @@
 #   make e2e        every cell, every check       make e2e-mutants  what each check is good for
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
+#   make axe        axe-core, for tests of the report's page
 #   make mutants    what no test notices: SEED=n N=300
 #   make coverage   what the fast tests run of each folder
 #   make transcripts  what scenarios bring about besides what they expect, kept for comparison
@@ -280,6 +281,10 @@ vm: deps vm-kernel
 examples: $(addprefix $(O)/bin/,capacity-report dns-sim conntrack-model)
 	@O=$(O) reports/examples/run $(addsuffix .plan,$(NAME))
 
+# Rules for accessible pages, which the suite report asks when they are there.
+axe:
+	@mkdir -p build/axe-core && cd build/axe-core && npm pack --silent axe-core@4 && tar xzf axe-core-*.tgz
+
 image:
 	+@O=$(O) CC=$(CC) VERSION='$(VERSION)' resolver/deploy/image
 
@@ -306,4 +311,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean

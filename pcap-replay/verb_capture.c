@@ -4,7 +4,7 @@
 
 #include "lib/base/log.h"
 #include "pcap-replay/read/capture.h"
-#include "pcap-replay/traffic/jout.h"
+#include "lib/base/jout.h"
 #include "pcap-replay/verbs.h"
 
 static struct {

@@ -8,7 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/dns/wire.h"
-#include "pcap-replay/traffic/jout.h"
+#include "lib/base/jout.h"
 #include "pcap-replay/traffic/private.h"
 #include "pcap-replay/verbs.h"
 

@@ -9,7 +9,7 @@
 #include "lib/base/log.h"
 #include "pcap-replay/send/sender.h"
 #include "pcap-replay/source.h"
-#include "pcap-replay/traffic/jout.h"
+#include "lib/base/jout.h"
 #include "pcap-replay/verbs.h"
 
 #define STEPS_MAX 64

@@ -13,7 +13,7 @@
 #include "pcap-replay/judge/verdicts.h"
 #include "pcap-replay/send/sender.h"
 #include "pcap-replay/source.h"
-#include "pcap-replay/traffic/jout.h"
+#include "lib/base/jout.h"
 #include "pcap-replay/verbs.h"
 
 #define RETRIES_MAX   1000 /* defects tried a second time */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMP ".partial"
+#define TEMP RESULT_TEMP
 
 int dirs_make(const char *path, struct diag *d)
 {

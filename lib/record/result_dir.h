@@ -13,6 +13,7 @@
 
 #define RESULT_RUN    "run.json"
 #define RESULT_SERIES "series.csv"
+#define RESULT_TEMP   ".partial" /* the subfolder in which a record grows */
 
 struct result_dir {
 	char *path, *temp; /* temp: where files grow */

@@ -6,7 +6,7 @@
 
 #include "lib/dns/name.h"
 #include "lib/dns/wire.h"
-#include "pcap-replay/traffic/jout.h"
+#include "lib/base/jout.h"
 
 struct figure {
 	const char *name;

@@ -13,8 +13,8 @@
 #define BACKENDS_MAX 64
 
 struct bars {
+	struct drawing *w;
 	const struct book *b;
-	struct figures *fs;
 	struct figure *f;
 	const char *metric, *part; /* part: "upstream.backend" or NULL */
 	const char *unit;
@@ -60,45 +60,42 @@ static double bar_x(const struct bars *s, size_t cell, int e)
 	return (double)s->slot[cell] + 0.3 * (rank - (n - 1) / 2.0);
 }
 
-static int put_bar(struct bars *s, size_t cell, int e, FILE *labels, struct diag *d)
+static int put_bar(struct bars *s, size_t cell, int e, FILE *labels)
 {
-	char name[48], text[FMT_MAX];
+	char part[48], text[FMT_MAX];
 	double total;
 	if (!cell_num(&s->b->cell[cell], (enum engine)e, s->metric, &total))
 		return 0;
-	snprintf(name, sizeof(name), "%s-%zu-%d.dat", s->f->id, cell, e);
-	FILE *out = figure_file(s->fs, name, d);
+	snprintf(part, sizeof(part), "%zu-%s", cell, engine_label[e]);
+	FILE *out = figure_data(s->w, s->f, part);
 	if (!out)
 		return ERR_SYS;
 	put_boxes(out, s, s->b->cell[cell].run[e], bar_x(s, cell, e), total);
 	fprintf(labels, "%.3f %.9g \"%s\"\n", bar_x(s, cell, e), total, fmt_unit(total, s->unit, text));
 	s->there[cell][e] = true;
 	s->top = fmax(s->top, total);
-	return fclose(out) ? diag_errno(d, "%s", name) : 0;
+	return figure_close(s->w, s->f, out);
 }
 
-static int put_bars(struct bars *s, struct diag *d)
+static int put_bars(struct bars *s)
 {
-	char name[48];
 	int rc = 0;
-	snprintf(name, sizeof(name), "%s-labels.dat", s->f->id);
-	FILE *labels = figure_file(s->fs, name, d);
-	snprintf(name, sizeof(name), "%s-tics.dat", s->f->id);
-	FILE *tics = labels ? figure_file(s->fs, name, d) : NULL;
+	FILE *labels = figure_data(s->w, s->f, "labels");
+	FILE *tics = labels ? figure_data(s->w, s->f, "tics") : NULL;
 	for (size_t i = 0; tics && i < s->b->n_cells; i++) {
 		if (!has_any(&s->b->cell[i], s->metric))
 			continue;
 		s->slot[i] = s->n_slots++;
 		fprintf(tics, "%zu 0 \"%s\"\n", s->slot[i], s->b->cell[i].title);
 		for (int e = 0; !rc && e < ENG_N; e++)
-			rc = put_bar(s, i, e, labels, d);
+			rc = put_bar(s, i, e, labels);
 	}
 	if (!tics)
 		rc = ERR_SYS;
-	if (tics && fclose(tics) && !rc)
-		rc = diag_errno(d, "%s", name);
-	if (labels && fclose(labels) && !rc)
-		rc = diag_errno(d, "%s", name);
+	if (tics && figure_close(s->w, s->f, tics))
+		rc = ERR_SYS;
+	if (labels && figure_close(s->w, s->f, labels))
+		rc = ERR_SYS;
 	return rc;
 }
 
@@ -106,16 +103,16 @@ static void put_script(FILE *gp, const struct bars *s, const char *y_label)
 {
 	fprintf(gp,
 		"set yrange [0:%.6g]\nset xrange [-0.5:%.1f]\nset grid noxtics\n"
-		"set xtics scale 0\nset ylabel '%s' textcolor rgb '" COLOUR_INK "'\nset format y '%s'\n"
+		"set xtics scale 0\nif (narrow) set xtics scale 0 rotate by 30 right\nset ylabel '%s' textcolor rgb '" COLOUR_INK "'\nset format y '%s'\n"
 		"plot '%s-tics.dat' using 1:2:xticlabels(3) with points ps 0 notitle",
 		s->top > 0 ? s->top * 1.15 : 1, (double)s->n_slots - 0.5, y_label, s->top >= 10000 ? "%.0s%c" : "%g", s->f->id);
 	for (size_t i = 0; i < s->b->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++)
 			if (s->there[i][e])
-				fprintf(gp, ", \\\n     '%s-%zu-%d.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '%s' fs %s border lc rgb '%s' lw 1 notitle",
-					s->f->id, i, e, cell_colour(i),
-					e == ENG_LAB ? "solid 1" : "transparent solid 0.28",
-					e == ENG_LAB ? COLOUR_PAPER : cell_colour(i));
+				fprintf(gp, ", \\\n     '%s-%zu-%s.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '%s' fs %s border lc rgb '%s' lw 1 notitle",
+					s->f->id, i, engine_label[e], cell_colour(i),
+					engine_measured((enum engine)e) ? "solid 1" : "transparent solid 0.28",
+					engine_measured((enum engine)e) ? COLOUR_PAPER : cell_colour(i));
 	fprintf(gp, ", \\\n     '%s-labels.dat' using 1:2:3 with labels offset 0,0.6 textcolor rgb '" COLOUR_INK "' notitle\n",
 		s->f->id);
 }
@@ -123,15 +120,13 @@ static void put_script(FILE *gp, const struct bars *s, const char *y_label)
 static void put_finding(const struct bars *s)
 {
 	char text[FMT_MAX];
-	size_t used = 0;
+	bool any = false;
 	double v;
-	for (size_t i = 0; i < s->b->n_cells && used < sizeof(s->f->finding) - 120; i++)
+	for (size_t i = 0; i < s->b->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++)
 			if (cell_num(&s->b->cell[i], (enum engine)e, s->metric, &v)) {
-				used += (size_t)snprintf(s->f->finding + used, sizeof(s->f->finding) - used,
-							 "%s%.60s %s %s", used ? "; " : "", s->b->cell[i].title,
-							 engine_title((enum engine)e),
-							 fmt_unit(v, s->unit, text));
+				figure_find(s->f, "%s%.60s %s %s", any ? "; " : "", s->b->cell[i].title, engine_title((enum engine)e), fmt_unit(v, s->unit, text));
+				any = true;
 				break;
 			}
 }
@@ -147,29 +142,25 @@ static bool find_engines(struct bars *s)
 	return any;
 }
 
-static int write_bars(struct bars *s, const char *title, const char *y_label, enum figure_kind kind,
-		      struct diag *d)
+static int write_bars(struct bars *s, const char *title, const char *y_label, enum figure_kind kind)
 {
-	if (!find_engines(s) || !(s->f = figure_add(s->fs, kind)))
+	if (!find_engines(s) || !(s->f = figure_add(s->w->fs, kind)))
 		return 0;
 	snprintf(s->f->title, sizeof(s->f->title), "%s", title);
 	snprintf(s->f->heading, sizeof(s->f->heading), "%s", title);
 	put_finding(s);
-	int rc = put_bars(s, d);
-	FILE *gp = rc ? NULL : figure_script(s->fs, s->f, d);
+	int rc = put_bars(s);
+	FILE *gp = rc ? NULL : figure_script(s->w, s->f, 1);
 	if (!gp)
 		return rc ? rc : ERR_SYS;
 	put_script(gp, s, y_label);
-	return fclose(gp) ? diag_errno(d, "%s.gp", s->f->id) : 0;
+	return figure_close(s->w, s->f, gp);
 }
 
-int bars_write(struct figures *fs, const struct book *b, struct diag *d)
+int bars_write(struct drawing *w)
 {
-	struct bars upstream = { .b = b, .fs = fs, .metric = "upstream.queries", .part = "upstream.backend", .unit = "queries" };
-	struct bars cpu = { .b = b, .fs = fs, .metric = "cache.cpu_s", .unit = "s" };
-	int rc = write_bars(&upstream, "Questions that reached cluster DNS, by backend", "questions",
-			    FIG_UPSTREAM, d);
-	if (!rc)
-		rc = write_bars(&cpu, "Processor time of the cache", "seconds", FIG_CPU, d);
-	return rc;
+	struct bars upstream = { .w = w, .b = w->b, .metric = "upstream.queries", .part = "upstream.backend", .unit = "queries" };
+	struct bars cpu = { .w = w, .b = w->b, .metric = "cache.cpu_s", .unit = "s" };
+	int rc = write_bars(&upstream, "Questions that reached cluster DNS, by backend", "questions", FIG_UPSTREAM);
+	return rc ? rc : write_bars(&cpu, "Processor time of the cache", "seconds", FIG_CPU);
 }

@@ -22,6 +22,7 @@ static const struct {
 	{ 0x1f, 0x29, 0x33, "--ink" },	 { 0x6b, 0x77, 0x85, "--axis" },  { 0xd9, 0xde, 0xe5, "--grid" },
 	{ 0xff, 0xff, 0xfe, "--paper" }, { 0xd5, 0x5e, 0x00, "--cell0" }, { 0x00, 0x72, 0xb2, "--cell1" },
 	{ 0xaa, 0x33, 0x77, "--cell2" }, { 0x00, 0x9e, 0x73, "--cell3" },
+	{ 0xb3, 0x26, 0x1d, "--bad" },
 };
 
 /* At "rgb(": the variable and where the colour ends, or NULL. */
@@ -73,12 +74,12 @@ static void view_box(const char *svg, unsigned *ret_w, unsigned *ret_h)
 	}
 }
 
-int figure_inline(const struct figures *fs, const struct figure *f, FILE *out)
+static int put_svg(const struct figures *fs, const struct figure *f, bool narrow, const char *form, FILE *out)
 {
-	char path[4096];
+	char path[4096], id[20], *svg = NULL;
 	unsigned w, h;
-	snprintf(path, sizeof(path), "%s/%s.svg", fs->dir, f->id);
-	char *svg = NULL;
+	snprintf(id, sizeof(id), "%s%s", f->id, narrow ? "n" : "");
+	snprintf(path, sizeof(path), "%s/%s.svg", fs->dir, id);
 	file_read(path, SVG_MAX, &svg, NULL, NULL);
 	const char *root = svg ? strstr(svg, "<svg") : NULL;
 	/* past gnuplot's own title and description */
@@ -89,14 +90,20 @@ int figure_inline(const struct figures *fs, const struct figure *f, FILE *out)
 	}
 	view_box(root, &w, &h);
 	fprintf(out,
-		"<svg class=\"plot\" viewBox=\"0 0 %u %u\" xmlns=\"http://www.w3.org/2000/svg\" "
+		"<svg class=\"plot%s\" viewBox=\"0 0 %u %u\" xmlns=\"http://www.w3.org/2000/svg\" "
 		"xmlns:xlink=\"http://www.w3.org/1999/xlink\" role=\"img\" aria-labelledby=\"%s-t %s-d\">\n<title id=\"%s-t\">",
-		w, h, f->id, f->id, f->id);
+		form, w, h, id, id, id);
 	html_text(out, f->title);
-	fprintf(out, "</title>\n<desc id=\"%s-d\">", f->id);
+	fprintf(out, "</title>\n<desc id=\"%s-d\">", id);
 	html_text(out, f->finding);
 	fputs("</desc>\n", out);
-	put_body(out, body + strlen("</desc>"), f->id);
+	put_body(out, body + strlen("</desc>"), id);
 	free(svg);
 	return 0;
+}
+
+int figure_inline(const struct figures *fs, const struct figure *f, FILE *out)
+{
+	int rc = put_svg(fs, f, false, f->drawn_narrow ? " wide" : "", out);
+	return rc || !f->drawn_narrow ? rc : put_svg(fs, f, true, " narrow", out);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/record/metrics_common.h"
+#include "reports/judge/measure.h"
 #include "reports/words/fmt.h"
 
 static const struct {
@@ -99,7 +100,7 @@ int threshold_parse(struct threshold *ret, const char *text, struct diag *d)
 	}
 	if (rc)
 		return diag_set(d, rc,
-				"'%s': expected [CELL:][lab/|sim/|model/]METRIC OP VALUE, OP one of > >= < <= == !=, "
+				"'%s': expected [CELL:][ENGINE/]METRIC OP VALUE, ENGINE one of lab cluster replay capture sim model, OP one of > >= < <= == !=, "
 				"VALUE a number, with ns, us, ms or s for times: 'iptables-cache:latency.all.p99>1ms'",
 				text);
 	*ret = t;
@@ -144,17 +145,41 @@ static bool value_of(const struct record *r, const char *metric, double *ret)
 	return true;
 }
 
-void threshold_judge(struct judged *ret, const struct threshold *t, const struct book *b)
+/* Of the whole report, not of a cell. True: it was one of these. */
+static bool judge_baseline(struct judged *ret, const struct threshold *t, const size_t *count)
+{
+	static const struct {
+		const char *metric;
+		enum change change;
+	} counts[] = {
+		{ "baseline.better", CHANGE_BETTER }, { "baseline.worse", CHANGE_WORSE }, { "baseline.same", CHANGE_SAME }, { "baseline.undecided", CHANGE_UNTESTED },
+	};
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (strcmp(t->metric, counts[i].metric))
+			continue;
+		snprintf(ret->detail, sizeof(ret->detail), "there is no baseline");
+		if (count) {
+			ret->verdict = holds(t->op, (double)count[counts[i].change], t->value) ? VERDICT_FAIL : VERDICT_PASS;
+			snprintf(ret->detail, sizeof(ret->detail), "%zu figures", count[counts[i].change]);
+		}
+		return true;
+	}
+	return false;
+}
+
+void threshold_judge(struct judged *ret, const struct threshold *t, const struct book *b, const size_t *baseline)
 {
 	int engine = t->engine;
 	char text[FMT_MAX];
 	*ret = (struct judged){ .t = *t, .verdict = VERDICT_UNKNOWN };
 	snprintf(ret->detail, sizeof(ret->detail), "no record has this metric");
-	if (engine < 0 && book_has(b, ENG_LAB))
-		engine = ENG_LAB;
+	if (judge_baseline(ret, t, baseline))
+		return;
+	bool measured = engine < 0 && book_has_measured(b);
 	for (size_t i = 0; i < b->n_cells; i++) {
 		const struct cell *c = &b->cell[i];
-		const struct record *r = engine < 0 ? cell_best(c) : c->run[engine];
+		enum engine e = engine >= 0 ? (enum engine)engine : measured ? cell_measured_engine(c) : cell_best_engine(c);
+		const struct record *r = e < ENG_N ? c->run[e] : NULL;
 		double v;
 		if ((*t->cell && strcmp(t->cell, c->name)) || !r || !value_of(r, t->metric, &v))
 			continue;

@@ -6,7 +6,8 @@
  *	model/conntrack.peak > 5000
  * Without CELL every cell is looked at, without ENGINE what was measured (or,
  * when nothing was measured, what was predicted). "checks.failed" counts a
- * record's failed checks.
+ * record's failed checks; "baseline.worse" and its like (better, same, undecided) count
+ * the figures that came out so against the baseline.
  */
 #ifndef NODENS_REPORTS_JUDGE_H
 #define NODENS_REPORTS_JUDGE_H
@@ -32,7 +33,8 @@ struct judged {
 };
 
 int threshold_parse(struct threshold *ret, const char *text, struct diag *d);
-void threshold_judge(struct judged *ret, const struct threshold *t, const struct book *b);
+/* `baseline`: how many figures of each enum change (measure.h), or NULL. */
+void threshold_judge(struct judged *ret, const struct threshold *t, const struct book *b, const size_t *baseline);
 /* Failed checks of a record; `ret_total` may be NULL. */
 size_t checks_failed(const struct record *r, size_t *ret_total);
 

@@ -1,91 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What lets a reader trust or doubt the rest: predictions with their errors,
- * checks, skips, and where everything came from. */
+/* What lets a reader trust or doubt the rest: checks, skips, caveats, and where
+ * everything came from. */
 #include "reports/page/report.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "reports/words/fmt.h"
-
-bool prediction_error(double measured, double predicted, const char *unit, double tolerance, char buf[64])
-{
-	char text[FMT_MAX];
-	if (measured == predicted) {
-		snprintf(buf, 64, "exact");
-		return true;
-	}
-	if (measured == 0) {
-		snprintf(buf, 64, "+%s on 0", fmt_unit(predicted, unit, text));
-		return false;
-	}
-	snprintf(buf, 64, "%s", fmt_change(measured, predicted, text));
-	return fabs(predicted / measured - 1) <= tolerance;
-}
-
-static void put_prediction(const struct cell *c, int e, const char *metric, double measured, double tolerance, FILE *out)
-{
-	char text[FMT_MAX], error[64];
-	double v;
-	if (!cell_num(c, (enum engine)e, metric, &v)) {
-		fputs("<td>\u2013</td><td>\u2013</td>", out);
-		return;
-	}
-	const char *unit = record_unit(c->run[e], metric);
-	bool near = prediction_error(measured, v, unit, tolerance, error);
-	fprintf(out, "<td>%s</td><td>%s%s%s</td>", fmt_unit(v, unit, text), near ? "" : "<strong>off: ", error,
-		near ? "" : "</strong>");
-}
-
-/* Rows of one cell; their number when `out` is NULL. */
-static unsigned cell_predictions(const struct report *r, size_t index, FILE *out)
-{
-	const struct cell *c = &r->book->cell[index];
-	char text[FMT_MAX];
-	double measured, v;
-	unsigned n = 0, total = out ? cell_predictions(r, index, NULL) : 0;
-	for (const struct row_def *p = prediction_rows; p->metric; p++) {
-		if (!cell_num(c, ENG_LAB, p->metric, &measured) ||
-		    (!cell_num(c, ENG_SIM, p->metric, &v) && !cell_num(c, ENG_MODEL, p->metric, &v)))
-			continue;
-		if (!n++ && out) {
-			fprintf(out, "<tr class=\"first\"><th scope=\"row\" rowspan=\"%u\"><span class=\"dot\" style=\"background:var(--cell%zu)\"></span>",
-				total, index % CELL_COLOURS);
-			html_text(out, c->title);
-			fputs("</th>", out);
-		} else if (out) {
-			fputs("<tr>", out);
-		}
-		if (!out)
-			continue;
-		fprintf(out, "<td class=\"text\">%s</td><td>%s</td>", p->words,
-			fmt_unit(measured, record_unit(c->run[ENG_LAB], p->metric), text));
-		put_prediction(c, ENG_SIM, p->metric, measured, r->tolerance, out);
-		put_prediction(c, ENG_MODEL, p->metric, measured, r->tolerance, out);
-		fputs("</tr>\n", out);
-	}
-	return n;
-}
-
-void section_predictions(const struct report *r, FILE *out)
-{
-	unsigned n = 0;
-	for (size_t i = 0; i < r->book->n_cells; i++)
-		n += cell_predictions(r, i, NULL);
-	if (!n)
-		return;
-	fprintf(out, "<section>\n<h2>Predicted beside measured</h2>\n<p class=\"note\">The error is what the model said, relative to what was measured. "
-		     "<strong>off</strong> marks errors above %.0f %%.</p>\n"
-		     "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Predicted beside measured\"><table>\n"
-		     "<thead><tr><th scope=\"col\" class=\"text\">cell</th><th scope=\"col\" class=\"text\">what</th><th scope=\"col\">measured</th>"
-		     "<th scope=\"col\">dns-sim</th><th scope=\"col\">error</th><th scope=\"col\">conntrack-model</th><th scope=\"col\">error</th></tr></thead>\n<tbody>\n",
-		r->tolerance * 100);
-	for (size_t i = 0; i < r->book->n_cells; i++)
-		cell_predictions(r, i, out);
-	fputs("</tbody></table></div>\n</section>\n", out);
-}
-
-/* --- checks, skips and notes --- */
 
 static const char *owner(const struct record *r)
 {
@@ -93,114 +13,148 @@ static const char *owner(const struct record *r)
 	return cell ? cell : record_tool(r);
 }
 
-static void put_checks(const struct record *r, FILE *out)
+/* Of repeats one run stands for the cell; of the others only what failed is told. */
+static bool is_repeat(const struct book *b, const struct record *r)
 {
+	for (size_t i = 0; i < b->n_cells; i++)
+		for (int e = 0; e < ENG_N; e++)
+			for (size_t k = 0; k < b->cell[i].all[e].n; k++)
+				if (b->cell[i].all[e].run[k] == r)
+					return b->cell[i].run[e] != r;
+	return false;
+}
+
+static void put_checks(struct report *r, FILE *out)
+{
+	struct sheet *s = sheet_new(&r->sheets, "checks", "What each cell had to prove. Of repeated runs, the one that stands for the cell, and all that failed.");
 	const char *name, *detail;
 	bool passed;
-	for (size_t i = 0; record_check(r, i, &name, &passed, &detail); i++) {
-		fprintf(out, "<tr><td class=\"text\"><span class=\"tag %s\">%s</span></td><td class=\"text\">",
-			passed ? "good" : "bad", passed ? "passed" : "FAILED");
-		html_text(out, owner(r));
-		fputs("</td><th scope=\"row\">", out);
-		html_text(out, name);
-		fputs("</th><td class=\"text\">", out);
-		html_text(out, detail);
-		fputs("</td></tr>\n", out);
-	}
-}
-
-static void put_remarks(const struct book *b, const char *wanted, FILE *out)
-{
-	const char *kind, *text;
-	for (size_t i = 0; i < b->n_records; i++)
-		for (size_t k = 0; record_remark(b->record[i], k, &kind, &text); k++) {
-			if (strcmp(kind, wanted))
+	sheet_column_text(s, "check", "check");
+	sheet_column_text(s, "result", "result");
+	sheet_column_text(s, "cell", "cell");
+	sheet_column_text(s, "found", "found");
+	for (size_t i = 0; i < r->book->n_records; i++) {
+		bool repeat = is_repeat(r->book, r->book->record[i]), first = true;
+		for (size_t k = 0; record_check(r->book->record[i], k, &name, &passed, &detail); k++) {
+			if (repeat && passed)
 				continue;
-			fprintf(out, "<li><span class=\"tag warn\">%s</span> ", !strcmp(kind, "skip") ? "skipped" : "note");
-			html_text(out, owner(b->record[i]));
-			fputs(": ", out);
-			html_text(out, text);
-			fputs("</li>\n", out);
+			sheet_row(s, first);
+			first = false;
+			sheet_text(s, name);
+			sheet_text(s, passed ? "passed" : "FAILED");
+			sheet_mark(s, passed ? MARK_GOOD : MARK_BAD);
+			sheet_text(s, owner(r->book->record[i]));
+			sheet_text(s, detail);
 		}
+	}
+	sheet_html(s, out);
 }
 
-void section_checks(const struct report *r, FILE *out)
+static void put_remarks(struct report *r, FILE *out)
 {
-	struct tally t;
-	report_tally(r, &t);
-	fputs("<section>\n<h2>Checks, skips and notes</h2>\n", out);
-	if (t.checks) {
-		fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Checks\"><table>\n<caption>What each cell had to prove.</caption>\n"
-		      "<thead><tr><th scope=\"col\" class=\"text\">result</th><th scope=\"col\" class=\"text\">cell</th><th scope=\"col\" class=\"text\">check</th>"
-		      "<th scope=\"col\" class=\"text\">found</th></tr></thead>\n<tbody>\n",
-		      out);
+	struct sheet *s = sheet_new(&r->sheets, "remarks", "What was skipped, and what the tools noted.");
+	const char *kind, *text;
+	sheet_column_text(s, "cell", "cell");
+	sheet_column_text(s, "kind", "kind");
+	sheet_column_text(s, "words", "words");
+	for (int skips = 1; skips >= 0; skips--)
 		for (size_t i = 0; i < r->book->n_records; i++)
-			put_checks(r->book->record[i], out);
-		fputs("</tbody></table></div>\n", out);
-	} else {
-		fputs("<p>No record holds a check.</p>\n", out);
-	}
-	fputs("<ul>\n", out);
-	put_remarks(r->book, "skip", out);
-	put_remarks(r->book, "note", out);
-	for (size_t i = 0; i < r->book->n_notes; i++) {
-		fputs("<li><span class=\"tag warn\">note</span> ", out);
-		html_text(out, r->book->note[i]);
-		fputs("</li>\n", out);
-	}
+			for (size_t k = 0; record_remark(r->book->record[i], k, &kind, &text); k++) {
+				bool is_skip = !strcmp(kind, "skip");
+				if (is_skip != (skips == 1))
+					continue;
+				sheet_row(s, false);
+				sheet_text(s, owner(r->book->record[i]));
+				sheet_text(s, skips ? "skipped" : "note");
+				sheet_mark(s, MARK_WARN);
+				sheet_text(s, text);
+			}
+	sheet_html(s, out);
+}
+
+void section_checks(struct report *r, FILE *out)
+{
+	section_begin(r, out, "checks", "Checks, skips and notes", r->tally.checks ? NULL : "No record holds a check.");
+	put_checks(r, out);
+	put_remarks(r, out);
+	section_end(out);
+}
+
+void section_caveats(struct report *r, FILE *out)
+{
+	if (!r->caveats.n && !*r->figures->problem)
+		return;
+	section_begin(r, out, "caveats", "To be held against this page", "Found in the records, not written for this page.");
+	put_list(&r->caveats, out);
 	if (*r->figures->problem) {
-		fputs("<li><span class=\"tag warn\">no pictures</span> ", out);
+		fputs("<p><span class=\"tag warn\">no pictures</span> ", out);
 		html_text(out, r->figures->problem);
-		fputs(". The tables hold the same numbers.</li>\n", out);
+		fputs(". The tables hold the same numbers.</p>\n", out);
 	}
-	fputs("</ul>\n</section>\n", out);
+	section_end(out);
 }
 
 /* --- provenance --- */
 
-static void put_fact(const struct record *r, const char *key, FILE *out)
+static const char *fact(const struct record *r, const char *key)
 {
 	const char *v = record_fact(r, key);
-	fputs("<td class=\"text\">", out);
-	html_text(out, v ? v : "\u2013");
-	fputs("</td>", out);
+	return v ? v : "";
 }
 
-static void put_source(const struct record *r, FILE *out)
+static void put_source(struct sheet *s, const struct record *r)
 {
-	const char *digest = record_fact(r, "input_sha256");
-	fputs("<tr><th scope=\"row\">", out);
-	html_text(out, owner(r));
-	fputs("</th><td class=\"text\">", out);
-	html_text(out, record_tool(r));
-	fputs("</td>", out);
-	put_fact(r, "version", out);
-	put_fact(r, "start", out);
-	put_fact(r, "kernel", out);
-	put_fact(r, "seed", out);
-	fputs("<td class=\"text\"><code>", out);
-	html_text(out, record_fact(r, "args") ? record_fact(r, "args") : "");
-	fputs("</code>", out);
-	if (digest) {
-		fputs("<br>input ", out);
-		html_text(out, record_fact(r, "input"));
-		char head[17];
-		snprintf(head, sizeof(head), "%.16s", digest);
-		fputs(" <code>sha256:", out);
-		html_text(out, head);
-		fputs("\u2026</code>", out);
-	}
-	fputs("</td></tr>\n", out);
+	const char *lab = record_label(r, "lab");
+	char input[400];
+	sheet_row(s, false);
+	sheet_text(s, owner(r));
+	sheet_textf(s, "%.60s %.60s", record_tool(r), fact(r, "version"));
+	sheet_text(s, fact(r, "start"));
+	sheet_textf(s, "%.60s, %.80s%s%.20s", fact(r, "host"), fact(r, "kernel"), lab ? ", " : "", lab ? lab : "");
+	sheet_text(s, fact(r, "seed"));
+	sheet_text(s, fact(r, "args"));
+	sheet_code(s);
+	if (!*fact(r, "input_sha256"))
+		return;
+	snprintf(input, sizeof(input), "input %.200s sha256:%.64s", fact(r, "input"), fact(r, "input_sha256"));
+	sheet_aside(s, input);
 }
 
-void section_provenance(const struct report *r, FILE *out)
+void section_provenance(struct report *r, FILE *out)
 {
-	fputs("<section>\n<h2>Where this came from</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Provenance\"><table>\n<thead><tr>"
-	      "<th scope=\"col\" class=\"text\">cell</th><th scope=\"col\" class=\"text\">tool</th><th scope=\"col\" class=\"text\">version</th>"
-	      "<th scope=\"col\" class=\"text\">begun</th><th scope=\"col\" class=\"text\">kernel</th><th scope=\"col\" class=\"text\">seed</th>"
-	      "<th scope=\"col\" class=\"text\">command and input</th></tr></thead>\n<tbody>\n",
-	      out);
+	section_begin(r, out, "provenance", "Where this came from", NULL);
+	struct sheet *s = sheet_new(&r->sheets, "provenance", "Every record that was read.");
+	sheet_column_text(s, "cell", "cell");
+	sheet_column_text(s, "tool", "tool");
+	sheet_column_text(s, "begun", "begun");
+	sheet_column_text(s, "machine", "machine");
+	sheet_column_text(s, "seed", "seed");
+	sheet_column_text(s, "command and input", "command");
 	for (size_t i = 0; i < r->book->n_records; i++)
-		put_source(r->book->record[i], out);
-	fputs("</tbody></table></div>\n</section>\n", out);
+		put_source(s, r->book->record[i]);
+	sheet_html(s, out);
+	section_end(out);
+}
+
+/* --- words --- */
+
+void section_words(struct report *r, FILE *out)
+{
+	static const char *const words[][2] = {
+		{ "Cache", "a DNS server on every node that answers the pods there from memory, and asks the cluster DNS for the rest." },
+		{ "Cluster DNS", "the servers behind the Service kube-dns, CoreDNS as a rule; each is a replica, or backend." },
+		{ "Lookup", "what an application asked for once: both address families and all names of the search list. Most take several questions." },
+		{ "Question", "one DNS message that asks for one name and type." },
+		{ "Connection table", "conntrack: the kernel\u2019s list of flows. Without the cache every question from a new port takes an entry; a full table drops packets." },
+		{ "p50, p99, p99.9", "percentiles: 50, 99 or 99.9 of 100 lookups took no longer." },
+		{ "Interval, 95 %", "where the true value lies in 95 of 100 such runs, as far as chance within a run goes." },
+		{ "Measured", "seen in a run with real sockets and a real kernel. Predicted: dns-sim simulates the scenario with the daemon\u2019s own code, "
+			      "conntrack-model computes the connection table." },
+	};
+	section_begin(r, out, "words", "Words", NULL);
+	fputs("<dl>\n", out);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		fprintf(out, "<dt>%s</dt><dd>%s</dd>\n", words[i][0], words[i][1]);
+	fputs("</dl>\n", out);
+	section_end(out);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the records below the folders given, and sorts them into cells. */
+/* Sorts records into cells, and repeats of one cell in the order of their dates. */
 #include "reports/read/book.h"
 
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/record/metrics_common.h"
 
@@ -31,49 +29,6 @@ static void __attribute__((format(printf, 2, 3))) note(struct book *b, const cha
 	va_end(ap);
 }
 
-static bool is_record(const char *dir)
-{
-	char path[4096];
-	return snprintf(path, sizeof(path), "%s/run.json", dir) < (int)sizeof(path) &&
-	       access(path, F_OK) == 0;
-}
-
-static int load_one(struct book *b, const char *dir, struct diag *d)
-{
-	if (b->n_records == BOOK_RECORDS_MAX)
-		return diag_set(d, ERR_LIMIT, "more than %d records", BOOK_RECORDS_MAX);
-	int rc = record_load(&b->record[b->n_records], dir, d);
-	if (!rc)
-		b->n_records++;
-	return rc;
-}
-
-static int no_dots(const struct dirent *e)
-{
-	return e->d_name[0] != '.';
-}
-
-static int load_below(struct book *b, const char *dir, struct diag *d)
-{
-	struct dirent **list;
-	char path[4096];
-	size_t before = b->n_records;
-	int rc = 0, n = scandir(dir, &list, no_dots, alphasort);
-	if (n < 0)
-		return diag_errno(d, "%s", dir);
-	for (int i = 0; i < n; i++) {
-		bool fits = snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name) <
-			    (int)sizeof(path);
-		if (!rc && fits && is_record(path))
-			rc = load_one(b, path, d);
-		free(list[i]);
-	}
-	free(list);
-	if (!rc && b->n_records == before)
-		rc = diag_set(d, ERR_MISSING, "%s: no run.json here or in the folders below", dir);
-	return rc;
-}
-
 static const char *label(const struct record *r, const char *key)
 {
 	const char *v = record_label(r, key);
@@ -84,18 +39,34 @@ static const char *label(const struct record *r, const char *key)
 static void set_title(struct cell *c, bool with_scenario)
 {
 	const char *name = *c->name ? c->name : "run";
-	snprintf(c->title, sizeof(c->title), "%.60s%s%.60s", with_scenario ? c->scenario : "",
-		 with_scenario ? " / " : "", name);
+	snprintf(c->title, sizeof(c->title), "%.40s%s%.50s%s%.30s", with_scenario && *c->scenario ? c->scenario : "",
+		 with_scenario && *c->scenario ? " / " : "", name, *c->point ? " " : "", c->point);
 	for (char *p = c->title; *p; p++)
-		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._/+-", *p))
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._/+=-", *p))
 			*p = '_';
+}
+
+static enum engine engine_of(const struct record *r)
+{
+	const char *engine = label(r, LABEL_ENGINE);
+	size_t e = 0;
+	while (e < ENG_N && strcmp(engine_label[e], engine))
+		e++;
+	return (enum engine)e;
+}
+
+/* Its label, or else the folder that it lies in. */
+static const char *cell_name(const struct record *r)
+{
+	const char *name = record_label(r, LABEL_CELL), *slash = strrchr(record_dir(r), '/');
+	return name ? name : slash && slash[1] ? slash + 1 : record_dir(r);
 }
 
 static struct cell *cell_for(struct book *b, const struct record *r)
 {
-	const char *scenario = label(r, LABEL_SCENARIO), *name = label(r, LABEL_CELL);
+	const char *scenario = label(r, LABEL_SCENARIO), *name = cell_name(r), *point = label(r, "point");
 	for (size_t i = 0; i < b->n_cells; i++)
-		if (!strcmp(b->cell[i].scenario, scenario) && !strcmp(b->cell[i].name, name))
+		if (!strcmp(b->cell[i].scenario, scenario) && !strcmp(b->cell[i].name, name) && !strcmp(b->cell[i].point, point))
 			return &b->cell[i];
 	if (b->n_cells == BOOK_CELLS_MAX)
 		return NULL;
@@ -103,39 +74,96 @@ static struct cell *cell_for(struct book *b, const struct record *r)
 	struct cell *c = &b->cell[b->n_cells++];
 	c->scenario = scenario;
 	c->name = name;
+	c->point = point;
 	c->proxy = record_label(r, LABEL_PROXY);
 	c->cache = !strcmp(cache, "on") ? 1 : !strcmp(cache, "off") ? 0 : -1;
 	return c;
 }
 
+/* A record under no rules is a lab's proof of itself: its checks count, it is no cell. */
+static bool is_proof(const struct record *r)
+{
+	return !strcmp(label(r, LABEL_PROXY), "none");
+}
+
 static void sort_in(struct book *b, const struct record *r)
 {
-	const char *engine = label(r, LABEL_ENGINE);
-	size_t e = 0;
-	while (e < ENG_N && strcmp(engine_label[e], engine))
-		e++;
+	enum engine e = engine_of(r);
+	if (is_proof(r))
+		return;
 	if (e == ENG_N) {
-		note(b, "%s (%s): no engine label of lab, sim or model; listed under provenance only",
-		     record_dir(r), record_tool(r));
+		note(b, "%s (%s): no engine label of those known; listed under provenance only", record_dir(r),
+		     record_tool(r));
 		return;
 	}
 	struct cell *c = cell_for(b, r);
 	if (!c)
 		note(b, "%s: more than %d cells; left out", record_dir(r), BOOK_CELLS_MAX);
-	else if (c->run[e])
-		note(b, "%s: a second %s record of cell %s; the first one is used", record_dir(r),
-		     engine_title(e), c->name);
+	else if (c->all[e].n == BOOK_RUNS_MAX)
+		note(b, "%s: more than %d records of cell %s; left out", record_dir(r), BOOK_RUNS_MAX, c->name);
 	else
-		c->run[e] = r;
+		c->all[e].run[c->all[e].n++] = r;
+}
+
+/* --- repeats --- */
+
+static const char *fact(const struct record *r, const char *key)
+{
+	const char *v = record_fact(r, key);
+	return v ? v : "";
+}
+
+static int date_order(const void *va, const void *vb)
+{
+	const struct record *a = *(const struct record *const *)va, *b = *(const struct record *const *)vb;
+	int by = strcmp(fact(a, "start"), fact(b, "start"));
+	return by ? by : strcmp(record_dir(a), record_dir(b));
+}
+
+static bool alike(const struct record *a, const struct record *b)
+{
+	return !strcmp(fact(a, "version"), fact(b, "version")) && !strcmp(fact(a, "input_sha256"), fact(b, "input_sha256"));
+}
+
+static double slowness(const struct record *r)
+{
+	double v = 0;
+	record_num(r, "latency.all.p99", &v);
+	return v;
+}
+
+static int slowness_order(const void *va, const void *vb)
+{
+	double a = slowness(*(const struct record *const *)va), b = slowness(*(const struct record *const *)vb);
+	return (a > b) - (a < b);
+}
+
+/* In order of dates; the middle one of the newest kind stands for them all. */
+static const struct record *settle(struct runs *all)
+{
+	const struct record *by_p99[BOOK_RUNS_MAX];
+	if (!all->n)
+		return NULL;
+	qsort(all->run, all->n, sizeof(all->run[0]), date_order);
+	const struct record *newest = all->run[all->n - 1];
+	while (all->n_alike < all->n && alike(all->run[all->n - 1 - all->n_alike], newest))
+		all->n_alike++;
+	memcpy(by_p99, &all->run[all->n - all->n_alike], all->n_alike * sizeof(by_p99[0]));
+	qsort(by_p99, all->n_alike, sizeof(by_p99[0]), slowness_order);
+	return by_p99[(all->n_alike - 1) / 2];
 }
 
 /* Rules first, then without before with the cache: pairs stand together. */
 static int cell_order(const void *va, const void *vb)
 {
 	const struct cell *a = va, *b = vb;
-	int by = strcmp(a->scenario, b->scenario);
+	int by = !*a->scenario - !*b->scenario; /* captures and their like come last */
+	if (!by)
+		by = strcmp(a->scenario, b->scenario);
 	if (!by)
 		by = strcmp(a->proxy ? a->proxy : "", b->proxy ? b->proxy : "");
+	if (!by)
+		by = strcmp(a->point, b->point);
 	if (!by)
 		by = a->cache - b->cache;
 	return by ? by : strcmp(a->name, b->name);
@@ -162,32 +190,20 @@ static void find_loads(struct book *b)
 	}
 }
 
-static void arrange(struct book *b)
+void book_arrange(struct book *b)
 {
 	for (size_t i = 0; i < b->n_records; i++)
 		sort_in(b, b->record[i]);
+	for (size_t i = 0; i < b->n_cells; i++)
+		for (int e = 0; e < ENG_N; e++)
+			b->cell[i].run[e] = settle(&b->cell[i].all[e]);
 	qsort(b->cell, b->n_cells, sizeof(b->cell[0]), cell_order);
 	bool many = false;
 	for (size_t i = 1; i < b->n_cells; i++)
-		many = many || strcmp(b->cell[i].scenario, b->cell[0].scenario);
+		many = many || (*b->cell[i].scenario && strcmp(b->cell[i].scenario, b->cell[0].scenario));
 	for (size_t i = 0; i < b->n_cells; i++)
 		set_title(&b->cell[i], many);
 	find_loads(b);
-}
-
-int book_load(struct book **ret, char **dirs, size_t n_dirs, struct diag *d)
-{
-	struct book *b = calloc(1, sizeof(*b));
-	int rc = b ? 0 : diag_set(d, ERR_NOMEM, "no memory");
-	for (size_t i = 0; !rc && i < n_dirs; i++)
-		rc = is_record(dirs[i]) ? load_one(b, dirs[i], d) : load_below(b, dirs[i], d);
-	if (rc) {
-		book_free(b);
-		return rc;
-	}
-	arrange(b);
-	*ret = b;
-	return 0;
 }
 
 void book_free(struct book *b)
@@ -197,38 +213,4 @@ void book_free(struct book *b)
 	for (size_t i = 0; i < b->n_records; i++)
 		record_free(b->record[i]);
 	free(b);
-}
-
-const struct record *cell_best(const struct cell *c)
-{
-	for (int e = 0; e < ENG_N; e++) /* what was measured comes first */
-		if (c->run[e])
-			return c->run[e];
-	return NULL;
-}
-
-bool cell_num(const struct cell *c, enum engine e, const char *metric, double *ret)
-{
-	return c->run[e] && record_num(c->run[e], metric, ret);
-}
-
-const struct cell *book_with_cache(const struct book *b, const struct cell *without)
-{
-	if (without->cache != 0)
-		return NULL;
-	for (size_t i = 0; i < b->n_cells; i++) {
-		const struct cell *c = &b->cell[i];
-		if (c->cache == 1 && !strcmp(c->scenario, without->scenario) &&
-		    !strcmp(c->proxy ? c->proxy : "", without->proxy ? without->proxy : ""))
-			return c;
-	}
-	return NULL;
-}
-
-bool book_has(const struct book *b, enum engine e)
-{
-	for (size_t i = 0; i < b->n_cells; i++)
-		if (b->cell[i].run[e])
-			return true;
-	return false;
 }

@@ -31,10 +31,11 @@ const char *fmt_ns(double ns, char buf[FMT_MAX])
 const char *fmt_count(double v, char buf[FMT_MAX])
 {
 	char digits[32], *out = buf;
-	if (v != floor(v) || fabs(v) >= 1e15) {
+	if (!(fabs(v) < 1e15) || (v != floor(v) && fabs(v) < 99.95)) {
 		snprintf(buf, FMT_MAX, "%.3g", v);
 		return buf;
 	}
+	v = round(v);
 	snprintf(digits, sizeof(digits), "%.0f", fabs(v));
 	size_t len = strlen(digits);
 	if (v < 0)
@@ -55,7 +56,18 @@ const char *fmt_unit(double v, const char *unit, char buf[FMT_MAX])
 	if (unit && !strcmp(unit, "s"))
 		return three_digits(v, "s", buf);
 	if (unit && !strcmp(unit, "bytes"))
-		return three_digits(v / (1 << 20), "MiB", buf);
+		return fabs(v) < 1 << 20 && v != 0 ? three_digits(v / 1024, "KiB", buf) : three_digits(v / (1 << 20), "MiB", buf);
+	if (unit && !strcmp(unit, "share"))
+		return v == 0 ? strcpy(buf, "0" THIN "%") : three_digits(v * 100, "%", buf);
+	if (unit && !strcmp(unit, "p")) {
+		snprintf(buf, FMT_MAX, v < 0.001 ? "< 0.001" : "%.2g", v);
+		return buf;
+	}
+	if (unit && !strcmp(unit, "queries/s")) {
+		char count[FMT_MAX];
+		snprintf(buf, FMT_MAX, "%.40s/s", fmt_count(v, count));
+		return buf;
+	}
 	return fmt_count(v, buf);
 }
 
@@ -68,7 +80,7 @@ const char *fmt_change(double from, double to, char buf[FMT_MAX])
 		snprintf(buf, FMT_MAX, "\u00d7" THIN "%.0f", to / from);
 	else
 		snprintf(buf, FMT_MAX, "%s%.*f" THIN "%%", share < 0 ? "\u2212" : "+",
-			 fabs(share) < 0.0995 ? 1 : 0, fabs(share) * 100);
+			 fabs(share) < 0.0995 || (share < -0.985 && to != 0) ? 1 : 0, fabs(share) * 100);
 	return buf;
 }
 

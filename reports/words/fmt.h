@@ -9,9 +9,9 @@
 
 /* Three significant digits with the unit that fits: "184 us", "1.24 ms", "5.00 s". */
 const char *fmt_ns(double ns, char buf[FMT_MAX]);
-/* Whole numbers with groups of three, others with three significant digits. */
+/* Whole numbers and those above 100 with groups of three, others with three significant digits. */
 const char *fmt_count(double v, char buf[FMT_MAX]);
-/* By the metric's unit. */
+/* By the metric's unit; also "share" (as percent), "p" (of a test), "queries/s". */
 const char *fmt_unit(double v, const char *unit, char buf[FMT_MAX]);
 /* "-93 %", "+4.2 %"; "no change" at 0; "x 25" above tenfold. `from` > 0. */
 const char *fmt_change(double from, double to, char buf[FMT_MAX]);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reports/read/book.h"
+#include "reports/read/load.h"
 #include "reports/words/fmt.h"
 #include "reports/judge/judge.h"
 #include "reports/page/report.h"
@@ -26,8 +26,8 @@ Test(judge, a_book_pairs_what_was_measured_with_what_was_predicted)
 	cr_expect_str_eq(b->cell[0].name, "iptables-nocache");
 	cr_expect_str_eq(b->cell[1].name, "iptables-cache");
 	cr_expect(b->cell[0].run[ENG_LAB] && b->cell[0].run[ENG_SIM] && b->cell[0].run[ENG_MODEL]);
-	cr_expect_eq(book_with_cache(b, &b->cell[0]), &b->cell[1]);
-	cr_expect_null(book_with_cache(b, &b->cell[1]));
+	cr_expect_eq(book_without_cache(b, &b->cell[1]), &b->cell[0]);
+	cr_expect_null(book_without_cache(b, &b->cell[0]));
 	cr_expect_str_eq(b->load[0], "latency.all");
 	cr_expect_eq(b->n_loads, 4);
 	book_free(b);
@@ -57,7 +57,7 @@ static enum verdict judge(const struct book *b, const char *text)
 	struct threshold t;
 	struct judged j;
 	cr_assert_eq(threshold_parse(&t, text, NULL), 0);
-	threshold_judge(&j, &t, b);
+	threshold_judge(&j, &t, b, NULL);
 	return j.verdict;
 }
 
