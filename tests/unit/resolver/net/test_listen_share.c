@@ -3,6 +3,7 @@
  * what others do not notice. */
 #include <stdio.h>
 
+#include "resolver/net/listen_tcp_int.h"
 #include "tests/fixtures/listen_world.h"
 
 #define MANY 64
@@ -40,7 +41,62 @@ static int end_of(int fd)
 	return n ? errno : 0;
 }
 
+/* What is counted for all, and for the first one's client, is what their connections hold. */
+static void sums_hold(void)
+{
+	size_t all = 0, in = 0, own = 0, own_in = 0;
+	const struct tcp_client *first = NULL;
+	for (unsigned i = 0; i < tcp->n_slots; i++) {
+		const struct tcp_conn *c = tcp->conn[i];
+		if (!c)
+			continue;
+		first = first ? first : c->who;
+		all += c->held_bytes;
+		in += c->held_in_bytes;
+		own += c->who == first ? c->held_bytes : 0;
+		own_in += c->who == first ? c->held_in_bytes : 0;
+	}
+	cr_assert_eq(tcp->held_bytes, all);
+	cr_assert_eq(tcp->held_in_bytes, in);
+	cr_assert_eq(stats.tcp_held_bytes, all);
+	if (first) {
+		cr_assert_eq(first->held_bytes, own);
+		cr_assert_eq(first->held_in_bytes, own_in);
+	}
+}
+
 TestSuite(listen_share, .timeout = 30);
+
+/* One that does not take its answers is told, once a minute, and how often it was anybody. */
+Test(listen_share, who_does_not_read_is_told)
+{
+	char path[] = "/tmp/listen-told-XXXXXX", text[1000] = "";
+	int fd = mkstemp(path), err = dup(STDERR_FILENO), client, n = 0;
+	struct tcp_conn *c = NULL;
+	unlink(path);
+	start_default();
+	client = client_from(SOCK_STREAM, NULL);
+	while (!tcp_server_open(tcp))
+		step();
+	for (unsigned i = 0; i < tcp->n_slots && !c; i++)
+		c = tcp->conn[i];
+	cr_assert(c && dup2(fd, STDERR_FILENO) >= 0);
+	for (int i = 0; i < 4; i++) {
+		tcp_share_hold_up(c);
+		tcp_share_hold_up(c); /* it is already */
+		tcp_list_remove(c, TCP_HELD_UP);
+		if (i == 2)
+			tcp->told_ns -= 61 * NS_PER_S;
+	}
+	dup2(err, STDERR_FILENO);
+	cr_expect_eq(stats.tcp_held_up, 4);
+	cr_expect_gt(pread(fd, text, sizeof(text) - 1, 0), 0);
+	for (const char *l = text; (l = strstr(l, "TCP client 127.0.0.1 does not take its answers: ")); l++)
+		n++;
+	cr_expect_eq(n, 2, "%s", text);
+	cr_expect(strstr(text, "reset: 1\n") && strstr(text, "reset: 3\n"), "%s", text);
+	close(client);
+}
 
 Test(listen_share, many_connections_have_one_turn_a_round_together)
 {
@@ -115,6 +171,7 @@ Test(listen_share, answers_nobody_takes_are_bounded_and_memory_comes_back)
 	}
 	while (!stats.tcp_held_up)
 		step();
+	sums_hold();
 	/* Another client is answered as ever, beside it. */
 	int other = client_from(SOCK_STREAM, "127.0.0.3");
 	for (int i = 0; i < 5; i++) {
@@ -124,6 +181,7 @@ Test(listen_share, answers_nobody_takes_are_bounded_and_memory_comes_back)
 	close(other);
 	while (tcp_server_open(tcp)) {
 		step();
+		sums_hold();
 		most = stats.tcp_held_bytes > most ? stats.tcp_held_bytes : most;
 	}
 	cr_assert_lt(most, l.held_client_bytes / 2, "%llu", (unsigned long long)most);
