@@ -4,8 +4,8 @@
 # LD_LIBRARY_PATH then says which of several such libraries a test gets.
 include Makefile
 M := $(O)/mutants
-LIB_OBJS := $(call objs,$(LIB_SRC) $(CORE_SRC) $(RESOLVER_SRC) $(SIM_SRC) $(CT_SRC) $(BENCH_SRC)) $(TRACE)
-REST := $(call archive,pcap) $(call archive,e2e) $(call archive,reports)
+LIB_OBJS := $(call objs,$(LIB_SRC) $(CORE_SRC) $(RESOLVER_SRC)) $(TRACE)
+REST := $(call archives,$(filter-out resolver core lib,$(TEST_ARCHIVES)))
 UNITS := $(filter-out %/test_sim %/test_ctvalidate %/test_denials, \
          $(patsubst tests/%.c,$(M)/%,$(shell find tests/unit -name 'test_*.c')))
 # fuzz_daemon's system calls and the core's doors are its own: its library leaves them open.
