@@ -83,6 +83,8 @@ SIM_SRC      := $(call srcs,sim $(wildcard sim/*))
 CT_SRC       := $(call srcs,conntrack-model)
 PCAP_SRC     := $(call srcs,pcap-replay $(wildcard pcap-replay/*))
 E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/* kind-e2e/*/*))
+DOCTOR_SRC   := $(call srcs,kind-e2e/doctor kind-e2e/proxy) \
+                kind-e2e/load/ask.c kind-e2e/lab/addr.c kind-e2e/lab/netns.c kind-e2e/lab/proc.c kind-e2e/measure/prom.c
 REPORTS_SRC  := $(call srcs,reports $(wildcard reports/*))
 BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
 
@@ -118,6 +120,7 @@ $(call archive,sim):      $(call objs,$(SIM_SRC))
 $(call archive,ct):       $(call objs,$(CT_SRC))
 $(call archive,pcap):     $(call objs,$(PCAP_SRC))
 $(call archive,e2e):      $(call objs,$(E2E_SRC))
+$(call archive,doctor):   $(call objs,$(DOCTOR_SRC))
 $(call archive,reports):  $(call objs,$(REPORTS_SRC))
 $(call archive,bench):    $(call objs,$(BENCH_SRC))
 
@@ -134,11 +137,11 @@ $(foreach p,$(filter-out kubectl-nodens,$(PROGRAMS)),$(eval $(call program,$(p))
 
 # One static program, which runs in any image and on any machine. glibc has files and DNS for
 # getaddrinfo within itself, so the linker's warnings about NSS say nothing. Sanitizers are not static.
-$(O)/bin/kubectl-nodens: $(O)/$(main_kubectl-nodens:.c=.o) $(call archives,e2e lib) $(O)/.ldflags
+$(O)/bin/kubectl-nodens: $(O)/$(main_kubectl-nodens:.c=.o) $(call archives,doctor lib) $(O)/.ldflags
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(if $(SAN),$(ALL_LDFLAGS),$(filter-out -pie,$(ALL_LDFLAGS)) -static-pie -Wl$(comma)--gc-sections -Wl$(comma)--no-warnings) \
-		-o $@ $< $(call archives,e2e lib) -lssl -lcrypto -ljansson -lyaml -lm
+		-o $@ $< $(call archives,doctor lib) -lssl -lcrypto -ljansson -lyaml -lm
 
 $(O)/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)

@@ -8,6 +8,8 @@
 #include "kind-e2e/doctor/api_json.h"
 #include "kind-e2e/doctor/facts.h"
 
+#define LABEL "abcdefghijklmnopqrstuvwxyz0123456789-"
+
 /* --- the Service ------------------------------------------------------------------------- */
 
 static void read_ports(struct api_facts *a, const struct jdoc *ports)
@@ -207,8 +209,10 @@ static void read_headless(struct api_facts *a, const struct jdoc *list)
 		const char *name = jdoc_text(json_at(svc, "metadata.name"));
 		const char *ns = jdoc_text(json_at(svc, "metadata.namespace"));
 
-		/* one without a selector may have no endpoints for good */
-		if (name && ns && jdoc_count(json_at(svc, "spec.selector")))
+		/* one without a selector may have no endpoints for good; a name is one of
+		 * Kubernetes', not more */
+		if (name && ns && !name[strspn(name, LABEL)] && !ns[strspn(ns, LABEL)] &&
+		    jdoc_count(json_at(svc, "spec.selector")))
 			snprintf(a->headless, sizeof a->headless, "%.100s.%.100s", name, ns);
 	}
 }

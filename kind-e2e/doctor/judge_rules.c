@@ -72,6 +72,14 @@ static void missing(const struct rules_facts *r, const struct addr *a, char *lis
 		}
 }
 
+static bool here(const struct patient *p, const struct addr *a)
+{
+	for (unsigned i = 0; i < p->f->dns.n; i++)
+		if (addr_eq(&p->f->dns.q[i].server, a) && p->f->dns.q[i].answered)
+			return true;
+	return facts_is_local(&p->f->host, a, NULL);
+}
+
 static void both_ways(const struct patient *p, struct verdict *v)
 {
 	const struct rules_facts *r = &p->f->rules;
@@ -91,6 +99,9 @@ static void both_ways(const struct patient *p, struct verdict *v)
 	if (!n)
 		return say(v, STATUS_OK, "there is no NOTRACK rule for DNS");
 	for (unsigned i = 0; i < n; i++) {
+		if (!here(p, &a[i]))
+			return say(v, STATUS_SKIP, "%s is nobody's: see rules.leaked",
+				   addr_str(&a[i], text));
 		missing(r, &a[i], list, sizeof list, &reply);
 		if (!list[0])
 			continue;
@@ -107,14 +118,6 @@ static void both_ways(const struct patient *p, struct verdict *v)
 			      text);
 	}
 	say(v, STATUS_OK, "both directions, UDP and TCP, for %u address%s", n, n > 1 ? "es" : "");
-}
-
-static bool here(const struct patient *p, const struct addr *a)
-{
-	for (unsigned i = 0; i < p->f->dns.n; i++)
-		if (addr_eq(&p->f->dns.q[i].server, a) && p->f->dns.q[i].answered)
-			return true;
-	return facts_is_local(&p->f->host, a, NULL);
 }
 
 /* Whoever is sent past kube-proxy to an address that nobody has is lost. */
