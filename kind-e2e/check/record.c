@@ -120,6 +120,10 @@ static void put_world(const struct cell *c, struct result *r)
 
 	result_num(r, "world.nodes", 1);
 	result_num(r, "world.pods", c->topo.n_pods);
+	if (c->spec.with_cache) {
+		result_num(r, "world.cache_success", s->cache_success);
+		result_num(r, "world.cache_denial", s->cache_denial);
+	}
 	result_num(r, "world.load_s", (double)s->duration_ns / 1e9);
 	result_num(r, "world.warmup_s", (double)s->warmup_ns / 1e9);
 }

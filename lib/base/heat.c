@@ -67,6 +67,10 @@ void heat_record(struct heat *h, uint64_t t_ns, uint64_t value_ns)
 
 void heat_merge(struct heat *into, const struct heat *from)
 {
+	if (!from->n_steps)
+		return;
+	if (!into->step_ns)
+		into->step_ns = from->step_ns;
 	while (into->step_ns < from->step_ns)
 		fold(into);
 	for (unsigned i = 0; i < from->n_steps; i++)

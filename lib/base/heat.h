@@ -24,7 +24,7 @@ struct heat {
 void heat_init(struct heat *h, uint64_t step_ns);
 /* t_ns: since the run began. A count that is full stays so. */
 void heat_record(struct heat *h, uint64_t t_ns, uint64_t value_ns);
-/* Both began with the same step. */
+/* Both began with the same step; one of zeros takes the other's. */
 void heat_merge(struct heat *into, const struct heat *from);
 unsigned heat_band(uint64_t value_ns);
 /* Bounds of a band: low inclusive, high inclusive. */

@@ -54,6 +54,8 @@
 	{ "world.pods",              "pods",    MERGE_SAME, "pods that asked, on all nodes" }, \
 	{ "world.load_s",            "s",       MERGE_SAME, "how long the counted load ran" }, \
 	{ "world.warmup_s",          "s",       MERGE_SAME, "load before it, in queries.* and upstream.* but not in lookups.*" }, \
+	{ "world.cache_success",     "entries", MERGE_SAME, "positive answers that each node's cache may hold" }, \
+	{ "world.cache_denial",      "entries", MERGE_SAME, "negative ones" }, \
 	{ "run.wall_s",              "s",       MERGE_SUM, "how long the run took, set-up included" }
 
 /* Columns of series.csv; a record carries those its tool knows, in this order. */
@@ -77,6 +79,7 @@
 #define ENGINE_CAPTURE "capture"
 #define ENGINE_SIM     "sim"
 #define ENGINE_MODEL   "model"
+#define ENGINE_PLAN    "plan"
 /* All of them, and what a report calls what they say; what was measured comes first. */
 #define ENGINES(X)                                   \
 	X(LAB, ENGINE_LAB, "measured")               \
@@ -84,7 +87,8 @@
 	X(REPLAY, ENGINE_REPLAY, "replayed")         \
 	X(CAPTURE, ENGINE_CAPTURE, "captured")       \
 	X(SIM, ENGINE_SIM, "dns-sim")                \
-	X(MODEL, ENGINE_MODEL, "conntrack-model")
+	X(MODEL, ENGINE_MODEL, "conntrack-model")    \
+	X(PLAN, ENGINE_PLAN, "plan")
 /* clang-format on */
 
 #endif

@@ -18,7 +18,7 @@ const char *cell_colour(size_t i)
 int engine_dash(enum engine e)
 {
 	static const int dash[ENG_N] = {
-		[ENG_LAB] = 1, [ENG_CLUSTER] = 1, [ENG_REPLAY] = 4, [ENG_CAPTURE] = 5, [ENG_SIM] = 2, [ENG_MODEL] = 3,
+		[ENG_LAB] = 1, [ENG_CLUSTER] = 1, [ENG_REPLAY] = 4, [ENG_CAPTURE] = 5, [ENG_SIM] = 2, [ENG_MODEL] = 3, [ENG_PLAN] = 2,
 	};
 	return dash[e];
 }

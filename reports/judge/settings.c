@@ -93,15 +93,20 @@ static void conntrack(struct making *m)
 	double value = fmax(steps_up(need + 2 * other, CONNTRACK_STEP), now);
 	struct setting *s = add(m, PLACE_SYSCTL, "nf_conntrack_max", value, "entries");
 	set_from(s, c, e);
-	snprintf(s->line, sizeof(s->line), "net.netfilter.nf_conntrack_max = %.0f", value);
+	if (known)
+		snprintf(s->line, sizeof(s->line), "net.netfilter.nf_conntrack_max = %.0f", value);
+	else /* the limit that stands may well be higher */
+		snprintf(s->line, sizeof(s->line), "# nf_conntrack_max: %.0f on top of what other traffic needs; do not lower it", value);
 	snprintf(s->rule, sizeof(s->rule), "with the cache DNS needs %s (%s), twice the %s entries of other traffic that were seen come on top; %s",
 		 fmt_count(need, a), model ? "conntrack-model: twice the peak without a limit" : "twice the highest count, in steps of 4096",
 		 fmt_count(other, b),
-		 !known	      ? "compare with what your nodes have and do not lower it" :
+		 !known	      ? "no record knows the limit that your nodes have" :
 		 value == now ? "the limit that was found is enough and stays" :
 				"more than the limit that was found");
 	if (known && value > now)
 		snprintf(s->rule + strlen(s->rule), sizeof(s->rule) - strlen(s->rule), ", %s", fmt_count(now, n));
+	if (!known)
+		return;
 	double buckets = 1024;
 	while (buckets < value && buckets < 1 << 30)
 		buckets *= 2;

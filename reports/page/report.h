@@ -48,6 +48,7 @@ int cells_write(const struct report *r, const char *path, struct diag *d); /* me
 /* The page's sections, in their order. A new one is a row here and a section_NAME. */
 #define REPORT_SECTIONS(X) \
 	X(verdict)         \
+	X(plan)            \
 	X(modes)           \
 	X(baseline)        \
 	X(latency)         \

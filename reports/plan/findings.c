@@ -193,7 +193,7 @@ int plan_record(const struct plan_work *w, const struct plan_found *p, int argc,
 	if (rc)
 		return rc;
 	result_seed(r, w->seed);
-	result_label(r, LABEL_ENGINE, "plan");
+	result_label(r, LABEL_ENGINE, ENGINE_PLAN);
 	result_label(r, LABEL_SCENARIO, "plan");
 	for (int i = 0; i < PF_COUNT; i++)
 		if (isfinite(p->f[i]))

@@ -13,7 +13,7 @@
 #include "reports/words/fmt.h"
 
 #define STEP_PX     60
-#define CHAR_PX     7.9 /* a digit of the table's font, 14 px, generously */
+#define CHAR_PX     8.4 /* the table's font, 14 px, generously */
 #define PADDING_PX  20
 #define TEXT_CHARS  26  /* words wrap, but not more narrowly than this */
 #define LONG_CHARS  22

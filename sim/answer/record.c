@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/record/heat_table.h"
 #include "lib/record/metrics_common.h"
 
 #define NUMBERS_ROWS(field, metric, unit, help)                       \
@@ -276,12 +277,18 @@ int sim_record_write(const struct cell_outcome *out, const struct cell_job *c, c
 	if (src->costs_path)
 		result_input(o.r, src->costs_path);
 	put_lookups(&o, r, c);
+	if (!src->point) /* shards of a sweep do not carry it */
+		result_heat(o.r, &r->heat);
 	put_numbers(&o, out);
 	put_causes(&o, r);
 	put_table(&o, r, c);
 	put_servers(&o, r, c);
 	result_num(o.r, "world.nodes", c->s->n_nodes);
 	result_num(o.r, "world.pods", (double)c->s->n_nodes * c->s->n_pods);
+	if (c->cache != SIM_NOCACHE) {
+		result_num(o.r, "world.cache_success", c->s->cache_success);
+		result_num(o.r, "world.cache_denial", c->s->cache_denial);
+	}
 	result_num(o.r, "world.load_s", (double)c->s->duration_ns / 1e9);
 	result_num(o.r, "world.warmup_s", (double)c->s->warmup_ns / 1e9);
 	result_num(o.r, "sim.nodes", c->s->n_nodes);

@@ -291,6 +291,7 @@ static void finish(struct world *w, uint32_t id)
 		r->ok += o.result == STUB_OK;
 		r->notfound += o.result == STUB_NOTFOUND;
 		hist_record(&r->latency[l->what.load], w->now_ns - l->what.t_ns);
+		heat_record(&r->heat, l->what.t_ns, w->now_ns - l->what.t_ns);
 	}
 	run_give(w, id);
 }

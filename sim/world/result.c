@@ -85,6 +85,7 @@ int sim_result_add(struct sim_result *into, const struct sim_result *part)
 	for (unsigned i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_merge(&into->latency[i], &part->latency[i]);
 	hist_merge(&into->node_peak, &part->node_peak);
+	heat_merge(&into->heat, &part->heat);
 	if (!into->why_wrong[0])
 		memcpy(into->why_wrong, part->why_wrong, sizeof(into->why_wrong));
 	add_samples(into, part);

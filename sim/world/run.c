@@ -60,6 +60,7 @@ static int build(struct world *w, struct diag *d)
 	replicas_init(w);
 	life_init(w);
 	hist_init(&w->r->node_peak);
+	heat_init(&w->r->heat, HEAT_STEP_NS);
 	for (size_t i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_init(&w->r->latency[i]);
 	int rc = w->c->cache ? nodecache_init(w, d) : 0;

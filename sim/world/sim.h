@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/base/heat.h"
 #include "lib/base/hist.h"
 #include "lib/world/scenario.h"
 #include "lib/world/zone.h"
@@ -88,6 +89,7 @@ struct sim_result {
 	uint64_t backend_cpu_ns[SIM_BACKENDS_MAX]; /* ghosts included */
 	char why_wrong[96];		      /* of the first wrong answer */
 	struct hist latency[SCEN_LOADS_MAX];
+	struct heat heat;		      /* of the counted lookups, by intended start */
 	struct hist node_peak;		      /* entries at once, one value a node */
 	size_t n_samples, cap_samples;
 	struct sim_sample *sample;
