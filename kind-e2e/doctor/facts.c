@@ -116,8 +116,8 @@ static void find_server(struct facts *f)
 		f->server = f->api.vip[0];
 		snprintf(f->server_why, sizeof f->server_why, "the Service %.200s, by the API",
 			 f->api.service);
-	} else if (f->rules.vip[0].family) {
-		f->server = f->rules.vip[0];
+	} else if (f->rules.vip[0].family || f->rules.vip[1].family) {
+		f->server = f->rules.vip[!f->rules.vip[0].family];
 		snprintf(f->server_why, sizeof f->server_why,
 			 "the Service kube-dns, by kube-proxy's rules");
 	} else {
