@@ -8,6 +8,7 @@
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make axe        axe-core, for tests of the report's page
+#   make validate   dns-sim beside closed forms, real resolvers and this machine's lab
 #   make mutants    what no test notices: SEED=n N=300
 #   make coverage   what the fast tests run of each folder
 #   make transcripts  what scenarios bring about besides what they expect, kept for comparison
@@ -264,6 +265,15 @@ bench-replay: $(O)/bin/pcap-replay $(O)/tests/bench/echo
 	@O=$(O) tests/bench/replay
 bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
+bench-sim: $(O)/tests/bench/simspeed
+	@$<
+# The lab's own cells where it can run; the rest needs nothing.
+validate: $(O)/tests/bench/validate $(addprefix $(O)/bin/,dns-sim kind-e2e node-cache)
+	@rm -rf build/validate; mkdir -p build/validate
+	@timeout --kill-after=10 600 $(O)/bin/kind-e2e run --scenario kind-e2e/scenarios/quickstart.yaml --out build/validate/lab \
+		-i 'load.answers' >build/validate/lab.txt 2>&1 || tail -n 3 build/validate/lab.txt
+	@$(O)/bin/dns-sim --scenario kind-e2e/scenarios/quickstart.yaml -r 4 --out build/validate/sim >/dev/null
+	@$< build/validate/lab build/validate/sim
 bench-%: $(BENCH_BINS)
 	@O=$(O) tests/bench/run $*
 
@@ -314,4 +324,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean

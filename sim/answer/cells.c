@@ -13,7 +13,7 @@
 #include "sim/answer/progress.h"
 
 #define NODES_AUTO 16 /* more nodes than this are sampled, unless told otherwise */
-#define PART_APART 16 /* nodes that do not meet: few enough for the caches of a core */
+#define PART_APART 4  /* nodes that do not meet: few enough for the caches of a core */
 #define PART_MEET 64  /* nodes that meet at busy servers */
 
 struct task {
@@ -46,7 +46,7 @@ unsigned cells_nodes_default(const struct scenario *s)
 
 unsigned cells_part_nodes(const struct scenario *s, const struct sim_costs *costs, unsigned n_nodes)
 {
-	bool meet = s->replica.service.median_ns || costs->backend_cpu_ns;
+	bool meet = s->replica.service.median_ns || costs->backend_cpu.d.median_ns;
 	unsigned part = meet ? PART_MEET : PART_APART;
 
 	return n_nodes < part ? n_nodes : part;

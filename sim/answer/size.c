@@ -314,7 +314,7 @@ int size(struct sim_ask *a, struct diag *d)
 	if (rc < 0)
 		return rc;
 	z.growth = l.s->growth;
-	if (!l.s->replica.service.median_ns && !a->costs.backend_cpu_ns)
+	if (!l.s->replica.service.median_ns && !a->costs.backend_cpu.d.median_ns)
 		log_warn("cluster.replica.service is not given: servers are never busy, and one is enough");
 	rc = csv_open(&z, d);
 	for (size_t i = 0; rc == 0 && i < l.n_cells; i++) {

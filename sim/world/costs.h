@@ -29,7 +29,7 @@ struct sim_costs {
 	/* the original's, a message: measured side by side with ours */
 	uint64_t original_hit_cpu_ns, original_miss_cpu_ns, original_answer_cpu_ns;
 	uint64_t tcp_cpu_ns;				 /* more for a message over TCP */
-	uint64_t backend_cpu_ns;			 /* a backend, a query; 0: never busy */
+	struct leg backend_cpu;				 /* a backend, a query; 0: never busy */
 	uint64_t new_flow_ns;				 /* rules walked by a flow's first packet */
 	uint64_t rto_ns, syn_rto_ns;			 /* TCP's first retransmission */
 	uint64_t conn_idle_ns, conn_age_ns;		 /* the cache's connections */

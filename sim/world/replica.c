@@ -14,9 +14,11 @@ void replicas_init(struct world *w)
 {
 	const struct scenario *s = w->s;
 	bool own = s->replica.service.median_ns > 0;
-	struct scen_delay flat = {w->c->costs->backend_cpu_ns, w->c->costs->backend_cpu_ns};
 
-	leg_set(&w->service, own ? s->replica.service : flat);
+	if (own)
+		leg_set(&w->service, s->replica.service);
+	else
+		w->service = w->c->costs->backend_cpu;
 	w->replica_queue = own ? s->replica.queue : w->c->costs->backend_queue;
 	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
 		struct replica *r = &w->replica[i];
@@ -147,7 +149,7 @@ static void others_arrive(struct world *w, struct replica *r)
 
 uint64_t replica_serve(struct world *w, struct replica *r, bool may_drop)
 {
-	if (!w->service.d.median_ns && !w->service.n_points)
+	if (!w->service.d.median_ns)
 		return w->now_ns;
 	others_arrive(w, r);
 	return replica_take(w, r, w->now_ns, may_drop);

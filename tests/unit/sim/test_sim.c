@@ -327,7 +327,7 @@ Test(sim, sampled_nodes_keep_backends_as_busy, .timeout = 60)
 	struct lab *all = lab_new(yaml, false), *some = lab_new(yaml, false);
 
 	memset(&all->costs, 0, sizeof(all->costs));
-	all->costs.backend_cpu_ns = 200 * NS_PER_US; /* rho 0.8 */
+	leg_set(&all->costs.backend_cpu, (struct scen_delay){200 * NS_PER_US, 200 * NS_PER_US}); /* rho 0.8 */
 	all->costs.backend_queue = 1 << 20;
 	some->costs = all->costs;
 	some->c.n_nodes = 2;

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * make bench-sim: events a second of the bare queue by the hold model (take the next, put one back an
+ * exponential time later) and of the simulator whole, and the memory of a node.
+ *
+ *   simspeed [SCENARIO]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "lib/base/rng.h"
+#include "sim/answer/cells.h"
+#include "sim/world/evq.h"
+
+#define GOAL_QUEUE 10e6
+#define GOAL_WHOLE 3e6
+
+/* Processor time: what others do on the machine is not what is measured. */
+static double cpu_s(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double peak_kib(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)u.ru_maxrss;
+}
+
+static void hold(size_t n)
+{
+	enum { HOLDS = 4000000, DRAWS = 1 << 16 };
+	static uint64_t draw[DRAWS]; /* drawn beforehand: the queue is what is measured */
+	struct evq q = {0};
+	struct event e;
+	struct rng r;
+
+	rng_seed(&r, 1);
+	for (size_t i = 0; i < DRAWS; i++)
+		draw[i] = (uint64_t)rng_exp(&r, 1e6);
+	for (size_t i = 0; i < n; i++)
+		evq_push(&q, draw[i % DRAWS], 0, 0, NULL);
+	double start_s = cpu_s();
+	for (size_t i = 0; i < HOLDS && evq_pop(&q, &e); i++)
+		evq_push(&q, e.t_ns + draw[i % DRAWS], 0, 0, NULL);
+	double rate = HOLDS / (cpu_s() - start_s);
+	printf("queue, hold model, %7zu events     %8.2f M/s   goal %g\n", n, rate / 1e6, GOAL_QUEUE / 1e6);
+	evq_release(&q);
+}
+
+static void whole(const char *path, enum sim_cache cache, bool verify, unsigned threads)
+{
+	struct scenario *s;
+	struct zone *z;
+	struct sim_costs costs;
+	struct cell_outcome out;
+	struct diag d = {{0}};
+	char cell[32];
+
+	sim_costs_init(&costs);
+	if (scenario_load(&s, path, &d) < 0 || zone_new(&z, s, &d) < 0) {
+		fprintf(stderr, "simspeed: %s\n", d.text);
+		exit(2);
+	}
+	struct cell_job j = {.s = s, .zone = z, .costs = &costs, .proxy = SCEN_NFTABLES, .cache = cache, .verify = verify,
+			     .n_nodes = 64, .n_reps = 1};
+	double start_s = cpu_s();
+	if (cells_run(&j, 1, threads, NULL, &out, NULL, &d) < 0) {
+		fprintf(stderr, "simspeed: %s\n", d.text);
+		exit(2);
+	}
+	printf("%-18s %s, %u threads  %8.2f M/s a thread  goal %g\n", sim_cell_str(j.proxy, cache, cell),
+	       verify ? "verified" : "        ", threads, (double)out.sum.events / (cpu_s() - start_s) / 1e6, GOAL_WHOLE / 1e6);
+	cell_outcome_release(&out);
+	zone_free(z);
+	scenario_free(s);
+}
+
+/* What a world of so many nodes more takes, at its peak. Before the rest: peaks never fall. */
+static void memory(const char *path)
+{
+	static struct sim_result r; /* it holds histograms */
+	struct scenario *s;
+	struct zone *z;
+	struct sim_costs costs;
+	struct diag d = {{0}};
+	double at[2];
+
+	sim_costs_init(&costs);
+	if (scenario_load(&s, path, &d) < 0 || zone_new(&z, s, &d) < 0) {
+		fprintf(stderr, "simspeed: %s\n", d.text);
+		exit(2);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim_conf c = {.s = s, .zone = z, .proxy = SCEN_NFTABLES, .cache = SIM_CACHE, .n_nodes = i ? 40 : 8, .costs = &costs};
+		if (sim_run(&r, &c, &d) < 0)
+			exit(2);
+		at[i] = peak_kib();
+		sim_result_release(&r);
+	}
+	printf("memory of a node with a cache          %8.0f KiB  goal 860\n", (at[1] - at[0]) / 32);
+	zone_free(z);
+	scenario_free(s);
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = argc > 1 ? argv[1] : "kind-e2e/scenarios/cluster-5000-nodes.yaml";
+
+	memory(path);
+	hold(1000);
+	hold(10000);
+	hold(100000);
+	for (unsigned threads = 1; threads <= 2; threads++) {
+		whole(path, SIM_NOCACHE, false, threads);
+		whole(path, SIM_CACHE, false, threads);
+	}
+	whole(path, SIM_NOCACHE, true, 1);
+	whole(path, SIM_CACHE, true, 1);
+	return 0;
+}
