@@ -12,6 +12,7 @@
 #include "kind-e2e/doctor/doctor.h"
 #include "kind-e2e/lab/cluster/commands.h"
 #include "kind-e2e/lab/vm/vm.h"
+#include "kind-e2e/prober/prober.h"
 #include "kind-e2e/run/outdir.h"
 #include "kind-e2e/run/probe.h"
 #include "kind-e2e/run/report.h"
@@ -149,6 +150,7 @@ static const struct command commands[] = {
 	{"steady", {0}, steady_cmd, &steady_prog},
 	{"same-rules", {0}, same_rules_cmd, &same_rules_prog},
 	{"verdicts", {0}, verdicts_cmd, &verdicts_prog},
+	{"prober", {0}, prober_cmd, &prober_prog},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -164,7 +166,7 @@ static int help(void)
 
 static int usage(void)
 {
-	fputs("usage: kind-e2e run|clean|probe|rules|doctor|agree|steady|same-rules|verdicts [OPTIONS]; "
+	fputs("usage: kind-e2e run|clean|probe|rules|doctor|agree|steady|same-rules|verdicts|prober [OPTIONS]; "
 	      "kind-e2e --help says more\n",
 	      stderr);
 	return 3;

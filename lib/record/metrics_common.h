@@ -56,6 +56,11 @@
 	{ "world.warmup_s",          "s",       MERGE_SAME, "load before it, in queries.* and upstream.* but not in lookups.*" }, \
 	{ "world.cache_success",     "entries", MERGE_SAME, "positive answers that each node's cache may hold" }, \
 	{ "world.cache_denial",      "entries", MERGE_SAME, "negative ones" }, \
+	{ "sli.probers",             "probers", MERGE_SAME, "who looked up once a second for Kubernetes' DNS SLI (lib/record/sli.h)" }, \
+	{ "sli.resolv_conf.p99",     "ns",      MERGE_MAX, "at the server of resolv.conf: p99 over probers of each one's p99 of five minutes" }, \
+	{ "sli.resolv_conf.lost_share", "1",    MERGE_MAX, "of these lookups, the share without a right answer within 5 s" }, \
+	{ "sli.kube_dns.p99",        "ns",      MERGE_MAX, "the same at the ClusterIP of kube-dns" }, \
+	{ "sli.kube_dns.lost_share", "1",       MERGE_MAX, "the same at the ClusterIP of kube-dns" }, \
 	{ "run.wall_s",              "s",       MERGE_SUM, "how long the run took, set-up included" }
 
 /* Columns of series.csv; a record carries those its tool knows, in this order. */

@@ -11,6 +11,14 @@
 /* Says who is cluster DNS; its label sets live as long as the servers did. */
 #define KUBERNETES "coredns_plugin_enabled{name=\"kubernetes\"}"
 
+/* The SLI over the range, in nanoseconds, and its drop rate. */
+#define SLI_ROWS(target, words)                                                                                                  \
+	{{"sli." target ".p99", "ns", MERGE_MAX, "p99 over probers of each one's p99 of five minutes at " words},                \
+	 "1e9 * quantile_over_time(0.99, quantile(0.99, nodens_sli_latency_p99_seconds{target=\"" target "\"})[$R:$S])"},        \
+	{{"sli." target ".lost_share", "1", MERGE_MAX, "share of these lookups without a right answer within 5 s"},              \
+	 "sum(increase(nodens_sli_lookups_total{target=\"" target "\",result!=\"answered\"}[$R]))"                               \
+	 " / sum(increase(nodens_sli_lookups_total{target=\"" target "\"}[$R]))"},
+
 /* clang-format off */
 const struct query_value query_values[] = {
 	{{"world.load_s", "s", MERGE_SAME, "the time range that was asked for"}, "vector($R)"},
@@ -44,6 +52,9 @@ const struct query_value query_values[] = {
 	{{"backend.peak_rate", "queries/s", MERGE_MAX, "most questions a second, all servers together, over five minutes"}, "max_over_time(sum($dns(rate,coredns_dns_requests_total,))[$R:$S])"},
 	{{"backend.hits", "queries", MERGE_SUM, "of its questions, answered from its own cache"}, "sum($dns(increase,coredns_cache_hits_total,))"},
 	{{"backend.cpu_s", "s", MERGE_SUM, "processor time of the cluster DNS"}, "sum($dns(increase,process_cpu_seconds_total,))"},
+	{{"sli.probers", "probers", MERGE_SAME, "probers of Kubernetes' DNS SLI (kind-e2e prober)"}, "count(count by (instance) (max_over_time(nodens_sli_window_lookups[$R])))"},
+	SLI_ROWS("resolv_conf", "the server of resolv.conf")
+	SLI_ROWS("kube_dns", "the ClusterIP of kube-dns")
 	{{"node.conntrack_peak", "entries", MERGE_MAX, "most entries in a node's table, all traffic"}, "max(max_over_time(node_nf_conntrack_entries{$node}[$R]))"},
 	{{"node.conntrack_limit", "entries", MERGE_MIN, "smallest nf_conntrack_max of a node"}, "min(min_over_time(node_nf_conntrack_entries_limit{$node}[$R]))"},
 	{{"node.conntrack_share", "1", MERGE_MAX, "fullest that a node's table was"}, "max(max_over_time((node_nf_conntrack_entries{$node} / node_nf_conntrack_entries_limit{$node})[$R:$S]))"},
