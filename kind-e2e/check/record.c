@@ -114,6 +114,32 @@ static void put_loads(const struct cell *c, const struct totals *t, struct resul
 	result_num(r, "answers.by_backend", (double)t->by_backend);
 }
 
+/* Kubernetes' DNS SLI, when a load probes for it. Pods ask one address; it is the ClusterIP of kube-dns
+ * as well unless the cache has only its own. */
+static void put_sli(const struct cell *c, struct result *r)
+{
+	static struct hist p99;
+	uint64_t lookups = 0, lost = 0;
+
+	hist_init(&p99);
+	for (unsigned p = 0; p < c->topo.n_pods; p++) {
+		const struct load_shared *l = &c->loads[p];
+		if (l->sli.n)
+			hist_record(&p99, sli_p99_ns(&l->sli));
+		lookups += l->sli_lookups;
+		lost += l->sli_lost;
+	}
+	if (!lookups)
+		return;
+	result_num(r, "sli.probers", c->topo.n_pods);
+	result_num(r, "sli.resolv_conf.p99", (double)hist_quantile(&p99, 0.99));
+	result_num(r, "sli.resolv_conf.lost_share", (double)lost / (double)lookups);
+	if (!c->spec.with_cache || c->spec.proxy != SCEN_IPVS || c->spec.intercept) {
+		result_num(r, "sli.kube_dns.p99", (double)hist_quantile(&p99, 0.99));
+		result_num(r, "sli.kube_dns.lost_share", (double)lost / (double)lookups);
+	}
+}
+
 static void put_world(const struct cell *c, struct result *r)
 {
 	const struct scenario *s = c->lab->s;
@@ -238,6 +264,7 @@ int record_cell_open(struct result **ret, const struct lab *lab, const struct ce
 void record_load_numbers(struct result *r, const struct cell *c, const struct totals *t)
 {
 	put_loads(c, t, r);
+	put_sli(c, r);
 	put_world(c, r);
 	put_lab(c, t, r);
 	put_table(c, t, r);

@@ -102,6 +102,12 @@ static void record(struct load *l, const struct active *a)
 	else
 		out->notfound++;
 	hist_record(&out->latency[a->what.load], now - intended);
+	if (!strcmp(l->c->s->load[a->what.load].name, SLI_LOAD)) {
+		bool lost = o.result != STUB_OK || now - intended >= SLI_TIMEOUT_NS;
+		sli_add(&out->sli, now - intended, lost);
+		out->sli_lookups++;
+		out->sli_lost += lost;
+	}
 	heat_record(&out->heat, a->what.t_ns, now - intended);
 }
 

@@ -13,6 +13,7 @@
 #include "kind-e2e/lab/addr.h"
 #include "lib/base/heat.h"
 #include "lib/base/hist.h"
+#include "lib/record/sli.h"
 #include "lib/world/scenario.h"
 #include "lib/world/zone.h"
 
@@ -34,6 +35,8 @@ struct load_shared {		  /* written by the load program, read by the lab */
 		uint64_t n;
 	} server[LOAD_SERVERS_MAX];
 	uint64_t n_servers;
+	struct sli sli; /* of the load that probes for it, and its counts */
+	uint64_t sli_lookups, sli_lost;
 	struct hist late, latency[SCEN_LOADS_MAX];
 	struct heat heat; /* of the counted lookups, by intended start */
 };

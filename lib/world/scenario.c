@@ -283,6 +283,8 @@ static int read_scenario(struct draft *t, const char *path, struct yaml_at root,
 		rc = expand_services(&r, t->n_services,
 				     yaml_line(find(find(root, "names"), "services")));
 	if (!rc)
+		rc = expand_loads(&r);
+	if (!rc)
 		rc = check_whole(&r, t, root);
 	t->s.cache_off = t->cache_cells & CELL_CACHE_OFF;
 	t->s.cache_on = t->cache_cells & CELL_CACHE_ON;

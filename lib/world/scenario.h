@@ -50,6 +50,8 @@ struct scen_load { /* one open-loop stream, run in every pod */
 	enum scen_arrivals arrivals;
 	enum scen_family family;
 	double rate_per_s;  /* lookups a second and pod */
+	const char *ask;    /* the one name it looks up, or NULL: those of names */
+	unsigned ask_at;    /* where that stands in ask[], behind the n_asks of names */
 };
 
 struct scen_ask { /* a name pods look up, as the application spells it */

@@ -67,6 +67,7 @@ int read_surges(struct reading *r, struct yaml_at n, const struct field *f, void
 int read_records(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 /* names.services: adds that many names and their records. */
 int expand_services(struct reading *r, unsigned n_services, unsigned line);
+int expand_loads(struct reading *r); /* after the services */
 /* The kubelet's search list for a pod of namespace default. */
 int default_search(struct reading *r);
 

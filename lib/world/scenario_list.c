@@ -98,6 +98,7 @@ static const struct field load_fields[] = {
 	{ "rate", read_rate, OFF(rate_per_s), 1e-6, RATE_MAX, .required = true },
 	{ "arrivals", read_choice, OFF(arrivals), .choices = arrivals },
 	{ "family", read_choice, OFF(family), .choices = families },
+	{ "ask", read_name, OFF(ask) },
 	{ 0 },
 };
 #undef OFF
@@ -197,6 +198,26 @@ static int add_service(struct scenario *s, unsigned i, unsigned line)
 		return ERR_NOMEM;
 	s->ask[s->n_asks++] = (struct scen_ask){ ask_copy, 1 };
 	s->record[s->n_records++] = (struct scen_record){ rec_copy, line };
+	return 0;
+}
+
+/* The names of loads that have one of their own, behind those that are drawn. */
+int expand_loads(struct reading *r)
+{
+	struct scenario *s = r->s;
+	size_t n = s->n_asks;
+	struct scen_ask *ask = scen_alloc(s, (n + s->n_loads) * sizeof(*ask));
+	if (!ask)
+		return diag_set(r->d, ERR_NOMEM, "no memory");
+	if (n)
+		memcpy(ask, s->ask, n * sizeof(*ask));
+	for (size_t i = 0; i < s->n_loads; i++) {
+		if (!s->load[i].ask)
+			continue;
+		s->load[i].ask_at = (unsigned)n;
+		ask[n++] = (struct scen_ask){ s->load[i].ask, 0 };
+	}
+	s->ask = ask;
 	return 0;
 }
 

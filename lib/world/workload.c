@@ -180,7 +180,7 @@ bool workload_next(struct workload *w, struct lookup *ret)
 		.node = st->node,
 		.pod = st->pod,
 		.load = st->load,
-		.ask = draw_ask(w, &st->rng),
+		.ask = w->s->load[st->load].ask ? w->s->load[st->load].ask_at : draw_ask(w, &st->rng),
 		.counted = st->t_ns >= w->s->warmup_ns,
 	};
 	stream_advance(w, st);

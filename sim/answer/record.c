@@ -102,6 +102,24 @@ static void put_causes(const struct out *o, const struct sim_result *r)
 	}
 }
 
+/* Kubernetes' DNS SLI. Pods ask one address; with rules that intercept, or without a cache, both of the
+ * SLI's servers are that one. */
+static void put_sli(const struct out *o, const struct sim_result *r, const struct cell_job *c)
+{
+	bool both = c->cache == SIM_NOCACHE || c->proxy != SCEN_IPVS;
+	double p99 = (double)hist_quantile(&r->sli, 0.99), lost = (double)r->sli_lost / (double)r->sli_lookups;
+
+	if (!r->sli_lookups)
+		return;
+	result_num(o->r, "sli.probers", (double)c->s->n_nodes * c->s->n_pods);
+	result_num(o->r, "sli.resolv_conf.p99", p99);
+	result_num(o->r, "sli.resolv_conf.lost_share", lost);
+	if (both) {
+		result_num(o->r, "sli.kube_dns.p99", p99);
+		result_num(o->r, "sli.kube_dns.lost_share", lost);
+	}
+}
+
 static void put_lookups(const struct out *o, const struct sim_result *r, const struct cell_job *c)
 {
 	static struct hist all; /* 30 KiB */
@@ -279,6 +297,7 @@ int sim_record_write(const struct cell_outcome *out, const struct cell_job *c, c
 	put_lookups(&o, r, c);
 	if (!src->point) /* shards of a sweep do not carry it */
 		result_heat(o.r, &r->heat);
+	put_sli(&o, r, c);
 	put_numbers(&o, out);
 	put_causes(&o, r);
 	put_table(&o, r, c);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/world/world.h"
+#include "sim/world/probers.h"
 
 #define SYN_TRIES 6
 #define GEN_MASK 0xffffffu /* it travels in the core's cookie */
@@ -292,6 +292,7 @@ static void finish(struct world *w, uint32_t id)
 		r->notfound += o.result == STUB_NOTFOUND;
 		hist_record(&r->latency[l->what.load], w->now_ns - l->what.t_ns);
 		heat_record(&r->heat, l->what.t_ns, w->now_ns - l->what.t_ns);
+		probers_took(w, &l->what, w->now_ns - l->what.t_ns, o.result != STUB_OK);
 	}
 	run_give(w, id);
 }

@@ -84,6 +84,7 @@ int sim_result_add(struct sim_result *into, const struct sim_result *part)
 	}
 	for (unsigned i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_merge(&into->latency[i], &part->latency[i]);
+	hist_merge(&into->sli, &part->sli);
 	hist_merge(&into->node_peak, &part->node_peak);
 	heat_merge(&into->heat, &part->heat);
 	if (!into->why_wrong[0])

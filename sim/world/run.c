@@ -9,6 +9,7 @@
 #include "sim/world/flow.h"
 #include "sim/world/life.h"
 #include "sim/world/original.h"
+#include "sim/world/probers.h"
 #include "sim/world/replica.h"
 
 #define SAMPLES_MAX 600
@@ -69,6 +70,8 @@ static int build(struct world *w, struct diag *d)
 		rc = qs_writer_open(&w->qs, w->c->qs_path, d);
 	if (rc == 0 && w->qs)
 		qs_writer_fact(w->qs, "point", "pod");
+	if (rc == 0 && probers_init(w) < 0)
+		rc = diag_set(d, ERR_NOMEM, "out of memory");
 	return rc == 0 ? pods_init(w, d) : rc;
 }
 
@@ -80,6 +83,7 @@ static void take_apart(struct world *w)
 		if (e.kind == EV_AT_CACHE || e.kind == EV_AT_BACKEND || e.kind == EV_AT_NODE ||
 		    e.kind == EV_AT_POD)
 			pkt_free(w, e.p);
+	free(w->probers); /* of a world that was not run */
 	if (w->node) {
 		nodecache_release(w);
 		for (unsigned i = 0; i < w->n_nodes; i++) {
@@ -187,6 +191,7 @@ int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d)
 	int rc = build(w, d);
 	if (rc == 0) {
 		run(w);
+		probers_finish(w);
 		sample_finish(w);
 		nodecache_count(w);
 		life_finish(w);

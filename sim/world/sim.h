@@ -78,7 +78,7 @@ struct sim_sample { /* sums over the simulated nodes */
 	X(cache_queries, sum) X(cache_hits, sum) X(cache_misses, sum) X(cache_evicted, sum)       \
 	X(cache_cpu_ns, sum) X(cache_queue_peak, max) X(lost_packets, sum) X(events, sum)         \
 	X(replica_cpu_ns, sum) X(replica_throttled_ns, sum) X(replica_queue_peak, max)            \
-	X(replicas_peak, max) X(replica_ns, sum)
+	X(replicas_peak, max) X(replica_ns, sum) X(sli_lookups, sum) X(sli_lost, sum)
 #define SIM_NUMBER_FIELD(field, how) uint64_t field;
 
 struct sim_result {
@@ -90,6 +90,7 @@ struct sim_result {
 	char why_wrong[96];		      /* of the first wrong answer */
 	struct hist latency[SCEN_LOADS_MAX];
 	struct heat heat;		      /* of the counted lookups, by intended start */
+	struct hist sli;		      /* probers' p99s, one a window (probers.h) */
 	struct hist node_peak;		      /* entries at once, one value a node */
 	size_t n_samples, cap_samples;
 	struct sim_sample *sample;

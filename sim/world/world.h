@@ -148,8 +148,11 @@ struct replica { /* a cluster-DNS server */
 	uint64_t cpu_ns, seen_cpu_ns, up_since_ns;
 };
 
+struct probers;
+
 struct world {
 	const struct sim_conf *c;
+	struct probers *probers; /* NULL: no load is the SLI's */
 	const struct scenario *s;
 	struct sim_result *r;
 	uint64_t seed;
