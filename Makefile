@@ -8,6 +8,7 @@
 #   make deps       Debian packages (root)        make bench    timings, side by side
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make axe        axe-core, for tests of the report's page
+#   make calibrate  the simulator's costs on this machine, and their error on cells they were not made from
 #   make validate   dns-sim beside closed forms, real resolvers and this machine's lab
 #   make mutants    what no test notices: SEED=n N=300
 #   make coverage   what the fast tests run of each folder
@@ -265,6 +266,13 @@ bench-replay: $(O)/bin/pcap-replay $(O)/tests/bench/echo
 	@O=$(O) tests/bench/replay
 bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
+calibrate: $(O)/tests/bench/validate $(addprefix $(O)/bin/,dns-sim kind-e2e node-cache)
+	@rm -rf build/calibrate; mkdir -p build/calibrate
+	@for s in calibrate quickstart; do timeout --kill-after=10 600 $(O)/bin/kind-e2e run \
+		--scenario kind-e2e/scenarios/$$s.yaml --out build/calibrate/$$s -i load.answers >build/calibrate/$$s.txt 2>&1 || { tail -n 3 build/calibrate/$$s.txt; exit 1; }; done
+	@$(O)/bin/dns-sim calibrate build/calibrate/calibrate --out build/costs
+	@$(O)/bin/dns-sim --costs build/costs --scenario kind-e2e/scenarios/quickstart.yaml -r 8 --out build/calibrate/sim >/dev/null
+	@$< build/calibrate/quickstart build/calibrate/sim latency
 bench-sim: $(O)/tests/bench/simspeed
 	@$<
 # The lab's own cells where it can run; the rest needs nothing.
@@ -324,4 +332,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE calibrate bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean

@@ -41,19 +41,20 @@ static const struct opt_def defs[] = {
 	{0},
 };
 /* clang-format on */
-static const struct opt_prog program = {"dns-sim", "[size | cliff | sweep | merge] [options] --scenario FILE",
+static const struct opt_prog program = {"dns-sim", "[size | cliff | sweep | merge | calibrate] [options] --scenario FILE",
 					"Predicts what a scenario's cells would measure.", defs,
 					OPT_GNU};
 
 static const struct verb {
 	const char *name;
 	int (*run)(struct sim_ask *a, struct diag *d);
-	bool by_sweep; /* it needs --sweep in place of --scenario */
+	enum { BY_SCENARIO, BY_SWEEP, BY_RECORDS } by; /* what it needs */
 } verbs[] = {
-	{"size", size, false},
-	{"cliff", cliff, false},
-	{"sweep", sweep, true},
-	{"merge", sweep_merge, true},
+	{"size", size, BY_SCENARIO},
+	{"cliff", cliff, BY_SCENARIO},
+	{"sweep", sweep, BY_SWEEP},
+	{"merge", sweep_merge, BY_SWEEP},
+	{"calibrate", calibrate, BY_RECORDS},
 };
 
 static void print_costs(const struct sim_costs *c)
@@ -95,9 +96,11 @@ static int run(const struct verb *v)
 static const char *wrong_usage(const struct verb *v, bool known, int n)
 {
 	if (!known)
-		return "verbs are size, cliff, sweep and merge";
-	if (v && v->by_sweep)
+		return "verbs are size, cliff, sweep, merge and calibrate";
+	if (v && v->by == BY_SWEEP)
 		return o.sweep ? NULL : "give --sweep FILE";
+	if (v && v->by == BY_RECORDS)
+		return NULL;
 	if (!o.scenario && !only_costs)
 		return "give --scenario FILE, and no operands";
 	return n > 1 ? "give no operands" : NULL;

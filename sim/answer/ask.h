@@ -49,5 +49,6 @@ int sweep(struct sim_ask *a, struct diag *d);
 int sweep_merge(struct sim_ask *a, struct diag *d);
 int size(struct sim_ask *a, struct diag *d);
 int cliff(struct sim_ask *a, struct diag *d);
+int calibrate(struct sim_ask *a, struct diag *d);
 
 #endif

@@ -276,6 +276,7 @@ static void put_labels(struct result *r, const struct cell_job *c, const struct 
 	result_label(r, LABEL_CACHE, sim_cache_str(c->cache));
 	if (src->point)
 		result_label(r, "point", src->point);
+	result_label(r, "costs", c->costs->measured[0] ? c->costs->measured : "stock");
 	result_seed(r, c->s->seed);
 	result_input(r, c->s->path);
 }

@@ -157,6 +157,8 @@ static int load_line(struct sim_costs *c, const char *path, unsigned n, char *li
 	const char *names[64];
 	size_t n_names = 0;
 
+	if (strncmp(line, "#! measured=", 12) == 0)
+		snprintf(c->measured, sizeof(c->measured), "%.*s", (int)strcspn(line + 12, "\n"), line + 12);
 	line[strcspn(line, "#\n")] = 0;
 	char *name = line + strspn(line, " \t");
 	if (!*name)

@@ -34,6 +34,7 @@ struct sim_costs {
 	uint64_t rto_ns, syn_rto_ns;			 /* TCP's first retransmission */
 	uint64_t conn_idle_ns, conn_age_ns;		 /* the cache's connections */
 	uint64_t cache_queue, backend_queue;		 /* datagrams a socket buffer holds */
+	char measured[160]; /* when and where, as the file says: "#! measured=..."; empty: the stock list */
 	double race_share; /* pairs of packets that race for one entry; 0 for glibc on one CPU */
 };
 

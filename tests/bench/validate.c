@@ -4,7 +4,8 @@
  * kernels (within its own sampling error), and, given the records of a lab and of dns-sim, what this
  * machine measures now. One table; the status is that of the rows.
  *
- *   validate [LAB SIM]      folders of records, a cell each
+ *   validate [LAB SIM]           folders of records, a cell each
+ *   validate LAB SIM latency     only these, and how long lookups took
  */
 #include <math.h>
 #include <stdio.h>
@@ -374,7 +375,23 @@ static void tcp_tail(void)
 
 /* --- this machine, now --- */
 
-static void lab_rows(const char *lab, const char *sim)
+static void latency_rows(const char *cell, const struct record *m, const struct record *p)
+{
+	static const char *const names[] = {"latency.all", "latency.udp_new", "latency.udp_same", "latency.tcp"};
+	struct hist hm, hp;
+	char what[96];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!record_hist(m, names[i], &hm) || !record_hist(p, names[i], &hp))
+			continue;
+		snprintf(what, sizeof(what), "%s: %s p50, us", cell, names[i]);
+		row(what, numbers_quantile(&hp, 0.5) / 1e3, numbers_quantile(&hm, 0.5) / 1e3, 0.1, "lab, now");
+		snprintf(what, sizeof(what), "%s: %s p99, us", cell, names[i]);
+		row(what, numbers_quantile(&hp, 0.99) / 1e3, numbers_quantile(&hm, 0.99) / 1e3, 0.1, "lab, now");
+	}
+}
+
+static void lab_rows(const char *lab, const char *sim, bool latency)
 {
 	static const struct {
 		const char *metric, *cells;
@@ -396,7 +413,9 @@ static void lab_rows(const char *lab, const char *sim)
 			printf("skip %s: %s\n", cells[c], d.text);
 			continue;
 		}
-		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (latency)
+			latency_rows(cells[c], m, p);
+		for (size_t i = 0; !latency && i < sizeof(rows) / sizeof(rows[0]); i++) {
 			double measured, predicted;
 			if (!strstr(cells[c], rows[i].cells) || !record_num(m, rows[i].metric, &measured) ||
 			    !record_num(p, rows[i].metric, &predicted))
@@ -412,6 +431,11 @@ static void lab_rows(const char *lab, const char *sim)
 int main(int argc, char **argv)
 {
 	printf("%-4s %-52s %12s %12s %9s  %s\n", "", "", "predicted", "truth", "error", "band, source");
+	if (argc == 4) {
+		lab_rows(argv[1], argv[2], true);
+		printf("%u rows, %u off\n", n_rows, n_off);
+		return n_off ? 1 : 0;
+	}
 	renewal(SIM_CACHE, "our");
 	renewal(SIM_ORIGINAL, "original");
 	pollaczek();
@@ -424,7 +448,7 @@ int main(int argc, char **argv)
 	races();
 	tcp_tail();
 	if (argc == 3)
-		lab_rows(argv[1], argv[2]);
+		lab_rows(argv[1], argv[2], false);
 	printf("%u rows, %u off\n", n_rows, n_off);
 	return n_off ? 1 : 0;
 }
