@@ -42,13 +42,30 @@ bool cache_notrack(const struct rules_facts *r, const struct addr *a, bool outpu
 	return false;
 }
 
+/* Link-local addresses of a node are not all a cache's: EKS' pod identity agent has one, for one.
+ */
+bool cache_address(const struct facts *f, const struct addr *a)
+{
+	static const char *const known[] = {"169.254.20.10", "169.254.10.10", "169.254.10.11"};
+	const char *link;
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct addr k = addr_text(known[i]);
+
+		if (addr_eq(a, &k))
+			return true;
+	}
+	return (facts_is_local(&f->host, a, &link) && !strcmp(link, "nodelocaldns")) ||
+	       cache_notrack(&f->rules, a, false, false, false);
+}
+
 const struct asked *cache_dead_address(const struct facts *f)
 {
 	for (unsigned i = 0; i < f->dns.n; i++) {
 		const struct asked *a = &f->dns.q[i];
 
 		if (!strncmp(a->key, "id.", 3) && strstr(a->key, ".nsid") && !a->answered &&
-		    facts_is_local(&f->host, &a->server, NULL))
+		    facts_is_local(&f->host, &a->server, NULL) && cache_address(f, &a->server))
 			return a;
 	}
 	return NULL;

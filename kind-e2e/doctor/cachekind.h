@@ -34,6 +34,8 @@ void cache_recognise(struct cache_found *ret, const struct facts *f);
 const char *cache_kind_word(enum cache_kind k); /* "nodelocaldns" */
 const char *cache_kind_name(enum cache_kind k); /* "NodeLocal DNSCache" */
 
+/* Is this an address that a cache on a node has, by what it is or by what stands around it? */
+bool cache_address(const struct facts *f, const struct addr *a);
 /* An address that an interface here holds and nobody answers at, or NULL. A cache that holds its
  * rules back while it is dead leaves questions to kube-proxy, whatever rules stand there. */
 const struct asked *cache_dead_address(const struct facts *f);

@@ -17,22 +17,25 @@ static bool any_ipvs(const char *text)
 
 void facts_rules(struct rules_facts *r, const struct texts *s)
 {
-	static const char *const saves[] = {"iptables", "iptables-legacy", "ip6tables"};
-	const char *links = texts_get(s, "links", NULL), *nft, *ipvs = texts_get(s, "ip_vs", NULL);
-	bool printed = false;
+	const char *links = texts_get(s, "links", NULL), *ipvs = texts_get(s, "ip_vs", NULL);
+	const char *four, *six = texts_get(s, "ip6tables", NULL), *nft;
+	const char *legacy = texts_get(s, "iptables-legacy", NULL);
+	bool kept_in_nft;
 
 	memset(r, 0, sizeof *r);
-	for (size_t i = 0; i < sizeof saves / sizeof saves[0]; i++) {
-		const char *save =
-			i ? texts_get(s, saves[i], NULL) : facts_text(s, saves[i], r->iptables_why);
-
-		if (save)
-			rules_iptables(r, save);
-		printed |= !i && save;
-	}
+	four = facts_text(s, "iptables", r->iptables_why);
+	/* It says so itself, unless it has nothing to say. The old one does not, and then the
+	 * legacy text is the same once more. */
+	kept_in_nft = (four && strstr(four, "(nf_tables)")) || (six && strstr(six, "(nf_tables)"));
+	if (four)
+		rules_iptables(r, four);
+	if (six)
+		rules_iptables(r, six);
+	if (legacy && (kept_in_nft || !four || !*four))
+		rules_iptables(r, legacy);
 	nft = facts_text(s, "nft", r->nft_why);
 	if (nft)
-		rules_nft(r, nft, !printed);
+		rules_nft(r, nft, !kept_in_nft);
 	r->any_ipvs_service = ipvs && any_ipvs(ipvs);
 	r->kube_ipvs = links && strstr(links, "link kube-ipvs0 ");
 }

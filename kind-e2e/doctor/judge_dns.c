@@ -143,6 +143,12 @@ static void ptr(const struct patient *p, struct verdict *v)
 
 static void headless(const struct patient *p, struct verdict *v)
 {
+	const struct asked *a = asked_find(p->f, "name.headless");
+
+	/* whether its pods are ready, only its own namespace knows */
+	if (a && a->answered && !a->n_answers &&
+	    (!strcmp(a->result, "NOERROR") || !strcmp(a->result, "NXDOMAIN")))
+		return say(v, STATUS_NOTE, "%s has no address: none of its pods is ready", a->name);
 	expect_answer(p, v, "name.headless",
 		      "no headless Service is known (it takes the API to know one)");
 }

@@ -226,6 +226,9 @@ static void cost(const struct patient *p, struct verdict *v)
 
 	if (unread(p, v))
 		return;
+	if (f->at == AT_NODE && !r->n_search)
+		return say(v, STATUS_SKIP,
+			   "this is the node's own file: a pod's says what its lookups cost");
 	if (!f->outside[0])
 		return say(v, STATUS_SKIP, "no outside name is asked (--outside)");
 	for (unsigned i = 0; i < f->dns.n; i++)

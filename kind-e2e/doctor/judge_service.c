@@ -6,6 +6,13 @@
 
 #include "kind-e2e/doctor/judge.h"
 
+static bool answers(const struct patient *p)
+{
+	const struct asked *a = asked_find(p->f, "name.fqdn");
+
+	return a && a->answered;
+}
+
 static void exists(const struct patient *p, struct verdict *v)
 {
 	const struct api_facts *a = &p->f->api;
@@ -14,7 +21,7 @@ static void exists(const struct patient *p, struct verdict *v)
 	if (lacks(v, a->service_why))
 		return;
 	if (!a->service[0]) {
-		say(v, p->cache.in_path ? STATUS_NOTE : STATUS_FAIL,
+		say(v, p->cache.in_path || answers(p) ? STATUS_NOTE : STATUS_FAIL,
 		    "kube-system has no Service kube-dns%s",
 		    p->cache.in_path ? "; the node's own cache answers (as EKS Auto Mode has it)"
 				     : "");
@@ -41,6 +48,8 @@ static void endpoints(const struct patient *p, struct verdict *v)
 
 	if (lacks(v, a->slices_why))
 		return;
+	if (!a->service[0] && !a->n_endpoints)
+		return say(v, STATUS_SKIP, "there is no such Service: see service.exists");
 	if (!a->n_ready) {
 		say(v, STATUS_FAIL, "none of %u endpoints is ready: nothing is resolved",
 		    a->n_endpoints);

@@ -11,6 +11,7 @@
 
 #include "kind-e2e/doctor/rdata.h"
 #include "kind-e2e/load/ask.h"
+#include "kind-e2e/doctor/cachekind.h"
 #include "kind-e2e/doctor/fetch.h"
 #include "kind-e2e/measure/prom.h"
 #include "lib/base/clock.h"
@@ -247,8 +248,7 @@ static unsigned candidates(const struct facts *f, struct addr list[CANDIDATES_MA
 
 	candidate(list, &n, &f->server);
 	for (unsigned i = 0; i < f->host.n_addrs; i++)
-		if (f->host.addr[i].addr.family == AF_INET && f->host.addr[i].addr.b[0] == 169 &&
-		    f->host.addr[i].addr.b[1] == 254)
+		if (cache_address(f, &f->host.addr[i].addr))
 			candidate(list, &n, &f->host.addr[i].addr);
 	for (unsigned i = 0; i < f->rules.n_notrack; i++)
 		candidate(list, &n, &f->rules.notrack[i].addr);
