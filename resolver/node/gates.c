@@ -34,21 +34,34 @@ static bool has_family(const struct node_flags *f, bool v4)
 	return false;
 }
 
+/* Of a family, those that somebody listens at. */
+static size_t busy_ips(const struct gates *g, bool v4, struct flags_ip ret[FLAGS_LOCALIPS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->f->n_localips; i++) {
+		if (g->f->localip[i].is_v4 == v4 && !(g->idle >> i & 1))
+			ret[n++] = g->f->localip[i];
+	}
+	return n;
+}
+
 int gates_renew(struct gates *g, struct diag *d)
 {
-	const struct node_flags *f = g->f;
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
 	int first = 0;
 
 	for (int v4 = 0; v4 < 2 && g->kind; v4++) {
 		struct diag *words = first ? NULL : d;
+		size_t n = busy_ips(g, v4, ip);
 		int err;
 
-		if (!has_family(f, v4))
+		if (!n)
 			continue;
 		if (g->kind == NODE_GATE_SET)
-			err = ipset_put(g->netfilter, gates_name(v4), f->localip, f->n_localips, v4, gates_hold_s(f), words);
+			err = ipset_put(g->netfilter, gates_name(v4), ip, n, v4, gates_hold_s(g->f), words);
 		else
-			err = recent_put(gates_name(v4), f->localip, f->n_localips, v4, words);
+			err = recent_put(gates_name(v4), ip, n, v4, words);
 		first = first ? first : err;
 	}
 	return first;

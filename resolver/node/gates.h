@@ -20,6 +20,7 @@ struct gates {
 	enum node_gate kind;       /* of the rules that stand, or are about to */
 	enum node_gate best;       /* better ones were tried in vain */
 	bool filled; /* by us: whoever renews goes on from there */
+	uint64_t idle; /* a bit each: of f->localip, those that are left out */
 };
 
 void gates_init(struct gates *g, const struct node_flags *f, struct netlink *netfilter);

@@ -168,24 +168,28 @@ static unsigned put_rules(struct nl_buf *b, const struct nft_conf *c)
 
 /* --- sets --- */
 
-static void put_addresses(struct nl_buf *b, const struct nft_conf *c, int f, const char *set, uint64_t hold_ms)
+/* All of the family but those of `but`; there is no message of none. */
+static void put_addresses(struct nl_buf *b, const struct nft_conf *c, int f, uint64_t but, const char *set, uint64_t hold_ms)
 {
-	struct nft_elements e = nft_elements_begin(b, NFPROTO_INET, NFT_TABLE, set);
+	struct nft_elements e = {0};
+	size_t n = 0;
 
 	for (size_t i = 0; i < c->n_ips; i++) {
-		if (c->ip[i].is_v4 == (f == 0))
-			nft_element(b, addr_bytes(&c->ip[i]), f == 0 ? 4 : 16, hold_ms);
+		if (c->ip[i].is_v4 != (f == 0) || but >> i & 1)
+			continue;
+		if (!n++)
+			e = nft_elements_begin(b, NFPROTO_INET, NFT_TABLE, set);
+		nft_element(b, addr_bytes(&c->ip[i]), f == 0 ? 4 : 16, hold_ms);
 	}
-	nft_elements_end(b, e);
+	if (n)
+		nft_elements_end(b, e);
 }
 
 static void put_elements(struct nl_buf *b, const struct nft_conf *c)
 {
 	for (int f = 0; f < 2; f++) {
-		if (has_family(c, f)) {
-			put_addresses(b, c, f, addr_set[f], c->hold_ms);
-			put_addresses(b, c, f, own_set[f], 0);
-		}
+		put_addresses(b, c, f, c->idle, addr_set[f], c->hold_ms);
+		put_addresses(b, c, f, 0, own_set[f], 0);
 		if (c->vip[f]) {
 			struct nft_elements e = nft_elements_begin(b, NFPROTO_INET, NFT_TABLE, vip_set[f]);
 

@@ -26,6 +26,7 @@ struct nft_conf {
 	size_t n_ips;
 	uint16_t port, health_port;
 	uint64_t hold_ms; /* elements expire after that; 0: never */
+	uint64_t idle;    /* a bit each: of ip[], those that the rules leave alone */
 	/* Rewriting: packets for vip[f] become packets for target[f]; f 0 IPv4, 1
 	 * IPv6; NULL: none. */
 	const struct flags_ip *vip[2], *target[2];

@@ -421,6 +421,11 @@ int node_rules_refresh(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? gates_renew(&n->gates, d) : 0;
 }
 
+void node_idle_set(struct node *n, uint64_t idle)
+{
+	n->nft.idle = n->gates.idle = idle;
+}
+
 /* Without gates to close, lapsing is withdrawing. */
 int node_rules_lapse(struct node *n, struct diag *d)
 {

@@ -48,6 +48,10 @@ int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */
 int node_rules_refresh(struct node *n, struct diag *d);
+/* Local addresses (a bit each, in -localip's order) that nobody listens at: from the next
+ * renewal on, what is sent to them takes kube-proxy's way. Where rules hold for ever they
+ * hold for these as well. */
+void node_idle_set(struct node *n, uint64_t idle);
 /* What an earlier instance may have left in the old iptables' tables takes a raw
  * socket (CAP_NET_RAW) to look for, and has not been looked for yet. */
 bool node_sweep_wants_raw(const struct node *n);

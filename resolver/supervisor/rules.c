@@ -11,6 +11,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "resolver/net/sockaddr.h"
 #include "resolver/node/keeper.h"
 #include "resolver/node/privileges.h"
 #include "resolver/node/sandbox.h"
@@ -229,6 +230,36 @@ void rules_refresh(struct rules *r)
 	}
 }
 
+static bool listened(const struct core_conf *c, const struct in6_addr *a, uint16_t port)
+{
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct core_listener *l = &c->listener[i];
+		bool all = addr_is_any(&l->addr) && (!IN6_IS_ADDR_V4MAPPED(&l->addr) || IN6_IS_ADDR_V4MAPPED(a));
+		if (l->port == port && (all || IN6_ARE_ADDR_EQUAL(&l->addr, a)))
+			return true;
+	}
+	return false;
+}
+
+void rules_listeners(struct rules *r)
+{
+	const struct node_flags *f = r->p->flags;
+	uint64_t idle = 0, fresh;
+	for (size_t i = 0; i < f->n_localips; i++)
+		idle |= (uint64_t)!listened(&r->p->plan->conf, &f->localip[i].addr, f->dns_port) << i;
+	fresh = idle & ~r->idle;
+	for (size_t i = 0; node_rules_kind(r->p->node) != RULES_NONE && i < f->n_localips; i++)
+		if (fresh >> i & 1)
+			log_warn("-localip %s: no server block listens there at port %u: its questions take kube-proxy's way",
+				 f->localip[i].text, f->dns_port);
+	if (idle == r->idle)
+		return;
+	r->idle = idle;
+	node_idle_set(r->p->node, idle);
+	if (r->on && r->p->good && !r->lapsed)
+		rules_refresh(r);
+}
+
 void rules_lapse(struct rules *r)
 {
 	struct diag d = { "" };
@@ -321,6 +352,8 @@ bool rules_hold_now(const struct rules *r, const struct node_counters *seen)
 	uint64_t hold = node_hold_ns(r->p->node);
 	if (!r->on || r->lapsed || node_rules_kind(r->p->node) == RULES_NONE || (seen && !seen->stand))
 		return false;
+	if (r->idle + 1 == (uint64_t)1 << r->p->flags->n_localips)
+		return false; /* for no address */
 	return hold == 0 || clock_mono_ns() - r->renewed_ns < hold;
 }
 

@@ -22,6 +22,7 @@ struct rules {
 	struct loop_fd keeper;  /* fd -1: none */
 	bool on;                /* in place, or lapsed */
 	bool lapsed, ensuring, repairing;
+	uint64_t idle;          /* local addresses that nobody listens at, a bit each */
 	bool withdrawn;         /* off, and what replies need stands */
 	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
 	uint64_t renewed_ns;    /* last */
@@ -52,6 +53,8 @@ void rules_lapse(struct rules *r);   /* it has failed, and not once */
 /* Under -intercept rewrite: it passed, and what was sent to the cluster's address came to us, or did not. */
 void rules_led_here(struct rules *r);
 void rules_led_astray(struct rules *r, const char *words);
+/* Other listeners than before: rules are for addresses with one only. */
+void rules_listeners(struct rules *r);
 /* Questions go elsewhere from now on, unless rules are to stay (-skipteardown, another instance's). */
 void rules_off(struct rules *r);
 /* Then, when no reply is owed any more. */

@@ -170,6 +170,7 @@ static void switched(void *ctx, bool first)
 {
 	struct supervisor *s = ctx;
 	endpoints_sync(&s->endpoints);
+	rules_listeners(&s->rules);
 	if (first && handover_waiting(s->process.handover))
 		handover_configured(s->process.handover);
 	else if (first)
