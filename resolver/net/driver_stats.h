@@ -14,6 +14,7 @@
 struct driver_stats { /* written by a worker */
 	/* clients, UDP */
 	uint64_t udp_received, udp_batches, udp_sent, udp_send_errors;
+	uint64_t udp_stuck;           /* replies to addresses where others had not left */
 	uint64_t udp_large;           /* queries that did not fit a batch slot */
 	/* clients, TCP */
 	uint64_t tcp_open;            /* gauge */

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "lib/base/hot.h"
+#include "lib/base/rng.h"
+#include "resolver/net/listen_stuck.h"
 #include "resolver/net/sockaddr.h"
 
 #define SLOT_LEN  512u          /* first octets of a query: nearly always all */
@@ -30,6 +32,7 @@ struct udp_batch {
 	uint8_t *large; /* UDP_BATCH areas of LARGE_LEN, mapped, mostly untouched */
 	unsigned n_used;   /* headers the kernel has written into */
 	bool with_control; /* how all headers are set up */
+	struct stuck stuck;
 	struct mmsghdr msg[UDP_BATCH];
 	struct iovec iov[UDP_BATCH][2];
 	union sockaddr_any from[UDP_BATCH];
@@ -60,6 +63,7 @@ struct udp_batch *udp_batch_new(void)
 		return NULL;
 	}
 	b->n_used = UDP_BATCH;
+	rng_os_bytes(&b->stuck.key, sizeof(b->stuck.key));
 	for (unsigned i = 0; i < UDP_BATCH; i++) {
 		b->iov[i][0] = (struct iovec){ b->slot[i], SLOT_LEN };
 		b->iov[i][1] = (struct iovec){ b->large + (size_t)i * LARGE_LEN + SLOT_LEN,
@@ -149,15 +153,56 @@ HOT static int batch_send(int fd, struct udp_out *o, unsigned first)
 		      h->msg_namelen) < 0 ? -1 : 1;
 }
 
+/* Reply `i` alone, past the socket that is full (listen_stuck.h). */
+static int wary_send(struct udp_listener *u, unsigned i)
+{
+	struct stuck *s = &u->batch->stuck;
+	uint64_t now_ns = u->loop->now_ns;
+	struct in6_addr to;
+	uint16_t port;
+	uint32_t scope;
+	if (now_ns >= u->wary_until_ns)
+		u->wary_until_ns = 0; /* this is the last one */
+	sockaddr_split(&u->out->to[i], &to, &port, &scope);
+	uint32_t hash = stuck_hash(s, &to);
+	if (stuck_is(s, &to, hash, now_ns)) {
+		u->stats->udp_stuck++;
+		return (int)sendmsg(u->fd, &u->out->msg[i].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
+	}
+	struct udp_queue *q = &u->queue[1 + (hash >> 16) % (u->n_queues - 1)];
+	int rc = (int)sendmsg(q->watch.fd, &u->out->msg[i].msg_hdr, MSG_DONTWAIT);
+	uint32_t held = stuck_held(q->watch.fd), was = q->held;
+	q->held = held;
+	if (rc >= 0 && held > was) {
+		stuck_mark(s, &to, hash, now_ns);
+		u->wary_until_ns = now_ns + STUCK_WARY_NS;
+	}
+	return rc < 0 ? -1 : 1;
+}
+
+/* The first socket's buffer is full: true when there is another way for what did not leave. */
+static bool turn_wary(struct udp_listener *u)
+{
+	bool was = u->wary_until_ns;
+	if (u->n_queues < 2 || !u->loop)
+		return false;
+	for (unsigned i = 1; !was && i < u->n_queues; i++)
+		u->queue[i].held = stuck_held(u->queue[i].watch.fd);
+	u->wary_until_ns = u->loop->now_ns + STUCK_WARY_NS;
+	return !was;
+}
+
 HOT void udp_flush(struct udp_listener *u)
 {
 	struct udp_out *o = u->out;
 	unsigned sent = 0;
 	while (sent < o->n) {
-		int n = batch_send(u->fd, o, sent);
+		int n = u->wary_until_ns ? wary_send(u, sent) : batch_send(u->fd, o, sent);
 		if (n > 0) {
 			sent += (unsigned)n;
 			u->stats->udp_sent += (unsigned)n;
+		} else if (errno == EAGAIN && turn_wary(u)) {
+			continue;
 		} else if (errno != EINTR) {
 			/* One that the kernel refuses (EPERM, ENETUNREACH, EAGAIN) is
 			 * lost like any datagram; those behind it still go. */

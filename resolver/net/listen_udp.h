@@ -32,6 +32,7 @@ struct udp_queue {
 	struct loop_fd watch;
 	struct udp_listener *listener;
 	unsigned n_alone;      /* queries to take one by one, for they come alone */
+	uint32_t held;         /* octets of replies in the kernel, when last looked at */
 };
 
 struct udp_listener {
@@ -43,6 +44,7 @@ struct udp_listener {
 	struct loop *loop;
 	struct driver_stats *stats;
 	struct udp_out *out;
+	uint64_t wary_until_ns; /* replies leave by the other sockets, one at a time (listen_stuck.h) */
 	struct in6_addr local; /* what it is bound to */
 	uint64_t cookie;       /* core_client.cookie: which listener, also after a reload */
 	uint8_t index;         /* core_client.listener: its place in the configuration */

@@ -40,7 +40,7 @@ struct metrics_driver {
 	uint64_t ready;                 /* gauge */
 	uint64_t tcp_clients, tcp_clients_rejected, tcp_clients_evicted;
 	uint64_t tcp_held_bytes, tcp_held_up, tcp_resets, tcp_slow_readers, tcp_put_off; /* the first: gauge */
-	uint64_t udp_received, udp_truncated, udp_send_errors, udp_dropped;
+	uint64_t udp_received, udp_truncated, udp_send_errors, udp_stuck, udp_dropped;
 	uint64_t log_lines_dropped;
 	uint64_t up_tcp_open, up_tcp_connects, up_tls_resumed; /* gauge; counters */
 	struct { uint64_t open, strays, duplicates, guessed, shared, gave_way; } up_udp; /* open: gauge */

@@ -224,6 +224,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_http_metrics_reused_total", "counter", "Scrapes answered with a page less than a second old.", emit_driver, DRIVER(metrics_reused), 0, NULL},
 	{"nodens_udp_receive_dropped_total", "counter", "Datagrams that the kernel threw away because the socket they go to was full.", emit_driver, DRIVER(udp_dropped), 0, NULL},
 	{"nodens_udp_send_errors_total", "counter", "UDP replies that the kernel did not take.", emit_driver, DRIVER(udp_send_errors), 0, NULL},
+	{"nodens_udp_unreachable_total", "counter", "UDP replies to addresses where earlier ones had not left the node.", emit_driver, DRIVER(udp_stuck), 0, NULL},
 	{"nodens_log_lines_dropped_total", "counter", "Log lines given up because the reader was too slow.", emit_driver, DRIVER(log_lines_dropped), 0, NULL},
 	{"nodens_dnstap_messages_total", "counter", "dnstap messages handed to a collector.", emit_driver, DRIVER(dnstap_sent), 0, NULL},
 	{"nodens_dnstap_dropped_total", "counter", "dnstap messages given up because the collector was too slow or away.", emit_driver, DRIVER(dnstap_dropped), 0, NULL},

@@ -30,7 +30,7 @@ static void driver_gather(struct endpoints *e)
 	struct metrics_driver *m = &e->p->metrics;
 	m->tcp_clients = m->tcp_clients_rejected = m->tcp_clients_evicted = 0;
 	m->tcp_held_bytes = m->tcp_held_up = m->tcp_resets = m->tcp_slow_readers = m->tcp_put_off = 0;
-	m->udp_received = m->udp_truncated = m->udp_send_errors = 0;
+	m->udp_received = m->udp_truncated = m->udp_send_errors = m->udp_stuck = 0;
 	m->up_tcp_open = m->up_tcp_connects = m->up_tls_resumed = 0;
 	m->up_doh_goaway = 0;
 	memset(&m->up_udp, 0, sizeof(m->up_udp));
@@ -61,6 +61,7 @@ static void driver_gather(struct endpoints *e)
 		m->tcp_put_off += d->tcp_put_off;
 		m->udp_received += d->udp_received;
 		m->udp_send_errors += d->udp_send_errors;
+		m->udp_stuck += d->udp_stuck;
 		m->log_lines_dropped += d->log_lost;
 		m->dnstap_sent += d->dnstap_sent;
 		m->dnstap_dropped += d->dnstap_dropped;
