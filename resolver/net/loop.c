@@ -288,5 +288,7 @@ int loop_run(struct loop *l)
 		if (rc < 0)
 			return rc;
 	}
+	if (l->before_sleep)
+		l->before_sleep(l->ctx);
 	return 0;
 }

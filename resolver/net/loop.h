@@ -76,7 +76,7 @@ void loop_turn(struct loop *sub, unsigned max);
 /* One round: hook, wait until something happens but not beyond `until_ns`,
  * handlers, timers. */
 int loop_step(struct loop *l, uint64_t until_ns);
-/* Rounds until l->stop. */
+/* Rounds until l->stop, and the hook once more: what the last round gathered leaves, too. */
 int loop_run(struct loop *l);
 
 #endif

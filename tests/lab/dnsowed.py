@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 
-DELAY_MS, PATIENCE_S = 1500, 4
+DELAY_MS, PATIENCE_S = 1000, 8
 
 
 class Asker:

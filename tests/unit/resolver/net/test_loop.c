@@ -10,6 +10,7 @@
 struct note {
 	struct loop_timer t;
 	int number;
+	struct loop *l;
 };
 static int order[512], n_order;
 
@@ -138,5 +139,35 @@ Test(loop, a_near_deadline_does_not_wait_for_a_far_one, .timeout = 20)
 	}
 	loop_timer_set(&l, &far.t, T_NEVER);
 	cr_assert_eq(loop_deadline(&l), T_NEVER);
+	loop_release(&l);
+}
+
+/* Whoever ends the loop may just have gathered something: a last reply. */
+static int gathered, left;
+
+static void gather_and_stop(struct loop_timer *t)
+{
+	struct loop *l = container_of(t, struct note, t)->l;
+
+	gathered++;
+	l->stop = true;
+}
+
+static void leave(void *ctx)
+{
+	(void)ctx;
+	left += gathered;
+	gathered = 0;
+}
+
+Test(loop, what_the_last_round_gathered_leaves)
+{
+	struct loop l;
+	struct note n = { .t.due = gather_and_stop, .l = &l };
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	l.before_sleep = leave;
+	loop_timer_set(&l, &n.t, l.now_ns);
+	cr_assert_eq(loop_run(&l), 0);
+	cr_expect_eq(left, 1);
 	loop_release(&l);
 }
