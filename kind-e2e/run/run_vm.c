@@ -35,7 +35,7 @@ static struct vm_conf conf_of(const struct run_options *o, const char *bin, cons
 				.kernel = kernel,
 				.scenario = o->scenario,
 				.out = out,
-				.counted = o->clock ? !strcmp(o->clock, "counted") : !vm_is_fast(),
+				.counted = o->clock ? !strcmp(o->clock, "counted") : !vm_is_fast(kernel),
 				.limit_ns = o->limit_ns};
 }
 

@@ -22,6 +22,8 @@ int qemu_probe(struct diag *d);
 /* Runs it to its end; the second serial line goes to standard error. 0, 128 + the
  * number of the signal that ended it, or a negative code. */
 int qemu_run(const struct qemu_conf *q, struct diag *d);
-bool qemu_has_kvm(void);
+/* Does this kernel (vmlinuz) run at the machine's own speed? Tried once: a second or two where
+ * it does, 20 s where /dev/kvm is there and hangs. */
+bool qemu_has_kvm(const char *kernel);
 
 #endif

@@ -176,9 +176,12 @@ static int unpack(const struct vm_conf *c, const struct files *f, int *ret_statu
 	return code;
 }
 
-bool vm_is_fast(void)
+bool vm_is_fast(const char *kernel)
 {
-	return qemu_has_kvm();
+	char vmlinuz[4300];
+
+	snprintf(vmlinuz, sizeof vmlinuz, "%s/vmlinuz", kernel);
+	return qemu_has_kvm(vmlinuz);
 }
 
 int vm_run(const struct vm_conf *c, struct diag *d)
@@ -196,7 +199,7 @@ int vm_run(const struct vm_conf *c, struct diag *d)
 	if (!code) {
 		fprintf(stderr, "vm: booting, %s\n",
 			q.counted	 ? "emulated, the clock counts instructions"
-			: qemu_has_kvm() ? "with kvm"
+			: qemu_has_kvm(q.kernel) ? "with kvm"
 					 : "emulated, in real time");
 		code = qemu_run(&q, d);
 	}

@@ -28,8 +28,8 @@ struct vm_conf {
 
 /* 0, or ERR_UNSUPPORTED and what is missing. */
 int vm_probe(const struct vm_conf *c, struct diag *d);
-/* Can a guest run at the machine's own speed? */
-bool vm_is_fast(void);
+/* Can a guest with what is in this folder of lab/vm/kernel run at the machine's own speed? */
+bool vm_is_fast(const char *kernel);
 /* Records are in `out` afterwards, and what the run said on its standard output has
  * been said here. The exit status of the run in the guest, 128 +
  * the number of the signal that ended this one, or a negative code. */
