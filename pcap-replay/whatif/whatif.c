@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "lib/record/table.h"
+
 #include "lib/base/clock.h"
 
 static const uint32_t sizes[WHATIF_SIZES] = {64, 256, 1024, 4096, PLAY_STOCK_ENTRIES, 65536};
@@ -148,6 +150,25 @@ void whatif_json(const struct whatif *w, struct jout *j)
 	jout_close(j, '}');
 }
 
+/* The curve as the report draws it. */
+static void put_curve(const struct whatif *w, struct result *r)
+{
+	static const char *const columns[] = {"entries", "hit_share", "original_share", "lru_share", "no_limit_share", NULL};
+	struct table t;
+	int rc = 0;
+
+	table_init(&t, columns);
+	for (size_t i = 0; i < WHATIF_SIZES; i++) {
+		double row[2 + PLAY_RIVALS] = {w->size[i].entries, at_once(&w->size[i].ours)};
+		for (enum play_rival k = 0; k < PLAY_RIVALS; k++)
+			row[2 + k] = at_once(&w->size[i].rival[k]);
+		rc = rc ? rc : table_add(&t, NULL, row);
+	}
+	if (rc == 0)
+		result_table(r, "cache_size", &t);
+	table_release(&t);
+}
+
 void whatif_record(const struct whatif *w, struct result *r)
 {
 	const struct play_counts *n = &w->size[stock()].ours;
@@ -171,4 +192,6 @@ void whatif_record(const struct whatif *w, struct result *r)
 		snprintf(name, sizeof(name), "whatif.shield.%s", shields[i]);
 		result_num(r, name, (double)w->shield[i].asked_cluster);
 	}
+	if (w->asked->n)
+		put_curve(w, r);
 }

@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
+#include "lib/base/jout.h"
 #include "lib/record/result.h"
-#include "pcap-replay/traffic/jout.h"
 #include "pcap-replay/whatif/play.h"
 
 #define WHATIF_SIZES 6

@@ -25,6 +25,9 @@ static const struct {
 	const char *column, *words;
 } shares[] = {
 	{ "hit_share", "answered from memory" },
+	{ "original_share", "by the original cache" },
+	{ "lru_share", "by an LRU cache" },
+	{ "no_limit_share", "without a limit" },
 	{ "first_share", "asked for the first time" },
 	{ "expired_share", "had expired" },
 	{ "evicted_share", "had been evicted" },
@@ -84,8 +87,8 @@ static int write_curve(struct drawing *w, size_t index, const struct curve *c, c
 	for (size_t k = 0; k < SHARES; k++) {
 		if (table_column(t, shares[k].column) < 0)
 			continue;
-		fprintf(gp, "%s'%s-%s.dat' using 1:2 with linespoints lc rgb '%s' lw 1.5 dt %zu pt %d ps 0.6 title columnhead(2)", join, f->id, shares[k].column,
-			k ? COLOUR_AXIS : cell_colour(1), k + 1, cell_point(k));
+		fprintf(gp, "%s'%s-%s.dat' using 1:2 with linespoints lc rgb '%s' lw 1.5 dt %d pt %d ps 0.6 title columnhead(2)", join, f->id, shares[k].column,
+			k ? COLOUR_AXIS : cell_colour(1), (int)(k % 5) + 1, cell_point(k));
 		join = ", \\\n     ";
 	}
 	fputc('\n', gp);

@@ -11,6 +11,7 @@
 #include "reports/words/fmt.h"
 
 #define KNEE_POINTS 0.005
+#define CACHE_STOCK 9984 /* the manifest's */
 
 const char *const setting_place_words[PLACE_N] = {
 	"sysctl, on every node",
@@ -141,12 +142,19 @@ static bool knee_of(const struct record *r, double *ret_entries, double *ret_sha
 	return row >= 0 && *ret_entries > 0;
 }
 
-static void cache_from_curve(struct making *m, const struct cell *c, enum engine e, double entries, double share)
+static void cache_from_curve(struct making *m, const struct cell *c, enum engine e, double knee, double share)
 {
+	char text[FMT_MAX];
+	double now = CACHE_STOCK;
+	const struct cell *ignored;
+	enum engine ignored_e;
+	largest(m->b, "world.cache_success", &now, &ignored, &ignored_e);
+	double entries = fmax(knee, now);
 	struct setting *s = add(m, PLACE_COREFILE, "cache budget", entries, "entries");
 	set_from(s, c, e);
 	snprintf(s->line, sizeof(s->line), "success %.0f\ndenial %.0f", entries, entries);
-	snprintf(s->rule, sizeof(s->rule), "the smallest size tried whose hit share, %.1f %%, is within half a point of the best", share * 100);
+	snprintf(s->rule, sizeof(s->rule), "the smallest size tried whose hit share, %.1f %%, is within half a point of the best is %s entries%s", share * 100,
+		 fmt_count(knee, text), knee < now ? ": what there is, is enough and stays" : "");
 }
 
 static void cache_size(struct making *m)
@@ -165,7 +173,7 @@ static void cache_size(struct making *m)
 	struct setting *s = add(m, PLACE_COREFILE, "cache budget", success, "entries");
 	set_from(s, c, e);
 	snprintf(s->line, sizeof(s->line), "success %.0f\ndenial %.0f", success, denial);
-	snprintf(s->rule, sizeof(s->rule), "as it was tried here; no record walks the questions through caches of other sizes (pcap-replay whatif does)");
+	snprintf(s->rule, sizeof(s->rule), "as it was tried here; no record walks the questions through caches of other sizes (pcap-replay summary --what-if does)");
 }
 
 static void workers(struct making *m)

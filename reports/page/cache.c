@@ -46,20 +46,40 @@ static void put_work(struct report *r, FILE *out)
 	sheet_html(s, out);
 }
 
+static bool column_used(const struct book *b, const char *name, const char *column)
+{
+	bool used = false;
+	for (size_t i = 0; i < b->n_cells && !used; i++)
+		for (int e = 0; e < ENG_N && !used; e++) {
+			struct table t;
+			struct diag d;
+			if (!b->cell[i].run[e] || record_table(b->cell[i].run[e], name, &t, &d))
+				continue;
+			used = table_column(&t, column) >= 0;
+			table_release(&t);
+		}
+	return used;
+}
+
 /* A curve of the records as a table; the knee is marked. */
 static void put_curve(struct report *r, const char *name, const char *caption, const char *x, const char *x_words, const char *x_unit, FILE *out)
 {
 	static const struct {
 		const char *column, *words, *unit;
 	} cells[] = {
-		{ "hit_share", "from memory", "share" }, { "first_share", "asked first", "share" }, { "expired_share", "expired", "share" },
+		{ "hit_share", "from memory", "share" }, { "original_share", "original cache", "share" }, { "lru_share", "LRU", "share" },
+		{ "no_limit_share", "no limit", "share" }, { "first_share", "asked first", "share" }, { "expired_share", "expired", "share" },
 		{ "evicted_share", "evicted", "share" }, { "bytes", "memory", "bytes" },
 	};
+	bool used[sizeof(cells) / sizeof(cells[0])];
 	struct sheet *s = sheet_new(&r->sheets, name, caption);
 	sheet_column_num(s, x_words, x);
 	sheet_column_text(s, "cell", "cell");
-	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++)
-		sheet_column_num(s, cells[i].words, cells[i].column);
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		used[i] = column_used(r->book, name, cells[i].column);
+		if (used[i])
+			sheet_column_num(s, cells[i].words, cells[i].column);
+	}
 	bool has_knee = !strcmp(x, "entries");
 	if (has_knee)
 		sheet_column_text(s, "knee", "knee");
@@ -76,6 +96,8 @@ static void put_curve(struct report *r, const char *name, const char *caption, c
 				sheet_text(s, r->book->cell[i].title);
 				for (size_t n = 0; n < sizeof(cells) / sizeof(cells[0]); n++) {
 					double v = table_at(&t, k, table_column(&t, cells[n].column));
+					if (!used[n])
+						continue;
 					if (isnan(v))
 						sheet_absent(s);
 					else
@@ -91,23 +113,9 @@ static void put_curve(struct report *r, const char *name, const char *caption, c
 	sheet_html(s, out);
 }
 
-static bool any_table(const struct book *b, const char *name)
-{
-	for (size_t i = 0; i < b->n_cells; i++)
-		for (int e = 0; e < ENG_N; e++) {
-			struct table t;
-			struct diag d;
-			if (!b->cell[i].run[e] || record_table(b->cell[i].run[e], name, &t, &d))
-				continue;
-			table_release(&t);
-			return true;
-		}
-	return false;
-}
-
 void section_cache(struct report *r, FILE *out)
 {
-	bool size = any_table(r->book, "cache_size"), ttl = any_table(r->book, "cache_ttl");
+	bool size = column_used(r->book, "cache_size", "hit_share"), ttl = column_used(r->book, "cache_ttl", "hit_share");
 	if (!metric_used(r->book, "cache.queries") && !size && !ttl)
 		return;
 	section_begin(r, out, "cache", "The cache",

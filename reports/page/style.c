@@ -54,8 +54,8 @@ const char page_style[] =
 	"dl{margin:0;max-width:62em}dt{font-weight:600}dd{margin:0 0 .5em}\n"
 	"footer{color:var(--soft);font-size:13.5px;padding-bottom:40px}\n"
 	"@media (max-width:560px){section{padding:18px 14px;border-radius:0;border-left:0;border-right:0}.verdict{border-left:6px solid}main{padding:0}header,footer,nav{padding-left:14px;padding-right:14px}}\n"
-	"@media print{:root{" LIGHT ";--ground:#fff;--soft:#333;--line:#bbb}@page{size:A4;margin:14mm}"
+	"@media print{:root{" LIGHT ";--ground:#fff;--soft:#333;--line:#bbb}@page{size:A4 landscape;margin:12mm}"
 	"body{font-size:10.5pt}main,header,footer{max-width:none;padding:0}header{padding-top:0}nav,.skip{display:none}"
 	"section{border:0;padding:0;margin:0 0 16pt;border-radius:0}.verdict{padding-left:10pt;border-left:6pt solid}"
-	"h2,h3,caption{break-after:avoid}figure,.tile,tr{break-inside:avoid}.grid{grid-template-columns:1fr 1fr}.sheet{overflow:visible}"
-	"table{font-size:9pt}.tag{font-size:8pt;padding:0 5px}pre.paste{border:1px solid #bbb}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
+	"h2,h3,caption{break-after:avoid}figure,.tile,tr{break-inside:avoid}.grid{grid-template-columns:1fr 1fr 1fr 1fr;gap:6px 14px}svg.wide{max-height:150mm}.tiles{grid-template-columns:repeat(4,1fr)}.sheet{overflow:visible}"
+	"table{font-size:8pt}th,td{padding:3px 7px}.tag{font-size:7.5pt;padding:0 5px}td small{font-size:7pt}pre.paste{border:1px solid #bbb}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";

@@ -17,6 +17,8 @@
 #define PADDING_PX  20
 #define TEXT_CHARS  26  /* words wrap, but not more narrowly than this */
 #define LONG_CHARS  22
+#define PAPER_SCALE 0.8 /* of widths: style.c prints tables in smaller type */
+#define WIDTHS      64
 #define SWATCHES    4
 
 static size_t chars(const char *text)
@@ -75,7 +77,7 @@ static unsigned width_steps(const struct sheet *s)
 	for (size_t k = 0; k < s->n_columns; k++)
 		px += column_px(s, k);
 	unsigned steps = (unsigned)(px / STEP_PX) + 1;
-	return steps < 5 ? 5 : steps;
+	return steps < 5 ? 5 : steps < WIDTHS ? steps : WIDTHS - 1;
 }
 
 static bool is_whole(const struct sheet *s)
@@ -149,21 +151,28 @@ void sheet_html(const struct sheet *s, FILE *out)
 	fputs("</tbody></table></div>\n", out);
 }
 
+static void put_rules(FILE *out, unsigned w, double scale)
+{
+	fprintf(out,
+		"@container (max-width:%.0fpx){.w%u,.w%u tbody,.w%u caption{display:block}.w%u thead{display:none}"
+		".w%u tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(8em,1fr));gap:2px 14px;padding:8px 0;border-bottom:1px solid var(--line)}"
+		".w%u tr>*{display:block;border:0!important;padding:1px 0;text-align:left;white-space:normal!important;overflow-wrap:anywhere}"
+		".w%u th,.w%u td.long{grid-column:1/-1}"
+		".w%u [data-label]::before{content:attr(data-label) / \"\";display:block;color:var(--soft);font-size:12px;line-height:1.3}}\n",
+		w * STEP_PX * scale - 1, w, w, w, w, w, w, w, w, w);
+}
+
 void sheets_style(const struct sheets *all, FILE *out)
 {
-	bool used[256] = { false };
+	bool used[WIDTHS] = { false };
 	for (size_t i = 0; i < all->n; i++)
 		if (is_whole(all->sheet[i]))
-			used[width_steps(all->sheet[i]) & 255] = true;
-	for (unsigned w = 0; w < 256; w++) {
-		if (!used[w])
-			continue;
-		fprintf(out,
-			"@container (max-width:%upx){.w%u,.w%u tbody,.w%u caption{display:block}.w%u thead{display:none}"
-			".w%u tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.6em,1fr));gap:2px 14px;padding:8px 0;border-bottom:1px solid var(--line)}"
-			".w%u tr>*{display:block;border:0!important;padding:1px 0;text-align:left;white-space:normal!important;overflow-wrap:anywhere}"
-			".w%u th,.w%u td.long{grid-column:1/-1}"
-			".w%u [data-label]::before{content:attr(data-label) / \"\";display:block;color:var(--soft);font-size:12px;line-height:1.3}}\n",
-			w * STEP_PX - 1, w, w, w, w, w, w, w, w, w);
+			used[width_steps(all->sheet[i])] = true;
+	for (int paper = 0; paper < 2; paper++) {
+		fprintf(out, "@media %s{\n", paper ? "print" : "screen");
+		for (unsigned w = 0; w < WIDTHS; w++)
+			if (used[w])
+				put_rules(out, w, paper ? PAPER_SCALE : 1);
+		fputs("}\n", out);
 	}
 }

@@ -87,7 +87,7 @@ try {
 	}
 	for (const media of ['screen', 'print'])
 		for (const scheme of ['light', 'dark']) {
-			await send('Emulation.setDeviceMetricsOverride', { width: media === 'print' ? 700 : 1280, height: 900, deviceScaleFactor: 1, mobile: false });
+			await send('Emulation.setDeviceMetricsOverride', { width: media === 'print' ? 1030 : 1280, height: 900, deviceScaleFactor: 1, mobile: false });
 			await send('Emulation.setEmulatedMedia', { media, features: [{ name: 'prefers-color-scheme', value: scheme }] });
 			if (media === 'print') tell(`nothing is cut off on paper, ${scheme}`, await run(cut));
 			if (!axe) continue;

@@ -234,15 +234,15 @@ Test(advice, replicas_follow_nodes_and_the_budget_follows_the_knee)
 	struct diag d = { "" };
 	struct result *r = begin(&(struct run){ "on", "lab", true, 200, 2000, 0, 1000, 0 });
 	table_init(&t, columns);
-	cr_assert_eq(table_add(&t, NULL, (double[]){ 100, 0.80 }), 0);
-	cr_assert_eq(table_add(&t, NULL, (double[]){ 1000, 0.946 }), 0);
-	cr_assert_eq(table_add(&t, NULL, (double[]){ 10000, 0.95 }), 0);
+	cr_assert_eq(table_add(&t, NULL, (double[]){ 1000, 0.80 }), 0);
+	cr_assert_eq(table_add(&t, NULL, (double[]){ 20000, 0.946 }), 0);
+	cr_assert_eq(table_add(&t, NULL, (double[]){ 100000, 0.95 }), 0);
 	result_table(r, "cache_size", &t);
 	table_release(&t);
 	cr_assert_eq(result_close(r, &d), 0);
 	struct book *b = load("");
 	settings_advise(&set, b, &(struct settings_conf){ 1000, 5000 });
-	cr_expect_eq(named(&set, "cache budget")->value, 1000);
+	cr_expect_eq(named(&set, "cache budget")->value, 20000);
 	/* 100 a second and node, 1000 nodes, 3500 a replica */
 	cr_expect_eq(named(&set, "replicas of the cluster DNS")->value, 29);
 	cr_expect_eq(settings_replicas(10, 5000), 2);
