@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The fast tests, for the scripts beside this file. One is named KIND:NAME, and `play` runs
-# some of one kind against the library in a folder. test_denials is none of them: its walks
-# through all orders take ten seconds.
+# some of one kind against the library in a folder. test_denials is none of them, for its walks
+# through all orders take ten seconds, nor are the worlds of the simulator.
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top" || exit 2
 out=$top/${O:-build/gcc}/mutants

@@ -6,7 +6,7 @@ include Makefile
 M := $(O)/mutants
 LIB_OBJS := $(call objs,$(LIB_SRC) $(CORE_SRC) $(RESOLVER_SRC)) $(TRACE)
 REST := $(call archives,$(filter-out resolver core lib,$(TEST_ARCHIVES)))
-UNITS := $(filter-out %/test_sim %/test_ctvalidate %/test_denials, \
+UNITS := $(filter-out $(M)/unit/sim/% %/test_ctvalidate %/test_denials, \
          $(patsubst tests/%.c,$(M)/%,$(shell find tests/unit -name 'test_*.c')))
 # fuzz_daemon's system calls and the core's doors are its own: its library leaves them open.
 WRAPS := $(addprefix -Wl$(comma)--wrap=,$(KERNEL_WRAPPED) $(CORE_WRAPPED))
