@@ -16,7 +16,7 @@ void query_give(struct world *w, struct asked *a, struct core_client *c)
 	size_t len = 0;
 
 	c->cookie = (uint64_t)(a - w->asked);
-	if (w->disturb && c->listener >= w->disturb->n_listeners)
+	if (w->disturb && w->disturb->n_setups && c->listener >= w->disturb->n_listeners)
 		c->listener = 0; /* as it is configured now */
 	switch (driver_query(&w->d, c, a->bytes, a->len, out, &len)) {
 	case CORE_REPLY:
