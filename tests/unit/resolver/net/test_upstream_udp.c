@@ -315,9 +315,12 @@ Test(upstream_udp, a_forger_with_the_right_id_ends_that_question_only)
 	uint8_t q[1][18];
 	udp_questions(1, 1, q, &from);
 	q[0][6] = 0xee;
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < UDP_GUESSES_MAX; i++)
 		udp_send(q[0], &from);
 	until(&n_fails, 1);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_assert_eq(n_fails, 1, "told once");
 	cr_assert_eq(fail_id[0], 1);
 	cr_assert_eq(fail_why[0], CORE_FAIL_GUESSED);
 	upstreams_flush(&ups);

@@ -54,6 +54,7 @@ Test(plugin_hosts, addresses)
 	cr_assert_str_eq(
 		section_of(a.out, a.len, 0),
 		"a.example.org. 3600 IN A 192.0.2.1\na.example.org. 3600 IN A 192.0.2.9\n");
+	cr_assert_eq(memcmp(a.out + a.len - 4, (const uint8_t[]){192, 0, 2, 9}, 4), 0, "as in the file");
 	cr_assert_eq(ask(&h, &a, "a.example.org", DNS_AAAA), PLUGIN_REPLY);
 	cr_assert_str_eq(section_of(a.out, a.len, 0), "a.example.org. 3600 IN AAAA 2001:db8::1\n");
 	cr_assert_eq(ask(&h, &a, "a2.example.org", DNS_A), PLUGIN_REPLY);

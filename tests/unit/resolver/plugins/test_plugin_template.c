@@ -77,6 +77,7 @@ Test(plugin_template, go_templates)
 		 "a-5"},
 		{"x. TXT {{ .Group.h | printf `%s-%02x-%s%%` `p` 255 }}", "p-ff-a%"},
 		{"x. TXT {{ printf `%%%s%%` .Type }}", "%TXT%"},
+		{"x. TXT {{ len \\\"a\\\\b\\\" }}.{{ len `a\\\\b` }}", "3.4"},
 		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
 		{"x. TXT {{ .Group.n | len | eq 1 }}", "true"},
 		{"{{ $a := `p` }}{{ $b := `q` }}x. TXT {{ $b }}{{ $a }}", "qp"},
