@@ -134,6 +134,7 @@ static const struct field cache_fields[] = {
 static const struct field conntrack_fields[] = {
 	{ "max", read_u64, OFF(s.conntrack_max), 0, 1e9 },
 	{ "buckets", read_u64, OFF(s.conntrack_buckets), 0, 1e9 },
+	{ "kernel", read_kernel, OFF(s.kernel) },
 	{ 0 },
 };
 static const struct field top_fields[] = {

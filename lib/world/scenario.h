@@ -160,6 +160,7 @@ struct scenario {
 
 	/* the node's connection table; 0: the kernel's */
 	uint64_t conntrack_max, conntrack_buckets;
+	unsigned kernel; /* major * 1000 + minor; 0: a present one */
 
 	void *arena;              /* owns all text above */
 };

@@ -64,6 +64,7 @@ int read_loads(struct reading *r, struct yaml_at n, const struct field *f, void 
 int read_asks(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 int read_events(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 int read_surges(struct reading *r, struct yaml_at n, const struct field *f, void *base);
+int read_kernel(struct reading *r, struct yaml_at n, const struct field *f, void *base); /* unsigned: 5.4 is 5004 */
 int read_records(struct reading *r, struct yaml_at n, const struct field *f, void *base);
 /* names.services: adds that many names and their records. */
 int expand_services(struct reading *r, unsigned n_services, unsigned line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens in a scenario at a certain time: surges of load, and what becomes of the
- * cluster's DNS servers.
+ * What only the simulator can do with a scenario: things that happen at a certain time (surges
+ * of load, what becomes of the cluster's DNS servers), and another kernel.
  */
 #include <stdio.h>
 
@@ -79,4 +79,18 @@ int read_events(struct reading *r, struct yaml_at n, const struct field *f, void
 			r->s->event[r->s->n_events++] = e;
 	}
 	return rc;
+}
+
+int read_kernel(struct reading *r, struct yaml_at n, const struct field *f, void *base)
+{
+	const char *text;
+	unsigned major, minor;
+	int used = 0, rc = read_scalar(r, n, "a kernel such as 5.4", &text);
+
+	if (rc)
+		return rc;
+	if (sscanf(text, "%1u.%3u%n", &major, &minor, &used) != 2 || text[used] || major < 4)
+		return yaml_err(n, r->d, ERR_SYNTAX, "%s is '%s': expected a kernel such as 5.4, from 4.0 on", f->key, text);
+	*(unsigned *)((char *)base + f->off) = major * 1000 + minor;
+	return 0;
 }

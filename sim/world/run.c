@@ -12,6 +12,7 @@
 #include "sim/world/probers.h"
 #include "sim/world/replica.h"
 
+#define NODE_RAM (UINT64_C(16) << 30) /* what an older kernel sizes its table by */
 #define SAMPLES_MAX 600
 #define SAMPLE_LEAST (250 * NS_PER_MS)
 
@@ -27,6 +28,8 @@ static int node_build(struct world *w, unsigned i)
 	n->index = i;
 	rng_seed_stream(&n->rng, w->seed, 0x6e6f6465ull << 32 | (w->c->first_node + i));
 	ctable_conf_init(&ct);
+	if (w->s->kernel)
+		ctable_conf_kernel(&ct, CT_KERNEL(w->s->kernel / 1000, w->s->kernel % 1000), NODE_RAM);
 	if (w->s->conntrack_max)
 		ct.max = w->s->conntrack_max;
 	if (w->s->conntrack_buckets)

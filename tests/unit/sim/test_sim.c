@@ -266,6 +266,24 @@ Test(sim, races_are_resolved)
 	lab_free(l);
 }
 
+/* And then it did: the loser of each race was dropped, and the stub waited for its time-out. */
+Test(sim, before_5_7_a_race_costs_a_time_out)
+{
+	struct lab *l = lab_new(
+		HEAD
+		"duration: 20s\npods: {per_node: 4, stub: musl, search: []}\n"
+		"loads:\n  - {name: a, transport: new-port, rate: 25/s}\n"
+		"names:\n  ask: [web.default.svc.cluster.local.]\ncluster:\n  backends: 2\n" WEB
+		"conntrack: {kernel: 5.4}\n",
+		false);
+	l->costs.race_share = 1;
+	const struct sim_result *r = lab_run(l);
+	cr_assert_eq(r->lost, 0);
+	cr_assert_gt(r->ct_insert_failed, r->total / 4, "half of them drew the other backend");
+	cr_assert_gt(hist_quantile(&r->latency[0], 0.9), 2 * NS_PER_S);
+	lab_free(l);
+}
+
 Test(sim, a_full_table_loses_lookups)
 {
 	struct lab *l = lab_new(
