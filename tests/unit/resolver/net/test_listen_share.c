@@ -98,6 +98,35 @@ Test(listen_share, who_does_not_read_is_told)
 	close(client);
 }
 
+/* The only connection there is; its query was answered, and the answer read. */
+static struct tcp_conn *served_one(int *ret_client)
+{
+	uint8_t b[14];
+	*ret_client = client_from(SOCK_STREAM, NULL);
+	query_tcp(*ret_client, 1, NOW);
+	cr_assert_eq(read_some(*ret_client, b, sizeof(b)), sizeof(b));
+	step();
+	for (unsigned i = 0; i < tcp->n_slots; i++)
+		if (tcp->conn[i])
+			return tcp->conn[i];
+	return NULL;
+}
+
+/* Who has read all and makes room sees an end, no reset. */
+Test(listen_share, making_room_is_an_end_for_who_has_read_all)
+{
+	int client;
+	start_default();
+	struct tcp_conn *c = served_one(&client);
+	cr_assert(c);
+	c->sent_ns -= 2 * NS_PER_S; /* long ago */
+	cr_assert(tcp_server_give_way(tcp));
+	cr_assert_eq(tcp_server_open(tcp), 0);
+	cr_expect_eq(end_of(client), 0);
+	cr_expect_not(tcp_server_give_way(tcp), "nobody is left");
+	close(client);
+}
+
 Test(listen_share, many_connections_have_one_turn_a_round_together)
 {
 	static uint8_t b[16 * 1024];
