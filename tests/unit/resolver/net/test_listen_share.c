@@ -119,6 +119,11 @@ Test(listen_share, making_room_is_an_end_for_who_has_read_all)
 	start_default();
 	struct tcp_conn *c = served_one(&client);
 	cr_assert(c);
+	int size = 0;
+	cr_assert_eq(getsockopt(c->watch.fd, SOL_SOCKET, SO_SNDBUF, &size, &(socklen_t){sizeof(size)}), 0);
+	cr_expect_eq(size, 2 * 16 * 1024, "what the kernel may hold for one, which it doubles: %d", size);
+	cr_assert_eq(getsockopt(c->watch.fd, SOL_SOCKET, SO_RCVBUF, &size, &(socklen_t){sizeof(size)}), 0);
+	cr_expect_eq(size, 2 * 8 * 1024, "%d", size);
 	c->sent_ns -= 2 * NS_PER_S; /* long ago */
 	cr_assert(tcp_server_give_way(tcp));
 	cr_assert_eq(tcp_server_open(tcp), 0);
