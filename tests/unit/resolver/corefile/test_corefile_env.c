@@ -158,6 +158,17 @@ Test(corefile_env, interfaces_and_variables)
 	cr_expect_eq(memcmp(&a[0], &lo, sizeof(lo)), 0);
 	for (size_t i = 0; i < n; i++)
 		cr_expect_eq(scope[i], 0);
+	FILE *f = fopen("/proc/net/if_inet6", "re");
+	char line[200];
+	size_t n_v6 = 0, got_v6 = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		n_v6 += strstr(line, " lo\n") != NULL;
+	if (f)
+		fclose(f);
+	for (size_t i = 0; i < n; i++)
+		got_v6 += !IN6_IS_ADDR_V4MAPPED(&a[i]);
+	cr_expect_eq(got_v6, n_v6, "both families");
 	cr_expect_eq(e.if_addrs(e.ctx, "lo", a, scope, 1), 1);
 	cr_expect_eq(e.if_addrs(e.ctx, "lo", a, scope, 0), 0);
 	cr_expect_eq(e.if_addrs(e.ctx, "nothing", a, scope, 8), 0);
