@@ -280,7 +280,7 @@ validate: $(O)/tests/bench/validate $(addprefix $(O)/bin/,dns-sim kind-e2e node-
 	@rm -rf build/validate; mkdir -p build/validate
 	@timeout --kill-after=10 600 $(O)/bin/kind-e2e run --scenario kind-e2e/scenarios/quickstart.yaml --out build/validate/lab \
 		-i 'load.answers' >build/validate/lab.txt 2>&1 || tail -n 3 build/validate/lab.txt
-	@$(O)/bin/dns-sim --scenario kind-e2e/scenarios/quickstart.yaml -r 4 --out build/validate/sim >/dev/null
+	@$(O)/bin/dns-sim --scenario kind-e2e/scenarios/quickstart.yaml --out build/validate/sim >/dev/null
 	@$< build/validate/lab build/validate/sim
 bench-%: $(BENCH_BINS)
 	@O=$(O) tests/bench/run $*
