@@ -353,7 +353,8 @@ static void races(void)
 		       "names:\n  ask: [web.default.svc.cluster.local.]\ncluster:\n  backends: 2\n" WEB);
 	b.costs.race_share = 1;
 	const struct sim_result *r = go(&b, SIM_NOCACHE, 2);
-	row("A/AAAA race on Linux 6: both answered", (double)(r->ok - r->partial) / (double)r->total, 1, -1e-9, "two threads, 20,000 pairs");
+	row("A/AAAA race on Linux 6: both answered", (double)(r->ok - r->partial) / (double)r->total, 1, -1e-9,
+	    "two threads, 20,000 pairs");
 	row("the same: packets dropped by it", (double)r->ct_insert_failed, 0, -1e-9, "insert_failed");
 	end(&b);
 }
@@ -370,7 +371,8 @@ static void tcp_tail(void)
 	struct hist all;
 	numbers_latency(r, &all);
 	row("TCP upstream, 2 % loss: p99, ms", numbers_quantile(&all, 0.99) / 1e6, 4.9, 0.5, "lab, musl, another machine's costs");
-	row("the same: p99.9, ms", numbers_quantile(&all, 0.999) / 1e6, 31.7, -22.3, "lab: 9.4 with musl, 54 with Go, of 6,000 lookups each");
+	row("the same: p99.9, ms", numbers_quantile(&all, 0.999) / 1e6, 31.7, -22.3,
+	    "lab: 9.4 with musl, 54 with Go, of 6,000 lookups each");
 	end(&b);
 }
 
