@@ -32,7 +32,8 @@
 	X(CACHE_TTL, false) \
 	X(UPSTREAM, true)   \
 	X(CPU, false)       \
-	X(TREND, true)
+	X(TREND, true)      \
+	X(TORNADO, true)
 #define FIGURE_ENUM(name, large) FIG_##name,
 enum figure_kind { FIGURE_KINDS(FIGURE_ENUM) FIG_KINDS };
 
@@ -114,5 +115,6 @@ int conntrack_write(struct drawing *w);
 int cache_write(struct drawing *w);
 int bars_write(struct drawing *w);
 int trend_write(struct drawing *w);
+int tornado_write(struct drawing *w);
 
 #endif

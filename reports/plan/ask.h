@@ -23,8 +23,8 @@
 	X(NDOTS,    "ndots",    "ndots of resolv.conf",                           "dots",      5,   1,    15,     PLUS,  3,   false) \
 	X(TTL,      "ttl",      "TTL of the cluster's records",                   "s",         30,  1,    3600,   TIMES, 2,   false) \
 	X(DELAY,    "delay",    "median time of a cluster-DNS server",            "us",        300, 1,    1e6,    TIMES, 2,   false) \
-	X(TAIL,     "tail",     "99th percentile of that time",                   "us",        5000, 1,   1e7,    TIMES, 2,   false) \
-	X(LOSS,     "loss",     "share of packets lost on the way to it",         "1",         0,   0,    0.5,    PLUS,  0.001, false) \
+	X(TAIL,     "tail",     "99th percentile of a cluster-DNS server's time",  "us",        5000, 1,   1e7,    TIMES, 2,   false) \
+	X(LOSS,     "loss",     "share of packets lost on the way to cluster DNS","1",         0,   0,    0.5,    PLUS,  0.001, false) \
 	X(REPLICAS, "replicas", "cluster-DNS servers",                            "servers",   0,   1,    1000,   TIMES, 2,   false) \
 	X(CORES,    "cores",    "cores of a node",                                "cores",     4,   1,    512,    NOT,   0,   false) \
 	X(RAM,      "ram",      "memory of a node",                               "GiB",       16,  1,    4096,   NOT,   0,   false)

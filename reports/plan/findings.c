@@ -37,9 +37,9 @@ static void put_inputs(const struct plan_found *p, FILE *out)
 {
 	fputs("answers\n", out);
 	for (int i = 0; i < PN_COUNT; i++)
-		fprintf(out, "  %-46s %10.6g  %s\n", plan_numbers[i].words, p->in.number[i], p->in.from[i]);
+		fprintf(out, "  %-48s %10.6g  %s\n", plan_numbers[i].words, p->in.number[i], p->in.from[i]);
 	for (int i = 0; i < PW_COUNT; i++)
-		fprintf(out, "  %-46s %10s  %s\n", plan_words[i].words, p->in.word[i], p->in.word_from[i]);
+		fprintf(out, "  %-48s %10s  %s\n", plan_words[i].words, p->in.word[i], p->in.word_from[i]);
 	fprintf(out, "simulated: %u of %.0f nodes, %g s after %g s of warm-up: about %.2g lookups\n\n", p->share.nodes,
 		p->in.number[PN_NODES], p->share.load_s, p->share.warmup_s,
 		p->share.nodes * p->in.number[PN_PODS] * p->in.number[PN_RATE] * p->share.load_s);
