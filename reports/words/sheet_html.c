@@ -12,13 +12,13 @@
 
 #include "reports/words/fmt.h"
 
-#define STEP_PX     60
+#define STEP_PX     30
 #define CHAR_PX     8.4 /* the table's font, 14 px, generously */
 #define PADDING_PX  20
 #define TEXT_CHARS  26  /* words wrap, but not more narrowly than this */
 #define LONG_CHARS  22
 #define PAPER_SCALE 0.8 /* of widths: style.c prints tables in smaller type */
-#define WIDTHS      64
+#define WIDTHS      128
 #define SWATCHES    4
 
 static size_t chars(const char *text)
@@ -61,7 +61,7 @@ static double column_px(const struct sheet *s, size_t k)
 	size_t most = longest_word(s->column[k].words);
 	for (size_t i = 0; i < s->n_rows; i++) {
 		const struct sheet_cell *c = &s->cell[i * s->n_columns + k];
-		size_t beside = c->aside ? chars(c->aside) : 0;
+		size_t beside = c->aside ? chars(c->aside) * 6 / 7 : 0; /* smaller */
 		size_t n = (chars(c->text) > beside ? chars(c->text) : beside) + (c->swatch >= 0 ? 3 : 0) + (c->mark ? 3 : 0);
 		if (s->column[k].is_text && n > TEXT_CHARS) /* asides wrap as well */
 			n = TEXT_CHARS;
@@ -70,14 +70,14 @@ static double column_px(const struct sheet *s, size_t k)
 	return (double)most * CHAR_PX + PADDING_PX;
 }
 
-/* In steps; at least 5. */
+/* In steps; at least 10. */
 static unsigned width_steps(const struct sheet *s)
 {
 	double px = 0;
 	for (size_t k = 0; k < s->n_columns; k++)
 		px += column_px(s, k);
 	unsigned steps = (unsigned)(px / STEP_PX) + 1;
-	return steps < 5 ? 5 : steps < WIDTHS ? steps : WIDTHS - 1;
+	return steps < 10 ? 10 : steps < WIDTHS ? steps : WIDTHS - 1;
 }
 
 static bool is_whole(const struct sheet *s)
