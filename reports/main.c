@@ -26,7 +26,11 @@ static struct {
 	double tolerance; /* percent */
 	double nodes, replica_qps;
 	struct opt_list fail_on, baseline, expect;
-} o = { .out = "report", .title = "DNS on the node: report", .gnuplot = "gnuplot", .tolerance = 20, .replica_qps = REPLICA_QPS_DEFAULT };
+} o = { .out = "report",
+	.title = "DNS on the node: report",
+	.gnuplot = "gnuplot",
+	.tolerance = 20,
+	.replica_qps = REPLICA_QPS_DEFAULT };
 
 /* clang-format off */
 static const struct opt_def defs[] = {
@@ -46,7 +50,8 @@ static const struct opt_def defs[] = {
 /* clang-format on */
 static const struct opt_prog program = {
 	"capacity-report", "[options] RECORD_DIR... | VERB [options]",
-	"Lays measured and predicted result records beside each other in one HTML page, with a verdict and what to set.", defs, OPT_GNU
+	"Lays measured and predicted result records beside each other in one HTML page, with a verdict and what to set.", defs,
+	OPT_GNU
 };
 
 static const struct {
@@ -177,8 +182,12 @@ static int run(char **dirs, size_t n_dirs, const struct threshold *t)
 	} else {
 		if (was)
 			baseline_compare(&baseline, b, was);
-		r = (struct report){ .book = b, .baseline_book = was, .baseline = was ? &baseline : NULL, .tolerance = o.tolerance / 100,
-				     .title = o.title, .conf = { o.nodes, o.replica_qps } };
+		r = (struct report){ .book = b,
+				     .baseline_book = was,
+				     .baseline = was ? &baseline : NULL,
+				     .tolerance = o.tolerance / 100,
+				     .title = o.title,
+				     .conf = { o.nodes, o.replica_qps } };
 		status = report(&r, t);
 	}
 	sheets_release(&r.sheets);

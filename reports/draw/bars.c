@@ -103,13 +103,15 @@ static void put_script(FILE *gp, const struct bars *s, const char *y_label)
 {
 	fprintf(gp,
 		"set yrange [0:%.6g]\nset xrange [-0.5:%.1f]\nset grid noxtics\n"
-		"set xtics scale 0\nif (narrow) set xtics scale 0 rotate by 30 right\nset ylabel '%s' textcolor rgb '" COLOUR_INK "'\nset format y '%s'\n"
+		"set xtics scale 0\nif (narrow) set xtics scale 0 rotate by 30 right\nset ylabel '%s' textcolor rgb '" COLOUR_INK
+		"'\nset format y '%s'\n"
 		"plot '%s-tics.dat' using 1:2:xticlabels(3) with points ps 0 notitle",
 		s->top > 0 ? s->top * 1.15 : 1, (double)s->n_slots - 0.5, y_label, s->top >= 10000 ? "%.0s%c" : "%g", s->f->id);
 	for (size_t i = 0; i < s->b->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++)
 			if (s->there[i][e])
-				fprintf(gp, ", \\\n     '%s-%zu-%s.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '%s' fs %s border lc rgb '%s' lw 1 notitle",
+				fprintf(gp,
+					", \\\n     '%s-%zu-%s.dat' using 1:3:1:2:3:4 with boxxyerror fc rgb '%s' fs %s border lc rgb '%s' lw 1 notitle",
 					s->f->id, i, engine_label[e], cell_colour(i),
 					engine_measured((enum engine)e) ? "solid 1" : "transparent solid 0.28",
 					engine_measured((enum engine)e) ? COLOUR_PAPER : cell_colour(i));
@@ -125,7 +127,8 @@ static void put_finding(const struct bars *s)
 	for (size_t i = 0; i < s->b->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++)
 			if (cell_num(&s->b->cell[i], (enum engine)e, s->metric, &v)) {
-				figure_find(s->f, "%s%.60s %s %s", any ? "; " : "", s->b->cell[i].title, engine_title((enum engine)e), fmt_unit(v, s->unit, text));
+				figure_find(s->f, "%s%.60s %s %s", any ? "; " : "", s->b->cell[i].title,
+					    engine_title((enum engine)e), fmt_unit(v, s->unit, text));
 				any = true;
 				break;
 			}

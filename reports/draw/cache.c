@@ -16,7 +16,8 @@ struct curve {
 	bool log_x;
 };
 static const struct curve curves[] = {
-	{ "cache_size", "entries", "entries that the cache may hold", "Answered from memory, by size of the cache", FIG_CACHE_SIZE, true },
+	{ "cache_size", "entries", "entries that the cache may hold", "Answered from memory, by size of the cache",
+	  FIG_CACHE_SIZE, true },
 	{ "cache_ttl", "ttl_s", "cap on TTLs, seconds", "Answered from memory, by cap on TTLs", FIG_CACHE_TTL, false },
 };
 
@@ -57,8 +58,10 @@ static void put_knee(FILE *gp, struct figure *f, const struct table *t, int x)
 	if (row < 0)
 		return;
 	double at = table_at(t, (size_t)row, x), share = 100 * table_at(t, (size_t)row, column);
-	fprintf(gp, "set arrow 1 from first %.9g,graph 0 to first %.9g,first %.6g nohead lc rgb '" COLOUR_AXIS "' lw 1.2 dt 4\n", at, at, share);
-	fprintf(gp, "set label 1 'knee %s' at first %.9g,graph 0.5 offset 0.6,0 textcolor rgb '" COLOUR_INK "'\n", fmt_count(at, text), at);
+	fprintf(gp, "set arrow 1 from first %.9g,graph 0 to first %.9g,first %.6g nohead lc rgb '" COLOUR_AXIS "' lw 1.2 dt 4\n",
+		at, at, share);
+	fprintf(gp, "set label 1 'knee %s' at first %.9g,graph 0.5 offset 0.6,0 textcolor rgb '" COLOUR_INK "'\n",
+		fmt_count(at, text), at);
 	figure_find(f, "Knee at %s: %.1f %% from memory, within half a point of the best", fmt_count(at, text), share);
 }
 
@@ -76,19 +79,22 @@ static int write_curve(struct drawing *w, size_t index, const struct curve *c, c
 	FILE *gp = rc ? NULL : figure_script(w, f, n);
 	if (!gp)
 		return rc ? rc : ERR_SYS;
-	fprintf(gp, "%sset yrange [0:100]\nset xlabel '%s' textcolor rgb '" COLOUR_INK "'\nset ylabel 'percent of questions' textcolor rgb '" COLOUR_INK "'\n",
+	fprintf(gp,
+		"%sset yrange [0:100]\nset xlabel '%s' textcolor rgb '" COLOUR_INK
+		"'\nset ylabel 'percent of questions' textcolor rgb '" COLOUR_INK "'\n",
 		c->log_x ? "set logscale x\nset format x '%.0s%c'\n" : "", c->x_label);
 	if (c->kind == FIG_CACHE_SIZE)
 		put_knee(gp, f, t, x);
 	else
-		figure_find(f, "From %.1f %% at %g s to %.1f %% at %g s", 100 * table_at(t, 0, table_column(t, "hit_share")), table_at(t, 0, x),
-			    100 * table_at(t, t->n_rows - 1, table_column(t, "hit_share")), table_at(t, t->n_rows - 1, x));
+		figure_find(f, "From %.1f %% at %g s to %.1f %% at %g s", 100 * table_at(t, 0, table_column(t, "hit_share")),
+			    table_at(t, 0, x), 100 * table_at(t, t->n_rows - 1, table_column(t, "hit_share")),
+			    table_at(t, t->n_rows - 1, x));
 	const char *join = "plot ";
 	for (size_t k = 0; k < SHARES; k++) {
 		if (table_column(t, shares[k].column) < 0)
 			continue;
-		fprintf(gp, "%s'%s-%s.dat' using 1:2 with linespoints lc rgb '%s' lw 1.5 dt %d pt %d ps 0.6 title columnhead(2)", join, f->id, shares[k].column,
-			k ? COLOUR_AXIS : cell_colour(1), (int)(k % 5) + 1, cell_point(k));
+		fprintf(gp, "%s'%s-%s.dat' using 1:2 with linespoints lc rgb '%s' lw 1.5 dt %d pt %d ps 0.6 title columnhead(2)",
+			join, f->id, shares[k].column, k ? COLOUR_AXIS : cell_colour(1), (int)(k % 5) + 1, cell_point(k));
 		join = ", \\\n     ";
 	}
 	fputc('\n', gp);

@@ -7,7 +7,7 @@
 
 #include "reports/words/fmt.h"
 
-#define ROWS_MAX   1024
+#define ROWS_MAX 1024
 #define RATIO_MOST 1000 /* beyond that a point stands at the edge */
 
 static size_t first_of(const struct ratio *r, size_t i)
@@ -45,7 +45,8 @@ static int put_tics(const struct drawing *w, const struct figure *f, const struc
 }
 
 /* Points of one cell and engine, a little beside each other so that none hides one. */
-static int put_points(const struct drawing *w, const struct figure *f, const struct ratio *r, size_t n, size_t cell, int e, double *ret_far)
+static int put_points(const struct drawing *w, const struct figure *f, const struct ratio *r, size_t n, size_t cell, int e,
+		      double *ret_far)
 {
 	char part[48];
 	snprintf(part, sizeof(part), "%zu-%s", cell, engine_label[e]);
@@ -73,13 +74,16 @@ static void put_script(FILE *gp, const struct figure *f, double near, double far
 		"set xlabel '%s' textcolor rgb '" COLOUR_INK "'\n",
 		1 / far, far, (double)places - 0.3, 1 / (1 + near), 1 + near, x_label);
 	if (far > 5)
-		fputs("set xtics ('1/1000' 0.001, '1/100' 0.01, '1/10' 0.1, '1/2' 0.5, '1' 1, '2' 2, '10' 10, '100' 100, '1000' 1000)\n", gp);
+		fputs("set xtics ('1/1000' 0.001, '1/100' 0.01, '1/10' 0.1, '1/2' 0.5, '1' 1, '2' 2, '10' 10, '100' 100, '1000' 1000)\n",
+		      gp);
 	else
-		fputs("set xtics ('1/4' 0.25, '1/2' 0.5, '2/3' 0.6667, '0.8' 0.8, '0.9' 0.9, '1' 1, '1.1' 1.1, '1.25' 1.25, '1.5' 1.5, '2' 2, '4' 4)\n", gp);
+		fputs("set xtics ('1/4' 0.25, '1/2' 0.5, '2/3' 0.6667, '0.8' 0.8, '0.9' 0.9, '1' 1, '1.1' 1.1, '1.25' 1.25, '1.5' 1.5, '2' 2, '4' 4)\n",
+		      gp);
 	/* beside the axis there is no room on a phone: there the words stand above their line */
 	fprintf(gp,
 		"if (narrow) unset ytics\nlow = %.4g\n"
-		"plot '%s-tics.dat' using (narrow ? low : 1):(narrow ? $2 - 0.42 : $2):(narrow ? stringcolumn(3) : '') with labels left textcolor rgb '" COLOUR_INK "' notitle, \\\n"
+		"plot '%s-tics.dat' using (narrow ? low : 1):(narrow ? $2 - 0.42 : $2):(narrow ? stringcolumn(3) : '') with labels left textcolor rgb '" COLOUR_INK
+		"' notitle, \\\n"
 		"     '%s-tics.dat' using 1:2:yticlabels(3) with points ps 0 notitle",
 		1.02 / far, f->id, f->id);
 }
@@ -106,8 +110,10 @@ int ratios_write(const struct drawing *w, struct figure *f, const struct ratio *
 	for (size_t c = 0; c < w->b->n_cells; c++)
 		for (int e = 0; e < ENG_N; e++)
 			if (there[c][e])
-				fprintf(gp, ", \\\n     '%s-%zu-%s.dat' using 1:2 with points lc rgb '%s' pt %d ps %s lw 1.2 title columnhead(2)", f->id, c,
-					engine_label[e], cell_colour(c), e == ENG_MODEL ? cell_point(c) - 1 : cell_point(c), e == ENG_MODEL ? "1.1" : "0.8");
+				fprintf(gp,
+					", \\\n     '%s-%zu-%s.dat' using 1:2 with points lc rgb '%s' pt %d ps %s lw 1.2 title columnhead(2)",
+					f->id, c, engine_label[e], cell_colour(c),
+					e == ENG_MODEL ? cell_point(c) - 1 : cell_point(c), e == ENG_MODEL ? "1.1" : "0.8");
 	fputc('\n', gp);
 	return figure_close(w, f, gp);
 }
@@ -134,7 +140,8 @@ static size_t changes(const struct drawing *w, struct ratio *ret)
 	for (size_t i = 0; i < w->baseline->n && n < ROWS_MAX; i++) {
 		const struct baseline_row *row = &w->baseline->row[i];
 		if (row->c.was > 0 && row->c.now > 0)
-			ret[n++] = (struct ratio){ row->m->words, row->c.now / row->c.was, (size_t)(row->cell - w->b->cell), row->c.engine };
+			ret[n++] = (struct ratio){ row->m->words, row->c.now / row->c.was, (size_t)(row->cell - w->b->cell),
+						   row->c.engine };
 	}
 	return n;
 }
@@ -149,8 +156,10 @@ int compare_write(struct drawing *w)
 	if (f) {
 		snprintf(f->title, sizeof(f->title), "Predicted to measured");
 		snprintf(f->heading, sizeof(f->heading), "Predicted to measured, as ratios");
-		figure_find(f, "A point on the line at 1 was predicted exactly; the furthest is off by a factor of %.3g. Shaded: within %.0f %%", worst,
-			    w->tolerance * 100);
+		figure_find(
+			f,
+			"A point on the line at 1 was predicted exactly; the furthest is off by a factor of %.3g. Shaded: within %.0f %%",
+			worst, w->tolerance * 100);
 		rc = ratios_write(w, f, rows, n, w->tolerance, "predicted / measured");
 	}
 	n = w->baseline && !rc ? changes(w, rows) : 0;
@@ -158,9 +167,11 @@ int compare_write(struct drawing *w)
 	if (f) {
 		snprintf(f->title, sizeof(f->title), "Now to the baseline");
 		snprintf(f->heading, sizeof(f->heading), "Now to the baseline, as ratios");
-		figure_find(f, "%zu figures better, %zu worse, %zu the same, %zu not decided. Shaded: changes below %.0f %%, which count as none",
-			    w->baseline->count[CHANGE_BETTER], w->baseline->count[CHANGE_WORSE], w->baseline->count[CHANGE_SAME],
-			    w->baseline->count[CHANGE_UNTESTED], MEASURE_LEAST * 100);
+		figure_find(
+			f,
+			"%zu figures better, %zu worse, %zu the same, %zu not decided. Shaded: changes below %.0f %%, which count as none",
+			w->baseline->count[CHANGE_BETTER], w->baseline->count[CHANGE_WORSE], w->baseline->count[CHANGE_SAME],
+			w->baseline->count[CHANGE_UNTESTED], MEASURE_LEAST * 100);
 		rc = ratios_write(w, f, rows, n, MEASURE_LEAST, "now / baseline");
 	}
 	return rc;

@@ -29,7 +29,8 @@ static const double *column(const struct cell *c, int e)
 static bool limit_of(const struct cell *c, double *ret)
 {
 	for (int e = 0; e < ENG_N; e++)
-		if ((cell_num(c, (enum engine)e, "conntrack.max", ret) || cell_num(c, (enum engine)e, "model.max", ret)) && *ret > 0 && *ret < 1e12)
+		if ((cell_num(c, (enum engine)e, "conntrack.max", ret) || cell_num(c, (enum engine)e, "model.max", ret)) &&
+		    *ret > 0 && *ret < 1e12)
 			return true;
 	return false;
 }
@@ -65,15 +66,17 @@ static void put_lines(FILE *gp, const struct figure *f, const struct cell *c, si
 {
 	const char *colour = cell_colour(index), *join = "plot ";
 	if (column(c, ENG_LAB)) {
-		fprintf(gp, "plot '%s-lab.dat' using 1:2 with filledcurves y1=0 fc rgb '%s' fs transparent solid 0.16 noborder notitle", f->id, colour);
+		fprintf(gp,
+			"plot '%s-lab.dat' using 1:2 with filledcurves y1=0 fc rgb '%s' fs transparent solid 0.16 noborder notitle",
+			f->id, colour);
 		join = ", \\\n     ";
 	}
 	for (int e = 0; e < ENG_N; e++) {
 		if (!column(c, e))
 			continue;
 		bool solid = engine_measured((enum engine)e);
-		fprintf(gp, "%s'%s-%s.dat' using 1:2 with lines lc rgb '%s' lw %s dt %d title columnhead(2)", join, f->id, engine_label[e],
-			solid ? colour : COLOUR_INK, e == ENG_SIM ? "1.4" : "1.8", engine_dash((enum engine)e));
+		fprintf(gp, "%s'%s-%s.dat' using 1:2 with lines lc rgb '%s' lw %s dt %d title columnhead(2)", join, f->id,
+			engine_label[e], solid ? colour : COLOUR_INK, e == ENG_SIM ? "1.4" : "1.8", engine_dash((enum engine)e));
 		join = ", \\\n     ";
 	}
 	fputc('\n', gp);
@@ -88,7 +91,8 @@ static void put_words(struct figure *f, const struct cell *c)
 	snprintf(f->heading, sizeof(f->heading), "%s", c->title);
 	for (int e = 0; e < ENG_N; e++)
 		if (cell_num(c, (enum engine)e, "conntrack.peak", &v)) {
-			figure_find(f, "%s%s at most %s", any ? ", " : "Entries at once: ", engine_title((enum engine)e), fmt_count(v, text));
+			figure_find(f, "%s%s at most %s", any ? ", " : "Entries at once: ", engine_title((enum engine)e),
+				    fmt_count(v, text));
 			any = true;
 		}
 	if (any && limit_of(c, &v))
@@ -116,11 +120,13 @@ static void put_limit(FILE *gp, const struct cell *c, double top)
 	if (!limit_of(c, &limit))
 		return;
 	if (limit <= top)
-		fprintf(gp, "set arrow 1 from graph 0,first %.9g to graph 1,first %.9g nohead lc rgb '" COLOUR_LIMIT "' lw 1.4 dt 4\n"
-			    "set label 1 'limit %s' at graph 0.02,first %.9g offset 0,0.6 textcolor rgb '" COLOUR_LIMIT "'\n",
+		fprintf(gp,
+			"set arrow 1 from graph 0,first %.9g to graph 1,first %.9g nohead lc rgb '" COLOUR_LIMIT "' lw 1.4 dt 4\n"
+			"set label 1 'limit %s' at graph 0.02,first %.9g offset 0,0.6 textcolor rgb '" COLOUR_LIMIT "'\n",
 			limit, limit, fmt_count(limit, text), limit);
 	else
-		fprintf(gp, "set label 1 'limit %s, above' at graph 0.98,0.94 right textcolor rgb '" COLOUR_LIMIT "'\n", fmt_count(limit, text));
+		fprintf(gp, "set label 1 'limit %s, above' at graph 0.98,0.94 right textcolor rgb '" COLOUR_LIMIT "'\n",
+			fmt_count(limit, text));
 }
 
 /* The scale needs every cell's peak, so scripts come after all data. */
@@ -133,7 +139,9 @@ static int write_script(const struct drawing *w, const struct figure *f, size_t 
 		return ERR_SYS;
 	if (limit_of(c, &limit) && limit > top && limit <= top * LIMIT_NEAR)
 		top = limit;
-	fprintf(gp, "set yrange [0:%.6g]\nset xrange [0:%.6g]\nset xlabel 'seconds since the load began' textcolor rgb '" COLOUR_INK "'\n",
+	fprintf(gp,
+		"set yrange [0:%.6g]\nset xrange [0:%.6g]\nset xlabel 'seconds since the load began' textcolor rgb '" COLOUR_INK
+		"'\n",
 		top * 1.12, x->t_max > 0 ? x->t_max : 1);
 	put_limit(gp, c, top);
 	put_lines(gp, f, c, index);
@@ -175,10 +183,12 @@ static int write_growth(struct drawing *w, size_t index, const struct table *t)
 		return rc ? rc : ERR_SYS;
 	if (limit_of(c, &limit) && limit > top && limit <= top * LIMIT_NEAR)
 		top = limit;
-	fprintf(gp, "set yrange [0:%.6g]\nset xrange [0:%.6g]\nset xlabel 'times the load' textcolor rgb '" COLOUR_INK "'\n", top * 1.12, x_max * 1.05);
+	fprintf(gp, "set yrange [0:%.6g]\nset xrange [0:%.6g]\nset xlabel 'times the load' textcolor rgb '" COLOUR_INK "'\n",
+		top * 1.12, x_max * 1.05);
 	put_limit(gp, c, top);
 	for (unsigned k = 0; k < series; k++)
-		fprintf(gp, "%s'%s-peaks.dat' index %u using 1:2 with linespoints lc rgb '%s' lw 1.5 dt %u pt %d ps 0.7 title columnhead(2)",
+		fprintf(gp,
+			"%s'%s-peaks.dat' index %u using 1:2 with linespoints lc rgb '%s' lw 1.5 dt %u pt %d ps 0.7 title columnhead(2)",
 			k ? ", \\\n     " : "plot ", f->id, k, cell_colour(index), k + 1, cell_point(k));
 	fputc('\n', gp);
 	return figure_close(w, f, gp);

@@ -18,7 +18,8 @@ const char *cell_colour(size_t i)
 int engine_dash(enum engine e)
 {
 	static const int dash[ENG_N] = {
-		[ENG_LAB] = 1, [ENG_CLUSTER] = 1, [ENG_REPLAY] = 4, [ENG_CAPTURE] = 5, [ENG_SIM] = 2, [ENG_MODEL] = 3, [ENG_PLAN] = 2,
+		[ENG_LAB] = 1, [ENG_CLUSTER] = 1, [ENG_REPLAY] = 4, [ENG_CAPTURE] = 5,
+		[ENG_SIM] = 2, [ENG_MODEL] = 3,	  [ENG_PLAN] = 2,
 	};
 	return dash[e];
 }
@@ -91,17 +92,22 @@ FILE *figure_script(const struct drawing *w, const struct figure *f, unsigned se
 	fputs("# Drawn by capacity-report; run gnuplot on it in this folder to draw it again, with -e narrow=1 for a phone.\n"
 	      "set encoding utf8\nif (!exists(\"narrow\")) narrow = 0\n",
 	      out);
-	fprintf(out, "if (narrow) {\n  set terminal svg size 400,%u dynamic noenhanced font 'sans-serif,13' linewidth 1.5 rounded name '%sn'\n  set output '%sn.svg'\n",
+	fprintf(out,
+		"if (narrow) {\n  set terminal svg size 400,%u dynamic noenhanced font 'sans-serif,13' linewidth 1.5 rounded name '%sn'\n  set output '%sn.svg'\n",
 		300 + KEY_ROW_PX * series, f->id, f->id);
-	fprintf(out, "} else {\n  set terminal svg size %s dynamic noenhanced font 'sans-serif,%d' linewidth 1.5 rounded name '%s'\n  set output '%s.svg'\n}\n",
+	fprintf(out,
+		"} else {\n  set terminal svg size %s dynamic noenhanced font 'sans-serif,%d' linewidth 1.5 rounded name '%s'\n  set output '%s.svg'\n}\n",
 		large ? "860,430" : "460,300", large ? 12 : 13, f->id, f->id);
 	fputs("set border 3 lc rgb '" COLOUR_AXIS "' lw 0.7\n"
 	      "set tics nomirror out scale 0.4 textcolor rgb '" COLOUR_INK "'\n"
 	      "set grid lc rgb '" COLOUR_GRID "' lw 0.6 dt 1\n",
 	      out);
-	fprintf(out, "if (narrow) { set key tmargin left vertical maxcols 1 Left reverse noenhanced samplen 2.5 textcolor rgb '" COLOUR_INK "'\n"
-		     "} else { set key outside top left horizontal Left reverse noenhanced samplen 3 width %d textcolor rgb '" COLOUR_INK "' }\n"
-		     "set lmargin 9\nset rmargin 3\n",
+	fprintf(out,
+		"if (narrow) { set key tmargin left vertical maxcols 1 Left reverse noenhanced samplen 2.5 textcolor rgb '" COLOUR_INK
+		"'\n"
+		"} else { set key outside top left horizontal Left reverse noenhanced samplen 3 width %d textcolor rgb '" COLOUR_INK
+		"' }\n"
+		"set lmargin 9\nset rmargin 3\n",
 		large ? 0 : -2);
 	return out;
 }

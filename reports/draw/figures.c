@@ -13,8 +13,9 @@
 
 int figures_write(struct drawing *w, const char *dir)
 {
-	static int (*const all[])(struct drawing *w) = {
-		traffic_write, latency_write, heat_write, compare_write, conntrack_write, cache_write, bars_write, trend_write, tornado_write,
+	static int (*const all[])(struct drawing * w) = {
+		traffic_write, latency_write, heat_write,  compare_write, conntrack_write,
+		cache_write,   bars_write,    trend_write, tornado_write,
 	};
 	struct figures *fs = w->fs;
 	int rc = 0;

@@ -14,7 +14,7 @@
 #include "lib/record/table.h"
 #include "reports/words/fmt.h"
 
-#define DEPTHS    5
+#define DEPTHS 5
 #define STEPS_MAX 50 /* of time, drawn */
 
 struct grid { /* a record's heat, in steps coarse enough to draw */
@@ -94,8 +94,8 @@ static void put_boxes(FILE *out, const struct grid *g, int wanted, double *ret_l
 			if (end == s)
 				continue;
 			heat_bounds(b, &low, &high);
-			fprintf(out, "%.6g %.6g %.6g %.6g\n", (double)s * g->step_s, (double)end * g->step_s, fmax((double)low, 1) / 1e9,
-				((double)fmin((double)high, 1e18) + 1) / 1e9);
+			fprintf(out, "%.6g %.6g %.6g %.6g\n", (double)s * g->step_s, (double)end * g->step_s,
+				fmax((double)low, 1) / 1e9, ((double)fmin((double)high, 1e18) + 1) / 1e9);
 			s = end;
 		}
 }
@@ -123,7 +123,8 @@ static int write_cell(struct drawing *w, size_t index, const struct grid *g, con
 		put_boxes(out, g, k, &low[k], &high[k]);
 		rc = figure_close(w, f, out);
 	}
-	figure_find(f, "Slowest lookup %s; a box is %.3g s wide, the deepest holds %s lookups", fmt_ns(g->top_ns, text), g->step_s, fmt_count(g->most, most));
+	figure_find(f, "Slowest lookup %s; a box is %.3g s wide, the deepest holds %s lookups", fmt_ns(g->top_ns, text),
+		    g->step_s, fmt_count(g->most, most));
 	FILE *gp = rc ? NULL : figure_script(w, f, 1);
 	if (!gp)
 		return rc ? rc : ERR_SYS;
@@ -136,8 +137,9 @@ static int write_cell(struct drawing *w, size_t index, const struct grid *g, con
 	for (int k = 1; k <= DEPTHS; k++) {
 		if (high[k] <= 0)
 			continue;
-		fprintf(gp, "%s'%s-%d.dat' using (($1+$2)/2):(sqrt($3*$4)):1:2:3:4 with boxxyerror fc rgb '%s' fs transparent solid %.2f noborder title '", join, f->id,
-			k, cell_colour(index), 0.16 + 0.84 * (k - 1) / (DEPTHS - 1));
+		fprintf(gp,
+			"%s'%s-%d.dat' using (($1+$2)/2):(sqrt($3*$4)):1:2:3:4 with boxxyerror fc rgb '%s' fs transparent solid %.2f noborder title '",
+			join, f->id, k, cell_colour(index), 0.16 + 0.84 * (k - 1) / (DEPTHS - 1));
 		fprintf(gp, low[k] == high[k] ? "%.0f'" : "%.0f\u2013%.0f'", low[k], high[k]);
 		join = ", \\\n     ";
 	}
@@ -203,18 +205,20 @@ static int put_load(struct drawing *w, struct figure *f, const struct grid *g)
 		most = fmax(most, n / g->step_s);
 		sum += n;
 	}
-	figure_find(f, "%s a second on average, at most %s over %.3g s", fmt_count(round(sum / ((double)(g->n_steps - first) * g->step_s)), a),
-		    fmt_count(round(most), b), g->step_s);
+	figure_find(f, "%s a second on average, at most %s over %.3g s",
+		    fmt_count(round(sum / ((double)(g->n_steps - first) * g->step_s)), a), fmt_count(round(most), b), g->step_s);
 	int rc = figure_close(w, f, out);
 	FILE *gp = rc ? NULL : figure_script(w, f, 1);
 	if (!gp)
 		return rc ? rc : ERR_SYS;
 	fprintf(gp,
-		"set yrange [0:%.6g]\nset xrange [%.6g:%.6g]\nset xlabel 'seconds since the load began' textcolor rgb '" COLOUR_INK "'\n"
+		"set yrange [0:%.6g]\nset xrange [%.6g:%.6g]\nset xlabel 'seconds since the load began' textcolor rgb '" COLOUR_INK
+		"'\n"
 		"set ylabel 'begun a second' textcolor rgb '" COLOUR_INK "'\nunset key\n"
 		"plot '%s-rate.dat' using 1:2 with filledcurves y1=0 fc rgb '%s' fs transparent solid 0.16 noborder, \\\n"
 		"     '%s-rate.dat' using 1:2 with lines lc rgb '%s' lw 1.6\n",
-		most * 1.1, (double)first * g->step_s, (double)g->n_steps * g->step_s, f->id, cell_colour(1), f->id, cell_colour(1));
+		most * 1.1, (double)first * g->step_s, (double)g->n_steps * g->step_s, f->id, cell_colour(1), f->id,
+		cell_colour(1));
 	return figure_close(w, f, gp);
 }
 

@@ -103,7 +103,8 @@ static int put_bars(struct lines *l, size_t cell, int e)
 		return ERR_SYS;
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
 		if (quantile_interval(l->h, at[i], Z_95, &low, &high)) {
-			fprintf(out, "%.6g %.6g %.6g %.6g\n", 100 * (1 - at[i]), seconds((double)hist_quantile(l->h, at[i])), seconds(low), seconds(high));
+			fprintf(out, "%.6g %.6g %.6g %.6g\n", 100 * (1 - at[i]), seconds((double)hist_quantile(l->h, at[i])),
+				seconds(low), seconds(high));
 			l->bars[cell][e] = true;
 		}
 	return figure_close(l->w, l->f, out);
@@ -175,8 +176,9 @@ static void put_plots(const struct lines *l, FILE *gp)
 		for (int e = 0; e < ENG_N; e++)
 			if (l->band[i][e]) {
 				plot(gp, &first);
-				fprintf(gp, "'%s-band%zu-%s.dat' using 1:2:3 with filledcurves fc rgb '%s' fs transparent solid 0.18 noborder notitle", id, i,
-					engine_label[e], cell_colour(i));
+				fprintf(gp,
+					"'%s-band%zu-%s.dat' using 1:2:3 with filledcurves fc rgb '%s' fs transparent solid 0.18 noborder notitle",
+					id, i, engine_label[e], cell_colour(i));
 			}
 	for (size_t i = 0; i < l->w->b->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++) {
@@ -184,12 +186,15 @@ static void put_plots(const struct lines *l, FILE *gp)
 				continue;
 			bool solid = engine_measured((enum engine)e);
 			plot(gp, &first);
-			fprintf(gp, "'%s-%zu-%s.dat' using 1:2 with linespoints lc rgb '%s' lw %s dt %d pt %d ps %s pointinterval 24 title columnhead(2)", id, i,
-				engine_label[e], cell_colour(i), solid ? "1.6" : "1.2", engine_dash((enum engine)e), cell_point(i), solid ? "0.55" : "0.35");
+			fprintf(gp,
+				"'%s-%zu-%s.dat' using 1:2 with linespoints lc rgb '%s' lw %s dt %d pt %d ps %s pointinterval 24 title columnhead(2)",
+				id, i, engine_label[e], cell_colour(i), solid ? "1.6" : "1.2", engine_dash((enum engine)e),
+				cell_point(i), solid ? "0.55" : "0.35");
 			if (l->bars[i][e]) {
 				plot(gp, &first);
-				fprintf(gp, "'%s-interval%zu-%s.dat' using 1:3:(0):($4-$3) with vectors heads size graph 0.006,90 lc rgb '%s' lw 1 dt 1 notitle", id, i, engine_label[e],
-					cell_colour(i));
+				fprintf(gp,
+					"'%s-interval%zu-%s.dat' using 1:3:(0):($4-$3) with vectors heads size graph 0.006,90 lc rgb '%s' lw 1 dt 1 notitle",
+					id, i, engine_label[e], cell_colour(i));
 			}
 		}
 	fputc('\n', gp);
@@ -207,7 +212,8 @@ static void put_finding(struct lines *l)
 		sum += l->there[i][cell_best_engine(&l->w->b->cell[i])] ? lost(r) : 0;
 		if (!record_num(r, metric, &v))
 			continue;
-		figure_find(l->f, "%s%.60s %s", any ? ", " : "99 of 100 lookups were answered within: ", l->w->b->cell[i].title, fmt_ns(v, text));
+		figure_find(l->f, "%s%.60s %s", any ? ", " : "99 of 100 lookups were answered within: ", l->w->b->cell[i].title,
+			    fmt_ns(v, text));
 		any = true;
 	}
 	if (sum > 0)

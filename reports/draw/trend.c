@@ -61,7 +61,8 @@ static int put_script(struct trend *t)
 		"set logscale y\nset yrange [%.4g:%.4g]\nset xrange [0.5:%.1f]\nset xtics 1,%zu\n"
 		"set ytics ('1 \u00b5s' 1e-6, '10 \u00b5s' 1e-5, '100 \u00b5s' 1e-4, '200 \u00b5s' 2e-4, '500 \u00b5s' 5e-4, '1 ms' 1e-3, '2 ms' 2e-3, '5 ms' 5e-3, '10 ms' 1e-2, '20 ms' 2e-2, "
 		"'50 ms' 5e-2, '100 ms' 0.1, '200 ms' 0.2, '500 ms' 0.5, '1 s' 1, '10 s' 10)\n"
-		"set xlabel 'run, in the order of dates' textcolor rgb '" COLOUR_INK "'\nset ylabel '99 of 100 lookups within' offset 1 textcolor rgb '" COLOUR_INK "'\n",
+		"set xlabel 'run, in the order of dates' textcolor rgb '" COLOUR_INK
+		"'\nset ylabel '99 of 100 lookups within' offset 1 textcolor rgb '" COLOUR_INK "'\n",
 		t->low / 1.3, t->high * 1.3, (double)t->most + 0.5, t->most / 12 + 1);
 	for (size_t i = 0; i < t->w->b->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++) {
@@ -70,7 +71,8 @@ static int put_script(struct trend *t)
 			fprintf(gp,
 				"%s'%s-%zu-%s.dat' using 1:2 with linespoints lc rgb '%s' lw 1.5 dt %d pt %d ps 0.7 title columnhead(2), \\\n"
 				"     '' using 1:3:(0):($4-$3) skip 1 with vectors heads size graph 0.006,90 lc rgb '%s' lw 1 dt 1 notitle",
-				join, t->f->id, i, engine_label[e], cell_colour(i), engine_dash((enum engine)e), cell_point(i), cell_colour(i));
+				join, t->f->id, i, engine_label[e], cell_colour(i), engine_dash((enum engine)e), cell_point(i),
+				cell_colour(i));
 			join = ", \\\n     ";
 		}
 	fputc('\n', gp);

@@ -9,7 +9,7 @@
 #include "reports/words/fmt.h"
 
 #define LOOKUPS_FEW 1000
-#define LATE_SHARE  0.5 /* of the p99 that was measured */
+#define LATE_SHARE 0.5 /* of the p99 that was measured */
 
 /* --- the answer --- */
 
@@ -25,8 +25,8 @@ static void give_reason(struct advice *a, const struct measure *m, const struct 
 {
 	char was[FMT_MAX], now[FMT_MAX];
 	if (c->is == CHANGE_WORSE)
-		remarks_add(&a->reasons, "%s: %s rose from %s to %s with the cache (%s, %s)", on->title, m->words, fmt_unit(c->was, c->unit, was),
-			    fmt_unit(c->now, c->unit, now), engine_title(c->engine), c->why);
+		remarks_add(&a->reasons, "%s: %s rose from %s to %s with the cache (%s, %s)", on->title, m->words,
+			    fmt_unit(c->was, c->unit, was), fmt_unit(c->now, c->unit, now), engine_title(c->engine), c->why);
 }
 
 static void compare_pairs(struct advice *a, const struct book *b)
@@ -128,19 +128,25 @@ static void tell_measured(struct advice *a, const struct book *b, const struct e
 		if (cell_measured_engine(&b->cell[i]) < ENG_N)
 			r = b->cell[i].run[cell_measured_engine(&b->cell[i])];
 	if (!x->measured) {
-		remarks_add(&a->evidence, "Nothing was measured in cells without and with the cache: what stands here is predicted.");
+		remarks_add(&a->evidence,
+			    "Nothing was measured in cells without and with the cache: what stands here is predicted.");
 		return;
 	}
 	const char *lab = record_label(r, "lab");
 	const char *kernel = record_fact(r, "kernel");
 	remarks_add(&a->evidence, "Measured %s%s%s, %zu run%s of each cell.",
-		    x->cluster ? "in a Kubernetes cluster" : lab && !strcmp(lab, "vm") ? "in a guest with a kernel of its own" : "in a lab of network namespaces on one machine",
+		    x->cluster			? "in a Kubernetes cluster"
+		    : lab && !strcmp(lab, "vm") ? "in a guest with a kernel of its own"
+						: "in a lab of network namespaces on one machine",
 		    kernel ? ", " : "", kernel ? kernel : "", x->alike, x->alike == 1 ? "" : "s at least");
 	if (isfinite(x->least_lookups))
 		remarks_add(&a->evidence, "At least %s lookups stand behind each percentile.", fmt_count(x->least_lookups, n));
 	if (x->late > 0)
-		remarks_add(&a->evidence, "Load programs began 99 of 100 lookups within %s of the intended time%s.", fmt_ns(x->late, late),
-			    x->late_share > LATE_SHARE ? ": so late that part of the measured tail is theirs, not the resolver\u2019s" : "");
+		remarks_add(&a->evidence, "Load programs began 99 of 100 lookups within %s of the intended time%s.",
+			    fmt_ns(x->late, late),
+			    x->late_share > LATE_SHARE
+				    ? ": so late that part of the measured tail is theirs, not the resolver\u2019s"
+				    : "");
 }
 
 static void tell_models(struct advice *a, const struct book *b, struct extent *x, double tolerance)
@@ -154,13 +160,14 @@ static void tell_models(struct advice *a, const struct book *b, struct extent *x
 			continue;
 		x->near = x->near && off <= tolerance;
 		if (off < 0.005)
-			remarks_add(&a->evidence, "%s agreed with what was measured in all figures that both have.", engine_title((enum engine)e));
+			remarks_add(&a->evidence, "%s agreed with what was measured in all figures that both have.",
+				    engine_title((enum engine)e));
 		else if (isfinite(off))
-			remarks_add(&a->evidence, "%s was at most %.0f %% off what was measured, in \u201c%s\u201d of %s.", engine_title((enum engine)e),
-				    off * 100, what, where->title);
+			remarks_add(&a->evidence, "%s was at most %.0f %% off what was measured, in \u201c%s\u201d of %s.",
+				    engine_title((enum engine)e), off * 100, what, where->title);
 		else
-			remarks_add(&a->evidence, "%s predicted some where none were measured, in \u201c%s\u201d of %s.", engine_title((enum engine)e), what,
-				    where->title);
+			remarks_add(&a->evidence, "%s predicted some where none were measured, in \u201c%s\u201d of %s.",
+				    engine_title((enum engine)e), what, where->title);
 	}
 }
 
@@ -184,7 +191,8 @@ void advise(struct advice *ret, const struct book *b, const struct tally *t, con
 	compare_pairs(ret, b);
 	decide(ret, t);
 	if (ret->untested)
-		remarks_add(&ret->reasons, "%zu figure%s could not be decided: too few lookups or runs", ret->untested, ret->untested == 1 ? "" : "s");
+		remarks_add(&ret->reasons, "%zu figure%s could not be decided: too few lookups or runs", ret->untested,
+			    ret->untested == 1 ? "" : "s");
 	if (baseline && baseline->count[CHANGE_WORSE])
 		remarks_add(&ret->reasons, "%zu figure%s worse than in the baseline", baseline->count[CHANGE_WORSE],
 			    baseline->count[CHANGE_WORSE] == 1 ? " is" : "s are");

@@ -13,9 +13,12 @@ static void late_load(struct remarks *ret, const struct cell *c, const struct re
 {
 	char a[FMT_MAX], b[FMT_MAX];
 	double late, p99;
-	if (record_num(r, "late.all.p99", &late) && (record_num(r, "latency.all.p99", &p99) || record_num(r, "latency.intended.p99", &p99)) && late > 0.1 * p99)
-		remarks_add(ret, "%s: the load program was up to %s late for 99 of 100 lookups, beside a 99th percentile of %s: part of that tail is the load\u2019s own.",
-			    c->title, fmt_ns(late, a), fmt_ns(p99, b));
+	if (record_num(r, "late.all.p99", &late) &&
+	    (record_num(r, "latency.all.p99", &p99) || record_num(r, "latency.intended.p99", &p99)) && late > 0.1 * p99)
+		remarks_add(
+			ret,
+			"%s: the load program was up to %s late for 99 of 100 lookups, beside a 99th percentile of %s: part of that tail is the load\u2019s own.",
+			c->title, fmt_ns(late, a), fmt_ns(p99, b));
 }
 
 static void few_lookups(struct remarks *ret, const struct cell *c, const struct record *r)
@@ -23,7 +26,8 @@ static void few_lookups(struct remarks *ret, const struct cell *c, const struct 
 	char a[FMT_MAX];
 	double n;
 	if (record_num(r, "latency.all.n", &n) && n > 0 && n < 10000)
-		remarks_add(ret, "%s: %s lookups: fewer than ten are slower than the 99.9th percentile, so it is an anecdote.", c->title, fmt_count(n, a));
+		remarks_add(ret, "%s: %s lookups: fewer than ten are slower than the 99.9th percentile, so it is an anecdote.",
+			    c->title, fmt_count(n, a));
 }
 
 static void sampled_nodes(struct remarks *ret, const struct cell *c, const struct record *r)
@@ -31,8 +35,9 @@ static void sampled_nodes(struct remarks *ret, const struct cell *c, const struc
 	char a[FMT_MAX], b[FMT_MAX];
 	double all, some;
 	if (record_num(r, "sim.nodes", &all) && record_num(r, "sim.nodes_simulated", &some) && some < all)
-		remarks_add(ret, "%s: %s of %s nodes were simulated; totals are scaled up, tails are those of the ones simulated.", c->title,
-			    fmt_count(some, a), fmt_count(all, b));
+		remarks_add(ret,
+			    "%s: %s of %s nodes were simulated; totals are scaled up, tails are those of the ones simulated.",
+			    c->title, fmt_count(some, a), fmt_count(all, b));
 }
 
 static void capture_holes(struct remarks *ret, const struct cell *c, const struct record *r)
@@ -44,7 +49,8 @@ static void capture_holes(struct remarks *ret, const struct cell *c, const struc
 		{ "answers.alone", "answers have no question in the capture (it began late, or shows one side only)" },
 		{ "queries.unanswered", "questions have no answer in the capture" },
 		{ "tcp.holes", "TCP segments are missing (the capture dropped packets)" },
-		{ "answers.elsewhere", "questions were answered from another address than asked (address translation between the two views)" },
+		{ "answers.elsewhere",
+		  "questions were answered from another address than asked (address translation between the two views)" },
 	};
 	char a[FMT_MAX];
 	double v;
@@ -70,8 +76,10 @@ static void other_input(struct remarks *ret, const struct book *b)
 		const char *lab = b->cell[i].run[ENG_LAB] ? record_fact(b->cell[i].run[ENG_LAB], "input_sha256") : NULL;
 		const char *sim = b->cell[i].run[ENG_SIM] ? record_fact(b->cell[i].run[ENG_SIM], "input_sha256") : NULL;
 		if (lab && sim && strcmp(lab, sim))
-			remarks_add(ret, "%s: measured and simulated from different versions of the scenario file: the errors of the prediction mean nothing.",
-				    b->cell[i].title);
+			remarks_add(
+				ret,
+				"%s: measured and simulated from different versions of the scenario file: the errors of the prediction mean nothing.",
+				b->cell[i].title);
 	}
 }
 
@@ -97,13 +105,18 @@ static void single_runs(struct remarks *ret, const struct book *b)
 		once += e < ENG_N && b->cell[i].all[e].n_alike < 2;
 	}
 	if (once)
-		remarks_add(ret, "%zu of %zu measured cells were run once: intervals cover the chance within a run, not what differs from run to run.", once, measured);
+		remarks_add(
+			ret,
+			"%zu of %zu measured cells were run once: intervals cover the chance within a run, not what differs from run to run.",
+			once, measured);
 }
 
 static void lab_world(struct remarks *ret, const struct book *b)
 {
 	if (book_has(b, ENG_LAB) && !book_has(b, ENG_CLUSTER))
-		remarks_add(ret, "A lab has one node, links of memory and backends that are never busy: shapes and counts carry over to a cluster, microseconds do not.");
+		remarks_add(
+			ret,
+			"A lab has one node, links of memory and backends that are never busy: shapes and counts carry over to a cluster, microseconds do not.");
 }
 
 void caveats_find(struct remarks *ret, const struct book *b)

@@ -17,7 +17,8 @@ static void pairs(struct remarks *ret, const struct book *b)
 		for (size_t k = 0; c->cache == 0 && k < b->n_cells; k++)
 			paired = paired || book_without_cache(b, &b->cell[k]) == c;
 		if (!paired)
-			remarks_add(ret, "%s has no counterpart %s the cache: nothing to compare it with", c->title, c->cache ? "without" : "with");
+			remarks_add(ret, "%s has no counterpart %s the cache: nothing to compare it with", c->title,
+				    c->cache ? "without" : "with");
 	}
 }
 
@@ -33,8 +34,8 @@ static void engines(struct remarks *ret, const struct book *b)
 			for (size_t k = 0; k < b->n_cells; k++)
 				others += b->cell[k].run[e] && b->cell[k].cache >= 0 && !strcmp(b->cell[k].scenario, c->scenario);
 			if (others)
-				remarks_add(ret, "%s: no record by %s, which reported %zu other cell%s of this scenario", c->title,
-					    engine_title((enum engine)e), others, others == 1 ? "" : "s");
+				remarks_add(ret, "%s: no record by %s, which reported %zu other cell%s of this scenario",
+					    c->title, engine_title((enum engine)e), others, others == 1 ? "" : "s");
 		}
 }
 
@@ -49,8 +50,10 @@ static void numbers(struct remarks *ret, const struct book *b)
 			if (!r)
 				continue;
 			if (!record_metric_name(r, 0))
-				remarks_add(ret, "%s, %s: its record holds no numbers", b->cell[i].title, engine_title((enum engine)e));
-			if (record_num(r, "lookups.total", &all) && record_num(r, "latency.all.n", &have) && e != ENG_SIM && have != all)
+				remarks_add(ret, "%s, %s: its record holds no numbers", b->cell[i].title,
+					    engine_title((enum engine)e));
+			if (record_num(r, "lookups.total", &all) && record_num(r, "latency.all.n", &have) && e != ENG_SIM &&
+			    have != all)
 				remarks_add(ret, "%s, %s: %s lookups began and %s latencies were reported", b->cell[i].title,
 					    engine_title((enum engine)e), fmt_count(all, total), fmt_count(have, n));
 		}
@@ -80,7 +83,8 @@ int expect_parse(const char *text, struct diag *d)
 	const char *slash = strchr(text, '/');
 	if (*text && (!slash || (slash[1] && engine_named(text, (size_t)(slash - text)) < ENG_N)))
 		return 0;
-	return diag_set(d, ERR_SYNTAX, "'%s': expected [lab/|cluster/|replay/|capture/|sim/|model/]CELL, CELL a cell's label or *", text);
+	return diag_set(d, ERR_SYNTAX,
+			"'%s': expected [lab/|cluster/|replay/|capture/|sim/|model/]CELL, CELL a cell's label or *", text);
 }
 
 static bool reported(const struct book *b, const char *wanted)
@@ -93,7 +97,8 @@ static bool reported(const struct book *b, const char *wanted)
 	return false;
 }
 
-size_t expect_missing(struct remarks *ret, const struct book *b, const struct book *baseline, const char *const *wanted, size_t n_wanted)
+size_t expect_missing(struct remarks *ret, const struct book *b, const struct book *baseline, const char *const *wanted,
+		      size_t n_wanted)
 {
 	size_t missing = 0;
 	for (size_t i = 0; i < n_wanted; i++) {

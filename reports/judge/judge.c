@@ -14,9 +14,9 @@
 static const struct {
 	const char *text;
 	enum judge_op op;
-} ops[] = { /* longer ones first */
-	{ ">=", JUDGE_GE }, { "<=", JUDGE_LE }, { "==", JUDGE_EQ },
-	{ "!=", JUDGE_NE }, { ">", JUDGE_GT },	{ "<", JUDGE_LT },
+} ops[] = {
+	/* longer ones first */
+	{ ">=", JUDGE_GE }, { "<=", JUDGE_LE }, { "==", JUDGE_EQ }, { "!=", JUDGE_NE }, { ">", JUDGE_GT }, { "<", JUDGE_LT },
 };
 
 static const struct {
@@ -99,10 +99,11 @@ int threshold_parse(struct threshold *ret, const char *text, struct diag *d)
 			rc = parse_value(&t.value, text + at + strlen(ops[op].text));
 	}
 	if (rc)
-		return diag_set(d, rc,
-				"'%s': expected [CELL:][ENGINE/]METRIC OP VALUE, ENGINE one of lab cluster replay capture sim model, OP one of > >= < <= == !=, "
-				"VALUE a number, with ns, us, ms or s for times: 'iptables-cache:latency.all.p99>1ms'",
-				text);
+		return diag_set(
+			d, rc,
+			"'%s': expected [CELL:][ENGINE/]METRIC OP VALUE, ENGINE one of lab cluster replay capture sim model, OP one of > >= < <= == !=, "
+			"VALUE a number, with ns, us, ms or s for times: 'iptables-cache:latency.all.p99>1ms'",
+			text);
 	*ret = t;
 	return 0;
 }
@@ -152,7 +153,10 @@ static bool judge_baseline(struct judged *ret, const struct threshold *t, const 
 		const char *metric;
 		enum change change;
 	} counts[] = {
-		{ "baseline.better", CHANGE_BETTER }, { "baseline.worse", CHANGE_WORSE }, { "baseline.same", CHANGE_SAME }, { "baseline.undecided", CHANGE_UNTESTED },
+		{ "baseline.better", CHANGE_BETTER },
+		{ "baseline.worse", CHANGE_WORSE },
+		{ "baseline.same", CHANGE_SAME },
+		{ "baseline.undecided", CHANGE_UNTESTED },
 	};
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		if (strcmp(t->metric, counts[i].metric))

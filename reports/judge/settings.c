@@ -35,7 +35,8 @@ static bool largest(const struct book *b, const char *metric, double *ret, const
 	for (int with = 1; with >= 0 && !found; with--)
 		for (size_t i = 0; i < b->n_cells; i++)
 			for (int e = 0; e < ENG_N; e++) {
-				if ((with && b->cell[i].cache != 1) || !cell_num(&b->cell[i], (enum engine)e, metric, &v) || (found && v <= *ret))
+				if ((with && b->cell[i].cache != 1) || !cell_num(&b->cell[i], (enum engine)e, metric, &v) ||
+				    (found && v <= *ret))
 					continue;
 				found = true;
 				*ret = v;
@@ -97,13 +98,16 @@ static void conntrack(struct making *m)
 	if (known)
 		snprintf(s->line, sizeof(s->line), "net.netfilter.nf_conntrack_max = %.0f", value);
 	else /* the limit that stands may well be higher */
-		snprintf(s->line, sizeof(s->line), "# nf_conntrack_max: %.0f on top of what other traffic needs; do not lower it", value);
-	snprintf(s->rule, sizeof(s->rule), "with the cache DNS needs %s (%s), twice the %s entries of other traffic that were seen come on top; %s",
-		 fmt_count(need, a), model ? "conntrack-model: twice the peak without a limit" : "twice the highest count, in steps of 4096",
+		snprintf(s->line, sizeof(s->line), "# nf_conntrack_max: %.0f on top of what other traffic needs; do not lower it",
+			 value);
+	snprintf(s->rule, sizeof(s->rule),
+		 "with the cache DNS needs %s (%s), twice the %s entries of other traffic that were seen come on top; %s",
+		 fmt_count(need, a),
+		 model ? "conntrack-model: twice the peak without a limit" : "twice the highest count, in steps of 4096",
 		 fmt_count(other, b),
-		 !known	      ? "no record knows the limit that your nodes have" :
-		 value == now ? "the limit that was found is enough and stays" :
-				"more than the limit that was found");
+		 !known		? "no record knows the limit that your nodes have"
+		 : value == now ? "the limit that was found is enough and stays"
+				: "more than the limit that was found");
 	if (known && value > now)
 		snprintf(s->rule + strlen(s->rule), sizeof(s->rule) - strlen(s->rule), ", %s", fmt_count(now, n));
 	if (!known)
@@ -114,7 +118,8 @@ static void conntrack(struct making *m)
 	s = add(m, PLACE_SYSCTL, "nf_conntrack_buckets", buckets, "buckets");
 	set_from(s, c, e);
 	snprintf(s->line, sizeof(s->line), "net.netfilter.nf_conntrack_buckets = %.0f", buckets);
-	snprintf(s->rule, sizeof(s->rule), "the power of two that is no less than nf_conntrack_max, as the kernel itself starts with");
+	snprintf(s->rule, sizeof(s->rule),
+		 "the power of two that is no less than nf_conntrack_max, as the kernel itself starts with");
 }
 
 int settings_knee(const struct table *t, int column, double points)
@@ -153,8 +158,9 @@ static void cache_from_curve(struct making *m, const struct cell *c, enum engine
 	struct setting *s = add(m, PLACE_COREFILE, "cache budget", entries, "entries");
 	set_from(s, c, e);
 	snprintf(s->line, sizeof(s->line), "success %.0f\ndenial %.0f", entries, entries);
-	snprintf(s->rule, sizeof(s->rule), "the smallest size tried whose hit share, %.1f %%, is within half a point of the best is %s entries%s", share * 100,
-		 fmt_count(knee, text), knee < now ? ": what there is, is enough and stays" : "");
+	snprintf(s->rule, sizeof(s->rule),
+		 "the smallest size tried whose hit share, %.1f %%, is within half a point of the best is %s entries%s",
+		 share * 100, fmt_count(knee, text), knee < now ? ": what there is, is enough and stays" : "");
 }
 
 static void cache_size(struct making *m)
@@ -173,7 +179,9 @@ static void cache_size(struct making *m)
 	struct setting *s = add(m, PLACE_COREFILE, "cache budget", success, "entries");
 	set_from(s, c, e);
 	snprintf(s->line, sizeof(s->line), "success %.0f\ndenial %.0f", success, denial);
-	snprintf(s->rule, sizeof(s->rule), "as it was tried here; no record walks the questions through caches of other sizes (pcap-replay summary --what-if does)");
+	snprintf(
+		s->rule, sizeof(s->rule),
+		"as it was tried here; no record walks the questions through caches of other sizes (pcap-replay summary --what-if does)");
 }
 
 static void workers(struct making *m)
@@ -188,7 +196,8 @@ static void workers(struct making *m)
 	struct setting *s = add(m, PLACE_FLAGS, "workers", n, "processes");
 	set_from(s, c, e);
 	snprintf(s->line, sizeof(s->line), "-workers %.0f", n);
-	snprintf(s->rule, sizeof(s->rule), "the cache kept %.1f %% of one processor busy; twice that load, at no more than %.0f %% of a processor a worker",
+	snprintf(s->rule, sizeof(s->rule),
+		 "the cache kept %.1f %% of one processor busy; twice that load, at no more than %.0f %% of a processor a worker",
 		 busy * 100, WORKER_LOAD * 100);
 }
 
@@ -215,7 +224,8 @@ static void replicas(struct making *m)
 	char a[FMT_MAX], b[FMT_MAX];
 	for (size_t i = 0; i < m->b->n_cells; i++)
 		for (int k = 0; k < ENG_N; k++)
-			if (m->b->cell[i].cache == 1 && m->b->cell[i].run[k] && world_rate(m->b->cell[i].run[k], "upstream.queries", &rate) && rate > worst) {
+			if (m->b->cell[i].cache == 1 && m->b->cell[i].run[k] &&
+			    world_rate(m->b->cell[i].run[k], "upstream.queries", &rate) && rate > worst) {
 				worst = rate;
 				c = &m->b->cell[i];
 				e = (enum engine)k;
@@ -226,13 +236,15 @@ static void replicas(struct making *m)
 	struct setting *s = add(m, PLACE_KUBECTL, "replicas of the cluster DNS", n, "replicas");
 	set_from(s, c, e);
 	snprintf(s->line, sizeof(s->line), "kubectl -n kube-system scale deployment/coredns --replicas=%.0f", n);
-	snprintf(s->rule, sizeof(s->rule), "%.3g questions a second and node, times %s node%s, at %.0f %% of %s a replica; never below 2, and not before the cache is on all nodes",
-		 worst, fmt_count(nodes, a), nodes == 1 ? "" : "s", REPLICA_LOAD * 100, fmt_count(m->c->replica_qps, b));
+	snprintf(
+		s->rule, sizeof(s->rule),
+		"%.3g questions a second and node, times %s node%s, at %.0f %% of %s a replica; never below 2, and not before the cache is on all nodes",
+		worst, fmt_count(nodes, a), nodes == 1 ? "" : "s", REPLICA_LOAD * 100, fmt_count(m->c->replica_qps, b));
 }
 
 void settings_advise(struct settings *ret, const struct book *b, const struct settings_conf *c)
 {
-	static void (*const table[])(struct making *m) = { conntrack, cache_size, workers, replicas };
+	static void (*const table[])(struct making * m) = { conntrack, cache_size, workers, replicas };
 	struct making m = { ret, b, c };
 	ret->n = 0;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

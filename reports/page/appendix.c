@@ -26,7 +26,9 @@ static bool is_repeat(const struct book *b, const struct record *r)
 
 static void put_checks(struct report *r, FILE *out)
 {
-	struct sheet *s = sheet_new(&r->sheets, "checks", "What each cell had to prove. Of repeated runs, the one that stands for the cell, and all that failed.");
+	struct sheet *s = sheet_new(
+		&r->sheets, "checks",
+		"What each cell had to prove. Of repeated runs, the one that stands for the cell, and all that failed.");
 	const char *name, *detail;
 	bool passed;
 	sheet_column_text(s, "check", "check");
@@ -141,15 +143,19 @@ void section_provenance(struct report *r, FILE *out)
 void section_words(struct report *r, FILE *out)
 {
 	static const char *const words[][2] = {
-		{ "Cache", "a DNS server on every node that answers the pods there from memory, and asks the cluster DNS for the rest." },
+		{ "Cache",
+		  "a DNS server on every node that answers the pods there from memory, and asks the cluster DNS for the rest." },
 		{ "Cluster DNS", "the servers behind the Service kube-dns, CoreDNS as a rule; each is a replica, or backend." },
-		{ "Lookup", "what an application asked for once: both address families and all names of the search list. Most take several questions." },
+		{ "Lookup",
+		  "what an application asked for once: both address families and all names of the search list. Most take several questions." },
 		{ "Question", "one DNS message that asks for one name and type." },
-		{ "Connection table", "conntrack: the kernel\u2019s list of flows. Without the cache every question from a new port takes an entry; a full table drops packets." },
+		{ "Connection table",
+		  "conntrack: the kernel\u2019s list of flows. Without the cache every question from a new port takes an entry; a full table drops packets." },
 		{ "p50, p99, p99.9", "percentiles: 50, 99 or 99.9 of 100 lookups took no longer." },
 		{ "Interval, 95 %", "where the true value lies in 95 of 100 such runs, as far as chance within a run goes." },
-		{ "Measured", "seen in a run with real sockets and a real kernel. Predicted: dns-sim simulates the scenario with the daemon\u2019s own code, "
-			      "conntrack-model computes the connection table." },
+		{ "Measured",
+		  "seen in a run with real sockets and a real kernel. Predicted: dns-sim simulates the scenario with the daemon\u2019s own code, "
+		  "conntrack-model computes the connection table." },
 	};
 	section_begin(r, out, "words", "Words", NULL);
 	fputs("<dl>\n", out);

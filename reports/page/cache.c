@@ -62,14 +62,16 @@ static bool column_used(const struct book *b, const char *name, const char *colu
 }
 
 /* A curve of the records as a table; the knee is marked. */
-static void put_curve(struct report *r, const char *name, const char *caption, const char *x, const char *x_words, const char *x_unit, FILE *out)
+static void put_curve(struct report *r, const char *name, const char *caption, const char *x, const char *x_words,
+		      const char *x_unit, FILE *out)
 {
 	static const struct {
 		const char *column, *words, *unit;
 	} cells[] = {
-		{ "hit_share", "from memory", "share" }, { "original_share", "original cache", "share" }, { "lru_share", "LRU", "share" },
-		{ "no_limit_share", "no limit", "share" }, { "first_share", "asked first", "share" }, { "expired_share", "expired", "share" },
-		{ "evicted_share", "evicted", "share" }, { "bytes", "memory", "bytes" },
+		{ "hit_share", "from memory", "share" },   { "original_share", "original cache", "share" },
+		{ "lru_share", "LRU", "share" },	   { "no_limit_share", "no limit", "share" },
+		{ "first_share", "asked first", "share" }, { "expired_share", "expired", "share" },
+		{ "evicted_share", "evicted", "share" },   { "bytes", "memory", "bytes" },
 	};
 	bool used[sizeof(cells) / sizeof(cells[0])];
 	struct sheet *s = sheet_new(&r->sheets, name, caption);
@@ -118,13 +120,16 @@ void section_cache(struct report *r, FILE *out)
 	bool size = column_used(r->book, "cache_size", "hit_share"), ttl = column_used(r->book, "cache_ttl", "hit_share");
 	if (!metric_used(r->book, "cache.queries") && !size && !ttl)
 		return;
-	section_begin(r, out, "cache", "The cache",
-		      size ? "The knee is the first size whose share of answers from memory is within half a point of the best of all sizes tried." : NULL);
+	section_begin(
+		r, out, "cache", "The cache",
+		size ? "The knee is the first size whose share of answers from memory is within half a point of the best of all sizes tried."
+		     : NULL);
 	put_work(r, out);
 	put_figures(r, FIG_CPU, out);
 	put_figures(r, FIG_CACHE_SIZE, out);
 	if (size)
-		put_curve(r, "cache_size", "Answered from memory by the size of the cache, and why the rest was not.", "entries", "entries", "entries", out);
+		put_curve(r, "cache_size", "Answered from memory by the size of the cache, and why the rest was not.", "entries",
+			  "entries", "entries", out);
 	put_figures(r, FIG_CACHE_TTL, out);
 	if (ttl)
 		put_curve(r, "cache_ttl", "Answered from memory by the cap on TTLs.", "ttl_s", "cap on TTLs", "s", out);

@@ -24,7 +24,8 @@ const struct row_def prediction_rows[] = {
 	{ 0 },
 };
 
-static void put_prediction(struct sheet *s, const struct cell *c, enum engine e, const char *metric, double measured, double tolerance)
+static void put_prediction(struct sheet *s, const struct cell *c, enum engine e, const char *metric, double measured,
+			   double tolerance)
 {
 	char error[64], text[80];
 	double v;
@@ -46,7 +47,8 @@ static void put_prediction(struct sheet *s, const struct cell *c, enum engine e,
 
 static void put_predictions(struct report *r, FILE *out)
 {
-	struct sheet *s = sheet_new(&r->sheets, "predictions", "Predicted beside measured; the error is relative to what was measured.");
+	struct sheet *s =
+		sheet_new(&r->sheets, "predictions", "Predicted beside measured; the error is relative to what was measured.");
 	sheet_column_text(s, "cell", "cell");
 	sheet_column_text(s, "what", "what");
 	sheet_column_num(s, "measured", "measured");
@@ -60,7 +62,8 @@ static void put_predictions(struct report *r, FILE *out)
 		for (const struct row_def *p = prediction_rows; p->metric; p++) {
 			enum engine from;
 			double measured, v;
-			if (!cell_measured(c, p->metric, &measured, &from) || (!cell_num(c, ENG_SIM, p->metric, &v) && !cell_num(c, ENG_MODEL, p->metric, &v)))
+			if (!cell_measured(c, p->metric, &measured, &from) ||
+			    (!cell_num(c, ENG_SIM, p->metric, &v) && !cell_num(c, ENG_MODEL, p->metric, &v)))
 				continue;
 			sheet_row(s, first);
 			first = false;
@@ -79,8 +82,10 @@ static void put_closed(struct report *r, FILE *out)
 {
 	static const struct {
 		const char *walk, *formula, *words;
-	} rows[] = { { "model.count_mean", "model.closed_mean", "mean of the count" }, { "model.count_peak", "model.closed_peak", "peak of the count" } };
-	struct sheet *s = sheet_new(&r->sheets, "closed_form", "The table, walked packet by packet, beside the formula for its steady state.");
+	} rows[] = { { "model.count_mean", "model.closed_mean", "mean of the count" },
+		     { "model.count_peak", "model.closed_peak", "peak of the count" } };
+	struct sheet *s = sheet_new(&r->sheets, "closed_form",
+				    "The table, walked packet by packet, beside the formula for its steady state.");
 	char text[FMT_MAX];
 	sheet_column_text(s, "cell", "cell");
 	sheet_column_text(s, "what", "what");
@@ -90,7 +95,8 @@ static void put_closed(struct report *r, FILE *out)
 	for (size_t i = 0; i < r->book->n_cells; i++)
 		for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 			double walk, formula;
-			if (!cell_num(&r->book->cell[i], ENG_MODEL, rows[k].walk, &walk) || !cell_num(&r->book->cell[i], ENG_MODEL, rows[k].formula, &formula) || formula <= 0)
+			if (!cell_num(&r->book->cell[i], ENG_MODEL, rows[k].walk, &walk) ||
+			    !cell_num(&r->book->cell[i], ENG_MODEL, rows[k].formula, &formula) || formula <= 0)
 				continue;
 			sheet_row(s, k == 0);
 			sheet_cell_head(s, r, &r->book->cell[i]);
@@ -109,12 +115,14 @@ void section_predictions(struct report *r, FILE *out)
 	for (size_t i = 0; i < r->book->n_cells; i++)
 		for (const struct row_def *p = prediction_rows; p->metric; p++)
 			any = any || (cell_measured(&r->book->cell[i], p->metric, &v, NULL) &&
-				      (cell_num(&r->book->cell[i], ENG_SIM, p->metric, &v) || cell_num(&r->book->cell[i], ENG_MODEL, p->metric, &v)));
+				      (cell_num(&r->book->cell[i], ENG_SIM, p->metric, &v) ||
+				       cell_num(&r->book->cell[i], ENG_MODEL, p->metric, &v)));
 	if (!any && !metric_used(r->book, "model.closed_mean"))
 		return;
 	char note[256];
-	snprintf(note, sizeof(note), "The error is what the model said, relative to what was measured; \u201coff\u201d marks errors above %.0f %%. "
-				     "A model whose error is not printed beside a measurement is an opinion.",
+	snprintf(note, sizeof(note),
+		 "The error is what the model said, relative to what was measured; \u201coff\u201d marks errors above %.0f %%. "
+		 "A model whose error is not printed beside a measurement is an opinion.",
 		 r->tolerance * 100);
 	section_begin(r, out, "predictions", "Model check: predicted beside measured", note);
 	put_figures(r, FIG_COMPARE, out);
@@ -132,10 +140,11 @@ void section_baseline(struct report *r, FILE *out)
 	char note[512], change[FMT_MAX];
 	if (!b)
 		return;
-	snprintf(note, sizeof(note),
-		 "%zu figures are better than in the baseline, %zu worse, %zu the same; %zu could not be decided. What is decided by intervals of one run a side "
-		 "allows for chance within a run only, not for what differs from run to run: four alike runs a side are compared by ranks instead.",
-		 b->count[CHANGE_BETTER], b->count[CHANGE_WORSE], b->count[CHANGE_SAME], b->count[CHANGE_UNTESTED]);
+	snprintf(
+		note, sizeof(note),
+		"%zu figures are better than in the baseline, %zu worse, %zu the same; %zu could not be decided. What is decided by intervals of one run a side "
+		"allows for chance within a run only, not for what differs from run to run: four alike runs a side are compared by ranks instead.",
+		b->count[CHANGE_BETTER], b->count[CHANGE_WORSE], b->count[CHANGE_SAME], b->count[CHANGE_UNTESTED]);
 	section_begin(r, out, "baseline", "Compared with the baseline", note);
 	put_figures(r, FIG_BASELINE, out);
 	struct sheet *s = sheet_new(&r->sheets, "baseline", "Each figure of each cell that both have, and how it was decided.");
@@ -242,9 +251,10 @@ void section_trend(struct report *r, FILE *out)
 			any = any || r->book->cell[i].all[e].n > 1;
 	if (!any)
 		return;
-	section_begin(r, out, "trend", "Trend over the runs",
-		      "Several records of one cell. A trend is told by the test of Mann and Kendall, p < 0.05, on all runs in the order of their dates; everywhere "
-		      "else on this page the middle run, by its 99th percentile, of the newest version and input stands for the cell.");
+	section_begin(
+		r, out, "trend", "Trend over the runs",
+		"Several records of one cell. A trend is told by the test of Mann and Kendall, p < 0.05, on all runs in the order of their dates; everywhere "
+		"else on this page the middle run, by its 99th percentile, of the newest version and input stands for the cell.");
 	put_figures(r, FIG_TREND, out);
 	struct sheet *s = sheet_new(&r->sheets, "trend", "How each figure moved.");
 	sheet_column_text(s, "cell", "cell");

@@ -9,14 +9,10 @@
 #include "reports/words/fmt.h"
 
 static const struct row_def entry_rows[] = {
-	{ "conntrack.peak", "peak" },
-	{ "conntrack.final", "at the end" },
-	{ "conntrack.created", "made" },
-	{ "conntrack.upstream_peak", "to backends, peak" },
-	{ "conntrack.max", "limit" },
-	{ "model.max_advised", "limit to set" },
-	{ "model.bytes_peak", "memory" },
-	{ 0 },
+	{ "conntrack.peak", "peak" },	  { "conntrack.final", "at the end" },
+	{ "conntrack.created", "made" },  { "conntrack.upstream_peak", "to backends, peak" },
+	{ "conntrack.max", "limit" },	  { "model.max_advised", "limit to set" },
+	{ "model.bytes_peak", "memory" }, { 0 },
 };
 
 static const struct row_def loss_rows[] = {
@@ -65,7 +61,8 @@ static void put_rows(struct report *r, const char *id, const char *caption, cons
 
 static void put_growth(struct report *r, FILE *out)
 {
-	struct sheet *s = sheet_new(&r->sheets, "conntrack_growth", "Peak of nf_conntrack_count without a limit, under other UDP time-outs and loads.");
+	struct sheet *s = sheet_new(&r->sheets, "conntrack_growth",
+				    "Peak of nf_conntrack_count without a limit, under other UDP time-outs and loads.");
 	sheet_column_text(s, "cell", "cell");
 	sheet_column_num(s, "UDP time-out", "udp_timeout_s");
 	sheet_column_num(s, "times the load", "growth");
@@ -96,7 +93,11 @@ static void put_variant(struct sheet *s, const struct report *r, const struct ce
 {
 	static const struct {
 		const char *column, *unit;
-	} cells[] = { { "peak_entries", "entries" }, { "peak_unlimited_entries", "entries" }, { "lost_share", "share" }, { "early_drop_entries", "entries" }, { "bytes", "bytes" } };
+	} cells[] = { { "peak_entries", "entries" },
+		      { "peak_unlimited_entries", "entries" },
+		      { "lost_share", "share" },
+		      { "early_drop_entries", "entries" },
+		      { "bytes", "bytes" } };
 	sheet_row(s, row == 0);
 	sheet_text(s, t->what[row]);
 	sheet_text(s, c->title);
@@ -112,7 +113,8 @@ static void put_variant(struct sheet *s, const struct report *r, const struct ce
 
 static void put_what_if(struct report *r, FILE *out)
 {
-	struct sheet *s = sheet_new(&r->sheets, "conntrack_what_if", "The same load under each change that people consider, by conntrack-model.");
+	struct sheet *s = sheet_new(&r->sheets, "conntrack_what_if",
+				    "The same load under each change that people consider, by conntrack-model.");
 	sheet_column_text(s, "what if", "what");
 	sheet_column_text(s, "cell", "cell");
 	sheet_column_num(s, "peak", "peak_entries");
@@ -141,9 +143,10 @@ void section_conntrack(struct report *r, FILE *out)
 			any = any || has_any(r->book->cell[i].run[e], entry_rows);
 	if (!any)
 		return;
-	section_begin(r, out, "conntrack", "The node\u2019s connection table",
-		      "Entries made by the pods\u2019 DNS traffic; all pictures share one scale. The filled curve was measured, dashes are dns-sim, dots "
-		      "conntrack-model. The limit, nf_conntrack_max, holds for all traffic of the node.");
+	section_begin(
+		r, out, "conntrack", "The node\u2019s connection table",
+		"Entries made by the pods\u2019 DNS traffic; all pictures share one scale. The filled curve was measured, dashes are dns-sim, dots "
+		"conntrack-model. The limit, nf_conntrack_max, holds for all traffic of the node.");
 	put_figures(r, FIG_CONNTRACK, out);
 	put_rows(r, "conntrack", "Entries; a dash: that engine does not know.", entry_rows, out);
 	put_rows(r, "conntrack_packets", "Packets that the table cost, and packets that skipped it.", loss_rows, out);

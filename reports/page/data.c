@@ -225,7 +225,8 @@ int json_write(const struct report *r, const char *path, struct diag *d)
 	json_settings(&j, &r->settings);
 	jout_open(&j, "tables", '[');
 	for (size_t i = 0; i < r->sheets.n; i++)
-		if (r->sheets.sheet[i]->n_rows && r->sheets.sheet[i]->n_cells == r->sheets.sheet[i]->n_rows * r->sheets.sheet[i]->n_columns)
+		if (r->sheets.sheet[i]->n_rows &&
+		    r->sheets.sheet[i]->n_cells == r->sheets.sheet[i]->n_rows * r->sheets.sheet[i]->n_columns)
 			json_sheet(&j, r->sheets.sheet[i]);
 	jout_close(&j, ']');
 	json_figures(&j, r->figures);

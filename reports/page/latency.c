@@ -75,12 +75,16 @@ void section_latency(struct report *r, FILE *out)
 {
 	if (!any_latency(r->book))
 		return;
-	section_begin(r, out, "latency", "Latency",
-		      "How to read it: the further right, the rarer; at p99 one lookup in a hundred was slower than the line. Solid lines were measured, "
-		      "dashed ones predicted; upright bars are 95 % intervals, a shaded band spans repeated runs. A lookup is everything an application waits "
-		      "for: both address families, the search list, repeats; one that got no answer counts with the whole time it waited.");
+	section_begin(
+		r, out, "latency", "Latency",
+		"How to read it: the further right, the rarer; at p99 one lookup in a hundred was slower than the line. Solid lines were measured, "
+		"dashed ones predicted; upright bars are 95 % intervals, a shaded band spans repeated runs. A lookup is everything an application waits "
+		"for: both address families, the search list, repeats; one that got no answer counts with the whole time it waited.");
 	put_figures(r, FIG_LATENCY, out);
-	put_table(r, "latency", "Latency of all lookups. Below a percentile its 95 % interval, where n lookups suffice for one; each is known to 1.6 % besides.", 0, 1, out);
+	put_table(
+		r, "latency",
+		"Latency of all lookups. Below a percentile its 95 % interval, where n lookups suffice for one; each is known to 1.6 % besides.",
+		0, 1, out);
 	if (r->book->n_loads > 1) {
 		fputs("<h3>By load and path</h3>\n<p class=\"note\">Lines as in the picture above.</p>\n", out);
 		put_figures(r, FIG_LATENCY_LOAD, out);
@@ -96,9 +100,10 @@ void section_heat(struct report *r, FILE *out)
 		any = any || (r->figures->fig[i].kind == FIG_HEAT && r->figures->fig[i].drawn);
 	if (!any)
 		return;
-	section_begin(r, out, "heat", "Latency over time",
-		      "Each box counts the lookups that began in a stretch of time and took so long; the deeper, the more. A line of boxes high above the "
-		      "rest is what waited for a time-out. All pictures share their scales.");
+	section_begin(
+		r, out, "heat", "Latency over time",
+		"Each box counts the lookups that began in a stretch of time and took so long; the deeper, the more. A line of boxes high above the "
+		"rest is what waited for a time-out. All pictures share their scales.");
 	put_figures(r, FIG_HEAT, out);
 	section_end(out);
 }

@@ -87,9 +87,10 @@ static void put_empty(struct report *r, FILE *out)
 
 void section_modes(struct report *r, FILE *out)
 {
-	section_begin(r, out, "modes", "The cells side by side",
-		      "A cell is one kind of kube-proxy\u2019s rules, without or with the cache. Cells of one scenario ran the same lookups at the same "
-		      "intended times. Each line shows the record that counts most: what was measured before what was predicted.");
+	section_begin(
+		r, out, "modes", "The cells side by side",
+		"A cell is one kind of kube-proxy\u2019s rules, without or with the cache. Cells of one scenario ran the same lookups at the same "
+		"intended times. Each line shows the record that counts most: what was measured before what was predicted.");
 	put_table(r, "modes", "What each cell came to.", mode_rows, out);
 	put_table(r, "counts", "Counts behind it.", count_rows, out);
 	put_empty(r, out);

@@ -23,10 +23,11 @@ static void put_header(const struct report *r, FILE *out)
 		fputs("Scenario ", out);
 		html_text(out, *b->cell[0].scenario ? b->cell[0].scenario : "without a name");
 		bool more = b->n_cells > 1 && strcmp(b->cell[b->n_cells - 1].scenario, b->cell[0].scenario);
-		fprintf(out, "%s: %zu cell%s, %s. %zu record%s.", more ? " and others" : "", b->n_cells, b->n_cells == 1 ? "" : "s",
-			!book_has_measured(b)  ? "predicted; nothing was measured" :
-			book_has_predicted(b) ? "measured, with what the models predicted beside it" :
-						"measured",
+		fprintf(out, "%s: %zu cell%s, %s. %zu record%s.", more ? " and others" : "", b->n_cells,
+			b->n_cells == 1 ? "" : "s",
+			!book_has_measured(b)	? "predicted; nothing was measured"
+			: book_has_predicted(b) ? "measured, with what the models predicted beside it"
+						: "measured",
 			b->n_records, b->n_records == 1 ? "" : "s");
 	}
 	fputs("</p>\n</header>\n", out);
@@ -55,9 +56,10 @@ static void put_page(const struct report *r, const char *sections, FILE *out)
 	fputs("</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#verdict\">To the verdict</a>\n", out);
 	put_header(r, out);
 	put_contents(r, out);
-	fprintf(out, "<main>\n%s</main>\n<footer><p>capacity-report %s. Times are counted from the moment a lookup was meant to start. "
-		     "k is 1000, MiB is 1,048,576 bytes. All numbers of this page are in report.json and report.csv beside it, those of the records in "
-		     "cells.csv, points and scripts of the pictures in data/.</p></footer>\n</body>\n</html>\n",
+	fprintf(out,
+		"<main>\n%s</main>\n<footer><p>capacity-report %s. Times are counted from the moment a lookup was meant to start. "
+		"k is 1000, MiB is 1,048,576 bytes. All numbers of this page are in report.json and report.csv beside it, those of the records in "
+		"cells.csv, points and scripts of the pictures in data/.</p></footer>\n</body>\n</html>\n",
 		sections, opt_version());
 }
 

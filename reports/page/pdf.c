@@ -19,7 +19,7 @@
 #include "reports/draw/tool.h"
 
 #define PDF_LIMIT_S 120
-#define LOG         "pdf.log"
+#define LOG "pdf.log"
 
 enum kind { BROWSER, WEASYPRINT };
 
@@ -27,7 +27,10 @@ static const struct {
 	const char *program;
 	enum kind kind;
 } printers[] = {
-	{ "chromium", BROWSER }, { "chromium-browser", BROWSER }, { "google-chrome", BROWSER }, { "weasyprint", WEASYPRINT },
+	{ "chromium", BROWSER },
+	{ "chromium-browser", BROWSER },
+	{ "google-chrome", BROWSER },
+	{ "weasyprint", WEASYPRINT },
 };
 
 struct printing {
@@ -72,9 +75,17 @@ static int run(struct printing *p, const char *program, enum kind kind, struct d
 	char to[4240];
 	snprintf(to, sizeof(to), "--print-to-pdf=%s", p->out);
 	/* a browser refuses to run as root in its sandbox; the page is ours and holds no script */
-	char *const browser[] = { (char *)program, (char *)"--headless=new", (char *)"--disable-gpu", (char *)"--no-pdf-header-footer",
-				  (char *)"--disable-extensions", (char *)"--disable-dev-shm-usage", p->profile, to,
-				  geteuid() ? p->url : (char *)"--no-sandbox", geteuid() ? NULL : p->url, NULL };
+	char *const browser[] = { (char *)program,
+				  (char *)"--headless=new",
+				  (char *)"--disable-gpu",
+				  (char *)"--no-pdf-header-footer",
+				  (char *)"--disable-extensions",
+				  (char *)"--disable-dev-shm-usage",
+				  p->profile,
+				  to,
+				  geteuid() ? p->url : (char *)"--no-sandbox",
+				  geteuid() ? NULL : p->url,
+				  NULL };
 	char *const weasyprint[] = { (char *)program, p->page, p->out, NULL };
 	struct tool c = { kind == BROWSER ? browser : weasyprint, p->home, p->home, "../" LOG, PDF_LIMIT_S };
 	return tool_run(&c, d);

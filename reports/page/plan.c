@@ -60,7 +60,9 @@ void section_plan(struct report *r, FILE *out)
 	const struct record *plan = plan_of(r->book);
 	if (!plan)
 		return;
-	section_begin(r, out, "plan", "The plan", "From a few answers, by dns-sim and conntrack-model: how sure it is follows from how far each answer moves it.");
+	section_begin(
+		r, out, "plan", "The plan",
+		"From a few answers, by dns-sim and conntrack-model: how sure it is follows from how far each answer moves it.");
 	put_figures_of(r, plan, out);
 	put_table(r, plan, "plan_inputs", "What was asked, and where each answer is from.", out);
 	put_figures(r, FIG_TORNADO, out);

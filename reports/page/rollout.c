@@ -13,8 +13,8 @@
 #include "reports/words/fmt.h"
 
 #define REPLICA_QPS_MOST 33000 /* published for two processors; the default is for one that is also busy otherwise */
-#define VPC_PACKETS      1024  /* a second and interface: the resolver of a well-known cloud drops the rest */
-#define FAILOPEN         "1.5 s"
+#define VPC_PACKETS 1024       /* a second and interface: the resolver of a well-known cloud drops the rest */
+#define FAILOPEN "1.5 s"
 
 struct rates { /* a second, from one node */
 	const struct cell *off, *on;
@@ -90,9 +90,10 @@ static void put_sizes(struct report *r, const struct rates *x, FILE *out)
 	static const double sizes[] = { 1, 10, 100, 1000, 5000 };
 	double asked = settings_nodes(r->book, &r->conf);
 	char caption[320], qps[FMT_MAX], most[FMT_MAX], words[96];
-	snprintf(caption, sizeof(caption),
-		 "Load on the cluster DNS and replicas needed by the number of nodes like this one, from %.80s (%s); a replica is asked at most %.0f %% of what it can.",
-		 x->on->title, engine_title(x->engine), REPLICA_LOAD * 100);
+	snprintf(
+		caption, sizeof(caption),
+		"Load on the cluster DNS and replicas needed by the number of nodes like this one, from %.80s (%s); a replica is asked at most %.0f %% of what it can.",
+		x->on->title, engine_title(x->engine), REPLICA_LOAD * 100);
 	struct sheet *s = sheet_new(&r->sheets, "rollout", caption);
 	fmt_count(r->conf.replica_qps, qps);
 	fmt_count(REPLICA_QPS_MOST, most);
@@ -126,7 +127,8 @@ static void put_p99(struct sheet *s, const struct cell *c, enum engine e)
 	sheet_metric(s, c->run[e], "latency.all.p99");
 }
 
-static void put_failure(struct sheet *s, const char *what, const char *then, double qps, const struct rates *x, const struct cell *like, const char *costs)
+static void put_failure(struct sheet *s, const char *what, const char *then, double qps, const struct rates *x,
+			const struct cell *like, const char *costs)
 {
 	sheet_row(s, false);
 	sheet_text(s, what);
@@ -146,7 +148,8 @@ static void put_cold(struct sheet *s, const struct rates *x)
 {
 	double peak;
 	if (world_peak_rate(x->on->run[x->engine], SERIES_UPSTREAM, 1, &peak))
-		put_failure(s, "A cache starts empty", "the cache, after one miss a question", peak / world_nodes(x->on->run[x->engine]), x, x->on,
+		put_failure(s, "A cache starts empty", "the cache, after one miss a question",
+			    peak / world_nodes(x->on->run[x->engine]), x, x->on,
 			    "the fullest second of the run, which began with an empty cache");
 }
 
@@ -154,9 +157,11 @@ static void put_down(struct sheet *s, const struct rates *x)
 {
 	double hits, all;
 	char costs[160];
-	if (!record_num(x->on->run[x->engine], "cache.hits", &hits) || !record_num(x->on->run[x->engine], "cache.queries", &all) || all <= 0)
+	if (!record_num(x->on->run[x->engine], "cache.hits", &hits) ||
+	    !record_num(x->on->run[x->engine], "cache.queries", &all) || all <= 0)
 		return;
-	snprintf(costs, sizeof(costs), "%.1f %% of questions were in memory and are answered until they expire; without the cache all fail at once",
+	snprintf(costs, sizeof(costs),
+		 "%.1f %% of questions were in memory and are answered until they expire; without the cache all fail at once",
 		 100 * hits / all);
 	put_failure(s, "The cluster DNS is gone", "the cache, what it holds", 0, x, NULL, costs);
 }
@@ -165,23 +170,29 @@ static void put_failures(struct report *r, const struct rates *x, FILE *out)
 {
 	double nodes = settings_nodes(r->book, &r->conf), loss;
 	char costs[256], n[FMT_MAX], a[FMT_MAX], b[FMT_MAX];
-	struct sheet *s = sheet_new(&r->sheets, "failures", "What each failure costs. Questions a second are those that one node sends to the cluster DNS.");
+	struct sheet *s =
+		sheet_new(&r->sheets, "failures",
+			  "What each failure costs. Questions a second are those that one node sends to the cluster DNS.");
 	sheet_column_text(s, "what fails", "what");
 	sheet_column_text(s, "who answers then", "then");
 	sheet_column_num(s, "questions a second", "qps_node");
 	sheet_column_num(s, "p99", "p99");
 	sheet_column_text(s, "what it costs", "costs");
 	put_failure(s, "Nothing", "the cache", x->with, x, x->on, "as measured or predicted with the cache");
-	put_failure(s, "The cache of one node", "the cluster DNS, as without a cache: the rules lapse after " FAILOPEN, x->without, x, x->off,
+	put_failure(s, "The cache of one node", "the cluster DNS, as without a cache: the rules lapse after " FAILOPEN,
+		    x->without, x, x->off,
 		    "lookups under way wait for their stub\u2019s time-out; later ones are as without the cache");
-	snprintf(costs, sizeof(costs), "%s node%s ask %s a second together, as without the cache: %.0f replicas instead of %.0f", fmt_count(nodes, n),
-		 nodes == 1 ? "" : "s", fmt_count(round(x->without * nodes), a), settings_replicas(x->without * nodes, r->conf.replica_qps),
+	snprintf(costs, sizeof(costs), "%s node%s ask %s a second together, as without the cache: %.0f replicas instead of %.0f",
+		 fmt_count(nodes, n), nodes == 1 ? "" : "s", fmt_count(round(x->without * nodes), a),
+		 settings_replicas(x->without * nodes, r->conf.replica_qps),
 		 settings_replicas(x->with * nodes, r->conf.replica_qps));
 	put_failure(s, "The caches of all nodes", "the cluster DNS, as without a cache", x->without, x, x->off, costs);
 	put_cold(s, x);
 	put_down(s, x);
 	if (world_rate(x->off->run[x->engine], "conntrack.insert_failed", &loss) && loss > 0) {
-		snprintf(costs, sizeof(costs), "%s packets a second are lost to races; each is a lookup that waits for its stub\u2019s time-out", fmt_count(loss, b));
+		snprintf(costs, sizeof(costs),
+			 "%s packets a second are lost to races; each is a lookup that waits for its stub\u2019s time-out",
+			 fmt_count(loss, b));
 		put_failure(s, "No cache, races in the table", "the cluster DNS", x->without, x, x->off, costs);
 	}
 	sheet_html(s, out);

@@ -52,8 +52,8 @@ static void put_tile(const struct cell *off, const struct cell *on, const struct
 	measure_compare(&c, measure_named(t->metric), off, on);
 	if (c.is == CHANGE_UNKNOWN)
 		return;
-	fprintf(out, "<div class=\"tile\"><div class=\"what\">%s</div><div class=\"big\">%s \u2192 %s</div><div class=\"from\">", t->words,
-		fmt_unit(c.was, c.unit, was), fmt_unit(c.now, c.unit, is));
+	fprintf(out, "<div class=\"tile\"><div class=\"what\">%s</div><div class=\"big\">%s \u2192 %s</div><div class=\"from\">",
+		t->words, fmt_unit(c.was, c.unit, was), fmt_unit(c.now, c.unit, is));
 	if (c.was > 0)
 		fprintf(out, "%s, ", fmt_change(c.was, c.now, change));
 	fprintf(out, "%s</div></div>\n", engine_title(c.engine));
@@ -69,7 +69,8 @@ static void put_pairs(const struct report *r, FILE *out)
 		bool any = false;
 		for (int e = 0; off && e < ENG_N; e++)
 			for (const struct row_def *t = tiles; t->metric; t++)
-				any = any || (cell_num(off, (enum engine)e, t->metric, &v) && cell_num(on, (enum engine)e, t->metric, &v));
+				any = any || (cell_num(off, (enum engine)e, t->metric, &v) &&
+					      cell_num(on, (enum engine)e, t->metric, &v));
 		if (!any)
 			continue;
 		shown++;
@@ -157,7 +158,8 @@ static void put_rate_row(struct sheet *s, const struct cell *off, const struct c
 	double was, now;
 	char change[FMT_MAX], words[128];
 	for (int e = 0; e < ENG_N; e++) {
-		if (!off->run[e] || !on->run[e] || !world_rate(off->run[e], "upstream.queries", &was) || !world_rate(on->run[e], "upstream.queries", &now))
+		if (!off->run[e] || !on->run[e] || !world_rate(off->run[e], "upstream.queries", &was) ||
+		    !world_rate(on->run[e], "upstream.queries", &now))
 			continue;
 		sheet_row(s, false);
 		sheet_textf(s, "%s: questions a second at cluster DNS, from each node", pair_words(on, words));
@@ -175,7 +177,9 @@ static void put_rate_row(struct sheet *s, const struct cell *off, const struct c
 
 static void put_expected(struct report *r, FILE *out)
 {
-	struct sheet *s = sheet_new(&r->sheets, "expected", "Without and with the cache; below a percentile its 95 % interval, for the chance within a run.");
+	struct sheet *s =
+		sheet_new(&r->sheets, "expected",
+			  "Without and with the cache; below a percentile its 95 % interval, for the chance within a run.");
 	char words[128];
 	sheet_column_text(s, "mode and figure", "figure");
 	sheet_column_num(s, "without", "without");
@@ -213,8 +217,8 @@ static void put_sureness(const struct report *r, FILE *out)
 	const struct tally *t = &r->tally;
 	fprintf(out, "<h3>How sure is that?</h3>\n<p><strong>The answer is %s.</strong></p>\n", sure_words[r->advice.sure]);
 	put_list(&r->advice.evidence, out);
-	fprintf(out, "<p class=\"note\">%zu of %zu checks passed; %zu item%s skipped. %s</p>\n", t->checks - t->checks_failed, t->checks, t->skips,
-		t->skips == 1 ? "" : "s", SURENESS_RULE);
+	fprintf(out, "<p class=\"note\">%zu of %zu checks passed; %zu item%s skipped. %s</p>\n", t->checks - t->checks_failed,
+		t->checks, t->skips, t->skips == 1 ? "" : "s", SURENESS_RULE);
 }
 
 static void put_thresholds(struct report *r, FILE *out)
@@ -245,8 +249,9 @@ void section_verdict(struct report *r, FILE *out)
 	const struct advice *a = &r->advice;
 	fprintf(out, "<section class=\"verdict %s\" aria-labelledby=\"verdict\">\n<h2 id=\"verdict\">", answer_look[a->answer]);
 	html_text(out, a->sentence);
-	fprintf(out, "</h2>\n<p class=\"lead\">Of the figures that decide, with the cache %zu %s better, %zu worse, %zu the same and %zu not decided. "
-		     "The answer is %s.</p>\n",
+	fprintf(out,
+		"</h2>\n<p class=\"lead\">Of the figures that decide, with the cache %zu %s better, %zu worse, %zu the same and %zu not decided. "
+		"The answer is %s.</p>\n",
 		a->better, a->better == 1 ? "is" : "are", a->worse, a->same, a->untested, sure_words[a->sure]);
 	put_list(&a->reasons, out);
 	put_pairs(r, out);

@@ -70,8 +70,7 @@ const struct cell *book_without_cache(const struct book *b, const struct cell *w
 	for (size_t i = 0; i < b->n_cells; i++) {
 		const struct cell *c = &b->cell[i];
 		if (c->cache == 0 && !strcmp(c->scenario, with->scenario) && !strcmp(of(c, LABEL_PROXY), of(with, LABEL_PROXY)) &&
-		    !strcmp(of(c, "ip"), of(with, "ip")) &&
-		    !strcmp(c->point, with->point))
+		    !strcmp(of(c, "ip"), of(with, "ip")) && !strcmp(c->point, with->point))
 			return c;
 	}
 	return NULL;
@@ -80,7 +79,8 @@ const struct cell *book_without_cache(const struct book *b, const struct cell *w
 const struct cell *book_same(const struct book *b, const struct cell *like)
 {
 	for (size_t i = 0; i < b->n_cells; i++)
-		if (!strcmp(b->cell[i].scenario, like->scenario) && !strcmp(b->cell[i].name, like->name) && !strcmp(b->cell[i].point, like->point))
+		if (!strcmp(b->cell[i].scenario, like->scenario) && !strcmp(b->cell[i].name, like->name) &&
+		    !strcmp(b->cell[i].point, like->point))
 			return &b->cell[i];
 	return NULL;
 }

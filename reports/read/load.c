@@ -66,7 +66,8 @@ static int look(struct book *b, const char *dir, int depth, struct diag *d)
 		return load_one(b, dir, d);
 	if (has(dir, RESULT_TEMP)) {
 		if (b->n_silent < BOOK_NOTES_MAX)
-			snprintf(b->silent[b->n_silent++], sizeof(b->silent[0]), "%.400s: a run began here and left no record", dir);
+			snprintf(b->silent[b->n_silent++], sizeof(b->silent[0]), "%.400s: a run began here and left no record",
+				 dir);
 		return 0;
 	}
 	return depth < BOOK_DEPTH_MAX ? look_below(b, dir, depth, d) : 0;

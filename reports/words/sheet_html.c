@@ -12,14 +12,14 @@
 
 #include "reports/words/fmt.h"
 
-#define STEP_PX     30
-#define CHAR_PX     8.4 /* the table's font, 14 px, generously */
-#define PADDING_PX  20
-#define TEXT_CHARS  26  /* words wrap, but not more narrowly than this */
-#define LONG_CHARS  22
+#define STEP_PX 30
+#define CHAR_PX 8.4 /* the table's font, 14 px, generously */
+#define PADDING_PX 20
+#define TEXT_CHARS 26 /* words wrap, but not more narrowly than this */
+#define LONG_CHARS 22
 #define PAPER_SCALE 0.8 /* of widths: style.c prints tables in smaller type */
-#define WIDTHS      128
-#define SWATCHES    4
+#define WIDTHS 128
+#define SWATCHES 4
 
 static size_t chars(const char *text)
 {
@@ -141,7 +141,8 @@ void sheet_html(const struct sheet *s, FILE *out)
 	html_text(out, s->caption);
 	fputs("</caption>\n<thead role=\"rowgroup\"><tr role=\"row\">", out);
 	for (size_t k = 0; k < s->n_columns; k++) {
-		fprintf(out, "<th scope=\"col\" role=\"columnheader\"%s>", k == 0 || s->column[k].is_text ? " class=\"text\"" : "");
+		fprintf(out, "<th scope=\"col\" role=\"columnheader\"%s>",
+			k == 0 || s->column[k].is_text ? " class=\"text\"" : "");
 		html_text(out, s->column[k].words);
 		fputs("</th>", out);
 	}

@@ -220,7 +220,8 @@ Test(advice, a_limit_that_stands_is_never_lowered)
 		settings_advise(&set, b, &(struct settings_conf){ 0, REPLICA_QPS_DEFAULT });
 		const struct setting *s = named(&set, "nf_conntrack_max");
 		cr_expect_eq(s->value, high ? 262144 : 20480, "%g", s->value); /* 8192 + 2 * 5000, up in steps of 4096 */
-		cr_expect_str_eq(s->line, high ? "net.netfilter.nf_conntrack_max = 262144" : "net.netfilter.nf_conntrack_max = 20480");
+		cr_expect_str_eq(s->line,
+				 high ? "net.netfilter.nf_conntrack_max = 262144" : "net.netfilter.nf_conntrack_max = 20480");
 		cr_expect_eq(named(&set, "nf_conntrack_buckets")->value, high ? 262144 : 32768);
 		book_free(b);
 	}
