@@ -87,7 +87,7 @@ static int run(const struct verb *v)
 	if (rc == 0 && only_costs)
 		print_costs(&o.costs);
 	else if (rc == 0)
-		rc = v ? v->run(&o, &d) : predict(&o, &d);
+		rc = v ? v->run(&o, &d) : ask_predict(&o, &d);
 	if (rc < 0)
 		log_error("%s", d.text);
 	return rc < 0 ? EXIT_INVALID : 0;

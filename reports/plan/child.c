@@ -61,7 +61,7 @@ static void last_line(const char *dir, char ret[256])
 	free(text);
 }
 
-int child_run(const char *bin, char *const argv[], const char *dir, uint64_t limit_ns, struct diag *d)
+int program_run(const char *bin, char *const argv[], const char *dir, uint64_t limit_ns, struct diag *d)
 {
 	uint64_t end = clock_mono_ns() + limit_ns;
 	const char *name = argv[0];

@@ -11,6 +11,6 @@
 int child_beside(char ret[4096], struct diag *d);
 /* Runs BIN/argv[0] in `dir`; what it says goes to the end of plan.log there. 0 when it ended with
  * status 0 within the time; otherwise the diag has its last line. */
-int child_run(const char *bin, char *const argv[], const char *dir, uint64_t limit_ns, struct diag *d);
+int program_run(const char *bin, char *const argv[], const char *dir, uint64_t limit_ns, struct diag *d);
 
 #endif

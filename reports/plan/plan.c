@@ -53,8 +53,8 @@ static int take_capture(const struct plan_work *w, struct plan_input *in, struct
 		return diag_errno(d, "%s", o.capture);
 	char *summary[] = { (char *)"pcap-replay", (char *)"summary", (char *)"--out", (char *)"capture", capture, NULL };
 	char *extract[] = { (char *)"pcap-replay", (char *)"extract", (char *)"--qs", (char *)"capture.qs", capture, NULL };
-	int rc = child_run(w->bin, summary, w->dir, w->limit_ns, d);
-	rc = rc ? rc : child_run(w->bin, extract, w->dir, w->limit_ns, d);
+	int rc = program_run(w->bin, summary, w->dir, w->limit_ns, d);
+	rc = rc ? rc : program_run(w->bin, extract, w->dir, w->limit_ns, d);
 	free(capture);
 	snprintf(dir, sizeof(dir), "%s/capture", w->dir);
 	return rc ? rc : plan_input_record(in, dir, d);
@@ -114,7 +114,7 @@ static int write_page(const struct plan_work *w, struct diag *d)
 {
 	char *argv[] = { (char *)"capacity-report", (char *)"--out", (char *)".", (char *)"--title", (char *)"DNS capacity plan", (char *)"plan", (char *)"sim",
 			 (char *)"model", NULL };
-	return child_run(w->bin, argv, w->dir, w->limit_ns, d);
+	return program_run(w->bin, argv, w->dir, w->limit_ns, d);
 }
 
 static int plan(struct plan_work *w, struct plan_found *p, int argc, char **argv, struct diag *d)

@@ -73,7 +73,7 @@ int plan_simulate(const struct plan_work *w, const struct plan_input *in, const 
 	char *argv[] = { (char *)"dns-sim", (char *)"--scenario", file, (char *)"--nodes", nodes, (char *)"--out", (char *)out, (char *)"--no-verify",
 			 streams ? (char *)"--qs" : NULL, (char *)"qs", NULL };
 	int rc = streams ? dirs_make(qs, d) : 0;
-	rc = rc ? rc : child_run(w->bin, argv, w->dir, w->limit_ns, d);
+	rc = rc ? rc : program_run(w->bin, argv, w->dir, w->limit_ns, d);
 	for (int i = 0; i < PF_COUNT; i++)
 		ret[i] = NAN;
 	for (int on = 0; on < 2 && !rc; on++)
@@ -102,7 +102,7 @@ int plan_table(const struct plan_work *w, const struct plan_input *in, bool cach
 		argv[23] = (char *)"--notrack", argv[24] = (char *)"169.254.20.10";
 		argv[25] = (char *)"--notrack", argv[26] = (char *)"10.96.0.10";
 	}
-	return child_run(w->bin, argv, w->dir, w->limit_ns, d);
+	return program_run(w->bin, argv, w->dir, w->limit_ns, d);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)

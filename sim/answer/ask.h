@@ -44,7 +44,7 @@ void ask_release(struct loaded *l);
 unsigned ask_threads(const struct sim_ask *a);
 
 /* The verbs. */
-int predict(struct sim_ask *a, struct diag *d); /* none: each cell, a line and a record */
+int ask_predict(struct sim_ask *a, struct diag *d); /* none: each cell, a line and a record */
 int sweep(struct sim_ask *a, struct diag *d);
 int sweep_merge(struct sim_ask *a, struct diag *d);
 int size(struct sim_ask *a, struct diag *d);

@@ -44,7 +44,7 @@ static int show(struct run *r, const struct sim_ask *a, double took_s, struct di
 	return rc;
 }
 
-int predict(struct sim_ask *a, struct diag *d)
+int ask_predict(struct sim_ask *a, struct diag *d)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	uint64_t start_ns = clock_mono_ns();
