@@ -32,7 +32,7 @@
 	{ "answers.wrong",           "answers", MERGE_SUM, "answers that do not" }, \
 	{ "answers.by_cache",        "answers", MERGE_SUM, "answers the pods got from the node's cache" }, \
 	{ "answers.by_backend",      "answers", MERGE_SUM, "answers the pods got from a cluster-DNS backend itself" }, \
-	{ "latency.*",               "ns",      MERGE_SUM, "histogram: intended start of a lookup to its last answer; latency.all and one a load" }, \
+	{ "latency.*",               "ns",      MERGE_SUM, "histogram: intended start of a lookup to its last answer; latency.all, one a load, and path_* by the way answers came" }, \
 	{ "late.*",                  "ns",      MERGE_SUM, "histogram: how late the load program itself was; late.all" }, \
 	{ "conntrack.peak",          "entries", MERGE_MAX, "most entries at once for port-53 traffic of pods" }, \
 	{ "conntrack.upstream_peak", "entries", MERGE_MAX, "most entries at once for port-53 traffic between node and backends" }, \

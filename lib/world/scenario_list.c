@@ -69,9 +69,9 @@ static int read_load_name(struct reading *r, struct yaml_at n, const struct fiel
 	if (rc)
 		return rc;
 	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
-	if (text[len] || len > 32 || !strcmp(text, "all"))
+	if (text[len] || len > 32 || !strcmp(text, "all") || !strncmp(text, "path_", 5))
 		return yaml_err(n, r->d, ERR_SYNTAX,
-				"load name '%s': up to 32 of a-z, 0-9 and _, and not 'all'", text);
+				"load name '%s': up to 32 of a-z, 0-9 and _, and not 'all' nor 'path_...'", text);
 	for (size_t i = 0; i < r->s->n_loads; i++)
 		if (!strcmp(r->s->load[i].name, text))
 			return yaml_err(n, r->d, ERR_EXISTS, "load '%s' is given twice", text);

@@ -243,8 +243,8 @@ static int write_load(struct lines *l, const char *load)
 	if (!l->f)
 		return 0;
 	l->load = load;
-	snprintf(l->f->title, sizeof(l->f->title), all ? "Latency of all lookups" : "Latency of %s", load + strlen("latency."));
-	snprintf(l->f->heading, sizeof(l->f->heading), "%s", all ? l->f->title : load + strlen("latency."));
+	snprintf(l->f->title, sizeof(l->f->title), all ? "Latency of all lookups" : "Latency of %s", fmt_load(load));
+	snprintf(l->f->heading, sizeof(l->f->heading), "%s", all ? l->f->title : fmt_load(load));
 	int rc = write_data(l);
 	if (rc || !l->x.n_lines) { /* numbers without histograms: tables show them */
 		l->w->fs->n--;

@@ -17,7 +17,7 @@ static void put_row(struct sheet *s, const struct report *r, const struct cell *
 	double low, high;
 	sheet_row(s, first);
 	sheet_cell_head(s, r, c);
-	sheet_text(s, load + strlen("latency."));
+	sheet_text(s, fmt_load(load));
 	sheet_text(s, engine_title((enum engine)e));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		snprintf(metric, sizeof(metric), "%s.%s", load, parts[i].name);

@@ -18,7 +18,7 @@
 #define BOOK_RUNS_MAX    64
 #define BOOK_DEPTH_MAX   5 /* folders below the one that is given */
 #define BOOK_CELLS_MAX   64
-#define BOOK_LOADS_MAX   12
+#define BOOK_LOADS_MAX   20
 #define BOOK_NOTES_MAX   64
 
 #define ENG_ENUM(name, label, title) ENG_##name,

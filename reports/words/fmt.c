@@ -84,6 +84,21 @@ const char *fmt_change(double from, double to, char buf[FMT_MAX])
 	return buf;
 }
 
+const char *fmt_load(const char *metric)
+{
+	static const struct {
+		const char *name, *words;
+	} paths[] = { { "path_hit", "lookups answered by the cache at once" },
+		      { "path_miss", "lookups for which the cache asked cluster DNS" },
+		      { "path_cluster_dns", "lookups that asked cluster DNS themselves" },
+		      { "path_outside", "lookups of names outside, beyond the cluster" } };
+	const char *name = strncmp(metric, "latency.", 8) ? metric : metric + 8;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (!strcmp(name, paths[i].name))
+			return paths[i].words;
+	return name;
+}
+
 void html_text(FILE *out, const char *text)
 {
 	for (; *text; text++) {

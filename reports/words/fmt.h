@@ -16,6 +16,9 @@ const char *fmt_unit(double v, const char *unit, char buf[FMT_MAX]);
 /* "-93 %", "+4.2 %"; "no change" at 0; "x 25" above tenfold. `from` > 0. */
 const char *fmt_change(double from, double to, char buf[FMT_MAX]);
 
+/* What a histogram "latency.NAME" is of: a load's name, or the words of a path that answers took. */
+const char *fmt_load(const char *metric);
+
 /* Text for HTML content and attribute values. */
 void html_text(FILE *out, const char *text);
 /* printf whose %s arguments are NOT escaped: for our own words and numbers. */

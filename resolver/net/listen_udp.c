@@ -167,17 +167,17 @@ static int wary_send(struct udp_listener *u, unsigned i)
 	uint32_t hash = stuck_hash(s, &to);
 	if (stuck_is(s, &to, hash, now_ns)) {
 		u->stats->udp_stuck++;
-		return (int)sendmsg(u->fd, &u->out->msg[i].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
+		return sendmmsg(u->fd, &u->out->msg[i], 1, MSG_DONTWAIT);
 	}
 	struct udp_queue *q = &u->queue[1 + (hash >> 16) % (u->n_queues - 1)];
-	int rc = (int)sendmsg(q->watch.fd, &u->out->msg[i].msg_hdr, MSG_DONTWAIT);
+	int rc = sendmmsg(q->watch.fd, &u->out->msg[i], 1, MSG_DONTWAIT);
 	uint32_t held = stuck_held(q->watch.fd), was = q->held;
 	q->held = held;
-	if (rc >= 0 && held > was) {
+	if (rc > 0 && held > was) {
 		stuck_mark(s, &to, hash, now_ns);
 		u->wary_until_ns = now_ns + STUCK_WARY_NS;
 	}
-	return rc < 0 ? -1 : 1;
+	return rc;
 }
 
 /* The first socket's buffer is full: true when there is another way for what did not leave. */

@@ -54,6 +54,8 @@ void part_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
 		fprintf(f, "why %s\n", r->why_wrong);
 	for (unsigned i = 0; i < SCEN_LOADS_MAX; i++)
 		put_hist(f, "latency", i, &r->latency[i]);
+	for (unsigned i = 0; i < SIM_PATHS_N; i++)
+		put_hist(f, "path", i, &r->path[i]);
 	put_hist(f, "sli", 0, &r->sli);
 	put_hist(f, "node_peak", 0, &r->node_peak);
 	for (size_t i = 0; i < r->n_samples; i++)
@@ -147,7 +149,12 @@ static bool take_hist(struct sim_result *r, const char *text, struct hist **ret)
 	if (sscanf(text, "%15s %u %" SCNu64 " %" SCNu64 " %" SCNu64 " %la%n", name, &i, &h.n, &h.min, &h.max, &h.sum,
 		   &used) != 6 || text[used] || i >= SCEN_LOADS_MAX)
 		return false;
-	*ret = strcmp(name, "latency") == 0 ? &r->latency[i] : strcmp(name, "sli") == 0 ? &r->sli : &r->node_peak;
+	if (strcmp(name, "path") == 0 && i >= SIM_PATHS_N)
+		return false;
+	*ret = strcmp(name, "latency") == 0 ? &r->latency[i]
+	       : strcmp(name, "path") == 0 ? &r->path[i]
+	       : strcmp(name, "sli") == 0  ? &r->sli
+					   : &r->node_peak;
 	(*ret)->n = h.n;
 	(*ret)->min = h.min;
 	(*ret)->max = h.max;
@@ -208,6 +215,8 @@ int part_next(struct part_reader *p, uint64_t *ret_job, uint64_t *ret_rep, struc
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_init(&ret->latency[i]);
+	for (unsigned i = 0; i < SIM_PATHS_N; i++)
+		hist_init(&ret->path[i]);
 	hist_init(&ret->sli);
 	hist_init(&ret->node_peak);
 	*ret_more = false;

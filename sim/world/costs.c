@@ -151,8 +151,8 @@ static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 
 static int load_line(struct sim_costs *c, const char *path, unsigned n, char *line, struct diag *d)
 {
-	static const char *const takes[] = {"a duration, or median and p99 ('12us 80us'), "
-					    "or shares and durations from 0 to 1 ('0:8us 0.5:12us 1:2ms')",
+	static const char *const takes[] = {("a duration, or median and p99 ('12us 80us'), "
+					    "or shares and durations from 0 to 1 ('0:8us 0.5:12us 1:2ms')"),
 					    "a duration ('12us')", "a count",
 					    "a share from 0 to 1"};
 	const char *names[64];

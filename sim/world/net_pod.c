@@ -174,7 +174,7 @@ bool net_pod_reply(struct world *w, struct pkt *p)
 }
 
 void net_cache_reply(struct world *w, struct node *n, const struct core_client *cl,
-		     const uint8_t *bytes, size_t len)
+		     const uint8_t *bytes, size_t len, bool at_once)
 {
 	uint32_t run = (uint32_t)(cl->cookie >> 32), gen = (uint32_t)(cl->cookie >> 8) & 0xffffff;
 	struct pkt *p = pkt_refill(w, NULL, bytes, len);
@@ -184,6 +184,7 @@ void net_cache_reply(struct world *w, struct node *n, const struct core_client *
 	p->lookup = run;
 	p->gen = gen;
 	p->slot = (uint8_t)cl->cookie;
+	p->at_once = at_once;
 	p->node = n->index;
 	p->tcp = cl->proto == CORE_TCP;
 	uint64_t way_ns = leg_draw(&w->c->costs->cache_pod, &n->rng) +

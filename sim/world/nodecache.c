@@ -64,7 +64,7 @@ static void on_reply(void *ctx, const struct core_client *c, const uint8_t *byte
 {
 	struct node *n = ctx;
 
-	net_cache_reply(n->w, n, c, bytes, len);
+	net_cache_reply(n->w, n, c, bytes, len, false);
 }
 
 static void on_ask(void *ctx, const struct core_ask *a)
@@ -165,7 +165,7 @@ static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p
 	if (verdict != CORE_REPLY)
 		return k->miss_cpu_ns + more_ns;
 	n->out_ns = w->now_ns + k->hit_cpu_ns + more_ns;
-	net_cache_reply(w, n, &cl, w->scratch, len);
+	net_cache_reply(w, n, &cl, w->scratch, len, true);
 	return k->hit_cpu_ns + more_ns;
 }
 

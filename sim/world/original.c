@@ -235,7 +235,7 @@ static void fail(struct world *w, struct node *n, struct question *q)
 	memcpy(msg, q->query, len);
 	set_be16(msg + 2, (uint16_t)((get_be16(msg + 2) & (DNS_RD | DNS_CD)) | DNS_QR | DNS_RA | DNS_SERVFAIL));
 	n->out_ns = w->now_ns + w->c->costs->original_answer_cpu_ns;
-	net_cache_reply(w, n, &q->client, msg, len);
+	net_cache_reply(w, n, &q->client, msg, len, false);
 }
 
 /* One try is over: another, until the budget is spent. */
@@ -351,7 +351,7 @@ uint64_t original_query(struct world *w, struct node *n, const struct pkt *p)
 		memcpy(w->scratch, p->data, 2);
 		set_ttls(w->scratch, len, ttl_s);
 		n->out_ns = w->now_ns + k->original_hit_cpu_ns + more_ns;
-		net_cache_reply(w, n, &cl, w->scratch, len);
+		net_cache_reply(w, n, &cl, w->scratch, len, true);
 		return k->original_hit_cpu_ns + more_ns;
 	}
 	o->n_misses++;
@@ -407,7 +407,7 @@ uint64_t original_answer(struct world *w, struct node *n, const struct pkt *p)
 	store(w, n, q, &m, p->data, p->len);
 	memcpy(w->scratch, p->data, p->len);
 	memcpy(w->scratch, q->query, 2);
-	net_cache_reply(w, n, &q->client, w->scratch, p->len);
+	net_cache_reply(w, n, &q->client, w->scratch, p->len, false);
 	sock_give(w, o, q->block, q->sock);
 	q->sock = NULL;
 	question_end(o, p->ask_id);

@@ -84,6 +84,7 @@ static bool run_take(struct world *w, uint32_t *ret)
 	l->expire_at_ns = T_NEVER;
 	l->cause = CAUSE_LATE;
 	l->n_again = 0;
+	l->missed = l->outside = false;
 	memset(l->slot, 0, sizeof(l->slot));
 	w->n_active++;
 	return true;
@@ -267,6 +268,17 @@ static void count_lost(struct world *w, const struct lookup_run *l)
 	w->r->lost_by[cause]++;
 }
 
+static enum sim_path path_of(const struct world *w, const struct lookup_run *l)
+{
+	bool has_cache = node_has_cache(&w->node[l->what.node]);
+
+	if (has_cache && !l->missed)
+		return SIM_PATH_HIT;
+	if (l->outside)
+		return SIM_PATH_OUTSIDE;
+	return has_cache ? SIM_PATH_MISS : SIM_PATH_CLUSTER_DNS;
+}
+
 static void finish(struct world *w, uint32_t id)
 {
 	struct lookup_run *l = w->run[id];
@@ -291,6 +303,7 @@ static void finish(struct world *w, uint32_t id)
 		r->ok += o.result == STUB_OK;
 		r->notfound += o.result == STUB_NOTFOUND;
 		hist_record(&r->latency[l->what.load], w->now_ns - l->what.t_ns);
+		hist_record(&r->path[path_of(w, l)], w->now_ns - l->what.t_ns);
 		heat_record(&r->heat, l->what.t_ns, w->now_ns - l->what.t_ns);
 		probers_took(w, &l->what, w->now_ns - l->what.t_ns, o.result != STUB_OK);
 	}
@@ -394,6 +407,15 @@ static void judge(struct world *w, const struct pkt *p)
 		snprintf(w->r->why_wrong, sizeof(w->r->why_wrong), "%s", why);
 }
 
+static void note_path(const struct world *w, struct lookup_run *l, const struct pkt *p)
+{
+	const uint8_t *name = p->data + DNS_HEADER_LEN; /* the question's, as it was asked */
+
+	l->missed |= !p->at_once;
+	if (p->len > DNS_HEADER_LEN && name_check(name, p->len - DNS_HEADER_LEN))
+		l->outside |= !name_within(name, w->domain.b);
+}
+
 void pods_receive(struct world *w, struct pkt *p)
 {
 	bool passed = node_has_cache(&w->node[p->node]) || net_pod_reply(w, p);
@@ -403,6 +425,7 @@ void pods_receive(struct world *w, struct pkt *p)
 		qs_put(w, l, &l->slot[p->slot], QS_REPLY, p->data, p->len);
 		if (stub_receive(l->stub, w->now_ns, p->slot, p->data, p->len)) {
 			judge(w, p);
+			note_path(w, l, p);
 			pull(w, p->lookup);
 		}
 	}

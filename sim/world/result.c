@@ -7,6 +7,9 @@
 
 #include "sim/world/sim.h"
 
+const char *const sim_path_metric[SIM_PATHS_N] = {"latency.path_hit", "latency.path_miss", "latency.path_cluster_dns",
+						 "latency.path_outside"};
+
 const char *sim_cache_str(enum sim_cache cache)
 {
 	static const char *const words[SIM_CACHES] = {"off", "on", "original"};
@@ -84,6 +87,8 @@ int sim_result_add(struct sim_result *into, const struct sim_result *part)
 	}
 	for (unsigned i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_merge(&into->latency[i], &part->latency[i]);
+	for (unsigned i = 0; i < SIM_PATHS_N; i++)
+		hist_merge(&into->path[i], &part->path[i]);
 	hist_merge(&into->sli, &part->sli);
 	hist_merge(&into->node_peak, &part->node_peak);
 	heat_merge(&into->heat, &part->heat);

@@ -64,10 +64,13 @@ static int build(struct world *w, struct diag *d)
 	leg_set(&w->backend_delay, w->s->backend_delay);
 	replicas_init(w);
 	life_init(w);
+	name_from_text(&w->domain, w->s->domain); /* the scenario has seen to it that it is one */
 	hist_init(&w->r->node_peak);
 	heat_init(&w->r->heat, HEAT_STEP_NS);
 	for (size_t i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_init(&w->r->latency[i]);
+	for (size_t i = 0; i < SIM_PATHS_N; i++)
+		hist_init(&w->r->path[i]);
 	int rc = w->c->cache ? nodecache_init(w, d) : 0;
 	if (rc == 0 && w->c->qs_path)
 		rc = qs_writer_open(&w->qs, w->c->qs_path, d);

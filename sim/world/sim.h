@@ -81,6 +81,16 @@ struct sim_sample { /* sums over the simulated nodes */
 	X(replicas_peak, max) X(replica_ns, sum) X(sli_lookups, sum) X(sli_lost, sum)
 #define SIM_NUMBER_FIELD(field, how) uint64_t field;
 
+/* Which way a lookup's answers came; of several the slowest. */
+enum sim_path {
+	SIM_PATH_HIT,	      /* all of them from the node's cache, at once */
+	SIM_PATH_MISS,	      /* the cache asked the cluster DNS for one */
+	SIM_PATH_CLUSTER_DNS, /* the pod asked the cluster DNS itself */
+	SIM_PATH_OUTSIDE,     /* a name outside the cluster was asked for beyond the node */
+	SIM_PATHS_N,
+};
+extern const char *const sim_path_metric[SIM_PATHS_N];
+
 struct sim_result {
 	SIM_NUMBERS(SIM_NUMBER_FIELD)
 	uint64_t lost_by[SIM_CAUSES_N];	      /* lookups */
@@ -89,6 +99,7 @@ struct sim_result {
 	uint64_t backend_cpu_ns[SIM_BACKENDS_MAX]; /* ghosts included */
 	char why_wrong[96];		      /* of the first wrong answer */
 	struct hist latency[SCEN_LOADS_MAX];
+	struct hist path[SIM_PATHS_N];	      /* the same lookups, by enum sim_path */
 	struct heat heat;		      /* of the counted lookups, by intended start */
 	struct hist sli;		      /* probers' p99s, one a window (probers.h) */
 	struct hist node_peak;		      /* entries at once, one value a node */

@@ -54,6 +54,7 @@ struct pkt {
 	uint16_t pod, port, backend, id;
 	uint8_t slot, event;
 	bool tcp, from_node, big, missing;
+	bool at_once; /* the cache had it */
 	uint32_t conn, conn_gen; /* tcp: the flow it travels on */
 	uint64_t way_ns;	 /* held by its flow: how long it will take */
 	uint32_t len;
@@ -73,6 +74,7 @@ struct lookup_run {
 	struct lookup what;
 	uint32_t gen, next_free;
 	bool active;
+	bool missed, outside; /* of its answers: not all were in a cache; one was of a name outside */
 	uint8_t cause, n_again; /* why its last packet was lost; times asked again by the application */
 	uint64_t expire_at_ns;	/* event that is on its way; T_NEVER: none */
 	uint64_t deadline_ns;
@@ -154,6 +156,7 @@ struct world {
 	const struct sim_conf *c;
 	struct probers *probers; /* NULL: no load is the SLI's */
 	const struct scenario *s;
+	struct name domain;	 /* the cluster's */
 	struct sim_result *r;
 	uint64_t seed;
 	struct evq q;
@@ -217,7 +220,7 @@ bool net_node_reply(struct world *w, struct pkt *p);
 /* A replica has closed its connections: the core's questions on them are failed. */
 void net_node_reset(struct world *w, struct node *n, unsigned backend);
 void net_cache_reply(struct world *w, struct node *n, const struct core_client *cl,
-		     const uint8_t *bytes, size_t len);
+		     const uint8_t *bytes, size_t len, bool at_once);
 void backend_receive(struct world *w, struct pkt *p); /* EV_AT_BACKEND */
 
 /* nodecache.c */

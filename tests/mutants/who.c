@@ -50,7 +50,7 @@ static void blocks_read(const char *path)
 
 	while (fgets(text, sizeof(text), f)) {
 		struct block *b = &blocks[n_blocks];
-		char *colon;
+		char *colon = NULL;
 
 		b->address = strtoull(text, NULL, 16);
 		if (n_blocks == BLOCKS_MAX || !fgets(text, sizeof(text), f) ||

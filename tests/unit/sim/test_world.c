@@ -353,3 +353,38 @@ Test(outside, a_node_may_send_so_many_packets)
 	cr_assert_gt(r->dropped[CAUSE_OUTSIDE], 10000);
 	lab_free(l);
 }
+
+/* Each counted lookup has one path; what is at hand comes sooner than what is asked for. */
+static const struct sim_result *paths(struct lab **ret, bool cache)
+{
+	static const char yaml[] = HEAD "duration: 40s\npods: {per_node: 4, search: []}\n"
+					"loads:\n  - {name: a, transport: new-port, rate: 10/s}\n"
+					"names:\n  ask: [web.default.svc.cluster.local., www.example.com.]\ncluster:\n"
+					"  records:\n    - web.default.svc.cluster.local. 30 A 10.96.10.1\n"
+					"    - www.example.com. 30 A 192.0.2.1\n";
+	*ret = lab_new(yaml, cache);
+	const struct sim_result *r = lab_run(*ret);
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < SIM_PATHS_N; i++)
+		all += r->path[i].n;
+	cr_assert_eq(all, r->total);
+	return r;
+}
+
+Test(path, lookups_are_told_by_the_way_their_answers_came)
+{
+	struct lab *l;
+	const struct sim_result *r = paths(&l, true);
+
+	cr_assert_gt(r->path[SIM_PATH_HIT].n, r->total * 8 / 10);
+	cr_assert_gt(r->path[SIM_PATH_MISS].n, 0);
+	cr_assert_gt(r->path[SIM_PATH_OUTSIDE].n, 0);
+	cr_assert_eq(r->path[SIM_PATH_CLUSTER_DNS].n, 0);
+	cr_assert_lt(hist_quantile(&r->path[SIM_PATH_HIT], 0.5), hist_quantile(&r->path[SIM_PATH_MISS], 0.5));
+	lab_free(l);
+	r = paths(&l, false);
+	cr_assert_eq(r->path[SIM_PATH_HIT].n + r->path[SIM_PATH_MISS].n, 0);
+	cr_assert_float_eq((double)r->path[SIM_PATH_OUTSIDE].n, (double)r->total / 2, (double)r->total / 10);
+	lab_free(l);
+}

@@ -244,7 +244,7 @@ Test(upstream_udp, guesses_are_told)
 		udp_questions((uint32_t)i, 1, q, &from);
 		guess(q[0], &from, 8);
 		until(&n_fails, i);
-		cr_expect_eq(stats.up_udp_guessed, i);
+		cr_expect_eq(stats.up_udp_guessed, (uint64_t)i);
 		cr_expect_eq(n_events, told[i]);
 		ups.up[0]->told_ns -= (i == 1 ? 50 : 60) * NS_PER_S; /* as if so long ago */
 	}
