@@ -220,5 +220,9 @@ int doctor_cmd(int argc, char **argv)
 		return 3;
 	if (!opt.json)
 		print_words(stdout, &found, &p, opt.all);
+	if (!found.count[STATUS_FAIL] && !found.count[STATUS_WARN] && !found.count[STATUS_NOTE] && !found.count[STATUS_OK]) {
+		log_error("nothing could be looked at: that is no verdict"); /* and a pipeline should not take it for one */
+		return 2;
+	}
 	return found.count[STATUS_FAIL] || (opt.strict && found.count[STATUS_WARN]);
 }
