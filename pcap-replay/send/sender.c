@@ -21,6 +21,7 @@
 
 #define EVENTS 256
 #define BURST  64 /* questions sent before answers are looked for */
+#define FIRST  4096 /* questions whose UDP sockets are made before the clock starts */
 #define AHEAD  16 /* questions whose sockets are made before their time */
 #define NEAR_NS (60 * NS_PER_US) /* a sleep may end that much too late: the rest is spent awake */
 
@@ -237,6 +238,16 @@ static void prepare(struct sender *s, uint64_t number, uint64_t total)
 	}
 }
 
+/* At a high rate the first questions are as many new sockets in a moment. TCP's wait for
+ * their time: a connection is opened when it was. */
+static void prepare_first(struct sender *s)
+{
+	const struct plan *plan = s->c->plan;
+	for (size_t i = 0; i < plan->n && i < FIRST && !s->c->all_tcp; i++)
+		for (unsigned k = 0; k < s->c->n_targets && plan->query[i].proto != QS_TCP; k++)
+			socks_get(s->socks, plan->query[i].flow, k, false);
+}
+
 static void progress(struct sender *s, uint64_t now_ns)
 {
 	if (!s->c->progress || now_ns < s->next_progress_ns)
@@ -301,6 +312,7 @@ int sender_run(const struct sender_conf *c, struct sender_result *ret, struct di
 		for (size_t i = 0; i < n; i++)
 			s->pool[i].next = i + 1 < n ? &s->pool[i + 1] : NULL;
 		s->free_list = s->pool;
+		prepare_first(s);
 		s->start_ns = s->allowance_ns = clock_mono_ns() + 10 * NS_PER_MS;
 		s->allowance_ns -= 10 * NS_PER_MS;
 		s->allowance = 1;
