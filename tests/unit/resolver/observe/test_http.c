@@ -266,7 +266,7 @@ Test(http, what_is_put_off_is_asked_again_and_keeps_nobody_waiting)
 	char b[4096] = "";
 	int fd[2] = { client(), client() };
 	put_off = true;
-	send(fd[0], "GET /wait HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n", 47, 0);
+	send(fd[0], "GET /wait HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n", 45, 0);
 	while (n_handled < 1)
 		loop_step(&loop, loop.now_ns + NS_PER_MS);
 	talk(fd[1], "GET /hello HTTP/1.1\r\n\r\n", b, sizeof(b));
