@@ -144,10 +144,10 @@ static int data_read(struct cf_setup *s, const struct cf_token *t, struct rewrit
 	const char *text = t->text;
 	size_t n = strlen(text);
 	bool hex = text[0] == '0' && text[1] == 'x';
-	uint8_t buf[UINT8_MAX];
+	uint8_t buf[UINT8_MAX + 1] = {0}; /* an arena gives none for nothing: one more than is used */
 
-	if (n > (hex ? 2 + 2 * sizeof(buf) : sizeof(buf)))
-		return cf_error(s, t, "more than %zu octets of option data", sizeof(buf));
+	if (n > (hex ? 2 + 2 * UINT8_MAX : UINT8_MAX))
+		return cf_error(s, t, "more than %d octets of option data", UINT8_MAX);
 	if (hex && n % 2)
 		return cf_error(s, t, "'%s' has half an octet: expected an even number of digits", text);
 	for (size_t i = 2; hex && i < n; i += 2) {
