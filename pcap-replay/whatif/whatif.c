@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 
 static const uint32_t sizes[WHATIF_SIZES] = {64, 256, 1024, 4096, PLAY_STOCK_ENTRIES, 65536};
+static const uint32_t ttls[WHATIF_TTLS] = {5, 10, 30, 60, 300, 3600};
 static const char *const shields[WHATIF_SHIELDS] = {"off", "on", "trust"};
 static const char *const rival_key[PLAY_RIVALS] = {"original", "lru", "no_limit"};
 
@@ -28,6 +29,11 @@ int whatif_run(struct whatif *ret, const struct asked *a, const char *domain, st
 		for (enum play_rival k = 0; k < PLAY_RIVALS && rc == 0; k++)
 			rc = play_rival(&c, k, &ret->size[i].rival[k], d);
 	}
+	for (size_t i = 0; i < WHATIF_TTLS && rc == 0; i++) {
+		c.ttl_s = ret->ttl[i].ttl_s = ttls[i];
+		rc = play_ours(&c, &ret->ttl[i].ours, d); /* of the largest size */
+	}
+	c.ttl_s = PLAY_STOCK_TTL_S;
 	c.entries = PLAY_STOCK_ENTRIES;
 	for (size_t i = 0; i < WHATIF_SHIELDS && rc == 0; i++) {
 		c.shield = shields[i];
@@ -95,6 +101,9 @@ void whatif_print(const struct whatif *w, FILE *out)
 			fprintf(out, " %14.2f", 100 * at_once(&w->size[i].rival[k]));
 		fputs("\n", out);
 	}
+	fprintf(out, "\n  %10s %12s\n", "TTLs up to", "node-cache");
+	for (size_t i = 0; i < WHATIF_TTLS; i++)
+		fprintf(out, "  %8" PRIu32 " s %12.2f\n", w->ttl[i].ttl_s, 100 * at_once(&w->ttl[i].ours));
 	fprintf(out, "\n  %-22s %12s %14s %14s\n", "search-path shield", "at once, %", "cluster DNS", "of them denied");
 	for (size_t i = 0; i < WHATIF_SHIELDS; i++)
 		fprintf(out, "  %-22s %12.2f %14" PRIu64 " %14" PRIu64 "\n", shields[i], 100 * at_once(&w->shield[i]),
@@ -143,6 +152,14 @@ void whatif_json(const struct whatif *w, struct jout *j)
 		jout_close(j, '}');
 	}
 	jout_close(j, ']');
+	jout_open(j, "ttls", '[');
+	for (size_t i = 0; i < WHATIF_TTLS; i++) {
+		jout_open(j, NULL, '{');
+		jout_u64(j, "ttl_s", w->ttl[i].ttl_s);
+		ours_json(j, "node_cache", &w->ttl[i].ours);
+		jout_close(j, '}');
+	}
+	jout_close(j, ']');
 	jout_open(j, "shield", '{');
 	for (size_t i = 0; i < WHATIF_SHIELDS; i++)
 		ours_json(j, shields[i], &w->shield[i]);
@@ -169,6 +186,22 @@ static void put_curve(const struct whatif *w, struct result *r)
 	table_release(&t);
 }
 
+static void put_ttls(const struct whatif *w, struct result *r)
+{
+	static const char *const columns[] = {"ttl_s", "hit_share", NULL};
+	struct table t;
+	int rc = 0;
+
+	table_init(&t, columns);
+	for (size_t i = 0; i < WHATIF_TTLS; i++) {
+		double row[] = {w->ttl[i].ttl_s, at_once(&w->ttl[i].ours)};
+		rc = rc ? rc : table_add(&t, NULL, row);
+	}
+	if (rc == 0)
+		result_table(r, "cache_ttl", &t);
+	table_release(&t);
+}
+
 void whatif_record(const struct whatif *w, struct result *r)
 {
 	const struct play_counts *n = &w->size[stock()].ours;
@@ -192,6 +225,8 @@ void whatif_record(const struct whatif *w, struct result *r)
 		snprintf(name, sizeof(name), "whatif.shield.%s", shields[i]);
 		result_num(r, name, (double)w->shield[i].asked_cluster);
 	}
-	if (w->asked->n)
+	if (w->asked->n) {
 		put_curve(w, r);
+		put_ttls(w, r);
+	}
 }

@@ -13,6 +13,7 @@
 #include "pcap-replay/whatif/play.h"
 
 #define WHATIF_SIZES 6
+#define WHATIF_TTLS 6
 
 enum whatif_shield { WHATIF_SHIELD_OFF, WHATIF_SHIELD_ON, WHATIF_SHIELD_TRUST, WHATIF_SHIELDS };
 
@@ -22,6 +23,10 @@ struct whatif {
 		uint32_t entries;
 		struct play_counts ours, rival[PLAY_RIVALS];
 	} size[WHATIF_SIZES];
+	struct {
+		uint32_t ttl_s;     /* Corefile: no answer is kept longer */
+		struct play_counts ours;
+	} ttl[WHATIF_TTLS];         /* at ample size */
 	struct play_counts shield[WHATIF_SHIELDS]; /* at the manifest's size */
 	uint64_t captured_wait_ns; /* of answered questions */
 	uint64_t unanswered;

@@ -99,6 +99,18 @@ Test(whatif, a_name_is_asked_for_once_in_its_ttl)
 		cr_assert_eq(theirs(9984, k).asked, 4, "%s: %lu", play_rival_text[k], (unsigned long)theirs(9984, k).asked);
 }
 
+Test(whatif, a_shorter_cap_on_ttls_asks_more_often)
+{
+	for (uint64_t i = 0; i < 100; i++)
+		put(i * NS_PER_S + NS_PER_S / 2, "a.ns.svc.cluster.local", DNS_A, 0, 2, 10);
+	cr_assert(asked_ready(&asked));
+	struct play_conf c = {.asked = &asked, .domain = "cluster.local", .entries = 9984, .ttl_s = 10, .negative_ttl_s = 5};
+	struct play_counts n;
+	struct diag d = {0};
+	cr_assert_eq(play_ours(&c, &n, &d), 0, "%s", d.text);
+	cr_assert_eq(n.at_once, 90, "every eleventh second, from the first: %lu", (unsigned long)n.at_once);
+}
+
 Test(whatif, a_walk_around_more_names_than_fit_defeats_lru)
 {
 	char text[64];
