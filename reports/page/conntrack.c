@@ -25,35 +25,19 @@ static const struct row_def loss_rows[] = {
 	{ 0 },
 };
 
-static bool has_any(const struct record *r, const struct row_def *rows)
-{
-	double v;
-	for (; r && rows->metric; rows++)
-		if (record_num(r, rows->metric, &v))
-			return true;
-	return false;
-}
-
 static void put_rows(struct report *r, const char *id, const char *caption, const struct row_def *rows, FILE *out)
 {
-	struct sheet *s = sheet_new(&r->sheets, id, caption);
-	sheet_column_text(s, "cell", "cell");
-	sheet_column_text(s, "from", "from");
-	for (const struct row_def *c = rows; c->metric; c++)
-		if (metric_used(r->book, c->metric))
-			sheet_column_num(s, c->words, c->metric);
+	struct sheet *s = rows_sheet(r, id, caption, rows);
 	for (size_t i = 0; i < r->book->n_cells; i++) {
 		bool first = true;
 		for (int e = 0; e < ENG_N; e++) {
-			if (!has_any(r->book->cell[i].run[e], rows))
+			if (!rows_any(r->book->cell[i].run[e], rows))
 				continue;
 			sheet_row(s, first);
 			first = false;
 			sheet_cell_head(s, r, &r->book->cell[i]);
 			sheet_text(s, engine_title((enum engine)e));
-			for (const struct row_def *c = rows; c->metric; c++)
-				if (metric_used(r->book, c->metric))
-					sheet_metric(s, r->book->cell[i].run[e], c->metric);
+			rows_metrics(s, r, r->book->cell[i].run[e], rows);
 		}
 	}
 	sheet_html(s, out);
@@ -140,7 +124,7 @@ void section_conntrack(struct report *r, FILE *out)
 	bool any = false;
 	for (size_t i = 0; i < r->book->n_cells; i++)
 		for (int e = 0; e < ENG_N; e++)
-			any = any || has_any(r->book->cell[i].run[e], entry_rows);
+			any = any || rows_any(r->book->cell[i].run[e], entry_rows);
 	if (!any)
 		return;
 	section_begin(

@@ -37,34 +37,17 @@ static const char *reason(const struct record *r)
 	return why;
 }
 
-static bool has_any(const struct record *r, const struct row_def *rows)
-{
-	double v;
-	for (; rows->metric; rows++)
-		if (record_num(r, rows->metric, &v))
-			return true;
-	return false;
-}
-
-/* Columns that no cell can fill are left out. */
 static void put_table(struct report *r, const char *id, const char *caption, const struct row_def *rows, FILE *out)
 {
-	struct sheet *s = sheet_new(&r->sheets, id, caption);
-	sheet_column_text(s, "cell", "cell");
-	sheet_column_text(s, "from", "from");
-	for (const struct row_def *c = rows; c->metric; c++)
-		if (metric_used(r->book, c->metric))
-			sheet_column_num(s, c->words, c->metric);
+	struct sheet *s = rows_sheet(r, id, caption, rows);
 	for (size_t i = 0; s->n_columns > 2 && i < r->book->n_cells; i++) {
 		const struct cell *c = &r->book->cell[i];
-		if (!has_any(cell_best(c), rows))
+		if (!rows_any(cell_best(c), rows))
 			continue;
 		sheet_row(s, false);
 		sheet_cell_head(s, r, c);
 		sheet_text(s, engine_title(cell_best_engine(c)));
-		for (const struct row_def *m = rows; m->metric; m++)
-			if (metric_used(r->book, m->metric))
-				sheet_metric(s, cell_best(c), m->metric);
+		rows_metrics(s, r, cell_best(c), rows);
 	}
 	sheet_html(s, out);
 }

@@ -109,3 +109,30 @@ bool prediction_error(double measured, double predicted, const char *unit, doubl
 	snprintf(buf, 64, "%s", fmt_change(measured, predicted, text));
 	return fabs(predicted / measured - 1) <= tolerance;
 }
+
+struct sheet *rows_sheet(struct report *r, const char *id, const char *caption, const struct row_def *rows)
+{
+	struct sheet *s = sheet_new(&r->sheets, id, caption);
+	sheet_column_text(s, "cell", "cell");
+	sheet_column_text(s, "from", "from");
+	for (; rows->metric; rows++)
+		if (metric_used(r->book, rows->metric))
+			sheet_column_num(s, rows->words, rows->metric);
+	return s;
+}
+
+bool rows_any(const struct record *rec, const struct row_def *rows)
+{
+	double v;
+	for (; rec && rows->metric; rows++)
+		if (record_num(rec, rows->metric, &v))
+			return true;
+	return false;
+}
+
+void rows_metrics(struct sheet *s, const struct report *r, const struct record *rec, const struct row_def *rows)
+{
+	for (; rows->metric; rows++)
+		if (metric_used(r->book, rows->metric))
+			sheet_metric(s, rec, rows->metric);
+}

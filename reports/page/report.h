@@ -78,6 +78,11 @@ extern const struct row_def mode_rows[], count_rows[], prediction_rows[];
 void section_begin(struct report *r, FILE *out, const char *id, const char *title, const char *note);
 void section_end(FILE *out);
 /* The drawn pictures of a kind, large one below the other, small ones side by side. */
+/* A table by cell and where its figures are from: a column a row of `rows`, but for those that no
+ * cell can fill. */
+struct sheet *rows_sheet(struct report *r, const char *id, const char *caption, const struct row_def *rows);
+bool rows_any(const struct record *rec, const struct row_def *rows); /* false for NULL */
+void rows_metrics(struct sheet *s, const struct report *r, const struct record *rec, const struct row_def *rows);
 void put_figures(const struct report *r, enum figure_kind kind, FILE *out);
 void put_list(const struct remarks *list, FILE *out);
 /* The cell's name with its colour, as the head of a row. */
