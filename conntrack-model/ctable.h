@@ -144,11 +144,14 @@ struct ct_live {
 void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NETNS_MAX]);
 /* No entry in any namespace, dead ones included: nothing will change by itself. */
 bool ctable_empty(const struct ctable *t);
-/* Live entries by kind: `kind_of` sorts each by its original tuple into one of
- * `n` counters, or returns n to leave it out. One walk. */
-void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
-		       unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx),
-		       const void *ctx, uint64_t *ret_counts, unsigned n);
+/* Entries by kind: `kind_of` sorts each by its original tuple into one of `n` counters, or
+ * returns n to leave it out. The dead that nobody collected yet are in what is counted. One walk. */
+struct ct_kind {
+	uint64_t live, counted;
+};
+void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
+		  unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx), const void *ctx,
+		  struct ct_kind *ret, unsigned n);
 /* What a ctnetlink dump does, in any namespace: frees all expired entries. */
 void ctable_dump(struct ctable *t, uint64_t now_ns);
 /* What kube-proxy does when an endpoint has gone (pkg/proxy/conntrack): deletes the UDP entries

@@ -60,19 +60,21 @@ void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NE
 	}
 }
 
-void ctable_live_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
-		       unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx),
-		       const void *ctx, uint64_t *ret_counts, unsigned n)
+void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
+		  unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx), const void *ctx,
+		  struct ct_kind *ret, unsigned n)
 {
-	memset(ret_counts, 0, n * sizeof(*ret_counts));
+	memset(ret, 0, n * sizeof(*ret));
 	ctable_advance(t, now_ns);
 	for (uint32_t i = 0; i < t->n_entries; i++) {
 		const struct ct_entry *e = &t->entry[i];
-		if (!e->status || e->tuple[0].netns != netns || ct_expired(e, t->now_j))
+		if (!e->status || e->tuple[0].netns != netns)
 			continue;
 		unsigned kind = kind_of(&e->tuple[0], ctx);
-		if (kind < n)
-			ret_counts[kind]++;
+		if (kind >= n)
+			continue;
+		ret[kind].counted++;
+		ret[kind].live += !ct_expired(e, t->now_j);
 	}
 }
 

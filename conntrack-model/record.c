@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The prediction as a result record. `conntrack.*` means entries a dump would
- * show, which are live ones, because that is what the lab measures;
- * nf_conntrack_count, which counts dead ones too, has names of its own.
+ * The prediction as a result record. All that is in the stream is taken for pods' DNS, or
+ * for the node's own where the stream was taken between node and backends.
  */
 #include <string.h>
 
@@ -44,9 +43,11 @@ static void put_common(struct result *r, const struct prediction *p, bool upstre
 	const struct ct_counters *s = &w->stats;
 
 	if (upstream) {
-		result_num(r, "conntrack.upstream_peak", p->range.live_max);
+		result_num(r, "conntrack.upstream_peak", (double)p->track->peak);
+		result_num(r, "conntrack.upstream_live_peak", p->range.live_max);
 	} else {
-		result_num(r, "conntrack.peak", p->range.live_max);
+		result_num(r, "conntrack.peak", (double)p->track->peak);
+		result_num(r, "conntrack.live_peak", p->range.live_max);
 		result_num(r, "conntrack.final",
 			   p->track->n_rows ? (double)p->track->row[p->track->n_rows - 1].live : 0);
 		result_num(r, "conntrack.created", (double)s->new_flows);
@@ -94,7 +95,7 @@ static void put_series(struct result *r, const struct walk_track *w, bool upstre
 {
 	const char *columns[] = {SERIES_T_S,
 				 upstream ? SERIES_CT_UPSTREAM : SERIES_CT_CLIENT,
-				 "nf_conntrack_count",
+				 SERIES_CT_LIVE,
 				 "assured_entries",
 				 "early_drop",
 				 "drop",
@@ -104,8 +105,8 @@ static void put_series(struct result *r, const struct walk_track *w, bool upstre
 	for (size_t i = 0; i < w->n_rows; i++) {
 		const struct walk_row *o = &w->row[i];
 		double v[] = {o->t_s,
-			      (double)o->live,
 			      (double)o->count,
+			      (double)o->live,
 			      (double)o->assured,
 			      (double)o->early_drop,
 			      (double)o->drop};

@@ -34,9 +34,11 @@
 	{ "answers.by_backend",      "answers", MERGE_SUM, "answers the pods got from a cluster-DNS backend itself" }, \
 	{ "latency.*",               "ns",      MERGE_SUM, "histogram: intended start of a lookup to its last answer; latency.all, one a load, and path_* by the way answers came" }, \
 	{ "late.*",                  "ns",      MERGE_SUM, "histogram: how late the load program itself was; late.all" }, \
-	{ "conntrack.peak",          "entries", MERGE_MAX, "most entries at once for port-53 traffic of pods" }, \
-	{ "conntrack.upstream_peak", "entries", MERGE_MAX, "most entries at once for port-53 traffic between node and backends" }, \
-	{ "conntrack.final",         "entries", MERGE_SUM, "entries for port-53 traffic of pods when the load ends" }, \
+	{ "conntrack.peak",          "entries", MERGE_MAX, "most entries at once for port-53 traffic of pods, as nf_conntrack_count has it: dead ones that nobody collected yet are in it" }, \
+	{ "conntrack.live_peak",     "entries", MERGE_MAX, "the same of live entries, whose time-out has not passed" }, \
+	{ "conntrack.upstream_peak", "entries", MERGE_MAX, "as conntrack.peak, for port-53 traffic between node and backends" }, \
+	{ "conntrack.upstream_live_peak", "entries", MERGE_MAX, "as conntrack.live_peak, of those" }, \
+	{ "conntrack.final",         "entries", MERGE_SUM, "live entries for port-53 traffic of pods when the load ends" }, \
 	{ "conntrack.created",       "entries", MERGE_SUM, "entries made for port-53 traffic of pods" }, \
 	{ "conntrack.insert_failed", "packets", MERGE_SUM, "packets dropped because their entry lost a race" }, \
 	{ "conntrack.drop",          "packets", MERGE_SUM, "packets dropped because the table was full" }, \
@@ -65,8 +67,9 @@
 
 /* Columns of series.csv; a record carries those its tool knows, in this order. */
 #define SERIES_T_S             "t_s"                        /* since the load began, warm-up included */
-#define SERIES_CT_CLIENT       "conntrack_entries"          /* port-53 traffic of pods */
+#define SERIES_CT_CLIENT       "conntrack_entries"          /* port-53 traffic of pods, as nf_conntrack_count has it */
 #define SERIES_CT_UPSTREAM     "conntrack_upstream_entries" /* node to backends */
+#define SERIES_CT_LIVE         "conntrack_live_entries"     /* of the pods' entries, those whose time-out has not passed */
 #define SERIES_LOOKUPS         "lookups"                    /* begun so far */
 #define SERIES_LOST            "lookups_lost"               /* so far */
 #define SERIES_UPSTREAM        "upstream_queries"           /* so far */

@@ -9,10 +9,15 @@
 #include "reports/words/fmt.h"
 
 static const struct row_def entry_rows[] = {
-	{ "conntrack.peak", "peak" },	  { "conntrack.final", "at the end" },
-	{ "conntrack.created", "made" },  { "conntrack.upstream_peak", "to backends, peak" },
-	{ "conntrack.max", "limit" },	  { "model.max_advised", "limit to set" },
-	{ "model.bytes_peak", "memory" }, { 0 },
+	{ "conntrack.peak", "peak" },
+	{ "conntrack.live_peak", "live, peak" },
+	{ "conntrack.final", "at the end" },
+	{ "conntrack.created", "made" },
+	{ "conntrack.upstream_peak", "to backends, peak" },
+	{ "conntrack.max", "limit" },
+	{ "model.max_advised", "limit to set" },
+	{ "model.bytes_peak", "memory" },
+	{ 0 },
 };
 
 static const struct row_def loss_rows[] = {

@@ -153,9 +153,11 @@ static void put_lookups(const struct out *o, const struct sim_result *r, const s
 
 static void put_table(const struct out *o, const struct sim_result *r, const struct cell_job *c)
 {
-	/* as nf_conntrack_count has it: the dead that nobody collected yet are in it */
+	/* without a cache the whole table is the pods', and its highest count is known between samples too */
 	result_num(o->r, "conntrack.peak", (double)(c->cache == SIM_NOCACHE ? r->ct_count_peak : r->ct_client_peak));
+	result_num(o->r, "conntrack.live_peak", (double)r->ct_client_live_peak);
 	result_num(o->r, "conntrack.upstream_peak", (double)r->ct_upstream_peak);
+	result_num(o->r, "conntrack.upstream_live_peak", (double)r->ct_upstream_live_peak);
 	result_num(o->r, "sim.count_peak", (double)r->ct_count_peak);
 	sum(o, "conntrack.final", r->ct_client_final);
 	sum(o, "conntrack.created", r->ct_created);
@@ -204,8 +206,8 @@ static void put_servers(const struct out *o, const struct sim_result *r, const s
 static void put_series(const struct out *o, const struct sim_result *r)
 {
 	static const char *const columns[] = {
-		SERIES_T_S,  SERIES_CT_CLIENT, SERIES_CT_UPSTREAM,   SERIES_LOOKUPS,
-		SERIES_LOST, SERIES_UPSTREAM,  "nf_conntrack_count",
+		SERIES_T_S,  SERIES_CT_CLIENT, SERIES_CT_UPSTREAM, SERIES_LOOKUPS,
+		SERIES_LOST, SERIES_UPSTREAM,  SERIES_CT_LIVE,     "nf_conntrack_count",
 		"lookups_done", "queries_retried", "replica_waiting", "replicas", NULL};
 
 	result_columns(o->r, columns);
@@ -218,6 +220,7 @@ static void put_series(const struct out *o, const struct sim_result *r)
 				(double)s->lookups * o->scale,
 				(double)s->lost * o->scale,
 				(double)s->upstream_queries * o->scale,
+				(double)s->client_live / nodes,
 				(double)s->count / nodes,
 				(double)s->done * o->scale,
 				(double)s->retried * o->scale,

@@ -48,6 +48,7 @@ static void add_samples(struct sim_result *into, const struct sim_result *part)
 		struct sim_sample *a = &into->sample[i];
 		const struct sim_sample *b = &part->sample[i];
 		a->client += b->client;
+		a->client_live += b->client_live;
 		a->upstream += b->upstream;
 		a->count += b->count;
 		a->lookups += b->lookups;

@@ -28,16 +28,20 @@ static void look(struct world *w, struct sim_sample *s, bool final)
 	struct sim_result *r = w->r;
 
 	for (unsigned i = 0; i < w->n_nodes; i++) {
-		uint64_t n[KINDS], count = ctable_count(w->node[i].ct, w->now_ns, 0);
-		ctable_live_kinds(w->node[i].ct, w->now_ns, 0, kind_of, NULL, n, KINDS);
-		peak(&r->ct_client_peak, n[KIND_POD]);
-		peak(&r->ct_upstream_peak, n[KIND_NODE]);
+		uint64_t count = ctable_count(w->node[i].ct, w->now_ns, 0);
+		struct ct_kind n[KINDS];
+		ctable_kinds(w->node[i].ct, w->now_ns, 0, kind_of, NULL, n, KINDS);
+		peak(&r->ct_client_peak, n[KIND_POD].counted);
+		peak(&r->ct_client_live_peak, n[KIND_POD].live);
+		peak(&r->ct_upstream_peak, n[KIND_NODE].counted);
+		peak(&r->ct_upstream_live_peak, n[KIND_NODE].live);
 		peak(&r->ct_count_peak, count);
-		s->client += n[KIND_POD];
-		s->upstream += n[KIND_NODE];
+		s->client += n[KIND_POD].counted;
+		s->client_live += n[KIND_POD].live;
+		s->upstream += n[KIND_NODE].counted;
 		s->count += count;
 		if (final)
-			r->ct_client_final += n[KIND_POD];
+			r->ct_client_final += n[KIND_POD].live;
 	}
 	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
 		s->waiting += w->replica[i].n_wait ? replica_waiting(&w->replica[i], w->now_ns) : 0;

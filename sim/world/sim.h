@@ -61,7 +61,8 @@ struct sim_conf {
 };
 
 struct sim_sample { /* sums over the simulated nodes */
-	uint64_t t_ns, client, upstream, count;
+	uint64_t t_ns, client, upstream, count; /* entries, the dead that nobody collected included */
+	uint64_t client_live;
 	uint64_t lookups, lost, upstream_queries;
 	uint64_t done, late_ns; /* lookups that ended so far, and their times added up */
 	uint64_t queries, retried, replicas, waiting; /* waiting: at the replicas */
@@ -72,6 +73,7 @@ struct sim_sample { /* sums over the simulated nodes */
 	X(n_nodes, sum) X(n_parts, sum) X(total, sum) X(ok, sum) X(notfound, sum) X(lost, sum) X(warmup, sum)     \
 	X(partial, sum) X(again, sum) X(queries, sum) X(retried, sum) X(verified, sum)            \
 	X(wrong, sum) X(by_cache, sum) X(by_backend, sum) X(ct_client_peak, max)                  \
+	X(ct_client_live_peak, max) X(ct_upstream_live_peak, max)                                 \
 	X(ct_upstream_peak, max) X(ct_count_peak, max) X(ct_client_final, sum) X(ct_created, sum) \
 	X(ct_insert_failed, sum) X(ct_full, sum) X(ct_early_drop, sum) X(notrack_in, sum)         \
 	X(notrack_out, sum) X(upstream_world, sum) X(upstream_total, sum) X(upstream_conns, sum)  \

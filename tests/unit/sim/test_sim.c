@@ -203,6 +203,10 @@ Test(sim, entries_are_rate_times_timeout)
 			   (double)r->ct_client_final, want);
 	cr_assert_float_eq(want, 3000, 4 * sqrt(3000), "a Poisson number: %g", want);
 	cr_assert_float_eq((double)r->ct_created, (double)r->queries, 0.04 * (double)r->queries);
+	/* The kernel's count has the dead as well: rate * P more at the most, P being 18.4 s. */
+	cr_assert_float_eq((double)r->ct_client_live_peak, want, 5 * sqrt(3000));
+	double dead = (double)r->ct_client_peak / (double)r->ct_client_live_peak;
+	cr_assert(dead > 1.3 && dead < 2.1, "%g", dead);
 	double half = (double)r->upstream_backend[0] / (double)r->upstream_total;
 	cr_assert_float_eq(half, 0.5, 0.02);
 	lab_free(l);
