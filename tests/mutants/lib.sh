@@ -14,10 +14,10 @@ build() {
 	make -s --no-print-directory -f tests/mutants/mutants.mk O="${dir#"$top"/}" VERSION=mutant STATIC= SAN= DEBUG= HARDEN= \
 		CFLAGS="${flags:--O2 -fPIC -w}" "$@"
 }
-# Some of these KINDS alone cost less, and notice a little less.
+# Some of these KINDS alone, or only TESTS whose names match, cost less, and notice a little less.
 kinds=${KINDS:-scenario unit reload disturb fuzz_daemon fuzz_core}
 tests() {
-	all_tests | grep -E "^(${kinds// /|}):"
+	all_tests | grep -E "^(${kinds// /|}):" | grep -E "${TESTS:-.}"
 }
 all_tests() {
 	local f

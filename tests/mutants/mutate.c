@@ -88,8 +88,60 @@ static bool is_instant(const char *code, const char *kind)
 	return !strcmp(kind, "border") && strstr(code, "_ns");
 }
 
-/* `code` is the text with strings and comments blanked out. */
-static void operators_find(struct line *l, const char *code)
+/* Is code[0..end) behind something an operand can begin after, and does it end with `text`? */
+static bool operand_ends(const char *code, size_t end, const char *text, size_t len)
+{
+	static const char *const before[] = {"(", "= ", "return ", "&& ", "|| ", ", "};
+
+	if (!len || end < len || strncmp(code + end - len, text, len))
+		return false;
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		size_t n = strlen(before[i]);
+
+		if (end - len >= n && !strncmp(code + end - len - n, before[i], n))
+			return true;
+	}
+	return false;
+}
+
+/* As much as belongs together: up to a comma, a semicolon or a bracket that closes another. */
+static size_t operand_len(const char *code)
+{
+	size_t n = 0;
+
+	for (int depth = 0; code[n] && (depth || !strchr(",;)", code[n])); n++)
+		depth += (code[n] == '(') - (code[n] == ')');
+	return n;
+}
+
+/* The lesser or the greater of two, "a < b ? a : b", or on two lines "if (a > b)", "a = b;":
+ * at the border both are the same. `at` is the operator's place, `len` its length. */
+static bool is_lesser_or_greater(const char *code, const char *next, size_t at, size_t len)
+{
+	const char *b = code + at + len, *x = strstr(b, " ? "), *y = x ? strstr(x, " : ") : NULL;
+	char assigned[LINE_MAX_LEN * 2];
+
+	if (y) {
+		size_t n_b = (size_t)(x - b), n_x = (size_t)(y - x) - 3, n_y;
+
+		x += 3;
+		y += 3;
+		n_y = operand_len(y);
+		return (n_b == n_x && !strncmp(b, x, n_b) && operand_ends(code, at, y, n_y)) ||
+		       (n_b == n_y && !strncmp(b, y, n_b) && operand_ends(code, at, x, n_x));
+	}
+	const char *a = strstr(code, "if (");
+	size_t n_b = operand_len(b);
+
+	if (!a || b[n_b] != ')' || b[n_b + 1])
+		return false;
+	a += 4;
+	snprintf(assigned, sizeof(assigned), "%.*s = %.*s;", (int)(code + at - a), a, (int)n_b, b);
+	return !strcmp(assigned, next + strspn(next, "\t "));
+}
+
+/* `code` is the text with strings and comments blanked out, `next` that of the line below. */
+static void operators_find(struct line *l, const char *code, const char *next)
 {
 	for (size_t i = 0; code[i]; i++) {
 		for (size_t k = 0; k < sizeof(operators) / sizeof(operators[0]); k++) {
@@ -98,6 +150,8 @@ static void operators_find(struct line *l, const char *code)
 			if (strncmp(code + i, operators[k].from, n) ||
 			    is_instant(code, operators[k].kind))
 				continue;
+			if (!strcmp(operators[k].kind, "border") && is_lesser_or_greater(code, next, i, n))
+				break;
 			add(l, i, n, operators[k].to, operators[k].kind);
 			break;
 		}
@@ -220,14 +274,14 @@ static bool goes_on(const char *code)
 	return n && !strchr(";{}", code[n - 1]);
 }
 
-static void line_take(const char *file, unsigned number, const char *text, const char *code)
+static void line_take(const char *file, unsigned number, const char *text, const char *code, const char *next)
 {
 	struct line *l = &lines[n_lines];
 
 	if (n_lines == LINES_MAX)
 		return;
 	*l = (struct line){.file = file, .number = number};
-	operators_find(l, code);
+	operators_find(l, code, next);
 	words_find(l, code);
 	condition_find(l, code);
 	statement_find(l, code);
@@ -237,9 +291,20 @@ static void line_take(const char *file, unsigned number, const char *text, const
 	n_lines += l->text != NULL;
 }
 
+/* The line behind the one that was read, which is read once more afterwards. */
+static void line_peek(FILE *f, char *next, size_t size)
+{
+	long at = ftell(f);
+
+	if (!fgets(next, (int)size, f))
+		*next = 0;
+	next[strcspn(next, "\n")] = 0;
+	fseek(f, at, SEEK_SET);
+}
+
 static void file_read(const char *file)
 {
-	char text[LINE_MAX_LEN], code[LINE_MAX_LEN];
+	char text[LINE_MAX_LEN], code[LINE_MAX_LEN], next[LINE_MAX_LEN];
 	bool in_comment = false, in_body = false, in_macro = false, beside = false;
 	unsigned number = 0;
 	FILE *f = fopen(file, "r");
@@ -259,10 +324,12 @@ static void file_read(const char *file)
 		code_only(code, &in_comment);
 		if (macro)
 			continue;
-		if (code[0] == '{' || code[0] == '}') /* functions begin and end in column 0 */
+		if (code[0] == '{' || code[0] == '}') { /* functions begin and end in column 0 */
 			in_body = code[0] == '{';
-		else if (in_body && !(beside = beside || is_beside(code)))
-			line_take(file, number, text, code);
+		} else if (in_body && !(beside = beside || is_beside(code))) {
+			line_peek(f, next, sizeof(next));
+			line_take(file, number, text, code, next);
+		}
 		beside = beside && goes_on(code);
 	}
 	fclose(f);
