@@ -157,7 +157,7 @@ uint64_t asked_hash(const struct core *c, const struct question *q)
 }
 
 void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
-	      bool is_hedge, uint64_t now_ns)
+	      uint64_t now_ns)
 {
 	struct question *q = &c->tab.question[qi];
 	struct upstream *u = &c->up[upstream];
@@ -171,7 +171,6 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 	core_acts(c);
 	*a = (struct ask){.upstream = (uint16_t)upstream,
 			  .proto = (uint8_t)proto,
-			  .is_hedge = is_hedge,
 			  .has_edns = !(q->no_edns & bit) && quirk_try(&u->edns, hash, now_ns),
 			  .sent_ns = now_ns};
 	a->had_cookie = a->has_edns && (proto == CORE_UDP || (q->is_doubted && proto == CORE_TCP));

@@ -172,10 +172,8 @@ struct entry *cache_put(struct cache *c, const struct cache_key *k, const struct
 		c->counts.displaced += !is_same;
 		cache_remove(c, old);
 	}
-	if (size > c->part[region_of(a->kind)].main.cap / 4) {
-		c->counts.too_big++;
+	if (size > c->part[region_of(a->kind)].main.cap / 4)
 		return NULL;
-	}
 	e = entry_new(c, k, a, size, now_ns);
 	e->freq = freq;
 	e->hits = hits;

@@ -39,7 +39,7 @@ struct cache_part { /* one region */
 
 struct cache_counts {
 	uint64_t entries[CACHE_REGIONS];
-	uint64_t evicted, reclaimed, too_big;
+	uint64_t evicted, reclaimed;
 	uint64_t displaced; /* by another rare type of the same name */
 	uint64_t evicted_by[CACHE_REGIONS];
 };

@@ -350,7 +350,7 @@ struct ask *ask_find(struct core *c, uint32_t id, uint32_t *ret_qi); /* NULL: no
 /* Upstream whose probe has this id, or -1. */
 int probe_find(const struct core *c, uint32_t id);
 void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto proto,
-	      bool is_hedge, uint64_t now_ns);
+	      uint64_t now_ns);
 void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel);
 unsigned asks_open(const struct question *q);
 uint64_t asked_hash(const struct core *c, const struct question *q); /* of the name asked for */

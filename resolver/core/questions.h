@@ -35,7 +35,7 @@ struct ask {
 	uint32_t id; /* 0: not open */
 	uint16_t upstream;
 	uint8_t proto;
-	bool is_hedge, has_edns, had_cookie;
+	bool has_edns, had_cookie;
 	uint8_t failed; /* 1 + enum core_fail_why: it is over, which is not acted upon yet */
 	uint64_t sent_ns;
 	uint64_t spelling; /* of the name, for name_spell; 0: lower case */

@@ -98,7 +98,7 @@ static void try_send(struct core *c, uint32_t qi, unsigned target, uint64_t now_
 	q->hedge_ns = f->hedge_percent ? now_ns + hedge_delay(c, u) : T_NEVER;
 	question_timer(c, qi);
 	ask_send(c, qi, u, is_last_after_refusals(c, q, f, u) ? CORE_TCP : proto_for(c, q, f, u),
-		 false, now_ns);
+		 now_ns);
 }
 
 void try_next(struct core *c, uint32_t qi, uint64_t now_ns)
@@ -150,7 +150,7 @@ void try_again(struct core *c, uint32_t qi, unsigned upstream, enum core_proto p
 
 	q->retry_ns = now_ns + question_forward(c, q)->read_timeout_ns;
 	question_timer(c, qi);
-	ask_send(c, qi, upstream, proto, false, now_ns);
+	ask_send(c, qi, upstream, proto, now_ns);
 }
 
 /* It is the name that is slow and not the upstream, which has answered others since. */
@@ -193,7 +193,7 @@ void try_hedge(struct core *c, uint32_t qi, uint64_t now_ns)
 	}
 	c->hedge_credit -= HEDGE_COST;
 	c->stats->hedges++;
-	ask_send(c, qi, u, proto_for(c, q, f, u), true, now_ns);
+	ask_send(c, qi, u, proto_for(c, q, f, u), now_ns);
 }
 
 /* --- forwards --- */

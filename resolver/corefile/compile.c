@@ -255,8 +255,6 @@ int cf_compile_report(struct corefile_plan **ret, const struct corefile *c,
 	struct cf_setup s = {.env = e, .arena = a, .report = r, .plan = p};
 
 	p->arena = a;
-	p->reload_interval_ns = 30 * NS_PER_S;
-	p->reload_jitter_ns = 15 * NS_PER_S;
 	int err = plan_build(&s, c);
 
 	*ret = p;

@@ -36,7 +36,6 @@ struct cf_token {
 struct cf_node {  /* a directive, or a line of its block */
 	size_t n; /* tokens, the name included: at least 1 */
 	struct cf_token *tok;
-	bool has_block;
 	size_t n_nodes;
 	struct cf_node *node;
 	struct cf_token end; /* closing brace, or the last token: where something is missing */
@@ -149,7 +148,7 @@ struct corefile_block {	   /* a server block; core_zone.block indexes these */
 	struct corefile_addr health, ready, prometheus;
 	uint64_t lameduck_ns;
 	bool ready_continuously;
-	bool has_errors, stacktrace, loop, debug;
+	bool has_errors, loop, debug;
 	size_t n_consolidate, n_logs;
 	struct corefile_consolidate consolidate[COREFILE_CONSOLIDATE_MAX];
 	struct corefile_log log[COREFILE_LOG_MAX];	 /* first whose names match decides */
@@ -179,8 +178,6 @@ enum corefile_file_kind {
 struct corefile_file { /* a change calls for reading everything again */
 	const char *path;
 	enum corefile_file_kind kind;
-	uint64_t poll_ns; /* hosts and weights: how often the Corefile wants it read; 0: not at all
-			   */
 	char digest[65];  /* SHA-256 of what was read; "absent". Not of CONFIG, whose tokens count */
 };
 struct corefile_plan {
@@ -189,8 +186,6 @@ struct corefile_plan {
 	const struct corefile_upstream *upstream;
 	size_t n_blocks;
 	const struct corefile_block *block;
-	bool reload; /* any block says so */
-	uint64_t reload_interval_ns, reload_jitter_ns;
 	size_t n_files;
 	const struct corefile_file *file;
 	bool has_hosts;

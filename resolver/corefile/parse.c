@@ -96,7 +96,6 @@ static int parse_node(struct cf_parse *p, unsigned depth, struct cf_node *n)
 			break;
 		if (cf_is(t, "{")) {
 			cf_take(p, &brace);
-			n->has_block = true;
 			if (depth >= CF_DEPTH_MAX)
 				return cf_report_error(p->report, &brace,
 						       "blocks nest deeper than %d", CF_DEPTH_MAX);

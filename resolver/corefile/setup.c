@@ -197,7 +197,7 @@ const char *cf_refuse(struct cf_setup *s, const char *path, const char *why)
 }
 
 const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path,
-		    enum corefile_file_kind kind, uint64_t poll_ns)
+		    enum corefile_file_kind kind)
 {
 	struct corefile_file *f = file_find(s, path);
 	struct diag d;
@@ -213,7 +213,7 @@ const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *p
 			cf_nomem(s);
 			return NULL;
 		}
-		*f = (struct corefile_file){.path = copy, .kind = kind, .poll_ns = poll_ns};
+		*f = (struct corefile_file){.path = copy, .kind = kind};
 		strcpy(f->digest, "absent");
 	}
 	int err = cf_env_read(s->env, path, kind == COREFILE_FILE_TLS, &text, &len, &d);

@@ -151,7 +151,7 @@ void *cf_step_new(struct cf_setup *s, const struct plugin_ops *ops, size_t size)
 void *cf_step_find(struct cf_setup *s, const struct plugin_ops *ops);
 /* A file to be watched; its content (NUL-terminated, in the arena) or NULL. */
 const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *path,
-		    enum corefile_file_kind kind, uint64_t poll_ns);
+		    enum corefile_file_kind kind);
 /* What stands in `path`, read before, is no good: the last good content in its
  * place, "" where there was none, or NULL where nobody keeps it (a check). `why`
  * goes to whoever keeps it. */

@@ -123,7 +123,7 @@ static int forward_hedge(struct cf_setup *s, const struct cf_node *n, void *to)
 
 static const char *tls_file(struct cf_setup *s, const struct cf_token *t)
 {
-	cf_read(s, t, t->text, COREFILE_FILE_TLS, 0); /* without it no connection will stand */
+	cf_read(s, t, t->text, COREFILE_FILE_TLS); /* without it no connection will stand */
 	return arena_str(s->arena, t->text);
 }
 
@@ -144,7 +144,6 @@ static int forward_tls_name(struct cf_setup *s, const struct cf_node *n, void *t
 {
 	struct forward_options *o = to;
 
-	o->tls_name_at = n->tok[1];
 	o->tls_name = arena_str(s->arena, n->tok[1].text);
 	return o->tls_name ? 0 : cf_nomem(s);
 }

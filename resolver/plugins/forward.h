@@ -9,7 +9,6 @@ enum { FORWARD_RESOLVERS_MAX = 4 };
 struct forward_options {
 	struct cf_forward *f;
 	const char *tls_name; /* tls_servername */
-	struct cf_token tls_name_at;
 	size_t n_resolvers;
 	struct in6_addr resolver[FORWARD_RESOLVERS_MAX];
 	uint16_t resolver_port[FORWARD_RESOLVERS_MAX];

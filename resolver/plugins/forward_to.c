@@ -77,7 +77,7 @@ static int targets_of_file(struct cf_setup *s, struct forward_options *o, const 
 {
 	size_t before = o->f->n_targets, n_loopback;
 	const char *file = arena_str(s->arena, path);
-	const char *text = file ? cf_read(s, at, path, COREFILE_FILE_RESOLV, 0) : NULL;
+	const char *text = file ? cf_read(s, at, path, COREFILE_FILE_RESOLV) : NULL;
 
 	if (!text)
 		return 0; /* reported */

@@ -100,7 +100,6 @@ static const struct plugin_ops ops = {.name = "hosts", .ask = hosts_ask};
 struct hosts_options {
 	struct hosts *h;
 	struct hosts_lines lines;
-	uint64_t reload_ns;
 };
 
 static int hosts_ttl(struct cf_setup *s, const struct cf_node *n, void *to)
@@ -121,10 +120,13 @@ static int hosts_no_reverse(struct cf_setup *s, const struct cf_node *n, void *t
 	return 0;
 }
 
+/* A change is seen at once: nobody waits for that long. */
 static int hosts_reload(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	return cf_duration(s, &n->tok[1], NS_PER_S, 0, 86400 * NS_PER_S,
-			   &((struct hosts_options *)to)->reload_ns);
+	uint64_t ns;
+
+	(void)to;
+	return cf_duration(s, &n->tok[1], NS_PER_S, 0, 86400 * NS_PER_S, &ns);
 }
 
 static int hosts_fallthrough(struct cf_setup *s, const struct cf_node *n, void *to)
@@ -199,7 +201,7 @@ static int hosts_file(struct cf_setup *s, const struct cf_node *n, struct hosts_
 {
 	const char *path = n->n > 1 ? n->tok[1].text : "/etc/hosts";
 
-	const char *text = cf_read(s, &n->tok[n->n > 1], path, COREFILE_FILE_HOSTS, o->reload_ns);
+	const char *text = cf_read(s, &n->tok[n->n > 1], path, COREFILE_FILE_HOSTS);
 
 	return text ? hosts_read(s, &o->lines, text) : 0;
 }
@@ -207,7 +209,7 @@ static int hosts_file(struct cf_setup *s, const struct cf_node *n, struct hosts_
 int setup_hosts(struct cf_setup *s, const struct cf_node *n)
 {
 	struct hosts *h = cf_step_new(s, &ops, sizeof(*h));
-	struct hosts_options o = {.h = h, .reload_ns = 5 * NS_PER_S};
+	struct hosts_options o = {.h = h};
 	struct name *zones = NULL;
 
 	if (!h)

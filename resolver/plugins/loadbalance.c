@@ -236,10 +236,9 @@ static int weights_parse(struct cf_setup *s, struct lb_place *p, struct loadbala
 }
 
 /* A file that is no good costs its weights, or leaves those that were; not the Corefile. */
-static int weights_read(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l,
-			uint64_t reload_ns)
+static int weights_read(struct cf_setup *s, const struct cf_token *at, struct loadbalance *l)
 {
-	const char *text = cf_read(s, at, at->text, COREFILE_FILE_WEIGHTS, reload_ns);
+	const char *text = cf_read(s, at, at->text, COREFILE_FILE_WEIGHTS);
 	struct lb_place p = {.path = at->text};
 	int err = text ? weights_parse(s, &p, l, text) : 0;
 
@@ -251,20 +250,18 @@ static int weights_read(struct cf_setup *s, const struct cf_token *at, struct lo
 	return weights_parse(s, &p, l, text);
 }
 
-struct lb_options {
-	struct loadbalance *l;
-	uint64_t reload_ns;
-};
-
+/* A change is seen at once: nobody waits for that long. */
 static int lb_reload(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	return cf_duration(s, &n->tok[1], 0, 0, 86400 * NS_PER_S,
-			   &((struct lb_options *)to)->reload_ns);
+	uint64_t ns;
+
+	(void)to;
+	return cf_duration(s, &n->tok[1], 0, 0, 86400 * NS_PER_S, &ns);
 }
 
 static int lb_prefer(struct cf_setup *s, const struct cf_node *n, void *to)
 {
-	struct loadbalance *l = ((struct lb_options *)to)->l;
+	struct loadbalance *l = to;
 
 	for (size_t i = 1; i < n->n; i++) {
 		struct lb_net net;
@@ -301,13 +298,12 @@ int setup_loadbalance(struct cf_setup *s, const struct cf_node *n)
 				policy ? "'weighted' needs a weight file" : "unexpected '%s'",
 				n->tok[n->n - 1].text);
 	struct loadbalance *l = cf_step_new(s, &ops, sizeof(*l));
-	struct lb_options o = {.l = l, .reload_ns = 30 * NS_PER_S};
 
 	if (!l)
 		return ERR_NOMEM;
 	l->weighted = policy == 1;
-	err = cf_options(s, n, options, &o);
+	err = cf_options(s, n, options, l);
 	if (err == 0 && l->weighted)
-		err = weights_read(s, &n->tok[2], l, o.reload_ns);
+		err = weights_read(s, &n->tok[2], l);
 	return err;
 }

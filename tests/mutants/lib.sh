@@ -29,7 +29,7 @@ all_tests() {
 	echo fuzz_core:all
 }
 # play LIBRARY'S-FOLDER KIND NAME...: ends with their status; LIMIT is seconds of CPU, and of
-# waiting thrice that.
+# waiting six times that: what waits for the processor is no breakage's doing.
 play() {
 	local lib=$1 kind=$2 limit=${LIMIT:-10}; shift 2
 	case $kind in
@@ -41,6 +41,6 @@ play() {
 	esac
 	(
 		ulimit -t "$limit" -c 0
-		LD_LIBRARY_PATH=$lib exec timeout --kill-after=2 $((limit * 3)) "$M/$@" </dev/null
+		LD_LIBRARY_PATH=$lib exec timeout --kill-after=2 $((limit * 6)) "$M/$@" </dev/null
 	)
 }

@@ -113,6 +113,7 @@ Test(corefile_limits, borders)
 		{"loadbalance round_robin %s", NULL, "/x y"},
 		{"log {\n sample %s\n}", "100%", "101%"},
 		{"reload %s", "2s", "1s"},
+		{"reload %s", "0", NULL},
 		{"reload %s", "24h", "24h1s"},
 		{"reload 24h %s", "0", "24h1s"},
 		{"reload 24h 1s %s", NULL, "1s"},

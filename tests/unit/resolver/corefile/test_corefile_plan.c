@@ -47,7 +47,7 @@ Test(corefile_plan, stock)
 	cr_assert_eq(p->block[0].health.port, 8080);
 	cr_assert_not(p->block[1].health.set);
 	cr_assert_eq(p->block[2].prometheus.port, 9253);
-	cr_assert(p->block[0].loop && p->reload);
+	cr_assert(p->block[0].loop);
 	cr_assert_eq(p->block[0].n_plugins, 8);
 	corefile_plan_free(p);
 }
@@ -246,15 +246,13 @@ Test(corefile_plan, daemon_options)
 		"idle 1m\n maxtcpqueries 128\n }\n}\n");
 	const struct corefile_block *b = &p->block[0];
 
-	cr_assert(b->stacktrace && b->debug && p->reload && b->ready_continuously &&
+	cr_assert(b->debug && b->ready_continuously &&
 		  b->dnstap.full && b->dnstap.is_tcp);
 	cr_assert_eq(b->n_consolidate, 1);
 	cr_assert_eq(b->consolidate[0].level, COREFILE_WARNING);
 	cr_assert(b->consolidate[0].show_first);
 	cr_assert(corefile_regex_match(b->consolidate[0].regex, "read: i/o timeout", 17));
 	cr_assert_not(corefile_regex_match(b->consolidate[0].regex, "read: i/o timeouts", 18));
-	cr_assert_eq(p->reload_interval_ns, 10 * NS_PER_S);
-	cr_assert_eq(p->reload_jitter_ns, 5 * NS_PER_S);
 	cr_assert_eq(b->health.port, 8080);
 	cr_assert_eq(b->lameduck_ns, 5 * NS_PER_S);
 	cr_assert_eq(b->ready.port, 8091);

@@ -26,9 +26,9 @@ static void place_print(FILE *f, const char *what, const struct corefile_addr *a
 
 static void block_print(FILE *f, const struct corefile_block *b)
 {
-	fprintf(f, "block '%s' %s:%u listeners %llx lameduck %llu ready_cont %d errors %d stacktrace %d loop %d debug %d\n", b->label,
+	fprintf(f, "block '%s' %s:%u listeners %llx lameduck %llu ready_cont %d errors %d loop %d debug %d\n", b->label,
 		b->file, b->line, (unsigned long long)b->listeners, (unsigned long long)b->lameduck_ns, b->ready_continuously,
-		b->has_errors, b->stacktrace, b->loop, b->debug);
+		b->has_errors, b->loop, b->debug);
 	place_print(f, "health", &b->health);
 	place_print(f, "ready", &b->ready);
 	place_print(f, "prometheus", &b->prometheus);
@@ -103,9 +103,8 @@ static const char *plan_text(const struct corefile_plan *p)
 			u->tls_ca ? u->tls_ca : "", u->doh_path ? u->doh_path : "", u->doh_get);
 	}
 	for (size_t i = 0; i < p->n_files; i++)
-		fprintf(f, "file %s %d %llu\n", p->file[i].path, p->file[i].kind, (unsigned long long)p->file[i].poll_ns);
-	fprintf(f, "reload %d %llu %llu hosts %d %zu\n", p->reload, (unsigned long long)p->reload_interval_ns,
-		(unsigned long long)p->reload_jitter_ns, p->has_hosts, p->n_hosts_entries);
+		fprintf(f, "file %s %d\n", p->file[i].path, p->file[i].kind);
+	fprintf(f, "hosts %d %zu\n", p->has_hosts, p->n_hosts_entries);
 	for (size_t i = 0; i < p->n_warnings; i++)
 		fprintf(f, "warning %s\n", p->warning[i]);
 	fclose(f);
@@ -158,8 +157,8 @@ Test(plugin_words, come_through)
 		{"nsid a b", "nsid 'a b'"},
 		{"debug", "debug 1"},
 		{"loop", "loop 1"},
-		{"errors", "errors 1 stacktrace 0"},
-		{"errors {\n stacktrace\n}", "errors 1 stacktrace 1"},
+		{"errors", "errors 1 loop"},
+		{"errors {\n stacktrace\n}", "errors 1 loop"},
 		{"errors {\n consolidate 5m ^a warning\n consolidate 1ms b info show_first\n consolidate 24h c\n consolidate 1s d show_first\n}",
 		 "consolidate 300000000000 '^a' 1 0\nconsolidate 1000000 'b' 2 1\nconsolidate 86400000000000 'c' 0 0\nconsolidate 1000000000 'd' 0 1\n"},
 		{"log", "log 7 1.00 '" COMMON "' ."},
@@ -191,9 +190,7 @@ Test(plugin_words, come_through)
 		{"timeouts {\n read 1s\n write 2s\n idle 3s\n}", "tcp read 1000000000 write 2000000000 idle 3000000000 queries 0\n"},
 		{"timeouts {\n write 86400\n maxtcpqueries 7\n}", "tcp read 0 write 86400000000000 idle 0 queries 7\n"},
 		{"timeouts {\n maxtcpqueries -1\n}", "queries -1\n"},
-		{"reload", "reload 1 30000000000 15000000000 "},
-		{"reload 10s 5s", "reload 1 10000000000 5000000000 "},
-		{"whoami", "reload 0 30000000000 15000000000 hosts 0 0\n"},
+		{"whoami", "hosts 0 0\n"},
 		{"bufsize", "bufsize 1232"},
 		{"bufsize 512", "bufsize 512"},
 		{"loop\nbufsize 700\nany\nwhoami\nminimal", "steps any minimal whoami.\n"},
