@@ -72,7 +72,7 @@ STATIC ?= $(if $(SAN),,yes)
 ARCHIVED := $(if $(STATIC),-Wl$(comma)-Bstatic )
 SHARED := $(if $(STATIC), -Wl$(comma)-Bdynamic)
 PROGRAM_LDFLAGS := $(if $(STATIC),-Wl$(comma)--gc-sections -Wl$(comma)-z$(comma)pack-relative-relocs)
-LIBS_lib := $(or $(call pc,ldns),$(call pc,libldns),-lldns) $(ARCHIVED)-ljansson -lyaml$(SHARED) -lm
+LIBS_lib := $(or $(call pc,ldns),$(call pc,libldns),-lldns) $(ARCHIVED)-ljansson -lyaml$(SHARED) -lmnl -lm
 
 # --- what is built from what -------------------------------------------------
 # Each folder becomes an archive without its main.c; archives link in layer
@@ -86,7 +86,7 @@ CT_SRC       := $(call srcs,conntrack-model)
 PCAP_SRC     := $(call srcs,pcap-replay $(wildcard pcap-replay/*))
 E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/* kind-e2e/*/*))
 DOCTOR_SRC   := $(call srcs,kind-e2e/doctor kind-e2e/proxy) \
-                kind-e2e/load/ask.c kind-e2e/lab/addr.c kind-e2e/lab/netns.c kind-e2e/lab/proc.c kind-e2e/measure/prom.c
+                kind-e2e/load/ask.c kind-e2e/lab/netns.c kind-e2e/lab/proc.c kind-e2e/measure/prom.c
 REPORTS_SRC  := $(call srcs,reports $(wildcard reports/*))
 BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
 

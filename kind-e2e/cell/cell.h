@@ -13,7 +13,7 @@
 #include "kind-e2e/load/backend.h"
 #include "kind-e2e/load/gai.h"
 #include "kind-e2e/load/load.h"
-#include "kind-e2e/measure/netlink_ct.h"
+#include "lib/kernel/ct_netlink.h"
 #include "kind-e2e/measure/notrack.h"
 #include "kind-e2e/lab/topo.h"
 #include "lib/base/clock.h"

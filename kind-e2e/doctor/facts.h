@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "kind-e2e/doctor/texts.h"
-#include "kind-e2e/lab/addr.h"
+#include "lib/base/addr.h"
 
 #define FACT_TEXT 256
 #define WHY_MAX 200

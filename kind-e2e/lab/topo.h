@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-#include "kind-e2e/lab/addr.h"
+#include "lib/base/addr.h"
 #include "lib/world/scenario.h"
 
 #define TOPO_BACKENDS_MAX 8

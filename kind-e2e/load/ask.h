@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kind-e2e/lab/addr.h"
+#include "lib/base/addr.h"
 #include "lib/base/err.h"
 #include "lib/dns/wire.h"
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kind-e2e/lab/addr.h"
+#include "lib/base/addr.h"
 #include "lib/world/scenario.h"
 #include "lib/world/zone.h"
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "kind-e2e/lab/addr.h"
+#include "lib/base/addr.h"
 #include "kind-e2e/load/ask.h"
 #include "lib/base/err.h"
 #include "lib/world/zone.h"

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kind-e2e/measure/netlink_ct.h"
+#include "lib/kernel/ct_netlink.h"
 #include "kind-e2e/lab/kubeproxy.h"
 #include "kind-e2e/lab/netns.h"
 #include "kind-e2e/lab/proc.h"

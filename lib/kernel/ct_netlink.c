@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries, counters and dumps of the connection table, as conntrack netlink words them. */
-#include "kind-e2e/measure/netlink_ct.h"
+#include "lib/kernel/ct_netlink.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -196,27 +196,69 @@ static void read_proto(const struct nlattr *nest, struct ctnl_entry *e)
 	}
 }
 
-static int on_entry(const struct nlmsghdr *h, void *arg)
+static void read_tuple(const struct nlattr *nest, bool orig, struct ctnl_entry *e)
 {
-	const struct dump *dump = arg;
-	const struct nlattr *a, *b;
-	struct ctnl_entry e = {0};
+	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	mnl_attr_for_each_nested(a, nest)
 	{
-		bool orig = mnl_attr_get_type(a) == CTA_TUPLE_ORIG;
+		if (mnl_attr_get_type(a) == CTA_TUPLE_IP)
+			read_ip(a, orig ? &e->src : &e->reply_src, orig ? &e->dst : &e->reply_dst);
+		else if (orig && mnl_attr_get_type(a) == CTA_TUPLE_PROTO)
+			read_proto(a, e);
+	}
+}
 
-		if (!orig && mnl_attr_get_type(a) != CTA_TUPLE_REPLY)
+static void read_tcp_state(const struct nlattr *nest, struct ctnl_entry *e)
+{
+	const struct nlattr *a, *b;
+
+	mnl_attr_for_each_nested(a, nest)
+	{
+		if (mnl_attr_get_type(a) != CTA_PROTOINFO_TCP)
 			continue;
 		mnl_attr_for_each_nested(b, a)
 		{
-			if (mnl_attr_get_type(b) == CTA_TUPLE_IP)
-				read_ip(b, orig ? &e.src : &e.reply_src,
-					orig ? &e.dst : &e.reply_dst);
-			else if (orig && mnl_attr_get_type(b) == CTA_TUPLE_PROTO)
-				read_proto(b, &e);
+			if (mnl_attr_get_type(b) != CTA_PROTOINFO_TCP_STATE ||
+			    mnl_attr_validate(b, MNL_TYPE_U8) < 0)
+				continue;
+			e->tcp_state = mnl_attr_get_u8(b);
+			e->has_tcp_state = true;
 		}
 	}
+}
+
+static void read_entry(const struct nlmsghdr *h, struct ctnl_entry *e)
+{
+	const struct nlattr *a;
+
+	memset(e, 0, sizeof *e);
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
+		unsigned type = mnl_attr_get_type(a);
+		bool u32 = mnl_attr_validate(a, MNL_TYPE_U32) >= 0;
+
+		if (type == CTA_TUPLE_ORIG || type == CTA_TUPLE_REPLY)
+			read_tuple(a, type == CTA_TUPLE_ORIG, e);
+		else if (type == CTA_PROTOINFO)
+			read_tcp_state(a, e);
+		else if (type == CTA_ZONE && mnl_attr_validate(a, MNL_TYPE_U16) >= 0)
+			e->zone = ntohs(mnl_attr_get_u16(a));
+		else if (type == CTA_TIMEOUT && u32)
+			e->left_s = ntohl(mnl_attr_get_u32(a));
+		else if (type == CTA_STATUS && u32) {
+			e->status = ntohl(mnl_attr_get_u32(a));
+			e->has_status = true;
+		}
+	}
+}
+
+static int on_entry(const struct nlmsghdr *h, void *arg)
+{
+	const struct dump *dump = arg;
+	struct ctnl_entry e;
+
+	read_entry(h, &e);
 	dump->each(&e, dump->arg);
 	return MNL_CB_OK;
 }
@@ -254,4 +296,81 @@ int ctnl_delete(struct ctnl *c, const struct ctnl_entry *e, struct diag *d)
 	put_tuple(h, e);
 	errno = talk(c, h, false, NULL, NULL);
 	return errno && errno != ENOENT ? diag_errno(d, "conntrack netlink: delete") : 0;
+}
+
+/* --- events ---------------------------------------------------------------------- */
+
+int ctnl_listen(struct ctnl *c, size_t room_bytes, size_t *ret_room, struct diag *d)
+{
+	int fd = mnl_socket_get_fd(c->sock), room = (int)room_bytes;
+	socklen_t len = sizeof room;
+	static const int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY};
+
+	/* FORCE goes past net.core.rmem_max; it may be denied where the rest is not */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, &len) < 0)
+		return diag_errno(d, "conntrack netlink: room for events");
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+		if (mnl_socket_setsockopt(c->sock, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&groups[i],
+					  sizeof groups[i]) < 0)
+			return diag_errno(d, "conntrack netlink: events");
+	*ret_room = (size_t)room;
+	return 0;
+}
+
+int ctnl_fd(const struct ctnl *c)
+{
+	return mnl_socket_get_fd(c->sock);
+}
+
+/* mnl_nlmsg_ok takes a length above INT_MAX for a negative one, which is below every other. */
+static bool message_fits(const struct nlmsghdr *h, int left)
+{
+	return left >= (int)MNL_NLMSG_HDRLEN && h->nlmsg_len <= (uint32_t)left && mnl_nlmsg_ok(h, left);
+}
+
+size_t ctnl_parse(const void *buf, size_t len, ctnl_event *each, void *arg)
+{
+	const struct nlmsghdr *h = buf;
+	int left = (int)len;
+	size_t n = 0;
+
+	for (; message_fits(h, left); h = mnl_nlmsg_next(h, &left)) {
+		struct ctnl_entry e;
+		enum ctnl_what what;
+
+		if (h->nlmsg_type >> 8 != NFNL_SUBSYS_CTNETLINK || h->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
+			continue;
+		switch (h->nlmsg_type & 0xff) {
+		case IPCTNL_MSG_CT_NEW:
+			what = h->nlmsg_flags & NLM_F_CREATE ? CTNL_NEW : CTNL_UPDATE;
+			break;
+		case IPCTNL_MSG_CT_DELETE:
+			what = CTNL_DESTROY;
+			break;
+		default:
+			continue;
+		}
+		read_entry(h, &e);
+		each(what, &e, arg);
+		n++;
+	}
+	return n;
+}
+
+int ctnl_read(struct ctnl *c, ctnl_event *each, void *arg, uint64_t *ret_lost, struct diag *d)
+{
+	for (;;) {
+		ssize_t n = recv(mnl_socket_get_fd(c->sock), c->buf, sizeof c->buf, MSG_DONTWAIT);
+
+		if (n >= 0)
+			ctnl_parse(c->buf, (size_t)n, each, arg);
+		else if (errno == ENOBUFS)
+			++*ret_lost;
+		else if (errno == EAGAIN)
+			return 0;
+		else if (errno != EINTR)
+			return diag_errno(d, "conntrack netlink: events");
+	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between text, sockets and struct addr. */
-#include "kind-e2e/lab/addr.h"
+#include "lib/base/addr.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An address of either family, and what sockets want of it. */
-#ifndef NODENS_KIND_E2E_ADDR_H
-#define NODENS_KIND_E2E_ADDR_H
+#ifndef NODENS_ADDR_H
+#define NODENS_ADDR_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
