@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verb `convert`: query stream and dnsperf's text, and a form that can be shown to others. */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/dns/wire.h"
 #include "lib/base/jout.h"
+#include "pcap-replay/traffic/dnsperf.h"
 #include "pcap-replay/traffic/private.h"
 #include "pcap-replay/verbs.h"
-
-#define LINE_MAX_OCTETS 2048
 
 static struct {
 	const char *from, *to, *key;
@@ -36,13 +31,14 @@ static const struct opt_prog prog = {"pcap-replay convert", "[--from FORM] [--to
 struct convert {
 	struct qs_reader *qs_in;
 	struct qs_writer *qs_out;
-	FILE *text_in, *text_out;
+	struct dnsperf text;
+	FILE *text_out;
 	const char *in, *out;
 	bool hides, begun;
 	struct hash_key key;
 	struct name keep[OPT_LIST_MAX + 8];
 	size_t n_keep;
-	uint64_t line, n_in, n_out;
+	uint64_t n_in, n_out;
 };
 
 static int keep_add(struct convert *c, const char *text, struct diag *d)
@@ -70,42 +66,16 @@ static int open_both(struct convert *c, struct diag *d)
 	int rc = 0;
 	if (!strcmp(o.from, "qs"))
 		rc = qs_reader_open(&c->qs_in, c->in, d);
-	else if (!(c->text_in = strcmp(c->in, "-") ? fopen(c->in, "re") : stdin))
+	else if (!(c->text.in = strcmp(c->in, "-") ? fopen(c->in, "re") : stdin))
 		rc = diag_errno(d, "%s", c->in);
+	c->text.path = c->in;
+	c->text.rate = o.rate;
 	if (rc)
 		return rc;
 	if (!strcmp(o.to, "qs"))
 		return c->qs_in && !c->hides ? qs_writer_open_wire(&c->qs_out, c->out, d) : qs_writer_open(&c->qs_out, c->out, d);
 	c->text_out = strcmp(c->out, "-") ? fopen(c->out, "we") : stdout;
 	return c->text_out ? 0 : diag_errno(d, "%s", c->out);
-}
-
-/* "name type", comments with # or ;. 1, 0 at the end, negative. */
-static int text_next(struct convert *c, struct qrec *r, struct diag *d)
-{
-	char line[LINE_MAX_OCTETS], *save, *name, *type;
-	uint16_t qtype;
-	do {
-		c->line++;
-		if (!fgets(line, sizeof(line), c->text_in))
-			return ferror(c->text_in) ? diag_errno(d, "%s", c->in) : 0;
-		if (!strchr(line, '\n') && !feof(c->text_in))
-			return diag_at(d, ERR_LIMIT, c->in, (unsigned)c->line, 0, "line longer than %d octets", LINE_MAX_OCTETS - 2);
-		name = strtok_r(line, " \t\r\n", &save);
-	} while (!name || name[0] == '#' || name[0] == ';');
-	type = strtok_r(NULL, " \t\r\n", &save);
-	qrec_clear(r);
-	if (name_from_text(&r->qname, name))
-		return diag_at(d, ERR_SYNTAX, c->in, (unsigned)c->line, 0, "expected a domain name, found %.100s", name);
-	if (!type || dns_type_from_str(type, &qtype))
-		return diag_at(d, ERR_UNKNOWN, c->in, (unsigned)c->line, 0, "expected a type behind %.100s", name);
-	r->t_ns = (uint64_t)((double)c->n_in * 1e9 / o.rate);
-	r->kind = QS_QUESTION;
-	r->proto = QS_UDP;
-	r->id = (int32_t)(c->n_in & 0xffff);
-	r->qtype = qtype;
-	r->flags = DNS_RD;
-	return 1;
 }
 
 static void facts(struct convert *c)
@@ -122,7 +92,6 @@ static void facts(struct convert *c)
 
 static void put(struct convert *c, struct qrec *r)
 {
-	char name[NAME_MAX_TEXT], type[16];
 	if (c->hides) {
 		r->wire = NULL;
 		r->wire_len = 0;
@@ -136,10 +105,8 @@ static void put(struct convert *c, struct qrec *r)
 	if (c->qs_out) {
 		qs_writer_put(c->qs_out, r);
 		c->n_out++;
-	} else if (r->kind == QS_QUESTION && r->qname.len && r->qtype >= 0) {
-		name_to_text(r->qname.b, name, sizeof(name));
-		fprintf(c->text_out, "%s %s\n", name, dns_type_str((uint16_t)r->qtype, type));
-		c->n_out++;
+	} else {
+		c->n_out += dnsperf_put(c->text_out, r);
 	}
 }
 
@@ -147,8 +114,8 @@ static int close_both(struct convert *c, struct diag *d)
 {
 	int rc = 0;
 	qs_reader_close(c->qs_in);
-	if (c->text_in && c->text_in != stdin)
-		fclose(c->text_in);
+	if (c->text.in && c->text.in != stdin)
+		fclose(c->text.in);
 	if (c->qs_out)
 		rc = qs_writer_close(c->qs_out, d);
 	if (c->text_out && (fflush(c->text_out) || ferror(c->text_out)))
@@ -187,7 +154,7 @@ static int run(int n, char **argv, int n_given, char **given)
 	c->out = argv[2];
 	int rc = keys(c, &d);
 	rc = rc ? rc : open_both(c, &d);
-	while (rc == 0 && (rc = c->qs_in ? qs_reader_next(c->qs_in, &r, &d) : text_next(c, &r, &d)) > 0) {
+	while (rc == 0 && (rc = c->qs_in ? qs_reader_next(c->qs_in, &r, &d) : dnsperf_next(&c->text, &r, &d)) > 0) {
 		c->n_in++;
 		put(c, &r);
 		rc = 0;
