@@ -65,6 +65,7 @@ bool dnsperf_put(FILE *out, const struct qrec *r)
 	if (r->kind != QS_QUESTION || !r->qname.len || r->qtype < 0)
 		return false;
 	name_to_text(r->qname.b, name, sizeof(name));
-	fprintf(out, "%s %s\n", name, dns_type_str((uint16_t)r->qtype, type));
+	/* a name that begins like a comment is none */
+	fprintf(out, "%s%s %s\n", name[0] == '#' ? "\\" : "", name, dns_type_str((uint16_t)r->qtype, type));
 	return true;
 }

@@ -38,6 +38,7 @@ const struct metric_def summary_metrics[] = {
 	{"lookups.total", "1", MERGE_SUM, "lookups: address families and search list folded"},
 	{"lookups.wasted", "queries", MERGE_SUM, "denied before the bare name was found"},
 	{"names.distinct", "1", MERGE_MAX, "distinct names asked for"},
+	{"stubs.named", "1", MERGE_SUM, "clients whose stub resolver was told by what it does"},
 	{"tcp.connections", "1", MERGE_SUM, "TCP connections seen from their SYN"},
 	{"tcp.holes", "1", MERGE_SUM, "segments missing from the capture"},
 	{"latency.behind_nat", "ns", MERGE_SUM, "histogram: of it, behind the last translation seen"},
@@ -70,8 +71,9 @@ struct summary *summary_new(struct budget *b, const struct addrmap *map)
 	s->clients = tally_new(b, b->max / 16);
 	s->servers = tally_new(b, b->max / 16);
 	s->paths = paths_new(b, b->max / 16);
+	s->stubs = stubs_new(b, b->max / 16);
 	s->map = map;
-	if (!s->names || !s->clients || !s->servers || !s->paths) {
+	if (!s->names || !s->clients || !s->servers || !s->paths || !s->stubs) {
 		summary_free(s);
 		return NULL;
 	}
@@ -86,6 +88,7 @@ void summary_free(struct summary *s)
 	tally_free(s->clients);
 	tally_free(s->servers);
 	paths_free(s->paths);
+	stubs_free(s->stubs);
 	free(s);
 }
 
@@ -122,6 +125,8 @@ static void count_gap(struct summary *s, uint64_t gap_ns)
 
 void summary_message(struct summary *s, const struct dmessage *m, enum txn_event e, const struct txn *t)
 {
+	if (e == TXE_ANSWER && t)
+		stubs_answer(s->stubs, t);
 	if (e != TXE_NEW && e != TXE_RESEND)
 		return;
 	rate_count(&s->second, m->pk.t_ns);
@@ -129,6 +134,8 @@ void summary_message(struct summary *s, const struct dmessage *m, enum txn_event
 	if (!s->first_ns)
 		s->first_ns = m->pk.t_ns;
 	s->last_ns = m->pk.t_ns;
+	if (t)
+		stubs_question(s->stubs, e, t);
 	if (t && t->gap_ns && (e == TXE_RESEND || t->retry))
 		count_gap(s, t->gap_ns);
 }

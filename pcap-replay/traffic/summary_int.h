@@ -9,6 +9,7 @@
 #include "pcap-replay/traffic/lookups.h"
 #include "pcap-replay/traffic/paths.h"
 #include "pcap-replay/traffic/retry.h"
+#include "pcap-replay/traffic/stubs.h"
 #include "pcap-replay/traffic/summary.h"
 #include "pcap-replay/traffic/tally.h"
 
@@ -34,6 +35,7 @@ struct summary {
 	uint64_t retry[RETRY_RULES], retry_other; /* by the gap before them */
 	struct tally *names, *clients, *servers;
 	struct paths *paths;
+	struct stubs *stubs;
 	const struct addrmap *map; /* NULL: no names are known */
 	struct heat heat; /* latency over time */
 	struct hist latency, beyond, inside; /* client's; behind the last translated view; the rest of it */
@@ -41,6 +43,16 @@ struct summary {
 	uint64_t first_ns, last_ns; /* of questions */
 };
 
+#define STUB_ROWS 24
+struct stub_row { /* clients of one kind */
+	char who[96];
+	uint64_t clients, questions;
+};
+/* By questions, most first; returns how many rows. Who answers somebody is no stub. */
+size_t summary_stubs(const struct summary *s, struct stub_row ret[STUB_ROWS]);
+uint64_t summary_stubs_named(const struct summary *s); /* clients that only one kind fits */
+/* Of one client; false: nothing is known of it. */
+bool summary_stub_of(const struct summary *s, const struct in6_addr *ip, struct stub_verdict *ret);
 /* Histograms by place, latency over time, who and what was asked most. */
 void summary_tables(const struct summary *s, struct result *r);
 double summary_span_s(const struct summary_ends *e);

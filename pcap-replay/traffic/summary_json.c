@@ -21,7 +21,7 @@ static uint64_t skipped(const struct extract_counts *x)
 	return n;
 }
 
-#define FIGURES 28
+#define FIGURES 29
 
 /* The metrics of summary_metrics, in one place for JSON and record. */
 static size_t figures(const struct summary *s, const struct summary_ends *e, struct figure ret[FIGURES])
@@ -54,6 +54,7 @@ static size_t figures(const struct summary *s, const struct summary_ends *e, str
 		{"lookups.total", (double)e->lookups},
 		{"lookups.wasted", (double)e->waste->queries},
 		{"names.distinct", (double)tally_count(s->names)},
+		{"stubs.named", (double)summary_stubs_named(s)},
 		{"tcp.connections", (double)e->t->opens},
 		{"tcp.holes", (double)x->streams.holes},
 	};
@@ -72,7 +73,7 @@ void summary_record(const struct summary *s, const struct summary_ends *e, struc
 	summary_tables(s, r);
 }
 
-static void addresses(struct jout *j, const char *key, const struct tally *t, const struct addrmap *map)
+static void addresses(struct jout *j, const char *key, const struct tally *t, const struct summary *s)
 {
 	const struct tally_row *top[TOP];
 	char ip[INET6_ADDRSTRLEN];
@@ -83,13 +84,33 @@ static void addresses(struct jout *j, const char *key, const struct tally *t, co
 		memcpy(&a, top[i]->key, 16);
 		jout_open(j, NULL, '{');
 		jout_text(j, "address", qs_ip_to_text(&a, ip));
-		if (addrmap_name(map, &a, NULL))
-			jout_text(j, "name", addrmap_name(map, &a, NULL));
+		if (addrmap_name(s->map, &a, NULL))
+			jout_text(j, "name", addrmap_name(s->map, &a, NULL));
 		jout_u64(j, "queries", top[i]->n[BY_ASKED]);
 		jout_u64(j, "unanswered", top[i]->n[BY_UNANSWERED]);
 		jout_u64(j, "nxdomain", top[i]->n[BY_DENIED]);
 		jout_u64(j, "resent", top[i]->n[BY_RESENT]);
 		jout_u64(j, "answered_elsewhere", top[i]->n[BY_ELSEWHERE]);
+		struct stub_verdict v;
+		if (t == s->clients && summary_stub_of(s, &a, &v)) {
+			jout_text(j, "stub", v.who);
+			jout_text(j, "stub_because", v.why);
+		}
+		jout_close(j, '}');
+	}
+	jout_close(j, ']');
+}
+
+static void stubs_json(struct jout *j, const struct summary *s)
+{
+	struct stub_row row[STUB_ROWS];
+	size_t n = summary_stubs(s, row);
+	jout_open(j, "stubs", '[');
+	for (size_t i = 0; i < n; i++) {
+		jout_open(j, NULL, '{');
+		jout_text(j, "stub", row[i].who);
+		jout_u64(j, "clients", row[i].clients);
+		jout_u64(j, "questions", row[i].questions);
 		jout_close(j, '}');
 	}
 	jout_close(j, ']');
@@ -186,8 +207,9 @@ void summary_json(const struct summary *s, const struct summary_ends *e, FILE *o
 	quantiles(&j, "latency_behind_nat_ns", &s->beyond);
 	quantiles(&j, "latency_on_node_ns", &s->inside);
 	paths_json(&j, s);
-	addresses(&j, "servers", s->servers, s->map);
-	addresses(&j, "clients", s->clients, s->map);
+	addresses(&j, "servers", s->servers, s);
+	addresses(&j, "clients", s->clients, s);
+	stubs_json(&j, s);
 	names(&j, s);
 	if (e->more)
 		e->more(e->ctx, &j);

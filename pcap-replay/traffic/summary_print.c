@@ -199,6 +199,26 @@ static void print_addresses(const struct summary *s, const char *title, const st
 		fprintf(out, "  and %zu more\n", tally_count(t) - n);
 }
 
+static void print_stubs(const struct summary *s, FILE *out)
+{
+	const struct tally_row *top[TOP];
+	struct stub_row row[STUB_ROWS];
+	struct stub_verdict v;
+	char ip[INET6_ADDRSTRLEN];
+	size_t kinds = summary_stubs(s, row), n = tally_top(s->clients, BY_ASKED, top, TOP);
+	if (!kinds)
+		return;
+	fprintf(out, "\n%-40s %8s %10s\n", "what asks, by how it asks", "clients", "questions");
+	for (size_t i = 0; i < kinds; i++)
+		fprintf(out, "  %-38s %8" PRIu64 " %10" PRIu64 "\n", row[i].who, row[i].clients, row[i].questions);
+	for (size_t i = 0; i < n; i++) {
+		struct in6_addr a;
+		memcpy(&a, top[i]->key, 16);
+		if (summary_stub_of(s, &a, &v))
+			fprintf(out, "  %-28s %s: %s\n", qs_ip_to_text(&a, ip), v.who, v.why);
+	}
+}
+
 static void print_names(const struct summary *s, FILE *out)
 {
 	const struct tally_row *top[TOP];
@@ -242,5 +262,6 @@ void summary_print(const struct summary *s, const struct summary_ends *e, FILE *
 	print_paths(s, out);
 	print_addresses(s, "who is asked", s->servers, out);
 	print_addresses(s, "who asks", s->clients, out);
+	print_stubs(s, out);
 	print_names(s, out);
 }

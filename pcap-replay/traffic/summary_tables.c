@@ -53,6 +53,22 @@ static void put_clients(const struct summary *s, struct result *r)
 	table_release(&t);
 }
 
+static void put_stubs(const struct summary *s, struct result *r)
+{
+	static const char *const columns[] = {TABLE_WHAT, "clients", "questions", NULL};
+	struct stub_row kind[STUB_ROWS];
+	struct table t;
+	size_t n = summary_stubs(s, kind);
+	table_init(&t, columns);
+	for (size_t i = 0; i < n; i++) {
+		double row[] = {(double)kind[i].clients, (double)kind[i].questions};
+		if (table_add(&t, kind[i].who, row))
+			break;
+	}
+	result_table(r, "traffic_stubs", &t);
+	table_release(&t);
+}
+
 /* The type asked most among those asked less often than `below`; -1: none. */
 static int next_type(const struct summary *s, uint64_t below, int after)
 {
@@ -90,5 +106,6 @@ void summary_tables(const struct summary *s, struct result *r)
 	result_heat(r, &s->heat);
 	put_names(s, r);
 	put_clients(s, r);
+	put_stubs(s, r);
 	put_types(s, r);
 }

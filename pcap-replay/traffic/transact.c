@@ -104,6 +104,8 @@ static struct txn *txn_new(struct transact *t, const struct seen *s)
 	x->opcode = DNS_OPCODE(s->m->m.h.flags);
 	x->readable = s->name_len;
 	x->edns_size = s->m->m.edns.present ? s->m->m.edns.udp_size : 0;
+	x->asked_ad = s->m->m.h.flags & DNS_AD;
+	x->cookie = dns_edns_option(&s->m->m.edns, EDNS_COOKIE, &(uint16_t){0});
 	x->n_sent = x->n_views = 1;
 	x->ttl_s = -1;
 	x->name_len = s->name_len;

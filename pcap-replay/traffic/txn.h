@@ -69,6 +69,7 @@ struct txn {
 	uint8_t opcode;
 	char proto;
 	bool readable;              /* has a question */
+	bool asked_ad, cookie;      /* the question had AD set; an EDNS cookie */
 	bool retry;                 /* repeats an earlier one from another port or id */
 	bool late;                  /* answered when a stub has given up: 5 s after its sending */
 	bool truncated;             /* the answer had TC */

@@ -22,6 +22,7 @@ static const struct row_def capture_rows[] = {
 	{ "lookups.total", "lookups" },
 	{ "lookups.wasted", "questions of the search list that were denied" },
 	{ "names.distinct", "distinct names" },
+	{ "stubs.named", "clients whose stub resolver is known" },
 	{ "answers.noerror", "answers NOERROR" },
 	{ "answers.nxdomain", "answers NXDOMAIN" },
 	{ "answers.servfail", "answers SERVFAIL" },
@@ -114,6 +115,7 @@ void section_traffic(struct report *r, FILE *out)
 	put_summary(r, out);
 	put_top(r, "traffic_names", "top_names", "Names asked for most", "name", out);
 	put_top(r, "traffic_clients", "top_clients", "Clients that asked most", "client", out);
+	put_top(r, "traffic_stubs", "top_stubs", "Stub resolvers, by what they do on the wire", "stub", out);
 	put_top(r, "traffic_types", "top_types", "Types asked for", "type", out);
 	section_end(out);
 }

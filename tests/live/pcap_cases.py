@@ -170,6 +170,61 @@ def _():
     expect(metrics(p.close()), queries__sent=40, capture__hops=0)
 
 
+def stubs(*files):
+    """Client -> what its stub is called."""
+    return {c["address"]: c.get("stub") for c in summary(*files)["clients"]}
+
+
+@case("stub resolvers are named by what they do: captures of the real ones")
+def _():
+    data = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../data/captures")
+    got = stubs(data + "/stubs.pcap.xz", data + "/stub-resolved.pcap.xz")
+    want = {"11": "glibc", "12": "musl", "13": "Go", "14": "c-ares", "15": "c-ares", "16": "glibc", "17": "Java (JNDI)", "18": "unknown",
+            "19": "unknown", "20": "systemd-resolved", "21": "nslookup"}
+    assert len(got) >= 10, got
+    for k, v in got.items():
+        assert want[k.split(".")[3]] == v, (k, v)
+
+
+def lookup(p, t, client, port, ids, qname, second_port=None, order=("A", "AAAA"), **kw):
+    """A pair, 20 us apart, each answered a millisecond later."""
+    for k, qtype in enumerate(order):
+        sport = port if k == 0 or second_port is None else second_port
+        p.put(t + k * 20000, eth(dns(client, sport, VIP, 53, query(ids[k], qname, qtype, **kw), ids[k] | 1)))
+    for k, qtype in enumerate(order):
+        sport = port if k == 0 or second_port is None else second_port
+        p.put(t + MS + k * 20000, eth(dns(VIP, 53, client, sport, answer(ids[k], qname, qtype), 7)))
+
+
+OPT = {"extra": bytes([0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0]), "n_ar": 1}  # 1232
+
+
+@case("a stub is one of several where nothing tells them apart, and unknown where nothing fits")
+def _():
+    p = Pcap(path("few"))
+    for i in range(3):
+        # from one port, A first, no EDNS, absolute names: glibc and c-ares do that, and musl but for its ids
+        lookup(p, i * S, "10.244.1.2", 30000 + i, (5000 * i + 1, 60000 - 9000 * i), "a%d.example" % i)
+        lookup(p, i * S + MS * 10, "10.244.1.3", 30000 + 2 * i, (5000 * i + 1, 60000 - 9000 * i), "a%d.example" % i, 30001 + 2 * i, ("AAAA", "A"), **OPT)
+        # a gateway with two kinds of pods behind it
+        lookup(p, i * S + MS * 20, "10.244.1.4", 40000 + i, (7000 * i + 9, 50000 - 9000 * i), "a%d.example" % i)
+        lookup(p, i * S + MS * 30, "10.244.1.4", 50000 + 2 * i, (6000 * i + 5, 40000 - 9000 * i), "b%d.example" % i, 50001 + 2 * i, **OPT)
+    p.put(5 * S, eth(dns("10.244.1.5", 40000, VIP, 53, query(9, "only.example"), 9)))
+    got = stubs(p.close())
+    assert got == {"10.244.1.2": "one of glibc, musl, c-ares", "10.244.1.3": "Go", "10.244.1.4": "unknown", "10.244.1.5": "unknown"}, got
+
+
+@case("whoever answers somebody asks for others, whatever its questions look like")
+def _():
+    p = Pcap(path("forwards"))
+    for i in range(5):
+        p.put(i * S, eth(dns(POD, 40000 + i, LOCAL, 53, query(i, "a%d.example" % i), 2 * i + 1)))
+        lookup(p, i * S + MS, LOCAL, 30000 + i, (7 * i, 9000 * i + 1), "a%d.example" % i)
+        p.put(i * S + 3 * MS, eth(dns(LOCAL, 53, POD, 40000 + i, answer(i, "a%d.example" % i), 5)))
+    got = stubs(p.close())
+    assert got[LOCAL] == "a server, asks for others", got
+
+
 @case("D6b: a cache that asks on with its client's id: its own queries")
 def _():
     p = Pcap(path("d6b"), 276)

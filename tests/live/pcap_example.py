@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The capture of docs/replay.md: a node with a bridge, DNAT and MASQUERADE, as `tcpdump -i any` writes it.
 
-Two pods look up 120 names outside the cluster through the usual search list (ndots:5); three of their
-questions are lost behind the node and sent again five seconds later."""
+Two pods look up 120 names outside the cluster through the usual search list (ndots:5), as glibc does: a
+socket for each name, and ids whose low octets are alike. Three of their questions are lost behind the
+node and sent again five seconds later."""
 import sys
 
 from pcap_make import *
@@ -25,14 +26,15 @@ def exchange(t, pod, veth, port, qid, qname, qtype, found, ident, lost):
 
 ident = 1
 for i in range(120):
-    pod, veth, t, port = "10.244.1.%d" % (2 + i % 2), 5 + i % 2, i * 100_000 * US, 30000 + i
+    pod, veth, t = "10.244.1.%d" % (2 + i % 2), 5 + i % 2, i * 100_000 * US
     for k, suffix in enumerate(SUFFIXES):
         name_ = "www.shop%d.example.com" % i + ("." + suffix if suffix else "")
         lost = i % 40 == 7 and k == 0
+        port, qid = 30000 + 4 * i + k, (4 * i + k) * 40503 & 0xffff
         for again in range(2 if lost else 1):
             for qtype in ("A", "AAAA"):
                 ident += 1
-                exchange(t, pod, veth, port, 2 * i + (qtype == "AAAA"), name_, qtype, not suffix, ident, lost and not again and qtype == "A")
+                exchange(t, pod, veth, port, qid ^ 0x5a01 if qtype == "AAAA" else qid, name_, qtype, not suffix, ident, lost and not again and qtype == "A")
             t += 5_000_000 * US if lost and not again else 1000 * US
 p = Pcap(sys.argv[1], 276)
 for t, f in sorted(frames, key=lambda x: x[0]):
