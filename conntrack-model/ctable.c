@@ -25,8 +25,7 @@ struct ctable *ctable_new(const struct ct_conf *c)
 		return NULL;
 	t->conf = *c;
 	t->rules = ct_rules_of(c->kernel);
-	t->head = calloc(c->buckets, sizeof(*t->head));
-	if (!t->head) {
+	if (!ct_heads_init(&t->heads, c->buckets)) {
 		ctable_free(t);
 		return NULL;
 	}
@@ -43,7 +42,7 @@ void ctable_free(struct ctable *t)
 {
 	if (!t)
 		return;
-	free(t->head);
+	ct_heads_release(&t->heads);
 	free(t->entry);
 	free(t);
 }
@@ -54,20 +53,20 @@ void ctable_free(struct ctable *t)
  * entries until it meets the tuple. Returns the node, or 0. */
 static uint32_t find_evicting(struct ctable *t, const struct ct_tuple *tuple, uint32_t bucket)
 {
-	uint32_t *link = &t->head[bucket];
+	uint32_t node = ct_heads_get(&t->heads, bucket);
 
-	while (*link) {
-		uint32_t node = *link, id = ct_node_entry(node);
+	while (node) {
+		uint32_t id = ct_node_entry(node);
 		struct ct_entry *e = &t->entry[id];
 		if (ct_expired(e, t->now_j)) {
-			ct_kill(t, id); /* relinks *link, or what it pointed through */
+			ct_kill(t, id); /* may have changed what led here */
 			t->stats.expired_lookup++;
-			link = &t->head[bucket];
+			node = ct_heads_get(&t->heads, bucket);
 			continue;
 		}
 		if (ct_tuple_eq(&e->tuple[ct_node_dir(node)], tuple))
 			return node;
-		link = &e->next[ct_node_dir(node)];
+		node = e->next[ct_node_dir(node)];
 	}
 	return 0;
 }
@@ -76,17 +75,17 @@ static uint32_t find_evicting(struct ctable *t, const struct ct_tuple *tuple, ui
 static void other_walks(struct ctable *t, double n)
 {
 	for (t->walks_due += n; t->walks_due >= 1; t->walks_due -= 1) {
-		uint32_t *link = &t->head[rng_below(&t->rng, t->conf.buckets)];
-		while (*link) {
-			uint32_t node = *link, id = ct_node_entry(node);
+		uint32_t bucket = (uint32_t)rng_below(&t->rng, t->conf.buckets);
+		uint32_t node = ct_heads_get(&t->heads, bucket);
+		while (node) {
+			uint32_t id = ct_node_entry(node);
 			if (!ct_expired(&t->entry[id], t->now_j)) {
-				link = &t->entry[id].next[ct_node_dir(node)];
+				node = t->entry[id].next[ct_node_dir(node)];
 				continue;
 			}
-			uint32_t bucket = t->entry[id].bucket[ct_node_dir(node)];
 			ct_kill(t, id);
 			t->stats.expired_lookup++;
-			link = &t->head[bucket];
+			node = ct_heads_get(&t->heads, bucket);
 		}
 	}
 }
@@ -110,14 +109,14 @@ void ctable_advance(struct ctable *t, uint64_t now_ns)
 static unsigned evict_bucket(struct ctable *t, uint32_t bucket, uint8_t netns)
 {
 	unsigned n = 0;
-	uint32_t *link = &t->head[bucket];
+	uint32_t node = ct_heads_get(&t->heads, bucket);
 
-	while (*link) {
-		uint32_t id = ct_node_entry(*link);
+	while (node) {
+		uint32_t id = ct_node_entry(node);
 		struct ct_entry *e = &t->entry[id];
 		bool expired = ct_expired(e, t->now_j);
 		if (!expired && ((e->status & CTS_ASSURED) || e->tuple[0].netns != netns)) {
-			link = &e->next[ct_node_dir(*link)];
+			node = e->next[ct_node_dir(node)];
 			continue;
 		}
 		ct_kill(t, id);
@@ -125,7 +124,7 @@ static unsigned evict_bucket(struct ctable *t, uint32_t bucket, uint8_t netns)
 			t->stats.expired_lookup++;
 		else
 			n++;
-		link = &t->head[bucket];
+		node = ct_heads_get(&t->heads, bucket);
 	}
 	return n;
 }
@@ -169,6 +168,9 @@ static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t ne
 		t->ns[netns].table_full++;
 		return CT_DROP_FULL;
 	}
+	/* two buckets for its two directions */
+	if (!ct_heads_room(&t->heads, 2))
+		return CT_NO_MEMORY;
 	if (t->free_list != UINT32_MAX) {
 		*ret_id = t->free_list;
 		t->free_list = t->entry[*ret_id].next[0];
@@ -201,7 +203,7 @@ static bool chain_too_long(struct ctable *t, uint32_t bucket)
 	if (!t->rules->chain_min)
 		return false;
 	unsigned limit = t->rules->chain_min + (unsigned)rng_below(&t->rng, t->rules->chain_spread);
-	for (uint32_t node = t->head[bucket]; node; n++)
+	for (uint32_t node = ct_heads_get(&t->heads, bucket); node; n++)
 		node = t->entry[ct_node_entry(node)].next[ct_node_dir(node)];
 	return n > limit;
 }

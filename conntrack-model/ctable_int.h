@@ -24,11 +24,11 @@ enum ct_status {
 	CTS_REPLY_ONLY = 16
 };
 
-struct ct_entry {
-	struct ct_tuple tuple[2];
+struct ct_entry { /* what every walk reads first comes first */
 	uint64_t expires_j, stream_j;
 	uint32_t next[2], bucket[2];
 	uint8_t status, tcp_state;
+	struct ct_tuple tuple[2];
 };
 
 struct ct_gc { /* struct conntrack_gc_work */
@@ -38,12 +38,21 @@ struct ct_gc { /* struct conntrack_gc_work */
 	bool early_drop;
 };
 
+struct ct_heads {
+	struct ct_head {
+		uint32_t bucket, node; /* node 0: free */
+	} *slot;
+	uint64_t *used; /* a bit a bucket */
+	uint32_t buckets, n_slots, n_used;
+	unsigned shift;
+};
+
 struct ctable {
 	struct ct_conf conf;
 	const struct ct_rules *rules; /* of conf.kernel */
 	struct hash_key key;
 	struct rng rng;
-	uint32_t *head;
+	struct ct_heads heads;
 	struct ct_entry *entry;
 	uint32_t n_entries, cap, free_list; /* free entries chain through next[0] */
 	uint64_t count[CT_NETNS_MAX];
@@ -75,6 +84,21 @@ static inline bool ct_tuple_eq(const struct ct_tuple *a, const struct ct_tuple *
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
+
+/* cthead.c: the first node of each bucket's chain; 0: it has none. */
+static inline bool ct_heads_has(const struct ct_heads *h, uint32_t bucket)
+{
+	return h->used[bucket / 64] >> bucket % 64 & 1;
+}
+bool ct_heads_init(struct ct_heads *h, uint32_t buckets); /* false: no memory; release it */
+void ct_heads_release(struct ct_heads *h);
+uint32_t ct_heads_get(const struct ct_heads *h, uint32_t bucket);
+/* For so many buckets more; false: no memory. */
+bool ct_heads_room(struct ct_heads *h, uint32_t more);
+/* Of a bucket that has one, or for which there is room. */
+void ct_heads_set(struct ct_heads *h, uint32_t bucket, uint32_t node);
+/* The first from `bucket` on that has a chain; conf.buckets: none. */
+uint32_t ct_heads_next(const struct ct_heads *h, uint32_t bucket);
 
 /* ctentry.c */
 uint32_t ct_bucket(const struct ctable *t, const struct ct_tuple *tuple);

@@ -24,20 +24,24 @@ void ct_chain_add(struct ctable *t, uint32_t id, unsigned dir)
 {
 	struct ct_entry *e = &t->entry[id];
 
-	e->next[dir] = t->head[e->bucket[dir]];
-	t->head[e->bucket[dir]] = ct_node(id, dir);
+	e->next[dir] = ct_heads_get(&t->heads, e->bucket[dir]);
+	ct_heads_set(&t->heads, e->bucket[dir], ct_node(id, dir));
 }
 
 static void chain_remove(struct ctable *t, uint32_t id, unsigned dir)
 {
-	uint32_t want = ct_node(id, dir);
-	uint32_t *link = &t->head[t->entry[id].bucket[dir]];
+	uint32_t want = ct_node(id, dir), bucket = t->entry[id].bucket[dir];
+	uint32_t node = ct_heads_get(&t->heads, bucket), *link = NULL;
 
-	while (*link != want) {
-		assert(*link);
-		link = &t->entry[ct_node_entry(*link)].next[ct_node_dir(*link)];
+	while (node != want) {
+		assert(node);
+		link = &t->entry[ct_node_entry(node)].next[ct_node_dir(node)];
+		node = *link;
 	}
-	*link = t->entry[id].next[dir];
+	if (link)
+		*link = t->entry[id].next[dir];
+	else
+		ct_heads_set(&t->heads, bucket, t->entry[id].next[dir]);
 }
 
 void ct_kill(struct ctable *t, uint32_t id)

@@ -76,11 +76,11 @@ static void visit(struct slice *s, uint32_t id)
 	}
 }
 
-/* Buckets of an empty table cost their time, and nothing else: a stream with a gap of
- * a year is half a million sweeps. Returns how many fit into the slice. */
+/* Buckets without a chain cost their time, and nothing else. Returns how many of the `left`
+ * before the next chain fit into the slice. */
 static uint32_t skip_empty(struct slice *s, uint32_t left)
 {
-	uint64_t fit = s->t->conf.gc_bucket_ns ? SLICE_NS / s->t->conf.gc_bucket_ns + 1 : left;
+	uint64_t fit = s->t->conf.gc_bucket_ns ? (SLICE_NS - s->elapsed_ns) / s->t->conf.gc_bucket_ns + 1 : left;
 	uint32_t n = fit < left ? (uint32_t)fit : left;
 
 	s->elapsed_ns += (uint64_t)n * s->t->conf.gc_bucket_ns;
@@ -90,7 +90,7 @@ static uint32_t skip_empty(struct slice *s, uint32_t left)
 /* False when the slice's eviction allowance ran out inside this bucket. */
 static bool visit_bucket(struct slice *s, uint32_t bucket)
 {
-	uint32_t node = s->t->head[bucket], next;
+	uint32_t node = ct_heads_get(&s->t->heads, bucket), next;
 
 	s->elapsed_ns += s->t->conf.gc_bucket_ns;
 	for (; node; node = next) {
@@ -138,9 +138,10 @@ void ct_gc_slice(struct ctable *t)
 
 	if (i == 0)
 		sweep_begin(&t->gc, t->conf.hz);
-	if (ctable_empty(t))
-		i += skip_empty(&s, t->conf.buckets - i);
 	while (i < t->conf.buckets && s.elapsed_ns <= SLICE_NS) {
+		i += skip_empty(&s, ct_heads_next(&t->heads, i) - i);
+		if (i >= t->conf.buckets || s.elapsed_ns > SLICE_NS)
+			break;
 		if (!visit_bucket(&s, i))
 			break;
 		i++;

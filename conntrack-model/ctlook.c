@@ -9,7 +9,7 @@ bool ctable_peek(const struct ctable *t, uint64_t now_ns, const struct ct_tuple 
 		 struct ct_tuple *ret_reply)
 {
 	uint64_t now_j = ct_jiffies(t, now_ns);
-	uint32_t node = t->head[ct_bucket(t, tuple)];
+	uint32_t node = ct_heads_get(&t->heads, ct_bucket(t, tuple));
 
 	while (node) {
 		const struct ct_entry *e = &t->entry[ct_node_entry(node)];

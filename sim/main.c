@@ -24,7 +24,7 @@ static const struct opt_def defs[] = {
 	{"cell", 'c', OPT_LIST, &o.cells, "NAME", "only this cell (iptables-cache); may be repeated", 0, 0, NULL},
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record for each cell below it", 0, 0, NULL},
 	{"nodes", 'n', OPT_U64, &o.nodes, "N", "simulate so many of the scenario's nodes, scale up the rest (all, at most 16)", 1, 100000, NULL},
-	{"part", 0, OPT_U64, &o.part, "N", "simulate so many nodes together (4; 64 where the cluster DNS is ever busy)", 1, 100000, NULL},
+	{"part", 0, OPT_U64, &o.part, "N", "simulate so many nodes together (1; 64 where the cluster DNS is ever busy)", 1, 100000, NULL},
 	{"replications", 'r', OPT_U64, &o.replications, "N", "run each cell so often, from seeds of its own, for intervals", 1, 10000, NULL},
 	{"jobs", 'j', OPT_U64, &o.threads, "N", "threads (one a processor); changes nothing but the time", 1, 1024, NULL},
 	{"set", 0, OPT_LIST, &o.sets, "KEY=VALUE", "a key of the scenario otherwise than the file has it; may be repeated", 0, 0, NULL},
@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 	bool known;
 
 	log_setup("dns-sim", LOG_STYLE_TOOL, LOG_LVL_INFO);
+	sim_memory_init();
 	words = calloc((size_t)argc + 1, sizeof(*words)); /* the parser moves argv about */
 	if (!words)
 		return EXIT_INVALID;

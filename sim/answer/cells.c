@@ -11,9 +11,10 @@
 
 #include "lib/base/rng.h"
 #include "sim/answer/progress.h"
+#include "sim/world/answers.h"
 
 #define NODES_AUTO 16 /* more nodes than this are sampled, unless told otherwise */
-#define PART_APART 4  /* nodes that do not meet: few enough for the caches of a core */
+#define PART_APART 1  /* nodes that do not meet: one fits best into the caches of a core */
 #define PART_MEET 64  /* nodes that meet at busy servers */
 
 struct task {
@@ -128,7 +129,8 @@ static void add(struct crew *c, const struct task *t, struct sim_result *r)
 
 /* --- threads --- */
 
-static int run_task(struct crew *c, const struct task *t, struct sim_result *r, struct diag *d)
+static int run_task(struct crew *c, const struct task *t, struct answers *answers, struct sim_result *r,
+		    struct diag *d)
 {
 	const struct cell_job *j = &c->job[t->job];
 	unsigned rep = rep_of(j, t->rep), part = part_nodes(j);
@@ -144,6 +146,7 @@ static int run_task(struct crew *c, const struct task *t, struct sim_result *r, 
 		.costs = j->costs,
 		.qs_path = rep == 0 && t->part == 0 ? j->qs_path : NULL,
 		.progress = &c->progress,
+		.answers = answers,
 	};
 
 	return sim_run(r, &conf, d);
@@ -152,6 +155,7 @@ static int run_task(struct crew *c, const struct task *t, struct sim_result *r, 
 static void *work(void *arg)
 {
 	struct crew *c = arg;
+	struct answers *answers = answers_new(); /* NULL: each world has its own */
 
 	pthread_mutex_lock(&c->lock);
 	while (c->next < c->n_tasks && c->rc == 0) {
@@ -159,7 +163,7 @@ static void *work(void *arg)
 		struct diag d = {{0}};
 		pthread_mutex_unlock(&c->lock);
 		struct sim_result *r = malloc(sizeof(*r));
-		int rc = r ? run_task(c, &t, r, &d) : diag_set(&d, ERR_NOMEM, "out of memory");
+		int rc = r ? run_task(c, &t, answers, r, &d) : diag_set(&d, ERR_NOMEM, "out of memory");
 		pthread_mutex_lock(&c->lock);
 		if (rc == 0) {
 			add(c, &t, r);
@@ -172,6 +176,7 @@ static void *work(void *arg)
 		}
 	}
 	pthread_mutex_unlock(&c->lock);
+	answers_free(answers);
 	return NULL;
 }
 

@@ -3,8 +3,7 @@
  * The servers: one answer routine for all (lib/world/zone), a delay, and a queue that may
  * be busy (replica.c). The resolver outside the cluster is one of them.
  */
-#include <stdio.h>
-
+#include "sim/world/answers.h"
 #include "sim/world/flow.h"
 #include "sim/world/net.h"
 #include "sim/world/replica.h"
@@ -51,7 +50,7 @@ static uint64_t at_replica(struct world *w, struct pkt *p)
 
 void backend_receive(struct world *w, struct pkt *p)
 {
-	char id[24] = "external";
+	const char *id = "external";
 	uint64_t done_ns = w->now_ns;
 
 	if (p->tcp && !flow_of(w, p->conn, p->conn_gen)) {
@@ -62,12 +61,12 @@ void backend_receive(struct world *w, struct pkt *p)
 		w->r->upstream_total++;
 		w->r->upstream_world++;
 	} else {
-		snprintf(id, sizeof(id), "backend-%u", p->backend + 1u);
+		id = w->replica[p->backend].id;
 		done_ns = at_replica(w, p);
 		if (!done_ns)
 			return;
 	}
-	size_t len = zone_reply(w->c->zone, id, p->data, p->len, p->tcp, w->scratch, sizeof(w->scratch));
+	size_t len = answers_reply(w->answers, w->c->zone, id, p->data, p->len, p->tcp, w->scratch, sizeof(w->scratch));
 	if (!len) {
 		pkt_free(w, p);
 		return;

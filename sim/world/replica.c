@@ -5,6 +5,7 @@
  */
 #include "sim/world/replica.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ void replicas_init(struct world *w)
 	w->replica_queue = own ? s->replica.queue : w->c->costs->backend_queue;
 	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
 		struct replica *r = &w->replica[i];
+		snprintf(r->id, sizeof(r->id), "backend-%u", i + 1);
 		rng_seed_stream(&r->rng, w->seed, 0x6261636bull << 32 | (uint64_t)w->c->first_node << 8 | i);
 		r->n_workers = s->replica.workers ? s->replica.workers : 1;
 		r->phase_ns = rng_below(&r->rng, s->replica.period_ns ? s->replica.period_ns : 1);

@@ -3,9 +3,11 @@
  * Builds the world of one cell, runs its events in order of virtual time, and
  * takes it apart again.
  */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/world/answers.h"
 #include "sim/world/flow.h"
 #include "sim/world/life.h"
 #include "sim/world/original.h"
@@ -60,6 +62,9 @@ static int build(struct world *w, struct diag *d)
 	for (unsigned i = 0; i < w->n_nodes; i++)
 		if (node_build(w, i) < 0)
 			return diag_set(d, ERR_NOMEM, "out of memory");
+	w->answers = w->c->answers ? w->c->answers : answers_new();
+	if (!w->answers)
+		return diag_set(d, ERR_NOMEM, "out of memory");
 	w->free_flow = FLOW_NONE;
 	leg_set(&w->backend_delay, w->s->backend_delay);
 	replicas_init(w);
@@ -98,6 +103,8 @@ static void take_apart(struct world *w)
 		}
 	}
 	free(w->node);
+	if (!w->c->answers)
+		answers_free(w->answers);
 	flows_release(w);
 	replicas_release(w);
 	pods_release(w);
@@ -179,6 +186,13 @@ static void run(struct world *w)
 	}
 	if (w->q.failed)
 		w->err = ERR_NOMEM;
+}
+
+/* glibc's allocator raises its own threshold with the first big block that is freed; from then on
+ * tables come from a heap with holes in it, and are cleared page by page though most are never used. */
+void sim_memory_init(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
 int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d)

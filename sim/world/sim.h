@@ -58,6 +58,7 @@ struct sim_conf {
 	const struct sim_costs *costs;
 	const char *qs_path; /* write the pods' messages of node 0 there, or NULL */
 	struct sim_progress *progress; /* or NULL */
+	struct answers *answers;       /* this thread's (answers.h), or NULL: the world has its own */
 };
 
 struct sim_sample { /* sums over the simulated nodes */
@@ -109,6 +110,8 @@ struct sim_result {
 	struct sim_sample *sample;
 };
 
+/* Once, before anything else: memory that a world has used goes back, however often. */
+void sim_memory_init(void);
 int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d);
 void sim_result_release(struct sim_result *r);
 /* Adds a part of the same cell: other nodes, or another replication. */

@@ -133,6 +133,7 @@ static inline bool node_has_cache(const struct node *n)
 #define PERIODS 8 /* of a CPU quota, remembered: those that queries under way reach into */
 
 struct replica { /* a cluster-DNS server */
+	char id[24];
 	struct rng rng;
 	bool serves, listed;
 	uint32_t life; /* how often it began anew: connections to an earlier one are dead */
@@ -181,6 +182,7 @@ struct world {
 	unsigned wished[64], n_wished;	   /* the autoscaler's, newest last */
 	struct core_conf *core_conf;
 	struct corefile_plan *plan;
+	struct answers *answers;
 	uint8_t listener;
 	uint64_t begun, n_done, late_ns;
 	struct qs_writer *qs;

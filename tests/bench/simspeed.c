@@ -115,6 +115,7 @@ int main(int argc, char **argv)
 {
 	const char *path = argc > 1 ? argv[1] : "kind-e2e/scenarios/cluster-5000-nodes.yaml";
 
+	sim_memory_init();
 	memory(path);
 	hold(1000);
 	hold(10000);

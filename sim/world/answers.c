@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See answers.h. A slot holds one question and one answer; whoever hashes there next takes it. A
+ * server's name ends its answer when the question asked for it (NSID is the last option of the last
+ * record), so names of one length share a slot.
+ */
+#include "sim/world/answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/dns/wire.h"
+
+#define SLOTS 8192
+#define SLOT_CAP 496 /* of both messages, without their ids */
+#define ID_LEN 2
+
+struct slot {
+	const struct zone *zone; /* NULL: nothing is here */
+	uint16_t q_len, r_len;	 /* without ids */
+	uint8_t id_len;		 /* of the server's name */
+	bool tcp, named;	 /* named: the answer ends in it */
+	uint8_t b[SLOT_CAP];
+};
+
+struct answers {
+	struct slot slot[SLOTS];
+};
+
+struct answers *answers_new(void)
+{
+	return calloc(1, sizeof(struct answers));
+}
+
+void answers_free(struct answers *a)
+{
+	free(a);
+}
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 29;
+}
+
+static size_t slot_of(const uint8_t *q, size_t len, size_t id_len, bool tcp)
+{
+	uint64_t h = mix(len, id_len << 1 | tcp), word;
+
+	for (; len >= sizeof(word); len -= sizeof(word), q += sizeof(word)) {
+		memcpy(&word, q, sizeof(word));
+		h = mix(h, word);
+	}
+	word = 0;
+	memcpy(&word, q, len);
+	return mix(h, word) % SLOTS;
+}
+
+static bool holds(const struct slot *s, const struct zone *z, const uint8_t *q, size_t len, size_t id_len, bool tcp)
+{
+	return s->zone == z && s->q_len == len && s->id_len == id_len && s->tcp == tcp && memcmp(s->b, q, len) == 0;
+}
+
+static bool asks_name(const uint8_t *query, size_t len)
+{
+	struct dns_msg q;
+	uint16_t ignored;
+
+	return dns_msg_parse(&q, query, len) == 0 && q.edns.present && dns_edns_option(&q.edns, EDNS_NSID, &ignored);
+}
+
+static void keep(struct slot *s, const struct zone *z, size_t id_len, const uint8_t *query, size_t len,
+		 bool tcp, const uint8_t *reply, size_t reply_len)
+{
+	const uint8_t *q = query + ID_LEN, *r = reply + ID_LEN;
+	size_t q_len = len - ID_LEN, r_len = reply_len - ID_LEN;
+
+	if (q_len + r_len > SLOT_CAP || id_len > UINT8_MAX)
+		return;
+	*s = (struct slot){.zone = z, .q_len = (uint16_t)q_len, .r_len = (uint16_t)r_len, .id_len = (uint8_t)id_len, .tcp = tcp};
+	s->named = asks_name(query, len);
+	memcpy(s->b, q, q_len);
+	memcpy(s->b + q_len, r, r_len);
+}
+
+size_t answers_reply(struct answers *a, const struct zone *z, const char *server_id, const uint8_t *query, size_t len,
+		     bool tcp, uint8_t *out, size_t cap)
+{
+	size_t id_len = strlen(server_id);
+
+	if (len <= ID_LEN)
+		return zone_reply(z, server_id, query, len, tcp, out, cap);
+	const uint8_t *q = query + ID_LEN;
+	size_t q_len = len - ID_LEN;
+	struct slot *s = &a->slot[slot_of(q, q_len, id_len, tcp)];
+	if (holds(s, z, q, q_len, id_len, tcp) && ID_LEN + (size_t)s->r_len <= cap) {
+		memcpy(out, query, ID_LEN);
+		memcpy(out + ID_LEN, s->b + q_len, s->r_len);
+		if (s->named)
+			memcpy(out + ID_LEN + s->r_len - id_len, server_id, id_len);
+		return ID_LEN + s->r_len;
+	}
+	size_t n = zone_reply(z, server_id, query, len, tcp, out, cap);
+	if (n > ID_LEN)
+		keep(s, z, id_len, query, len, tcp, out, n);
+	return n;
+}
