@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
+
 /* --- the list --- */
 
 const struct config_text *config_texts_find(const struct config_texts *t, const char *key)
@@ -73,7 +75,7 @@ struct packed {
 
 int config_texts_pack(const struct config_texts *t, char **ret, size_t *ret_len)
 {
-	FILE *f = open_memstream(ret, ret_len);
+	FILE *f = text_open(ret, ret_len);
 	if (!f)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < t->n; i++) {

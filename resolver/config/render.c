@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "resolver/config/target.h"
 
 #define TOKEN_UPSTREAM "__PILLAR__UPSTREAM__SERVERS__"
@@ -63,7 +64,7 @@ static char *join(const char *const *word, size_t n)
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
+	FILE *f = text_open(&text, &size);
 
 	if (!f)
 		return NULL;
@@ -170,7 +171,7 @@ static char *append_stubs(char *text, const struct render_input *in)
 	const struct render_stub **order = calloc(in->n_stubs + 1, sizeof *order);
 	char *bind = join(in->localip, in->n_localips), *ret = NULL;
 	size_t size = 0;
-	FILE *f = text && order && bind ? open_memstream(&ret, &size) : NULL;
+	FILE *f = text && order && bind ? text_open(&ret, &size) : NULL;
 
 	if (f) {
 		size_t len = strlen(text);

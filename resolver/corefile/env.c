@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/text.h"
 #include "resolver/corefile/parse.h"
 #include "resolver/corefile/setup.h"
 
@@ -119,7 +120,7 @@ static int env_glob(void *ctx, const char *pattern, char **ret)
 	(void)ctx;
 	if (rc != 0)
 		return rc;
-	FILE *f = open_memstream(ret, &len);
+	FILE *f = text_open(ret, &len);
 
 	for (size_t i = 0; f && i < g.gl_pathc; i++)
 		fprintf(f, "%s\n", g.gl_pathv[i]);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "lib/dns/wire.h"
 
 static const char *no_var(void *ctx, const char *name)
@@ -69,7 +70,7 @@ char *corefile_stock_text(const struct corefile_stock *s)
 	static const char *const reverse[] = {"in-addr.arpa", "ip6.arpa"};
 	char *text = NULL;
 	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = text_open(&text, &len);
 
 	if (!f)
 		return NULL;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
+
 static const char *const table_name[IPT_TABLES] = {"raw", "filter"};
 static const char *const chain_name[IPT_CHAINS] = {"PREROUTING", "INPUT", "OUTPUT"};
 
@@ -240,7 +242,7 @@ static int assemble(struct plan_out *o, struct ipt_plan *ret)
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
+	FILE *f = text_open(&text, &size);
 
 	if (!f)
 		return ERR_NOMEM;
@@ -265,7 +267,7 @@ static int out_open(struct plan_out *o)
 	int err = 0;
 
 	for (int t = 0; t < IPT_TABLES; t++) {
-		o->f[t] = open_memstream(&o->text[t], &o->size[t]);
+		o->f[t] = text_open(&o->text[t], &o->size[t]);
 		if (!o->f[t])
 			err = ERR_NOMEM;
 	}

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "resolver/node/nft_msg.h"
 
 #include <linux/netfilter/nf_tables_compat.h>
@@ -286,7 +287,7 @@ static void drop_consider(struct look *k, const struct decoded *x)
 	struct ipt_line l;
 	char *text = NULL;
 	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
+	FILE *f = text_open(&text, &size);
 
 	if (!f)
 		return;
@@ -344,7 +345,7 @@ int iptables_kernel_save(struct netlink *nl, const struct ipt_conf *c, char **re
 	size_t size = 0;
 	int err = 0;
 
-	k.out = open_memstream(&text, &size);
+	k.out = text_open(&text, &size);
 	if (!k.out)
 		return diag_set(d, ERR_NOMEM, "iptables: out of memory");
 	for (k.at = 0; k.at < N_PLACES && !err; k.at++) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "resolver/observe/metrics_int.h"
 
 /* From the first counter to the end of a row everything is uint64_t. */
@@ -109,7 +110,7 @@ static void write_families(const struct metrics_page *p, const struct metrics_fa
 	for (; f->name; f++) {
 		char *text = NULL;
 		size_t size = 0;
-		FILE *mem = open_memstream(&text, &size);
+		FILE *mem = text_open(&text, &size);
 		struct metrics_page inner = *p;
 
 		if (!mem)

@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
+#include "lib/base/text.h"
 #include "resolver/net/sockaddr.h"
 
 #define PAGE_FRESH_NS NS_PER_S
@@ -98,7 +99,7 @@ static struct http_page *metrics_page(struct endpoints *e)
 	if (rules_counters(e->rules, &counters))
 		in.counters = &counters;
 	e->p->metrics.rules_active = rules_hold_now(e->rules, in.counters);
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = text_open(&text, &len);
 	if (!f)
 		return NULL;
 	metrics_write(&in, f);
@@ -176,7 +177,7 @@ static void top_response(struct endpoints *e, const struct http_request *rq, str
 		n = TOPK_SLOTS;
 	for (unsigned i = 0; i < e->workers->n; i++)
 		board[i] = &e->p->shm->worker[i].top;
-	FILE *f = open_memstream(&rs->body, &rs->len);
+	FILE *f = text_open(&rs->body, &rs->len);
 	if (!f) {
 		rs->status = 500;
 		return;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules' text: what is written is what iptables-save gives back, and what a removal takes. */
+#include "tests/fixtures/no_memory.h"
+
 #include "resolver/node/iptables.h"
 
 #include <criterion/criterion.h>
@@ -416,4 +418,41 @@ Test(iptables, replies_over_udp_outstay_the_rest)
 	cr_expect_null(strstr(p.text, "-s 169.254.20.10/32 -p udp"));
 	cr_expect(strstr(p.text, "-s 169.254.20.10/32 -p tcp -m tcp --sport 53 "));
 	free(p.text);
+}
+
+/* A plan is whole, or there is none and nothing is kept. */
+Test(iptables, memory_is_short)
+{
+	if (!NO_MEMORY_HERE)
+		cr_skip_test("the sanitizer has its own heap");
+	struct flags_ip ip = ip_of("169.254.20.10");
+	struct ipt_conf c = {.ip = &ip, .n_ips = 1, .v4 = true, .port = 53, .health_port = 8080};
+
+	for (int gone = 0; gone < 2; gone++) {
+		bool is_short = true;
+		long n;
+
+		for (n = 0; is_short; n++) {
+			struct ipt_plan in = {.inserts = 77}, out = {.deletes = 77};
+			struct diag d = {""};
+			long kept = memory_kept;
+
+			memory_fail(n, gone);
+			int err = iptables_plan("", &c, IPT_ENSURE, &in, &d);
+
+			is_short = memory_back();
+			cr_assert(err == 0 || (is_short && err == ERR_NOMEM && strstr(d.text, "memory")), "allocation %ld: %d", n, err);
+			cr_assert_eq(in.inserts, err ? 77 : 12, "untouched, or whole");
+			cr_assert(err || !strcmp(in.text, EXPECTED), "%s", in.text);
+			memory_fail(n, gone);
+			err = iptables_plan_drop(&c, IPT_ALL, &out, &d);
+			is_short |= memory_back();
+			cr_assert(err == 0 || (is_short && err == ERR_NOMEM), "allocation %ld: %d", n, err);
+			cr_assert_eq(out.deletes, err ? 77 : 12);
+			free(in.text);
+			free(out.text);
+			cr_assert_leq(memory_kept, kept, "something of allocation %ld is kept", n);
+		}
+		cr_expect_gt(n, 3);
+	}
 }
