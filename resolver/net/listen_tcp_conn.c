@@ -23,7 +23,7 @@
 void tcp_conn_close(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
-	struct linger at_once = { .l_onoff = 1 };
+	struct linger at_once = { .l_onoff = true };
 	assert(!c->dirty);
 	tcp_list_remove(c, TCP_IDLE);
 	tcp_share_drop(c);
@@ -76,7 +76,8 @@ static void conn_timer(struct loop_timer *t)
 }
 
 /* All is said. What the kernel has not sent yet stays ours to count, for a while:
- * closed, it would be nobody's. */
+ * closed, it would be nobody's. Of one that is shut both ways epoll tells all the time,
+ * and nothing new: it is only looked at (listen_tcp_share.c). */
 static void conn_end(struct tcp_conn *c)
 {
 	if (c->ending)
@@ -87,7 +88,10 @@ static void conn_end(struct tcp_conn *c)
 	}
 	c->ending = true;
 	shutdown(c->watch.fd, SHUT_WR);
-	loop_mod(&c->server->conns, &c->watch, 0);
+	if (c->stream.eof)
+		loop_del(&c->server->conns, &c->watch);
+	else
+		loop_mod(&c->server->conns, &c->watch, 0);
 	conn_set_deadline(c, c->server->loop->now_ns + c->server->timers[c->listener].write_ns);
 }
 

@@ -146,12 +146,143 @@ Test(listen_share, many_connections_have_one_turn_a_round_together)
 	while (recv(udp, q, sizeof(q), 0) < 0)
 		step();
 	cr_assert_lt(n_queries - before, 2 * (int)l.turn_bytes / 20, "%d of the others went first", n_queries - before);
+	sums_hold();
+	cr_assert_gt(tcp->held_in_bytes, 0, "what waits in the kernel to be read is theirs, too");
 	/* Over TCP it is one of many that are ready, which come up in turn. */
 	before = n_queries;
 	query_tcp(quiet, 1, NOW);
 	cr_assert_eq(read_some(quiet, q, 14), 14);
 	cr_assert_lt(n_queries - before, 6 * (int)l.turn_bytes / 20, "%d of the others went first", n_queries - before);
 	cr_assert_gt(stats.tcp_put_off, 0);
+}
+
+/* What a large query needs is read; else some hundred queries, for the others have their turn. */
+Test(listen_share, how_much_is_read_in_a_turn)
+{
+	static uint8_t b[400 * 22];
+	int client;
+	start_default();
+	struct tcp_conn *c = served_one(&client);
+	cr_assert(c);
+	int before = n_queries;
+	cr_assert_eq(send(client, b, pipelined(b, sizeof(b), NEVER), 0), (ssize_t)sizeof(b));
+	while (n_queries == before)
+		step();
+	cr_assert_leq(n_queries - before, 4096 / 22 + 1);
+	while (n_queries < before + 400)
+		step();
+	close(client);
+}
+
+/* One connection may hold more than all of its client's share, and is the longest then. */
+Test(listen_share, the_only_one_that_holds_too_much_is_reset)
+{
+	static uint8_t big[60000];
+	start_default();
+	int fd = client_from(SOCK_STREAM, NULL), small = 2048;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (uint8_t i = 0; i < 2; i++)
+		query_tcp(fd, i, LATER);
+	while (n_parked < 2)
+		step();
+	tcp_reply(tcp, &parked[0], big, 36000); /* the client's socket has that */
+	step();
+	tcp->limits.held_client_bytes = tcp->held_bytes + 64 * 1024 + 5000;
+	tcp_reply(tcp, &parked[1], big, sizeof(big));
+	cr_assert_eq(stats.tcp_resets, 0, "within the share until the kernel has a part of this as well");
+	step();
+	cr_assert_eq(stats.tcp_resets, 1, "%zu", tcp->held_bytes);
+	cr_assert_eq(tcp_server_open(tcp), 0);
+	cr_assert_eq(end_of(fd), ECONNRESET);
+	cr_assert_eq(stats.tcp_held_bytes, 0);
+}
+
+/* All that a client's connections are answered within one round counts at once: those beyond its
+ * part are not read on, and none has to be reset for it. */
+Test(listen_share, what_a_round_answers_counts_within_it)
+{
+	uint8_t b[3 * 22];
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.held_client_bytes = 2 << 20;
+	l.turn_bytes = 1 << 20;
+	start(&l, "127.0.0.1");
+	pipelined(b, sizeof(b), BIG);
+	for (int i = 0; i < 30; i++) {
+		int small = 2048;
+		conn_fd[i] = client_from(SOCK_STREAM, NULL);
+		setsockopt(conn_fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	}
+	while (tcp_server_open(tcp) < 30)
+		step();
+	for (int i = 0; i < 30; i++)
+		cr_assert_eq(send(conn_fd[i], b, sizeof(b), 0), (ssize_t)sizeof(b));
+	while (!stats.tcp_held_up)
+		step();
+	sums_hold();
+	cr_assert_eq(stats.tcp_resets, 0);
+	cr_assert_lt(tcp->peak_bytes, l.held_client_bytes / 2, "%zu", tcp->peak_bytes);
+}
+
+/* Who has closed its half and does not read has answers in the kernel, which are its own until it
+ * has taken them or its time is over, whatever else happens meanwhile. */
+Test(listen_share, who_has_closed_its_half_and_reads_nothing_is_counted)
+{
+	static uint8_t large[48000];
+	struct tcp_conn *c = NULL;
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.timers.write_ns = 400 * NS_PER_MS;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL), small = 2048;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	query_tcp(fd, 1, LATER);
+	shutdown(fd, SHUT_WR);
+	while (n_parked < 1)
+		step();
+	for (unsigned i = 0; i < tcp->n_slots && !c; i++)
+		c = tcp->conn[i];
+	tcp_reply(tcp, &parked[0], large, sizeof(large));
+	for (int i = 0; i < 3; i++)
+		step();
+	cr_assert(c->ending, "all is said, and a part of it not taken: %zu %u", c->stream.out_len, c->kernel_out_bytes);
+	uint64_t until = c->deadline_ns;
+	step();
+	cr_assert_geq(stats.tcp_held_bytes, 4096);
+	tcp_server_drain(tcp, -1);
+	step();
+	cr_assert_eq(tcp_server_open(tcp), 1);
+	cr_assert_eq(c->deadline_ns, until);
+	while (tcp_server_open(tcp))
+		step();
+	cr_assert_geq(loop.now_ns, until - NS_PER_MS);
+	cr_assert_eq(end_of(fd), ECONNRESET, "and nothing of it stays in the kernel");
+}
+
+/* As soon as it has taken all, it is gone. */
+Test(listen_share, who_has_closed_its_half_and_reads_late_gets_all)
+{
+	static uint8_t large[48000];
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.timers.write_ns = 10 * NS_PER_S;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL), small = 2048;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	query_tcp(fd, 1, LATER);
+	shutdown(fd, SHUT_WR);
+	while (n_parked < 1)
+		step();
+	tcp_reply(tcp, &parked[0], large, sizeof(large));
+	for (int i = 0; i < 10; i++)
+		step();
+	cr_assert_eq(tcp_server_open(tcp), 1);
+	uint64_t before = loop.now_ns;
+	cr_assert_eq(read_some(fd, (uint8_t[50000]){ 0 }, 50000), 48002);
+	while (tcp_server_open(tcp))
+		step();
+	cr_assert_lt(loop.now_ns, before + 5 * NS_PER_S);
+	cr_assert_eq(stats.tcp_slow_readers, 0);
 }
 
 /* One client fills its queue; of eight others some share it, and most do not. */
