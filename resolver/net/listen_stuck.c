@@ -29,5 +29,5 @@ uint32_t stuck_held(int fd)
 {
 	int n = 0;
 
-	return ioctl(fd, SIOCOUTQ, &n) < 0 || n < 0 ? 0 : (uint32_t)n;
+	return ioctl(fd, SIOCOUTQ, &n) < 0 ? 0 : (uint32_t)n;
 }

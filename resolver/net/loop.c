@@ -118,23 +118,20 @@ static struct loop_timer *meld(struct loop_timer *a, struct loop_timer *b)
 	return a;
 }
 
-/* Siblings in pairs from the left, then all together from the right. */
+/* Siblings in pairs from the left, then all together from the right. A root's `next`
+ * means nothing: whoever loses gets another. */
 static struct loop_timer *meld_all(struct loop_timer *first)
 {
 	struct loop_timer *pairs = NULL, *root = NULL;
 	while (first) {
 		struct loop_timer *a = first, *b = a->next;
 		first = b ? b->next : NULL;
-		a->next = NULL;
-		if (b)
-			b->next = NULL;
 		a = meld(a, b);
 		a->next = pairs;
 		pairs = a;
 	}
 	while (pairs) {
 		struct loop_timer *rest = pairs->next;
-		pairs->next = NULL;
 		root = meld(root, pairs);
 		pairs = rest;
 	}
@@ -152,8 +149,7 @@ static void timer_remove(struct loop *l, struct loop_timer *t)
 			t->next->prev = t->prev;
 		l->timers = meld(l->timers, below);
 	}
-	t->child = t->next = NULL;
-	t->prev = NULL;
+	t->child = NULL;
 	t->armed = false;
 }
 
@@ -169,7 +165,6 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at_ns)
 		return;
 	assert(t->due);
 	t->armed = true;
-	t->child = t->next = NULL;
 	l->timers = meld(l->timers, t);
 }
 

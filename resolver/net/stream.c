@@ -53,25 +53,26 @@ static bool frames_take(const uint8_t *b, size_t len, size_t *ret_used, stream_m
 	return go_on;
 }
 
-static int in_keep(struct stream *s, const uint8_t *b, size_t len)
+/* False: no memory, which less than before does not need. */
+static bool in_keep(struct stream *s, const uint8_t *b, size_t len)
 {
 	if (len == 0) {
 		free(s->in);
 		s->in = NULL;
 		s->in_len = s->in_cap = 0;
-		return 0;
+		return true;
 	}
 	if (len > s->in_cap) {
 		size_t cap = len < 256 ? 256 : len;
 		uint8_t *p = realloc(s->in, cap);
 		if (!p)
-			return ERR_NOMEM;
+			return false;
 		s->in = p;
 		s->in_cap = cap;
 	}
 	memmove(s->in, b, len);
 	s->in_len = len;
-	return 0;
+	return true;
 }
 
 static enum stream_status read_failed(struct stream *s, ssize_t n)
@@ -119,7 +120,7 @@ enum stream_status stream_read(struct stream *s, struct stream_scratch *scratch,
 	if (st != STREAM_OK || have == s->in_len)
 		return st;
 	bool go_on = frames_take(scratch->b, have, &used, msg, ctx);
-	if (in_keep(s, scratch->b + used, have - used) < 0) {
+	if (!in_keep(s, scratch->b + used, have - used)) {
 		errno = ENOMEM;
 		return STREAM_ERROR;
 	}

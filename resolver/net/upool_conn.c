@@ -391,7 +391,7 @@ void upool_conn_flush(struct upool_conn *c)
 		upool_conn_all(c)->stats->up_tcp_lost++;
 		conn_lost(c);
 	} else if (c->state == CONN_OPEN) {
-		bool out = left > 0 || c->stream.want_write_to_read;
+		bool out = left || c->stream.want_write_to_read;
 		loop_mod(conn_loop(c), &c->watch, EPOLLIN | (out ? EPOLLOUT : 0));
 	}
 	if (c->draining && c->ids.n == 0)

@@ -15,14 +15,10 @@
 #define DESTROY_TRIES 20
 #define DESTROY_STEP  (5 * NS_PER_MS)
 
-static void begin(struct nl_buf *b, uint16_t command, uint16_t flags, bool v4, const char *set)
+/* The family stands in the set's own attributes; that of the head is read by nobody. */
+static void begin(struct nl_buf *b, uint16_t command, uint16_t flags, const char *set)
 {
-	struct nfgenmsg *g = nl_begin(b, (uint16_t)(NFNL_SUBSYS_IPSET << 8 | command), flags, sizeof *g);
-
-	if (g) {
-		g->nfgen_family = v4 ? AF_INET : AF_INET6;
-		g->version = NFNETLINK_V0;
-	}
+	nl_begin(b, (uint16_t)(NFNL_SUBSYS_IPSET << 8 | command), flags, sizeof(struct nfgenmsg));
 	nl_put_u8(b, IPSET_ATTR_PROTOCOL, PROTOCOL);
 	nl_put_text(b, IPSET_ATTR_SETNAME, set);
 }
@@ -33,7 +29,7 @@ int ipset_create(struct netlink *nl, const char *set, bool v4, struct diag *d)
 	size_t data;
 
 	nl_init(&b);
-	begin(&b, IPSET_CMD_CREATE, NLM_F_CREATE, v4, set);
+	begin(&b, IPSET_CMD_CREATE, NLM_F_CREATE, set);
 	nl_put_text(&b, IPSET_ATTR_TYPENAME, "hash:ip");
 	nl_put_u8(&b, IPSET_ATTR_REVISION, 0);
 	nl_put_u8(&b, IPSET_ATTR_FAMILY, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
@@ -55,7 +51,7 @@ int ipset_put(struct netlink *nl, const char *set, const struct flags_ip *ip, si
 
 		if (ip[i].is_v4 != v4)
 			continue;
-		begin(&b, IPSET_CMD_ADD, 0, v4, set);
+		begin(&b, IPSET_CMD_ADD, 0, set);
 		data = nl_nest(&b, IPSET_ATTR_DATA);
 		addr = nl_nest(&b, IPSET_ATTR_IP);
 		nl_put(&b, (v4 ? IPSET_ATTR_IPADDR_IPV4 : IPSET_ATTR_IPADDR_IPV6) | NLA_F_NET_BYTEORDER,
@@ -72,7 +68,7 @@ int ipset_flush(struct netlink *nl, const char *set, struct diag *d)
 	struct nl_buf b;
 
 	nl_init(&b);
-	begin(&b, IPSET_CMD_FLUSH, 0, true, set);
+	begin(&b, IPSET_CMD_FLUSH, 0, set);
 	return netlink_send(nl, &b, NULL, NULL, "ipset: withdrawing addresses", d);
 }
 
@@ -84,7 +80,7 @@ int ipset_destroy(struct netlink *nl, const char *set, struct diag *d)
 		struct nl_buf b;
 
 		nl_init(&b);
-		begin(&b, IPSET_CMD_DESTROY, 0, true, set);
+		begin(&b, IPSET_CMD_DESTROY, 0, set);
 		err = netlink_send(nl, &b, NULL, NULL, "ipset: removing a set", d);
 		if (!err || netlink_errno(nl) != IPSET_ERR_BUSY)
 			break;

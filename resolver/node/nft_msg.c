@@ -17,7 +17,6 @@ static void header(struct nl_buf *b, uint16_t type, uint16_t flags, uint8_t fami
 
 	if (g) {
 		g->nfgen_family = family;
-		g->version = NFNETLINK_V0;
 		g->res_id = res_id;
 	}
 }

@@ -196,7 +196,8 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 		if (!has_family(n->f, v4))
 			continue;
 		err = iptables_apply(&c, intent, &changed, &fault, first ? NULL : d);
-		*ret_changed |= changed;
+		if (ret_changed)
+			*ret_changed |= changed;
 		if (err) {
 			node_error_count(n, fault == IPT_FAULT_LOCK ? NODE_ERR_IPTABLES_LOCK : NODE_ERR_IPTABLES);
 			first = first ? first : err;
@@ -254,13 +255,12 @@ static int iptables_drop_both(struct node *n, enum ipt_part part, struct diag *d
 
 static int iptables_remove(struct node *n, struct diag *d)
 {
-	bool changed = false;
 	int err;
 
 	gates_flush(&n->gates, NULL); /* what may have to wait for a lock has no hurry then */
 	if (n->stands)
 		iptables_drop_both(n, IPT_ALL, NULL); /* looking for more comes after that */
-	err = iptables_both(n, IPT_REMOVE, &changed, d);
+	err = iptables_both(n, IPT_REMOVE, NULL, d);
 	n->gates.filled = false;
 	gates_destroy(n->netfilter);
 	return err;
@@ -495,22 +495,29 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 	return err;
 }
 
+/* Whatever the programs of one name left, in one family; 0 where they are not in use. */
+static int backend_cleanup(const struct node_flags *f, enum ipt_backend b, bool v4, struct netlink *netfilter, struct diag *d)
+{
+	struct ipt_conf c = ipt_conf(f, v4, NODE_GATE_NONE, 0, netfilter);
+	enum ipt_fault fault;
+	bool changed;
+
+	if (!iptables_present(v4) || !iptables_backend_use(b, v4))
+		return 0;
+	return iptables_apply(&c, IPT_CLEANUP, &changed, &fault, d);
+}
+
 int node_cleanup(const struct node_flags *f, struct diag *d)
 {
 	struct iface iface = {.name = f->interface_name, .added = UINT64_MAX, .all = true};
 	struct netlink *route = NULL, *netfilter = NULL;
-	enum ipt_fault fault;
-	bool changed;
-	int first = 0, err;
+	int first = netlink_open(&netfilter, NETLINK_NETFILTER, d), err;
 
-	first = netlink_open(&netfilter, NETLINK_NETFILTER, d);
-	for (int i = 0; i < 2 * IPT_BACKENDS; i++) {
-		struct ipt_conf c = ipt_conf(f, i % 2, NODE_GATE_NONE, 0, netfilter);
-
-		if (!iptables_present(c.v4) || !iptables_backend_use(i / 2, c.v4))
-			continue;
-		err = iptables_apply(&c, IPT_CLEANUP, &changed, &fault, first ? NULL : d);
-		first = first ? first : err;
+	for (int b = 0; b < IPT_BACKENDS; b++) {
+		for (int v4 = 0; v4 < 2; v4++) {
+			err = backend_cleanup(f, (enum ipt_backend)b, v4, netfilter, first ? NULL : d);
+			first = first ? first : err;
+		}
 	}
 	if (netfilter) {
 		err = nft_remove(netfilter, first ? NULL : d);

@@ -111,10 +111,7 @@ static void before_sleep(void *ctx)
 		if (s->listener[i].udp_on)
 			udp_flush(&s->listener[i].udp);
 	observe_flush(s->observe);
-	uint64_t due = core_deadline(s->core);
-	if (due != T_NEVER && due <= s->loop->now_ns)
-		due = s->loop->now_ns + 1;
-	loop_timer_set(s->loop, &s->core_timer, due);
+	loop_timer_set(s->loop, &s->core_timer, core_deadline(s->core));
 }
 
 /* --- configuration --- */

@@ -138,10 +138,8 @@ int listeners_prepare(struct server *s, const struct core_conf *conf, const stru
 		l->n_more = sk->n_more[i];
 		memcpy(l->more, sk->more[i], l->n_more * sizeof(int));
 		int rc = listener_start(s, l, d);
-		if (rc < 0) {
-			listeners_discard(s, next);
+		if (rc < 0)
 			return rc;
-		}
 	}
 	return 0;
 }

@@ -88,6 +88,16 @@ static bool is_instant(const char *code, const char *kind)
 	return !strcmp(kind, "border") && strstr(code, "_ns");
 }
 
+/* "fd < 0" and the like: 0 is the standard input's, and never free for another. `at` is the
+ * operator's place. */
+static bool is_descriptor(const char *code, size_t at)
+{
+	size_t len = strcspn(code + at + 1, " ");
+
+	return at >= 2 && !strncmp(code + at - 2, "fd", 2) && (code[at + 1] == '<' || code[at + 1] == '>') &&
+	       !strncmp(code + at + 1 + len, " 0", 2) && !is_word(code[at + 3 + len]);
+}
+
 /* Is code[0..end) behind something an operand can begin after, and does it end with `text`? */
 static bool operand_ends(const char *code, size_t end, const char *text, size_t len)
 {
@@ -150,7 +160,8 @@ static void operators_find(struct line *l, const char *code, const char *next)
 			if (strncmp(code + i, operators[k].from, n) ||
 			    is_instant(code, operators[k].kind))
 				continue;
-			if (!strcmp(operators[k].kind, "border") && is_lesser_or_greater(code, next, i, n))
+			if (!strcmp(operators[k].kind, "border") &&
+			    (is_lesser_or_greater(code, next, i, n) || is_descriptor(code, i)))
 				break;
 			add(l, i, n, operators[k].to, operators[k].kind);
 			break;
@@ -160,8 +171,10 @@ static void operators_find(struct line *l, const char *code, const char *next)
 	}
 }
 
-/* Left out, for nobody could tell: more room in an array, and another first member of
- * what is all zeros, and two structures in place of one. Of a negative number its sign is what counts: -1 is broken to 0. */
+/* Left out, for nobody could tell: more room in an array, another first member of what is
+ * all zeros, two structures in place of one, and another descriptor than 0 for none. Of a
+ * negative number its sign is what counts: -1 is broken to 0; and so it is of success, which
+ * is not negative: 0 that is returned is broken to -1. */
 static void number_find(struct line *l, const char *code, size_t i)
 {
 	char to[4] = {(char)(code[i] == '9' ? '8' : code[i] + 1), 0};
@@ -169,10 +182,14 @@ static void number_find(struct line *l, const char *code, size_t i)
 	if ((!strncmp(code + i, "0}", 2) && i && code[i - 1] == '{') || (i > 1 && !strncmp(code + i - 2, "{ 0 }", 5)) ||
 	    (i >= 7 && !strncmp(code + i - 7, "calloc(", 7)))
 		return;
+	if (i > 3 && (is_descriptor(code, i - 3) || is_descriptor(code, i - 4)))
+		return;
 	if (code[i + 1] == ']' && strchr(";,=", code[i + 2 + strspn(code + i + 2, " ")]) && is_declaration(code))
 		return;
 	if (i > 1 && code[i - 1] == '-' && strchr(" (", code[i - 2]) && code[i] != '0')
 		add(l, i - 1, 2, "0", "number");
+	else if (i >= 7 && !strncmp(code + i - 7, "return 0;", 9))
+		add(l, i, 1, "-1", "number");
 	else
 		add(l, i, 1, to, "number");
 }
@@ -267,6 +284,25 @@ static bool is_beside(const char *code)
 	return false;
 }
 
+/* "if (err)" above a line for the log: nothing else depends on it, unless the condition
+ * does something itself, which is a call. */
+static bool is_only_said(const char *code, const char *next)
+{
+	static const char *const says[] = {"log_debug(", "log_info(", "log_warn(", "log_error("};
+	const char *at = code + strspn(code, "\t ");
+	size_t i = 0;
+
+	next += strspn(next, "\t ");
+	while (i < 4 && strncmp(next, says[i], strlen(says[i])))
+		i++;
+	if (i == 4 || strncmp(at, "if (", 4) || at[strlen(at) - 1] != ')')
+		return false;
+	for (at += 4; (at = strchr(at, '(')); at++)
+		if (islower((unsigned char)at[-1]) || isdigit((unsigned char)at[-1]))
+			return false;
+	return true;
+}
+
 static bool goes_on(const char *code)
 {
 	size_t n = strlen(code);
@@ -328,7 +364,8 @@ static void file_read(const char *file)
 			in_body = code[0] == '{';
 		} else if (in_body && !(beside = beside || is_beside(code))) {
 			line_peek(f, next, sizeof(next));
-			line_take(file, number, text, code, next);
+			if (!is_only_said(code, next))
+				line_take(file, number, text, code, next);
 		}
 		beside = beside && goes_on(code);
 	}

@@ -320,9 +320,13 @@ Test(doh_talk, early_hints_and_trailers, .init = setup)
 	cr_expect_str_eq(told_since(), "");
 	cr_expect_eq(respond(0, (const char *const[]){":status=200", "content-type=text/html", NULL}, reply, reply_len), 0);
 	cr_expect_str_eq(told_since(), "1 fail 3 200 ");
-	ask(2);
+	ask(3);
 	cr_assert_eq(nghttp2_submit_headers(server, 0, seen[1].stream, NULL, early, 3, NULL), 0);
-	cr_expect_eq(respond(1, ok, reply, reply_len), 0);
+	cr_expect_eq(respond(1, (const char *const[]){":status=200", NULL}, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "3 fail 3 200 ");
+	ask(2);
+	cr_assert_eq(nghttp2_submit_headers(server, 0, seen[2].stream, NULL, early, 3, NULL), 0);
+	cr_expect_eq(respond(2, ok, reply, reply_len), 0);
 	cr_expect_str_eq(told_since(), "2 answer 300 ");
 }
 

@@ -42,6 +42,7 @@ Test(listen, a_reply_to_a_connection_that_is_gone_reaches_nobody)
 	close(fd);
 	while (tcp_server_open(tcp))
 		step();
+	cr_assert_eq(stats.tcp_errors, 1);
 	fd = client_from(SOCK_STREAM, NULL);
 	while (!tcp_server_open(tcp))
 		step(); /* takes the same slot */
@@ -182,6 +183,93 @@ Test(listen, when_all_places_are_taken_the_longest_idle_makes_room_but_no_busy_o
 	fd[4] = client_from(SOCK_STREAM, NULL);
 	while (stats.tcp_refused_total < 1)
 		step();
+	cr_assert(is_closed(fd[4]), "it is told at once");
+}
+
+Test(listen, who_has_said_nothing_yet_makes_room_too)
+{
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.conns_max = 2;
+	start(&l, "127.0.0.1");
+	int mute[3];
+	for (int i = 0; i < 2; i++) {
+		mute[i] = client_from(SOCK_STREAM, NULL);
+		while (tcp_server_open(tcp) < 1u + (unsigned)i)
+			step();
+	}
+	mute[2] = client_from(SOCK_STREAM, NULL);
+	while (stats.tcp_accepted < 3)
+		step();
+	cr_assert_eq(stats.tcp_evicted, 1);
+	cr_assert(is_closed(mute[0]));
+	cr_assert(!is_closed(mute[1]));
+}
+
+/* Many that come at once do not keep the others waiting. */
+Test(listen, a_round_accepts_eight)
+{
+	start_default();
+	for (int i = 0; i < 20; i++)
+		client_from(SOCK_STREAM, NULL);
+	for (unsigned want = 8; want <= 24; want += 8) {
+		step();
+		cr_assert_eq(tcp_server_open(tcp), want < 20 ? want : 20);
+	}
+}
+
+/* A connection that is not read any more is closed with its client's reset all the same. */
+Test(listen, a_paused_connection_that_is_reset_is_closed)
+{
+	struct tcp_limits l;
+	struct linger at_once = { 1, 0 };
+	tcp_limits_default(&l);
+	l.pipeline_max = 2;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL);
+	for (uint8_t i = 0; i < 4; i++)
+		query_tcp(fd, i, LATER);
+	while (n_parked < 2)
+		step();
+	step();
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+	for (int i = 0; i < 20 && tcp_server_open(tcp); i++)
+		step();
+	cr_assert_eq(tcp_server_open(tcp), 0, "nobody waits for its replies");
+	cr_assert_eq(stats.tcp_errors, 1);
+}
+
+/* Without descriptors, and nobody idle, accepting rests; then it goes on by itself. */
+Test(listen, accepting_goes_on_when_there_are_descriptors_again)
+{
+	struct rlimit all, few;
+	uint8_t b[14], r[12] = { 0 };
+	start_default();
+	int busy = client_from(SOCK_STREAM, NULL), late = client_from(SOCK_STREAM, NULL);
+	query_tcp(busy, 1, LATER);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	while (n_parked < 1)
+		step();
+	query_tcp(late, 2, NOW);
+	cr_assert_eq(read_some(late, b, sizeof(b)), sizeof(b));
+	close(late);
+	while (tcp_server_open(tcp) > 1)
+		step();
+	late = client_from(SOCK_STREAM, NULL);
+	int next = dup(0);
+	close(next);
+	few = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = all.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_assert_eq(tcp_server_open(tcp), 1);
+	cr_assert(tcp_l.rest.armed, "it does not turn in vain");
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	query_tcp(late, 2, NOW);
+	cr_assert_eq(read_some(late, b, sizeof(b)), sizeof(b));
+	tcp_reply(tcp, &parked[0], r, 12);
+	cr_assert_eq(read_some(busy, b, sizeof(b)), sizeof(b));
 }
 
 Test(listen, silence_has_its_timers)

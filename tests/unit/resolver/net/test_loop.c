@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The event loop: what is due, what is removed within a callback, what a round is. */
 #include <criterion/criterion.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -84,6 +86,29 @@ Test(loop, waits_no_longer_than_told)
 }
 
 /* --- far deadlines --- */
+
+/* Without a descriptor for its alarm there is no loop, and none for anything stays taken. */
+Test(loop, without_descriptors)
+{
+	struct rlimit all, few;
+	struct loop l;
+	struct diag d;
+	int first = dup(0);
+
+	close(first);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	for (int more = 0; more < 2; more++) {
+		few = (struct rlimit){ .rlim_cur = (rlim_t)(first + more), .rlim_max = all.rlim_max };
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		cr_expect_eq(loop_init(&l, &d), ERR_SYS);
+		cr_expect(strstr(d.text, more ? "timerfd_create" : "epoll_create1"), "%s", d.text);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+		int next = dup(0);
+
+		cr_expect_eq(next, first, "one stays open");
+		close(next);
+	}
+}
 
 static void nothing(struct loop_fd *w, uint32_t events)
 {

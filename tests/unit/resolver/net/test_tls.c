@@ -183,6 +183,46 @@ Test(tls, errors_of_others)
 	ctx_end();
 }
 
+/* Nobody is at the other end, so there is no address that a certificate could name. */
+Test(tls, no_peer_no_session)
+{
+	struct tls_conf conf = {.ca_file = good};
+
+	cr_assert_eq(tls_ctx_new(&ctx, &conf, &words), 0);
+	client_fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_expect_null(tls_session_new(ctx, client_fd));
+	close(client_fd);
+	ctx_end();
+}
+
+/* What does not fit into the socket's buffer is written when there is room. */
+Test(tls, a_handshake_may_have_to_wait_for_room)
+{
+	static uint8_t junk[4096];
+	struct tls_conf conf = {.ca_file = good, .server_name = "dns.test"};
+	bool want_write = false;
+	int fd[2];
+
+	cr_assert_eq(tls_ctx_new(&ctx, &conf, &words), 0);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	while (send(fd[0], junk, sizeof(junk), 0) > 0)
+		;
+	session = tls_session_new(ctx, fd[0]);
+	cr_assert(session);
+	cr_expect_eq(tls_handshake(session, &want_write, &words), 0);
+	cr_expect(want_write);
+	while (recv(fd[1], junk, sizeof(junk), 0) > 0)
+		;
+	cr_expect_eq(tls_handshake(session, &want_write, &words), 0);
+	cr_expect_not(want_write, "now it waits for the other side");
+	cr_expect_gt(recv(fd[1], junk, sizeof(junk), 0), 100, "its greeting has left");
+	tls_session_free(session);
+	session = NULL;
+	close(fd[0]);
+	close(fd[1]);
+	ctx_end();
+}
+
 /* All there is in one piece, then nothing, then the end, and an end that is none. */
 Test(tls, what_is_read)
 {

@@ -282,6 +282,24 @@ Test(upstream, a_client_with_many_slow_questions_takes_no_ports)
 	cr_assert_eq(ups.n_udp_leaving, 0);
 }
 
+/* Failures that bring new ones get so many rounds at once; then the loop has its turn, and comes
+ * back by itself. */
+Test(upstream, failures_that_never_end_do_not_keep_the_loop)
+{
+	struct upstream_conf conf = ups.up[0]->conf;
+	uint64_t before = loop.now_ns;
+	conf.addr.s6_addr32[3] = 0xffffffff; /* nobody may connect to it: each fails at once */
+	configure(&conf, 1);
+	ask_again = 1000;
+	ask(1, CORE_TCP);
+	upstreams_flush(&ups);
+	cr_assert_geq(n_fails, 2);
+	cr_assert_lt(n_fails, 41, "not all within one call");
+	while (n_fails < 41)
+		cr_assert_eq(loop_step(&loop, before + 15 * NS_PER_S), 0);
+	cr_assert_lt(loop.now_ns, before + 14 * NS_PER_S, "nobody had to wake it");
+}
+
 static int spare_fd = -1, n_made;
 
 static bool on_descriptor_make(void *ctx)

@@ -321,6 +321,8 @@ Test(upstream_udp, a_forger_with_the_right_id_ends_that_question_only)
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
 	cr_assert_eq(n_fails, 1, "told once");
+	cr_assert_eq(stats.up_udp_guessed, 1);
+	cr_assert_eq(stats.up_udp_strays, UDP_GUESSES_MAX);
 	cr_assert_eq(fail_id[0], 1);
 	cr_assert_eq(fail_why[0], CORE_FAIL_GUESSED);
 	upstreams_flush(&ups);

@@ -430,6 +430,16 @@ Test(nft, counters_survive_a_rebuild)
 	netlink_close(nl);
 }
 
+static bool is_there(struct netlink *nl, const char *table)
+{
+	struct nl_buf b;
+
+	nl_init(&b);
+	nft_begin(&b, NFT_MSG_GETTABLE, 0, NFPROTO_INET);
+	nl_put_text(&b, NFTA_TABLE_NAME, table);
+	return netlink_send(nl, &b, NULL, NULL, table, NULL) == 0;
+}
+
 Test(nft, removal)
 {
 	struct netlink *nl = kernel_open();
@@ -438,9 +448,12 @@ Test(nft, removal)
 	struct diag d;
 
 	cr_expect_eq(nft_remove(nl, &d), 0, "nothing to remove is fine");
+	stray_rule_add(nl, "somebody");
 	cr_expect(ensure(nl, &c));
+	cr_expect(is_there(nl, NFT_TABLE) && is_there(nl, "somebody"));
 	cr_expect_eq(nft_remove(nl, &d), 0);
-	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL), "");
+	cr_expect_not(is_there(nl, NFT_TABLE));
+	cr_expect(is_there(nl, "somebody"), "another's table stays, whatever is done with ours");
 	cr_expect_eq(nft_counters(nl, &c, &seen, &d), 0);
 	cr_expect_not(seen.stand);
 	cr_expect_neq(nft_refresh(nl, &c, &d), 0, "no set to renew");

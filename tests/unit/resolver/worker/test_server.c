@@ -120,6 +120,33 @@ Test(server, a_listener_that_goes)
 	close(fd);
 }
 
+/* Each listener has its own zones, over both, also when its place among them changes. */
+Test(server, zones_are_the_listeners_own)
+{
+	static const char text[] = ".:%u {\n bind 127.0.0.1\n template IN A {\n answer \"{{ .Name }} 60 IN A 192.0.2.1\"\n }\n}\n"
+				   ".:%u {\n bind 127.0.0.1\n template IN A {\n answer \"{{ .Name }} 60 IN A 192.0.2.2\"\n }\n}\n";
+	struct server_sockets sk = {0}, twin = {0};
+	uint16_t port[2] = {pair_open(&sk.udp[0], &sk.tcp[0]), pair_open(&sk.udp[1], &sk.tcp[1])};
+	char conf[500];
+
+	snprintf(conf, sizeof(conf), text, port[0], port[1]);
+	configure(plan_of(conf), &sk);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(asked(port[i], false), 1 + i);
+		cr_expect_eq(asked(port[i], true), 1 + i);
+	}
+	for (int i = 0; i < 2; i++) {
+		twin.udp[i] = dup(sk.udp[1 - i]);
+		twin.tcp[i] = dup(sk.tcp[1 - i]);
+	}
+	snprintf(conf, sizeof(conf), text, port[1], port[0]);
+	configure(plan_of(conf), &twin);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(asked(port[i], false), 2 - i);
+		cr_expect_eq(asked(port[i], true), 2 - i);
+	}
+}
+
 /* What cannot be taken changes nothing: plan and sockets are the caller's again. */
 Test(server, a_configuration_that_fails)
 {
@@ -171,6 +198,19 @@ Test(server, held_until_it_serves)
 	cr_expect_eq(answer(udp, false), 1);
 	cr_expect_eq(answer(tcp, true), 1);
 	cr_expect_eq(server_serve(server, &d), 0, "once is enough");
+	server_hold(server);
+	ask(udp, false);
+	int other = client_open(port, SOCK_STREAM);
+
+	ask(other, true);
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_expect_eq(shm->driver.udp_received, 1, "held again, while it is there");
+	cr_expect_eq(shm->driver.tcp_accepted, 1);
+	cr_expect_eq(server_serve(server, &d), 0);
+	cr_expect_eq(answer(udp, false), 1);
+	cr_expect_eq(answer(other, true), 1);
+	close(other);
 	server_drain(server);
 	while (!server_idle(server))
 		step();
@@ -178,7 +218,7 @@ Test(server, held_until_it_serves)
 	ask(udp, false);
 	for (int i = 0; i < 5; i++)
 		step();
-	cr_expect_eq(shm->driver.udp_received, 1);
+	cr_expect_eq(shm->driver.udp_received, 2);
 	close(udp);
 	close(tcp);
 }

@@ -214,6 +214,39 @@ Test(server_asks, leaving)
 	}
 }
 
+/* Who asked at a listener that went is not answered by the one that has its place now. */
+Test(server_asks, a_place_that_is_taken_over)
+{
+	struct server_sockets sk = {0}, none = {0}, next = {0};
+	uint16_t port[3] = {pair_open(&sk.udp[0], &sk.tcp[0]), pair_open(&sk.udp[1], &sk.tcp[1]), 0};
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port[0])};
+	int client = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	char text[600];
+
+	snprintf(text, sizeof(text), ".:%u .:%u {\n bind 127.0.0.1\n forward . 127.0.0.1:%u\n}\n", port[0], port[1], up_port);
+	configure(plan_of(text), &sk);
+	up_is_silent = true;
+	cr_assert_gt(sendto(client, query + 2, sizeof(query) - 2, 0, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	while (!shm->core.waiters)
+		turn();
+	none.udp[0] = dup(sk.udp[1]);
+	none.tcp[0] = dup(sk.tcp[1]);
+	configure(plan_forward(port[1], "", ""), &none);
+	next.udp[0] = dup(sk.udp[1]);
+	next.tcp[0] = dup(sk.tcp[1]);
+	port[2] = pair_open(&next.udp[1], &next.tcp[1]);
+	snprintf(text, sizeof(text), ".:%u .:%u {\n bind 127.0.0.1\n forward . 127.0.0.1:%u\n}\n", port[1], port[2], up_port);
+	configure(plan_of(text), &next);
+	while (shm->core.waiters)
+		turn();
+	for (int i = 0; i < 5; i++)
+		turn();
+	uint8_t b[512];
+
+	cr_expect_lt(recv(client, b, sizeof(b), 0), 0, "from a port that it has not asked");
+	close(client);
+}
+
 /* One life: made, configured, asked over both, ended. What fails says so, and nothing is kept. */
 static bool life(long n, bool gone)
 {
