@@ -11,12 +11,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "resolver/node/iptables.h"
+#include "tests/fixtures/fake_iptables.h"
 
 enum { FINE = 42 };
 
@@ -219,6 +221,186 @@ Test(keeper, signals_are_passed_on, .init = setup)
 	cr_expect_eq(front_end(front_start(supervise_waits)), 100 + SIGUSR2);
 }
 
+/* --- with an iptables that refuses --- */
+
+static void setup_fake(void)
+{
+	setup();
+	fake_iptables_make();
+}
+
+static void pass_ms(uint64_t ms)
+{
+	clock_sleep_until(clock_mono_ns() + ms * NS_PER_MS);
+}
+
+/* Where the kernel does not end them, rules hold as long as somebody proves to be alive. */
+static int supervise_falls_silent(const struct node_flags *f, int fd)
+{
+	(void)f;
+	if (!asked(fd, KEEPER_ENSURE) || r.err || r.gate != NODE_GATE_NONE)
+		return 1;
+	for (int i = 0; i < 8; i++) {
+		pass_ms(300);
+		if (!told(fd, KEEPER_ALIVE))
+			return 2;
+	}
+	if (rules_count() != 8)
+		return 3;
+	for (int i = 0; rules_count() != 1; i++) { /* replies over UDP stay */
+		if (i == 100)
+			return 4;
+		pass_ms(100);
+	}
+	if (!told(fd, KEEPER_ALIVE) || !asked(fd, KEEPER_COUNT) || !r.counters.stand)
+		return 5;
+	return asked(fd, KEEPER_REMOVE) && !r.err ? FINE : 6;
+}
+
+Test(keeper, silence_ends_rules_and_life_brings_them_back, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	flags.failopen_ns = 2 * NS_PER_S;
+	fake_refuse(FAKE_GATES);
+	cr_expect_eq(front_end(front_start(supervise_falls_silent)), FINE);
+	cr_expect_eq(rules_count(), 0);
+}
+
+/* After they were removed, or without a time, nobody waits for proofs. */
+static int supervise_has_no_end(const struct node_flags *f, int fd)
+{
+	(void)f;
+	if (!asked(fd, KEEPER_ENSURE) || r.err)
+		return 1;
+	pass_ms(500);
+	return rules_count() == 8 ? FINE : 2;
+}
+
+Test(keeper, without_a_time_rules_stay, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	flags.failopen_ns = 0;
+	fake_refuse(FAKE_GATES);
+	cr_expect_eq(front_end(front_start(supervise_has_no_end)), FINE);
+}
+
+/* What failed is told once, and counted by who asked. */
+static int supervise_counts(const struct node_flags *f, int fd)
+{
+	(void)f;
+	fake_set("lock", true);
+	if (!asked(fd, KEEPER_ENSURE) || !r.err || r.changed || !strstr(r.text, "xtables lock"))
+		return 1;
+	if (r.errors[NODE_ERR_IPTABLES_LOCK] != 1 || r.errors[NODE_ERR_IPTABLES])
+		return 2;
+	if (!asked(fd, KEEPER_COUNT) || r.errors[NODE_ERR_IPTABLES_LOCK])
+		return 3;
+	if (!asked(fd, KEEPER_ENSURE) || r.errors[NODE_ERR_IPTABLES_LOCK] != 1)
+		return 4;
+	fake_set("lock", false);
+	return asked(fd, KEEPER_ENSURE) && !r.err && !r.errors[NODE_ERR_IPTABLES_LOCK] ? FINE : 5;
+}
+
+Test(keeper, errors_are_told_once, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	cr_expect_eq(front_end(front_start(supervise_counts)), FINE);
+	cr_expect_eq(rules_count(), 0);
+}
+
+/* Somebody has the lock when the supervisor dies, and lets go of it a moment later. */
+static int supervise_dies_in_want(const struct node_flags *f, int fd)
+{
+	(void)f;
+	if (!asked(fd, KEEPER_ENSURE) || r.err)
+		return 1;
+	fake_set("lock", true);
+	if (fork() == 0) {
+		close(fd);
+		pass_ms(700);
+		fake_set("lock", false);
+		_exit(0);
+	}
+	return FINE;
+}
+
+Test(keeper, what_cannot_be_removed_is_tried_again, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	cr_expect_eq(front_end(front_start(supervise_dies_in_want)), FINE);
+	cr_expect_eq(rules_count(), 0);
+}
+
+/* Told to end while a program runs for it, it does not wait for that; afterwards it is as before. */
+static int supervise_is_stopped(const struct node_flags *f, int fd)
+{
+	uint32_t ask = KEEPER_ENSURE;
+	uint64_t start = clock_mono_ns();
+	sigset_t set;
+	int sig = 0;
+
+	(void)f;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	fake_set("hang", true);
+	if (send(fd, &ask, sizeof(ask), 0) != (ssize_t)sizeof(ask))
+		return 1;
+	while (!fake_is("hangs") && clock_mono_ns() < start + 10 * NS_PER_S)
+		pass_ms(10);
+	start = clock_mono_ns();
+	kill(getppid(), SIGTERM);
+	if (recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r) || !r.err)
+		return 2;
+	if (clock_mono_ns() > start + 4 * NS_PER_S)
+		return 3;
+	sigwait(&set, &sig);
+	if (sig != SIGTERM)
+		return 4;
+	fake_set("hang", false);
+	if (!asked(fd, KEEPER_ENSURE) || r.err)
+		return 5;
+	return asked(fd, KEEPER_REMOVE) && !r.err ? FINE : 6;
+}
+
+Test(keeper, an_end_does_not_wait_for_programs, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	cr_expect_eq(front_end(front_start(supervise_is_stopped)), FINE);
+}
+
+/* --- without work --- */
+
+/* Clock ticks that a process has used, and what it calls itself. */
+static unsigned long ticks_of(pid_t pid, char *ret_name)
+{
+	unsigned long user = 0, system = 0;
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "re");
+
+	if (f && fscanf(f, "%*d (%31[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", ret_name, &user, &system) != 3)
+		user = 0;
+	if (f)
+		fclose(f);
+	return user + system;
+}
+
+static int supervise_does_nothing(const struct node_flags *f, int fd)
+{
+	char name[32] = "";
+	unsigned long before;
+
+	(void)f;
+	if (!asked(fd, KEEPER_ENSURE) || r.err)
+		return 1;
+	before = ticks_of(getppid(), name);
+	pass_ms(1000);
+	if (strcmp(name, "node-cache-keep"))
+		return 2;
+	return ticks_of(getppid(), name) <= before + 2 && asked(fd, KEEPER_REMOVE) ? FINE : 3;
+}
+
+Test(keeper, it_sleeps_when_nothing_is_asked, .init = setup)
+{
+	cr_expect_eq(front_end(front_start(supervise_does_nothing)), FINE);
+}
+
 /* Where nobody needs it there is none: the same process, and no descriptor. */
 static pid_t whose;
 
@@ -239,4 +421,25 @@ Test(keeper, none_where_none_is_needed)
 	cr_expect_eq(keeper_run(&flags, supervise_alone), FINE);
 	flags.rules = RULES_NFTABLES;
 	cr_expect_eq(keeper_run(&flags, supervise_alone), FINE);
+}
+
+/* Nor where there can be none: the rules are the supervisor's own business then. */
+Test(keeper, none_where_no_process_can_be)
+{
+	flags = (struct node_flags){.n_localips = 1, .interface_name = "x", .dns_port = 53, .setup_iptables = true,
+				    .rules = RULES_IPTABLES, .intercept = INTERCEPT_NOTRACK};
+	cr_assert_eq(flags_ip_parse("169.254.20.10", &flags.localip[0]), 0);
+	if (getuid() != 0)
+		cr_skip_test("root is asked to be somebody else");
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct rlimit none = {0, 0};
+
+		whose = getpid();
+		if (setrlimit(RLIMIT_NPROC, &none) || setgid(65534) || setuid(65534))
+			_exit(1);
+		_exit(keeper_run(&flags, supervise_alone));
+	}
+	cr_expect_eq(front_end(pid), FINE);
 }
