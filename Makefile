@@ -106,7 +106,7 @@ uses_kind-e2e        := e2e lib
 uses_capacity-report := reports lib
 LIBS_core     := $(ARCHIVED)-lpcre2-8$(SHARED)
 LIBS_resolver := $(ARCHIVED)-lssl -lcrypto -lseccomp$(SHARED) -lnghttp2 -lmnl
-LIBS_pcap     := -lpcap -lz -lzstd -llz4 -llzma
+LIBS_pcap     := -lpcap -lz -lzstd -llz4 -llzma -lcurl
 LIBS_e2e      := $(ARCHIVED)-lssl -lcrypto$(SHARED) -lcurl -lmnl
 LIBS_reports  := -lcurl
 

@@ -21,11 +21,12 @@ static struct {
 	double first, most, within_percent;
 	uint64_t step_ns, repeats, timeout_ns, late_ns, outstanding;
 	bool json;
+	struct target_trust trust;
 } o = {.reading = READING_DEFAULT, .criterion = "lost<=0.1%,p99<=5ms", .first = 100, .most = 1e6, .within_percent = 5,
        .step_ns = 2 * NS_PER_S, .repeats = 3, .timeout_ns = NS_PER_S, .late_ns = NS_PER_MS, .outstanding = 10000};
 
 static const struct opt_def defs[] = {
-	{"to", 't', OPT_TEXT, &o.to, "ADDRESS[:PORT]", "whom to ask", 0, 0, NULL},
+	{"to", 't', OPT_TEXT, &o.to, "TARGET", "whom to ask: ADDRESS[:PORT], tls://ADDRESS or https://ADDRESS[/PATH]", 0, 0, NULL},
 	{"criterion", 'c', OPT_TEXT, &o.criterion, "LIST", "what has to hold: lost<=SHARE%, p50, p90, p99 or max<=TIME, comma-separated", 0, 0, NULL},
 	{"first", 0, OPT_F64, &o.first, "N", "rate to begin with", 0, 0, NULL},
 	{"most", 0, OPT_F64, &o.most, "N", "rate to end with", 0, 0, NULL},
@@ -35,12 +36,13 @@ static const struct opt_def defs[] = {
 	{"timeout", 0, OPT_DURATION, &o.timeout_ns, "TIME", "a question without answer is lost after", 0, 0, NULL},
 	{"late", 0, OPT_DURATION, &o.late_ns, "TIME", "a try whose sending was later, one in a hundred, says nothing", 0, 0, NULL},
 	{"max-outstanding", 0, OPT_U64, &o.outstanding, "N", "unanswered questions; more are not sent, and lost", 1, 1u << 20, NULL},
-	{"i-may", 0, OPT_LIST, &o.may, "ADDRESS[:PORT]", "this target is not on this machine and may be asked as fast as it answers", 0, 0, NULL},
+	{"i-may", 0, OPT_LIST, &o.may, "TARGET", "this target is not on this machine and may be asked as fast as it answers", 0, 0, NULL},
+	TRUST_OPTIONS(o.trust),
 	{"json", 'j', OPT_BOOL, &o.json, NULL, "print JSON instead of text", 0, 0, NULL},
 	READING_OPTIONS(o.reading),
 	{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 };
-static const struct opt_prog prog = {"pcap-replay find-max", "--to ADDRESS [--criterion LIST] CAPTURE|STREAM...",
+static const struct opt_prog prog = {"pcap-replay find-max", "--to TARGET [--criterion LIST] CAPTURE|STREAM...",
 				     "Find the highest rate at which a criterion holds.", defs, OPT_GNU};
 
 struct criterion_list {
@@ -118,7 +120,7 @@ static int try_rate(struct search *s, double rate, struct diag *d)
 	for (uint64_t i = 0; i < o.repeats && !stop; i++) {
 		struct sender_result *r = malloc(sizeof(*r));
 		uint64_t loops = (uint64_t)(rate * (double)o.step_ns / 1e9 / (double)s->plan.n) + 1;
-		struct sender_conf c = {.plan = &s->plan, .target = &s->target, .n_targets = 1, .schedule = {.speed = 1, .rate = rate}, .loops = loops,
+		struct sender_conf c = {.plan = &s->plan, .target = &s->target, .n_targets = 1, .trust = o.trust, .schedule = {.speed = 1, .rate = rate}, .loops = loops,
 					.limit_ns = o.step_ns, .timeout_ns = o.timeout_ns, .max_outstanding = o.outstanding, .stop = &stop};
 		int rc = r ? sender_run(&c, r, d) : diag_set(d, ERR_NOMEM, "out of memory");
 		if (rc == 0)

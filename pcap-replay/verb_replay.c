@@ -27,21 +27,23 @@ static struct {
 	double speed, rate, ramp, cap, missed_percent;
 	uint64_t loops, outstanding, timeout_ns, late_ns, duration_ns;
 	bool tcp, json, quiet;
+	struct target_trust trust;
 } o = {.reading = READING_DEFAULT, .speed = 1, .loops = 1, .outstanding = 10000, .timeout_ns = 5 * NS_PER_S,
        .late_ns = NS_PER_MS, .missed_percent = 0.1, .fail_on = "defect"};
 
 #define SENDING_OPTIONS \
-	{"to", 't', OPT_TEXT, &o.to, "ADDRESS[:PORT]", "whom to ask", 0, 0, NULL}, \
-	{"and", 'a', OPT_TEXT, &o.and_to, "ADDRESS[:PORT]", "ask each question of this one too, in the same run", 0, 0, NULL}, \
+	{"to", 't', OPT_TEXT, &o.to, "TARGET", "whom to ask: ADDRESS[:PORT], tls://ADDRESS or https://ADDRESS[/PATH]", 0, 0, NULL}, \
+	{"and", 'a', OPT_TEXT, &o.and_to, "TARGET", "ask each question of this one too, in the same run", 0, 0, NULL}, \
 	{"speed", 0, OPT_F64, &o.speed, "FACTOR", "of the captured clock", 0, 0, NULL}, \
 	{"rate", 'r', OPT_F64, &o.rate, "N", "questions a second, equally spaced, instead of the captured clock", 0, 0, NULL}, \
 	{"ramp", 0, OPT_F64, &o.ramp, "N", "the rate goes evenly from --rate to this over --duration; the plan is sent as often as that takes", 0, 0, NULL}, \
 	{"loop", 0, OPT_U64, &o.loops, "N", "send everything N times", 1, 1u << 30, NULL}, \
 	{"duration", 0, OPT_DURATION, &o.duration_ns, "TIME", "stop sending after this time", 0, 0, NULL}, \
 	{"tcp", 0, OPT_BOOL, &o.tcp, NULL, "ask by TCP whatever the capture used", 0, 0, NULL}, \
+	TRUST_OPTIONS(o.trust), \
 	{"timeout", 0, OPT_DURATION, &o.timeout_ns, "TIME", "a question without answer is lost after", 0, 0, NULL}, \
 	{"max-outstanding", 0, OPT_U64, &o.outstanding, "N", "unanswered questions at a target; more are not sent, and counted", 1, 1u << 20, NULL}, \
-	{"i-may", 0, OPT_LIST, &o.may, "ADDRESS[:PORT]", "this target is not on this machine and may be asked; may be repeated", 0, 0, NULL}, \
+	{"i-may", 0, OPT_LIST, &o.may, "TARGET", "this target is not on this machine and may be asked; may be repeated", 0, 0, NULL}, \
 	{"rate-cap", 0, OPT_F64, &o.cap, "N", "most questions a second (default: none; 100 with --i-may)", 0, 0, NULL}, \
 	{"late", 0, OPT_DURATION, &o.late_ns, "TIME", "the run is INVALID when one question in a hundred was later", 0, 0, NULL}, \
 	{"missed", 0, OPT_F64, &o.missed_percent, "PERCENT", "the run is INVALID when more were not sent", 0, 0, NULL}, \
@@ -59,9 +61,9 @@ static const struct opt_def compare_defs[] = {
 	{"fail-on", 0, OPT_TEXT, &o.fail_on, "CLASS", "exit 1 on defect, benign (and worse), unstable, or none", 0, 0, NULL},
 	{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 };
-static const struct opt_prog replay_prog = {"pcap-replay replay", "--to ADDRESS [--and ADDRESS] CAPTURE|STREAM...",
+static const struct opt_prog replay_prog = {"pcap-replay replay", "--to TARGET [--and TARGET] CAPTURE|STREAM...",
 					    "Send captured questions on the original clock.", replay_defs, OPT_GNU};
-static const struct opt_prog compare_prog = {"pcap-replay compare", "--to ADDRESS [--and ADDRESS] CAPTURE|STREAM...",
+static const struct opt_prog compare_prog = {"pcap-replay compare", "--to TARGET [--and TARGET] CAPTURE|STREAM...",
 					     "Replay, and compare answers with the recorded ones or with each other.", compare_defs, OPT_GNU};
 
 static const struct metric_def metrics[] = {
@@ -176,7 +178,7 @@ static int targets(struct run *r, struct diag *d)
 
 static struct sender_conf conf_of(struct run *r)
 {
-	return (struct sender_conf){.plan = &r->plan, .target = r->target, .n_targets = r->n_targets, .schedule = {o.speed, o.rate, o.ramp, o.duration_ns},
+	return (struct sender_conf){.plan = &r->plan, .target = r->target, .n_targets = r->n_targets, .trust = o.trust, .schedule = {o.speed, o.rate, o.ramp, o.duration_ns},
 				    .loops = o.loops, .limit_ns = o.duration_ns, .timeout_ns = o.timeout_ns,
 				    .max_outstanding = o.outstanding, .rate_cap = o.cap, .all_tcp = o.tcp, .stop = &stop, .ctx = r,
 				    .done = r->compares ? done : NULL, .progress = o.quiet ? NULL : progress};
@@ -236,6 +238,8 @@ static void print_text(const struct run *r)
 	const struct sender_result *s = &r->result;
 	printf("%s%s: %.3f s, %" PRIu64 " sockets\n", is_valid(r) ? "valid" : "INVALID", s->stopped ? " (stopped early)" : "",
 	       (double)s->elapsed_ns / 1e9, s->sockets);
+	if (s->fault[0])
+		printf("  %s\n", s->fault);
 	print_hist("lateness of sending", &s->late);
 	for (unsigned i = 0; i < r->n_targets; i++) {
 		const struct sender_counts *c = &s->target[i];
@@ -286,6 +290,8 @@ static void print_json(const struct run *r)
 	jout_bool(&j, "stopped_early", r->result.stopped);
 	jout_f64(&j, "elapsed_s", (double)r->result.elapsed_ns / 1e9);
 	jout_u64(&j, "sockets", r->result.sockets);
+	if (r->result.fault[0])
+		jout_text(&j, "fault", r->result.fault);
 	json_hist(&j, "late_ns", &r->result.late);
 	jout_open(&j, "targets", '[');
 	for (unsigned i = 0; i < r->n_targets; i++) {

@@ -34,6 +34,10 @@ struct reading {
 #define READING_OPTIONS(r) \
 	{"port", 'p', OPT_LIST, &(r).ports, "N", "port that carries DNS, instead of 53; may be repeated", 0, 0, NULL}, \
 	{"memory", 0, OPT_U64, &(r).memory_bytes, "OCTETS", "the most that a capture can make this program hold", 4u << 20, 1ull << 40, NULL}
+/* Options of all that send. */
+#define TRUST_OPTIONS(t) \
+	{"ca", 0, OPT_TEXT, &(t).ca_file, "FILE", "over TLS: certificates that are trusted, instead of the system's", 0, 0, NULL}, \
+	{"insecure", 0, OPT_BOOL, &(t).anybody, NULL, "over TLS: whoever answers is trusted", 0, 0, NULL}
 /* 0, or negative and a diag. */
 int reading_ports(struct extract_ports *ret, const struct reading *r, struct diag *d);
 

@@ -39,7 +39,7 @@ static size_t slot_of(const struct reading *r, const struct flow_key *k)
 
 static int slots_grow(struct reading *r)
 {
-	if (r->n_slots > 2 * (size_t)r->p->n_flows + 2)
+	if (r->n_slots > 2 * (size_t)r->p->n_flows + 4) /* two at a time */
 		return 0;
 	size_t n = r->n_slots ? r->n_slots * 2 : 1024;
 	uint32_t *slot = calloc(n, sizeof(*slot));
@@ -118,6 +118,16 @@ static size_t wire_of(struct plan *p, const struct qrec *q, uint8_t *made, size_
 			       q->flags < 0 ? DNS_RD : (uint16_t)q->flags, 0, false, false);
 }
 
+static uint32_t flow_of(struct reading *r, const struct flow_key *k)
+{
+	size_t at = slot_of(r, k);
+	if (!r->slot[at]) {
+		r->flow[r->p->n_flows] = (struct flow){.key = *k};
+		r->slot[at] = ++r->p->n_flows;
+	}
+	return r->slot[at] - 1;
+}
+
 static int question(struct reading *r, const struct qrec *q, uint64_t first_ns)
 {
 	struct plan *p = r->p;
@@ -135,12 +145,11 @@ static int question(struct reading *r, const struct qrec *q, uint64_t first_ns)
 	rc = rc ? rc : octets_add(p, wire, len, &n.at);
 	if (rc)
 		return rc;
-	size_t at = slot_of(r, &k);
-	if (!r->slot[at]) {
-		r->flow[p->n_flows] = (struct flow){.key = k};
-		r->slot[at] = ++p->n_flows;
-	}
-	n.flow = r->slot[at] - 1;
+	struct flow_key client;
+	memset(&client, 0, sizeof(client)); /* no port and no server: nobody's flow */
+	client.client.ip = k.client.ip;
+	n.flow = flow_of(r, &k);
+	n.client = flow_of(r, &client);
 	r->before[p->n] = r->flow[n.flow].last;
 	p->query[p->n++] = n;
 	r->flow[n.flow].last = (uint32_t)p->n;

@@ -15,6 +15,7 @@ struct plan_query {
 	uint64_t t_ns;         /* since the first question */
 	size_t at, recorded;   /* octets in plan.octets; recorded_len 0: none was seen */
 	uint32_t flow;         /* number of the client and port */
+	uint32_t client;       /* number of the client, a flow of its own: a stub that speaks TLS has one connection */
 	uint16_t len, recorded_len;
 	char proto;            /* QS_UDP, QS_TCP */
 };
@@ -24,7 +25,7 @@ struct plan {
 	size_t n, cap;
 	uint8_t *octets;
 	size_t n_octets, cap_octets;
-	uint32_t n_flows;
+	uint32_t n_flows;      /* clients with ports, and clients */
 	size_t max_bytes;      /* of octets and queries together */
 	uint64_t n_made_up;    /* questions without octets in the stream: made from name and type */
 	uint64_t n_unusable;   /* questions with neither */

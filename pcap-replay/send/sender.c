@@ -7,6 +7,7 @@
 #include "pcap-replay/send/sender.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
 #include "lib/record/qstream.h"
+#include "pcap-replay/send/secure.h"
 #include "pcap-replay/send/socks.h"
 
 #define EVENTS 256
@@ -154,13 +156,20 @@ static void missed(struct sender *s, uint64_t *counter, size_t query, uint64_t n
 	told(s, &p, 0, NULL, 0);
 }
 
+/* Its own, or over TLS the client's; NULL when none could be made. */
+static struct sock *sock_of(struct sender *s, const struct plan_query *q, unsigned target)
+{
+	if (s->c->target[target].via != TARGET_DNS)
+		return socks_get(s->socks, q->client, target, false);
+	return socks_get(s->socks, q->flow, target, s->c->all_tcp || q->proto == QS_TCP);
+}
+
 static void send_one(struct sender *s, uint64_t number, unsigned target, uint64_t due_ns)
 {
 	const struct plan *plan = s->c->plan;
 	size_t query = number % plan->n;
 	const struct plan_query *q = &plan->query[query];
 	struct sender_counts *c = &s->r->target[target];
-	bool tcp = s->c->all_tcp || q->proto == QS_TCP;
 	uint64_t now_ns = clock_mono_ns();
 	c->due++;
 	if (s->outstanding[target] >= s->c->max_outstanding) {
@@ -171,7 +180,7 @@ static void send_one(struct sender *s, uint64_t number, unsigned target, uint64_
 		missed(s, &c->missed_cap, query, number, target, due_ns);
 		return;
 	}
-	struct sock *sock = socks_get(s->socks, q->flow, target, tcp);
+	struct sock *sock = sock_of(s, q, target);
 	now_ns = clock_mono_ns();
 	if (!sock || socks_send(s->socks, sock, plan->octets + q->at, q->len)) {
 		missed(s, &c->missed_socket, query, number, target, due_ns);
@@ -234,18 +243,19 @@ static void prepare(struct sender *s, uint64_t number, uint64_t total)
 	for (; s->prepared < end; s->prepared++) {
 		const struct plan_query *q = &plan->query[s->prepared % plan->n];
 		for (unsigned k = 0; k < s->c->n_targets; k++)
-			socks_get(s->socks, q->flow, k, s->c->all_tcp || q->proto == QS_TCP);
+			sock_of(s, q, k);
 	}
 }
 
-/* At a high rate the first questions are as many new sockets in a moment. TCP's wait for
- * their time: a connection is opened when it was. */
+/* At a high rate the first questions are as many new sockets in a moment. Connections wait
+ * for their time: they are opened when they were. */
 static void prepare_first(struct sender *s)
 {
 	const struct plan *plan = s->c->plan;
 	for (size_t i = 0; i < plan->n && i < FIRST && !s->c->all_tcp; i++)
 		for (unsigned k = 0; k < s->c->n_targets && plan->query[i].proto != QS_TCP; k++)
-			socks_get(s->socks, plan->query[i].flow, k, false);
+			if (s->c->target[k].via == TARGET_DNS)
+				socks_get(s->socks, plan->query[i].flow, k, false);
 }
 
 static void progress(struct sender *s, uint64_t now_ns)
@@ -289,6 +299,16 @@ static void loop(struct sender *s)
 	}
 }
 
+/* Better said at once than as so many lost questions. */
+static int try_targets(const struct sender_conf *c, struct diag *d)
+{
+	int rc = 0;
+	for (unsigned i = 0; rc == 0 && i < c->n_targets; i++)
+		if (c->target[i].via != TARGET_DNS)
+			rc = secure_try(&c->target[i], &c->trust, c->timeout_ns, d);
+	return rc;
+}
+
 int sender_run(const struct sender_conf *c, struct sender_result *ret, struct diag *d)
 {
 	struct sender *s = calloc(1, sizeof(*s));
@@ -302,11 +322,12 @@ int sender_run(const struct sender_conf *c, struct sender_result *ret, struct di
 		hist_init(&ret->target[i].from_sent);
 	}
 	if (rc == 0) {
-		struct socks_conf sc = {c->target, c->n_targets, c->plan->n_flows, s, got};
+		struct socks_conf sc = {c->target, &c->trust, c->n_targets, c->plan->n_flows, s, got};
 		s->c = c;
 		s->r = ret;
 		s->pool = calloc(n, sizeof(*s->pool));
-		rc = s->pool ? socks_new(&s->socks, &sc, d) : ERR_NOMEM;
+		rc = try_targets(c, d);
+		rc = rc ? rc : s->pool ? socks_new(&s->socks, &sc, d) : ERR_NOMEM;
 	}
 	if (rc == 0) {
 		for (size_t i = 0; i < n; i++)
@@ -319,6 +340,7 @@ int sender_run(const struct sender_conf *c, struct sender_result *ret, struct di
 		prctl(PR_SET_TIMERSLACK, 1ul);
 		loop(s);
 		ret->sockets = socks_made(s->socks);
+		snprintf(ret->fault, sizeof(ret->fault), "%s", socks_fault(s->socks) ? socks_fault(s->socks) : "");
 	} else if (rc == ERR_NOMEM) {
 		diag_set(d, rc, "out of memory");
 	}

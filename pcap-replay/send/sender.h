@@ -34,6 +34,7 @@ struct sender_conf {
 	const struct plan *plan;
 	const struct target *target;
 	unsigned n_targets;
+	struct target_trust trust; /* of targets over TLS */
 	struct schedule schedule;
 	uint64_t loops;          /* 1: once */
 	uint64_t limit_ns;       /* stop sending after this time; 0: never */
@@ -62,7 +63,9 @@ struct sender_result {
 	uint64_t elapsed_ns;    /* from the first intended time to the last sending */
 	uint64_t sockets;       /* made */
 	bool stopped;           /* before the plan's end */
+	char fault[160];        /* the first thing wrong with a connection over TLS; empty: nothing */
 };
+/* ERR_PEER: a target over TLS cannot be reached, or is not to be trusted; nothing was sent. */
 int sender_run(const struct sender_conf *c, struct sender_result *ret, struct diag *d);
 static inline uint64_t sender_missed(const struct sender_counts *c)
 {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +16,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
+#include "pcap-replay/send/secure.h"
 
 #define SPARE_FDS   64
 #define SOCKS_MAX   60000
@@ -27,6 +29,7 @@ struct socks {
 	size_t n, max;
 	uint64_t made;
 	int ep;
+	char fault[160];
 };
 
 int socks_new(struct socks **ret, const struct socks_conf *c, struct diag *d)
@@ -84,7 +87,14 @@ static void sock_break(struct socks *k, struct sock *s)
 {
 	if (s->fd < 0)
 		return;
-	close(s->fd);
+	if (s->tls) {
+		if (secure_fault(s->tls) && !k->fault[0])
+			snprintf(k->fault, sizeof(k->fault), "%s", secure_fault(s->tls));
+		secure_free(s->tls);
+		s->tls = NULL;
+	} else {
+		close(s->fd);
+	}
 	s->fd = -1;
 	k->n--;
 	*place(k, s->flow, s->target, s->tcp) = NULL;
@@ -146,24 +156,52 @@ static bool make_room(struct socks *k)
 	return k->n < k->max;
 }
 
-static struct sock *sock_new(struct socks *k, uint32_t flow, unsigned target, bool tcp)
+const char *socks_fault(const struct socks *k)
 {
-	const struct target *t = &k->c.target[target];
-	struct sock *s = make_room(k) ? calloc(1, sizeof(*s)) : NULL;
+	for (const struct sock *s = k->oldest; s && !k->fault[0]; s = s->newer)
+		if (s->tls && secure_fault(s->tls))
+			return secure_fault(s->tls);
+	return k->fault[0] ? k->fault : NULL;
+}
+
+static void tls_got(void *ctx, const uint8_t *msg, size_t len, uint64_t at_ns)
+{
+	struct sock *s = ctx;
+	s->owner->c.got(s->owner->c.ctx, s, msg, len, at_ns);
+}
+
+static int tls_open(struct socks *k, struct sock *s)
+{
+	struct secure_conf c = {.target = &k->c.target[s->target], .trust = k->c.trust, .epoll = k->ep, .event = s, .ctx = s, .got = tls_got};
+	s->fd = 0;
+	return secure_new(&s->tls, &c);
+}
+
+static int plain_open(struct socks *k, struct sock *s)
+{
+	const struct target *t = &k->c.target[s->target];
 	int one = 1;
-	if (!s)
-		return NULL;
-	*s = (struct sock){.flow = flow, .target = target, .tcp = tcp};
-	s->fd = socket(t->sa.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	s->fd = socket(t->sa.ss_family, (s->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
-	if (s->fd >= 0 && tcp)
+	if (s->fd >= 0 && s->tcp)
 		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	else if (s->fd >= 0)
 		setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
-	if (s->fd < 0 || (connect(s->fd, (const struct sockaddr *)&t->sa, t->len) && errno != EINPROGRESS) ||
-	    epoll_ctl(k->ep, EPOLL_CTL_ADD, s->fd, &ev)) {
-		if (s->fd >= 0)
-			close(s->fd);
+	if (s->fd >= 0 && (!connect(s->fd, (const struct sockaddr *)&t->sa, t->len) || errno == EINPROGRESS) &&
+	    !epoll_ctl(k->ep, EPOLL_CTL_ADD, s->fd, &ev))
+		return 0;
+	if (s->fd >= 0)
+		close(s->fd);
+	return ERR_SYS;
+}
+
+static struct sock *sock_new(struct socks *k, uint32_t flow, unsigned target, bool tcp)
+{
+	struct sock *s = make_room(k) ? calloc(1, sizeof(*s)) : NULL;
+	if (!s)
+		return NULL;
+	*s = (struct sock){.flow = flow, .target = target, .tcp = tcp, .owner = k};
+	if (k->c.target[target].via == TARGET_DNS ? plain_open(k, s) : tls_open(k, s)) {
 		free(s);
 		return NULL;
 	}
@@ -213,6 +251,12 @@ static void tcp_flush(struct socks *k, struct sock *s)
 
 int socks_send(struct socks *k, struct sock *s, const uint8_t *msg, size_t len)
 {
+	if (s->tls) {
+		int rc = secure_send(s->tls, msg, len);
+		if (rc == ERR_SYS)
+			sock_break(k, s);
+		return rc;
+	}
 	if (!s->tcp)
 		/* ECONNREFUSED tells of an earlier one: this one goes with the second try */
 		return send(s->fd, msg, len, 0) < 0 && send(s->fd, msg, len, 0) < 0 ? ERR_SYS : 0;
@@ -289,6 +333,11 @@ void socks_receive(struct socks *k, struct sock *s, uint32_t events, uint8_t *bu
 {
 	if (s->fd < 0)
 		return;
+	if (s->tls) {
+		if (!secure_event(s->tls))
+			sock_break(k, s); /* a question that comes later opens another connection */
+		return;
+	}
 	if (!s->tcp) {
 		udp_receive(k, s, buf, cap);
 		return;

@@ -3,7 +3,8 @@
  * A socket for each captured client and port, at each target: made when first needed,
  * closed when too many are open and nothing is waited for at it (the one used longest
  * ago first). UDP sockets are connected, so that only the target is heard; TCP carries
- * length prefixes (RFC 1035 section 4.2.2).
+ * length prefixes (RFC 1035 section 4.2.2). A target that wants TLS has a connection for
+ * each captured client instead (secure.h).
  */
 #ifndef NODENS_SOCKS_H
 #define NODENS_SOCKS_H
@@ -15,20 +16,24 @@
 #include "pcap-replay/send/target.h"
 
 struct pending;
+struct secure;
 struct sock {
 	struct sock *older, *newer;  /* by last use; `newer` also chains those to be freed */
 	struct pending *waiting;     /* the user's: what is outstanding here, newest first */
 	size_t n_waiting;
 	uint32_t flow;
 	unsigned target;
-	int fd;                      /* -1: broken, to be freed once nothing waits */
+	int fd;                      /* -1: broken, to be freed once nothing waits; of TLS: none, 0 */
 	bool tcp;
+	struct secure *tls;          /* NULL: the socket is plain */
+	struct socks *owner;
 	uint8_t *in, *out;           /* TCP: octets received and to be sent */
 	size_t n_in, cap_in, n_out, cap_out;
 };
 
 struct socks_conf {
 	const struct target *target;
+	const struct target_trust *trust; /* of those over TLS */
 	unsigned n_targets;
 	uint32_t n_flows;
 	void *ctx;
@@ -47,5 +52,7 @@ void socks_receive(struct socks *k, struct sock *s, uint32_t events, uint8_t *bu
 /* Frees broken sockets at which nothing waits: call when no event points to one. */
 void socks_reap(struct socks *k);
 uint64_t socks_made(const struct socks *k);
+/* The first thing that was wrong with a connection over TLS; NULL: nothing. */
+const char *socks_fault(const struct socks *k);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static int split(char *host, const char **ret_host, const char **ret_port)
 {
 	char *end = strchr(host, ']'), *colon = strrchr(host, ':');
 	*ret_host = host;
-	*ret_port = "53";
+	*ret_port = NULL;
 	if (host[0] == '[') {
 		if (!end || (end[1] && end[1] != ':'))
 			return ERR_SYNTAX;
@@ -60,29 +61,64 @@ static int split(char *host, const char **ret_host, const char **ret_port)
 	return 0;
 }
 
+static const struct scheme {
+	const char *prefix, *port;
+	enum target_via via;
+} schemes[] = {{"tls://", "853", TARGET_TLS}, {"https://", "443", TARGET_HTTPS}, {"", "53", TARGET_DNS}};
+
+/* Cuts "/path" and "%name" out of what has them. */
+static int split_secure(struct target *t, char *rest)
+{
+	char *slash = strchr(rest, '/'), *percent, *end;
+	snprintf(t->path, sizeof(t->path), "/dns-query");
+	if (slash && t->via != TARGET_HTTPS)
+		return ERR_SYNTAX;
+	if (slash && snprintf(t->path, sizeof(t->path), "%s", slash) >= (int)sizeof(t->path))
+		return ERR_LIMIT;
+	if (slash)
+		*slash = '\0';
+	percent = strchr(rest, '%');
+	if (!percent)
+		return 0;
+	end = percent + strcspn(percent, ":");
+	size_t n = (size_t)(end - percent) - 1;
+	if (n == 0 || n >= sizeof(t->name) || strcspn(percent + 1, ":/@?#[] ") < n)
+		return ERR_SYNTAX;
+	memcpy(t->name, percent + 1, n);
+	memmove(percent, end, strlen(end) + 1);
+	return 0;
+}
+
 int target_parse(struct target *ret, const char *text, struct diag *d)
 {
-	char copy[64], *end;
+	char copy[160], *end;
 	const char *host, *port;
 	struct target t = {.len = 0};
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&t.sa;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&t.sa;
-	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy) || split(copy, &host, &port))
-		return diag_set(d, ERR_SYNTAX, "'%s': expected ADDRESS or ADDRESS:PORT", text);
-	unsigned long p = strtoul(port, &end, 10);
-	if (*end || p < 1 || p > 65535)
+	const struct scheme *s = schemes;
+	while (strncmp(text, s->prefix, strlen(s->prefix)))
+		s++;
+	t.via = s->via;
+	if (snprintf(copy, sizeof(copy), "%s", text + strlen(s->prefix)) >= (int)sizeof(copy) || strlen(text) >= sizeof(t.text) ||
+	    (s->via != TARGET_DNS && split_secure(&t, copy)) || split(copy, &host, &port))
+		return diag_set(d, ERR_SYNTAX, "'%s': expected ADDRESS, ADDRESS:PORT, tls://ADDRESS[%%NAME][:PORT] or https://ADDRESS[%%NAME][:PORT][/PATH]", text);
+	unsigned long p = strtoul(port ? port : s->port, &end, 10);
+	if (*end || end == port || p < 1 || p > 65535)
 		return diag_set(d, ERR_RANGE, "'%s': expected a port from 1 to 65535", text);
+	t.port = (uint16_t)p;
 	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
 		v4->sin_family = AF_INET;
-		v4->sin_port = htons((uint16_t)p);
+		v4->sin_port = htons(t.port);
 		t.len = sizeof(*v4);
 	} else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
 		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons((uint16_t)p);
+		v6->sin6_port = htons(t.port);
 		t.len = sizeof(*v6);
 	} else {
 		return diag_set(d, ERR_SYNTAX, "'%s': expected an IPv4 or IPv6 address (names are not looked up)", text);
 	}
+	snprintf(t.host, sizeof(t.host), "%.47s", host);
 	snprintf(t.text, sizeof(t.text), "%s", text);
 	t.is_ours = is_ours((const struct sockaddr *)&t.sa);
 	*ret = t;
