@@ -230,7 +230,7 @@ Test(cache, entries_of_all_sizes_in_a_tight_ring)
 static struct cache tight;
 static struct answer_buf shared;
 
-static void put_ttl(const char *name, uint32_t ttl_s, uint64_t now_ns)
+static void put_padded(const char *name, uint32_t ttl_s, size_t pad, uint64_t now_ns)
 {
 	struct model_entry e = {.kind = ANSWER_POSITIVE, .ttl_s = ttl_s, .qtype = DNS_A};
 	struct cache_key k;
@@ -238,8 +238,13 @@ static void put_ttl(const char *name, uint32_t ttl_s, uint64_t now_ns)
 	struct name n;
 
 	key_make(&k, &n, name, DNS_A, 0);
-	answer_build(&a, &shared, &k, &e, 100);
+	answer_build(&a, &shared, &k, &e, pad);
 	cr_assert_not_null(cache_put(&tight, &k, &a, now_ns));
+}
+
+static void put_ttl(const char *name, uint32_t ttl_s, uint64_t now_ns)
+{
+	put_padded(name, ttl_s, 100, now_ns);
 }
 
 static struct entry *get(const char *name)
@@ -421,6 +426,33 @@ Test(cache, a_refresh_of_equal_size_keeps_its_place)
 	cr_assert_eq(get("a.example."), before);
 	cr_assert_eq(before->freq, 1);
 	cr_assert_eq(entry_expires_ns(before), 57 * NS_PER_S);
+	cache_release(&tight);
+}
+
+/* One more record than before: what was in use stays so, past a scan that takes others away. */
+Test(cache, a_refresh_of_another_size_keeps_its_merits)
+{
+	char name[32];
+
+	cr_assert_eq(cache_init(&tight, 256 * 1024, 30), 0);
+	for (unsigned i = 0; tight.counts.evicted == 0; i++) {
+		snprintf(name, sizeof(name), "n%u.example.", i);
+		put_ttl(name, 3600, NS_PER_S);
+	}
+	put_ttl("used.example.", 3600, NS_PER_S);
+	put_ttl("idle.example.", 3600, NS_PER_S);
+	cache_touch(get("used.example."), 2 * NS_PER_S);
+	get("used.example.")->hits = 3;
+	put_padded("used.example.", 3600, 140, 3 * NS_PER_S);
+	put_padded("idle.example.", 3600, 140, 3 * NS_PER_S);
+	cr_expect_eq(get("used.example.")->hits, 3);
+	cr_expect_eq(get("idle.example.")->hits, 0);
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "more%u.example.", i);
+		put_ttl(name, 3600, 4 * NS_PER_S);
+	}
+	cr_expect_not_null(get("used.example."));
+	cr_expect_null(get("idle.example."));
 	cache_release(&tight);
 }
 

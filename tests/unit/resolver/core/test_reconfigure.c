@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
 #include "resolver/core/core.h"
+#include "resolver/plugins/plugin.h"
 
 static struct core *core;
 static struct core_stats *stats;
@@ -298,6 +299,111 @@ Test(reconfigure, a_cookie_is_one_upstream_s)
 	cookies_see(c, 2 * NS_PER_S);
 	cr_expect_eq(memcmp(cookie[0], first[1], 8), 0, "it goes with its upstream");
 	cr_expect_eq(memcmp(cookie[1], first[0], 8), 0);
+	core_free(c);
+	free(st);
+}
+
+/* --- who has lost its place --- */
+
+static uint32_t asked_id;
+static unsigned n_told;
+static uint16_t told_port;
+static unsigned told_rcode;
+
+static void id_note(void *ctx, const struct core_ask *a)
+{
+	(void)ctx;
+	asked_id = a->id;
+}
+
+static void rcode_note(void *ctx, const struct core_client *c, const uint8_t *b, size_t len)
+{
+	(void)ctx;
+	(void)len;
+	n_told++;
+	told_port = c->port;
+	told_rcode = DNS_RCODE(get_be16(b + 2));
+}
+
+static uint16_t second_reask(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *msg, size_t len)
+{
+	(void)s;
+	(void)msg;
+	(void)len;
+	return q->qtype == DNS_AAAA ? DNS_A : 0;
+}
+
+static size_t second_merge(const struct plugin_step *s, const struct plugin_query *q, const uint8_t *first, size_t first_len,
+			   const uint8_t *second, size_t second_len, uint8_t *out, size_t cap)
+{
+	(void)s;
+	(void)q;
+	(void)first;
+	(void)first_len;
+	(void)second;
+	(void)second_len;
+	(void)out;
+	(void)cap;
+	return 0;
+}
+
+/* From this address and port; `name` is one octet. */
+static enum core_verdict asked_by(struct core *c, uint8_t from, uint16_t port, char name, uint8_t qtype)
+{
+	static uint8_t out[DNS_MSG_MAX];
+	struct core_client client = {.port = port, .addr.s6_addr = {[15] = from}};
+	const uint8_t q[] = {0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, (uint8_t)name, 0, 0, qtype, 0, 1};
+	size_t len = 0;
+
+	return core_query(c, NS_PER_S, &client, q, sizeof(q), out, &len);
+}
+
+/* A client waits for the second half of its reply, gives up its place, and before it is told
+ * the zone has no second halves any more: it is told to try again, and not what the first
+ * half would have been. */
+Test(reconfigure, who_lost_its_place_is_told_nothing_of_the_zone_before)
+{
+	static const struct hash_key key = {5, 6};
+	static const struct plugin_ops halves = {.name = "dns64", .reask = second_reask, .merge = second_merge};
+	static const struct plugin_step step = {.ops = &halves};
+	static const struct plugin_step *const steps[] = {&step};
+	struct core_upstream upstream = {.port = 1, .label = "a:1"};
+	const struct core_ops ops = {.ask = id_note, .cancel = cancel_note, .reply = rcode_note};
+	struct core_forward f;
+	struct core_zone z = zone;
+	struct core_conf with = conf;
+	struct core_stats *st = calloc(1, sizeof(*st));
+	struct core *c = NULL;
+	struct diag d = {""};
+	uint8_t answer[] = {0, 0, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, DNS_AAAA, 0, 1};
+
+	core_conf_forward_defaults(&f);
+	f.n_to = 1;
+	f.force_tcp = true;
+	f.hedge_percent = 0;
+	z.forward = &f;
+	z.n_forward = 1;
+	z.step = steps;
+	z.n_steps = 1;
+	with.zone = &z;
+	with.upstream = &upstream;
+	with.n_upstreams = 1;
+	with.max_waiters = 8;
+	cr_assert_eq(core_new(&c, &with, &ops, st, &key, 1, &d), 0, "%s", d.text);
+	cr_assert_eq(asked_by(c, 1, 1000, 'a', DNS_AAAA), CORE_WAIT);
+	core_tick(c, NS_PER_S);
+	cr_assert(core_answer(c, NS_PER_S, asked_id, answer, sizeof(answer)));
+	cr_assert_eq(n_told, 0, "it waits for the other half");
+	for (uint16_t i = 1; i < 8; i++)
+		cr_assert_eq(asked_by(c, i < 6 ? 1 : 2, (uint16_t)(1000 + i), 'a', DNS_AAAA), CORE_WAIT);
+	cr_assert_eq(asked_by(c, 3, 1008, 'b', DNS_A), CORE_WAIT, "for whom the first gives way");
+	z.n_steps = 0;
+	cr_assert_eq(core_reconfigure(c, &with, NS_PER_S, &d), 0);
+	n_told = 0;
+	core_tick(c, NS_PER_S);
+	cr_expect_eq(n_told, 1);
+	cr_expect_eq(told_port, 1000);
+	cr_expect_eq(told_rcode, DNS_SERVFAIL);
 	core_free(c);
 	free(st);
 }
