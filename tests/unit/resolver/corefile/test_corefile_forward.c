@@ -32,6 +32,57 @@ Test(corefile_forward, upstreams_are_shared_and_told_apart)
 	corefile_plan_free(p);
 }
 
+/* One server twice: one upstream where all that its connections have is the same, and two
+ * where one thing differs. */
+Test(corefile_forward, what_sets_connections_apart)
+{
+	static const struct {
+		const char *to[2], *said[2];
+		size_t n;
+	} cases[] = {
+		{{"192.0.2.1", "192.0.2.1:53"}, {"", "max_fails 9\n budget 1s"}, 1},
+		{{"192.0.2.1", "192.0.2.1:54"}, {"", ""}, 2},
+		{{"192.0.2.1", "192.0.2.2"}, {"", ""}, 2},
+		{{"192.0.2.1", "dns://192.0.2.1"}, {"", ""}, 1},
+		{{"192.0.2.1:853", "tls://192.0.2.1"}, {"", ""}, 2},
+		{{"fe80::1%7", "fe80::1%7"}, {"", ""}, 1},
+		{{"fe80::1%7", "fe80::1%8"}, {"", ""}, 2},
+		{{"192.0.2.1", "192.0.2.1"}, {"max_age 60s", "max_age 60s"}, 1},
+		{{"192.0.2.1", "192.0.2.1"}, {"max_age 60s", "max_age 61s"}, 2},
+		{{"192.0.2.1", "192.0.2.1"}, {"expire 20s", "expire 21s"}, 2},
+		{{"192.0.2.1", "192.0.2.1"}, {"max_idle_conns 1", "max_idle_conns 2"}, 2},
+		{{"192.0.2.1", "192.0.2.1"}, {"source_address 192.0.2.8", "source_address 192.0.2.8"}, 1},
+		{{"192.0.2.1", "192.0.2.1"}, {"source_address 192.0.2.8", "source_address 192.0.2.9"}, 2},
+		{{"192.0.2.1", "192.0.2.1"}, {"source_address ::", ""}, 2},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls_servername a.b", "tls_servername a.b"}, 1},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls_servername a.b", "tls_servername a.c"}, 2},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls_servername a.b", ""}, 2},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls /etc/passwd /etc/group", "tls /etc/passwd /etc/group"}, 1},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls /etc/passwd /etc/group", "tls /etc/group /etc/group"}, 2},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls /etc/passwd /etc/group", "tls /etc/passwd /etc/passwd"}, 2},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls /etc/passwd", "tls /etc/passwd"}, 1},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls /etc/passwd", "tls /etc/group"}, 2},
+		{{"tls://192.0.2.1", "tls://192.0.2.1"}, {"tls /etc/passwd", ""}, 2},
+		{{"https://192.0.2.1", "https://192.0.2.1/dns-query"}, {"", ""}, 1},
+		{{"https://192.0.2.1/a", "https://192.0.2.1/b"}, {"", ""}, 2},
+		{{"https://192.0.2.1", "https://192.0.2.1"}, {"doh_method GET", "doh_method GET"}, 1},
+		{{"https://192.0.2.1", "https://192.0.2.1"}, {"doh_method GET", ""}, 2},
+		{{"192.0.2.1", "192.0.2.1"}, {"doh_method GET", ""}, 1},
+	};
+	char text[400];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "a {\n forward . %s {\n %s\n }\n}\nb {\n forward . %s {\n %s\n }\n}\n", cases[i].to[0],
+			 cases[i].said[0], cases[i].to[1], cases[i].said[1]);
+		struct corefile_plan *p = plan_of(text);
+
+		cr_expect_eq(p->conf.n_upstreams, cases[i].n, "%zu upstreams of:\n%s", p->conf.n_upstreams, text);
+		cr_expect_eq(p->conf.zone[0].forward[0].to[0], 0);
+		cr_expect_eq(p->conf.zone[1].forward[0].to[0], cases[i].n - 1);
+		corefile_plan_free(p);
+	}
+}
+
 Test(corefile_forward, our_own_address_is_no_upstream)
 {
 	struct corefile_plan *p = plan_of(". {\n bind 169.254.20.10\n forward . 169.254.20.10 "
