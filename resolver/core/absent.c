@@ -52,7 +52,6 @@ int absent_init(struct absent *t, uint64_t bytes)
 void absent_release(struct absent *t)
 {
 	free(t->mark);
-	t->mark = NULL;
 }
 
 void absent_forget(struct absent *t)

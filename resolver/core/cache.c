@@ -26,7 +26,7 @@ static uint32_t pow2_below(uint64_t n)
 	return p;
 }
 
-static uint8_t *part_init(struct cache_part *p, uint8_t *at, size_t len)
+static void part_init(struct cache_part *p, uint8_t *at, size_t len)
 {
 	size_t ghosts = pow2_below(len / BYTES_PER_GHOST) * sizeof(uint32_t);
 	size_t small;
@@ -38,7 +38,6 @@ static uint8_t *part_init(struct cache_part *p, uint8_t *at, size_t len)
 	small = len / 100 * SMALL_PERCENT & ~(size_t)7;
 	ring_init(&p->small, at, small);
 	ring_init(&p->main, at + small, len - small);
-	return at + len;
 }
 
 int cache_init(struct cache *c, uint64_t bytes, unsigned neg_share_percent)
@@ -69,7 +68,6 @@ void cache_release(struct cache *c)
 		ring_release(&c->part[i].main);
 	}
 	free(c->block);
-	c->block = NULL;
 }
 
 /* --- entries --- */

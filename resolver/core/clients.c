@@ -36,10 +36,8 @@ int clients_init(struct clients *t, const struct hash_key *key, uint32_t n_waite
 	t->row = calloc(t->n_rows, sizeof(*t->row));
 	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
 	if (!t->row || !t->bucket || table_init(&t->of[HOLDS_WAITERS], n_waiters) < 0 ||
-	    table_init(&t->of[HOLDS_QUESTIONS], n_questions) < 0) {
-		clients_release(t);
+	    table_init(&t->of[HOLDS_QUESTIONS], n_questions) < 0)
 		return ERR_NOMEM;
-	}
 	memset(t->bucket, 0xff, t->n_buckets * sizeof(*t->bucket));
 	return 0;
 }
@@ -49,13 +47,9 @@ void clients_release(struct clients *t)
 	for (unsigned i = 0; i < HOLDS_N; i++) {
 		free(t->of[i].thing);
 		free(t->of[i].level);
-		t->of[i].thing = NULL;
-		t->of[i].level = NULL;
 	}
 	free(t->row);
 	free(t->bucket);
-	t->row = NULL;
-	t->bucket = NULL;
 }
 
 /* --- rows --- */

@@ -53,7 +53,7 @@ struct clients {
 	struct client_table of[HOLDS_N];
 };
 
-/* `key` must outlive the table. 0 or ERR_NOMEM. */
+/* `key` must outlive the table. 0 or ERR_NOMEM; it is released in either case. */
 int clients_init(struct clients *t, const struct hash_key *key, uint32_t n_waiters,
 		 uint32_t n_questions);
 void clients_release(struct clients *t);

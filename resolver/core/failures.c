@@ -20,7 +20,6 @@ int failures_init(struct failures *f, uint32_t n_pairs)
 void failures_release(struct failures *f)
 {
 	free(f->slot);
-	f->slot = NULL;
 }
 
 static struct failure *record_of(const struct failures *f, uint64_t mark)

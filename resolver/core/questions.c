@@ -24,10 +24,8 @@ int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_q
 	t->waiter = calloc(t->waiter_places, sizeof(*t->waiter));
 	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
 	if (!t->question || !t->waiter || !t->bucket ||
-	    clients_init(&t->clients, key, n_waiters, n_questions) < 0) {
-		questions_release(t);
+	    clients_init(&t->clients, key, n_waiters, n_questions) < 0)
 		return ERR_NOMEM;
-	}
 	memset(t->bucket, 0xff, t->n_buckets * sizeof(*t->bucket));
 	t->free_question = t->free_waiter = NIL;
 	t->due_first = t->due_last = t->due_waiter_first = t->due_waiter_last = NIL;
@@ -40,9 +38,6 @@ void questions_release(struct questions *t)
 	free(t->waiter);
 	free(t->bucket);
 	clients_release(&t->clients);
-	t->question = NULL;
-	t->waiter = NULL;
-	t->bucket = NULL;
 }
 
 static uint32_t *bucket_of(const struct questions *t, const struct cache_key *k)

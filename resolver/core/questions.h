@@ -138,7 +138,7 @@ struct questions {
 	struct clients clients; /* whose they are */
 };
 
-/* `key` must outlive the tables. 0 or ERR_NOMEM. */
+/* `key` must outlive the tables. 0 or ERR_NOMEM; they are released in either case. */
 int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_questions,
 		   uint32_t n_waiters);
 void questions_release(struct questions *t);

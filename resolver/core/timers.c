@@ -15,18 +15,13 @@ int timers_init(struct timers *t, uint32_t n_items)
 	t->where = calloc(n_items, sizeof(*t->where));
 	t->n = 0;
 	t->n_items = n_items;
-	if (t->heap && t->where)
-		return 0;
-	timers_release(t);
-	return ERR_NOMEM;
+	return t->heap && t->where ? 0 : ERR_NOMEM;
 }
 
 void timers_release(struct timers *t)
 {
 	free(t->heap);
 	free(t->where);
-	t->heap = NULL;
-	t->where = NULL;
 }
 
 static void slot_put(struct timers *t, uint32_t i, struct timer_slot s)

@@ -20,7 +20,7 @@ struct timers {
 	uint32_t n, n_items;
 };
 
-int timers_init(struct timers *t, uint32_t n_items); /* 0 or ERR_NOMEM */
+int timers_init(struct timers *t, uint32_t n_items); /* 0 or ERR_NOMEM; released in either case */
 void timers_release(struct timers *t);
 /* T_NEVER cancels. */
 void timers_set(struct timers *t, uint32_t item, uint64_t at_ns);
