@@ -228,15 +228,13 @@ static void conn_ready(struct loop_fd *w, uint32_t events)
 		conn_kill(c);
 		return;
 	}
-	bool reads = !c->paused && !c->full && !c->stream.eof;
-	if (c->ending && events & EPOLLHUP)
-		c->dying = true;
-	else if (reads && tcp_share_spent(c))
+	bool reads = !c->paused && !c->full && !c->stream.eof && !c->ending;
+	if (!reads)
+		c->dying |= (events & EPOLLHUP) != 0; /* nobody is there to be answered */
+	else if (tcp_share_spent(c))
 		conn_hold_up(c);
-	else if (reads && events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
+	else if (events & (EPOLLIN | EPOLLHUP))
 		conn_read(c);
-	else if (events & (EPOLLHUP | EPOLLRDHUP))
-		c->stream.eof = true; /* paused: nothing more will be read */
 	tcp_conn_touch(c);
 }
 

@@ -549,6 +549,33 @@ Test(listen, a_reply_that_cannot_be_sent_holds_nobody_up)
 	cr_assert_eq(stats.udp_sent, 4, "nothing leaves twice");
 }
 
+/* Large ones need more than one flush's room; all leave, in their order. */
+Test(listen, replies_that_do_not_fit_together_leave_all_the_same)
+{
+	static uint8_t big[CORE_UDP_MAX], b[65536];
+	uint8_t q[20] = { [19] = LATER };
+	start_default();
+	int fd = client_from(SOCK_DGRAM, NULL), large = 4 << 20;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof(large));
+	cr_assert_eq(send(fd, q, sizeof(q), 0), (ssize_t)sizeof(q));
+	while (n_parked < 1)
+		step();
+	for (uint8_t i = 0; i < 50; i++) {
+		big[0] = big[sizeof(big) - 1] = i;
+		udp_reply(&udp_l, &parked[0], big, sizeof(big));
+	}
+	for (uint8_t i = 0; i < 2 * UDP_BATCH; i++)
+		udp_reply(&udp_l, &parked[0], &i, 1);
+	udp_flush(&udp_l);
+	for (uint8_t i = 0; i < 50; i++) {
+		cr_assert_eq(recv(fd, b, sizeof(b), 0), (ssize_t)sizeof(big));
+		cr_assert(b[0] == i && b[sizeof(big) - 1] == i);
+	}
+	for (uint8_t i = 0; i < 2 * UDP_BATCH; i++)
+		cr_assert(recv(fd, b, sizeof(b), 0) == 1 && b[0] == i);
+	cr_assert_eq(stats.udp_sent, 50 + 2 * UDP_BATCH);
+}
+
 static void exchange_at(int fd, const char *addr, uint16_t at, int n)
 {
 	union sockaddr_any sa, from;

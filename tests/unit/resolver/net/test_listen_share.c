@@ -98,6 +98,23 @@ Test(listen_share, who_does_not_read_is_told)
 	close(client);
 }
 
+Test(listen_share, who_is_told_by_its_ipv6_address)
+{
+	char path[] = "/tmp/listen-told-XXXXXX", text[1000] = "";
+	int fd = mkstemp(path), err = dup(STDERR_FILENO);
+	struct tcp_client who = { .addr = { .s6_addr = { 0x20, 0x01, 0x0d, 0xb8, [15] = 7 } } };
+	struct tcp_conn c = { .who = &who };
+	unlink(path);
+	start_default();
+	c.server = tcp;
+	cr_assert(dup2(fd, STDERR_FILENO) >= 0);
+	tcp_share_hold_up(&c);
+	tcp_list_remove(&c, TCP_HELD_UP);
+	dup2(err, STDERR_FILENO);
+	cr_expect_gt(pread(fd, text, sizeof(text) - 1, 0), 0);
+	cr_expect(strstr(text, "TCP client 2001:db8::7 does not take its answers: "), "%s", text);
+}
+
 /* The only connection there is; its query was answered, and the answer read. */
 static struct tcp_conn *served_one(int *ret_client)
 {
@@ -130,6 +147,71 @@ Test(listen_share, making_room_is_an_end_for_who_has_read_all)
 	cr_expect_eq(end_of(client), 0);
 	cr_expect_not(tcp_server_give_way(tcp), "nobody is left");
 	close(client);
+}
+
+/* One whose turn in this round is still to come is not closed under it. */
+Test(listen_share, making_room_passes_over_who_has_something_to_say)
+{
+	int client[2];
+	uint8_t b[14];
+	start_default();
+	struct tcp_conn *first = served_one(&client[0]);
+	client[1] = client_from(SOCK_STREAM, NULL);
+	query_tcp(client[1], 1, NOW);
+	cr_assert_eq(read_some(client[1], b, sizeof(b)), sizeof(b));
+	step();
+	tcp_conn_touch(first);
+	cr_assert(tcp_server_give_way(tcp));
+	cr_expect_not(tcp_server_give_way(tcp));
+	cr_expect_eq(tcp_server_open(tcp), 1);
+	step();
+	cr_expect_eq(end_of(client[1]), 0);
+	query_tcp(client[0], 1, NOW);
+	cr_assert_eq(read_some(client[0], b, sizeof(b)), sizeof(b));
+}
+
+/* A place is never named by generation 0, however often it was used. */
+Test(listen_share, generations_go_round)
+{
+	int client;
+	start_default();
+	for (uint32_t i = 0; i < tcp->n_slots; i++)
+		tcp->generation[i] = UINT32_MAX;
+	struct tcp_conn *c = served_one(&client);
+	uint32_t slot = c->slot;
+	close(client);
+	while (tcp_server_open(tcp))
+		step();
+	cr_expect_eq(tcp->generation[slot], 1);
+}
+
+/* Not read because it has enough under way, then because it holds too much; then it goes on. */
+Test(listen_share, a_paused_connection_that_holds_too_much_goes_on_when_it_has_read)
+{
+	static uint8_t big[60000], in[60002];
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.pipeline_max = 2;
+	l.held_client_bytes = 200 * 1024;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL), small = 2048;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (uint8_t i = 0; i < 6; i++)
+		query_tcp(fd, i, LATER);
+	while (n_parked < 2)
+		step();
+	for (int i = 0; i < 2; i++)
+		tcp_reply(tcp, &parked[i], big, sizeof(big));
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_assert_eq(n_parked, 2, "its answers are not taken");
+	cr_assert_eq(stats.tcp_held_up, 1);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(read_some(fd, in, sizeof(in)), sizeof(in));
+	while (n_parked < 4)
+		step();
+	sums_hold();
+	cr_assert_eq(stats.tcp_resets, 0);
 }
 
 Test(listen_share, many_connections_have_one_turn_a_round_together)

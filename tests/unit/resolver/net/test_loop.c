@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The event loop: what is due, what is removed within a callback, what a round is. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -194,5 +199,93 @@ Test(loop, what_the_last_round_gathered_leaves)
 	loop_timer_set(&l, &n.t, l.now_ns);
 	cr_assert_eq(loop_run(&l), 0);
 	cr_expect_eq(left, 1);
+	loop_release(&l);
+}
+
+/* From now on the process has no epoll_pwait2, and is told so with this. */
+static void pwait2_forbid(int err)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 441, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog p = { .len = 4, .filter = f };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p))
+		cr_skip_test("no filters of system calls here");
+}
+
+/* Kernels before 5.11, and container runtimes that do not know the call: it waits all the same,
+ * never too short, and hears what comes. */
+static void waits_without_pwait2(int err)
+{
+	struct note near = { .t.due = note_due, .number = 9 };
+	struct loop l;
+
+	n_order = 0;
+	pwait2_forbid(err);
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	for (uint64_t ns = NS_PER_MS / 2; ns < 40 * NS_PER_MS; ns *= 3) {
+		uint64_t start = clock_mono_ns();
+
+		cr_assert_eq(loop_step(&l, start + ns), 0);
+		cr_assert_geq(clock_mono_ns(), start + ns, "of %llu ns", (unsigned long long)ns);
+	}
+	loop_timer_set(&l, &near.t, l.now_ns + 20 * NS_PER_MS);
+	for (int rounds = 0; n_order == 0; rounds++) {
+		cr_assert_eq(loop_step(&l, T_NEVER), 0);
+		cr_assert_leq(rounds, 2);
+	}
+	round_short(&l);
+	uint64_t start = clock_mono_ns();
+
+	cr_assert_eq(loop_step(&l, l.now_ns + 3 * NS_PER_MS), 0);
+	cr_assert_lt(clock_mono_ns() - start, 10 * NS_PER_S);
+	loop_release(&l);
+}
+
+Test(loop, kernels_without_fine_timeouts, .timeout = 30)
+{
+	waits_without_pwait2(ENOSYS);
+}
+
+Test(loop, runtimes_that_forbid_what_they_do_not_know, .timeout = 30)
+{
+	waits_without_pwait2(EPERM);
+}
+
+Test(loop, another_error_is_an_error, .timeout = 30)
+{
+	struct loop l;
+
+	pwait2_forbid(ENOMEM);
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	cr_expect_eq(loop_step(&l, l.now_ns), ERR_SYS);
+	cr_expect_eq(loop_run(&l), ERR_SYS);
+}
+
+/* A loop within another needs a descriptor of its own. */
+Test(loop, no_descriptor_to_nest)
+{
+	struct loop_fd w = { .ready = nothing };
+	struct rlimit all, few;
+	struct loop l, sub;
+
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	int next = dup(0);
+
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = all.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	cr_expect_eq(loop_nest(&sub, &w, &l), ERR_SYS);
+	loop_unnest(&sub, &w, &l);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	cr_expect_eq(loop_nest(&sub, &w, &l), 0);
+	loop_unnest(&sub, &w, &l);
+	loop_unnest(&sub, &w, &l);
+	cr_expect_eq(dup(0), next, "nothing stays open");
 	loop_release(&l);
 }
