@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the walk feeds the table: packets of DNS flows in order of time, from a
- * query stream or made up. Kept whole in memory (56 octets an event), because
+ * query stream or made up. Kept whole in memory (64 octets an event), because
  * a prediction walks them several times.
  */
 #ifndef NODENS_CT_EVENTS_H
@@ -20,6 +20,7 @@ enum ct_event_kind {
 	CTE_OPEN = 'o',
 	CTE_CLOSE = 'c',
 	CTE_RESET = 'x', /* the client closes with RST */
+	CTE_SYN = 's',	 /* an open that nobody answers */
 };
 
 struct ct_event {
@@ -27,6 +28,7 @@ struct ct_event {
 	struct qs_addr client, server;
 	uint8_t kind, proto; /* enum ct_event_kind, enum ct_proto */
 	uint8_t netns;
+	uint16_t zone;
 	uint32_t seq; /* keeps equal times in order of making */
 };
 
@@ -62,9 +64,10 @@ struct ct_synth {
 	double rate_per_s; /* queries, flows or connections a second */
 	uint64_t from_ns, until_ns;
 	uint8_t netns;
+	uint16_t zone; /* connection-tracking zone: tuples of different ones never meet */
 	uint8_t subnet; /* of the pods: 10.244.<subnet>.0/24; equal ones share connect()'s port counter */
 };
-/* "KIND:RATE[@NETNS][+START]", as in "udp-new:200@2+3.5s": subnet becomes NETNS, until_ns
+/* "KIND:RATE[@NETNS][%ZONE][+START]", as in "udp-new:200@2%7+3.5s": subnet becomes NETNS, until_ns
  * is left alone. */
 int ct_synth_parse(struct ct_synth *ret, const char *text, struct diag *d);
 const char *ct_synth_kinds(void); /* "udp-new, udp-one-pod, ..." */

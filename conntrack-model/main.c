@@ -9,6 +9,7 @@
 
 #include "conntrack-model/predict.h"
 #include "conntrack-model/validate.h"
+#include "conntrack-model/watch.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
@@ -43,17 +44,6 @@ static int parse_kernel(void *value, const char *text, struct diag *d)
 	return 0;
 }
 
-static int parse_settings(void *value, const char *text, struct diag *d)
-{
-	for (int i = 0; i < N_SETTINGS_FORMS; i++) {
-		if (strcmp(text, settings_form_name[i]) != 0)
-			continue;
-		*(int *)value = i;
-		return 0;
-	}
-	return diag_set(d, ERR_UNKNOWN, "'%s': expected sysctl, kube-proxy or kustomize", text);
-}
-
 static int parse_other(void *value, const char *text, struct diag *d)
 {
 	return ct_other_parse(value, text, d);
@@ -76,7 +66,7 @@ static struct options o = {.duration_ns = 120 * NS_PER_S,
 /* clang-format off */
 static const struct opt_def defs[] = {
 	{"qs", 'i', OPT_TEXT, &o.qs, "FILE", "query stream to walk; - is standard input", 0, 0, NULL},
-	{"synth", 0, OPT_LIST, &o.synth, "KIND:RATE[@NETNS][+START]", "made-up load; may be repeated", 0, 0, NULL},
+	{"synth", 0, OPT_LIST, &o.synth, "KIND:RATE[@NETNS][%ZONE][+START]", "made-up load; may be repeated", 0, 0, NULL},
 	{"duration", 0, OPT_DURATION, &o.duration_ns, "TIME", "how long a made-up load runs", 0, 0, NULL},
 	{"validate", 0, OPT_TEXT, &o.validate, "DIR", "print the error against measured runs; - uses the built-in extract", 0, 0, NULL},
 	{"max", 'm', OPT_U64, &o.max, "N", "nf_conntrack_max; 0 means no limit", 0, UINT32_MAX, NULL},
@@ -100,7 +90,7 @@ static const struct opt_def defs[] = {
 	{"what-if", 'w', OPT_BOOL, &o.predict.what_if, NULL, "the load with a node cache, under IPVS, other time-outs and growth, side by side", 0, 0, NULL},
 	{"miss-share", 0, OPT_F64, &o.predict.variant.miss_share, "SHARE", "queries that the node cache of --what-if passes on", 0, 0, NULL},
 	{"ipvs", 0, OPT_BOOL, &o.predict.ipvs, NULL, "also IPVS's own table", 0, 0, NULL},
-	{"settings", 0, OPT_CUSTOM, &o.predict.settings_form, "FORM", "what to set, as lines for sysctl, kube-proxy or kustomize", 0, 0, parse_settings},
+	{"settings", 0, OPT_CUSTOM, &o.predict.settings_form, "FORM", "what to set, as lines for sysctl, kube-proxy or kustomize", 0, 0, settings_form_parse},
 	{"label", 'l', OPT_LIST, &o.labels, "KEY=VALUE", "goes into the record: scenario, cell; may be repeated", 0, 0, NULL},
 	{"seed", 0, OPT_U64, &o.seed, "N", "hash randomisation, backends, phase of the gc", 0, UINT64_MAX, NULL},
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record there", 0, 0, NULL},
@@ -108,7 +98,7 @@ static const struct opt_def defs[] = {
 };
 /* clang-format on */
 static const struct opt_prog program = {
-	"conntrack-model", "[options] --qs FILE | --synth KIND:RATE... | --validate DIR",
+	"conntrack-model", "[options] --qs FILE | --synth KIND:RATE... | --validate DIR | VERB ...",
 	"Predicts the kernel's connection table under a DNS load.", defs, OPT_GNU};
 
 static int run_validation(int argc, char **argv)
@@ -212,7 +202,7 @@ static int run_prediction(int argc, char **argv)
 	struct diag d = {{0}};
 	struct ct_events e = {0};
 	struct prediction p = {0};
-	struct predict_source src = {o.qs, &o.labels, argc, argv};
+	struct predict_source src = {.qs_path = o.qs, .labels = &o.labels, .argc = argc, .argv = argv};
 
 	int rc = load_events(&e, &d);
 	if (rc == 0 && (rc = predict(&p, &o.predict, &e)) < 0)
@@ -238,11 +228,18 @@ int main(int argc, char **argv)
 		return EXIT_INVALID;
 	memcpy(given, argv, (size_t)argc * sizeof(*given));
 	log_setup("conntrack-model", LOG_STYLE_TOOL, LOG_LVL_INFO);
+	if (argc > 1 && strcmp(argv[1], "watch") == 0) {
+		int rc = watch_main(argc - 1, argv + 1, argc, given);
+		free(given);
+		return rc;
+	}
 	int n = opt_parse(&program, argc, argv, &special, &d);
 	if (special) {
 		free(given);
-		if (special == 'h')
+		if (special == 'h') {
 			opt_help(&program, stdout);
+			puts("\nverbs:\n  watch      a live node's table: what is in it, what comes of it");
+		}
 		else
 			printf("conntrack-model %s\n", opt_version());
 		return 0;

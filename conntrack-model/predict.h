@@ -15,6 +15,7 @@
 #include "conntrack-model/variants.h"
 #include "conntrack-model/walk.h"
 #include "lib/base/opt.h"
+#include "lib/record/result.h"
 
 #define SENSITIVITY_TIMEOUTS 3
 #define SENSITIVITY_GROWTHS 3
@@ -62,6 +63,8 @@ struct predict_source {
 	const struct opt_list *labels; /* "key=value" */
 	int argc;
 	char **argv;
+	void (*more)(struct result *r, void *arg); /* or NULL: writes what else there is */
+	void *more_arg;
 };
 int predict_write(const struct prediction *p, const struct predict_conf *c,
 		  const struct predict_source *src, const char *dir, struct diag *d);

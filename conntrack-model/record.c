@@ -34,6 +34,26 @@ static const struct metric_def defs[] = {
 	{"model.expired_by_gc", "entries", MERGE_SUM, "dead entries the gc worker freed"},
 	{"model.expired_by_lookup", "entries", MERGE_SUM,
 	 "dead entries freed by look-ups in their bucket"},
+	{"watch.span_s", "s", MERGE_SUM, "how long the live table was watched"},
+	{"watch.cpu_s", "s", MERGE_SUM, "processor time that the watching took"},
+	{"watch.events", "events", MERGE_SUM, "what the kernel told of entries"},
+	{"watch.lost_reads", "reads", MERGE_SUM, "reads at which it said that it had thrown events away"},
+	{"watch.flows", "flows", MERGE_SUM, "entries made while watched"},
+	{"watch.flows_dns", "flows", MERGE_SUM, "of these, to port 53"},
+	{"watch.flows_gone", "flows", MERGE_SUM, "of these, freed while watched"},
+	{"watch.older", "entries", MERGE_MAX, "entries that stood before and at the end of the watch"},
+	{"watch.count_first", "entries", MERGE_MAX, "nf_conntrack_count when the watch began"},
+	{"watch.count_last", "entries", MERGE_MAX, "and when it ended"},
+	{"watch.count_peak", "entries", MERGE_MAX, "and at its highest"},
+	{"watch.drop", "packets", MERGE_SUM, "dropped while watched"},
+	{"watch.early_drop", "entries", MERGE_SUM, "thrown out early while watched"},
+	{"watch.insert_failed", "packets", MERGE_SUM, "lost a race while watched"},
+	{"watch.clash_resolve", "packets", MERGE_SUM, "races that ended well while watched"},
+	{"watch.known_peak", "entries", MERGE_MAX, "made while watched and not gone, most at once: the kernel's"},
+	{"watch.known_mean", "entries", MERGE_MAX, "their mean over the samples"},
+	{"watch.model_peak", "entries", MERGE_MAX, "the same as the model makes them of the same packets"},
+	{"watch.model_mean", "entries", MERGE_MAX, "likewise"},
+	{"watch.repeated", "1", MERGE_MAX, "how often the watched time was taken for the prediction"},
 	{0},
 };
 
@@ -194,6 +214,8 @@ int predict_write(const struct prediction *p, const struct predict_conf *c,
 		put_growth(r, p, c);
 	if (c->what_if)
 		put_what_if(r, p);
+	if (src->more)
+		src->more(r, src->more_arg);
 	if (p->track->n_lost)
 		result_remark(r, "note", "the table would have been full: queries were dropped");
 	return result_close(r, d);

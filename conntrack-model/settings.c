@@ -4,10 +4,22 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #define STEP 4096
 
 const char *const settings_form_name[N_SETTINGS_FORMS] = {"sysctl", "kube-proxy", "kustomize"};
+
+int settings_form_parse(void *ret_int, const char *text, struct diag *d)
+{
+	for (int i = 0; i < N_SETTINGS_FORMS; i++) {
+		if (strcmp(text, settings_form_name[i]) != 0)
+			continue;
+		*(int *)ret_int = i;
+		return 0;
+	}
+	return diag_set(d, ERR_UNKNOWN, "'%s': expected sysctl, kube-proxy or kustomize", text);
+}
 
 static uint64_t steps_up(double n)
 {

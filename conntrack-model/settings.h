@@ -10,9 +10,11 @@
 #include <stdio.h>
 
 #include "conntrack-model/ctable.h"
+#include "lib/base/err.h"
 
 enum settings_form { SETTINGS_SYSCTL, SETTINGS_KUBE_PROXY, SETTINGS_KUSTOMIZE, N_SETTINGS_FORMS };
 extern const char *const settings_form_name[N_SETTINGS_FORMS];
+int settings_form_parse(void *ret_int, const char *text, struct diag *d); /* for a table of options */
 
 struct settings {
 	uint64_t max;	  /* nf_conntrack_max */

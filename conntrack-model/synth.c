@@ -65,7 +65,7 @@ int ct_synth_parse(struct ct_synth *ret, const char *text, struct diag *d)
 	char *end;
 
 	if (parse_kind(&s, text, &at) < 0)
-		return diag_set(d, ERR_UNKNOWN, "'%s': expected KIND:RATE[@NETNS][+START], KIND one of %s", text,
+		return diag_set(d, ERR_UNKNOWN, "'%s': expected KIND:RATE[@NETNS][%%ZONE][+START], KIND one of %s", text,
 				ct_synth_kinds());
 	s.rate_per_s = strtod(at, &end);
 	if (end == at || !(s.rate_per_s > 0) || s.rate_per_s > RATE_MAX)
@@ -77,10 +77,16 @@ int ct_synth_parse(struct ct_synth *ret, const char *text, struct diag *d)
 					CT_NETNS_MAX - 1);
 		s.netns = s.subnet = (uint8_t)netns;
 	}
+	if (*end == '%') {
+		unsigned long zone = strtoul(end + 1, &end, 10);
+		if (end[-1] == '%' || zone > UINT16_MAX)
+			return diag_set(d, ERR_RANGE, "'%s': after '%%' stands a zone, 0 to 65535", text);
+		s.zone = (uint16_t)zone;
+	}
 	if (*end == '+' && opt_duration(end + 1, NS_PER_S, &s.from_ns) == 0)
 		end += strlen(end);
 	if (*end)
-		return diag_set(d, ERR_SYNTAX, "'%s': not understood from '%s' on; expected KIND:RATE[@NETNS][+START]",
+		return diag_set(d, ERR_SYNTAX, "'%s': not understood from '%s' on; expected KIND:RATE[@NETNS][%%ZONE][+START]",
 				text, end);
 	*ret = s;
 	return 0;
@@ -125,6 +131,7 @@ static struct ct_event flow(const struct ct_synth *s, uint8_t proto, unsigned po
 		.server = addr4(0x0a60000au, 53),
 		.proto = proto,
 		.netns = s->netns,
+		.zone = s->zone,
 	};
 }
 

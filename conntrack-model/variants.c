@@ -52,6 +52,7 @@ static struct ct_event upstream_flow(const struct ct_event *of, uint8_t proto, u
 	memcpy(&ev.client.ip.s6_addr[12], &ip, 4);
 	ev.client.port = port;
 	ev.proto = proto;
+	ev.zone = 0;
 	return ev;
 }
 
@@ -90,18 +91,22 @@ static void put_question(struct ct_events *to, const struct ct_event *of, enum u
 
 /* What the node asks when a cache answers the rest; pods' own packets are not in it. */
 static int upstream_events(struct ct_events *to, const struct ct_events *from, enum upstream how, unsigned growth,
-			   double miss_share)
+			   const struct variant_conf *c)
 {
 	struct rng r;
 	uint64_t n = 0;
 
 	rng_seed_stream(&r, 1, 0x6d697373);
 	to->end_ns = from->end_ns;
-	for (size_t i = 0; how != NONE_TRACKED && i < from->n; i++) {
-		if (from->ev[i].kind != CTE_QUERY)
+	for (size_t i = 0; i < from->n; i++) {
+		if (c->dns_port && from->ev[i].server.port != c->dns_port) {
+			ct_events_add(to, &from->ev[i]);
+			continue;
+		}
+		if (how == NONE_TRACKED || from->ev[i].kind != CTE_QUERY)
 			continue;
 		for (unsigned k = 0; k < growth; k++)
-			if (rng_unit(&r) < miss_share)
+			if (rng_unit(&r) < c->miss_share)
 				put_question(to, &from->ev[i], how, n++, &r);
 	}
 	ct_events_sort(to);
@@ -145,7 +150,7 @@ static int run_one(struct variant_result *ret, const struct variant *v, const st
 	const struct ct_events *load = v->upstream == AS_IS ? e : &up;
 	int rc = v->upstream == AS_IS
 			 ? 0
-			 : upstream_events(&up, e, v->upstream, c->growth * v->growth, vc->miss_share);
+			 : upstream_events(&up, e, v->upstream, c->growth * v->growth, vc);
 
 	*ret = (struct variant_result){.name = v->name, .means = v->means};
 	if (rc == 0)

@@ -13,7 +13,8 @@
 #define VARIANTS_MAX 16
 
 struct variant_conf {
-	double miss_share;	/* queries that a node cache passes on, 0..1 */
+	double miss_share; /* queries that a node cache passes on, 0..1 */
+	uint16_t dns_port; /* what goes elsewhere is no DNS and stays as it is; 0: all is DNS */
 };
 struct variant_result {
 	const char *name, *means; /* "notrack-tcp-kept"; one line of words */

@@ -167,6 +167,8 @@ static enum ct_verdict step_tcp(struct walker *w, uint64_t t_ns, const struct ct
 		return v;
 	case CTE_RESET:
 		return send_original(w, t_ns, o, CT_RST);
+	case CTE_SYN:
+		return send_original(w, t_ns, o, CT_SYN);
 	case CTE_REPLY:
 		return send_reply(w, t_ns, o, CT_ACK);
 	default:
@@ -183,6 +185,7 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 		.dport = ev->server.port,
 		.proto = ev->proto,
 		.netns = ev->netns,
+		.zone = ev->zone,
 	};
 	enum ct_verdict v;
 
@@ -194,7 +197,7 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 		v = send_original(w, ev->t_ns, &o, 0);
 	if (v == CT_NO_MEMORY)
 		return ERR_NOMEM;
-	bool asks = ev->proto == CT_TCP ? ev->kind == CTE_OPEN : ev->kind == CTE_QUERY;
+	bool asks = ev->proto == CT_TCP ? ev->kind == CTE_OPEN || ev->kind == CTE_SYN : ev->kind == CTE_QUERY;
 	struct walk_track *k = &w->out->track[ev->netns];
 	k->n_queries += asks;
 	k->n_lost += asks && ct_verdict_dropped(v);
