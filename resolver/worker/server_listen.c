@@ -173,8 +173,7 @@ void listeners_commit(struct server *s, const struct server_sockets *sk, struct 
 void listeners_pause(struct server *s)
 {
 	for (unsigned i = 0; i < s->n_slots; i++)
-		if (s->listener[i].used)
-			listener_pause(&s->listener[i]);
+		listener_pause(&s->listener[i]);
 }
 
 static void udp_leave(struct listener *l)
@@ -195,8 +194,6 @@ void listeners_leave(struct server *s, bool udp)
 	listeners_pause(s);
 	for (unsigned i = 0; i < s->n_slots; i++) {
 		struct listener *l = &s->listener[i];
-		if (!l->used)
-			continue;
 		if (l->tcp_on) {
 			close(l->tcp_fd);
 			l->tcp_fd = -1;
@@ -211,8 +208,6 @@ int listeners_resume(struct server *s, struct diag *d)
 {
 	for (unsigned i = 0; i < s->n_slots; i++) {
 		struct listener *l = &s->listener[i];
-		if (!l->used)
-			continue;
 		if (l->udp_on && udp_listener_start(&l->udp, s->loop, s->core) < 0)
 			return diag_errno(d, "epoll");
 		if (l->tcp_on && tcp_listener_start(&l->tcp, s->tcp, l->tcp_fd, (uint8_t)i) < 0)

@@ -9,7 +9,8 @@
  *
  * BLOCKS is what the traced library has, as `addr2line -a` tells it of every call of the
  * tracer: an address, then file:line, in the order of addresses. A line that begins no block
- * belongs to the last one that begins above it in its file.
+ * belongs to the last one that begins above it in its file, or to the first one there is: a
+ * table in front of all code.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -121,9 +122,13 @@ static bool ends_with(const char *path, const char *end)
 /* The blocks that a line belongs to, by their places in a row. */
 static size_t blocks_of(const char *file, unsigned line, size_t *at)
 {
-	unsigned begins = 0;
+	unsigned begins = 0, first = 0;
 	size_t n = 0;
 
+	for (size_t i = 0; i < n_blocks; i++)
+		if (ends_with(blocks[i].file, file) && (!first || blocks[i].line < first))
+			first = blocks[i].line;
+	line = line > first ? line : first;
 	for (size_t i = 0; i < n_blocks; i++) {
 		if (blocks[i].line > line || blocks[i].line < begins ||
 		    !ends_with(blocks[i].file, file))

@@ -4,15 +4,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/dns/wire.h"
+#include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
 
-#define N 3
+#define N 4
 static int fd[N];
 static struct sockaddr_in where;
 
@@ -152,6 +155,110 @@ Test(listen_socket, a_client_has_one_queue_and_clients_are_spread, .init = setup
 		differs += taker_from(from, "a.test") != before;
 	}
 	cr_assert_gt(differs, 8);
+}
+
+/* What differs in one word of an address, or of a name, is told apart. */
+Test(listen_socket, each_word_of_an_ipv6_address_counts)
+{
+	static const char *const round[][2] = {{"fd00:", "::1"}, {"fd00:0:0:", "::1"}, {"fd00::", ":0:1"}, {"fd00::", ""}};
+	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		cr_skip_test("no network namespace here");
+	if (system("{ ip link set lo up && ip -6 route add local fd00::/8 dev lo; } 2>/dev/null"))
+		cr_skip_test("no ipv6 here");
+	setup_any();
+	cr_assert_eq(udp_socket_steer(fd[0], 1, N, 7), 0);
+	for (int k = 0; k < 4; k++) {
+		int seen[N] = { 0 };
+		for (unsigned i = 1; i <= 60; i++) {
+			char from[64];
+			snprintf(from, sizeof(from), "%s%x%s", round[k][0], i * 259, round[k][1]);
+			int first = taker_from(from, "a.test");
+			cr_assert_geq(first, 0, "%s", from);
+			cr_assert_eq(taker_from(from, "another.test"), first);
+			seen[first]++;
+		}
+		for (int i = 0; i < N; i++)
+			cr_assert_geq(seen[i], 4, "queue %d has %d of 60 clients that differ in word %d", i, seen[i], k);
+	}
+}
+
+Test(listen_socket, each_word_of_a_name_counts, .init = setup)
+{
+	cr_assert_eq(udp_socket_steer(fd[0], N, 1, 7), 0);
+	for (int k = 0; k < 5; k++) {
+		int seen[N] = { 0 };
+		char text[] = "aaaaaaaaaaaaaaaaaaaaaaaa.test";
+		for (int i = 0; i < 60; i++) {
+			text[k * 4] = (char)('a' + i % 26);
+			text[k * 4 + 1] = (char)('a' + i / 26);
+			seen[taker(text, DNS_A, false)]++;
+		}
+		for (int i = 0; i < N; i++)
+			cr_assert_geq(seen[i], 4, "worker %d has %d of 60 names that differ in word %d", i, seen[i], k);
+	}
+}
+
+/* The address may be nobody's yet, and may not be anybody else's. */
+Test(listen_socket, where_it_can_be_opened)
+{
+	static const char *const later[] = { "::ffff:10.99.98.97", "2001:db8::97" };
+	struct sockaddr_in taken = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(taken);
+	struct in6_addr a;
+	struct diag d;
+	for (int i = 0; i < 2; i++) {
+		inet_pton(AF_INET6, later[i], &a);
+		int udp = udp_socket_open(&a, 0, 0, 1, &d), tcp = tcp_socket_open(&a, 0, 0, &d);
+		cr_expect_geq(udp, 0, "%s", d.text);
+		cr_expect_geq(tcp, 0, "%s", d.text);
+		close(udp);
+		close(tcp);
+	}
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &a);
+	for (int i = 0; i < 2; i++) {
+		int theirs = socket(AF_INET, i ? SOCK_STREAM : SOCK_DGRAM, 0), next;
+		taken.sin_port = 0;
+		cr_assert_eq(bind(theirs, (struct sockaddr *)&taken, sizeof(taken)), 0);
+		cr_assert_eq(i ? listen(theirs, 1) : 0, 0);
+		cr_assert_eq(getsockname(theirs, (struct sockaddr *)&taken, &len), 0);
+		close(next = dup(0));
+		uint16_t at = ntohs(taken.sin_port);
+		cr_expect_eq(i ? tcp_socket_open(&a, at, 0, &d) : udp_socket_open(&a, at, 0, 1, &d), ERR_SYS);
+		char want[64];
+		snprintf(want, sizeof(want), "listen %s 127.0.0.1:%u: bind: ", i ? "tcp" : "udp", at);
+		cr_expect_eq(strncmp(d.text, want, strlen(want)), 0, "%s", d.text);
+		cr_expect_eq(dup(0), next, "nothing stays open");
+		close(next);
+		close(theirs);
+	}
+}
+
+static int buffer_of(int s, int which)
+{
+	int size = 0;
+	socklen_t len = sizeof(size);
+	getsockopt(s, SOL_SOCKET, which, &size, &len);
+	return size;
+}
+
+/* As large as we want with the privilege; without, as large as anybody may. */
+Test(listen_socket, how_much_a_socket_holds)
+{
+	struct in6_addr a;
+	int plain = socket(AF_INET, SOCK_DGRAM, 0);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &a);
+	if (geteuid() != 0)
+		cr_skip_test("takes root");
+	for (unsigned n = 1; n <= 2; n++) {
+		int s = udp_socket_open(&a, 0, 0, n, NULL), want = 2 * (n > 1 ? UDP_RCVBUF_QUEUE : UDP_RCVBUF_WISH);
+		cr_expect_eq(buffer_of(s, SO_RCVBUF), want);
+		cr_expect_eq(buffer_of(s, SO_SNDBUF), want);
+		close(s);
+	}
+	cr_assert_eq(setuid(65534), 0);
+	int s = udp_socket_open(&a, 0, 0, 1, NULL);
+	cr_expect_gt(buffer_of(s, SO_RCVBUF), buffer_of(plain, SO_RCVBUF));
+	cr_expect_gt(buffer_of(s, SO_SNDBUF), buffer_of(plain, SO_SNDBUF));
 }
 
 Test(listen_socket, closing_queues_leaves_the_workers_where_they_were, .init = setup)

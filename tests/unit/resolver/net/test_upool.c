@@ -3,6 +3,8 @@
 #include "tests/fixtures/no_memory.h"
 #include "tests/fixtures/upstream_world.h"
 
+#include "resolver/net/upool_conn.h"
+
 TestSuite(upool, .init = setup, .fini = teardown, .timeout = 30);
 
 static uint8_t questions[1000][20];
@@ -208,4 +210,45 @@ Test(upool, the_source_address_is_kept)
 	while (recvfrom(udp_fd, b, sizeof(b), 0, (struct sockaddr *)&from, &len) < 0)
 		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
 	cr_expect_eq(ntohl(from.sin_addr.s_addr), 0x7f000009);
+}
+
+/* Whoever ends all of them ends those that have something to send, too. */
+Test(upool, release_with_questions_not_sent_yet)
+{
+	int fd[8];
+
+	two_open(fd);
+	ask(300, CORE_TCP);
+	upstreams_cancel(&ups, 200);
+	for (uint32_t id = 301; id < 310; id++)
+		ask(id, CORE_TCP);
+	upstreams_cancel(&ups, 1);
+	for (struct upool_conn *c = ups.up[0]->tcp.conns; c; c = c->next)
+		upool_touch(c);
+	upstreams_release(&ups);
+	cr_expect_eq(n_fails, 0, "nobody is told");
+	cr_expect_eq(stats.up_tcp_open, 0);
+	until_closed(fd[0]);
+	until_closed(fd[1]);
+}
+
+/* Found out by sending, before the loop has heard of it. */
+Test(upool, a_connection_that_cannot_send_is_lost)
+{
+	struct linger at_once = {1, 0};
+
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+
+	questions_read(fd, questions, 1);
+	answer_write(fd, questions[0]);
+	until(&n_answers, 1);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+	ask(2, CORE_TCP);
+	upstreams_flush(&ups);
+	cr_expect_eq(n_fails, 1);
+	cr_expect_eq(fail_why[0], CORE_FAIL_ENDED);
+	cr_expect_eq(stats.up_tcp_lost, 1);
+	cr_expect_eq(stats.up_tcp_open, 0);
 }

@@ -420,6 +420,77 @@ Test(iptables, replies_over_udp_outstay_the_rest)
 	free(p.text);
 }
 
+static bool is_exact(const char *line)
+{
+	struct ipt_line l = {.exact = false};
+
+	return iptables_line_parse(IPT_RAW, line, strlen(line), &l) && l.exact;
+}
+
+/* Nothing less than a whole rule is one, and nothing more. */
+Test(iptables, each_word_counts)
+{
+	static const char *const whole[] = {
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -m comment --comment \"x y\" -j CT --notrack",
+		"-A OUTPUT -s fd00::a/128 -p udp -m udp --sport 53 -j NOTRACK",
+		"-A INPUT -d 169.254.20.10 -p udp -m udp --dport 65535 -m comment --comment \"a \\\" -j DROP \\\"\" -j ACCEPT",
+		"-A OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 1 -m set ! --match-set live dst -j ACCEPT",
+		"-A OUTPUT -d 169.254.20.10/32 -p udp --dport 53 -m recent ! --rcheck --seconds 4294967295 --name live --mask "
+		"255.255.255.255 --rdest -j ACCEPT",
+	};
+	static const char *const more[] = {"-j ACCEPT", "-p udp", "-d 169.254.20.10/32", "--dport 53", "-i eth0", "x",
+					   "! --match-set live dst -m set ! --match-set live dst", "-m mark", "-m"};
+
+	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+		char line[400];
+		size_t len = strlen(whole[i]);
+
+		cr_expect(is_exact(whole[i]), "%s", whole[i]);
+		for (size_t n = 1; n < len; n++) {
+			if (whole[i][n] != ' ')
+				continue;
+			snprintf(line, sizeof line, "%.*s", (int)n, whole[i]);
+			cr_expect_not(is_exact(line), "%s", line);
+		}
+		for (size_t k = 0; k < sizeof more / sizeof *more; k++) {
+			snprintf(line, sizeof line, "%s %s", whole[i], more[k]);
+			cr_expect_not(is_exact(line), "%s", line);
+		}
+	}
+}
+
+Test(iptables, what_is_no_rule_of_ours)
+{
+	static const char *const not_exact[] = {
+		"-A FORWARD -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK",
+		"-A PREROUTING -s 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/31 -p tcp -m tcp --dport 53 -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/128 -p tcp -m tcp --dport 53 -j NOTRACK",
+		"-A PREROUTING -d fd00::a/32 -p tcp -m tcp --dport 53 -j NOTRACK",
+		"-A PREROUTING -d example/32 -p tcp -m tcp --dport 53 -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/32 -p sctp -m sctp --dport 53 -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 0 -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 65536 -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53:54 -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport \"\" -j NOTRACK",
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j DROP",
+		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j CT --zone",
+		"-A OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -m set ! --match-set live src -j ACCEPT",
+		"-A ", "-A OUTPUT",
+	};
+	static const char *const none[] = {"",	 "#",	 "-N X",  ":PREROUTING ACCEPT [0:0]",  "-A",
+					   "[3", "[3:4", "[3:4]", "[3;4] -A PREROUTING -j ACCEPT", "[3:4]-A PREROUTING -j ACCEPT",
+					   "[3:x] -A PREROUTING -j ACCEPT", "[3:4 -A PREROUTING -j ACCEPT"};
+	struct ipt_line l;
+
+	for (size_t i = 0; i < sizeof not_exact / sizeof *not_exact; i++)
+		cr_expect_not(is_exact(not_exact[i]), "%s", not_exact[i]);
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		cr_expect_not(iptables_line_parse(IPT_RAW, none[i], strlen(none[i]), &l), "%s", none[i]);
+	cr_expect(iptables_line_parse(IPT_FILTER, "[30:4000000000] -A INPUT -j ACCEPT", 34, &l));
+	cr_expect(l.packets == 30 && l.bytes == 4000000000 && l.table == IPT_FILTER && !l.exact && l.bare && !l.commented);
+}
+
 /* A plan is whole, or there is none and nothing is kept. */
 Test(iptables, memory_is_short)
 {

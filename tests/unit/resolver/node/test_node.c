@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -413,6 +414,60 @@ Test(node, an_interface_that_cannot_be)
 	cr_expect_eq(node_iface_ensure(node, &words), 0, "nobody asked for it");
 	cr_expect_eq(node_iface_undo(node, &words), 0);
 	cr_expect_eq(node_iface_remove(node, &words), 0);
+}
+
+/* Without the privilege nothing is done, and that is counted. */
+Test(node, without_privileges)
+{
+	open_as(RULES_NFTABLES);
+	cr_expect(ensure());
+	if (geteuid() != 0)
+		cr_skip_test("takes root");
+	cr_assert_eq(setuid(65534), 0);
+	cr_expect_neq(node_rules_remove(node, &words), 0);
+	cr_expect_eq(node_errors(node)[NODE_ERR_IPTABLES], 1);
+	cr_expect(words.text[0]);
+	flags.dns_port = 54; /* so that what stands is not what is wanted */
+	node_close(node);
+	cr_assert_eq(node_open(&node, &flags, &words), 0);
+	cr_expect_neq(node_rules_ensure(node, NULL, &words), 0);
+	cr_expect_eq(node_errors(node)[NODE_ERR_IPTABLES], 1);
+	cr_expect_neq(node_rules_lapse(node, &words), 0);
+	cr_expect_neq(node_rules_withdraw(node, &words), 0);
+}
+
+/* Without a descriptor there is no node of nftables, and one of iptables may still be. */
+Test(node, without_descriptors)
+{
+	struct rlimit all, few;
+	struct node *n = NULL;
+	int next;
+
+	flags_fill(RULES_NFTABLES);
+	flags.setup_interface = false;
+	namespace_enter();
+	close(next = dup(0));
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	for (int i = 0; i < 4; i++) {
+		static const bool opens[] = {false, false, true, false};
+
+		flags.rules = i == 0 ? RULES_NFTABLES : RULES_IPTABLES;
+		flags.intercept = i == 1 ? INTERCEPT_REWRITE : INTERCEPT_NOTRACK;
+		flags.setup_interface = i == 3;
+		few = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = all.rlim_max};
+		words.text[0] = 0;
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		int err = node_open(&n, &flags, &words);
+
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+		cr_expect_eq(err == 0, opens[i], "case %d: %d %s", i, err, words.text);
+		if (err)
+			cr_expect(words.text[0]);
+		else
+			node_close(n);
+		cr_expect_eq(dup(0), next, "case %d: nothing stays open", i);
+		close(next);
+	}
 }
 
 /* --- an iptables, or a kernel, that cannot do all --- */

@@ -240,12 +240,11 @@ Test(server, queries_of_a_connection_are_counted)
 	close(fd);
 }
 
-/* A client's port decides which queue it is in: all of them are read, and closed at the end. */
-Test(server, each_queue_is_read)
+/* Three sockets of one address over UDP. */
+static uint16_t queues_open(struct server_sockets *sk)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct server_sockets sk = {.tcp = {-1}, .n_more = {2}};
-	int *const udp[] = {&sk.udp[0], &sk.more[0][0], &sk.more[0][1]}, one = 1;
+	int *const udp[] = {&sk->udp[0], &sk->more[0][0], &sk->more[0][1]}, one = 1;
 	socklen_t len = sizeof(sa);
 
 	for (int i = 0; i < 3; i++) {
@@ -254,7 +253,14 @@ Test(server, each_queue_is_read)
 		cr_assert_eq(bind(*udp[i], (struct sockaddr *)&sa, sizeof(sa)), 0);
 		cr_assert_eq(getsockname(*udp[i], (struct sockaddr *)&sa, &len), 0);
 	}
-	uint16_t port = ntohs(sa.sin_port);
+	return ntohs(sa.sin_port);
+}
+
+/* A client's port decides which queue it is in: all of them are read, and closed at the end. */
+Test(server, each_queue_is_read)
+{
+	struct server_sockets sk = {.tcp = {-1}, .n_more = {2}};
+	uint16_t port = queues_open(&sk);
 
 	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
 	for (int i = 0; i < 48; i++)
@@ -264,5 +270,24 @@ Test(server, each_queue_is_read)
 	server = NULL;
 	loop_release(&loop);
 	cr_expect_eq(lowest_fd(), first_free, "nothing stays open");
+	cr_expect_eq(loop_init(&loop, &d), 0);
+}
+
+Test(server, leaving_closes_each_queue)
+{
+	struct server_sockets sk = {.tcp = {-1}, .n_more = {2}};
+	uint16_t port = queues_open(&sk);
+
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	cr_expect(server_leave(server, false));
+	cr_expect_lt(fcntl(sk.udp[0], F_GETFD), 0);
+	for (int i = 0; i < 2; i++)
+		cr_expect_lt(fcntl(sk.more[0][i], F_GETFD), 0);
+	cr_expect_eq(server_serve(server, &d), 0, "there is nothing to serve by");
+	cr_expect(server_leave(server, false), "nor to leave");
+	server_free(server);
+	server = NULL;
+	loop_release(&loop);
+	cr_expect_eq(lowest_fd(), first_free);
 	cr_expect_eq(loop_init(&loop, &d), 0);
 }
