@@ -87,6 +87,9 @@ static int set_given(struct facts *f, struct diag *d)
 
 	if (!rc && opt.server && !facts_addr(opt.server, &f->server))
 		rc = diag_set(d, ERR_SYNTAX, "--server: '%s' is no address", opt.server);
+	/* the one that was asked for must be there; a pod's own that is not is a finding */
+	if (!rc && !opt.from && !opt.host && strcmp(opt.resolv_conf, "/etc/resolv.conf") != 0 && access(opt.resolv_conf, R_OK))
+		rc = diag_errno(d, "--resolv-conf %s", opt.resolv_conf);
 	rc = rc ? rc : set_name(f->domain, "domain", opt.domain, d);
 	rc = rc ? rc : set_name(f->large, "large", opt.large, d);
 	return rc || !strcmp(opt.outside, "none") ? rc

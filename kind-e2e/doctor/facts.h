@@ -32,6 +32,7 @@ struct resolv_facts {
 	bool ndots_said, rotate, use_vc, single_request, no_aaaa;
 	char odd[ODD_MAX][96]; /* lines or options nobody understands, with their line number */
 	unsigned n_odd, cut;
+	unsigned n_cr; /* lines with a carriage return */
 	char kubelet_file[FACT_TEXT]; /* what kubelet hands to pods, by its configuration; "": not
 					 known */
 };

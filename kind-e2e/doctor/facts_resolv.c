@@ -93,6 +93,7 @@ static void take_line(struct resolv_facts *r, unsigned no, char *line)
 	char *save, *word;
 
 	line += strspn(line, " \t");
+	r->n_cr += strchr(line, '\r') != NULL;
 	line[strcspn(line, "\r")] = '\0';
 	if (!*line || *line == '#' || *line == ';')
 		return;

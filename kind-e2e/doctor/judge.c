@@ -62,13 +62,27 @@ static bool replica_answers(const struct facts *f, unsigned i, const char *how)
 	return !a || a->answered;
 }
 
+/* A name that every cluster has and one that none has get the same answer, and it is no answer. */
+static const char *helpless(const struct facts *f)
+{
+	const struct asked *is = asked_find(f, "name.fqdn"), *is6 = asked_find(f, "name.fqdn6"),
+			   *is_not = asked_find(f, "name.nx");
+
+	if (!is || !is_not || !is->answered || !is_not->answered || is->n_answers || is_not->n_answers ||
+	    (is6 && is6->n_answers) || strcmp(is->result, is_not->result) != 0 || !strcmp(is->result, "NXDOMAIN"))
+		return NULL;
+	return is->result;
+}
+
 void patient_examine(struct patient *ret, const struct facts *f)
 {
-	const struct asked *first = asked_find(f, "name.fqdn");
+	const struct asked *first = asked_find(f, "name.fqdn"), *six = asked_find(f, "name.fqdn6");
 
 	memset(ret, 0, sizeof *ret);
 	ret->f = f;
-	ret->silent = first && !first->answered;
+	ret->silent = first && !first->answered && !first->truncated;
+	ret->helpless = helpless(f);
+	ret->nameless = first && !ret->silent && !first->n_answers && !(six && six->n_answers);
 	for (unsigned i = 0; i < ENDPOINTS_MAX; i++)
 		ret->dead += !replica_answers(f, i, "udp") || !replica_answers(f, i, "tcp");
 	cache_recognise(&ret->cache, f);

@@ -23,6 +23,8 @@ struct patient { /* what all judges look at */
 	struct cache_found cache;
 	unsigned dead; /* replicas that do not answer */
 	bool silent;   /* nor does the server */
+	const char *helpless; /* what it answers to everything, where that helps nobody; or NULL */
+	bool nameless; /* the first of all names is not found, which others end with */
 };
 
 struct verdict {

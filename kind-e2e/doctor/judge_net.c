@@ -91,11 +91,28 @@ static void edns(const struct patient *p, struct verdict *v)
 	(void)over;
 }
 
+/* An answer that TCP brought, and that a datagram would have. */
+static bool cut_though_short(const struct patient *p, struct verdict *v)
+{
+	for (unsigned i = 0; i < p->f->dns.n; i++) {
+		const struct asked *a = &p->f->dns.q[i];
+
+		if (!a->truncated || !a->answered || a->len > 512 || strcmp(a->how, "udp") != 0 || !strncmp(a->key, "edns.", 5))
+			continue;
+		say(v, STATUS_WARN, "%s %s is %u octets and cut over UDP all the same: each lookup goes a second time, over TCP",
+		    a->name, a->type, a->len);
+		remedy(v, "look for a limit of 0 or a rate limit that answers with TC in what answers at this address (its Corefile, "
+			  "or the resolver it forwards to)");
+		return true;
+	}
+	return false;
+}
+
 static void truncation(const struct patient *p, struct verdict *v)
 {
 	const struct asked *none = asked_find(p->f, "edns.none"),
 			   *whole = asked_find(p->f, "edns.whole"),
-			   *over = asked_find(p->f, "edns.tcp");
+			   *over = asked_find(p->f, "edns.tcp"), *tcp = asked_find(p->f, "name.tcp");
 
 	if (lacks(v, p->f->dns.why))
 		return;
@@ -110,6 +127,8 @@ static void truncation(const struct patient *p, struct verdict *v)
 		    none->len);
 		return remedy(v, "bufsize 1232 (or less) in the Corefile of what answers");
 	}
+	if (cut_though_short(p, v))
+		return;
 	if (!(none->answered && none->truncated) && !(whole->answered && whole->truncated))
 		return say(v, STATUS_SKIP, "%s %s is not long enough here to be cut (--large NAME)",
 			   none->name, none->type);
@@ -120,6 +139,8 @@ static void truncation(const struct patient *p, struct verdict *v)
 		return say(v, STATUS_SKIP,
 			   "%s over TCP was lost, and a replica is dead: see dns.replicas",
 			   over->name);
+	if (!over->answered && tcp && !tcp->answered)
+		return say(v, STATUS_SKIP, "nothing is answered over TCP: see dns.tcp");
 	say(v, STATUS_FAIL, "%s is cut over UDP, and over TCP it is %s", over->name,
 	    over->answered ? "cut too" : over->result);
 	remedy(v, "port 53 over TCP must be open: dns-tcp in the Service, protocol TCP in each "

@@ -23,6 +23,14 @@ static void syntax(const struct patient *p, struct verdict *v)
 
 	if (unread(p, v))
 		return;
+	if (r->n_cr) {
+		say(v, STATUS_FAIL,
+		    "%u lines end in a carriage return: glibc takes it for a part of the last word, so a nameserver is no address "
+		    "(127.0.0.1 is asked), and the last domain and option are others",
+		    r->n_cr);
+		return remedy(v, "sed -i 's/\\r$//' on the file that it was made from: on a node whoever writes /etc/resolv.conf, for pods "
+				 "the file kubelet's resolvConf names");
+	}
 	if (!r->n_odd)
 		return say(v, STATUS_OK, "every line is understood");
 	say(v, STATUS_WARN, "%s%s; libc passes over it in silence", r->odd[0],
@@ -36,6 +44,11 @@ static void nameservers(const struct patient *p, struct verdict *v)
 	const struct resolv_facts *r = &p->f->resolv;
 	char text[ADDR_TEXT];
 
+	if (p->f->at == AT_POD && r->why[0]) {
+		say(v, STATUS_FAIL, "%s: without the file libc asks 127.0.0.1", r->why);
+		return remedy(v, "kubelet writes the file into every container: see what is mounted over it, and who took it away in "
+				 "the image's start");
+	}
 	if (unread(p, v))
 		return;
 	if (!r->n_servers) {

@@ -7,8 +7,10 @@
  *   name.search.N         a partial name, suffix by suffix   name.outside, cost.N
  *   repeat.N              the same again                     edns.none, edns.whole, edns.tcp
  *   id.N.KIND             who is there: version.bind, hostname.bind, id.server, NSID
+ *   name.aaaa             the other family, by itself
  *   pair                  how many A and AAAA from one socket came back both
  *
+ * A name whose answer was cut over UDP is asked over TCP, too, and that answer is the line's.
  * Each question is tried up to DOCTOR_TRIES times, from a new port: which tries were lost is a
  * fact of its own. A server that answers nothing is asked nothing more.
  */

@@ -101,6 +101,7 @@ static int load_one(struct texts *s, const char *dir, const char *file, struct d
 	size_t len = strlen(file), tail = strlen(ABSENT);
 	bool absent = len > tail && !strcmp(file + len - tail, ABSENT);
 	char path[4096], name[TEXT_NAME_MAX], *body;
+	struct stat st;
 	int rc;
 
 	len -= absent ? tail : 0;
@@ -112,6 +113,8 @@ static int load_one(struct texts *s, const char *dir, const char *file, struct d
 	snprintf(name, sizeof name, "%.*s", (int)len, file);
 	if (snprintf(path, sizeof path, "%s/%s", dir, file) >= (int)sizeof path)
 		return diag_set(d, ERR_LIMIT, "%.80s...: the name is too long", dir);
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) /* a FIFO would be waited for */
+		return diag_set(d, ERR_SYNTAX, "%s: not a file", path);
 	rc = file_read(path, TEXT_SIZE_MAX, &body, NULL, d);
 	if (rc)
 		return rc;

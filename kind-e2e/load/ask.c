@@ -105,12 +105,31 @@ static int read_tcp(int fd, struct answer *a, uint64_t until_ns)
 	return error;
 }
 
-/* Other messages than the answer (somebody else's id) are passed over. */
+/* What a stub resolver takes for the answer: a reply by its header, with this id, to this very
+ * question. Only one who understood nothing may leave the question out. */
+static bool is_answer(const uint8_t *msg, size_t len, const uint8_t *query, size_t query_len)
+{
+	struct dns_msg q, a;
+
+	if (len < DNS_HEADER_LEN || get_be16(msg) != get_be16(query) ||
+	    dns_msg_parse(&q, query, query_len) || dns_reply_parse(&a, msg, len) ||
+	    !(a.h.flags & DNS_QR))
+		return false;
+	if (!a.h.n_qd)
+		return a.rcode == DNS_FORMERR || a.rcode == DNS_NOTIMP;
+	return a.q.name && name_eq(a.q.name, q.q.name) && a.q.qtype == q.q.qtype &&
+	       a.q.qclass == q.q.qclass;
+}
+
+/* Over UDP other messages than the answer are passed over: whether there were any is told when
+ * the time is up (EBADMSG). */
 static int exchange(int fd, const struct question *q, const uint8_t *query, size_t len,
 		    struct answer *a, uint64_t until_ns)
 {
 	uint8_t framed[2 + QUERY_MAX];
 	int error;
+
+	bool others = false, there = false;
 
 	if (q->tcp) {
 		error = wait_for(fd, POLLOUT, until_ns);
@@ -118,7 +137,8 @@ static int exchange(int fd, const struct question *q, const uint8_t *query, size
 		memcpy(framed + 2, query, len);
 		if (!error && send(fd, framed, len + 2, MSG_NOSIGNAL) != (ssize_t)len + 2)
 			error = errno;
-		return error ? error : read_tcp(fd, a, until_ns);
+		error = error ? error : read_tcp(fd, a, until_ns);
+		return error || is_answer(a->msg, a->len, query, len) ? error : EBADMSG;
 	}
 	if (send(fd, query, len, MSG_NOSIGNAL) != (ssize_t)len)
 		return errno;
@@ -130,8 +150,10 @@ static int exchange(int fd, const struct question *q, const uint8_t *query, size
 		if (n < 0 && errno != EAGAIN)
 			return errno;
 		a->len = n > 0 ? (size_t)n : 0;
-	} while (!error && (a->len < 2 || get_be16(a->msg) != get_be16(query)));
-	return error;
+		there = !error && is_answer(a->msg, a->len, query, len);
+		others = others || (n > 0 && !there);
+	} while (!error && !there);
+	return error == ETIMEDOUT && others ? EBADMSG : error;
 }
 
 static int open_socket(const struct question *q, struct diag *d)
@@ -196,17 +218,19 @@ int ask(const struct question *q, struct answer *ret, struct diag *d)
 	return 0;
 }
 
-/* The next message into the answer whose id it has. */
-static int take_half(int fd, uint16_t first, struct answer ret[2], uint64_t begin, uint64_t until_ns)
+/* The next message into the answer whose question it repeats. */
+static int take_half(int fd, uint8_t query[2][QUERY_MAX], const size_t len[2], struct answer ret[2], uint64_t begin,
+		     uint64_t until_ns)
 {
 	static uint8_t msg[DNS_MSG_MAX];
 	int error = wait_for(fd, POLLIN, until_ns);
 	ssize_t n = error ? 0 : recv(fd, msg, sizeof msg, MSG_DONTWAIT);
-	uint16_t which;
+	int which = 0;
 
 	if (error || (n < 0 && errno != EAGAIN))
 		return error ? error : errno;
-	which = n >= DNS_HEADER_LEN ? (uint16_t)(get_be16(msg) - first) : 2;
+	while (which < 2 && (n < 0 || !is_answer(msg, (size_t)n, query[which], len[which])))
+		which++;
 	if (which > 1 || !ret[which].error)
 		return 0;
 	memcpy(ret[which].msg, msg, (size_t)n);
@@ -221,8 +245,8 @@ int ask_pair(const struct question *q, struct answer ret[2], struct diag *d)
 {
 	static const uint16_t types[2] = {DNS_A, DNS_AAAA};
 	uint64_t begin = clock_mono_ns();
-	uint16_t first = (uint16_t)(id + 1);
-	uint8_t query[QUERY_MAX];
+	uint8_t query[2][QUERY_MAX];
+	size_t len[2];
 	int fd, error = 0;
 	struct name name;
 
@@ -231,18 +255,17 @@ int ask_pair(const struct question *q, struct answer ret[2], struct diag *d)
 	fd = open_socket(q, d);
 	if (fd == ERR_SYS)
 		return fd;
-	id = (uint16_t)(id + 2);
 	for (int i = 0; i < 2; i++) {
-		size_t len = dns_query_build(query, sizeof query, (uint16_t)(first + i), name.b, types[i], DNS_RD,
-					     q->udp_size, false, q->udp_size != 0);
+		len[i] = dns_query_build(query[i], sizeof query[i], ++id, name.b, types[i], DNS_RD, q->udp_size, false,
+					 q->udp_size != 0);
 
 		memset(&ret[i], 0, offsetof(struct answer, msg));
 		ret[i].error = fd < 0 ? -fd : ETIMEDOUT;
-		if (fd >= 0 && !error && send(fd, query, len, 0) != (ssize_t)len)
+		if (fd >= 0 && !error && send(fd, query[i], len[i], 0) != (ssize_t)len[i])
 			error = errno;
 	}
 	while (fd >= 0 && !error && (ret[0].error || ret[1].error))
-		error = take_half(fd, first, ret, begin, begin + q->timeout_ns);
+		error = take_half(fd, query, len, ret, begin, begin + q->timeout_ns);
 	for (int i = 0; i < 2 && error; i++)
 		ret[i].error = ret[i].error ? error : 0;
 	if (fd >= 0)

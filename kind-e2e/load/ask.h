@@ -25,7 +25,8 @@ struct question {
 };
 
 struct answer {
-	int error; /* 0: there is one; else the errno: ETIMEDOUT, ECONNREFUSED, ... */
+	int error; /* 0: there is one; else the errno: ETIMEDOUT, ECONNREFUSED, EBADMSG (what came
+		      answers another question, or is no message), ... */
 	size_t len;
 	uint16_t rcode;
 	bool truncated, edns;
