@@ -145,7 +145,6 @@ void upool_release(struct upool *p)
 			l = &(*l)->dirty_next;
 		if (*l)
 			*l = c->dirty_next;
-		c->why = CORE_FAIL_CLOSED;
 		upool_conn_close(c);
 	}
 }

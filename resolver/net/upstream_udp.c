@@ -262,7 +262,6 @@ void upstream_udp_release(struct upstream *up)
 			l = &(*l)->dirty_next;
 		if (*l)
 			*l = s->dirty_next;
-		s->why = CORE_FAIL_CLOSED;
 		udp_sock_close(s);
 	}
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DNS over HTTPS, spoken with the library's own server in the same process: no socket, no clock. */
+#include "tests/fixtures/no_memory.h"
+
 #include <criterion/criterion.h>
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@ enum { ASKS = 128 };
 struct seen { /* a request as the server got it */
 	int32_t stream;
 	char head[4096]; /* "name=value " of all fields */
-	uint8_t body[4096];
+	uint8_t body[65536];
 	size_t len;
 };
 static struct seen seen[ASKS];
@@ -104,7 +106,11 @@ static int talk(void)
 struct body {
 	const uint8_t *b;
 	size_t len, off;
+	bool goes_on; /* its end is still to come */
+	const char *trailer;
 };
+
+static nghttp2_nv field_of(const char *pair);
 
 static ssize_t body_read(nghttp2_session *s, int32_t stream, uint8_t *to, size_t cap, uint32_t *flags,
 			 nghttp2_data_source *source, void *ctx)
@@ -112,13 +118,19 @@ static ssize_t body_read(nghttp2_session *s, int32_t stream, uint8_t *to, size_t
 	struct body *b = source->ptr;
 	size_t n = b->len - b->off < cap ? b->len - b->off : cap;
 
-	(void)s;
-	(void)stream;
 	(void)ctx;
+	if (b->goes_on && !n)
+		return NGHTTP2_ERR_DEFERRED;
 	memcpy(to, b->b + b->off, n);
 	b->off += n;
-	if (b->off == b->len)
+	if (b->off == b->len && !b->goes_on)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	if (*flags && b->trailer) {
+		nghttp2_nv nv = field_of(b->trailer);
+
+		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		cr_assert_eq(nghttp2_submit_trailer(s, stream, &nv, 1), 0);
+	}
 	return (ssize_t)n;
 }
 
@@ -133,17 +145,21 @@ static nghttp2_nv field_of(const char *pair)
 			    .valuelen = strlen(pair) - n - 1};
 }
 
-static int respond(unsigned i, const char *const *fields, const uint8_t *b, size_t len)
+static int respond_with(unsigned i, const char *const *fields, struct body *body)
 {
-	struct body body = {.b = b, .len = len};
-	nghttp2_data_provider from = {.source.ptr = &body, .read_callback = body_read};
+	nghttp2_data_provider from = {.source.ptr = body, .read_callback = body_read};
 	nghttp2_nv nv[8];
 	size_t n = 0;
 
 	for (; fields[n]; n++)
 		nv[n] = field_of(fields[n]);
-	cr_assert_eq(nghttp2_submit_response(server, seen[i].stream, nv, n, b ? &from : NULL), 0);
+	cr_assert_eq(nghttp2_submit_response(server, seen[i].stream, nv, n, body->b ? &from : NULL), 0);
 	return talk();
+}
+
+static int respond(unsigned i, const char *const *fields, const uint8_t *b, size_t len)
+{
+	return respond_with(i, fields, &(struct body){.b = b, .len = len});
 }
 
 /* --- the client --- */
@@ -328,6 +344,107 @@ Test(doh_talk, early_hints_and_trailers, .init = setup)
 	cr_assert_eq(nghttp2_submit_headers(server, 0, seen[2].stream, NULL, early, 3, NULL), 0);
 	cr_expect_eq(respond(2, ok, reply, reply_len), 0);
 	cr_expect_str_eq(told_since(), "2 answer 300 ");
+}
+
+/* Fields behind the body are read for their size only. */
+Test(doh_talk, trailers, .init = setup)
+{
+	static char large[DOH_HEAD_MAX + 100] = "x=";
+
+	ask(0);
+	cr_expect_eq(respond_with(0, ok, &(struct body){.b = reply, .len = reply_len, .trailer = "age=100"}), 0);
+	cr_expect_str_eq(told_since(), "0 answer 300 ");
+	ask(1);
+	cr_expect_eq(respond_with(1, ok, &(struct body){.b = reply, .len = reply_len, .trailer = "content-type=text/html"}), 0);
+	cr_expect_str_eq(told_since(), "1 answer 300 ");
+	memset(large + 2, 'v', sizeof(large) - 3);
+	ask(2);
+	cr_expect_eq(respond_with(2, ok, &(struct body){.b = reply, .len = reply_len, .trailer = large}), 0);
+	cr_expect_str_eq(told_since(), "2 fail 4 200 ");
+	ask(3);
+	cr_expect_eq(respond(3, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "3 answer 300 ");
+}
+
+/* All bodies that have begun to come may take so much together, and no more. */
+Test(doh_talk, bodies_together, .init = setup)
+{
+	enum { N = DOH_BODIES_MAX / 65536 };
+	static uint8_t large[60000];
+	static struct body body[N + 1];
+
+	for (unsigned i = 0; i <= N; i++) {
+		body[i] = (struct body){.b = large, .len = sizeof(large), .goes_on = true};
+		ask((uint16_t)i);
+		cr_expect_eq(respond_with(i, ok, &body[i]), 0);
+		cr_expect_str_eq(told_since(), i < N ? "" : "16 fail 4 200 ", "%u", i);
+	}
+	doh_reset(doh, 3); /* its room is free again */
+	cr_expect_eq(talk(), 0);
+	cr_expect_str_eq(told_since(), "3 fail 1 200 ");
+	memcpy(large, reply, DNS_HEADER_LEN);
+	ask(50);
+	cr_expect_eq(respond(n_seen - 1, ok, large, sizeof(large)), 0);
+	cr_expect_str_eq(told_since(), "50 answer of 60000 ");
+	body[5].goes_on = false;
+	cr_assert_eq(nghttp2_session_resume_data(server, seen[5].stream), 0);
+	cr_expect_eq(talk(), 0);
+	cr_expect_str_eq(told_since(), "5 fail 5 200 ", "it was no answer");
+}
+
+/* Larger than a frame of HTTP/2: it arrives whole. */
+Test(doh_talk, a_large_question, .init = setup)
+{
+	static uint8_t large[50000];
+
+	for (size_t i = 0; i < sizeof(large); i++)
+		large[i] = (uint8_t)(i * 7 + i / 256);
+	cr_assert_eq(doh_ask(doh, 1, large, sizeof(large)), 0);
+	cr_expect_eq(talk(), 0);
+	cr_expect_eq(seen[0].len, sizeof(large));
+	cr_expect_eq(memcmp(seen[0].body, large, sizeof(large)), 0);
+	cr_expect_eq(respond(0, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "1 answer 300 ");
+}
+
+/* A question that there is no memory for is refused, and harms none beside it. */
+Test(doh_talk, memory_is_short, .init = setup)
+{
+	const struct doh_conf conf = {.authority = "dns.example", .path = "/q"};
+	const struct doh_events ev = {.answer = on_answer, .fail = on_fail};
+	bool is_short = true;
+	unsigned n_good = 0;
+	long n;
+
+	if (!NO_MEMORY_HERE)
+		cr_skip_test("the sanitizer has its own heap");
+	for (n = 0; is_short; n++) {
+		long kept = memory_kept;
+
+		memory_fail(n, true);
+		struct doh *other = doh_new(&conf, &ev);
+
+		is_short = memory_back();
+		cr_assert(is_short || other);
+		doh_free(other);
+		cr_assert_eq(memory_kept, kept, "of allocation %ld", n);
+	}
+	cr_expect_gt(n, 5);
+	is_short = true;
+	for (n = 0; is_short; n++) {
+		memory_fail(n, true);
+		int err = doh_ask(doh, (uint16_t)n, query, sizeof(query));
+
+		is_short = memory_back();
+		cr_assert(err == 0 || (is_short && err == ERR_NOMEM), "allocation %ld: %d", n, err);
+		n_good += err == 0;
+	}
+	cr_expect_gt(n, 2);
+	cr_expect_eq(talk(), 0);
+	cr_expect_eq(n_seen, n_good);
+	cr_expect_str_eq(told_since(), "");
+	cr_expect_eq(respond(n_seen - 1, ok, reply, reply_len), 0);
+	cr_expect(strstr(told_since(), " answer 300 "));
 }
 
 Test(doh_talk, bodies, .init = setup)

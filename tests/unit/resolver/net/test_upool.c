@@ -252,3 +252,52 @@ Test(upool, a_connection_that_cannot_send_is_lost)
 	cr_expect_eq(stats.up_tcp_lost, 1);
 	cr_expect_eq(stats.up_tcp_open, 0);
 }
+
+/* What the other side does not take yet is sent later, and each question arrives as it was. */
+Test(upool, questions_behind_a_full_socket)
+{
+	enum { N = 127, LEN = 64 };
+	static uint8_t in[N * (2 + LEN)];
+	int small = 1;
+	size_t have = 0;
+
+	cr_assert_eq(setsockopt(listen_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	ask_long(1, CORE_TCP, LEN);
+	int fd = accept_one();
+	struct upool_conn *c = ups.up[0]->tcp.conns;
+
+	while (c->state != CONN_OPEN)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_assert_eq(setsockopt(c->watch.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	for (uint32_t id = 2; id < N; id++) {
+		ask_long(id, CORE_TCP, LEN);
+		upstreams_flush(&ups);
+	}
+	for (size_t before = c->stream.out_len; c->stream.out_len == before;) { /* until a part has left */
+		ssize_t n = recv(fd, in + have, sizeof(in) - have, 0);
+
+		have += n > 0 ? (size_t)n : 0;
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	}
+	cr_assert(c->stream.out_off && c->stream.out_len);
+	ask_long(N, CORE_TCP, LEN);
+	while (have < sizeof(in)) {
+		ssize_t n = recv(fd, in + have, sizeof(in) - have, 0);
+
+		if (n > 0)
+			have += (size_t)n;
+		else
+			cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	}
+	for (unsigned i = 0; i < N; i++) {
+		uint8_t *q = in + i * (2 + LEN);
+
+		cr_assert_eq(get_be16(q), LEN);
+		cr_assert_eq(q[2 + LEN - 1], i + 1);
+		q[4] |= 0x80;
+		cr_assert_eq(send(fd, q, 2 + LEN, 0), 2 + LEN);
+	}
+	until(&n_answers, N);
+	cr_expect_eq(stats.up_tcp_strays, 0);
+	cr_expect_eq(stats.up_tcp_connects, 1);
+}
