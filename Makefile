@@ -267,12 +267,7 @@ bench-replay: $(O)/bin/pcap-replay $(O)/tests/bench/echo
 bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
 calibrate: $(O)/tests/bench/validate $(addprefix $(O)/bin/,dns-sim kind-e2e node-cache)
-	@rm -rf build/calibrate; mkdir -p build/calibrate
-	@for s in calibrate quickstart; do timeout --kill-after=10 600 $(O)/bin/kind-e2e run \
-		--scenario kind-e2e/scenarios/$$s.yaml --out build/calibrate/$$s -i load.answers >build/calibrate/$$s.txt 2>&1 || { tail -n 3 build/calibrate/$$s.txt; exit 1; }; done
-	@$(O)/bin/dns-sim calibrate build/calibrate/calibrate --out build/costs
-	@$(O)/bin/dns-sim --costs build/costs --scenario kind-e2e/scenarios/quickstart.yaml -r 8 --out build/calibrate/sim >/dev/null
-	@$< build/calibrate/quickstart build/calibrate/sim latency
+	@O=$(O) tests/bench/calibrate
 bench-sim: $(O)/tests/bench/simspeed
 	@$<
 # The lab's own cells where it can run; the rest needs nothing.

@@ -79,7 +79,7 @@ static void put_series(const struct cell *c, struct result *r)
 
 static void put_loads(const struct cell *c, const struct totals *t, struct result *r)
 {
-	static struct hist all, late, one;
+	static struct hist all, late, one, took;
 	static struct heat heat;
 	char name[80];
 
@@ -92,11 +92,16 @@ static void put_loads(const struct cell *c, const struct totals *t, struct resul
 	}
 	for (size_t k = 0; k < c->lab->s->n_loads; k++) {
 		hist_init(&one);
-		for (unsigned p = 0; p < c->topo.n_pods; p++)
+		hist_init(&took);
+		for (unsigned p = 0; p < c->topo.n_pods; p++) {
 			hist_merge(&one, &c->loads[p].latency[k]);
+			hist_merge(&took, &c->loads[p].took[k]);
+		}
 		snprintf(name, sizeof name, "latency.%s", c->lab->s->load[k].name);
 		result_hist(r, name, &one);
 		hist_merge(&all, &one);
+		snprintf(name, sizeof name, "took.%s", c->lab->s->load[k].name);
+		result_hist(r, name, &took);
 	}
 	result_hist(r, "latency.all", &all);
 	result_hist(r, "late.all", &late);

@@ -102,6 +102,7 @@ static void record(struct load *l, const struct active *a)
 	else
 		out->notfound++;
 	hist_record(&out->latency[a->what.load], now - intended);
+	hist_record(&out->took[a->what.load], now - a->begun_ns);
 	if (!strcmp(l->c->s->load[a->what.load].name, SLI_LOAD)) {
 		bool lost = o.result != STUB_OK || now - intended >= SLI_TIMEOUT_NS;
 		sli_add(&out->sli, now - intended, lost);
@@ -184,6 +185,7 @@ static void start_lookup(struct load *l)
 		return;
 	}
 	a->what = l->next;
+	a->begun_ns = now;
 	a->stub = (struct stub *)(a + 1);
 	a->next = l->actives;
 	l->actives = a;
@@ -241,6 +243,7 @@ static int set_up(struct load *l, struct diag *d)
 		struct stream *st = &l->stream[i];
 
 		hist_init(&l->out->latency[i]);
+		hist_init(&l->out->took[i]);
 		code = stub_conf_from_scenario(&st->conf, s, &s->load[i]);
 		if (code)
 			return diag_set(d, code, "load %s: %s", s->load[i].name, err_str(code));

@@ -38,6 +38,7 @@ struct load_shared {		  /* written by the load program, read by the lab */
 	struct sli sli; /* of the load that probes for it, and its counts */
 	uint64_t sli_lookups, sli_lost;
 	struct hist late, latency[SCEN_LOADS_MAX];
+	struct hist took[SCEN_LOADS_MAX]; /* the same lookups from when they did begin */
 	struct heat heat; /* of the counted lookups, by intended start */
 };
 

@@ -37,7 +37,7 @@ struct sock {
 struct active { /* one lookup in progress */
 	struct active *next;
 	struct lookup what;
-	uint64_t deadline_ns;
+	uint64_t begun_ns, deadline_ns;
 	struct sock *slot[STUB_SLOTS_MAX];
 	struct stub *stub; /* behind this struct */
 };

@@ -34,6 +34,7 @@
 	{ "answers.by_backend",      "answers", MERGE_SUM, "answers the pods got from a cluster-DNS backend itself" }, \
 	{ "latency.*",               "ns",      MERGE_SUM, "histogram: intended start of a lookup to its last answer; latency.all, one a load, and path_* by the way answers came" }, \
 	{ "late.*",                  "ns",      MERGE_SUM, "histogram: how late the load program itself was; late.all" }, \
+	{ "took.*",                  "ns",      MERGE_SUM, "histogram: actual start of a lookup to its last answer; one a load; the lab's" }, \
 	{ "conntrack.peak",          "entries", MERGE_MAX, "most entries at once for port-53 traffic of pods, as nf_conntrack_count has it: dead ones that nobody collected yet are in it" }, \
 	{ "conntrack.live_peak",     "entries", MERGE_MAX, "the same of live entries, whose time-out has not passed" }, \
 	{ "conntrack.upstream_peak", "entries", MERGE_MAX, "as conntrack.peak, for port-53 traffic between node and backends" }, \

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dns-sim calibrate: from the lab's records of kind-e2e/scenarios/calibrate.yaml to a list of costs.
- * A lookup there is a pair of questions answered in one step, so its latency is the slower of two equal
- * ways: a way's share p takes what the pair's share p x p takes. What the load program was late by
- * is taken off quantile by quantile, for who is late is late because the machine is busy.
+ *
+ * What a cost is cannot be read off a latency: a hit's holds two ways, the cache's processor once or twice, a
+ * wake-up. So the costs are those under which the simulator, run on the same scenario, takes as long as the
+ * lab did: from a first guess each is corrected by what is still missing, quantile by quantile, some rounds.
+ * A lookup there is a pair of questions answered in one step, so its latency is the slower of two ways: a way's
+ * share p takes what the pair's share p x p takes. What the load program was late by is measured by itself.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +15,44 @@
 #include "sim/answer/ask.h"
 
 #define LEAST_NS 1000.0
+#define ROUNDS 6
+#define REPS 8
 
 static const double shares[] = {0,    0.01, 0.05, 0.1,  0.2,   0.3,  0.4,   0.5,   0.6,   0.7,   0.8,   0.85, 0.9,
 				0.93, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.999, 0.9995, 1};
 #define SHARES (sizeof(shares) / sizeof(shares[0]))
 
-struct cell { /* of the lab */
-	struct record *r;
-	struct hist fresh, same, tcp, late;
+struct took { /* lookups of a cell, from their beginning */
+	struct hist fresh, same, tcp;
 };
 
+struct cell { /* of the lab */
+	struct record *r;
+	struct took took;
+	struct hist late;
+};
+
+struct fit {
+	struct cell off, on;
+	struct took sim_off, sim_on;
+	struct cell_outcome out[2];
+};
+
+static bool took_load(struct took *t, const struct record *r, const char *kind)
+{
+	char name[32];
+	struct hist *const to[] = {&t->fresh, &t->same, &t->tcp};
+	static const char *const loads[] = {"new", "same", "tcp"};
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "%s.%s", kind, loads[i]);
+		if (!record_hist(r, name, to[i]))
+			return false;
+	}
+	return true;
+}
+
+/* A simulated record has no took.*, and nobody who is late in it but by its costs. */
 static int cell_load(struct cell *c, const char *lab, const char *name, struct diag *d)
 {
 	char dir[4200];
@@ -30,40 +61,37 @@ static int cell_load(struct cell *c, const char *lab, const char *name, struct d
 	int rc = record_load(&c->r, dir, d);
 	if (rc < 0)
 		return rc;
-	if (!record_hist(c->r, "latency.new", &c->fresh) || !record_hist(c->r, "latency.same", &c->same) ||
-	    !record_hist(c->r, "latency.tcp", &c->tcp) || c->same.n < 100 || c->tcp.n < 20)
+	hist_init(&c->late);
+	bool measured = took_load(&c->took, c->r, "took") && record_hist(c->r, "late.all", &c->late);
+	if ((!measured && !took_load(&c->took, c->r, "latency")) || c->took.same.n < 100 || c->took.tcp.n < 20)
 		return diag_set(d, ERR_MISSING, "%s: no record of kind-e2e/scenarios/calibrate.yaml, or too few lookups", dir);
-	if (!record_hist(c->r, "late.all", &c->late))
-		hist_init(&c->late); /* a simulated one */
 	return 0;
 }
 
-static double late_ns(const struct cell *c, double share)
+static int by_mean(const void *a, const void *b)
 {
-	return c->late.n ? numbers_quantile(&c->late, share) : 0;
+	double x = hist_mean(&((const struct cell *)a)->took.same), y = hist_mean(&((const struct cell *)b)->took.same);
+
+	return (x > y) - (x < y);
 }
 
-/* One message's way there and back, less what else the lookup waited for. */
-static void way(struct leg *l, const struct cell *c, const struct hist *pair, double less_ns)
+/* Of several runs the middle one: neither a disturbed one nor the luckiest. */
+static int cell_choose(struct cell *ret, const struct sim_ask *a, const char *name, struct diag *d)
 {
-	struct leg_point p[SHARES];
-	double last = LEAST_NS;
+	struct cell *c = calloc((size_t)a->n_operands, sizeof(*c)); /* they hold histograms */
+	int middle = (a->n_operands - 1) / 2, rc = c ? 0 : diag_set(d, ERR_NOMEM, "out of memory");
 
-	for (size_t i = 0; i < SHARES; i++) {
-		double ns = numbers_quantile(pair, shares[i] * shares[i]) - late_ns(c, shares[i]) - less_ns;
-		last = ns > last ? ns : last;
-		p[i] = (struct leg_point){shares[i], (uint64_t)last};
+	for (int i = 0; i < a->n_operands && rc == 0; i++)
+		rc = cell_load(&c[i], a->operand[i], name, d);
+	if (rc == 0) {
+		qsort(c, (size_t)a->n_operands, sizeof(*c), by_mean);
+		*ret = c[middle];
+		c[middle].r = NULL;
 	}
-	leg_set_points(l, p, SHARES);
-}
-
-static void lateness(struct leg *l, const struct cell *c)
-{
-	struct leg_point p[SHARES];
-
-	for (size_t i = 0; i < SHARES; i++)
-		p[i] = (struct leg_point){shares[i], (uint64_t)late_ns(c, shares[i])};
-	leg_set_points(l, p, SHARES);
+	for (int i = 0; c && i < a->n_operands; i++)
+		record_free(c[i].r);
+	free(c);
+	return rc;
 }
 
 static double median(const struct hist *h)
@@ -71,9 +99,19 @@ static double median(const struct hist *h)
 	return numbers_quantile(h, 0.5);
 }
 
-static uint64_t above_zero(double ns)
+/* --- the first guess --- */
+
+static void way_first(struct leg *l, const struct hist *pair)
 {
-	return ns > 0 ? (uint64_t)ns : 0;
+	struct leg_point p[SHARES];
+	double last = LEAST_NS;
+
+	for (size_t i = 0; i < SHARES; i++) {
+		double ns = numbers_quantile(pair, shares[i] * shares[i]);
+		last = ns > last ? ns : last;
+		p[i] = (struct leg_point){shares[i], (uint64_t)last};
+	}
+	leg_set_points(l, p, SHARES);
 }
 
 static void processor(struct sim_costs *k, const struct cell *on)
@@ -90,26 +128,117 @@ static void processor(struct sim_costs *k, const struct cell *on)
 	k->tcp_cpu_ns = (uint64_t)((double)k->tcp_cpu_ns * scale);
 }
 
-static void fit(struct sim_costs *k, const struct cell *off, const struct cell *on)
+static void guess(struct sim_costs *k, const struct fit *f)
 {
 	const struct scen_delay none = {0, 0};
 
-	processor(k, on);
-	lateness(&k->start, on);
-	way(&k->pod_cache, on, &on->same, 2.0 * (double)k->hit_cpu_ns);
-	way(&k->pod_backend, off, &off->same, 0);
+	processor(k, &f->on);
+	way_first(&k->pod_cache, &f->on.took.same);
+	way_first(&k->pod_backend, &f->off.took.same);
+	way_first(&k->tcp_setup, &f->on.took.same);
 	/* whole ways: nothing is left for the way back and the thread that wakes up */
 	leg_set(&k->cache_pod, none);
 	leg_set(&k->backend_pod, none);
 	leg_set(&k->client, none);
-	k->node_backend = k->node_world = k->pod_backend;
 	leg_set(&k->backend_node, none);
 	leg_set(&k->world_node, none);
-	k->new_flow_ns = above_zero(median(&off->fresh) - median(&off->same));
-	double setup = median(&on->tcp) - median(&on->same) - (double)k->pod_cache.d.median_ns - 2.0 * (double)k->tcp_cpu_ns;
-	uint64_t setup_ns = above_zero(setup);
-	leg_set(&k->tcp_setup, (struct scen_delay){setup_ns, setup_ns});
+	leg_set(&k->start, none); /* until the end */
+	k->node_backend = k->node_world = k->pod_backend;
+	k->socket_ns = k->new_flow_ns = 0;
 }
+
+/* --- corrections --- */
+
+/* `power`: which share of the lookups the share p of a leg is seen in, p^power. */
+static void leg_mend(struct leg *l, const struct hist *want, const struct hist *got, unsigned power)
+{
+	struct leg_point p[SHARES];
+	double last = LEAST_NS;
+
+	for (size_t i = 0; i < SHARES; i++) {
+		double share = power == 2 ? shares[i] * shares[i] : shares[i];
+		double ns = (double)l->point[i].ns + numbers_quantile(want, share) - numbers_quantile(got, share);
+		last = ns > last ? ns : last;
+		p[i] = (struct leg_point){shares[i], (uint64_t)last};
+	}
+	leg_set_points(l, p, SHARES);
+}
+
+static void cost_mend(uint64_t *ns, double by)
+{
+	double now = (double)*ns + by;
+
+	*ns = now > 0 ? (uint64_t)now : 0;
+}
+
+/* How much longer a lookup from a new port takes. */
+static double fresh_more(const struct took *t)
+{
+	return median(&t->fresh) - median(&t->same);
+}
+
+static void mend(struct sim_costs *k, const struct fit *f)
+{
+	double socket = fresh_more(&f->on.took) - fresh_more(&f->sim_on);
+
+	leg_mend(&k->pod_cache, &f->on.took.same, &f->sim_on.same, 2);
+	leg_mend(&k->pod_backend, &f->off.took.same, &f->sim_off.same, 2);
+	leg_mend(&k->tcp_setup, &f->on.took.tcp, &f->sim_on.tcp, 1);
+	cost_mend(&k->socket_ns, socket);
+	cost_mend(&k->new_flow_ns, fresh_more(&f->off.took) - fresh_more(&f->sim_off) - socket);
+	k->node_backend = k->node_world = k->pod_backend;
+}
+
+static void took_of(struct took *t, const struct scenario *s, const struct sim_result *r)
+{
+	struct hist *const to[] = {&t->fresh, &t->same, &t->tcp};
+	static const char *const loads[] = {"new", "same", "tcp"};
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t k = 0; k < s->n_loads; k++)
+			if (strcmp(s->load[k].name, loads[i]) == 0)
+				*to[i] = r->latency[k];
+}
+
+static int fit_rounds(struct fit *f, struct sim_ask *a, struct diag *d)
+{
+	struct loaded l;
+	int rc = ask_load(&l, a, NULL, 0, d);
+
+	if (rc < 0)
+		return rc;
+	struct cell_job job[2] = {l.cell[0], l.cell[0]};
+	job[0].cache = SIM_NOCACHE;
+	job[1].cache = SIM_CACHE;
+	job[0].proxy = job[1].proxy = SCEN_IPTABLES;
+	job[0].verify = job[1].verify = false;
+	job[0].n_reps = job[1].n_reps = REPS;
+	for (unsigned i = 0; i < ROUNDS && rc == 0; i++) {
+		rc = cells_run(job, 2, ask_threads(a), NULL, f->out, NULL, d);
+		if (rc < 0)
+			break;
+		took_of(&f->sim_off, l.s, &f->out[0].sum);
+		took_of(&f->sim_on, l.s, &f->out[1].sum);
+		cell_outcome_release(&f->out[0]);
+		cell_outcome_release(&f->out[1]);
+		mend(&a->costs, f);
+	}
+	ask_release(&l);
+	return rc;
+}
+
+static void lateness(struct leg *l, const struct hist *late)
+{
+	struct leg_point p[SHARES];
+
+	if (!late->n)
+		return;
+	for (size_t i = 0; i < SHARES; i++)
+		p[i] = (struct leg_point){shares[i], (uint64_t)numbers_quantile(late, shares[i])};
+	leg_set_points(l, p, SHARES);
+}
+
+/* --- the file --- */
 
 static int costs_write(const struct sim_costs *k, const struct cell *on, const char *path, struct diag *d)
 {
@@ -129,26 +258,29 @@ static int costs_write(const struct sim_costs *k, const struct cell *on, const c
 
 int calibrate(struct sim_ask *a, struct diag *d)
 {
-	struct cell *cell = calloc(2, sizeof(*cell)); /* they hold histograms */
-	struct cell *off = cell, *on = cell + 1;
-	int rc = cell ? 0 : diag_set(d, ERR_NOMEM, "out of memory");
+	struct fit *f = calloc(1, sizeof(*f)); /* it holds histograms */
+	int rc = f ? 0 : diag_set(d, ERR_NOMEM, "out of memory");
 
-	if (rc == 0 && (!a->out || a->n_operands != 1))
-		rc = diag_set(d, ERR_MISSING, "calibrate: give --out FILE and the folder of the lab's records");
+	if (rc == 0 && (!a->scenario || !a->out || a->n_operands < 1))
+		rc = diag_set(d, ERR_MISSING, "calibrate: give --scenario FILE, --out FILE and folders of the lab's records");
 	if (rc == 0)
-		rc = cell_load(off, a->operand[0], "iptables-nocache", d);
+		rc = cell_choose(&f->off, a, "iptables-nocache", d);
 	if (rc == 0)
-		rc = cell_load(on, a->operand[0], "iptables-cache", d);
+		rc = cell_choose(&f->on, a, "iptables-cache", d);
 	if (rc == 0) {
-		fit(&a->costs, off, on);
-		rc = costs_write(&a->costs, on, a->out, d);
+		guess(&a->costs, f);
+		rc = fit_rounds(f, a, d);
+	}
+	if (rc == 0) {
+		lateness(&a->costs.start, &f->on.late);
+		rc = costs_write(&a->costs, &f->on, a->out, d);
 	}
 	if (rc == 0)
 		printf("a hit's way %.0f us, a backend's %.0f us at the median; %.0f and %.0f us at the 99th percentile\n",
 		       (double)a->costs.pod_cache.d.median_ns / 1e3, (double)a->costs.pod_backend.d.median_ns / 1e3,
 		       (double)a->costs.pod_cache.d.p99_ns / 1e3, (double)a->costs.pod_backend.d.p99_ns / 1e3);
-	for (unsigned i = 0; cell && i < 2; i++)
-		record_free(cell[i].r);
-	free(cell);
+	for (unsigned i = 0; f && i < 2; i++)
+		record_free(i ? f->on.r : f->off.r);
+	free(f);
 	return rc;
 }

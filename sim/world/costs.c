@@ -72,6 +72,7 @@ const struct cost_def cost_defs[] = {
 	ROW_NS(original_answer_cpu, "it takes an answer from upstream"),
 	ROW_NS(tcp_cpu,      "more for each message over a pod's TCP connection"),
 	ROW(backend_cpu,  COST_DELAY, "a backend works on a query; 0: it is never busy"),
+	ROW_NS(socket,       "a pod opens a socket, before its first datagram"),
 	ROW_NS(new_flow,     "the first packet of a flow walks the rules"),
 	ROW_NS(rto,          "TCP repeats a lost segment after"),
 	ROW_NS(syn_rto,      "TCP repeats a lost SYN after"),

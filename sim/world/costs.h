@@ -30,6 +30,7 @@ struct sim_costs {
 	uint64_t original_hit_cpu_ns, original_miss_cpu_ns, original_answer_cpu_ns;
 	uint64_t tcp_cpu_ns;				 /* more for a message over TCP */
 	struct leg backend_cpu;				 /* a backend, a query; 0: never busy */
+	uint64_t socket_ns;				 /* a pod opens a socket, before its first packet */
 	uint64_t new_flow_ns;				 /* rules walked by a flow's first packet */
 	uint64_t rto_ns, syn_rto_ns;			 /* TCP's first retransmission */
 	uint64_t conn_idle_ns, conn_age_ns;		 /* the cache's connections */

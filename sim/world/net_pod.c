@@ -34,6 +34,11 @@ static enum ct_verdict race(struct world *w, struct node *n, const struct ct_tup
 	return ctable_race(n->ct, w->now_ns, &loser);
 }
 
+static uint64_t leaves_ns(const struct world *w, const struct slot *s)
+{
+	return s->ready_ns > w->now_ns ? s->ready_ns : w->now_ns;
+}
+
 static void send_datagram(struct world *w, struct node *n, struct slot *s, struct pkt *p)
 {
 	struct ct_tuple orig = pod_tuple(w, p->pod, p->port, false);
@@ -58,7 +63,7 @@ static void send_datagram(struct world *w, struct node *n, struct slot *s, struc
 		s->new_ns = w->now_ns;
 		way_ns += w->c->costs->new_flow_ns;
 	}
-	evq_push(&w->q, w->now_ns + way_ns, EV_AT_BACKEND, 0, p);
+	evq_push(&w->q, leaves_ns(w, s) + way_ns, EV_AT_BACKEND, 0, p);
 }
 
 void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
@@ -86,7 +91,7 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 	if (!node_has_cache(n))
 		send_datagram(w, n, s, p);
 	else
-		evq_push(&w->q, w->now_ns + leg_draw(way, &n->rng), EV_AT_CACHE, 0, p);
+		evq_push(&w->q, leaves_ns(w, s) + leg_draw(way, &n->rng), EV_AT_CACHE, 0, p);
 }
 
 static bool connect_cache(struct world *w, struct node *n, struct slot *s, uint64_t setup_ns)

@@ -189,6 +189,7 @@ static void slot_open(struct world *w, uint32_t id, unsigned slot, bool tcp)
 
 	l->slot[slot] = (struct slot){.open = true, .tcp = tcp, .new_ns = T_NEVER};
 	l->slot[slot].port = same ? st->same_port : port_draw(&st->rng);
+	l->slot[slot].ready_ns = w->now_ns + (same ? 0 : w->c->costs->socket_ns);
 	if (!tcp)
 		return;
 	qs_put(w, l, &l->slot[slot], QS_OPEN, NULL, 0);

@@ -65,6 +65,7 @@ struct slot {		    /* a socket of a lookup */
 	bool open, tcp, up; /* up: TCP is established */
 	uint8_t n_syn;
 	uint16_t port, backend;
+	uint64_t ready_ns; /* UDP: when it can send */
 	uint64_t new_ns; /* UDP: when its flow got its entry */
 	uint32_t flow;	 /* up: index */
 	struct pkt *pending, **pending_end;

@@ -4,9 +4,9 @@
  * kernels (within its own sampling error), and, given the records of a lab and of dns-sim, what this
  * machine measures now. One table; the status is that of the rows.
  *
- *   validate [LAB SIM]           folders of records, a cell each
- *   validate LAB SIM latency     only these, and how long lookups took
- *   validate LAB SIM counts      only these, and what was counted
+ *   validate [LAB SIM]           folders of records, a cell each: their counts are compared, too
+ *   validate LAB SIM counts      only those
+ *   validate latency SIM LAB...  only how long lookups took, in one or more runs of the lab
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "lib/world/zone.h"
 #include "sim/answer/cells.h"
 
-static unsigned n_rows, n_off;
+static unsigned n_rows, n_off, n_noise;
 
 /* `band`: of the truth, or absolute when it is negative. */
 static void row(const char *what, double predicted, double truth, double band, const char *source)
@@ -378,23 +378,77 @@ static void tcp_tail(void)
 
 /* --- this machine, now --- */
 
-static void latency_rows(const char *cell, const struct record *m, const struct record *p)
-{
-	static const char *const names[] = {"latency.all", "latency.udp_new", "latency.udp_same", "latency.tcp"};
-	struct hist hm, hp;
-	char what[96];
+#define LABS_MAX 8
+static const char *const lab_cells[] = {"iptables-nocache", "iptables-cache", "nftables-nocache", "nftables-cache"};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!record_hist(m, names[i], &hm) || !record_hist(p, names[i], &hp))
-			continue;
-		snprintf(what, sizeof(what), "%s: %s p50, us", cell, names[i]);
-		row(what, numbers_quantile(&hp, 0.5) / 1e3, numbers_quantile(&hm, 0.5) / 1e3, 0.1, "lab, now");
-		snprintf(what, sizeof(what), "%s: %s p99, us", cell, names[i]);
-		row(what, numbers_quantile(&hp, 0.99) / 1e3, numbers_quantile(&hm, 0.99) / 1e3, 0.1, "lab, now");
+/* One quantile of one load: predicted, of all the lab's runs together, and of each of them. An error beyond the band
+ * that is within what the lab's runs differ by, or within what so few lookups as the lab's would differ by were the
+ * prediction true (two standard deviations of the quantile's rank), says nothing about the prediction. */
+static void latency_row(const char *cell, const char *name, double q, const struct hist *sim, const struct hist *lab, unsigned n)
+{
+	static struct hist all;
+	double low = INFINITY, high = 0, predicted = numbers_quantile(sim, q);
+
+	hist_init(&all);
+	for (unsigned i = 0; i < n; i++) {
+		double ns = numbers_quantile(&lab[i], q);
+		low = ns < low ? ns : low;
+		high = ns > high ? ns : high;
+		hist_merge(&all, &lab[i]);
 	}
+	double truth = numbers_quantile(&all, q), error = predicted / truth - 1;
+	double sigma = sqrt(q * (1 - q) / (double)all.n); /* of the share that the lab's quantile really is of */
+	bool near = fabs(error) <= 0.1, within = predicted >= low && predicted <= high;
+	within |= truth >= numbers_quantile(sim, q - 2 * sigma) && truth <= numbers_quantile(sim, fmin(q + 2 * sigma, 1));
+	printf("%-5s %-16s %-18s p%-3g %9.0f %9.0f %+8.1f %%   %.0f .. %.0f, %+.0f %%\n", near ? "ok" : within ? "noise" : "OFF", cell, name,
+	       100 * q, predicted / 1e3, truth / 1e3, 100 * error, low / 1e3, high / 1e3, 100 * (high / low - 1));
+	n_rows++;
+	n_off += !near && !within;
+	n_noise += !near && within;
 }
 
-static void lab_rows(const char *lab, const char *sim, bool latency)
+/* validate latency SIM LAB...: how long lookups took, in runs of one scenario. */
+static int latency(const char *sim, char **labs, int n_labs)
+{
+	static const char *const names[] = {"latency.all", "latency.udp_new", "latency.udp_same", "latency.tcp",
+					    "latency.new", "latency.same"};
+	static struct hist lab[LABS_MAX], one;
+
+	printf("%-5s %-16s %-18s %-4s %9s %9s %10s   %s\n", "", "cell", "us", "", "predicted", "lab", "error", "lab's runs, their spread");
+	for (size_t c = 0; c < sizeof(lab_cells) / sizeof(lab_cells[0]); c++) {
+		char dir[4200];
+		struct record *p, *m[LABS_MAX] = {NULL};
+		struct diag d = {{0}};
+		unsigned n = 0;
+		snprintf(dir, sizeof(dir), "%s/%s", sim, lab_cells[c]);
+		if (record_load(&p, dir, &d) < 0)
+			continue; /* not a cell of this scenario */
+		for (int i = 0; i < n_labs && n < LABS_MAX; i++) {
+			snprintf(dir, sizeof(dir), "%s/%s", labs[i], lab_cells[c]);
+			if (record_load(&m[n], dir, &d) == 0)
+				n++;
+		}
+		for (size_t k = 0; n && k < sizeof(names) / sizeof(names[0]); k++) {
+			const char *name = names[k];
+			unsigned have = 0;
+			if (!record_hist(p, name, &one))
+				continue;
+			while (have < n && record_hist(m[have], name, &lab[have]))
+				have++;
+			if (have < n)
+				continue;
+			latency_row(lab_cells[c], name, 0.5, &one, lab, n);
+			latency_row(lab_cells[c], name, 0.99, &one, lab, n);
+		}
+		record_free(p);
+		for (unsigned i = 0; i < n; i++)
+			record_free(m[i]);
+	}
+	printf("%u rows, %u off, %u by more than 10 %% but no more than the lab's runs or samples of their size differ\n", n_rows, n_off, n_noise);
+	return n_off || !n_rows ? 1 : 0;
+}
+
+static void lab_rows(const char *lab, const char *sim)
 {
 	static const struct {
 		const char *metric, *cells;
@@ -403,27 +457,23 @@ static void lab_rows(const char *lab, const char *sim, bool latency)
 		    {"queries.sent", "", 0.01},	      {"upstream.queries", "", 0.05},
 		    {"conntrack.created", "", 0.03},  {"cache.queries", "-cache", 0.01},
 		    {"cache.misses", "-cache", 0.10}, {"notrack.packets_in", "-cache", 0.05}};
-	static const char *const cells[] = {"iptables-nocache", "iptables-cache", "nftables-nocache", "nftables-cache"};
-
 	for (size_t c = 0; c < 4; c++) {
 		char dir[4200], what[96];
 		struct record *m, *p;
 		struct diag d = {{0}};
-		snprintf(dir, sizeof(dir), "%s/%s", lab, cells[c]);
+		snprintf(dir, sizeof(dir), "%s/%s", lab, lab_cells[c]);
 		int rc = record_load(&m, dir, &d);
-		snprintf(dir, sizeof(dir), "%s/%s", sim, cells[c]);
+		snprintf(dir, sizeof(dir), "%s/%s", sim, lab_cells[c]);
 		if (rc < 0 || record_load(&p, dir, &d) < 0) {
-			printf("skip %s: %s\n", cells[c], d.text);
+			printf("skip %s: %s\n", lab_cells[c], d.text);
 			continue;
 		}
-		if (latency)
-			latency_rows(cells[c], m, p);
-		for (size_t i = 0; !latency && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 			double measured, predicted;
-			if (!strstr(cells[c], rows[i].cells) || !record_num(m, rows[i].metric, &measured) ||
+			if (!strstr(lab_cells[c], rows[i].cells) || !record_num(m, rows[i].metric, &measured) ||
 			    !record_num(p, rows[i].metric, &predicted))
 				continue;
-			snprintf(what, sizeof(what), "%s: %s", cells[c], rows[i].metric);
+			snprintf(what, sizeof(what), "%s: %s", lab_cells[c], rows[i].metric);
 			row(what, predicted, measured, rows[i].band, "lab, now");
 		}
 		record_free(m);
@@ -433,9 +483,11 @@ static void lab_rows(const char *lab, const char *sim, bool latency)
 
 int main(int argc, char **argv)
 {
+	if (argc > 3 && strcmp(argv[1], "latency") == 0)
+		return latency(argv[2], argv + 3, argc - 3);
 	printf("%-4s %-52s %12s %12s %9s  %s\n", "", "", "predicted", "truth", "error", "band, source");
 	if (argc == 4) {
-		lab_rows(argv[1], argv[2], strcmp(argv[3], "latency") == 0);
+		lab_rows(argv[1], argv[2]);
 		printf("%u rows, %u off\n", n_rows, n_off);
 		return n_off ? 1 : 0;
 	}
@@ -451,7 +503,7 @@ int main(int argc, char **argv)
 	races();
 	tcp_tail();
 	if (argc == 3)
-		lab_rows(argv[1], argv[2], false);
+		lab_rows(argv[1], argv[2]);
 	printf("%u rows, %u off\n", n_rows, n_off);
 	return n_off ? 1 : 0;
 }
