@@ -509,7 +509,7 @@ Test(listen_share, a_slow_but_steady_reader_is_no_slow_reader)
 	struct tcp_limits l;
 	size_t got = 0;
 	tcp_limits_default(&l);
-	l.timers.write_ns = 150 * NS_PER_MS;
+	l.timers.write_ns = 600 * NS_PER_MS;
 	start(&l, "127.0.0.1");
 	int fd = client_from(SOCK_STREAM, NULL);
 	pipelined(b, sizeof(b), BIG);
@@ -519,7 +519,7 @@ Test(listen_share, a_slow_but_steady_reader_is_no_slow_reader)
 		ssize_t n = recv(fd, in, sizeof(in), 0);
 		cr_assert(n > 0 || errno == EAGAIN, "dropped after %zu octets", got);
 		got += n > 0 ? (size_t)n : 0;
-		uint64_t next = loop.now_ns + 10 * NS_PER_MS;
+		uint64_t next = loop.now_ns + 20 * NS_PER_MS;
 		while (loop.now_ns < next)
 			step();
 	}
