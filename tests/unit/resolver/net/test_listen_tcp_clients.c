@@ -3,6 +3,7 @@
 #include "tests/fixtures/no_memory.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "resolver/net/listen_tcp_clients.h"
 
@@ -73,4 +74,14 @@ Test(tcp_clients, memory_is_short)
 	}
 	tcp_clients_release(&t);
 	cr_expect_eq(memory_kept, kept);
+}
+
+/* Addresses are chosen by whoever connects: which meet in a row is known to nobody. */
+Test(tcp_clients, keys_are_drawn)
+{
+	static struct tcp_clients other;
+
+	cr_assert_eq(tcp_clients_init(&t), 0);
+	cr_assert_eq(tcp_clients_init(&other), 0);
+	cr_expect_neq(memcmp(&t.key, &other.key, sizeof(t.key)), 0);
 }

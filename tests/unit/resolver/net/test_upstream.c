@@ -300,6 +300,16 @@ Test(upstream, failures_that_never_end_do_not_keep_the_loop)
 	cr_assert_lt(loop.now_ns, before + 14 * NS_PER_S, "nobody had to wake it");
 }
 
+/* Which clients share a row is known to none of them. */
+Test(upstream, keys_are_drawn)
+{
+	static struct upstreams other;
+	struct upstream_events ev = { .answer = on_answer, .fail = on_fail };
+	cr_assert_eq(upstreams_init(&other, &loop, &ev, &scratch, &stats), 0);
+	cr_expect_neq(memcmp(&ups.key, &other.key, sizeof(ups.key)), 0);
+	upstreams_release(&other);
+}
+
 static int spare_fd = -1, n_made;
 
 static bool on_descriptor_make(void *ctx)
