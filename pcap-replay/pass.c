@@ -61,6 +61,8 @@ static int open_all(struct pass *p, const struct extract_ports *ports, struct di
 		txncsv_head(p->csv);
 	}
 	int rc = !c->qs ? 0 : c->wire ? qs_writer_open_wire(&p->qs.w, c->qs, d) : qs_writer_open(&p->qs.w, c->qs, d);
+	if (rc == 0 && c->pcap)
+		rc = pcapout_open(&p->qs.pcap, c->pcap, d);
 	if (rc == 0 && c->out) {
 		rc = result_open(&p->record, c->out, "pcap-replay", summary_metrics, c->n_given, c->given, d);
 		for (size_t i = 0; rc == 0 && i < c->n_paths; i++)
@@ -82,7 +84,7 @@ static int read_all(struct pass *p, struct diag *d)
 		enum txn_event e = transact_message(p->t, m, &t);
 		if (p->sum)
 			summary_message(p->sum, m, e, t);
-		if (p->qs.w && e != TXE_UNREADABLE)
+		if ((p->qs.w || p->qs.pcap) && e != TXE_UNREADABLE)
 			qsout_message(&p->qs, m, e, t);
 	}
 	transact_finish(p->t);
@@ -132,6 +134,8 @@ static int close_all(struct pass *p, bool whole, struct diag *d)
 		int rc2 = qs_writer_close(p->qs.w, rc ? NULL : d);
 		rc = rc ? rc : rc2;
 	}
+	int rc3 = pcapout_close(p->qs.pcap, rc ? NULL : d);
+	rc = rc ? rc : rc3;
 	if (p->record && whole) {
 		int rc2 = result_close(p->record, rc ? NULL : d);
 		rc = rc ? rc : rc2;
@@ -153,9 +157,10 @@ int pass_run(const struct pass_conf *c)
 	struct extract_ports ports;
 	if (reading_ports(&ports, c->reading, &d))
 		return verb_usage("%s", d.text);
-	int to_stdout = (c->summary || c->json) + (c->qs && !strcmp(c->qs, "-")) + (c->csv && !strcmp(c->csv, "-"));
+	int to_stdout = (c->summary || c->json) + (c->qs && !strcmp(c->qs, "-")) + (c->csv && !strcmp(c->csv, "-")) +
+			(c->pcap && !strcmp(c->pcap, "-"));
 	if (to_stdout > 1)
-		return verb_usage("only one of summary, --json, --qs - and --csv - can go to standard output");
+		return verb_usage("only one of summary, --json, --qs -, --csv - and --pcap - can go to standard output");
 	budget_init(&p.budget, c->reading->memory_bytes);
 	asked_init(&p.asked, &p.budget);
 	int rc = open_all(&p, &ports, &d);

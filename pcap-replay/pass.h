@@ -11,7 +11,7 @@ struct pass_conf {
 	size_t n_paths;
 	const struct reading *reading;
 	bool summary, json;    /* to standard output */
-	const char *qs, *csv;  /* files, "-" for standard output; NULL: not wanted */
+	const char *qs, *csv, *pcap; /* files, "-" for standard output; NULL: not wanted */
 	const char *out;       /* result record */
 	const char *point;     /* fact of the query stream; NULL: not told */
 	enum qsout_view view;

@@ -9,7 +9,7 @@
 static struct {
 	struct reading reading;
 	bool json, summary, wire, what_if;
-	const char *out, *domain, *map, *qs, *csv, *point, *view;
+	const char *out, *domain, *map, *qs, *csv, *pcap, *point, *view;
 	const char *capture, *write, *filter; /* of the old spelling */
 	uint64_t duration_ns, max_bytes;
 } o = {.reading = READING_DEFAULT, .view = "client", .domain = "cluster.local", .max_bytes = 1ull << 30};
@@ -71,21 +71,22 @@ const struct verb verb_summary = {"summary", &summary_prog, summary};
 static const struct opt_def extract_defs[] = {
 	{"qs", 'q', OPT_TEXT, &o.qs, "FILE", "write the messages as a query stream; - for standard output", 0, 0, NULL},
 	{"csv", 0, OPT_TEXT, &o.csv, "FILE", "write one row a transaction; - for standard output", 0, 0, NULL},
-	{"view", 0, OPT_TEXT, &o.view, "WHICH", "of each message in the stream: client, upstream (after translation) or all", 0, 0, NULL},
+	{"pcap", 0, OPT_TEXT, &o.pcap, "FILE", "write the messages as a capture of nothing else; - for standard output", 0, 0, NULL},
+	{"view", 0, OPT_TEXT, &o.view, "WHICH", "of each message in the stream or capture: client, upstream (after translation) or all", 0, 0, NULL},
 	{"wire", 0, OPT_BOOL, &o.wire, NULL, "the stream has the messages' octets, for replay", 0, 0, NULL},
 	{"point", 0, OPT_TEXT, &o.point, "WHERE", "where the capture was taken: pod, node or upstream", 0, 0, NULL},
 	{"json", 'j', OPT_BOOL, &o.json, NULL, "print the summary as JSON too", 0, 0, NULL},
 	READING_OPTIONS(o.reading),
 	{NULL, 0, OPT_BOOL, NULL, NULL, NULL, 0, 0, NULL},
 };
-static const struct opt_prog extract_prog = {"pcap-replay extract", "[--qs FILE] [--csv FILE] CAPTURE...",
-					     "Write captures as a query stream or a table of transactions.", extract_defs, OPT_GNU};
+static const struct opt_prog extract_prog = {"pcap-replay extract", "[--qs FILE] [--csv FILE] [--pcap FILE] CAPTURE...",
+					     "Write captures as a query stream, a table of transactions, or a capture of DNS alone.", extract_defs, OPT_GNU};
 
 static int extract(int n, char **argv, int n_given, char **given)
 {
-	struct pass_conf c = {.qs = o.qs, .csv = o.csv, .wire = o.wire, .json = o.json};
-	if (!o.qs && !o.csv)
-		return verb_usage("expected --qs FILE or --csv FILE");
+	struct pass_conf c = {.qs = o.qs, .csv = o.csv, .pcap = o.pcap, .wire = o.wire, .json = o.json};
+	if (!o.qs && !o.csv && !o.pcap)
+		return verb_usage("expected --qs FILE, --csv FILE or --pcap FILE");
 	return pass(&c, n, argv, n_given, given);
 }
 

@@ -22,8 +22,7 @@ int private_key(struct hash_key *ret, const char *path, struct diag *d)
 	return 0;
 }
 
-/* `lower` is the label in lower case, with its length before it. */
-static void turn_label(const struct hash_key *k, uint8_t *label, const uint8_t *lower)
+void private_label(const struct hash_key *k, uint8_t *label, const uint8_t *lower)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 	uint8_t in[65];
@@ -51,7 +50,7 @@ void private_name(const struct hash_key *k, struct name *n, const struct name *k
 	size_t at = 0;
 	for (; labels > kept; labels--) {
 		size_t step = n->b[at] + 1u;
-		turn_label(k, n->b + at, lower + at);
+		private_label(k, n->b + at, lower + at);
 		at += step;
 	}
 }

@@ -16,6 +16,8 @@
 
 /* The key from a file's octets: at least 16, of which nobody else knows. */
 int private_key(struct hash_key *ret, const char *path, struct diag *d);
+/* A label with its length before it; `lower` is the same in lower case. */
+void private_label(const struct hash_key *k, uint8_t *label, const uint8_t *lower);
 /* Kept as it is: the name's longest suffix among `keep`. */
 void private_name(const struct hash_key *k, struct name *n, const struct name *keep, size_t n_keep);
 void private_ip(const struct hash_key *k, struct in6_addr *ip);

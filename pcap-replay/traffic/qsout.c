@@ -57,6 +57,10 @@ static void begin(struct qsout *q, uint64_t t_ns)
 	char text[32];
 	q->begun = true;
 	q->zero_ns = t_ns;
+	if (q->pcap)
+		pcapout_zero(q->pcap, t_ns);
+	if (!q->w)
+		return;
 	if (q->point)
 		qs_writer_fact(q->w, "point", q->point);
 	if (q->source)
@@ -97,6 +101,9 @@ void qsout_message(struct qsout *q, const struct dmessage *m, enum txn_event e, 
 		if (m->kind == QS_REPLY && !m->err)
 			r.ttl_s = m->m.min_ttl_s == UINT32_MAX ? -1 : (int64_t)m->m.min_ttl_s;
 	}
-	qs_writer_put(q->w, &r);
+	if (q->w)
+		qs_writer_put(q->w, &r);
+	if (q->pcap)
+		pcapout_put(q->pcap, &r);
 	q->records++;
 }

@@ -660,6 +660,82 @@ def _():
     assert run(REPLAY, "convert", "--private", "/dev/null", path("conv.qs"), "-").returncode == 1
 
 
+def packets(f):
+    """(time in ns, octets) of a nanosecond capture of raw IP."""
+    data = open(f, "rb").read()
+    assert struct.unpack("<I", data[:4])[0] == 0xa1b23c4d and struct.unpack("<I", data[20:24])[0] == 101
+    at, ret = 24, []
+    while at < len(data):
+        s, ns, n, _ = struct.unpack("<4I", data[at:at + 16])
+        ret.append((s * S + ns, data[at + 16:at + 16 + n]))
+        at += 16 + n
+    return ret
+
+
+def adds_up(*parts):
+    b = b"".join(parts)
+    b += b"\0" * (len(b) % 2)
+    s = sum(struct.unpack("!%dH" % (len(b) // 2), b))
+    while s >> 16:
+        s = (s >> 16) + (s & 0xffff)
+    return s == 0xffff
+
+
+@case("written again as a capture: times, ports, octets, both families, TCP in segments; checksums right")
+def _():
+    p = Pcap(path("out"))
+    pair(p, 5 * S + 7, 1, "a.example")
+    pair(p, 6 * S, 2, "b.example", client="fd00::2", server="fd00::53")
+    big = answer(3, "c.example", pad=4096)
+    for dt, c, seq, data, fl in ((0, 1, 100, b"", 2), (1000, 1, 101, framed(query(3, "c.example")), 0x18), (9000, 0, 500, framed(big), 0x18), (9500, 1, 140, b"", 0x11)):
+        x, y = ((POD, 40001), (VIP, 53)) if c else ((VIP, 53), (POD, 40001))
+        p.put(7 * S + dt, eth(ip4(x[0], y[0], 6, tcp(x[1], y[1], seq, data, fl))))
+    f = p.close()
+    assert run(REPLAY, "extract", "--pcap", path("out2"), f).returncode == 0
+    got = packets(path("out2"))
+    assert got[0][0] % (100 * S) == 5 * S + 7 and got[0][1][28:] == query(1, "a.example"), got[0]
+    for _, b in got:
+        if b[0] >> 4 == 4:
+            assert adds_up(b[:20]) and len(b) == struct.unpack("!H", b[2:4])[0]
+            assert adds_up(b[12:20], struct.pack("!2H", b[9], len(b) - 20), b[20:])
+        else:
+            assert adds_up(b[8:40], struct.pack("!2H", b[6], len(b) - 40), b[40:])
+    expect(metrics(path("out2")), queries__sent=3, answers__total=3, tcp__connections=1, tcp__holes=0)
+    assert [r["qname"] for r in rows(path("out2"))] == [r["qname"] for r in rows(f)]
+    text = run(REPLAY, "convert", "--from", "dnsperf", "--to", "pcap", "-", path("out3"), stdin=b"a.example A\nb.example AAAA\n")
+    assert text.returncode == 0 and [b[12:16] for _, b in packets(path("out3"))] == [bytes([192, 0, 2, 1])] * 2
+    assert run(REPLAY, "extract", "--pcap", "/dev/full", f).returncode == 1
+    assert run(REPLAY, "extract", "--pcap", "-", "--qs", "-", f).returncode == 3
+
+
+@case("hidden as a capture: no name and no address is left, in no record; what ends alike does so still")
+def _():
+    def rr(owner, rtype, data, ttl=30):
+        return owner + struct.pack("!2HIH", rtype, 1, ttl, len(data)) + data
+
+    www = struct.pack("!6H", 9, 0x8180, 1, 6, 0, 1) + name("www.secret.example") + struct.pack("!2H", 1, 1)
+    ptr, below = b"\xc0\x0c", b"\xc0\x10"  # www.secret.example, secret.example
+    subnet = struct.pack("!HHHBB", 8, 7, 1, 24, 0) + bytes([203, 0, 113])
+    www += rr(ptr, 5, b"\4edge" + below) + rr(ptr, 1, bytes([203, 0, 113, 9])) + rr(ptr, 28, packed("2001:db8::77")) + \
+        rr(below, 16, b"\6hidden") + rr(below, 65280, b"opaque") + rr(below, 33, struct.pack("!3H", 1, 2, 53) + name("host.secret.example")) + \
+        b"\0" + struct.pack("!2HIH", 41, 1232, 0, len(subnet)) + subnet
+    p = Pcap(path("hide"))
+    p.put(0, eth(dns(POD, 40000, VIP, 53, query(9, "www.secret.example"), 1)))
+    p.put(MS, eth(dns(VIP, 53, POD, 40000, www, 2)))
+    p.close()
+    with open(path("key"), "wb") as f:
+        f.write(b"sixteen octets and more")
+    assert run(REPLAY, "extract", "--qs", path("hide.qs"), "--wire", path("hide")).returncode == 0
+    assert run(REPLAY, "convert", "--private", path("key"), "--to", "pcap", path("hide.qs"), path("hide2")).returncode == 0
+    q, a = (b[28:] for _, b in packets(path("hide2")))
+    assert len(a) == len(www)
+    for word in (b"www", b"secret", b"example", b"edge", b"host", b"hidden", b"opaque", bytes([203, 0, 113]), packed("2001:db8::77"), packed(POD)):
+        assert not any(word in b for _, b in packets(path("hide2"))), word
+    assert a[12:12 + len(name("www.secret.example"))] == q[12:-4], (a, q)
+    assert q[16:31] == a[len(www) - len(subnet) - 11 - 16:][:15] or q[16:23] in a[40:], "host.secret.example ends as www.secret.example does"
+    expect(metrics(path("hide2")), queries__sent=1, answers__total=1)
+
+
 @case("a name that does not exist, looked up twice within a second, is two lookups; and so is one asked by two sockets at once")
 def _():
     suffixes = (".default.svc.cluster.local", ".svc.cluster.local", ".cluster.local", "")
