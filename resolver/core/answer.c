@@ -82,7 +82,7 @@ static void rdata_copy(struct pack *p, const struct dns_rr *rr)
 	default:
 		break;
 	}
-	if (!p->in.err && p->in.off < rr->end)
+	if (p->in.off < rr->end)
 		rdata_bytes(p, rr->end - p->in.off);
 	if (!p->in.err && p->in.off != rr->end)
 		p->in.err = ERR_SYNTAX; /* a name ran over the RDATA's end */

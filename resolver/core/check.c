@@ -152,7 +152,7 @@ static void wakes_check(const struct core *c, uint32_t qi)
 		return;
 	assert(q->zone < c->conf->n_zones && q->listener < c->conf->n_listeners);
 	assert(!q->is_hidden || (q->due & DUE_GIVE_UP && !has_timer && q->leader == NIL));
-	assert(has_timer || q->due || (q->leader != NIL && q->follows == FOLLOWS_TARGET));
+	assert(has_timer || q->due || (q->leader != NIL && q->follows_target));
 	assert(!q->head || c->follow);
 }
 

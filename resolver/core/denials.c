@@ -144,7 +144,6 @@ bool denial_follow(struct core *c, uint32_t qi, uint64_t now_ns)
 	if (!l || l->leader != NIL || l->is_renamed || l->head)
 		return false;
 	q->n_follows++;
-	q->follows = FOLLOWS_TYPE;
 	follower_add(&c->tab, leader, qi);
 	q->follow_ns = now_ns + follow_delay(c, l);
 	question_timer(c, qi);

@@ -86,7 +86,6 @@ static void failure_make(struct answer *a, uint8_t msg[ANSWER_EMPTY_MAX], const 
 	struct answer_question aq = {q->name, q->qtype, q->qclass};
 
 	answer_empty(a, msg, &aq, rcode);
-	a->kind = ANSWER_FAILURE;
 	a->ede = ede;
 	a->ede_len = (uint16_t)ede_len;
 }
@@ -202,9 +201,8 @@ static unsigned follower_pass(struct core *c, uint32_t qi, struct passing *p, ui
 {
 	struct question *f = &c->tab.question[qi];
 
-	f->next_follower = NIL;
 	f->follow_ns = T_NEVER;
-	if (f->follows == FOLLOWS_TARGET)
+	if (f->follows_target)
 		return target_pass(c, qi, p, upstream, now_ns);
 	/* What a cut says is weighed by whoever begins. */
 	due_note(&c->tab, qi, p->a.kind == ANSWER_FAILURE ? DUE_ASK : DUE_BEGIN);

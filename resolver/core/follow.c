@@ -247,7 +247,7 @@ static void siblings_wake(struct core *c, uint32_t qi)
 		struct question *f = &c->tab.question[i];
 
 		next = f->next_follower;
-		if (f->follows == FOLLOWS_TARGET)
+		if (f->follows_target)
 			continue;
 		follower_remove(&c->tab, i);
 		f->follow_ns = T_NEVER;
@@ -303,7 +303,7 @@ void follow_begin(struct core *c, uint32_t qi, uint64_t now_ns)
 	}
 	row_learn(c, qi, leader);
 	follower_add(&c->tab, leader, qi);
-	q->follows = FOLLOWS_TARGET;
+	q->follows_target = true;
 	q->retry_ns = q->hedge_ns = q->follow_ns = T_NEVER;
 	question_timer(c, qi);
 	if (is_new)

@@ -48,12 +48,6 @@ enum question_purpose {
 	FOR_CUT,     /* the search-path shield wants to know whether a name exists */
 };
 
-enum question_follows {
-	FOLLOWS_CUT,     /* an ancestor: its NXDOMAIN denies this name too */
-	FOLLOWS_TYPE,    /* the other address type: its NXDOMAIN renews what this one knows */
-	FOLLOWS_TARGET,  /* the end of the CNAMEs it has: its answer stands behind them */
-};
-
 enum due { /* bits: what is to be done with a question */
 	DUE_BEGIN = 1,  /* to follow another, or to be asked */
 	DUE_ASK = 2,    /* to be asked */
@@ -75,7 +69,7 @@ struct question {
 	uint32_t first_waiter, last_waiter;
 	uint32_t leader, first_follower, next_follower;
 	/* asking */
-	uint8_t follows;          /* enum question_follows: why it has a leader */
+	bool follows_target;      /* its leader is the end of the CNAMEs it has, whose answer stands behind them */
 	uint8_t n_follows;
 	uint8_t depth;            /* heads (follow.c) in the longest row that waits for it */
 	uint8_t cut_at;           /* where in its name the cut begins that it had asked last; 0: none */

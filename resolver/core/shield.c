@@ -314,7 +314,6 @@ static bool follow(struct core *c, uint32_t qi, const struct cache_key *cut, uin
 	if (question_leads(&c->tab, qi, leader))
 		return false;
 	q->n_follows++;
-	q->follows = FOLLOWS_CUT;
 	follower_add(&c->tab, leader, qi);
 	q->follow_ns = now_ns + follow_delay(c, &c->tab.question[leader]);
 	question_timer(c, qi);

@@ -2,6 +2,7 @@
 /* Every question about the machine has the same answer: nothing. */
 #include "resolver/corefile/sealed.h"
 
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,23 @@ static bool not_readable(void *ctx, const char *path)
 	return false;
 }
 
+static int no_file(void *ctx, const char *path, bool secret, char **ret_text, size_t *ret_len, struct diag *d)
+{
+	(void)ctx;
+	(void)secret;
+	(void)ret_text;
+	(void)ret_len;
+	return diag_set(d, ERR_SYS, "%s: there are no files here", path);
+}
+
+static int no_match(void *ctx, const char *pattern, char **ret)
+{
+	(void)ctx;
+	(void)pattern;
+	(void)ret;
+	return GLOB_NOMATCH;
+}
+
 static size_t no_host(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port, size_t n,
 		      struct in6_addr *ret, size_t max)
 {
@@ -51,6 +69,8 @@ static const struct corefile_env sealed = {
 	.get_var = no_var,
 	.if_addrs = no_addrs,
 	.readable = not_readable,
+	.read_file = no_file,
+	.glob_files = no_match,
 	.host_addrs = no_host,
 };
 

@@ -71,8 +71,6 @@ static uint32_t soa_ttl(const uint8_t *msg, size_t len)
 	w.off = m.answer_off;
 	for (unsigned i = 0; i < (unsigned)m.h.n_an + m.h.n_ns; i++) {
 		wire_rr(&w, &rr);
-		if (w.err)
-			break;
 		if (rr.type == DNS_SOA && i >= m.h.n_an)
 			return rr.ttl;
 	}

@@ -13,6 +13,7 @@
 #include "lib/dns/msg.h"
 #include "lib/dns/wire.h"
 #include "lib/record/qstream.h"
+#include "resolver/core/ring.h"
 #include "tests/scenario/expect.h"
 
 /* Lines that are kept as they are; of a flood's other ones there is a digest. */
@@ -242,9 +243,20 @@ void transcript_due(struct world *w)
 
 /* --- at the end --- */
 
+/* What decides how long an entry stays, and whether it is being renewed. */
+static const char *merits(const struct core_entry *of, char buf[64])
+{
+	const struct entry *e = (const struct entry *)(const void *)(of->msg - offsetof(struct entry, msg));
+	char used[16];
+
+	snprintf(used, sizeof(used), ", used %u", e->freq);
+	snprintf(buf, 64, "%s%s", e->freq ? used : "", e->is_refreshing ? ", being renewed" : "");
+	return buf;
+}
+
 void transcript_entries(struct world *w)
 {
-	char name[NAME_MAX_TEXT], type[16], stored[32], expires[32];
+	char name[NAME_MAX_TEXT], type[16], stored[32], expires[32], more[64];
 	struct core_entry e;
 	size_t cursor = 0;
 
@@ -252,9 +264,9 @@ void transcript_entries(struct world *w)
 		return;
 	while (core_entry_next(w->d.core, &cursor, &e)) {
 		name_to_text(e.name, name, sizeof(name));
-		say(w->transcript, "entry %s %s%s%s kind %u class %u stored %s until %s, %zu octets, ede %u\n", name,
+		say(w->transcript, "entry %s %s%s%s kind %u class %u stored %s until %s, %zu octets, ede %u%s\n", name,
 		    dns_type_str(e.qtype, type), e.is_do ? " do" : "", e.flags & DNS_CD ? " cd" : "", e.kind,
-		    e.qclass, when(w, e.stored_ns, stored), when(w, e.expires_ns, expires), e.len, e.ede_len);
+		    e.qclass, when(w, e.stored_ns, stored), when(w, e.expires_ns, expires), e.len, e.ede_len, merits(&e, more));
 	}
 }
 

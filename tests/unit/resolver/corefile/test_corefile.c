@@ -215,6 +215,8 @@ Test(corefile, faults_name_place_and_expectation)
 		{". {\n import a b\n}\n", "Import takes only one argument"},
 		{". {\n import nowhere\n}\n", "File to import not found: nowhere"},
 		{". {\n import *.a*\n}\n", "Glob pattern may only contain one wildcard"},
+		{". {\n import ?.a?\n}\n", "Glob pattern may only contain one wildcard"},
+		{". {\n import [a].b\n}\n", "Glob pattern may only contain one wildcard"},
 		{"(a) {\n}\n(a) {\n}\n. {\n}\n", "redeclaration of previously declared snippet a"},
 		{". {\n {\n }\n}\n", "unexpected '{'"},
 		{"", "no server block"},

@@ -358,3 +358,53 @@ Test(corefile_env, a_check_ends_with_a_count)
 	free(out);
 	unlink(path);
 }
+
+/* --- who is told that a file is a secret --- */
+
+static char secrets[400];
+
+static int read_and_note(void *ctx, const char *path, bool secret, char **ret_text, size_t *ret_len, struct diag *d)
+{
+	size_t n = strlen(secrets);
+
+	(void)ctx;
+	(void)d;
+	snprintf(secrets + n, sizeof(secrets) - n, "%s %s\n", path, secret ? "secret" : "open");
+	*ret_text = strdup(strstr(path, ".cf") ? "forward . /x/resolv.conf tls://192.0.2.1 {\n tls /x/cert /x/key /x/ca\n}\nhosts /x/hosts\n" :
+						 "nameserver 192.0.2.1\n");
+	*ret_len = strlen(*ret_text);
+	return 0;
+}
+
+/* Of what a Corefile names, keys alone are not to be shown to anybody. */
+Test(corefile_env, what_tls_needs_is_secret)
+{
+	struct corefile_env e = test_env(), real;
+	struct corefile_plan *p;
+	struct corefile *c;
+	struct diag d;
+
+	corefile_env_defaults(&real);
+	e.read_file = read_and_note;
+	e.glob_files = real.glob_files;
+	char path[] = "/tmp/corefile-env-XXXXXX", file[100], import[200];
+
+	cr_assert(mkdtemp(path));
+	snprintf(file, sizeof(file), "%s/a.cf", path);
+	FILE *f = fopen(file, "we");
+
+	fclose(f);
+	snprintf(import, sizeof(import), ". {\n import %s\n}\n", file);
+	cr_assert_eq(corefile_parse_text(&c, "f", import, strlen(import), &e, &d), 0, "%s", d.text);
+	cr_assert_eq(corefile_compile(&p, c, &e, &d), 0, "%s", d.text);
+	cr_expect(strstr(secrets, "a.cf open\n"), "%s", secrets);
+	cr_expect(strstr(secrets, "/x/resolv.conf open\n"), "%s", secrets);
+	cr_expect(strstr(secrets, "/x/hosts open\n"), "%s", secrets);
+	cr_expect(strstr(secrets, "/x/cert secret\n"), "%s", secrets);
+	cr_expect(strstr(secrets, "/x/key secret\n"), "%s", secrets);
+	cr_expect(strstr(secrets, "/x/ca secret\n"), "%s", secrets);
+	corefile_plan_free(p);
+	corefile_free(c);
+	unlink(file);
+	rmdir(path);
+}

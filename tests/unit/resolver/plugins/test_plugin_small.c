@@ -192,7 +192,34 @@ Test(plugin_dns64, addresses_of_rfc_6052)
 		corefile_plan_free(p);
 	}
 	assert_refused("x {\n dns64 64:ff9b::/97\n}\n", "prefix length 97");
+	assert_refused("x {\n dns64 64:ff9b::/60\n}\n", "prefix length 60");
 	assert_refused("x {\n dns64 10.0.0.0/8\n}\n", "is not an IPv6 prefix");
+}
+
+/* RFC 6147 section 5.1.7: no longer than the SOA of the denial, wherever it stands. */
+Test(plugin_dns64, no_longer_than_the_soa_says)
+{
+	static const char *const aliased[] = {"x.example.org. 70 CNAME y.example.org.", "y.example.org. 70 CNAME z.example.org.",
+					      "example.org. 50 SOA a. b. 1 2 3 4 5", NULL};
+	struct corefile_plan *p;
+	const struct plugin_step *s = step_of(&p, "dns64");
+	uint8_t first[512], second[512], out[512];
+	size_t n_second = reply_make(second, sizeof(second), "x.example.org", DNS_A, 0,
+				     (const char *const[]){"x.example.org. 900 A 192.0.2.33", "x.example.org. 40 A 192.0.2.34", NULL});
+
+	for (unsigned n_alias = 0; n_alias < 3; n_alias++) {
+		size_t n_first = reply_make(first, sizeof(first), "x.example.org", DNS_AAAA, 0, aliased + 2 - n_alias);
+		struct asked a;
+
+		set_be16(first + 6, (uint16_t)n_alias); /* the last one is the authority's */
+		set_be16(first + 8, 1);
+		ask_init(&a, "x.example.org", DNS_AAAA, "2001:db8::9");
+		size_t len = s->ops->merge(s, &a.q, first, n_first, second, n_second, out, sizeof(out));
+
+		cr_expect_str_eq(section_of(out, len, 0), "x.example.org. 40 IN AAAA 64:ff9b::c000:222\n"
+							  "x.example.org. 50 IN AAAA 64:ff9b::c000:221\n", "%s", section_of(out, len, 0));
+	}
+	corefile_plan_free(p);
 }
 
 static size_t addresses(uint8_t *msg, size_t cap)

@@ -40,6 +40,25 @@ Test(plugin_template, expressions)
 	corefile_plan_free(p);
 }
 
+/* What a query decides is not tried beforehand, wherever it stands in the text. */
+Test(plugin_template, what_is_not_known_before_is_no_fault)
+{
+	static const char *const good[] = {"{{ .Group.h }}.x. 60 A 192.0.2.1", "x. 60 A 192.0.2.{{ .Group.n }}",
+					   "{{ .Name }} 60 A 192.0.2.{{ .Group.n }}"};
+	struct corefile_plan *p;
+	char directive[300];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(directive, sizeof(directive), "template ANY ANY {\n match ^(?P<h>[a-z]+)[.](?P<n>[0-9]+)\n answer \"%s\"\n}", good[i]);
+		step_of(&p, directive);
+		cr_expect_eq(p->n_warnings, 0, "%s: %s", good[i], p->n_warnings ? p->warning[0] : "");
+		corefile_plan_free(p);
+	}
+	step_of(&p, "template ANY ANY {\n answer \"{{ .Name }} 60 A 192.0.2.256\"\n}");
+	assert_warned(p, "never makes a record");
+	corefile_plan_free(p);
+}
+
 /* What the template makes of a.b-7.example.org, asked for TXT. */
 static const char *made(const char *template)
 {
@@ -108,6 +127,19 @@ Test(plugin_template, go_templates)
 	cr_assert_str_eq(made("x. TXT {{ parseInt .Group.n 10 2 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("x. TXT {{ parseInt `256` 10 8 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("x. TXT {{ parseInt `8` 8 64 }}"), "SERVFAIL");
+	/* and so does all that is made of it */
+	static const char *const of[] = {"eq (parseInt `8` 8 8) 1", "eq 1 (parseInt `8` 8 8)", "eq 1 2 (parseInt `8` 8 8)",
+					 "lt (parseInt `8` 8 8) 1", "and 1 (parseInt `8` 8 8)", "and (parseInt `8` 8 8) 1",
+					 "or 0 (parseInt `8` 8 8)", "or (parseInt `8` 8 8) 1", "not (eq 1 (parseInt `8` 8 8))",
+					 "print 1 (parseInt `8` 8 8)", "printf `%d` (parseInt `8` 8 8)", "len (print (parseInt `8` 8 8))",
+					 "if eq 1 (parseInt `8` 8 8) }}1{{ end", "$a := parseInt `8` 8 8"};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		char text[100];
+
+		snprintf(text, sizeof(text), "x. TXT a{{ %s }}", of[i]);
+		cr_expect_str_eq(made(text), "SERVFAIL", "%s: %s", text, made(text));
+	}
 	cr_assert_str_eq(made("x. TXT {{ parseInt `` 10 64 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("x. TXT {{ parseInt `18446744073709551616` 10 64 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("{{ $a := .Name }}{{ $a = print $a $a $a $a $a $a $a $a }}"
