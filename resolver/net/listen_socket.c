@@ -22,7 +22,7 @@
 
 static void option_on(int fd, int level, int name)
 {
-	int one = 1;
+	int one = true;
 	setsockopt(fd, level, name, &one, sizeof(one));
 }
 

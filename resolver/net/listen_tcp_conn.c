@@ -315,7 +315,7 @@ void tcp_conn_start(struct tcp_listener *l, int fd, const union sockaddr_any *fr
 	socklen_t len = sizeof(local);
 	uint16_t port;
 	uint32_t scope, slot = s->free_slot[s->n_free - 1];
-	int one = 1;
+	int one = true;
 	if (!c || getsockname(fd, &local.sa, &len) < 0) {
 		free(c);
 		close(fd);

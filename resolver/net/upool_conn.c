@@ -333,7 +333,7 @@ static int conn_socket(const struct upstream_conf *conf)
 	union sockaddr_any sa, from;
 	socklen_t len = sockaddr_from(&sa, &conf->addr, conf->port, conf->scope_id);
 	unsigned patience = USER_TIMEOUT_MS;
-	int one = 1, fd = socket(sa.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = true, fd = socket(sa.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

@@ -569,3 +569,26 @@ Test(doh_talk, goodbye_and_noise, .init = setup)
 		;
 	cr_expect_eq(n, ERR_PEER);
 }
+
+/* Who only makes us answer its own frames is left. */
+Test(doh_talk, a_flood_of_pings, .init = setup)
+{
+	const uint8_t *out;
+	uint8_t ping[64];
+	ssize_t len;
+	int n = 0;
+
+	cr_assert_eq(nghttp2_submit_ping(server, 0, NULL), 0);
+	len = nghttp2_session_mem_send(server, &out);
+	cr_assert(len > 0 && len <= (ssize_t)sizeof(ping));
+	memcpy(ping, out, (size_t)len);
+	for (int i = 0; i < 3 * DOH_ACKS_MAX; i++) {
+		cr_assert_eq(doh_input(doh, ping, (size_t)len), 0);
+		if (i % 10 == 9)
+			cr_assert_eq(hear(), 1, "those that are answered are no flood");
+	}
+	while (doh_input(doh, ping, (size_t)len) == 0)
+		cr_assert_lt(n++, 2 * DOH_ACKS_MAX);
+	cr_expect_geq(n, DOH_ACKS_MAX - 10);
+	cr_expect_eq(doh_input(doh, ping, (size_t)len), ERR_PEER);
+}

@@ -305,7 +305,7 @@ Test(listen, a_client_that_asks_much_and_reads_nothing_is_stopped_then_dropped)
 {
 	struct tcp_limits l;
 	tcp_limits_default(&l);
-	l.timers.write_ns = 100 * NS_PER_MS;
+	l.timers.write_ns = 150 * NS_PER_MS; /* between two looks */
 	l.out_max_bytes = 256 * 1024;
 	start(&l, "127.0.0.1");
 	int fd = client_from(SOCK_STREAM, NULL), small = 4096;
@@ -547,6 +547,29 @@ Test(listen, a_reply_that_cannot_be_sent_holds_nobody_up)
 	cr_assert_eq(stats.udp_send_errors, 2);
 	udp_flush(&udp_l);
 	cr_assert_eq(stats.udp_sent, 4, "nothing leaves twice");
+}
+
+/* Which address of ours a connection came to. */
+Test(listen, the_core_knows_the_address_that_a_connection_asked)
+{
+	union sockaddr_any sa;
+	struct in6_addr a;
+	struct tcp_limits l;
+	uint8_t b[14];
+	uint16_t p;
+	tcp_limits_default(&l);
+	start(&l, "0.0.0.0");
+	cr_assert_eq(sockaddr_parse("127.0.0.77", 0, &a, &p), 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	connect(fd, &sa.sa, sockaddr_from(&sa, &a, port, 0));
+	query_tcp(fd, 1, NOW);
+	cr_assert_eq(read_some(fd, b, sizeof(b)), sizeof(b));
+	cr_assert_eq(b[2 + 11], 77);
+	query_tcp(fd, 1, LATER);
+	while (n_parked < 1)
+		step();
+	cr_assert_eq(memcmp(&parked[0].local, &a, sizeof(a)), 0);
+	cr_assert_eq(parked[0].addr.s6_addr[15], 1);
 }
 
 /* Large ones need more than one flush's room; all leave, in their order. */

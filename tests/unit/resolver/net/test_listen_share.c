@@ -149,6 +149,41 @@ Test(listen_share, making_room_is_an_end_for_who_has_read_all)
 	close(client);
 }
 
+/* Its client holds too much already: what one more of its connections says is not read until some of it is taken. */
+Test(listen_share, a_further_connection_of_who_holds_too_much_waits)
+{
+	static uint8_t big[60000], in[60002];
+	struct tcp_conn *second = NULL;
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.held_client_bytes = 200 * 1024;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL), other = client_from(SOCK_STREAM, NULL), small = 2048;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (uint8_t i = 0; i < 2; i++)
+		query_tcp(fd, i, LATER);
+	while (n_parked < 2 || tcp_server_open(tcp) < 2)
+		step();
+	for (unsigned i = 0; i < tcp->n_slots; i++)
+		if (tcp->conn[i] && !tcp->conn[i]->in_flight)
+			second = tcp->conn[i];
+	for (int i = 0; i < 2; i++)
+		tcp_reply(tcp, &parked[i], big, sizeof(big));
+	step();
+	uint64_t held_up = stats.tcp_held_up;
+	query_tcp(other, 7, NOW);
+	for (int i = 0; i < 5; i++)
+		step();
+	cr_assert_eq(n_queries, 2);
+	cr_assert_eq(stats.tcp_held_up, held_up + 1, "told once");
+	cr_assert(second->paused && second->listed[TCP_HELD_UP]);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(read_some(fd, in, sizeof(in)), sizeof(in));
+	cr_assert_eq(read_some(other, in, 14), 14);
+	cr_assert_eq(in[2], 7);
+	cr_assert_eq(stats.tcp_resets, 0);
+}
+
 /* One whose turn in this round is still to come is not closed under it. */
 Test(listen_share, making_room_passes_over_who_has_something_to_say)
 {

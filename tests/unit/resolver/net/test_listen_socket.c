@@ -182,6 +182,29 @@ Test(listen_socket, each_word_of_an_ipv6_address_counts)
 	}
 }
 
+/* Of each worker as many queues: the name decides the worker, the client which of its queues. */
+Test(listen_socket, workers_with_queues, .init = setup_any)
+{
+	int n_second = 0;
+	char from[32], text[32];
+	cr_assert_eq(udp_socket_steer(fd[0], 2, 2, 7), 0);
+	for (int i = 1; i < 21; i++) {
+		int seen[N] = { 0 }, queue;
+		snprintf(from, sizeof(from), "127.0.0.%d", i);
+		queue = taker_from(from, "n0.test") / 2;
+		n_second += queue;
+		for (int k = 0; k < 20; k++) {
+			snprintf(text, sizeof(text), "n%d.test", k);
+			int got = taker_from(from, text);
+			cr_assert_eq(got / 2, queue, "%s asks %s at %d", from, text, got);
+			cr_assert_eq(got % 2, taker_from("127.0.9.9", text) % 2, "another worker for %s", text);
+			seen[got]++;
+		}
+		cr_assert(seen[queue * 2] >= 3 && seen[queue * 2 + 1] >= 3);
+	}
+	cr_assert(n_second >= 4 && n_second <= 16, "%d of 20 clients", n_second);
+}
+
 Test(listen_socket, each_word_of_a_name_counts, .init = setup)
 {
 	cr_assert_eq(udp_socket_steer(fd[0], N, 1, 7), 0);

@@ -301,3 +301,18 @@ Test(upool, questions_behind_a_full_socket)
 	cr_expect_eq(stats.up_tcp_strays, 0);
 	cr_expect_eq(stats.up_tcp_connects, 1);
 }
+
+/* Its time counts from when it was opened, and is not that for opening. */
+Test(upool, a_silent_one_is_found_in_its_time)
+{
+	struct upstream_conf conf = ups.up[0]->conf;
+	uint64_t start = loop.now_ns;
+
+	conf.quiet_ns = 100 * NS_PER_MS;
+	configure(&conf, 1);
+	ask(1, CORE_TCP);
+	until(&n_fails, 1);
+	cr_expect_eq(fail_why[0], CORE_FAIL_CLOSED);
+	cr_expect_geq(loop.now_ns, start + 100 * NS_PER_MS);
+	cr_expect_lt(loop.now_ns, start + 1400 * NS_PER_MS);
+}
