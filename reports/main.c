@@ -146,7 +146,7 @@ static int judge(struct report *r, const struct threshold *t, struct judged *jud
 	}
 	settings_advise(&r->settings, r->book, &r->conf);
 	advise(&r->advice, r->book, &r->tally, r->baseline, r->tolerance);
-	caveats_find(&r->caveats, r->book);
+	caveats_find(&r->caveats, r->book, r->baseline_book);
 	return status;
 }
 
@@ -204,6 +204,10 @@ static bool options_hold(struct threshold *t, struct diag *d)
 	for (size_t i = 0; i < o.expect.n; i++)
 		if (expect_parse(o.expect.item[i], d))
 			return false;
+	if (!*o.title) {
+		diag_set(d, ERR_SYNTAX, "--title: a page needs one");
+		return false;
+	}
 	if (!(o.replica_qps >= 1) || !(o.nodes >= 0 && o.nodes <= 1e6) || !(o.tolerance >= 0)) {
 		diag_set(d, ERR_RANGE, "--replica-qps is 1 and more, --nodes 0 to 1,000,000, --tolerance 0 and more");
 		return false;

@@ -7,14 +7,17 @@
 #include "lib/record/result.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
+#include "lib/record/metrics_common.h"
 #include "lib/record/result_dir.h"
 
 #define SCHEMA       "nodens-result/1"
@@ -26,7 +29,7 @@
 struct record {
 	char *dir;
 	json_t *root;
-	char *args, seed[24]; /* facts that run.json does not hold as text */
+	char *args, seed[24], cpus[24]; /* facts that run.json does not hold as text */
 	size_t n_columns, n_rows, cap_rows;
 	char *column_name[COLUMNS_MAX];
 	double *column[COLUMNS_MAX];
@@ -41,21 +44,58 @@ static FILE *open_file(const struct record *r, const char *name, struct diag *d)
 		diag_set(d, ERR_NOMEM, "no memory");
 		return NULL;
 	}
-	FILE *f = fopen(path, "re");
-	if (!f)
+	/* not to wait for a FIFO's other end */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	FILE *f = NULL;
+	if (fd >= 0 && !fstat(fd, &st) && !S_ISREG(st.st_mode)) {
+		diag_set(d, ERR_SYNTAX, "%s: not a file", path);
+		errno = EINVAL;
+		close(fd);
+	} else if (fd < 0 || !(f = fdopen(fd, "r"))) {
 		diag_errno(d, "%s", path);
+	}
 	free(path);
 	return f;
+}
+
+/* A number with a unit; a name that tools share has the unit that they agreed on, and counts
+ * or measures something, so it is not below zero. */
+static int check_metrics(const struct record *r, struct diag *d)
+{
+	static const struct metric_def shared[] = { METRICS_COMMON, { 0 } };
+	const char *name;
+	json_t *m;
+	json_object_foreach(json_object_get(r->root, "metrics"), name, m)
+	{
+		json_t *v = json_object_get(m, "value");
+		const char *unit = json_string_value(json_object_get(m, "unit"));
+		const struct metric_def *is = shared;
+		if (!json_is_number(v) || !unit)
+			return diag_set(d, ERR_SYNTAX, "%s/" RESULT_RUN ": metric '%.80s': %s", r->dir, name,
+					unit ? "its value is not a number" : "its unit is absent");
+		while (is->name && strcmp(is->name, name) != 0)
+			is++;
+		if (is->name && strcmp(is->unit, unit) != 0 && strcmp(unit, "1") != 0)
+			return diag_set(d, ERR_SYNTAX, "%s/" RESULT_RUN ": metric '%s' is in %.40s, expected %s", r->dir, name, unit,
+					is->unit);
+		if (is->name && json_number_value(v) < 0)
+			return diag_set(d, ERR_RANGE, "%s/" RESULT_RUN ": metric '%s' is below zero", r->dir, name);
+	}
+	return 0;
 }
 
 static int check_run(const struct record *r, struct diag *d)
 {
 	static const char *const objects[] = { "labels", "metrics" };
 	static const char *const arrays[] = { "args", "inputs", "hists", "checks", "remarks" };
-	const char *schema = json_string_value(json_object_get(r->root, "schema"));
+	json_t *version = json_object_get(r->root, "schema");
+	const char *schema = json_string_value(version);
+	if (!json_is_object(r->root))
+		return diag_set(d, ERR_SYNTAX, "%s/" RESULT_RUN ": not an object", r->dir);
 	if (!schema || strcmp(schema, SCHEMA))
 		return diag_set(d, ERR_UNKNOWN, "%s/" RESULT_RUN ": schema is '%.40s', this program reads '%s'",
-				r->dir, schema ? schema : "absent", SCHEMA);
+				r->dir, schema ? schema : version ? "not text" : "absent", SCHEMA);
 	if (!json_is_string(json_object_get(r->root, "tool")))
 		return diag_set(d, ERR_MISSING, "%s/" RESULT_RUN ": no tool", r->dir);
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
@@ -66,7 +106,7 @@ static int check_run(const struct record *r, struct diag *d)
 		if (!json_is_array(json_object_get(r->root, arrays[i])))
 			return diag_set(d, ERR_SYNTAX, "%s/" RESULT_RUN ": '%s' is not an array", r->dir,
 					arrays[i]);
-	return 0;
+	return check_metrics(r, d);
 }
 
 static int load_run(struct record *r, struct diag *d)
@@ -106,6 +146,9 @@ static int join_args(struct record *r)
 	json_t *seed = json_object_get(r->root, "seed");
 	if (json_is_integer(seed))
 		snprintf(r->seed, sizeof(r->seed), "%" JSON_INTEGER_FORMAT, json_integer_value(seed));
+	json_t *cpus = json_object_get(r->root, "cpus");
+	if (json_is_integer(cpus))
+		snprintf(r->cpus, sizeof(r->cpus), "%" JSON_INTEGER_FORMAT, json_integer_value(cpus));
 	return 0;
 }
 
@@ -172,10 +215,10 @@ static int load_series(struct record *r, struct diag *d)
 {
 	char line[LINE_MAX_CSV];
 	unsigned line_no = 0;
-	FILE *f = open_file(r, RESULT_SERIES, NULL);
+	FILE *f = open_file(r, RESULT_SERIES, d);
 	int rc = 0;
 	if (!f)
-		return errno == ENOENT ? 0 : diag_errno(d, "%s/" RESULT_SERIES, r->dir);
+		return errno == ENOENT ? 0 : ERR_SYS;
 	while (!rc && fgets(line, sizeof(line), f)) {
 		line_no++;
 		size_t len = strlen(line);
@@ -249,6 +292,8 @@ const char *record_fact(const struct record *r, const char *key)
 		return *r->args ? r->args : NULL;
 	if (!strcmp(key, "seed"))
 		return *r->seed ? r->seed : NULL;
+	if (!strcmp(key, "cpus"))
+		return *r->cpus ? r->cpus : NULL;
 	if (!strcmp(key, "input"))
 		return json_string_value(json_object_get(input, "path"));
 	if (!strcmp(key, "input_sha256"))
@@ -283,51 +328,70 @@ const char *record_metric_name(const struct record *r, size_t i)
 	return at ? json_object_iter_key(at) : NULL;
 }
 
-static bool read_hist(FILE *f, struct hist *h)
+/* What is wrong with it, or NULL; `ret_line` is where. */
+static const char *read_hist(FILE *f, struct hist *h, unsigned *ret_line)
 {
-	char line[256];
-	uint64_t n, min, max, low, high, count;
+	char line[256], rest;
+	uint64_t n, min, max, low, high, count, last = 0;
 	double sum;
+	*ret_line = 1;
 	if (!fgets(line, sizeof(line), f) ||
-	    sscanf(line, "# n=%" SCNu64 " min=%" SCNu64 " max=%" SCNu64 " sum=%lf", &n, &min, &max,
-		   &sum) != 4)
-		return false;
+	    sscanf(line, "# n=%" SCNu64 " min=%" SCNu64 " max=%" SCNu64 " sum=%lf", &n, &min, &max, &sum) != 4)
+		return "expected # n=... min=... max=... sum=...";
+	++*ret_line;
 	if (!fgets(line, sizeof(line), f) || strcmp(line, "low_ns,high_ns,count\n"))
-		return false;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNu64 ",%" SCNu64 ",%" SCNu64, &low, &high, &count) != 3)
-			return false;
+		return "expected low_ns,high_ns,count";
+	while (++*ret_line, fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%" SCNu64 ",%" SCNu64 ",%" SCNu64 "%c", &low, &high, &count, &rest) != 4 || rest != '\n' ||
+		    strchr(line, '-'))
+			return "expected three counts";
+		if (low > high || low < last || count > n)
+			return "buckets that fall, or hold more than there is";
+		last = high;
 		hist_record_n(h, low, count);
 	}
-	if (h->n != n || ferror(f))
-		return false;
+	if (ferror(f))
+		return "could not be read";
+	if (h->n != n || !isfinite(sum) || (n && min > max))
+		return "its buckets do not add up to its first line: cut off?";
 	/* buckets blur these; the file has them exactly */
 	if (n) {
 		h->min = min;
 		h->max = max;
 		h->sum = sum;
 	}
-	return true;
+	return NULL;
+}
+
+const char *record_hist_name(const struct record *r, size_t i)
+{
+	return json_string_value(json_array_get(json_object_get(r->root, "hists"), i));
+}
+
+int record_hist_load(const struct record *r, const char *name, struct hist *ret, struct diag *d)
+{
+	char file[256];
+	unsigned line = 0;
+	if (strchr(name, '/') || strlen(name) > sizeof(file) - 16)
+		return diag_set(d, ERR_SYNTAX, "%s/" RESULT_RUN ": '%.80s' is no name of a histogram", r->dir, name);
+	snprintf(file, sizeof(file), "hist-%s.csv", name);
+	FILE *f = open_file(r, file, d);
+	if (!f)
+		return errno == ENOENT ? ERR_MISSING : ERR_SYS;
+	struct hist *h = malloc(sizeof(*h));
+	if (h)
+		hist_init(h);
+	const char *wrong = h ? read_hist(f, h, &line) : "no memory";
+	if (!wrong)
+		*ret = *h;
+	free(h);
+	fclose(f);
+	return wrong ? diag_set(d, ERR_SYNTAX, "%s/%s:%u: %s", r->dir, file, line, wrong) : 0;
 }
 
 bool record_hist(const struct record *r, const char *name, struct hist *ret)
 {
-	char file[256];
-	if (strchr(name, '/'))
-		return false;
-	snprintf(file, sizeof(file), "hist-%s.csv", name);
-	FILE *f = open_file(r, file, NULL);
-	if (!f)
-		return false;
-	struct hist *h = malloc(sizeof(*h));
-	if (h)
-		hist_init(h);
-	bool ok = h && read_hist(f, h);
-	if (ok)
-		*ret = *h;
-	free(h);
-	fclose(f);
-	return ok;
+	return record_hist_load(r, name, ret, NULL) == 0;
 }
 
 static const char *text_of(json_t *object, const char *key)

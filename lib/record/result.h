@@ -60,10 +60,14 @@ void record_free(struct record *r);
 const char *record_tool(const struct record *r);
 const char *record_dir(const struct record *r);
 const char *record_label(const struct record *r, const char *key);       /* or NULL */
-const char *record_fact(const struct record *r, const char *key);        /* version, host, kernel, start, args, seed, input */
+const char *record_fact(const struct record *r, const char *key);        /* version, host, kernel, cpus, start, args, seed, input */
 bool record_num(const struct record *r, const char *metric, double *ret);
 const char *record_unit(const struct record *r, const char *metric);     /* or NULL */
 bool record_hist(const struct record *r, const char *name, struct hist *ret);
+/* The same with its reason: ERR_MISSING when there is no such file, other errors name file and line. */
+int record_hist_load(const struct record *r, const char *name, struct hist *ret, struct diag *d);
+/* Those that run.json names; NULL past the end. */
+const char *record_hist_name(const struct record *r, size_t i);
 /* i-th remark or check; false past the end. */
 bool record_remark(const struct record *r, size_t i, const char **ret_kind, const char **ret_text);
 bool record_check(const struct record *r, size_t i, const char **ret_name, bool *ret_passed, const char **ret_detail);

@@ -96,6 +96,38 @@ static void mixed(struct remarks *ret, const struct book *b, const char *fact, c
 	}
 }
 
+/* What a comparison over time takes for granted. */
+static void other_baseline(struct remarks *ret, const struct book *b, const struct book *was)
+{
+	static const struct {
+		const char *fact, *words;
+	} facts[] = {
+		{ "host", "on another machine" },
+		{ "kernel", "under another kernel" },
+		{ "cpus", "with another number of processors" },
+		{ "input_sha256", "from another version of the scenario file" },
+	};
+	for (size_t k = 0; k < sizeof(facts) / sizeof(facts[0]); k++) {
+		size_t differ = 0;
+		const char *now = NULL, *then = NULL, *title = NULL;
+		for (size_t i = 0; i < b->n_cells; i++) {
+			const struct cell *before = book_same(was, &b->cell[i]);
+			for (int e = 0; before && e < ENG_N; e++) {
+				const char *x = b->cell[i].run[e] ? record_fact(b->cell[i].run[e], facts[k].fact) : NULL;
+				const char *y = before->run[e] ? record_fact(before->run[e], facts[k].fact) : NULL;
+				/* what is computed is the same anywhere */
+				if (!x || !y || !strcmp(x, y) || (!engine_measured((enum engine)e) && strcmp(facts[k].fact, "input_sha256")))
+					continue;
+				if (!differ++)
+					now = x, then = y, title = b->cell[i].title;
+			}
+		}
+		if (differ)
+			remarks_add(ret, "Compared with a baseline that was made %s (%s: now %.60s, then %.60s): what differs may be that.", facts[k].words,
+				    title, now, then);
+	}
+}
+
 static void single_runs(struct remarks *ret, const struct book *b)
 {
 	size_t once = 0, measured = 0;
@@ -119,7 +151,7 @@ static void lab_world(struct remarks *ret, const struct book *b)
 			"A lab has one node, links of memory and backends that are never busy: shapes and counts carry over to a cluster, microseconds do not.");
 }
 
-void caveats_find(struct remarks *ret, const struct book *b)
+void caveats_find(struct remarks *ret, const struct book *b, const struct book *baseline)
 {
 	static const caveat each[] = { late_load, few_lookups, sampled_nodes, capture_holes, invalid_replay };
 	for (size_t k = 0; k < sizeof(each) / sizeof(each[0]); k++)
@@ -127,6 +159,8 @@ void caveats_find(struct remarks *ret, const struct book *b)
 			for (int e = 0; e < ENG_N; e++)
 				if (b->cell[i].run[e])
 					each[k](ret, &b->cell[i], b->cell[i].run[e]);
+	if (baseline)
+		other_baseline(ret, b, baseline);
 	other_input(ret, b);
 	single_runs(ret, b);
 	lab_world(ret, b);

@@ -6,6 +6,6 @@
 #include "reports/judge/remarks.h"
 #include "reports/read/book.h"
 
-void caveats_find(struct remarks *ret, const struct book *b);
+void caveats_find(struct remarks *ret, const struct book *b, const struct book *baseline);
 
 #endif

@@ -21,9 +21,11 @@ static const struct {
 
 static const struct {
 	const char *text;
+	enum judge_kind kind;
 	double scale; /* durations become nanoseconds */
 } units[] = {
-	{ "", 1 }, { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "%", 0.01 },
+	{ "", JUDGE_PLAIN, 1 },	 { "ns", JUDGE_TIME, 1 },  { "us", JUDGE_TIME, 1e3 },
+	{ "ms", JUDGE_TIME, 1e6 }, { "s", JUDGE_TIME, 1e9 }, { "%", JUDGE_SHARE, 0.01 },
 };
 
 static void trim(char *s)
@@ -35,7 +37,7 @@ static void trim(char *s)
 		s[--len] = '\0';
 }
 
-static int parse_value(double *ret, const char *text)
+static int parse_value(struct threshold *ret, const char *text)
 {
 	char *end;
 	double v = strtod(text, &end);
@@ -45,7 +47,8 @@ static int parse_value(double *ret, const char *text)
 		end++;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (!strcmp(end, units[i].text)) {
-			*ret = v * units[i].scale;
+			ret->value = v * units[i].scale;
+			ret->kind = units[i].kind;
 			return 0;
 		}
 	}
@@ -96,7 +99,7 @@ int threshold_parse(struct threshold *ret, const char *text, struct diag *d)
 		t.op = ops[op].op;
 		rc = parse_subject(&t, subject);
 		if (!rc)
-			rc = parse_value(&t.value, text + at + strlen(ops[op].text));
+			rc = parse_value(&t, text + at + strlen(ops[op].text));
 	}
 	if (rc)
 		return diag_set(
@@ -138,6 +141,27 @@ static bool holds(enum judge_op op, double a, double b)
 	}
 }
 
+/* What the threshold says in the metric's own unit; false: that is another sort of thing, as a
+ * time is where lookups are counted. A plain number is always in the metric's unit. */
+static bool limit_of(const struct threshold *t, const char *unit, double *ret)
+{
+	*ret = t->value;
+	if (t->kind == JUDGE_TIME) {
+		if (unit && !strcmp(unit, "s"))
+			*ret /= 1e9;
+		else if (!unit || strcmp(unit, "ns"))
+			return false;
+	}
+	return t->kind != JUDGE_SHARE || (unit && !strcmp(unit, "1"));
+}
+
+static void say_mismatch(struct judged *ret, const char *unit)
+{
+	ret->verdict = VERDICT_UNKNOWN;
+	snprintf(ret->detail, sizeof(ret->detail), "%s is not a %s, it is in %.40s", ret->t.metric, ret->t.kind == JUDGE_TIME ? "time" : "share",
+		 !unit ? "whole numbers" : !strcmp(unit, "1") ? "plain numbers" : unit);
+}
+
 static bool value_of(const struct record *r, const char *metric, double *ret)
 {
 	if (strcmp(metric, "checks.failed"))
@@ -162,7 +186,9 @@ static bool judge_baseline(struct judged *ret, const struct threshold *t, const 
 		if (strcmp(t->metric, counts[i].metric))
 			continue;
 		snprintf(ret->detail, sizeof(ret->detail), "there is no baseline");
-		if (count) {
+		if (t->kind != JUDGE_PLAIN) {
+			say_mismatch(ret, "figures");
+		} else if (count) {
 			ret->verdict = holds(t->op, (double)count[counts[i].change], t->value) ? VERDICT_FAIL : VERDICT_PASS;
 			snprintf(ret->detail, sizeof(ret->detail), "%zu figures", count[counts[i].change]);
 		}
@@ -180,6 +206,7 @@ void threshold_judge(struct judged *ret, const struct threshold *t, const struct
 	if (judge_baseline(ret, t, baseline))
 		return;
 	bool measured = engine < 0 && book_has_measured(b);
+	size_t crossed = 0;
 	for (size_t i = 0; i < b->n_cells; i++) {
 		const struct cell *c = &b->cell[i];
 		enum engine e = engine >= 0 ? (enum engine)engine : measured ? cell_measured_engine(c) : cell_best_engine(c);
@@ -187,12 +214,18 @@ void threshold_judge(struct judged *ret, const struct threshold *t, const struct
 		double v;
 		if ((*t->cell && strcmp(t->cell, c->name)) || !r || !value_of(r, t->metric, &v))
 			continue;
-		bool fails = holds(t->op, v, t->value);
-		if (ret->verdict == VERDICT_UNKNOWN || fails)
-			snprintf(ret->detail, sizeof(ret->detail), "%s: %s", c->title,
-				 fmt_unit(v, record_unit(r, t->metric), text));
-		ret->verdict = fails ? VERDICT_FAIL : VERDICT_PASS;
-		if (fails)
-			return;
+		const char *unit = record_unit(r, t->metric);
+		double limit;
+		if (!limit_of(t, unit, &limit))
+			return say_mismatch(ret, unit);
+		bool fails = holds(t->op, v, limit);
+		crossed += fails;
+		if (ret->verdict == VERDICT_UNKNOWN || (fails && crossed == 1))
+			snprintf(ret->detail, sizeof(ret->detail), "%s: %s", c->title, fmt_unit(v, unit, text));
+		if (ret->verdict != VERDICT_FAIL)
+			ret->verdict = fails ? VERDICT_FAIL : VERDICT_PASS;
 	}
+	size_t len = strlen(ret->detail);
+	if (crossed > 1)
+		snprintf(ret->detail + len, sizeof(ret->detail) - len, ", and %zu more cell%s", crossed - 1, crossed > 2 ? "s" : "");
 }

@@ -16,15 +16,18 @@
 
 enum judge_op { JUDGE_GT, JUDGE_GE, JUDGE_LT, JUDGE_LE, JUDGE_EQ, JUDGE_NE };
 
+enum judge_kind { JUDGE_PLAIN, JUDGE_TIME, JUDGE_SHARE };
+
 struct threshold {
 	const char *text;
 	char cell[64], metric[128]; /* cell "" : every cell */
 	int engine;                 /* enum engine, or -1 */
 	enum judge_op op;
-	double value; /* in the metric's unit */
+	double value; /* in the metric's unit; of a time nanoseconds, of a share 1 is all */
+	enum judge_kind kind;
 };
 
-enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_UNKNOWN }; /* unknown: no record has the metric */
+enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_UNKNOWN }; /* unknown: no record has the metric, or it is another sort of thing */
 
 struct judged {
 	struct threshold t;

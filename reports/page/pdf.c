@@ -129,6 +129,8 @@ int pdf_print(const char *dir, const char *page, const char *pdf, const char *pr
 	if (rc)
 		return rc;
 	rc = print_by_any(&p, program, d);
+	if (rc == ERR_PEER)
+		diag_set(d, rc, "%s failed; its words are in %s", program ? program : "the program that prints", log);
 	snprintf(path, sizeof(path), "%s/%s", dir, pdf);
 	if (!rc && !is_pdf(p.out))
 		rc = diag_set(d, ERR_PEER, "no PDF was made of %s; what was said is in %s", page, log);

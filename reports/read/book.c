@@ -3,6 +3,7 @@
 #include "reports/read/book.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,15 +36,73 @@ static const char *label(const struct record *r, const char *key)
 	return v ? v : "";
 }
 
+/* What readers see of a letter that is none of ASCII's: letters of all scripts, but no controls, no
+ * marks of direction, nothing without width. */
+static bool is_letter(uint32_t c)
+{
+	static const struct {
+		uint32_t from, to;
+	} not[] = { { 0, 0xa0 }, { 0xad, 0xad }, { 0x2000, 0x200f }, { 0x2028, 0x202f }, { 0x205f, 0x206f }, { 0x3000, 0x3000 },
+		    { 0xd800, 0xf8ff }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xfff0, 0xffff }, { 0xe0000, UINT32_MAX } };
+	for (size_t i = 0; i < sizeof(not) / sizeof(not[0]); i++)
+		if (c >= not[i].from && c <= not[i].to)
+			return false;
+	return true;
+}
+
+/* Octets of the UTF-8 sequence at `p`, 1 for ASCII; 0 when it is none, as where text was cut. */
+static size_t utf8_take(const char *p, uint32_t *ret)
+{
+	const uint8_t *b = (const uint8_t *)p;
+	size_t n = b[0] < 0x80 ? 1 : b[0] >= 0xc2 && b[0] < 0xe0 ? 2 : (b[0] & 0xf0) == 0xe0 ? 3 : b[0] >= 0xf0 && b[0] < 0xf5 ? 4 : 0;
+	*ret = n < 2 ? b[0] : b[0] & (0x7f >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((b[i] & 0xc0) != 0x80)
+			return 0;
+		*ret = *ret << 6 | (b[i] & 0x3f);
+	}
+	return n;
+}
+
+/* Each octet or letter that legends may not hold becomes one '_'. */
+static void make_plain(char *s)
+{
+	char *to = s;
+	for (const char *p = s; *p;) {
+		uint32_t c;
+		size_t n = utf8_take(p, &c);
+		bool good = n > 1 ? is_letter(c) :
+				    n && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._/+=-", *p);
+		if (good)
+			memmove(to, p, n);
+		else
+			*to = '_';
+		to += good ? n : 1;
+		p += n ? n : 1;
+	}
+	*to = '\0';
+}
+
 /* Labels come from outside and end up in legends. */
 static void set_title(struct cell *c, bool with_scenario)
 {
 	const char *name = *c->name ? c->name : "run";
-	snprintf(c->title, sizeof(c->title), "%.40s%s%.50s%s%.30s", with_scenario && *c->scenario ? c->scenario : "",
+	snprintf(c->title, sizeof(c->title), "%.40s%s%.48s%s%.24s", with_scenario && *c->scenario ? c->scenario : "",
 		 with_scenario && *c->scenario ? " / " : "", name, *c->point ? " " : "", c->point);
-	for (char *p = c->title; *p; p++)
-		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._/+=-", *p))
-			*p = '_';
+	make_plain(c->title);
+}
+
+/* Two cells that look alike once their titles are cut and plain are numbered, from the last back. */
+static void tell_apart(struct book *b)
+{
+	for (size_t i = b->n_cells; i-- > 1;) {
+		char *title = b->cell[i].title;
+		size_t before = 0, len = strlen(title);
+		for (size_t k = 0; k < i; k++)
+			before += !strcmp(b->cell[k].title, title);
+		if (before)
+			snprintf(title + len, sizeof(b->cell[i].title) - len, " (%zu)", before + 1);
+	}
 }
 
 static enum engine engine_of(const struct record *r)
@@ -203,6 +262,7 @@ void book_arrange(struct book *b)
 		many = many || (*b->cell[i].scenario && strcmp(b->cell[i].scenario, b->cell[0].scenario));
 	for (size_t i = 0; i < b->n_cells; i++)
 		set_title(&b->cell[i], many);
+	tell_apart(b);
 	find_loads(b);
 }
 

@@ -37,7 +37,7 @@ struct cell {
 	const char *point;           /* of a sweep; "" when it is none */
 	const char *proxy;           /* or NULL */
 	int cache;                   /* 1 ours, 0 none, -1 another one or unknown */
-	char title[128];             /* what readers see; only [A-Za-z0-9 ._/+=-] */
+	char title[128];             /* what readers see: letters, digits, blank and ._/+=-; a number where two are alike */
 	const struct record *run[ENG_N]; /* the one that figures speak of, or NULL */
 	struct runs all[ENG_N];
 };

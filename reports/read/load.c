@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looks for records: a folder with run.json is one, any other is looked into, to a
- * depth. A folder in which a tool began to write and never ended is a run that was
+ * depth. Of a record all is read here once: what a later reader would pass over in silence,
+ * because it is damaged, is an error that names file and line. A folder in which a tool began to write and never ended is a run that was
  * expected and did not report; saying nothing of it would make the rest look whole.
  */
 #include "reports/read/load.h"
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/record/result_dir.h"
+#include "lib/record/table.h"
 
 static bool below(char path[4096], const char *dir, const char *name)
 {
@@ -26,19 +28,69 @@ static bool has(const char *dir, const char *name)
 	return below(path, dir, name) && access(path, F_OK) == 0;
 }
 
+static int no_dots(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+static void note_missing(struct book *b, const struct record *r)
+{
+	const char *name;
+	char file[128];
+	for (size_t i = 0; (name = record_hist_name(r, i)); i++) {
+		snprintf(file, sizeof(file), "hist-%.100s.csv", name);
+		if (!has(record_dir(r), file) && b->n_notes < BOOK_NOTES_MAX)
+			snprintf(b->note[b->n_notes++], sizeof(b->note[0]),
+				 "%.300s: %s is named in run.json and is not there: no curve of it, no intervals.", record_dir(r), file);
+	}
+}
+
+/* The middle of "hist-NAME.csv"; NULL: the file is none of that kind. */
+static char *name_in(char *file, const char *head)
+{
+	size_t len = strlen(file), from = strlen(head);
+	if (len <= from + 4 || strncmp(file, head, from) || strcmp(file + len - 4, ".csv"))
+		return NULL;
+	file[len - 4] = '\0';
+	return file + from;
+}
+
+static int check_file(const struct record *r, char *file, struct diag *d)
+{
+	static struct hist h;
+	struct table t = { 0 };
+	char *name = name_in(file, "hist-");
+	if (name)
+		return record_hist_load(r, name, &h, d);
+	name = name_in(file, "table-");
+	int rc = name ? record_table(r, name, &t, d) : 0;
+	table_release(&t);
+	return rc;
+}
+
+static int check_files(struct book *b, const struct record *r, struct diag *d)
+{
+	struct dirent **list;
+	int rc = 0, n = scandir(record_dir(r), &list, no_dots, alphasort);
+	for (int i = 0; i < n; i++) {
+		rc = rc ? rc : check_file(r, list[i]->d_name, d);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	note_missing(b, r);
+	return rc;
+}
+
 static int load_one(struct book *b, const char *dir, struct diag *d)
 {
 	if (b->n_records == BOOK_RECORDS_MAX)
 		return diag_set(d, ERR_LIMIT, "%s: more than %d records", dir, BOOK_RECORDS_MAX);
 	int rc = record_load(&b->record[b->n_records], dir, d);
-	if (!rc)
-		b->n_records++;
-	return rc;
-}
-
-static int no_dots(const struct dirent *e)
-{
-	return e->d_name[0] != '.';
+	if (rc)
+		return rc;
+	const struct record *r = b->record[b->n_records++];
+	return check_files(b, r, d);
 }
 
 static int look(struct book *b, const char *dir, int depth, struct diag *d);
