@@ -140,7 +140,6 @@ static void conn_hold_up(struct tcp_conn *c)
 {
 	tcp_share_hold_up(c);
 	c->paused = true;
-	tcp_conn_touch(c);
 }
 
 static bool conn_query(void *ctx, const uint8_t *msg, size_t len)

@@ -236,8 +236,6 @@ HOT static void out_commit(struct udp_listener *u, const union sockaddr_any *to,
 		h->msg_namelen = sizeof(to->v6);
 	}
 	o->iov[o->n] = (struct iovec){ o->arena + o->used, len };
-	h->msg_control = NULL;
-	h->msg_controllen = 0;
 	if (u->need_local)
 		control_set_source(h, &o->control[o->n], local);
 	o->used += (len + 63) & ~(size_t)63;

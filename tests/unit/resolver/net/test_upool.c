@@ -316,3 +316,43 @@ Test(upool, a_silent_one_is_found_in_its_time)
 	cr_expect_geq(loop.now_ns, start + 100 * NS_PER_MS);
 	cr_expect_lt(loop.now_ns, start + 1400 * NS_PER_MS);
 }
+
+static struct upstream_conf conf_at(uint16_t at)
+{
+	struct upstream_conf conf = ups.up[0]->conf;
+
+	conf.port = at;
+	conf.expire_ns = 10 * NS_PER_S;
+	return conf;
+}
+
+/* An upstream that is not configured any more keeps nothing that nobody waits for, and nothing at all in the end. */
+Test(upool, an_upstream_that_goes)
+{
+	struct upstream_conf here = conf_at(port), there = conf_at(9);
+	long kept = 0;
+
+	for (int i = 0; i < 6; i++) {
+		int before = n_answers;
+
+		configure(&here, 1);
+		ask(1, CORE_TCP);
+		ask(2, CORE_UDP);
+		int fd = accept_one();
+
+		questions_read(fd, questions, 1);
+		answer_write(fd, questions[0]);
+		until(&n_answers, before + 1);
+		configure(&there, 1);
+		for (int k = 0; k < 3; k++)
+			cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+		cr_expect_eq(stats.up_tcp_open, 0);
+		cr_expect_eq(stats.up_udp_open, 0);
+		cr_expect_null(ups.retired);
+		until_closed(fd);
+		close(fd);
+		if (i == 2)
+			kept = memory_kept;
+	}
+	cr_expect_leq(memory_kept, kept, "some of each stays: %ld", memory_kept - kept);
+}

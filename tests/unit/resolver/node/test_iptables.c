@@ -427,6 +427,35 @@ static bool is_exact(const char *line)
 	return iptables_line_parse(IPT_RAW, line, strlen(line), &l) && l.exact;
 }
 
+/* Whatever comes last: without its last word the line is no rule of ours. */
+Test(iptables, in_any_order)
+{
+#define ALL "-j NOTRACK -d 169.254.20.10/32 -p tcp --dport 53"
+	static const char *const whole[] = {
+		"-A OUTPUT -j NOTRACK -p tcp -d 169.254.20.10/32 --dport 53",
+		"-A OUTPUT -j NOTRACK --dport 53 -d 169.254.20.10/32 -p tcp",
+		"-A OUTPUT -j NOTRACK --dport 53 -p tcp -d 169.254.20.10/32",
+		"-A OUTPUT -d 169.254.20.10/32 --dport 53 -p tcp -j NOTRACK",
+		"-A OUTPUT -d 169.254.20.10/32 --dport 53 -p tcp -j CT --notrack",
+		"-A OUTPUT " ALL " -m comment --comment x",
+		"-A OUTPUT " ALL " -m tcp",
+		"-A OUTPUT " ALL " -m set ! --match-set live dst",
+		"-A OUTPUT " ALL " -m set ! --match-set live",
+		"-A OUTPUT " ALL " -m set ! --match-set",
+		"-A OUTPUT " ALL " -m recent ! --rcheck --seconds 1 --name x --mask y --rdest",
+		"-A OUTPUT " ALL " -m recent ! --rcheck --seconds 1",
+		"-A OUTPUT " ALL " -m recent ! --rcheck",
+	};
+
+	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+		char line[200];
+
+		cr_expect_eq(is_exact(whole[i]), (i < 8 || i == 10), "%s", whole[i]);
+		snprintf(line, sizeof line, "%.*s", (int)(strrchr(whole[i], ' ') - whole[i]), whole[i]);
+		cr_expect_not(is_exact(line), "%s", line);
+	}
+}
+
 /* Nothing less than a whole rule is one, and nothing more. */
 Test(iptables, each_word_counts)
 {
