@@ -137,6 +137,13 @@ static const struct field conntrack_fields[] = {
 	{ "kernel", read_kernel, OFF(s.kernel) },
 	{ 0 },
 };
+static const struct field node_fields[] = {
+	{ "packet", read_duration, OFF(s.packet_ns), 0, 1.0 * NS_PER_S },
+	{ "cpus", read_unsigned, OFF(s.node_cpus), 1, 1024 },
+	{ "backlog", read_unsigned, OFF(s.backlog), 1, 1e8 },
+	{ "veth", read_unsigned, OFF(s.veth_ring), 0, 1e8 },
+	{ 0 },
+};
 static const struct field top_fields[] = {
 	{ "scenario", read_version, .required = true },
 	{ "name", read_text, OFF(s.name), .required = true },
@@ -154,6 +161,7 @@ static const struct field top_fields[] = {
 	{ "cells", read_section, .sub = cells_fields },
 	{ "cache", read_section, .sub = cache_fields },
 	{ "conntrack", read_section, .sub = conntrack_fields },
+	{ "node", read_section, .sub = node_fields },
 	{ 0 },
 };
 #undef OFF
@@ -173,6 +181,8 @@ static void set_defaults(struct draft *t)
 	s->upstream_dns.s_addr = htonl(0x0a60000b); /* 10.96.0.11 */
 	s->local_dns.s_addr = htonl(0xa9fe140a);    /* 169.254.20.10 */
 	s->n_backends = 2;
+	s->node_cpus = 4;
+	s->backlog = 1000;
 	s->growth = 1;
 	s->burst_loss = 1;
 	s->replica = (struct scen_replica){ .workers = 1, .period_ns = 100 * NS_PER_MS, .queue = 256 };

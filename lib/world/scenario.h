@@ -162,6 +162,11 @@ struct scenario {
 	uint64_t conntrack_max, conntrack_buckets;
 	unsigned kernel; /* major * 1000 + minor; 0: a present one */
 
+	/* the node's softirq: what a packet of a pod costs a processor; 0: it is never busy */
+	uint64_t packet_ns;
+	unsigned node_cpus, backlog; /* packets that wait at a processor: net.core.netdev_max_backlog */
+	unsigned veth_ring;	     /* and in a pod's veth where that has a ring; 0: it has none */
+
 	void *arena;              /* owns all text above */
 };
 

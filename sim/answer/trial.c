@@ -89,7 +89,8 @@ const char *trial_bottleneck(const struct trial *t)
 	} drops[] = {{CAUSE_TABLE, "connection table"},
 		     {CAUSE_REPLICA_QUEUE, "cluster DNS (its queue is full)"},
 		     {CAUSE_CACHE_QUEUE, "node cache (its socket buffer is full)"},
-		     {CAUSE_OUTSIDE, "packets to resolvers outside"}};
+		     {CAUSE_OUTSIDE, "packets to resolvers outside"},
+		     {CAUSE_BACKLOG, "a node's softirq backlog"}};
 	const struct sim_result *r = &t->out.sum;
 	const char *word = NULL;
 	uint64_t most = 0;

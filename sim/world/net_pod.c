@@ -34,18 +34,20 @@ static enum ct_verdict race(struct world *w, struct node *n, const struct ct_tup
 	return ctable_race(n->ct, w->now_ns, &loser);
 }
 
-static uint64_t leaves_ns(const struct world *w, const struct slot *s)
+/* When a datagram has left the pod; T_NEVER: it has not. */
+static uint64_t leaves_ns(struct world *w, struct node *n, const struct slot *s, const struct pkt *p)
 {
-	return s->ready_ns > w->now_ns ? s->ready_ns : w->now_ns;
+	return softirq_pass(w, n, p, SOFTIRQ_OUT, s->ready_ns > w->now_ns ? s->ready_ns : w->now_ns);
 }
 
 static void send_datagram(struct world *w, struct node *n, struct slot *s, struct pkt *p)
 {
 	struct ct_tuple orig = pod_tuple(w, p->pod, p->port, false);
+	uint64_t left_ns = leaves_ns(w, n, s, p);
 	enum ct_verdict v;
 
-	if (net_no_endpoint(w)) {
-		net_drop(w, p, CAUSE_NO_ENDPOINT);
+	if (left_ns == T_NEVER || net_no_endpoint(w)) {
+		net_drop(w, p, left_ns == T_NEVER ? CAUSE_BACKLOG : CAUSE_NO_ENDPOINT);
 		return;
 	}
 	v = races(w, n, s) ? race(w, n, &orig, p) : net_to_service(w, n, &orig, 0, &p->backend);
@@ -63,7 +65,7 @@ static void send_datagram(struct world *w, struct node *n, struct slot *s, struc
 		s->new_ns = w->now_ns;
 		way_ns += w->c->costs->new_flow_ns;
 	}
-	evq_push(&w->q, leaves_ns(w, s) + way_ns, EV_AT_BACKEND, 0, p);
+	evq_push(&w->q, left_ns + way_ns, EV_AT_BACKEND, 0, p);
 }
 
 void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
@@ -76,7 +78,7 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 		w->r->notrack_in++;
 	if (p->tcp) {
 		struct flow *f = w->flow[s->flow];
-		uint64_t from_ns = f->ready_ns > w->now_ns ? f->ready_ns : w->now_ns;
+		uint64_t from_ns = softirq_pass(w, n, p, SOFTIRQ_OUT, f->ready_ns > w->now_ns ? f->ready_ns : w->now_ns);
 		if (!node_has_cache(n)) {
 			struct ct_tuple orig = pod_tuple(w, p->pod, p->port, true);
 			net_to_service(w, n, &orig, CT_ACK, &p->backend);
@@ -88,10 +90,15 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 			  node_has_cache(n) ? EV_AT_CACHE : EV_AT_BACKEND);
 		return;
 	}
-	if (!node_has_cache(n))
+	if (!node_has_cache(n)) {
 		send_datagram(w, n, s, p);
+		return;
+	}
+	uint64_t left_ns = leaves_ns(w, n, s, p);
+	if (left_ns == T_NEVER)
+		net_drop(w, p, CAUSE_BACKLOG);
 	else
-		evq_push(&w->q, leaves_ns(w, s) + leg_draw(way, &n->rng), EV_AT_CACHE, 0, p);
+		evq_push(&w->q, left_ns + leg_draw(way, &n->rng), EV_AT_CACHE, 0, p);
 }
 
 static bool connect_cache(struct world *w, struct node *n, struct slot *s, uint64_t setup_ns)
@@ -190,6 +197,7 @@ void net_cache_reply(struct world *w, struct node *n, const struct core_client *
 	p->gen = gen;
 	p->slot = (uint8_t)cl->cookie;
 	p->at_once = at_once;
+	p->pod = (uint16_t)w->run[run]->what.pod;
 	p->node = n->index;
 	p->tcp = cl->proto == CORE_TCP;
 	uint64_t way_ns = leg_draw(&w->c->costs->cache_pod, &n->rng) +

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/world/net.h"
 #include "sim/world/probers.h"
 
 #define SYN_TRIES 6
@@ -417,8 +418,24 @@ static void note_path(const struct world *w, struct lookup_run *l, const struct 
 		l->outside |= !name_within(name, w->domain.b);
 }
 
+/* The reply crosses the pod's veth first. False: not yet, or never. */
+static bool has_come(struct world *w, struct pkt *p)
+{
+	if (!w->s->packet_ns || p->through)
+		return true;
+	uint64_t t_ns = softirq_pass(w, &w->node[p->node], p, SOFTIRQ_IN, w->now_ns);
+	p->through = true;
+	if (t_ns == T_NEVER)
+		net_drop(w, p, CAUSE_BACKLOG);
+	else
+		evq_push(&w->q, t_ns, EV_AT_POD, 0, p);
+	return false;
+}
+
 void pods_receive(struct world *w, struct pkt *p)
 {
+	if (!has_come(w, p))
+		return;
 	bool passed = node_has_cache(&w->node[p->node]) || net_pod_reply(w, p);
 	struct lookup_run *l = run_of(w, p->lookup, p->gen);
 

@@ -39,7 +39,7 @@ static int node_build(struct world *w, unsigned i)
 	ct.seed = rng_u64(&n->rng);
 	n->ct = ctable_new(&ct);
 	n->stream = calloc(n_streams, sizeof(*n->stream));
-	if (!n->ct || !n->stream)
+	if (!n->ct || !n->stream || softirq_init(w, n) < 0)
 		return ERR_NOMEM;
 	for (size_t k = 0; k < n_streams; k++) {
 		rng_seed_stream(&n->stream[k].rng, w->seed,
@@ -100,6 +100,7 @@ static void take_apart(struct world *w)
 		for (unsigned i = 0; i < w->n_nodes; i++) {
 			ctable_free(w->node[i].ct);
 			free(w->node[i].stream);
+			free(w->node[i].softirq_free_ns);
 		}
 	}
 	free(w->node);

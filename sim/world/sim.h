@@ -38,7 +38,8 @@ const char *sim_cache_str(enum sim_cache cache); /* "off", "on", "original" */
 	X(CAUSE_REPLICA_QUEUE, "replica_queue", "a cluster-DNS server's queue was full")          \
 	X(CAUSE_DEAD, "dead", "sent to a cluster-DNS server that was gone")                       \
 	X(CAUSE_NO_ENDPOINT, "no_endpoint", "the Service had no endpoint")                        \
-	X(CAUSE_OUTSIDE, "outside_limit", "more than a node may send to resolvers outside")
+	X(CAUSE_OUTSIDE, "outside_limit", "more than a node may send to resolvers outside")       \
+	X(CAUSE_BACKLOG, "backlog", "a processor's softirq backlog, or a pod's veth, was full")
 #define SIM_CAUSE_ENUM(name, word, help) name,
 enum sim_cause { SIM_CAUSES(SIM_CAUSE_ENUM) SIM_CAUSES_N };
 

@@ -54,6 +54,7 @@ struct pkt {
 	uint16_t pod, port, backend, id;
 	uint8_t slot, event;
 	bool tcp, from_node, big, missing;
+	bool through; /* at the pod: the node's softirq has had it */
 	bool at_once; /* the cache had it */
 	uint32_t conn, conn_gen; /* tcp: the flow it travels on */
 	uint64_t way_ns;	 /* held by its flow: how long it will take */
@@ -110,6 +111,7 @@ struct node {
 	struct rng rng;
 	struct ctable *ct;
 	struct stream_state *stream; /* [pod * n_loads + load] */
+	uint64_t *softirq_free_ns; /* of each processor, or of each pod's veth, there and back */
 	bool link_bad;
 	uint8_t cause; /* why the last packet of the node's own was lost */
 	uint64_t link_seen_ns, outside_seen_ns;
@@ -208,6 +210,12 @@ void pods_begin(struct world *w, uint32_t run, uint32_t gen);
 void pods_expire(struct world *w, uint32_t run, uint32_t gen);
 void pods_syn(struct world *w, uint32_t run, uint32_t gen, unsigned slot);
 void pods_receive(struct world *w, struct pkt *p); /* EV_AT_POD */
+
+/* softirq.c: a packet to or from a pod goes through one processor's backlog, or the ring of the pod's veth. */
+int softirq_init(struct world *w, struct node *n);
+enum softirq_way { SOFTIRQ_OUT, SOFTIRQ_IN };
+/* When it is through, not before `t_ns`; T_NEVER: there was no room. TCP waits, for it would come again. */
+uint64_t softirq_pass(struct world *w, struct node *n, const struct pkt *p, enum softirq_way way, uint64_t t_ns);
 
 /* net.c: what lies between */
 void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p);

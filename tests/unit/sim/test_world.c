@@ -388,3 +388,53 @@ Test(path, lookups_are_told_by_the_way_their_answers_came)
 	cr_assert_float_eq((double)r->path[SIM_PATH_OUTSIDE].n, (double)r->total / 2, (double)r->total / 10);
 	lab_free(l);
 }
+
+/* A processor that is asked for one and a half times what it can do loses a third, by whichever queue; below that
+ * none is lost, and what waits waits as Pollaczek and Khinchine say. */
+static const struct sim_result *softirq(struct lab **ret, const char *node, bool cache)
+{
+	char yaml[1024];
+
+	snprintf(yaml, sizeof(yaml),
+		 HEAD "duration: 20s\npods: {per_node: 10, search: [], timeout: 1s, attempts: 1}\n"
+		      "loads:\n  - {name: a, transport: new-port, rate: 100/s, family: a}\n"
+		      "names:\n  ask: [web.default.svc.cluster.local.]\n%s\n",
+		 node);
+	*ret = lab_new(yaml, cache);
+	return lab_run(*ret);
+}
+
+Test(softirq, a_full_backlog_loses_what_is_too_much)
+{
+	static const char *const nodes[] = {"node: {packet: 1500us, cpus: 1, backlog: 20}", "node: {packet: 15ms, cpus: 10, backlog: 20}",
+					    "node: {packet: 15ms, veth: 20}"};
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct lab *l;
+		const struct sim_result *r = softirq(&l, nodes[i / 2], i % 2);
+		double lost = (double)r->dropped[CAUSE_BACKLOG] / (double)r->queries;
+		/* 1,000 questions a second; in the shared queues their answers come on top */
+		double room = 1000 / 1.5, want = i / 2 == 2 ? 1 - room / 1000 : 1 - room / 2 / 1000;
+		if (i / 2 < 2) /* each answered question takes two of the places, a lost one none or one */
+			cr_assert(lost > want - 0.2 && lost < want + 0.1, "%s: %g of %g", nodes[i / 2], lost, want);
+		else
+			cr_assert_float_eq(lost, want, 0.03, "%s: %g of %g", nodes[i / 2], lost, want);
+		cr_assert_gt(r->lost_by[CAUSE_BACKLOG], 0);
+		cr_assert_eq(r->lost_by[CAUSE_LATE] + r->lost_by[CAUSE_BACKLOG], r->lost);
+		lab_free(l);
+	}
+}
+
+Test(softirq, below_its_rate_it_only_waits)
+{
+	struct lab *idle, *busy;
+	const struct sim_result *a = softirq(&idle, "", true), *b = softirq(&busy, "node: {packet: 600us, veth: 256}", true);
+	/* each pod's 100 a second at 600 us, there and back: rho 0.06, twice the service and its wait */
+	double want = 2 * (600e3 + 100e-9 * 600e3 * 600e3 / (2 * (1 - 0.06)));
+
+	cr_assert_eq(b->dropped[CAUSE_BACKLOG], 0);
+	cr_assert_float_eq(hist_mean(&b->latency[0]) - hist_mean(&a->latency[0]), want, 0.03 * want, "%g of %g",
+			   hist_mean(&b->latency[0]) - hist_mean(&a->latency[0]), want);
+	lab_free(idle);
+	lab_free(busy);
+}
