@@ -23,7 +23,7 @@ static const double shares[] = {0,    0.01, 0.05, 0.1,  0.2,   0.3,  0.4,   0.5,
 #define SHARES (sizeof(shares) / sizeof(shares[0]))
 
 struct took { /* lookups of a cell, from their beginning */
-	struct hist fresh, same, tcp;
+	struct hist fresh, same, tcp, miss;
 };
 
 struct cell { /* of the lab */
@@ -38,13 +38,16 @@ struct fit {
 	struct cell_outcome out[2];
 };
 
+#define TOOK_HISTS(t) &(t)->fresh, &(t)->same, &(t)->tcp, &(t)->miss
+static const char *const loads[] = {"new", "same", "tcp", "miss"};
+#define TOOK_N (sizeof(loads) / sizeof(loads[0]))
+
 static bool took_load(struct took *t, const struct record *r, const char *kind)
 {
 	char name[32];
-	struct hist *const to[] = {&t->fresh, &t->same, &t->tcp};
-	static const char *const loads[] = {"new", "same", "tcp"};
+	struct hist *const to[] = {TOOK_HISTS(t)};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < TOOK_N; i++) {
 		snprintf(name, sizeof(name), "%s.%s", kind, loads[i]);
 		if (!record_hist(r, name, to[i]))
 			return false;
@@ -63,7 +66,7 @@ static int cell_load(struct cell *c, const char *lab, const char *name, struct d
 		return rc;
 	hist_init(&c->late);
 	bool measured = took_load(&c->took, c->r, "took") && record_hist(c->r, "late.all", &c->late);
-	if ((!measured && !took_load(&c->took, c->r, "latency")) || c->took.same.n < 100 || c->took.tcp.n < 20)
+	if ((!measured && !took_load(&c->took, c->r, "latency")) || c->took.same.n < 100 || c->took.tcp.n < 20 || c->took.miss.n < 20)
 		return diag_set(d, ERR_MISSING, "%s: no record of kind-e2e/scenarios/calibrate.yaml, or too few lookups", dir);
 	return 0;
 }
@@ -116,12 +119,17 @@ static void way_first(struct leg *l, const struct hist *pair)
 
 static void processor(struct sim_costs *k, const struct cell *on)
 {
-	double cpu_s, queries;
+	const struct took *t = &on->took;
+	double cpu_s, queries, misses;
 
-	if (!record_num(on->r, "cache.cpu_s", &cpu_s) || !record_num(on->r, "cache.queries", &queries) || queries < 100)
+	if (!record_num(on->r, "cache.cpu_s", &cpu_s) || !record_num(on->r, "cache.queries", &queries) ||
+	    !record_num(on->r, "cache.misses", &misses) || queries < 100)
 		return;
-	/* the stock list's proportions: misses were too few to be measured */
-	double scale = cpu_s * 1e9 / queries / (double)k->hit_cpu_ns;
+	/* together they are known: the stock list's proportions */
+	double by_tcp = (double)t->tcp.n / (double)(t->fresh.n + t->same.n + t->tcp.n + t->miss.n) * queries;
+	double stock_ns = (queries - misses) * (double)k->hit_cpu_ns + misses * (double)(k->miss_cpu_ns + k->answer_cpu_ns) +
+			  by_tcp * (double)k->tcp_cpu_ns;
+	double scale = cpu_s * 1e9 / stock_ns;
 	k->hit_cpu_ns = (uint64_t)((double)k->hit_cpu_ns * scale);
 	k->miss_cpu_ns = (uint64_t)((double)k->miss_cpu_ns * scale);
 	k->answer_cpu_ns = (uint64_t)((double)k->answer_cpu_ns * scale);
@@ -143,7 +151,7 @@ static void guess(struct sim_costs *k, const struct fit *f)
 	leg_set(&k->backend_node, none);
 	leg_set(&k->world_node, none);
 	leg_set(&k->start, none); /* until the end */
-	k->node_backend = k->node_world = k->pod_backend;
+	way_first(&k->node_backend, &f->on.took.miss);
 	k->socket_ns = k->new_flow_ns = 0;
 }
 
@@ -186,15 +194,15 @@ static void mend(struct sim_costs *k, const struct fit *f)
 	leg_mend(&k->tcp_setup, &f->on.took.tcp, &f->sim_on.tcp, 1);
 	cost_mend(&k->socket_ns, socket);
 	cost_mend(&k->new_flow_ns, fresh_more(&f->off.took) - fresh_more(&f->sim_off) - socket);
-	k->node_backend = k->node_world = k->pod_backend;
+	leg_mend(&k->node_backend, &f->on.took.miss, &f->sim_on.miss, 2);
+	k->node_world = k->node_backend;
 }
 
 static void took_of(struct took *t, const struct scenario *s, const struct sim_result *r)
 {
-	struct hist *const to[] = {&t->fresh, &t->same, &t->tcp};
-	static const char *const loads[] = {"new", "same", "tcp"};
+	struct hist *const to[] = {TOOK_HISTS(t)};
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < TOOK_N; i++)
 		for (size_t k = 0; k < s->n_loads; k++)
 			if (strcmp(s->load[k].name, loads[i]) == 0)
 				*to[i] = r->latency[k];
