@@ -12,7 +12,7 @@
 #include "lib/base/opt.h"
 #include "sim/answer/ask.h"
 
-enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
+enum { EXIT_UNMET = 1, EXIT_INVALID = 2, EXIT_USAGE = 3 };
 
 static struct sim_ask o = {.replications = 1, .surge_times = 3, .surge_ns = 10 * NS_PER_S};
 static bool only_costs;
@@ -90,7 +90,7 @@ static int run(const struct verb *v)
 		rc = v ? v->run(&o, &d) : ask_predict(&o, &d);
 	if (rc < 0)
 		log_error("%s", d.text);
-	return rc < 0 ? EXIT_INVALID : 0;
+	return rc < 0 ? EXIT_INVALID : o.unmet ? EXIT_UNMET : 0;
 }
 
 static const char *wrong_usage(const struct verb *v, bool known, int n)

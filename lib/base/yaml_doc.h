@@ -14,6 +14,7 @@
 #include "lib/base/err.h"
 
 #define YAML_SIZE_MAX (4u << 20)
+#define YAML_DEPTH_MAX 200u /* brackets open at once */
 
 enum yaml_kind { YAML_NONE, YAML_SCALAR, YAML_LIST, YAML_MAP };
 

@@ -310,6 +310,8 @@ int read_delay(struct reading *r, struct yaml_at n, const struct field *f, void 
 		v.p99_ns = v.median_ns;
 	if (v.p99_ns < v.median_ns)
 		return yaml_err(n, r->d, ERR_RANGE, "%s: p99 is below the median", f->key);
+	if (v.p99_ns && !v.median_ns) /* no log-normal has it */
+		return yaml_err(n, r->d, ERR_RANGE, "%s: a median of 0 has no p99 above it", f->key);
 	*AT(base, f, struct scen_delay) = v;
 	return 0;
 }

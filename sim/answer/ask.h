@@ -25,6 +25,7 @@ struct sim_ask {
 	int n_operands;
 	/* size, cliff */
 	const char *slo;
+	bool unmet; /* size says: in some cell no number of replicas meets the goals */
 	double surge_times;
 	uint64_t surge_ns;
 };

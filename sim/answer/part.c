@@ -4,6 +4,7 @@
  */
 #include "sim/answer/part.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,10 @@ static bool numbers(const char *text, uint64_t *ret, size_t n)
 		char *end;
 		if (*text != ' ' || text[1] < '0' || text[1] > '9')
 			return false;
+		errno = 0;
 		ret[i] = strtoull(text + 1, &end, 10);
+		if (errno)
+			return false;
 		text = end;
 	}
 	return *text == '\0';

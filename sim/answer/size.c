@@ -275,6 +275,7 @@ static int size_cell(struct sizing *z, struct diag *d)
 	printf("\n%s: %s\n", z->name, z->a->slo);
 	if (!z->replicas) {
 		say(z, "replicas", SIM_BACKENDS_MAX, "servers", "are not enough: no number of replicas meets the goals");
+		z->a->unmet = true;
 		return 0;
 	}
 	say(z, "replicas", z->replicas, "servers", "the fewest that meet the goals");

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define QUOTA_MIN_NS NS_PER_MS /* of the kubelet and of the kernel: a smaller limit is this one */
 #define RATE_MEMORY 256 /* queries over which the rate of arrivals is averaged */
 
 void replicas_init(struct world *w)
@@ -44,8 +45,9 @@ static uint64_t work(struct world *w, struct replica *r, uint64_t t_ns, uint64_t
 	uint64_t period_ns = w->s->replica.period_ns;
 	uint64_t quota_ns = (uint64_t)(w->s->replica.cpu_limit * (double)period_ns);
 
-	if (!quota_ns)
+	if (w->s->replica.cpu_limit <= 0)
 		return t_ns + cpu_ns;
+	quota_ns = quota_ns > QUOTA_MIN_NS ? quota_ns : QUOTA_MIN_NS;
 	while (cpu_ns) {
 		uint64_t index = (t_ns + r->phase_ns) / period_ns;
 		uint64_t end_ns = (index + 1) * period_ns - r->phase_ns;
