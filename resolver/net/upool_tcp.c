@@ -5,7 +5,6 @@
  */
 #include "resolver/net/upool_tcp.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #include "lib/base/clock.h"
@@ -137,14 +136,6 @@ void upool_retire(struct upool *p)
 
 void upool_release(struct upool *p)
 {
-	while (p->conns) {
-		struct upool_conn *c = p->conns;
-		assert(!c->dirty || c->pool->up->all->dirty);
-		struct upool_conn **l = &p->up->all->dirty;
-		while (*l && *l != c)
-			l = &(*l)->dirty_next;
-		if (*l)
-			*l = c->dirty_next;
-		upool_conn_close(c);
-	}
+	while (p->conns)
+		upool_conn_close(p->conns);
 }

@@ -21,7 +21,8 @@
 struct core_ask;
 
 void upool_init(struct upool *p, struct upstream *up, enum core_proto proto);
-/* All connections go; questions still on them are failed as CLOSED. */
+/* All connections go, when all of all upstreams do: nothing is flushed afterwards, and nobody is
+ * told of the questions on them. */
 void upool_release(struct upool *p);
 void upool_ask(struct upool *p, struct ask *a, const struct core_ask *what);
 /* The ask's row is given back; its id stays taken on the connection. */

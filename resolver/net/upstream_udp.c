@@ -256,12 +256,6 @@ void upstream_udp_retire(struct upstream *up)
 
 void upstream_udp_release(struct upstream *up)
 {
-	while (up->udp) {
-		struct udp_sock *s = up->udp, **l = &up->all->udp_dirty;
-		while (*l && *l != s)
-			l = &(*l)->dirty_next;
-		if (*l)
-			*l = s->dirty_next;
-		udp_sock_close(s);
-	}
+	while (up->udp)
+		udp_sock_close(up->udp);
 }

@@ -10,6 +10,6 @@ void upstream_udp_cancel(struct ask *a);
 int upstream_udp_fd(const struct udp_sock *s);
 void upstream_udp_flush(struct upstreams *u);
 void upstream_udp_retire(struct upstream *up);
-void upstream_udp_release(struct upstream *up); /* fails what is under way */
+void upstream_udp_release(struct upstream *up); /* as upool_release */
 
 #endif
