@@ -303,6 +303,18 @@ enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct
 	return v;
 }
 
+enum ct_verdict ctable_unconfirmed(struct ctable *t, uint64_t now_ns, const struct ct_packet *p)
+{
+	uint8_t netns = p->tuple.netns;
+	uint32_t id;
+
+	ctable_advance(t, now_ns);
+	uint32_t bucket = ct_bucket(t, &p->tuple);
+	find_evicting(t, &p->tuple, bucket);
+	enum ct_verdict v = entry_alloc(t, bucket, netns, &id);
+	return v == CT_NEW ? refuse(t, id, netns, CT_DROP_CLASH) : v;
+}
+
 /* nf_ct_resolve_clash: same NAT result, the loser joins the winner; another
  * one, it is kept by its reply direction for a second (5.7 and later). */
 enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_packet *p)

@@ -127,6 +127,9 @@ enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct
  * its entry; this is the loser, with the NAT result it drew. CT_ORIG: moved to
  * the winner's entry. CT_NEW: kept through a reply-only entry. */
 enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_packet *p);
+/* A new flow whose translation another one took before it could be confirmed: all that its
+ * packet does to the table until it is dropped. */
+enum ct_verdict ctable_unconfirmed(struct ctable *t, uint64_t now_ns, const struct ct_packet *p);
 /* The other direction's tuple, without the side effects of a lookup. */
 bool ctable_peek(const struct ctable *t, uint64_t now_ns, const struct ct_tuple *tuple,
 		 struct ct_tuple *ret_reply);
@@ -144,13 +147,13 @@ struct ct_live {
 void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NETNS_MAX]);
 /* No entry in any namespace, dead ones included: nothing will change by itself. */
 bool ctable_empty(const struct ctable *t);
-/* Entries by kind: `kind_of` sorts each by its original tuple into one of `n` counters, or
+/* Entries by kind: `kind_of` sorts each by its two tuples, original and reply, into one of `n` counters, or
  * returns n to leave it out. The dead that nobody collected yet are in what is counted. One walk. */
 struct ct_kind {
 	uint64_t live, counted;
 };
 void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
-		  unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx), const void *ctx,
+		  unsigned (*kind_of)(const struct ct_tuple tuple[2], const void *ctx), const void *ctx,
 		  struct ct_kind *ret, unsigned n);
 /* What a ctnetlink dump does, in any namespace: frees all expired entries. */
 void ctable_dump(struct ctable *t, uint64_t now_ns);

@@ -61,7 +61,7 @@ void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NE
 }
 
 void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
-		  unsigned (*kind_of)(const struct ct_tuple *orig, const void *ctx), const void *ctx,
+		  unsigned (*kind_of)(const struct ct_tuple tuple[2], const void *ctx), const void *ctx,
 		  struct ct_kind *ret, unsigned n)
 {
 	memset(ret, 0, n * sizeof(*ret));
@@ -70,7 +70,7 @@ void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 		const struct ct_entry *e = &t->entry[i];
 		if (!e->status || e->tuple[0].netns != netns)
 			continue;
-		unsigned kind = kind_of(&e->tuple[0], ctx);
+		unsigned kind = kind_of(e->tuple, ctx);
 		if (kind >= n)
 			continue;
 		ret[kind].counted++;

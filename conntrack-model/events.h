@@ -53,6 +53,7 @@ int ct_events_from_qs(struct ct_events *e, const char *path, struct ct_stream *r
 enum ct_synth_kind {
 	SYNTH_UDP_NEW,	   /* a new port for each query, many pods: never reused */
 	SYNTH_UDP_ONE_POD, /* a new socket for each query, one pod's 28,232 ephemeral ports */
+	SYNTH_UDP_PODS,	   /* a new socket for each query, the ephemeral ports of 64 pods */
 	SYNTH_UDP_FIXED,   /* sixteen sockets for all */
 	SYNTH_UDP_STREAM,  /* flows of three queries, 1.5 s apart */
 	SYNTH_TCP,	   /* a connection for each query, closed by FIN */
@@ -63,6 +64,7 @@ struct ct_synth {
 	enum ct_synth_kind kind;
 	double rate_per_s; /* queries, flows or connections a second */
 	uint64_t from_ns, until_ns;
+	bool poisson; /* arrivals independent of each other; else at even distances */
 	uint8_t netns;
 	uint16_t zone; /* connection-tracking zone: tuples of different ones never meet */
 	uint8_t subnet; /* of the pods: 10.244.<subnet>.0/24; equal ones share connect()'s port counter */
@@ -71,7 +73,7 @@ struct ct_synth {
  * is left alone. */
 int ct_synth_parse(struct ct_synth *ret, const char *text, struct diag *d);
 const char *ct_synth_kinds(void); /* "udp-new, udp-one-pod, ..." */
-/* Appends all loads, arrivals of each at even distances; sort when all is in. */
+/* Appends all loads, sort when all is in. */
 void ct_events_synth(struct ct_events *e, const struct ct_synth *loads, size_t n, uint64_t seed);
 
 /* Long-lived flows beside the DNS load. rate_per_s 0: TCP connections, established and

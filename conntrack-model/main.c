@@ -22,12 +22,15 @@ enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
 
 struct options {
 	const char *qs, *out, *validate;
-	struct opt_list synth, notrack, labels;
+	struct opt_list synth, notrack, labels, dies, comes;
 	uint64_t duration_ns, max, buckets, hz, backends, growth, udp_s, stream_s, seed, netns, gc_first_ns;
 	struct ct_other other;
+	struct callers_conf callers;
 	double other_walks, ram_gib;
 	uint64_t cores;
-	unsigned kernel;
+	unsigned kernel, kube_proxy;
+	uint64_t churn_ns, retry_ns, tries, race_ns;
+	bool poisson;
 	struct predict_conf predict;
 	struct ct_synth load[OPT_LIST_MAX];
 };
@@ -42,6 +45,11 @@ static int parse_kernel(void *value, const char *text, struct diag *d)
 		return diag_set(d, ERR_RANGE, "'%s': expected a kernel version like 6.18", text);
 	*(unsigned *)value = CT_KERNEL(major, minor);
 	return 0;
+}
+
+static int parse_callers(void *value, const char *text, struct diag *d)
+{
+	return callers_parse(value, text, d);
 }
 
 static int parse_other(void *value, const char *text, struct diag *d)
@@ -61,6 +69,9 @@ static struct options o = {.duration_ns = 120 * NS_PER_S,
 			   .kernel = CT_KERNEL(6, 18),
 			   .gc_first_ns = T_NEVER,
 			   .ram_gib = 8,
+			   .retry_ns = 5 * NS_PER_S,
+			   .tries = 2,
+			   .race_ns = 5 * NS_PER_US,
 			   .predict = {.headroom = 2, .settings_form = -1, .variant = {.miss_share = 0.1}}};
 
 /* clang-format off */
@@ -79,8 +90,19 @@ static const struct opt_def defs[] = {
 	{"udp-stream-timeout", 0, OPT_U64, &o.stream_s, "SECONDS", "nf_conntrack_udp_timeout_stream", 1, 86400, NULL},
 	{"notrack", 'n', OPT_LIST, &o.notrack, "ADDRESS", "traffic with it skips the table; may be repeated", 0, 0, NULL},
 	{"backends", 0, OPT_U64, &o.backends, "N", "backends a Service address is translated to; 0 means none (default: 2, of a capture 0)", 0, 65536, NULL},
+	{"poisson", 0, OPT_BOOL, &o.poisson, NULL, "arrivals of made-up loads independent of each other, not at even distances", 0, 0, NULL},
+	{"masquerade", 0, OPT_BOOL, &o.predict.walk.snat.on, NULL, "all flows leave with the node's address, as MASQUERADE makes them", 0, 0, NULL},
+	{"random-fully", 0, OPT_BOOL, &o.predict.walk.snat.random_fully, NULL, "and with any port: MASQUERADE --random-fully", 0, 0, NULL},
+	{"race-within", 0, OPT_DURATION, &o.race_ns, "TIME", "two flows that choose one translation within so long race", 0, 0, NULL},
+	{"endpoint-dies", 0, OPT_LIST, &o.dies, "TIME[+SYNC]", "a backend falls silent; kube-proxy has it SYNC later (default 1s); may be repeated", 0, 0, NULL},
+	{"endpoint-comes", 0, OPT_LIST, &o.comes, "TIME[+SYNC]", "a new backend, likewise; may be repeated", 0, 0, NULL},
+	{"kube-proxy", 0, OPT_CUSTOM, &o.kube_proxy, "VERSION", "who looks after entries of the dead (default: nobody)", 0, 0, kube_proxy_parse},
+	{"udp-churn", 0, OPT_DURATION, &o.churn_ns, "TIME", "endpoints of other UDP Services change so often: kube-proxy dumps", 0, 0, NULL},
+	{"retry", 0, OPT_DURATION, &o.retry_ns, "TIME", "clients without an answer ask again after so long, from the same port", 0, 0, NULL},
+	{"tries", 0, OPT_U64, &o.tries, "N", "how often they ask in all", 1, 100, NULL},
 	{"growth", 'g', OPT_U64, &o.growth, "N", "every client so many times over", 1, 64, NULL},
 	{"other", 0, OPT_CUSTOM, &o.other, "N[@RATE]", "long-lived flows of others: silent TCP, or UDP that asks RATE times a second each", 0, 0, parse_other},
+	{"callers", 0, OPT_CUSTOM, &o.callers, "N@RATE", "clients that open RATE TCP connections a second, each waiting for the one before", 0, 0, parse_callers},
 	{"netns", 0, OPT_U64, &o.netns, "N", "the namespace whose table is told", 0, CT_NETNS_MAX - 1, NULL},
 	{"gc-first", 0, OPT_DURATION, &o.gc_first_ns, "TIME", "when the first gc sweep starts (default: drawn from the seed)", 0, 0, NULL},
 	{"other-walks", 0, OPT_F64, &o.other_walks, "RATE", "look-ups a second by other traffic", 0, 0, NULL},
@@ -136,13 +158,56 @@ static void build_table(struct ct_conf *t)
 		t->udp_stream_s = (uint32_t)o.stream_s;
 }
 
+static int by_time(const void *pa, const void *pb)
+{
+	const struct endpoint_change *a = pa, *b = pb;
+
+	return a->t_ns < b->t_ns ? -1 : a->t_ns > b->t_ns;
+}
+
+static int add_changes(struct endpoints_conf *c, const struct opt_list *l, bool dies, struct diag *d)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct endpoint_change *x = &c->change[c->n_changes];
+		if (c->n_changes == ENDPOINT_CHANGES_MAX)
+			return diag_set(d, ERR_LIMIT, "at most %d endpoints die or come", ENDPOINT_CHANGES_MAX);
+		x->dies = dies;
+		if (endpoint_change_parse(x, l->item[i], d) < 0)
+			return ERR_SYNTAX;
+		c->n_changes++;
+	}
+	return 0;
+}
+
+static int build_endpoints(struct endpoints_conf *c, struct diag *d)
+{
+	if (add_changes(c, &o.dies, true, d) < 0 || add_changes(c, &o.comes, false, d) < 0)
+		return ERR_SYNTAX;
+	qsort(c->change, c->n_changes, sizeof(c->change[0]), by_time);
+	if (o.churn_ns && (o.churn_ns < 100 * NS_PER_MS || !o.kube_proxy))
+		return diag_set(d, ERR_RANGE, "--udp-churn is at least 100ms, and a matter of --kube-proxy");
+	if (o.retry_ns < NS_PER_MS || o.retry_ns > 3600 * NS_PER_S)
+		return diag_set(d, ERR_RANGE, "--retry is between 1ms and 1h");
+	c->version = o.kube_proxy;
+	c->churn_ns = o.churn_ns;
+	c->retry_ns = o.retry_ns;
+	c->tries = (unsigned)o.tries;
+	return 0;
+}
+
 static int build_conf(struct diag *d)
 {
 	struct walk_conf *w = &o.predict.walk;
-	uint64_t tail_ns = w->tail_ns;
+	struct walk_conf said = *w; /* what options wrote straight there */
 
 	walk_conf_init(w);
-	w->tail_ns = tail_ns;
+	w->tail_ns = said.tail_ns;
+	w->snat = said.snat;
+	w->snat.within_ns = o.race_ns;
+	if (w->snat.random_fully && !w->snat.on)
+		return diag_set(d, ERR_MISSING, "--random-fully is a way to --masquerade");
+	if (o.race_ns > NS_PER_S)
+		return diag_set(d, ERR_RANGE, "--race-within is up to 1s");
 	build_table(&w->table);
 	w->table.seed = o.seed;
 	w->table.gc_first_ns = o.gc_first_ns;
@@ -150,6 +215,8 @@ static int build_conf(struct diag *d)
 	w->table.other_walks_per_s = o.other_walks;
 	w->n_backends = o.backends == BACKENDS_UNSAID ? BACKENDS_DEFAULT : (unsigned)o.backends;
 	w->growth = (unsigned)o.growth;
+	if (build_endpoints(&w->endpoints, d) < 0)
+		return ERR_SYNTAX;
 	for (size_t i = 0; i < o.notrack.n; i++) {
 		if (qs_ip_from_text(&w->notrack[i], o.notrack.item[i]) < 0)
 			return diag_set(d, ERR_SYNTAX, "--notrack '%s': not an IP address",
@@ -158,6 +225,7 @@ static int build_conf(struct diag *d)
 	}
 	for (size_t i = 0; i < o.synth.n; i++) {
 		o.load[i].until_ns = o.duration_ns;
+		o.load[i].poisson = o.poisson;
 		if (ct_synth_parse(&o.load[i], o.synth.item[i], d) < 0)
 			return ERR_SYNTAX;
 	}
@@ -167,6 +235,8 @@ static int build_conf(struct diag *d)
 		return diag_set(d, ERR_RANGE, "--ram is above 0 and up to 65536 GiB");
 	if (!(o.predict.variant.miss_share >= 0) || o.predict.variant.miss_share > 1)
 		return diag_set(d, ERR_RANGE, "--miss-share is between 0 and 1");
+	w->callers = o.callers;
+	w->callers.netns = (uint8_t)o.netns;
 	o.predict.loads = o.load;
 	o.predict.n_loads = o.synth.n;
 	o.predict.other = &o.other;
@@ -183,10 +253,12 @@ static int load_events(struct ct_events *e, struct diag *d)
 	o.predict.upstream = stream.upstream;
 	if (o.backends == BACKENDS_UNSAID)
 		o.predict.walk.n_backends = stream.captured ? 0 : BACKENDS_DEFAULT;
+	if (rc == 0 && o.predict.walk.endpoints.n_changes && !o.predict.walk.n_backends)
+		rc = diag_set(d, ERR_MISSING, "endpoints die and come only behind a Service: say how many with --backends");
 	if (rc == 0)
 		ct_events_synth(e, o.load, o.synth.n, o.seed);
 	o.other.netns = (uint8_t)o.netns;
-	o.other.until_ns = e->end_ns;
+	o.other.until_ns = o.predict.walk.callers.until_ns = e->end_ns;
 	ct_events_other(e, &o.other);
 	if (rc == 0 && e->err)
 		rc = diag_set(d, e->err, "out of memory");

@@ -66,8 +66,8 @@ static void compare_closed(struct prediction *p, const struct predict_conf *c)
 
 	if (!c->n_loads)
 		return;
-	if (c->walk.growth != 1 || c->walk.n_notrack) {
-		diag_set(&p->closed_why, ERR_UNKNOWN, "not with --growth or --notrack");
+	if (c->walk.growth != 1 || c->walk.n_notrack || c->walk.callers.n || c->walk.endpoints.n_changes || c->walk.endpoints.churn_ns) {
+		diag_set(&p->closed_why, ERR_UNKNOWN, "not with --growth, --notrack, --callers, endpoints that change or dumps");
 		return;
 	}
 	for (size_t i = 0; i < c->n_loads; i++)
@@ -177,6 +177,26 @@ static void print_closed(const struct prediction *p, FILE *out)
 		fprintf(out, "; the walk %+.1f %%, %+.1f %%\n", off(p->steady.mean, f->mean), off(p->steady.max, f->max));
 }
 
+static void print_endpoints(const struct walk *w, const struct endpoints_conf *c, FILE *out)
+{
+	const struct endpoints_told *t = &w->endpoints;
+
+	if (c->n_changes) {
+		fprintf(out, "endpoints      %" PRIu64 " queries went to who was dead: %" PRIu64 " answered at a further try, %" PRIu64
+			" never", t->n_dead, t->n_answered, t->n_failed);
+		if (t->n_waiting)
+			fprintf(out, ", %" PRIu64 " still wait", t->n_waiting);
+		fprintf(out, "; %" PRIu64 " refused\n", t->n_refused);
+		fprintf(out, "               clients waited %.1f s in all; %" PRIu64 " live entries lead to the dead at the end\n", t->waited_s,
+			t->n_stale_end);
+	}
+	if (c->version)
+		fprintf(out, "kube-proxy     %u.%u: %" PRIu64 " dumps of %" PRIu64 " entries in all freed %" PRIu64 " dead ones; %" PRIu64
+			" stale taken out, %.1f MiB of its memory for most at once\n",
+			c->version >> 8, c->version & 255, t->n_dumps, t->n_dumped, w->stats.expired_dump, t->n_flushed,
+			mib(t->n_stale_most * ENDPOINT_BYTES_STALE));
+}
+
 void predict_print(const struct prediction *p, const struct predict_conf *c, FILE *out)
 {
 	const struct walk *w = &p->walk;
@@ -206,8 +226,11 @@ void predict_print(const struct prediction *p, const struct predict_conf *c, FIL
 		fprintf(out, ", the first loss at %.1f s", k->full_at_s);
 	fprintf(out, "\n");
 	if (k->n_clashed)
-		fprintf(out, "NAT clash      %" PRIu64 " queries lost (%.3f %%): two flows translated to one tuple\n",
-			k->n_clashed, percent(k->n_clashed, k->n_queries));
+		fprintf(out, "NAT clash      %" PRIu64 " queries lost (%.3f %%): two flows translated to one tuple, %" PRIu64
+			" of them by a race\n", k->n_clashed, percent(k->n_clashed, k->n_queries), w->n_raced);
+	if (c->walk.callers.n)
+		fprintf(out, "callers        %" PRIu64 " connections made, %" PRIu64 " SYNs dropped\n", w->callers.n_made, w->callers.n_dropped);
+	print_endpoints(w, &c->walk.endpoints, out);
 	if (c->ipvs)
 		fprintf(out, "ip_vs_conn     %" PRIu64 " connections at the peak, %.1f MiB\n", p->ipvs_peak,
 			mib(p->ipvs_peak * IPVS_BYTES_CONN));

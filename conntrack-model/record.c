@@ -34,6 +34,16 @@ static const struct metric_def defs[] = {
 	{"model.expired_by_gc", "entries", MERGE_SUM, "dead entries the gc worker freed"},
 	{"model.expired_by_lookup", "entries", MERGE_SUM,
 	 "dead entries freed by look-ups in their bucket"},
+	{"endpoints.dead", "queries", MERGE_SUM, "queries and opens sent to a backend that had died"},
+	{"endpoints.answered", "queries", MERGE_SUM, "of these, answered at a further try"},
+	{"endpoints.failed", "queries", MERGE_SUM, "of these, never answered"},
+	{"endpoints.refused", "queries", MERGE_SUM, "sent when no backend was left"},
+	{"endpoints.waited_s", "s", MERGE_SUM, "what clients waited for the answers of the dead, all together"},
+	{"endpoints.stale_end", "entries", MERGE_SUM, "live entries that lead to the dead at the end"},
+	{"kube_proxy.dumps", "dumps", MERGE_SUM, "dumps of the table by kube-proxy"},
+	{"kube_proxy.dumped", "entries", MERGE_SUM, "entries they went over"},
+	{"kube_proxy.freed", "entries", MERGE_SUM, "dead entries they freed, as a gc would"},
+	{"kube_proxy.flushed", "entries", MERGE_SUM, "stale entries it took out"},
 	{"watch.span_s", "s", MERGE_SUM, "how long the live table was watched"},
 	{"watch.cpu_s", "s", MERGE_SUM, "processor time that the watching took"},
 	{"watch.events", "events", MERGE_SUM, "what the kernel told of entries"},
@@ -109,6 +119,26 @@ static void put_model(struct result *r, const struct prediction *p, const struct
 	result_num(r, "model.gc_period_s", w->gc_period_s);
 	result_num(r, "model.expired_by_gc", (double)w->stats.expired_gc);
 	result_num(r, "model.expired_by_lookup", (double)w->stats.expired_lookup);
+}
+
+static void put_endpoints(struct result *r, const struct walk *w, const struct endpoints_conf *c)
+{
+	const struct endpoints_told *t = &w->endpoints;
+
+	if (c->n_changes) {
+		result_num(r, "endpoints.dead", (double)t->n_dead);
+		result_num(r, "endpoints.answered", (double)t->n_answered);
+		result_num(r, "endpoints.failed", (double)t->n_failed);
+		result_num(r, "endpoints.refused", (double)t->n_refused);
+		result_num(r, "endpoints.waited_s", t->waited_s);
+		result_num(r, "endpoints.stale_end", (double)t->n_stale_end);
+	}
+	if (c->version) {
+		result_num(r, "kube_proxy.dumps", (double)t->n_dumps);
+		result_num(r, "kube_proxy.dumped", (double)t->n_dumped);
+		result_num(r, "kube_proxy.freed", (double)w->stats.expired_dump);
+		result_num(r, "kube_proxy.flushed", (double)t->n_flushed);
+	}
 }
 
 static void put_series(struct result *r, const struct walk_track *w, bool upstream)
@@ -209,6 +239,7 @@ int predict_write(const struct prediction *p, const struct predict_conf *c,
 		result_input(r, src->qs_path);
 	put_common(r, p, c->upstream);
 	put_model(r, p, &c->walk.table);
+	put_endpoints(r, &p->walk, &c->walk.endpoints);
 	put_series(r, p->track, c->upstream);
 	if (c->sensitivity)
 		put_growth(r, p, c);

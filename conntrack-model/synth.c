@@ -10,24 +10,23 @@
 #include <string.h>
 
 #include "conntrack-model/ctable.h"
+#include "conntrack-model/dialer.h"
 #include "conntrack-model/events.h"
 #include "lib/base/clock.h"
 #include "lib/base/opt.h"
 #include "lib/base/rng.h"
 
 #define N_PODS 64
-#define EPHEMERAL_LOW 32768 /* net.ipv4.ip_local_port_range */
-#define EPHEMERAL_N 28232
 #define FIXED_PORTS 16
 #define STREAM_PACKETS 3
 #define STREAM_GAP_NS 1500000000ull
 #define REPLY_AFTER_NS 500000ull
-#define TIME_WAIT_NS (60 * NS_PER_S) /* TCP_TIMEWAIT_LEN, at whoever closes first */
 #define RATE_MAX 1e6
 
 static const char *const kind_name[] = {
 	[SYNTH_UDP_NEW] = "udp-new",
 	[SYNTH_UDP_ONE_POD] = "udp-one-pod",
+	[SYNTH_UDP_PODS] = "udp-pods",
 	[SYNTH_UDP_FIXED] = "udp-fixed",
 	[SYNTH_UDP_STREAM] = "udp-stream",
 	[SYNTH_TCP] = "tcp",
@@ -38,7 +37,7 @@ static const char *const kind_name[] = {
 
 const char *ct_synth_kinds(void)
 {
-	return "udp-new, udp-one-pod, udp-fixed, udp-stream, tcp, tcp-rst, tcp-one";
+	return "udp-new, udp-one-pod, udp-pods, udp-fixed, udp-stream, tcp, tcp-rst, tcp-one";
 }
 
 /* --- the words --- */
@@ -154,53 +153,34 @@ static uint16_t bind_port(struct rng *r)
 	return (uint16_t)(EPHEMERAL_LOW + rng_below(r, EPHEMERAL_N));
 }
 
-/* connect(): even ports only, from where the last one of this pair of addresses was, a
- * random step of up to seven further each time, past those in TIME_WAIT
- * (__inet_hash_connect, table_perturb). The counter hangs on the addresses alone, so
- * namespaces whose pods have equal ones share it; TIME_WAIT does not. */
-struct dialer {
-	bool begun;
-	uint32_t offset;
-	uint64_t free_ns[EPHEMERAL_N / 2]; /* when the port's TIME_WAIT ends */
-};
-
-static uint16_t connect_port(struct dialer *counter, struct dialer *own, struct rng *r, uint64_t t_ns)
-{
-	uint32_t i, at = 0;
-
-	if (!counter->begun)
-		counter->offset = (uint32_t)rng_below(r, EPHEMERAL_N / 2);
-	counter->begun = true;
-	for (i = 0; i < EPHEMERAL_N / 2; i++) {
-		at = (counter->offset + i) % (EPHEMERAL_N / 2);
-		if (own->free_ns[at] <= t_ns)
-			break;
-	}
-	uint32_t step = (uint32_t)rng_below(r, 8);
-	counter->offset = (at + (step > i ? step - i : 0) + 1) % (EPHEMERAL_N / 2);
-	return (uint16_t)(EPHEMERAL_LOW + 2 * at);
-}
-
 struct synth { /* one load being made */
 	const struct ct_synth *load;
 	struct rng rng;
 	struct dialer *counter, *own; /* TCP: the subnet's, and this namespace's */
 	uint64_t i, n;
+	double poisson_ns; /* of the next arrival, since from_ns */
 };
 
 static uint64_t arrival_ns(const struct synth *s)
 {
+	if (s->load->poisson)
+		return s->load->from_ns + (uint64_t)s->poisson_ns;
 	return s->load->from_ns + (uint64_t)((double)s->i / s->load->rate_per_s * 1e9);
+}
+
+static bool over(const struct synth *s)
+{
+	return s->load->poisson ? arrival_ns(s) >= s->load->until_ns : s->i >= s->n;
 }
 
 static void put_connection(struct ct_events *e, struct synth *s, uint64_t t_ns)
 {
-	uint16_t port = connect_port(s->counter, s->own, &s->rng, t_ns);
+	uint16_t port = dialer_port(s->counter, s->own, &s->rng, t_ns);
 	struct ct_event ev = flow(s->load, CT_TCP, 0, port);
 	uint64_t end_ns = t_ns + 2 * REPLY_AFTER_NS;
 	bool fin = s->load->kind == SYNTH_TCP;
 
-	s->own->free_ns[(port - EPHEMERAL_LOW) / 2] = fin ? end_ns + TIME_WAIT_NS : end_ns;
+	dialer_closed(s->own, port, end_ns, fin);
 	put(e, &ev, t_ns, CTE_OPEN);
 	put_exchange(e, &ev, t_ns);
 	put(e, &ev, end_ns, fin ? CTE_CLOSE : CTE_RESET);
@@ -219,6 +199,10 @@ static void put_arrival(struct ct_events *e, struct synth *s)
 		break;
 	case SYNTH_UDP_ONE_POD:
 		ev = flow(l, CT_UDP, 0, bind_port(&s->rng));
+		put_exchange(e, &ev, t_ns);
+		break;
+	case SYNTH_UDP_PODS:
+		ev = flow(l, CT_UDP, (unsigned)rng_below(&s->rng, N_PODS), bind_port(&s->rng));
 		put_exchange(e, &ev, t_ns);
 		break;
 	case SYNTH_UDP_FIXED:
@@ -248,7 +232,7 @@ static struct synth *earliest(struct synth *s, size_t n)
 	struct synth *first = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (s[i].i < s[i].n && (!first || arrival_ns(&s[i]) < arrival_ns(first)))
+		if (!over(&s[i]) && (!first || arrival_ns(&s[i]) < arrival_ns(first)))
 			first = &s[i];
 	return first;
 }
@@ -306,6 +290,8 @@ void ct_events_synth(struct ct_events *e, const struct ct_synth *loads, size_t n
 	while (!e->err && (next = earliest(s, n))) {
 		put_arrival(e, next);
 		next->i++;
+		if (next->load->poisson)
+			next->poisson_ns += rng_exp(&next->rng, 1e9 / next->load->rate_per_s);
 	}
 	dialers_free(s, n);
 	free(s);

@@ -52,6 +52,11 @@ static int group_walk(const struct truth_group *g, unsigned seed, struct walk *r
 	wc.table.max = g->max;
 	wc.table.buckets = g->buckets;
 	wc.table.seed = seed;
+	if (g->callers)
+		wc.callers = (struct callers_conf){.n = g->callers,
+						   .rate_per_s = g->caller_rate,
+						   .from_ns = (uint64_t)((LEAD_S - g->load[0].age_s) * 1e9),
+						   .until_ns = (LEAD_S + g->load_s) * NS_PER_S};
 	if (g->first_sweep_s >= 0)
 		wc.table.gc_first_ns = (uint64_t)((LEAD_S + g->first_sweep_s) * 1e9);
 	int rc = events_make(&e, g);
@@ -201,7 +206,8 @@ int validate_run(struct truth_row rows[VALIDATE_ROWS_MAX], size_t *ret_n, const 
 	for (first = 0; first < n; first = next) {
 		for (next = first; next < n && c[next].group == c[first].group; next++) {
 			rows[next] = (struct truth_row){
-				.name = c[next].name, .kind = c[next].kind, .tolerance = c[next].tolerance};
+				.name = c[next].name, .kind = c[next].kind, .tolerance = c[next].tolerance,
+				.early_tolerance = c[next].early_tolerance};
 			measured_case(&c[next], dir, &rows[next]);
 		}
 		if (model_group(&c[first], next - first, &rows[first]) < 0)
@@ -287,6 +293,8 @@ bool validate_holds(const struct truth_row *row)
 {
 	const struct truth_value *k = &row->measured, *m = &row->model;
 
+	if (row->early_tolerance > 0 && !near(m->early_per_s, k->early_per_s, row->early_tolerance))
+		return false;
 	if (row->kind == TRUTH_LOSS)
 		return k->lost > LOST_LITTLE ? near(m->lost, k->lost, row->tolerance)
 					     : fabs(m->lost - k->lost) < LOST_LITTLE / 2;

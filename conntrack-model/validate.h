@@ -27,7 +27,7 @@ struct truth_row {
 	const char *name; /* file name without .csv */
 	enum truth_kind kind;
 	struct truth_value measured, model;
-	double tolerance; /* relative */
+	double tolerance, early_tolerance; /* relative; the second above 0: early drops are held to it as well */
 	bool from_file;
 };
 

@@ -24,6 +24,8 @@ struct truth_group { /* what was on one machine at once */
 	unsigned n_seeds;     /* hashes the model is averaged over */
 	const struct truth_load *load;
 	size_t n_loads;
+	unsigned callers; /* that open TCP connections in the first namespace, */
+	double caller_rate; /* each, one after the other */
 	unsigned other;	   /* long-lived flows in the first namespace, */
 	double other_rate; /* asking so often each */
 };
@@ -34,6 +36,7 @@ struct truth_case {
 	unsigned load;
 	double from_s, until_s; /* window, on the run's clock */
 	double tolerance;	/* relative; of a share lost only where it is above 1 % */
+	double early_tolerance; /* above 0: of early drops as well */
 	struct truth_value measured;
 };
 const struct truth_case *truth_cases(size_t *ret_n);

@@ -5,18 +5,18 @@
  */
 #include "conntrack-model/walk.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/rng.h"
 
 struct walker {
 	const struct walk_conf *c;
 	struct ctable *t;
 	struct walk *out;
-	struct rng rng;
+	struct endpoints *ep;
+	struct callers *callers;
+	struct snat snat;
 	uint16_t spoken_of; /* namespaces, a bit each */
 	uint64_t sample_ns, next_row_ns;
 };
@@ -27,6 +27,8 @@ void walk_conf_init(struct walk_conf *c)
 	ctable_conf_init(&c->table);
 	c->n_backends = 2;
 	c->growth = 1;
+	c->endpoints.retry_ns = 5 * NS_PER_S; /* glibc's */
+	c->endpoints.tries = 2;
 	c->sample_ns = NS_PER_S;
 }
 
@@ -85,14 +87,30 @@ static void rows_add(struct walker *w, uint64_t t_ns)
 		rows_thin(w);
 }
 
-static void rows_until(struct walker *w, uint64_t t_ns)
+/* Who acts by himself, each when it is his time. */
+static void actors_until(struct walker *w, uint64_t t_ns)
+{
+	for (;;) {
+		uint64_t endpoints_ns = endpoints_next_ns(w->ep), callers_ns = callers_next_ns(w->callers);
+		if (endpoints_ns > t_ns && callers_ns > t_ns)
+			return;
+		if (endpoints_ns <= callers_ns)
+			endpoints_step(w->ep, w->t, w->c->netns);
+		else
+			callers_step(w->callers, w->t, w->ep);
+	}
+}
+
+static void time_until(struct walker *w, uint64_t t_ns)
 {
 	while (w->next_row_ns <= t_ns) {
+		actors_until(w, w->next_row_ns);
 		rows_add(w, w->next_row_ns);
 		w->next_row_ns += w->sample_ns;
 		if (ctable_empty(w->t) && w->next_row_ns < t_ns) /* nothing to see until then */
 			w->next_row_ns += (t_ns - w->next_row_ns) / w->sample_ns * w->sample_ns;
 	}
+	actors_until(w, t_ns);
 }
 
 /* --- packets --- */
@@ -112,68 +130,77 @@ static struct in6_addr client_copy(struct in6_addr ip, unsigned k)
 	return ip;
 }
 
-/* What replies look like when a backend of `server` takes the flow. Backends
- * have addresses nobody else has: 198.18.0.0/15 (RFC 2544). */
-static void backend_reply(struct walker *w, const struct ct_tuple *orig, struct ct_tuple *ret)
-{
-	ct_tuple_invert(ret, orig);
-	if (!w->c->n_backends)
-		return;
-	uint32_t ip = htonl(0xc6120000u + 1 + (uint32_t)rng_below(&w->rng, w->c->n_backends));
-	memset(&ret->src, 0, sizeof(ret->src));
-	ret->src.s6_addr[10] = ret->src.s6_addr[11] = 0xff;
-	memcpy(&ret->src.s6_addr[12], &ip, 4);
-}
-
+/* `ret_reply`: the tuple of replies, by the entry that the packet has then. *ret_refused:
+ * there is no entry and nobody to send it to. */
 static enum ct_verdict send_original(struct walker *w, uint64_t t_ns, const struct ct_tuple *orig,
-				     uint8_t flags)
+				     uint8_t flags, struct ct_tuple *ret_reply, bool *ret_refused)
 {
 	struct ct_tuple reply;
 	struct ct_packet p = {.tuple = *orig, .tcp_flags = flags, .reply = &reply};
 
-	backend_reply(w, orig, &reply);
-	return ctable_packet(w->t, t_ns, &p, NULL);
+	*ret_refused = !endpoints_pick(w->ep, orig, &reply) && !ctable_peek(w->t, t_ns, orig, &reply);
+	if (*ret_refused)
+		return CT_INVALID;
+	if (w->snat.conf.on && !ctable_peek(w->t, t_ns, orig, &(struct ct_tuple){.proto = 0})) {
+		p.may_remap = true;
+		if (snat_choose(&w->snat, t_ns, &reply))
+			return ctable_unconfirmed(w->t, t_ns, &p);
+	}
+	return ctable_packet(w->t, t_ns, &p, ret_reply);
 }
 
-/* A query that was dropped has no reply, whatever the stream says. */
+/* A query that was dropped, or went to who is dead, has no reply, whatever the stream says. */
 static enum ct_verdict send_reply(struct walker *w, uint64_t t_ns, const struct ct_tuple *orig,
 				  uint8_t flags)
 {
 	struct ct_packet p = {.tcp_flags = flags};
 
-	if (!ctable_peek(w->t, t_ns, orig, &p.tuple))
+	if (!ctable_peek(w->t, t_ns, orig, &p.tuple) || !endpoints_answer(w->ep, &p.tuple))
 		return CT_INVALID;
 	return ctable_packet(w->t, t_ns, &p, NULL);
 }
 
-/* Packets of one event; what is told is the fate of the first. */
-static enum ct_verdict step_tcp(struct walker *w, uint64_t t_ns, const struct ct_tuple *o,
-				uint8_t kind)
+static uint8_t tcp_flags_of(uint8_t kind)
 {
-	enum ct_verdict v;
-
 	switch (kind) {
 	case CTE_OPEN:
-		v = send_original(w, t_ns, o, CT_SYN);
-		if (ct_verdict_dropped(v))
-			return v;
-		send_reply(w, t_ns, o, CT_SYN | CT_ACK);
-		send_original(w, t_ns, o, CT_ACK);
-		return v;
-	case CTE_CLOSE:
-		v = send_original(w, t_ns, o, CT_FIN | CT_ACK);
-		send_reply(w, t_ns, o, CT_FIN | CT_ACK);
-		send_original(w, t_ns, o, CT_ACK);
-		return v;
-	case CTE_RESET:
-		return send_original(w, t_ns, o, CT_RST);
 	case CTE_SYN:
-		return send_original(w, t_ns, o, CT_SYN);
-	case CTE_REPLY:
-		return send_reply(w, t_ns, o, CT_ACK);
+		return CT_SYN;
+	case CTE_CLOSE:
+		return CT_FIN | CT_ACK;
+	case CTE_RESET:
+		return CT_RST;
 	default:
-		return send_original(w, t_ns, o, CT_ACK);
+		return CT_ACK;
 	}
+}
+
+/* Packets of one event; what is told is the fate of the first, and whom it was sent to. */
+static enum ct_verdict step_tcp(struct walker *w, uint64_t t_ns, const struct ct_tuple *o,
+				uint8_t kind, struct ct_tuple *ret_reply, bool *ret_refused)
+{
+	struct ct_tuple ignored;
+	bool refused;
+
+	if (kind == CTE_REPLY)
+		return send_reply(w, t_ns, o, CT_ACK);
+	enum ct_verdict v = send_original(w, t_ns, o, tcp_flags_of(kind), ret_reply, ret_refused);
+	if ((kind != CTE_OPEN && kind != CTE_CLOSE) || ct_verdict_dropped(v) || *ret_refused ||
+	    !endpoints_answer(w->ep, ret_reply))
+		return v;
+	send_reply(w, t_ns, o, tcp_flags_of(kind) | CT_ACK);
+	send_original(w, t_ns, o, CT_ACK, &ignored, &refused);
+	return v;
+}
+
+static int step_endpoint(struct walker *w, uint64_t t_ns, const struct ct_tuple *o, const struct ct_tuple *reply,
+			 bool refused)
+{
+	if (refused)
+		endpoints_refused(w->ep);
+	else if (!endpoints_answer(w->ep, reply))
+		return endpoints_lost(w->ep, t_ns, o);
+	return 0;
 }
 
 static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
@@ -187,14 +214,16 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 		.netns = ev->netns,
 		.zone = ev->zone,
 	};
+	struct ct_tuple reply = {.proto = 0};
 	enum ct_verdict v;
+	bool refused = false;
 
 	if (ev->proto == CT_TCP)
-		v = step_tcp(w, ev->t_ns, &o, ev->kind);
+		v = step_tcp(w, ev->t_ns, &o, ev->kind, &reply, &refused);
 	else if (ev->kind == CTE_REPLY)
 		v = send_reply(w, ev->t_ns, &o, 0);
 	else
-		v = send_original(w, ev->t_ns, &o, 0);
+		v = send_original(w, ev->t_ns, &o, 0, &reply, &refused);
 	if (v == CT_NO_MEMORY)
 		return ERR_NOMEM;
 	bool asks = ev->proto == CT_TCP ? ev->kind == CTE_OPEN || ev->kind == CTE_SYN : ev->kind == CTE_QUERY;
@@ -204,7 +233,7 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 	k->n_clashed += asks && v == CT_DROP_CLASH;
 	if (v == CT_DROP_FULL && k->full_at_s < 0)
 		k->full_at_s = (double)ev->t_ns / 1e9;
-	return 0;
+	return asks && !ct_verdict_dropped(v) ? step_endpoint(w, ev->t_ns, &o, &reply, refused) : 0;
 }
 
 static int walk_events(struct walker *w, const struct ct_events *e)
@@ -213,7 +242,7 @@ static int walk_events(struct walker *w, const struct ct_events *e)
 
 	for (size_t i = 0; i < e->n && rc == 0; i++) {
 		const struct ct_event *ev = &e->ev[i];
-		rows_until(w, ev->t_ns);
+		time_until(w, ev->t_ns);
 		if (untracked(w->c, &ev->server.ip) || untracked(w->c, &ev->client.ip)) {
 			w->out->n_untracked += w->c->growth;
 			w->out->n_untracked_replies += ev->kind == CTE_REPLY ? w->c->growth : 0;
@@ -222,8 +251,15 @@ static int walk_events(struct walker *w, const struct ct_events *e)
 		for (unsigned k = 0; k < w->c->growth && rc == 0; k++)
 			rc = step(w, ev, k);
 	}
-	rows_until(w, e->end_ns + w->c->tail_ns);
+	time_until(w, e->end_ns + w->c->tail_ns);
 	return rc;
+}
+
+static void walker_release(struct walker *w)
+{
+	ctable_free(w->t);
+	endpoints_free(w->ep);
+	callers_free(w->callers);
 }
 
 int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events *e)
@@ -232,18 +268,26 @@ int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
-	rng_seed_stream(&w.rng, c->table.seed, 0x77616c6b);
 	w.t = ctable_new(&c->table);
-	if (!w.t)
+	w.ep = endpoints_new(&c->endpoints, c->n_backends, c->table.seed);
+	snat_init(&w.snat, &c->snat, c->table.seed);
+	w.callers = callers_new(&c->callers, c->table.seed);
+	if (!w.t || !w.ep || !w.callers) {
+		walker_release(&w);
 		return ERR_NOMEM;
+	}
 	rc = tracks_init(&w, e);
 	if (rc == 0)
 		rc = walk_events(&w, e);
+	if (rc == 0)
+		endpoints_end(w.ep, w.t, e->end_ns + c->tail_ns, c->netns, &ret->endpoints);
+	ret->callers = *callers_told(w.callers);
+	ret->n_raced = w.snat.n_raced;
 	ret->stats = *ctable_counters(w.t);
 	ret->gc_period_s = ctable_gc_period_s(w.t);
 	for (unsigned i = 0; i < CT_NETNS_MAX; i++)
 		ret->track[i].peak = ctable_ns_counters(w.t, i)->peak;
-	ctable_free(w.t);
+	walker_release(&w);
 	if (rc < 0)
 		walk_release(ret);
 	return rc;

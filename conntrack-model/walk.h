@@ -7,8 +7,11 @@
 #ifndef NODENS_CT_WALK_H
 #define NODENS_CT_WALK_H
 
+#include "conntrack-model/callers.h"
 #include "conntrack-model/ctable.h"
+#include "conntrack-model/endpoints.h"
 #include "conntrack-model/events.h"
+#include "conntrack-model/snat.h"
 
 #define WALK_NOTRACK_MAX 64
 #define WALK_ROWS_MAX 20000 /* then every other row goes, and rows come half as often */
@@ -16,6 +19,9 @@
 struct walk_conf {
 	struct ct_conf table;
 	unsigned n_backends; /* behind each server address; 0: no DNAT */
+	struct endpoints_conf endpoints; /* what becomes of them, and of who leads there */
+	struct callers_conf callers; /* clients whose load depends on the table */
+	struct snat_conf snat; /* of all flows, as a node masquerades them */
 	unsigned growth;     /* each client this many times over; 1 */
 	uint64_t sample_ns;  /* one row each; 1 s */
 	uint64_t tail_ns;    /* go on looking after the last event */
@@ -43,6 +49,9 @@ struct walk {
 	struct ct_counters stats;              /* of the machine */
 	uint64_t n_untracked, n_untracked_replies; /* packets */
 	double gc_period_s;
+	struct endpoints_told endpoints;
+	struct callers_told callers;
+	uint64_t n_raced; /* packets dropped because another flow chose their translation a moment before */
 };
 /* 0 or ERR_NOMEM. Rows stop while the table is empty and nothing happens. */
 int walk_run(struct walk *ret, const struct walk_conf *c, const struct ct_events *e);

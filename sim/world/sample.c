@@ -11,10 +11,10 @@
 
 enum { KIND_POD, KIND_NODE, KINDS };
 
-static unsigned kind_of(const struct ct_tuple *orig, const void *ctx)
+static unsigned kind_of(const struct ct_tuple tuple[2], const void *ctx)
 {
 	(void)ctx;
-	return orig->src.s6_addr[12] == 10 ? KIND_POD : KIND_NODE; /* 10.244/16, 172.18/16 */
+	return tuple[0].src.s6_addr[12] == 10 ? KIND_POD : KIND_NODE; /* 10.244/16, 172.18/16 */
 }
 
 static void peak(uint64_t *most, uint64_t n)
