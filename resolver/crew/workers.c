@@ -34,7 +34,7 @@ static void slot_configure(struct worker_slot *s)
 	unsigned n = 0;
 	if (!s->pid || !w->generation)
 		return;
-	if (w->held && ctl_send(s->ctl.fd, &(struct ctl_msg){ .type = CTL_HOLD }, NULL, 0) < 0)
+	if (w->held && workers_hold_one(w, s->ctl.fd) < 0)
 		log_error("worker %u: cannot be held: %s", s->index, strerror(errno));
 	memcpy(m.file, w->file, sizeof(m.file));
 	m.text_len = w->text_len;

@@ -37,6 +37,7 @@ struct workers {
 	unsigned n;
 	bool stopping;
 	bool held;            /* they read no listening socket */
+	uint64_t held_but;    /* except of these sets, a bit each */
 	uint32_t generation;  /* of the configuration; 0: none yet */
 	int text_fd;          /* Corefile and files, in memory */
 	uint32_t text_len;    /* of the Corefile */
@@ -74,8 +75,9 @@ void workers_release(struct workers *w);
 
 /* --- workers_handover.c: one call at a time, then wait for `answered`. A worker
  * that dies meanwhile is replaced and counts as having answered. --- */
-/* All stop reading the listening sockets, or go on; replacements do likewise. */
-void workers_hold(struct workers *w);
+/* All stop reading the listening sockets, but for those of the sets whose bit is in `but`, or go
+ * on; replacements do likewise. */
+void workers_hold(struct workers *w, uint64_t but);
 void workers_serve(struct workers *w);
 /* Each writes its cache to its slot's cache_fd, sealed when all have answered. */
 int workers_export(struct workers *w, struct diag *d);
@@ -84,7 +86,8 @@ void workers_export_close(struct workers *w);
 void workers_import(struct workers *w, const int *fd, unsigned n);
 /* Like workers_drain, when others read the sockets: connections may go on. */
 void workers_finish(struct workers *w, uint32_t allowed_ms);
-/* For workers.c: an answer came; a worker died. */
+/* For workers.c: as all were told; an answer came; a worker died. */
+int workers_hold_one(const struct workers *w, int ctl_fd);
 void workers_answer(struct worker_slot *s, uint32_t type, uint32_t value);
 
 #endif

@@ -25,6 +25,16 @@ static void tell(struct worker_slot *s, uint32_t type, const int *fd, uint32_t a
 	s->awaits = told ? answer : 0;
 }
 
+int workers_hold_one(const struct workers *w, int ctl_fd)
+{
+	struct ctl_msg m = { .type = CTL_HOLD };
+	for (unsigned i = 0; i < w->sockets->n && i < 64; i++)
+		if (w->held_but >> i & 1)
+			m.listener[m.n_listeners++] = (struct ctl_listener){ .addr = w->sockets->set[i].addr,
+									     .port = w->sockets->set[i].port };
+	return ctl_send(ctl_fd, &m, NULL, 0);
+}
+
 static void tell_all(struct workers *w, uint32_t type, uint32_t answer)
 {
 	for (unsigned i = 0; i < w->n; i++)
@@ -33,10 +43,16 @@ static void tell_all(struct workers *w, uint32_t type, uint32_t answer)
 		w->answered(w->ctx);
 }
 
-void workers_hold(struct workers *w)
+void workers_hold(struct workers *w, uint64_t but)
 {
 	w->held = true;
-	tell_all(w, CTL_HOLD, CTL_HELD);
+	w->held_but = but;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct worker_slot *s = &w->slot[i];
+		s->awaits = s->pid && workers_hold_one(w, s->ctl.fd) == 0 ? CTL_HELD : 0;
+	}
+	if (all_answered(w))
+		w->answered(w->ctx);
 }
 
 void workers_serve(struct workers *w)

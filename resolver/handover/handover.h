@@ -9,12 +9,15 @@
  *   WARM                         ->              workers write their caches out
  *                                <-  CACHE..., END
  *   workers put the entries in
- *   READY                        ->              workers stop reading
+ *   READY                        ->              workers stop reading what the new one will read
  *                                <-  GO
  *   READING                      ->
  *   self-test passes, rules, pidfile
  *   DONE                         ->
  *                                <-  BYE         answers what it has, and exits 0
+ *
+ * Listeners that only the old one has it reads on, to the end: its rules lead there until
+ * those of the new one stand, and what came until then is answered.
  *
  * What arrives between the last read of the old and the first of the new waits
  * in the sockets' queues, which are the same sockets all along. Until BYE the

@@ -21,7 +21,7 @@ enum handover_type {
 	HANDOVER_END,
 	HANDOVER_WARM,
 	HANDOVER_CACHE,     /* fd: a memory file */
-	HANDOVER_READY,
+	HANDOVER_READY,     /* `left`: a bit for each LISTENER, as they came, that it will not read */
 	HANDOVER_GO,        /* fd: the socket new instances connect to, at `path_id`; `t_ns` */
 	HANDOVER_READING,
 	HANDOVER_DONE,
@@ -35,7 +35,10 @@ struct handover_msg {
 	uint16_t version, type;
 	uint32_t n, pid;
 	struct handover_id netns, path_id;
-	uint64_t t_ns; /* when the old one stopped reading */
+	union {
+		uint64_t t_ns; /* when the old one stopped reading */
+		uint64_t left;
+	};
 	struct in6_addr addr;
 	uint32_t scope_id;
 	uint16_t port, n_more;

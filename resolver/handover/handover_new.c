@@ -72,9 +72,13 @@ static int offer_take(struct handover *h, const struct handover_msg *m, const in
 		h->peer_pid = m->pid;
 		return 0;
 	}
-	if (m->type == HANDOVER_LISTENER && h->n_workers && m->n == h->n_workers && n_fds == 2 * m->n + m->n_more)
+	if (m->type == HANDOVER_LISTENER && h->n_workers && m->n == h->n_workers && n_fds == 2 * m->n + m->n_more &&
+	    h->n_offered < CORE_LISTENERS_MAX) {
+		h->offered[h->n_offered].addr = m->addr;
+		h->offered[h->n_offered++].port = m->port;
 		return sockets_adopt(h->host->sockets, &m->addr, m->port, m->scope_id, m->n, m->n_more, fds, fds + m->n,
 				     fds + 2 * m->n);
+	}
 	if (m->type == HANDOVER_HTTP && n_fds == 1 && h->n_http < HTTP_LISTENERS_MAX) {
 		h->http[h->n_http].fd = fds[0];
 		h->http[h->n_http].addr = m->addr;
@@ -89,7 +93,7 @@ static void offer_drop(struct handover *h)
 	sockets_close(h->host->sockets);
 	while (h->n_http)
 		close(h->http[--h->n_http].fd);
-	h->n_workers = 0;
+	h->n_workers = h->n_offered = 0;
 }
 
 /* 1: all sockets are here. ERR_EXISTS: refused for good. ERR_TIMEOUT: not now. */
@@ -255,6 +259,21 @@ static void caches_import(struct handover *h)
 	workers_import(h->host->workers, h->cache, h->n_caches);
 }
 
+/* Listeners of the old one that our configuration does not name: it goes on reading them until
+ * nothing is sent there any more. */
+static uint64_t left_to_old(const struct handover *h)
+{
+	const struct sockets *s = h->host->sockets;
+	uint64_t left = 0;
+	for (unsigned i = 0; i < h->n_offered; i++) {
+		bool ours = false;
+		for (unsigned j = 0; j < s->n; j++)
+			ours |= s->set[j].port == h->offered[i].port && IN6_ARE_ADDR_EQUAL(&s->set[j].addr, &h->offered[i].addr);
+		left |= (uint64_t)!ours << i;
+	}
+	return left;
+}
+
 void handover_new_answered(struct handover *h)
 {
 	if (h->state == NEW_IMPORTING) {
@@ -262,7 +281,10 @@ void handover_new_answered(struct handover *h)
 		fdpass_close(h->cache, h->n_caches);
 		h->n_caches = 0;
 		h->state = NEW_READY;
-		say(h, HANDOVER_READY);
+		if (h->peer.fd >= 0) {
+			struct handover_msg m = { .left = left_to_old(h) };
+			handover_send(h->peer.fd, HANDOVER_READY, &m, NULL, 0);
+		}
 	} else if (h->state == NEW_STARTING && !h->reads) {
 		h->reads = true;
 		say(h, HANDOVER_READING);

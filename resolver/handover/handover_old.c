@@ -109,12 +109,12 @@ static void warm(struct handover *h)
 	caches_send(h);
 }
 
-static void hold(struct handover *h)
+static void hold(struct handover *h, uint64_t left)
 {
 	h->state = OLD_HOLDING;
 	h->hold_ns = clock_mono_ns();
 	handover_limit(h, HOLD_NS);
-	workers_hold(h->host->workers);
+	workers_hold(h->host->workers, left);
 }
 
 static void watch(struct handover *h, uint64_t ns)
@@ -183,7 +183,7 @@ static void message(struct handover *h, const struct handover_msg *m)
 	if (m->type == HANDOVER_WARM && h->state == OLD_OFFERED)
 		warm(h);
 	else if (m->type == HANDOVER_READY && h->state == OLD_WARMED)
-		hold(h);
+		hold(h, m->left);
 	else if (m->type == HANDOVER_READING && h->state == OLD_GONE)
 		reading(h);
 	else if (m->type == HANDOVER_DONE && h->state == OLD_WATCHING)

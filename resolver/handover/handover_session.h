@@ -40,6 +40,8 @@ struct handover {
 	uint32_t peer_pid, n_entries;
 	uint64_t hold_ns, until_ns;
 	unsigned n_workers, n_http, n_caches;
+	unsigned n_offered;          /* listeners, as they came */
+	struct { struct in6_addr addr; uint16_t port; } offered[CORE_LISTENERS_MAX];
 	struct { int fd; struct in6_addr addr; uint16_t port; } http[HTTP_LISTENERS_MAX];
 	int cache[SHM_WORKERS_MAX];
 	int next_listen;             /* passed by the old one; -1: none */

@@ -121,8 +121,8 @@ int gates_installed(struct gates *g, struct diag *d)
 	return err;
 }
 
-void gates_destroy(struct netlink *netfilter)
+void gates_destroy(struct netlink *netfilter, bool v4)
 {
-	for (int v4 = 0; v4 < 2 && netfilter; v4++)
+	if (netfilter)
 		ipset_destroy(netfilter, gates_name(v4), NULL);
 }

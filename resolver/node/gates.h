@@ -38,6 +38,6 @@ int gates_renew(struct gates *g, struct diag *d);
 /* Every address is out, at once. Tries all, returns the first failure. */
 int gates_flush(struct gates *g, struct diag *d);
 /* After the rules: removes what would stay. */
-void gates_destroy(struct netlink *netfilter);
+void gates_destroy(struct netlink *netfilter, bool v4);
 
 #endif

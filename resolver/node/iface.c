@@ -36,17 +36,26 @@ static void link_seen(void *ctx, const struct nlmsghdr *h)
 	strncpy(l->kind, nl_text(info[IFLA_INFO_KIND]), sizeof l->kind - 1);
 }
 
-static int link_find(struct netlink *route, const char *name, struct link *ret, struct diag *d)
+/* By name, or where that is NULL by index. */
+static int link_get(struct netlink *route, const char *name, int index, struct link *ret, struct diag *d)
 {
+	struct ifinfomsg *ifi;
 	struct nl_buf b;
 	int err;
 
 	*ret = (struct link){0};
 	nl_init(&b);
-	nl_begin(&b, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-	nl_put_text(&b, IFLA_IFNAME, name);
-	err = netlink_send(route, &b, link_seen, ret, name, d);
+	ifi = nl_begin(&b, RTM_GETLINK, 0, sizeof *ifi);
+	ifi->ifi_index = index;
+	if (name)
+		nl_put_text(&b, IFLA_IFNAME, name);
+	err = netlink_send(route, &b, link_seen, ret, name ? name : "an interface", d);
 	return err && netlink_errno(route) == ENODEV ? 0 : err;
+}
+
+static int link_find(struct netlink *route, const char *name, struct link *ret, struct diag *d)
+{
+	return link_get(route, name, 0, ret, d);
 }
 
 static int link_create(struct netlink *route, const char *name, struct diag *d)
@@ -243,4 +252,111 @@ int iface_remove(struct iface *i, struct netlink *route, const struct flags_ip *
 	}
 	i->added = 0;
 	return first;
+}
+
+/* --- what earlier instances left --- */
+
+#define ALL_MAX 64
+
+/* Addresses of the whole host that may be an earlier instance's. */
+struct all {
+	const struct flags_ip *ip;
+	size_t n_ips, n;
+	int index;        /* our interface */
+	bool mark_kept;   /* one of ours bears the mark */
+	struct {
+		struct flags_ip ip;
+		int index;
+		bool marked, wanted;
+	} one[ALL_MAX];
+	int watched;      /* an interface whose addresses are counted */
+	size_t n_watched; /* but for those that the kernel gives itself */
+};
+
+static bool in_list(const struct flags_ip *ip, size_t n, const struct in6_addr *addr)
+{
+	for (size_t k = 0; k < n; k++) {
+		if (IN6_ARE_ADDR_EQUAL(&ip[k].addr, addr))
+			return true;
+	}
+	return false;
+}
+
+static void any_seen(void *ctx, const struct nlmsghdr *h)
+{
+	const struct ifaddrmsg *ifa = NLMSG_DATA(h);
+	struct nl_attr a[IFA_PROTO + 1], addr;
+	struct all *x = ctx;
+	struct flags_ip ip = {.is_v4 = ifa->ifa_family == AF_INET, .addr = {.s6_addr = {[10] = 0xff, [11] = 0xff}}};
+	size_t skip = ip.is_v4 ? 12 : 0;
+	bool marked, wanted;
+
+	if (h->nlmsg_type != RTM_NEWADDR)
+		return;
+	nl_parse(h, sizeof *ifa, a, IFA_PROTO + 1);
+	addr = a[IFA_LOCAL].data ? a[IFA_LOCAL] : a[IFA_ADDRESS];
+	if (addr.len != 16 - skip)
+		return;
+	memcpy(ip.addr.s6_addr + skip, addr.data, addr.len);
+	x->n_watched += (int)ifa->ifa_index == x->watched && (ip.is_v4 || !IN6_IS_ADDR_LINKLOCAL(&ip.addr));
+	marked = a[IFA_PROTO].len == 1 && *(const uint8_t *)a[IFA_PROTO].data == OUR_PROTO;
+	wanted = in_list(x->ip, x->n_ips, &ip.addr);
+	if ((int)ifa->ifa_index == x->index)
+		x->mark_kept |= marked && wanted;
+	if (x->n == ALL_MAX || ifa->ifa_prefixlen != addr.len * 8 || (!marked && (int)ifa->ifa_index != x->index))
+		return;
+	inet_ntop(ifa->ifa_family, addr.data, ip.text, sizeof ip.text);
+	x->one[x->n].ip = ip;
+	x->one[x->n].index = (int)ifa->ifa_index;
+	x->one[x->n].wanted = wanted;
+	x->one[x->n++].marked = marked;
+}
+
+static int all_list(struct netlink *route, struct all *x, struct diag *d)
+{
+	struct nl_buf b;
+
+	nl_init(&b);
+	nl_begin(&b, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	return netlink_send(route, &b, any_seen, x, "listing addresses", d);
+}
+
+/* A dummy that has no address any more was for ours. */
+static int link_sweep(struct netlink *route, int index, struct diag *d)
+{
+	struct all x = {.watched = index};
+	struct link l;
+	int err = all_list(route, &x, d);
+
+	if (!err && x.n_watched == 0)
+		err = link_get(route, NULL, index, &l, d);
+	if (err || x.n_watched || !l.index || strcmp(l.kind, "dummy"))
+		return err;
+	return link_delete(route, &l, "an interface that an earlier instance left", d);
+}
+
+int iface_sweep(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n, struct strays *s, struct diag *d)
+{
+	struct all x = {.ip = ip, .n_ips = n};
+	struct link l;
+	int err = link_find(route, i->name, &l, d), first = 0;
+
+	if (err || !l.index)
+		return err;
+	x.index = l.index;
+	err = all_list(route, &x, d);
+	for (size_t k = 0; !err && k < x.n; k++) {
+		bool here = x.one[k].index == l.index;
+		bool theirs = x.one[k].marked || (here && !x.mark_kept && !strcmp(l.kind, "dummy"));
+
+		/* On another interface ours is one too many. */
+		if (!theirs || (here && x.one[k].wanted) || (!x.one[k].wanted && strays_held(s, &x.one[k].ip.addr)))
+			continue;
+		err = addr_change(route, RTM_DELADDR, x.one[k].index, &x.one[k].ip, first ? NULL : d);
+		if (!err && !here)
+			err = link_sweep(route, x.one[k].index, first ? NULL : d);
+		first = first ? first : err;
+		err = 0;
+	}
+	return err ? err : first;
 }

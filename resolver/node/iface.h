@@ -15,6 +15,7 @@
 #include "lib/base/err.h"
 #include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
+#include "resolver/node/strays.h"
 
 struct iface {
 	const char *name;
@@ -28,6 +29,10 @@ int iface_ensure(struct iface *i, struct netlink *route, const struct flags_ip *
 		 bool *ret_changed, struct diag *d);
 /* What this process added goes, and nothing else. */
 int iface_undo(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n, struct diag *d);
+/* What earlier instances added and nobody has a socket at goes: addresses that are not ours from
+ * this interface, marked ones from any other, and with the last of them a dummy. A kernel that
+ * keeps no mark shows what is whose only on a dummy of this name. */
+int iface_sweep(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n, struct strays *s, struct diag *d);
 /* Deletes the interface when it is a dummy, and of another type only the
  * addresses we added. Success when there is none. */
 int iface_remove(struct iface *i, struct netlink *route, const struct flags_ip *ip, size_t n,

@@ -16,6 +16,12 @@
 static const char *const table_name[IPT_TABLES] = {"raw", "filter"};
 static const char *const chain_name[IPT_CHAINS] = {"PREROUTING", "INPUT", "OUTPUT"};
 
+/* Has a gate above it, where there are gates. */
+static bool is_gated(const struct ipt_rule *r, uint16_t port)
+{
+	return r->table == IPT_RAW && r->port == port && (r->tcp || !r->by_source);
+}
+
 size_t iptables_wanted(const struct ipt_conf *c, const struct flags_ip *ip,
 		       struct ipt_rule ret[IPTABLES_RULES_PER_IP + IPTABLES_GATES_PER_IP])
 {
@@ -55,7 +61,7 @@ size_t iptables_wanted(const struct ipt_conf *c, const struct flags_ip *ip,
 		};
 	/* Above what turns queries over to us: the same matches, and the gate's. */
 	for (size_t i = 0; c->gate && i < IPTABLES_RULES_PER_IP; i++) {
-		if (ret[i].path != NODE_PATH_IN && ret[i].path != NODE_PATH_HOST)
+		if (!is_gated(&ret[i], c->port))
 			continue;
 		ret[n] = ret[i];
 		ret[n].gate = (uint8_t)c->gate;
@@ -82,12 +88,12 @@ static void rule_write(FILE *f, char op, const struct ipt_rule *r, const char *g
 	fprintf(f, "-%c %s -%s %s/%s -p %s -m %s --%sport %u", op, chain_name[r->chain], end, addr, v4 ? "32" : "128", proto,
 		proto, end, r->port);
 	if (r->gate == NODE_GATE_SET)
-		fprintf(f, " -m set ! --match-set %s dst", gate_name);
+		fprintf(f, " -m set ! --match-set %s %s", gate_name, r->by_source ? "src" : "dst");
 	else if (r->gate == NODE_GATE_RECENT)
 		/* Without the mask spelt out, the rule could not be deleted by what is
 		 * printed for it: the default fills bytes that an IPv4 mask leaves. */
-		fprintf(f, " -m recent ! --rcheck --seconds %u --name %s --mask %s --rdest", r->hold_s, gate_name,
-			v4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+		fprintf(f, " -m recent ! --rcheck --seconds %u --name %s --mask %s --r%s", r->hold_s, gate_name,
+			v4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", r->by_source ? "source" : "dest");
 	fprintf(f, " -m comment --comment \"%s\" -j %s\n",
 		r->gate ? IPTABLES_COMMENT_GATE : r->target == IPT_NOTRACK ? IPTABLES_COMMENT_SKIP : IPTABLES_COMMENT_ALLOW,
 		r->target == IPT_NOTRACK ? "NOTRACK" : "ACCEPT");
@@ -130,13 +136,31 @@ static bool is_wanted_addr(const struct ipt_line *l, const struct ipt_conf *c)
 	return false;
 }
 
+static bool turns_over(const struct ipt_rule *r)
+{
+	return r->table == IPT_RAW && (r->tcp || !r->by_source);
+}
+
+/* Where somebody has a socket the rules may be a living one's; those of the instance that
+ * this one takes over from go all the same, but for what its last replies need. */
+static bool is_stray(const struct ipt_line *l, const struct ipt_conf *c)
+{
+	if (!l->exact || !l->commented)
+		return false;
+	if (strays_released(c->strays, &l->rule.addr) && turns_over(&l->rule))
+		return true;
+	return !strays_held(c->strays, &l->rule.addr);
+}
+
 /* Rules of originals before 1.22.19 bear no comment; those that skip connection
  * tracking would outlive us, and keep pods from the cluster DNS. */
 bool iptables_line_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum ipt_intent intent)
 {
 	if (intent == IPT_CLEANUP && l->commented)
 		return true;
-	if (!l->exact || !is_wanted_addr(l, c))
+	if (intent == IPT_SWEEP && !is_wanted_addr(l, c))
+		return is_stray(l, c);
+	if (!l->exact || !is_wanted_addr(l, c) || (intent == IPT_SWEEP && c->keep))
 		return false;
 	if (l->commented)
 		return true;
@@ -193,7 +217,7 @@ static bool gates_stand(const char *saved, const struct ipt_conf *c, const struc
 	while (next_line(&w, &l)) {
 		if (!l.exact || !l.commented || l.table != IPT_RAW || !IN6_ARE_ADDR_EQUAL(&l.rule.addr, &ip->addr))
 			continue;
-		if (!l.rule.gate && !l.rule.by_source && l.rule.port == c->port)
+		if (!l.rule.gate && is_gated(&l.rule, c->port))
 			below[l.rule.chain] = true;
 		else if (l.rule.gate && (below[l.rule.chain] || l.rule.port != c->port || !same_gate(&l.rule, c)))
 			return false;
@@ -296,11 +320,6 @@ int iptables_plan(const char *saved, const struct ipt_conf *c, enum ipt_intent i
 	if (!err)
 		fill(&o, saved, c, intent);
 	return out_close(&o, err, ret, d);
-}
-
-static bool turns_over(const struct ipt_rule *r)
-{
-	return r->table == IPT_RAW && (r->tcp || r->path != NODE_PATH_REPLY);
 }
 
 int iptables_plan_drop(const struct ipt_conf *c, enum ipt_part part, struct ipt_plan *ret, struct diag *d)

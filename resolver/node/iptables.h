@@ -5,9 +5,10 @@
  * the original does with 24 processes a minute is one `iptables-save` and, only
  * when something differs, one `iptables-restore --noflush` transaction.
  *
- * With gates, four more rules an address stand above those twelve: packets for
- * an address that was not put into a set, or seen, lately pass the NOTRACK rules
- * by. So the rules lapse with nobody left to remove them (resolver/node/gates.h).
+ * With gates, five more rules an address stand above those twelve: packets for an
+ * address that was not put into a set, or seen, lately pass the NOTRACK rules by, and
+ * so do replies over TCP (resolver/node/nft.c says why not those over UDP). So the rules
+ * lapse with nobody left to remove them (resolver/node/gates.h).
  *
  * Planning is pure text work over what iptables-save printed; running is apart.
  */
@@ -23,12 +24,13 @@
 #include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
 #include "resolver/node/node_types.h"
+#include "resolver/node/strays.h"
 
 #define IPTABLES_COMMENT_SKIP  "NodeLocal DNS Cache: skip conntrack"
 #define IPTABLES_COMMENT_ALLOW "NodeLocal DNS Cache: allow DNS traffic"
 #define IPTABLES_COMMENT_GATE  "NodeLocal DNS Cache: unless alive"
 #define IPTABLES_RULES_PER_IP  12
-#define IPTABLES_GATES_PER_IP  4
+#define IPTABLES_GATES_PER_IP  5
 
 enum ipt_table { IPT_RAW, IPT_FILTER, IPT_TABLES };
 enum ipt_chain { IPT_PREROUTING, IPT_INPUT, IPT_OUTPUT, IPT_CHAINS };
@@ -55,6 +57,8 @@ struct ipt_conf {
 	uint32_t hold_s;
 	uint64_t deadline_ns;      /* for all programs together; 0: none */
 	struct netlink *netfilter; /* NULL: rules that the program does not print stay unseen */
+	struct strays *strays;     /* for IPT_SWEEP, else unused */
+	bool keep;                 /* IPT_SWEEP: rules for `ip` are ours and stay */
 };
 
 /* What is wanted for one address: the twelve, and then the gates if any;
@@ -79,8 +83,9 @@ enum ipt_intent {
 	IPT_ENSURE,  /* insert what is missing, drop duplicates */
 	IPT_REMOVE,  /* delete what is ours for these addresses */
 	IPT_CLEANUP, /* delete whatever carries our comments, and uncommented NOTRACKs of these addresses */
+	IPT_SWEEP,   /* delete what an instance before left: `strays` and `keep` say what that is */
 };
-/* Whether `intent`, which is not IPT_ENSURE, deletes this line. */
+/* Whether `intent`, which is not IPT_ENSURE, deletes this line. IPT_SWEEP looks for sockets. */
 bool iptables_line_doomed(const struct ipt_line *l, const struct ipt_conf *c, enum ipt_intent intent);
 struct ipt_plan {
 	char *text;        /* input for iptables-restore --noflush; NULL when nothing is to do */

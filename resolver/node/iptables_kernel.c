@@ -20,6 +20,7 @@
 #include <linux/netfilter/xt_CT.h>
 #include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter/xt_recent.h>
+#include <linux/netfilter/xt_set.h>
 
 #define UDATA_COMMENT 0 /* where newer iptables put it */
 #define DROP_MAX      256 /* rules a transaction */
@@ -42,7 +43,7 @@ struct decoded {
 	struct ipt_rule r;
 	enum loaded loaded;
 	bool source;             /* of what is loaded */
-	bool addr_source, port_source;
+	bool addr_source, port_source, gate_source;
 	int seen;                /* SAW_*, each once */
 	bool foreign;            /* says something that no rule of ours says */
 	char recent[XT_RECENT_NAME_LEN];
@@ -124,13 +125,23 @@ static void recent_seen(struct decoded *x, struct nl_attr info)
 {
 	const struct xt_recent_mtinfo_v1 *m = info.data;
 
-	x->foreign |= x->r.gate || info.len < sizeof *m || m->check_set != XT_RECENT_CHECK || !m->invert ||
-		      m->side != XT_RECENT_DEST || !m->seconds;
+	x->foreign |= x->r.gate || info.len < sizeof *m || m->check_set != XT_RECENT_CHECK || !m->invert || !m->seconds;
 	if (x->foreign)
 		return;
+	x->gate_source = m->side == XT_RECENT_SOURCE;
 	x->r.gate = NODE_GATE_RECENT;
 	x->r.hold_s = m->seconds;
 	snprintf(x->recent, sizeof x->recent, "%.*s", (int)sizeof m->name - 1, m->name);
+}
+
+/* All versions of the match begin so. */
+static void set_seen(struct decoded *x, struct nl_attr info)
+{
+	const struct xt_set_info *m = info.data;
+
+	x->foreign |= x->r.gate != NODE_GATE_NONE || info.len < sizeof *m;
+	x->r.gate = NODE_GATE_SET;
+	x->gate_source = !x->foreign && m->flags & IPSET_DIM_ONE_SRC;
 }
 
 static void match_seen(struct decoded *x, struct nl_attr data)
@@ -144,8 +155,7 @@ static void match_seen(struct decoded *x, struct nl_attr data)
 		snprintf(x->comment, sizeof x->comment, "%.*s", (int)a[NFTA_MATCH_INFO].len,
 			 (const char *)a[NFTA_MATCH_INFO].data);
 	} else if (!strcmp(name, "set")) {
-		x->foreign |= x->r.gate != NODE_GATE_NONE;
-		x->r.gate = NODE_GATE_SET;
+		set_seen(x, a[NFTA_MATCH_INFO]);
 	} else if (!strcmp(name, "recent")) {
 		recent_seen(x, a[NFTA_MATCH_INFO]);
 	} else {
@@ -237,7 +247,7 @@ static void rule_decode(struct decoded *x, const struct nl_attr a[NFTA_RULE_MAX 
 	for (const void *at = nl_each(a[NFTA_RULE_EXPRESSIONS], NULL, &e); at; at = nl_each(a[NFTA_RULE_EXPRESSIONS], at, &e))
 		expression_seen(x, e, v4);
 	x->r.by_source = x->addr_source;
-	x->foreign |= x->seen != SAW_ALL || x->addr_source != x->port_source;
+	x->foreign |= x->seen != SAW_ALL || x->addr_source != x->port_source || (x->r.gate && x->gate_source != x->addr_source);
 }
 
 /* --- as iptables-save prints it --- */
@@ -253,10 +263,10 @@ static void line_write(FILE *f, const struct decoded *x, const struct ipt_conf *
 		inet_ntop(c->v4 ? AF_INET : AF_INET6, x->r.addr.s6_addr + (c->v4 ? 12 : 0), addr, sizeof addr);
 		fprintf(f, " -%s %s/%s -p %s -m %s --%sport %u", end, addr, c->v4 ? "32" : "128", proto, proto, end, x->r.port);
 		if (x->r.gate == NODE_GATE_SET)
-			fprintf(f, " -m set ! --match-set %s dst", c->gate_name);
+			fprintf(f, " -m set ! --match-set %s %s", c->gate_name, x->gate_source ? "src" : "dst");
 		else if (x->r.gate == NODE_GATE_RECENT)
-			fprintf(f, " -m recent ! --rcheck --seconds %u --name %s --mask %s --rdest", x->r.hold_s, x->recent,
-				c->v4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+			fprintf(f, " -m recent ! --rcheck --seconds %u --name %s --mask %s --r%s", x->r.hold_s, x->recent,
+				c->v4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", x->gate_source ? "source" : "dest");
 	}
 	if (*x->comment)
 		fprintf(f, " -m comment --comment \"%s\"", x->comment);

@@ -23,7 +23,7 @@
  * name of a set is not in the rule: it is the one we would use. One family
  * (c->v4); the caller frees the text. */
 int iptables_kernel_save(struct netlink *netfilter, const struct ipt_conf *c, char **ret_text, struct diag *d);
-/* Deletes what `intent` (IPT_REMOVE, IPT_CLEANUP) means; IPT_ENSURE: only gates that
+/* Deletes what `intent` (IPT_REMOVE, IPT_CLEANUP, IPT_SWEEP) means; IPT_ENSURE: only gates that
  * ask a set, for the addresses of `c`. In one transaction. */
 int iptables_kernel_drop(struct netlink *netfilter, const struct ipt_conf *c, enum ipt_intent intent, bool *ret_any,
 			 struct diag *d);

@@ -75,7 +75,7 @@ static bool take_port(struct words *w, struct ipt_rule *r)
 }
 
 /* What has been seen of a rule: each must come exactly once. */
-enum { SAW_ADDR = 1, SAW_PROTO = 2, SAW_PORT = 4, SAW_TARGET = 8 };
+enum { SAW_ADDR = 1, SAW_PROTO = 2, SAW_PORT = 4, SAW_TARGET = 8, SAW_GATE = 16 };
 
 static bool take_proto(struct words *w, struct ipt_rule *r)
 {
@@ -99,7 +99,7 @@ static bool take_target(struct words *w, struct ipt_rule *r)
 }
 
 /* Behind "--rcheck". */
-static bool take_recent(struct words *w, struct ipt_rule *r)
+static bool take_recent(struct words *w, struct ipt_rule *r, bool *ret_source)
 {
 	char *end;
 	unsigned long n;
@@ -110,21 +110,30 @@ static bool take_recent(struct words *w, struct ipt_rule *r)
 	if (*end || n < 1 || n > UINT32_MAX)
 		return false;
 	r->hold_s = (uint32_t)n;
-	return next_word(w) && word_is(w, "--name") && next_word(w) && next_word(w) && word_is(w, "--mask") && next_word(w) &&
-	       next_word(w) && word_is(w, "--rdest");
+	if (!next_word(w) || !word_is(w, "--name") || !next_word(w) || !next_word(w) || !word_is(w, "--mask") || !next_word(w) ||
+	    !next_word(w))
+		return false;
+	*ret_source = word_is(w, "--rsource");
+	return *ret_source || word_is(w, "--rdest");
 }
 
-/* Behind "!". */
-static bool take_gate(struct words *w, struct ipt_rule *r)
+/* Behind "!": asks about the end of the packet that the rule's address is at. */
+static bool take_gate(struct words *w, struct ipt_rule *r, char *ret_end)
 {
+	bool source = false, known;
+
 	if (r->gate || !next_word(w))
 		return false;
 	if (word_is(w, "--match-set")) {
 		r->gate = NODE_GATE_SET;
-		return next_word(w) && next_word(w) && word_is(w, "dst");
+		known = next_word(w) && next_word(w) && (word_is(w, "src") || word_is(w, "dst"));
+		source = word_is(w, "src");
+	} else {
+		r->gate = NODE_GATE_RECENT;
+		known = word_is(w, "--rcheck") && take_recent(w, r, &source);
 	}
-	r->gate = NODE_GATE_RECENT;
-	return word_is(w, "--rcheck") && take_recent(w, r);
+	*ret_end = source ? 's' : 'd';
+	return known;
 }
 
 /* One option with its argument; false when it is none of ours. *ret_saw names
@@ -153,8 +162,10 @@ static bool take_option(struct words *w, struct ipt_rule *r, int *ret_saw, char 
 	}
 	if (word_is(w, "--comment"))
 		return next_word(w);
-	if (word_is(w, "!")) /* only before what a gate asks */
-		return take_gate(w, r);
+	if (word_is(w, "!")) { /* only before what a gate asks */
+		*ret_saw = SAW_GATE;
+		return take_gate(w, r, end);
+	}
 	return word_is(w, "-m") && next_word(w) && (word_is(w, "set") || word_is(w, "recent") || word_is(w, "tcp") || word_is(w, "udp") || word_is(w, "comment"));
 }
 
@@ -162,7 +173,7 @@ static bool parse_exact(struct words w, struct ipt_rule *r)
 {
 	static const char *const chain[IPT_CHAINS] = {"PREROUTING", "INPUT", "OUTPUT"};
 	int seen = 0, saw;
-	char end, addr_end = 0, port_end = 0;
+	char end, addr_end = 0, port_end = 0, gate_end = 0;
 
 	if (!next_word(&w))
 		return false;
@@ -178,9 +189,12 @@ static bool parse_exact(struct words w, struct ipt_rule *r)
 			addr_end = end;
 		else if (saw == SAW_PORT)
 			port_end = end;
+		else if (saw == SAW_GATE)
+			gate_end = end;
 	}
 	r->by_source = addr_end == 's';
-	return seen == (SAW_ADDR | SAW_PROTO | SAW_PORT | SAW_TARGET) && addr_end == port_end;
+	return (seen & ~SAW_GATE) == (SAW_ADDR | SAW_PROTO | SAW_PORT | SAW_TARGET) && addr_end == port_end &&
+	       (!gate_end || gate_end == addr_end);
 }
 
 static void comments_see(struct words w, struct ipt_line *l)

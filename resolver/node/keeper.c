@@ -31,6 +31,7 @@ struct keeper {
 	int fd;
 	pid_t child;
 	bool standing, lapsed; /* rules were put there; and taken away for silence */
+	bool released;         /* the node knows that there was an instance before */
 	uint64_t alive_ns, told[NODE_ERRORS];
 };
 
@@ -126,13 +127,22 @@ static void alive(struct keeper *k)
 		log_error("rules: %s", d.text);
 }
 
-static void serve(struct keeper *k, uint32_t ask)
+static void released_note(struct keeper *k, const struct node_released *r)
 {
-	struct keeper_reply r = {.ask = ask};
+	if (k->released || !r->handed_over || r->n > NODE_RELEASED_MAX)
+		return;
+	k->released = true;
+	node_released_set(k->node, r);
+}
+
+static void serve(struct keeper *k, const struct keeper_asked *q)
+{
+	struct keeper_reply r = {.ask = q->ask};
 	struct diag d = {""};
 
-	switch (ask) {
+	switch (q->ask) {
 	case KEEPER_ENSURE:
+		released_note(k, &q->released);
 		r.err = ensure(k, &r.changed, &d);
 		break;
 	case KEEPER_WITHDRAW:
@@ -160,6 +170,7 @@ static void serve(struct keeper *k, uint32_t ask)
 		return;
 	}
 	snprintf(r.text, sizeof r.text, "%s", d.text);
+	r.swept = node_rules_swept(k->node);
 	reply(k, &r);
 }
 
@@ -192,7 +203,7 @@ static void silence(struct keeper *k)
 static void keep(struct keeper *k)
 {
 	struct pollfd p = {.fd = k->fd, .events = POLLIN};
-	uint32_t ask;
+	struct keeper_asked q;
 
 	for (;;) {
 		int n = poll(&p, 1, patience_ms(k));
@@ -203,12 +214,12 @@ static void keep(struct keeper *k)
 			silence(k);
 		if (n <= 0)
 			continue;
-		ssize_t len = recv(k->fd, &ask, sizeof ask, MSG_DONTWAIT);
+		ssize_t len = recv(k->fd, &q, sizeof q, MSG_DONTWAIT);
 
 		if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
 			return;
-		if (len == (ssize_t)sizeof ask)
-			serve(k, ask);
+		if (len == (ssize_t)sizeof q)
+			serve(k, &q);
 	}
 }
 

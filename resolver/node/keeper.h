@@ -30,17 +30,21 @@ enum keeper_ask {
 	KEEPER_LEAVE,  /* whatever happens now, the rules stay; no reply */
 	KEEPER_COUNT,
 };
+struct keeper_asked {
+	uint32_t ask;
+	struct node_released released; /* KEEPER_ENSURE: as of node_released_set */
+};
 struct keeper_reply {
 	uint32_t ask;
 	int32_t err;
-	bool changed;
+	bool changed, swept;
 	uint8_t gate; /* enum node_gate */
 	uint64_t errors[NODE_ERRORS]; /* since the last reply */
 	struct node_counters counters;
 	char text[256];
 };
 
-/* Calls `supervise` with a descriptor to ask on (SOCK_SEQPACKET, a uint32_t
+/* Calls `supervise` with a descriptor to ask on (SOCK_SEQPACKET, a struct keeper_asked
  * each), in a child, and returns the child's exit status when it has ended and
  * the rules are as they should be; or, where no keeper is needed, calls it with
  * -1 here. Signals are passed on. */

@@ -109,16 +109,34 @@ void nft_counter_add(struct nl_buf *b, uint8_t family, const char *table, const 
 	nl_end(b, nest);
 }
 
-void nft_addr_set_add(struct nl_buf *b, uint8_t family, const char *table, const char *set, uint32_t id,
-		      size_t key_len)
+static void set_add(struct nl_buf *b, uint8_t family, const char *table, const char *set, uint32_t id, size_t key_len,
+		    bool map)
 {
+	uint32_t type = key_len == 4 ? KEY_IPV4 : KEY_IPV6;
+
 	nft_begin(b, NFT_MSG_NEWSET, NLM_F_CREATE, family);
 	nl_put_text(b, NFTA_SET_TABLE, table);
 	nl_put_text(b, NFTA_SET_NAME, set);
-	nl_put_be32(b, NFTA_SET_FLAGS, NFT_SET_TIMEOUT);
-	nl_put_be32(b, NFTA_SET_KEY_TYPE, key_len == 4 ? KEY_IPV4 : KEY_IPV6);
+	nl_put_be32(b, NFTA_SET_FLAGS, NFT_SET_TIMEOUT | (map ? NFT_SET_MAP : 0));
+	nl_put_be32(b, NFTA_SET_KEY_TYPE, type);
 	nl_put_be32(b, NFTA_SET_KEY_LEN, (uint32_t)key_len);
+	if (map) {
+		nl_put_be32(b, NFTA_SET_DATA_TYPE, type);
+		nl_put_be32(b, NFTA_SET_DATA_LEN, (uint32_t)key_len);
+	}
 	nl_put_be32(b, NFTA_SET_ID, id);
+}
+
+void nft_addr_set_add(struct nl_buf *b, uint8_t family, const char *table, const char *set, uint32_t id,
+		      size_t key_len)
+{
+	set_add(b, family, table, set, id, key_len, false);
+}
+
+void nft_addr_map_add(struct nl_buf *b, uint8_t family, const char *table, const char *map, uint32_t id,
+		      size_t key_len)
+{
+	set_add(b, family, table, map, id, key_len, true);
 }
 
 void nft_set_flush(struct nl_buf *b, uint8_t family, const char *table, const char *set)
@@ -144,11 +162,13 @@ static void put_data(struct nl_buf *b, uint16_t attr, const void *value, size_t 
 	nl_end(b, nest);
 }
 
-void nft_element(struct nl_buf *b, const void *key, size_t len, uint64_t timeout_ms)
+void nft_element(struct nl_buf *b, const void *key, const void *value, size_t len, uint64_t timeout_ms)
 {
 	size_t nest = nl_nest(b, NFTA_LIST_ELEM);
 
 	put_data(b, NFTA_SET_ELEM_KEY, key, len);
+	if (value)
+		put_data(b, NFTA_SET_ELEM_DATA, value, len);
 	if (timeout_ms)
 		nl_put_be64(b, NFTA_SET_ELEM_TIMEOUT, timeout_ms);
 	nl_end(b, nest);
@@ -245,22 +265,23 @@ static uint32_t addr_offset(bool v4, bool source)
 	return (v4 ? 12 : 8) + (source ? 0 : addr_len(v4));
 }
 
-void nft_match_addr_set(struct nl_buf *b, bool v4, bool source, const char *set, uint32_t id)
+/* `map`: what it has for the key takes the key's place. */
+static void look_up(struct nl_buf *b, const char *set, uint32_t id, bool map)
 {
-	struct expr e;
+	struct expr e = expr_begin(b, "lookup");
 
-	load(b, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(v4, source), addr_len(v4));
-	e = expr_begin(b, "lookup");
 	nl_put_text(b, NFTA_LOOKUP_SET, set);
 	nl_put_be32(b, NFTA_LOOKUP_SET_ID, id);
 	nl_put_be32(b, NFTA_LOOKUP_SREG, NFT_REG_1);
+	if (map)
+		nl_put_be32(b, NFTA_LOOKUP_DREG, NFT_REG_1);
 	expr_end(b, e);
 }
 
-void nft_match_addr(struct nl_buf *b, bool v4, bool source, const void *addr)
+void nft_match_addr_set(struct nl_buf *b, bool v4, bool source, const char *set, uint32_t id)
 {
 	load(b, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(v4, source), addr_len(v4));
-	compare(b, addr, addr_len(v4));
+	look_up(b, set, id, false);
 }
 
 void nft_match_port(struct nl_buf *b, bool source, uint16_t port)
@@ -287,14 +308,11 @@ void nft_notrack(struct nl_buf *b)
 	expr_end(b, e);
 }
 
-void nft_set_addr(struct nl_buf *b, bool v4, bool source, const void *addr)
+/* What was loaded becomes the address. */
+static void store_addr(struct nl_buf *b, bool v4, bool source)
 {
-	struct expr e = expr_begin(b, "immediate");
+	struct expr e = expr_begin(b, "payload");
 
-	nl_put_be32(b, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-	put_data(b, NFTA_IMMEDIATE_DATA, addr, addr_len(v4));
-	expr_end(b, e);
-	e = expr_begin(b, "payload");
 	nl_put_be32(b, NFTA_PAYLOAD_SREG, NFT_REG_1);
 	nl_put_be32(b, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
 	nl_put_be32(b, NFTA_PAYLOAD_OFFSET, addr_offset(v4, source));
@@ -304,4 +322,25 @@ void nft_set_addr(struct nl_buf *b, bool v4, bool source, const void *addr)
 	nl_put_be32(b, NFTA_PAYLOAD_CSUM_OFFSET, v4 ? 10 : 0);
 	nl_put_be32(b, NFTA_PAYLOAD_CSUM_FLAGS, NFT_PAYLOAD_L4CSUM_PSEUDOHDR);
 	expr_end(b, e);
+}
+
+void nft_set_addr(struct nl_buf *b, bool v4, bool source, const void *addr)
+{
+	struct expr e = expr_begin(b, "immediate");
+
+	nl_put_be32(b, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+	put_data(b, NFTA_IMMEDIATE_DATA, addr, addr_len(v4));
+	expr_end(b, e);
+	store_addr(b, v4, source);
+}
+
+void nft_map_addr_begin(struct nl_buf *b, bool v4, bool source, const char *map, uint32_t id)
+{
+	load(b, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(v4, source), addr_len(v4));
+	look_up(b, map, id, true);
+}
+
+void nft_map_addr_end(struct nl_buf *b, bool v4, bool source)
+{
+	store_addr(b, v4, source);
 }

@@ -34,13 +34,17 @@ void nft_counter_add(struct nl_buf *b, uint8_t family, const char *table, const 
 /* Addresses with optional timeouts; key 4 or 16 octets. */
 void nft_addr_set_add(struct nl_buf *b, uint8_t family, const char *table, const char *set, uint32_t id,
 		      size_t key_len);
+/* From an address of that many octets to another. */
+void nft_addr_map_add(struct nl_buf *b, uint8_t family, const char *table, const char *map, uint32_t id,
+		      size_t key_len);
 void nft_set_flush(struct nl_buf *b, uint8_t family, const char *table, const char *set);
-/* An element message: begin, one nft_element a key, end. timeout_ms 0: for ever. */
+/* An element message: begin, one nft_element a key, end. timeout_ms 0: for ever. `value`:
+ * of a map, as long as the key; NULL: of a set. */
 struct nft_elements {
 	size_t list;
 };
 struct nft_elements nft_elements_begin(struct nl_buf *b, uint8_t family, const char *table, const char *set);
-void nft_element(struct nl_buf *b, const void *key, size_t len, uint64_t timeout_ms);
+void nft_element(struct nl_buf *b, const void *key, const void *value, size_t len, uint64_t timeout_ms);
 void nft_elements_end(struct nl_buf *b, struct nft_elements e);
 
 /* A rule: begin, expressions, end with a comment. */
@@ -53,11 +57,14 @@ void nft_match_family(struct nl_buf *b, uint8_t nfproto);
 void nft_match_l4proto(struct nl_buf *b, uint8_t proto);
 /* Both work on the network header of an IPv4 or IPv6 packet. */
 void nft_match_addr_set(struct nl_buf *b, bool v4, bool source, const char *set, uint32_t id);
-void nft_match_addr(struct nl_buf *b, bool v4, bool source, const void *addr);
 void nft_match_port(struct nl_buf *b, bool source, uint16_t port);
 void nft_count(struct nl_buf *b, const char *counter);
 void nft_notrack(struct nl_buf *b);
 /* Rewrite an address, checksums included. */
 void nft_set_addr(struct nl_buf *b, bool v4, bool source, const void *addr);
+/* Likewise, to what the map has for the address that is there; without, the rule does not match.
+ * To be begun before, and ended after, what shall be done only where it matches. */
+void nft_map_addr_begin(struct nl_buf *b, bool v4, bool source, const char *map, uint32_t id);
+void nft_map_addr_end(struct nl_buf *b, bool v4, bool source);
 
 #endif

@@ -7,16 +7,10 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "resolver/node/gates.h"
-#include "resolver/node/iface.h"
-#include "resolver/node/iptables.h"
 #include "resolver/node/iptables_backend.h"
-#include "resolver/node/iptables_kernel.h"
-#include "resolver/node/netlink.h"
-#include "resolver/node/nft.h"
-#include "resolver/node/privileges.h"
+#include "resolver/node/node_int.h"
 
-#define SWEEP_LIMIT_NS NS_PER_S
+#define OWED_NS        (25 * NS_PER_S) /* an instance that handed over finishes within that */
 
 const char *const node_error_label[NODE_ERRORS] = {
 	[NODE_ERR_IPTABLES] = "iptables",
@@ -33,32 +27,9 @@ const char *const node_path_label[NODE_PATHS] = {
 	[NODE_PATH_HEALTH] = "health",
 };
 
-struct node {
-	const struct node_flags *f;
-	struct netlink *route, *netfilter; /* NULL when not needed */
-	struct iface iface;
-	enum flags_rules kind;
-	struct nft_conf nft;
-	struct gates gates; /* of the iptables dialect */
-	bool stands;        /* its rules, when we last looked */
-	uint64_t deadline_ns;
-	bool swept; /* what another dialect left was looked for */
-	uint64_t errors[NODE_ERRORS];
-	char words[128];
-};
-
-static bool has_family(const struct node_flags *f, bool v4)
-{
-	for (size_t i = 0; i < f->n_localips; i++) {
-		if (f->localip[i].is_v4 == v4)
-			return true;
-	}
-	return false;
-}
-
 static bool iptables_usable(const struct node_flags *f)
 {
-	return (!has_family(f, true) || iptables_present(true)) && (!has_family(f, false) || iptables_present(false));
+	return (!node_has_family(f, true) || iptables_present(true)) && (!node_has_family(f, false) || iptables_present(false));
 }
 
 static enum flags_rules decide(const struct node *n)
@@ -155,6 +126,22 @@ int node_iface_ensure(struct node *n, struct diag *d)
 	return err;
 }
 
+int node_iface_sweep(struct node *n, bool last, bool *ret_left, struct diag *d)
+{
+	int err = 0;
+
+	*ret_left = false;
+	if (!n->route)
+		return 0;
+	strays_begin(&n->strays);
+	n->strays.last = last;
+	err = iface_sweep(&n->iface, n->route, n->f->localip, n->f->n_localips, &n->strays, d);
+	*ret_left = n->strays.left;
+	if (err)
+		node_error_count(n, NODE_ERR_INTERFACE_CHECK);
+	return err;
+}
+
 int node_iface_undo(struct node *n, struct diag *d)
 {
 	return n->route ? iface_undo(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
@@ -165,23 +152,6 @@ int node_iface_remove(struct node *n, struct diag *d)
 	return n->route ? iface_remove(&n->iface, n->route, n->f->localip, n->f->n_localips, d) : 0;
 }
 
-static struct ipt_conf ipt_conf(const struct node_flags *f, bool v4, enum node_gate gate, uint64_t deadline_ns,
-				struct netlink *netfilter)
-{
-	return (struct ipt_conf){
-		.ip = f->localip,
-		.n_ips = f->n_localips,
-		.v4 = v4,
-		.port = f->dns_port,
-		.health_port = f->health_port,
-		.gate = gate,
-		.gate_name = gates_name(v4),
-		.hold_s = gates_hold_s(f),
-		.deadline_ns = deadline_ns,
-		.netfilter = netfilter,
-	};
-}
-
 /* One family after the other; the second is tried whatever the first did. */
 static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_changed, struct diag *d)
 {
@@ -190,10 +160,10 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 	int first = 0;
 
 	for (int v4 = 1; v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
+		struct ipt_conf c = node_ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
 		int err;
 
-		if (!has_family(n->f, v4))
+		if (!node_has_family(n->f, v4))
 			continue;
 		err = iptables_apply(&c, intent, &changed, &fault, first ? NULL : d);
 		if (ret_changed)
@@ -244,8 +214,8 @@ static int iptables_drop_both(struct node *n, enum ipt_part part, struct diag *d
 	int first = 0;
 
 	for (int v4 = 1; v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
-		int err = has_family(n->f, v4) ? iptables_drop(&c, part, first ? NULL : d) : 0;
+		struct ipt_conf c = node_ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
+		int err = node_has_family(n->f, v4) ? iptables_drop(&c, part, first ? NULL : d) : 0;
 
 		first = first ? first : err;
 	}
@@ -262,105 +232,42 @@ static int iptables_remove(struct node *n, struct diag *d)
 		iptables_drop_both(n, IPT_ALL, NULL); /* looking for more comes after that */
 	err = iptables_both(n, IPT_REMOVE, NULL, d);
 	n->gates.filled = false;
-	gates_destroy(n->netfilter);
+	gates_destroy(n->netfilter, true);
+	gates_destroy(n->netfilter, false);
 	return err;
 }
 
-/* --- what another dialect left --- */
+/* --- what an instance before left --- */
 
-/* Rules of ours that iptables has on nf_tables. No program: it would have to
- * print them (iptables_kernel.h). */
-static int sweep_kernel(struct node *n, struct diag *d)
-{
-	int first = 0;
-
-	for (int v4 = 1; v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, NODE_GATE_NONE, 0, n->netfilter);
-		bool any = false;
-		int err = has_family(n->f, v4) ? iptables_kernel_drop(n->netfilter, &c, IPT_REMOVE, &any, first ? NULL : d) : 0;
-
-		first = first ? first : err;
-	}
-	return first;
-}
-
-/* By its name; or by the plain one, which may be it, unless that is what ours stand by. */
-static bool legacy_use(const struct node *n, bool v4)
-{
-	return iptables_backend_use(IPT_BACKEND_LEGACY, v4) ||
-	       (n->kind == RULES_NFTABLES && iptables_legacy_there(v4) && iptables_backend_use(IPT_BACKEND_PLAIN, v4));
-}
-
-/* The old tables are read and changed through a raw socket only. In the nftables
- * dialect nobody but the caller runs the programs, and it has other things to do. */
-static int sweep_legacy(struct node *n, struct diag *d)
-{
-	enum ipt_backend was = iptables_backend();
-	uint64_t deadline_ns = n->kind == RULES_NFTABLES ? clock_mono_ns() + SWEEP_LIMIT_NS : n->deadline_ns;
-	int first = 0;
-
-	for (int v4 = 1; v4 >= 0; v4--) {
-		struct ipt_conf c = ipt_conf(n->f, v4, NODE_GATE_NONE, deadline_ns, n->netfilter);
-		enum ipt_fault fault;
-		bool changed;
-		int err = 0;
-
-		if (!has_family(n->f, v4) || !iptables_present(v4) || !legacy_use(n, v4))
-			continue;
-		err = iptables_apply(&c, IPT_REMOVE, &changed, &fault, first ? NULL : d);
-		first = first ? first : err;
-	}
-	iptables_backend_set(was);
-	return first;
-}
-
-/* Success when there is nothing to be done about it, with words. */
-static int sweep_old_tables(struct node *n, struct diag *d)
-{
-	if (!iptables_legacy_there(true) && !iptables_legacy_there(false))
-		return 0;
-	if (privileges_net_raw())
-		return sweep_legacy(n, d);
-	diag_set(d, 0, "there are tables of the old iptables here, which cannot be looked into without CAP_NET_RAW: "
-		 "if an instance that used them was killed on this node, -cleanup removes what it left");
-	return 0;
-}
-
-bool node_sweep_wants_raw(const struct node *n)
-{
-	return !n->swept && n->kind != RULES_NONE && (iptables_legacy_there(true) || iptables_legacy_there(false));
-}
-
-static int sweep(struct node *n, struct diag *d)
-{
-	int err = 0, other = 0;
-
-	if (n->kind == RULES_IPTABLES && n->netfilter) {
-		err = nft_remove(n->netfilter, d);
-		other = strstr(n->words, "legacy") ? sweep_kernel(n, err ? NULL : d) : sweep_old_tables(n, err ? NULL : d);
-	} else if (n->kind == RULES_NFTABLES) {
-		err = sweep_kernel(n, d);
-		other = sweep_old_tables(n, err ? NULL : d);
-		gates_destroy(n->netfilter); /* rules that ask them would keep them */
-	}
-	return err ? err : other;
-}
-
-/* After our rules stand: rules of the other dialect that a predecessor left would
- * outlive us, and with them the way to a dead cache. Tried until nothing is left. */
+/* After our rules stand: rules of the other dialect, or for other addresses, that a
+ * predecessor left would outlive us, and with them the way to a dead cache. Tried until
+ * nothing is left. */
 static void sweep_once(struct node *n, struct diag *d)
 {
 	struct diag words = {""};
 
 	if (n->swept)
 		return;
-	if (!sweep(n, &words)) {
-		n->swept = true;
+	if (!node_sweep(n, &words)) {
+		n->swept = !n->strays.left;
 		diag_set(d, 0, "%s", words.text);
 		return;
 	}
 	node_error_count(n, NODE_ERR_IPTABLES);
 	diag_set(d, 0, "what an instance before left of its rules stays: %s", words.text);
+}
+
+void node_released_set(struct node *n, const struct node_released *r)
+{
+	n->strays.released = *r;
+	n->nft.handed_over = r->handed_over;
+	n->owed_until_ns = clock_mono_ns() + OWED_NS;
+	n->swept = n->swept && !r->handed_over;
+}
+
+bool node_rules_swept(const struct node *n)
+{
+	return n->swept;
 }
 
 int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d)
@@ -402,16 +309,20 @@ int node_rules_withdraw(struct node *n, struct diag *d)
 
 int node_rules_remove(struct node *n, struct diag *d)
 {
-	int err = 0;
+	int err = 0, left = 0;
 
+	n->strays.last = true;
+	n->owed_until_ns = 0;
 	if (n->kind == RULES_IPTABLES)
-		return iptables_remove(n, d);
+		err = iptables_remove(n, d);
 	if (n->kind == RULES_NFTABLES) {
 		err = nft_remove(n->netfilter, d);
 		if (err)
 			node_error_count(n, NODE_ERR_IPTABLES);
 	}
-	return err;
+	if (!n->swept)
+		left = node_sweep(n, err ? NULL : d);
+	return err ? err : left;
 }
 
 int node_rules_refresh(struct node *n, struct diag *d)
@@ -485,9 +396,9 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 	if (n->kind == RULES_NFTABLES)
 		err = nft_counters(n->netfilter, &n->nft, &c, d);
 	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
-		struct ipt_conf conf = ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
+		struct ipt_conf conf = node_ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
 
-		if (has_family(n->f, v4))
+		if (node_has_family(n->f, v4))
 			err = iptables_counters(&conf, &c, d);
 	}
 	if (!err)
@@ -498,7 +409,7 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 /* Whatever the programs of one name left, in one family; 0 where they are not in use. */
 static int backend_cleanup(const struct node_flags *f, enum ipt_backend b, bool v4, struct netlink *netfilter, struct diag *d)
 {
-	struct ipt_conf c = ipt_conf(f, v4, NODE_GATE_NONE, 0, netfilter);
+	struct ipt_conf c = node_ipt_conf(f, v4, NODE_GATE_NONE, 0, netfilter);
 	enum ipt_fault fault;
 	bool changed;
 
@@ -521,7 +432,8 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 	}
 	if (netfilter) {
 		err = nft_remove(netfilter, first ? NULL : d);
-		gates_destroy(netfilter);
+		gates_destroy(netfilter, true);
+		gates_destroy(netfilter, false);
 		first = first ? first : err;
 	}
 	if (f->setup_interface) {

@@ -35,11 +35,19 @@ void node_close(struct node *n); /* leaves interface and rules as they are */
 int node_iface_ensure(struct node *n, struct diag *d);
 int node_iface_undo(struct node *n, struct diag *d); /* only what this process added */
 int node_iface_remove(struct node *n, struct diag *d);
+/* Addresses that earlier instances added, on this interface or one of another name, and that
+ * nobody has a socket at, go. *ret_left: somebody has; look again later, unless this is the `last`
+ * time, when nobody is waited for who handed over to us. */
+int node_iface_sweep(struct node *n, bool last, bool *ret_left, struct diag *d);
 /* Likewise under -setupiptables=false and -rules none. One transaction per
  * family; *ret_changed (may be NULL) tells whether anything had to be repaired. When our rules
- * stand, what an instance of another dialect left is removed; if that fails, this
- * succeeds all the same, `d` says why, and the next call tries again. */
+ * stand, what an instance of another dialect or with other addresses left is removed; if that
+ * fails, this succeeds all the same, `d` says why, and the next call tries again. */
 int node_rules_ensure(struct node *n, bool *ret_changed, struct diag *d);
+/* We take over from another instance. */
+void node_released_set(struct node *n, const struct node_released *r);
+/* Nothing of an instance before is left; else the next node_rules_ensure looks again. */
+bool node_rules_swept(const struct node *n);
 /* Questions take the other way from now on, and replies to those that came before
  * still go untracked: what is tracked of them would stand in the way of the client's next
  * questions. To be followed by node_rules_remove when nothing is owed any more. */

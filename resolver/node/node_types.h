@@ -3,6 +3,7 @@
 #ifndef NODENS_NODE_TYPES_H
 #define NODENS_NODE_TYPES_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,6 +26,15 @@ struct node_counters {
 	uint64_t packets[NODE_PATHS][2]; /* [path][0 udp, 1 tcp] */
 	uint64_t bytes[NODE_PATHS][2];
 	bool stand; /* none of the rules that count is missing */
+};
+
+/* Addresses that an instance we took over from listened at and we do not have: none of them
+ * is turned over to anybody any more. */
+#define NODE_RELEASED_MAX 64
+struct node_released {
+	bool handed_over; /* there was one, and it answers what it has been asked */
+	uint32_t n;
+	struct in6_addr addr[NODE_RELEASED_MAX];
 };
 
 /* What the iptables dialect's rules ask whether we are alive (resolver/node/gates.h). */

@@ -34,6 +34,7 @@ struct process {
 	struct metrics_driver metrics;    /* each part counts what it does */
 	enum process_phase phase;         /* supervisor.c, ending.c */
 	bool not_ours;                    /* succession.c: rules, interface and pidfile are another instance's: they stay */
+	struct node_released released;    /* supervisor.c: what the instance had that we took over from, and we have not */
 	bool good;                        /* health.c: we answer */
 	const struct corefile_plan *plan; /* configuration.c: what the workers serve; NULL: nothing yet */
 };

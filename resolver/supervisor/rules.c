@@ -33,8 +33,10 @@ bool rules_kept(const struct rules *r)
 
 static void keeper_tell(struct rules *r, uint32_t ask)
 {
-	if (rules_kept(r) && send(r->keeper.fd, &ask, sizeof(ask), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
-	    errno != EAGAIN)
+	struct keeper_asked q = { .ask = ask };
+	if (ask == KEEPER_ENSURE)
+		q.released = r->p->released;
+	if (rules_kept(r) && send(r->keeper.fd, &q, sizeof(q), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN)
 		log_error("rules: asking for them: %s", strerror(errno));
 }
 
@@ -115,6 +117,7 @@ static void reply_take(struct rules *r, const struct keeper_reply *k)
 	for (int i = 0; i < NODE_ERRORS; i++)
 		for (uint64_t n = k->errors[i]; n; n--)
 			node_error_count(r->p->node, (enum node_error)i);
+	r->swept = k->swept;
 	if (k->ask == KEEPER_ENSURE) {
 		r->ensuring = false;
 		ensured(r, k->err, k->changed, k->text);
@@ -191,12 +194,16 @@ void rules_ensure(struct rules *r)
 	bool changed = false, first = !r->on;
 	if (!r->p->flags->setup_iptables || r->p->phase != PHASE_SERVING || r->ensuring)
 		return;
+	/* Another instance proves that it answers: rules are as it wants them, if it has got so far. */
+	if (handover_paused(r->p->handover))
+		return;
 	/* Installing renews; while the self-test fails, nothing may, nor while the
 	 * cluster's address has just been seen not to lead here. */
 	if (!r->p->good || (r->lapsed && r->p->loop.now_ns < r->astray.until_ns))
 		return;
 	if (!rules_kept(r)) {
 		int rc = node_rules_ensure(r->p->node, &changed, &d);
+		r->swept = node_rules_swept(r->p->node);
 		ensured(r, rc, changed, d.text);
 		return;
 	}
@@ -219,7 +226,8 @@ void rules_refresh(struct rules *r)
 		keeper_tell(r, KEEPER_ALIVE);
 		r->renewed_ns = clock_mono_ns();
 	} else if (node_rules_refresh(r->p->node, &d) < 0) { /* somebody took them away */
-		log_warn("rules: %s", d.text);
+		if (!handover_paused(r->p->handover))
+			log_warn("rules: %s", d.text);
 		if (!r->repairing) {
 			r->repairing = true;
 			rules_ensure(r);
@@ -333,6 +341,11 @@ void rules_off(struct rules *r)
 	if (r->on || r->ensuring || r->p->phase != PHASE_STARTING)
 		rules_withdraw(r);
 	r->on = false;
+}
+
+bool rules_swept(const struct rules *r)
+{
+	return r->swept || !r->on;
 }
 
 bool rules_stand(const struct rules *r)

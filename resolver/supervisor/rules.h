@@ -23,6 +23,7 @@ struct rules {
 	bool on;                /* in place, or lapsed */
 	bool lapsed, ensuring, repairing;
 	uint64_t idle;          /* local addresses that nobody listens at, a bit each */
+	bool swept;             /* nothing of an instance before is left, as far as was looked */
 	bool withdrawn;         /* off, and what replies need stands */
 	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
 	uint64_t renewed_ns;    /* last */
@@ -60,6 +61,7 @@ void rules_off(struct rules *r);
 /* Then, when no reply is owed any more. */
 void rules_remove(struct rules *r);
 bool rules_kept(const struct rules *r);    /* by a process in front of us */
+bool rules_swept(const struct rules *r);   /* else rules_ensure looks again for what an instance before left */
 bool rules_stand(const struct rules *r);   /* they were installed, and not removed */
 bool rules_expire(const struct rules *r);  /* and lapse without rules_refresh */
 /* nodens_rules_active. `seen`: counters just read, or NULL. */

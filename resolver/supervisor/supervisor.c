@@ -213,6 +213,20 @@ static unsigned workers_wanted(const struct node_flags *f)
 	return n > SHM_WORKERS_MAX ? SHM_WORKERS_MAX : n;
 }
 
+/* What the instance that we take over from listened at, and is no address of ours. */
+static void released_note(struct process *p, const struct sockets *sockets)
+{
+	struct node_released *r = &p->released;
+	r->handed_over = true;
+	for (unsigned i = 0; i < sockets->n; i++) {
+		bool ours = false;
+		for (size_t k = 0; k < p->flags->n_localips; k++)
+			ours |= IN6_ARE_ADDR_EQUAL(&p->flags->localip[k].addr, &sockets->set[i].addr);
+		if (!ours && r->n < NODE_RELEASED_MAX)
+			r->addr[r->n++] = sockets->set[i].addr;
+	}
+}
+
 /* The sockets of an instance that is there already, and then as many workers as it has. */
 static int sockets_take(struct supervisor *s, unsigned *n_workers, struct diag *d)
 {
@@ -229,6 +243,7 @@ static int sockets_take(struct supervisor *s, unsigned *n_workers, struct diag *
 	if (rc <= 0)
 		return rc;
 	p->not_ours = true;
+	released_note(p, &s->sockets);
 	if (p->flags->workers && handover_workers(p->handover) != *n_workers)
 		log_warn("%u workers, as the instance before had; %u after a start without hand-over",
 			 handover_workers(p->handover), *n_workers);
@@ -270,6 +285,8 @@ static int start(struct supervisor *s, int keeper_fd, struct diag *d)
 		rc = shm_start(p, n_workers, d);
 	if (rc == 0)
 		rc = node_open(&p->node, p->flags, d);
+	if (rc == 0 && p->released.handed_over)
+		node_released_set(p->node, &p->released);
 	if (rc == 0)
 		rc = rules_privileges(&s->rules, d);
 	if (rc == 0)
@@ -293,12 +310,9 @@ static int start(struct supervisor *s, int keeper_fd, struct diag *d)
 static void release(struct supervisor *s)
 {
 	struct process *p = &s->process;
-	struct diag d;
 	rules_remove(&s->rules);
 	upkeep_undo(&s->upkeep);
-	if (p->phase == PHASE_DONE && p->node && !p->flags->skip_teardown && !p->not_ours &&
-	    node_iface_remove(p->node, &d) < 0)
-		log_error("interface %s: %s", p->flags->interface_name, d.text);
+	upkeep_leave(&s->upkeep);
 	workers_kill(&s->workers);
 	workers_release(&s->workers);
 	upkeep_release(&s->upkeep);

@@ -9,12 +9,27 @@
 #include "resolver/node/iface_watch.h"
 
 #define SETTLE_NS (20 * NS_PER_MS) /* an interface goes in several messages */
+#define SWEEP_NS  NS_PER_S         /* after a hand-over: is the old one done with its addresses? */
+#define SWEEP_FOR_NS (30 * NS_PER_S)
 
 static void iface_sync(struct upkeep *u)
 {
 	struct diag d = { "" };
 	if ((!u->p->not_ours || u->lent) && node_iface_ensure(u->p->node, &d) < 0)
 		log_error("interface %s: %s", u->p->flags->interface_name, d.text);
+}
+
+/* Addresses that an instance before left; not while one may still come back to them. */
+static void iface_sweep_once(struct upkeep *u)
+{
+	struct diag d = { "" };
+	bool left = false;
+	if (u->swept || u->p->not_ours)
+		return;
+	if (node_iface_sweep(u->p->node, u->p->phase == PHASE_DONE, &left, &d) < 0)
+		log_error("interface %s: what an instance before left: %s", u->p->flags->interface_name, d.text);
+	else
+		u->swept = !left;
 }
 
 void upkeep_lend(struct upkeep *u)
@@ -26,6 +41,8 @@ void upkeep_lend(struct upkeep *u)
 void upkeep_keep(struct upkeep *u)
 {
 	u->lent = false;
+	u->sweep_until_ns = u->p->loop.now_ns + SWEEP_FOR_NS;
+	upkeep_within(u, 0);
 }
 
 void upkeep_undo(struct upkeep *u)
@@ -34,6 +51,17 @@ void upkeep_undo(struct upkeep *u)
 	if (u->lent && node_iface_undo(u->p->node, &d) < 0)
 		log_error("interface %s: %s", u->p->flags->interface_name, d.text);
 	u->lent = false;
+}
+
+void upkeep_leave(struct upkeep *u)
+{
+	struct process *p = u->p;
+	struct diag d = { "" };
+	if (!p || p->phase != PHASE_DONE || !p->node || p->flags->skip_teardown || p->not_ours)
+		return;
+	iface_sweep_once(u);
+	if (node_iface_remove(p->node, &d) < 0)
+		log_error("interface %s: %s", p->flags->interface_name, d.text);
 }
 
 static void iface_ready(struct loop_fd *w, uint32_t events)
@@ -76,6 +104,10 @@ void upkeep_now(struct upkeep *u)
 	if (p->phase == PHASE_SERVING)
 		loop_timer_set(&p->loop, &u->timer, p->loop.now_ns + p->flags->sync_interval_ns);
 	rules_ensure(u->rules);
+	if (p->phase == PHASE_SERVING)
+		iface_sweep_once(u);
+	if (p->loop.now_ns < u->sweep_until_ns && (!u->swept || !rules_swept(u->rules)))
+		upkeep_within(u, SWEEP_NS);
 	endpoints_sync(u->endpoints);
 }
 

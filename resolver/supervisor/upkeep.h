@@ -18,6 +18,8 @@ struct upkeep {
 	const struct sockets *sockets;
 	struct loop_fd iface;       /* of resolver/node/iface_watch.h */
 	struct loop_timer settle, timer;
+	uint64_t sweep_until_ns;    /* an instance that handed over finishes within that */
+	bool swept;                 /* no address of an instance before is left */
 	bool lent; /* the interface is another instance's, and was given what it lacks of ours */
 };
 
@@ -31,6 +33,7 @@ void upkeep_within(struct upkeep *u, uint64_t ns);
 void upkeep_lend(struct upkeep *u);
 void upkeep_keep(struct upkeep *u); /* it is ours now */
 void upkeep_undo(struct upkeep *u); /* it never came to be: what was lent goes */
+void upkeep_leave(struct upkeep *u); /* the end: the interface goes, where it is ours */
 void upkeep_stop(struct upkeep *u);
 void upkeep_release(struct upkeep *u);
 

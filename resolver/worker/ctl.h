@@ -19,7 +19,7 @@ enum ctl_type {
 			* then per listener UDP, TCP, then per listener the other queues of UDP */
 	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
 	CTL_PING,      /* does your loop turn? */
-	CTL_HOLD,      /* read no listening socket until CTL_SERVE */
+	CTL_HOLD,      /* read no listening socket until CTL_SERVE, but those of `listener` */
 	CTL_SERVE,
 	CTL_EXPORT,    /* fd: write the cache there */
 	CTL_IMPORT,    /* fd: put such a cache's entries into yours */

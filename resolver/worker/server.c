@@ -3,6 +3,7 @@
 #include "resolver/worker/server.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -254,10 +255,13 @@ void server_free(struct server *s)
 	free(s);
 }
 
-void server_hold(struct server *s)
+void server_hold(struct server *s, const struct ctl_listener *but, size_t n)
 {
 	s->held = true;
-	listeners_pause(s);
+	s->n_read_on = n;
+	if (n)
+		memcpy(s->read_on, but, n * sizeof(*but));
+	listeners_pause(s, false);
 }
 
 int server_serve(struct server *s, struct diag *d)
@@ -265,20 +269,24 @@ int server_serve(struct server *s, struct diag *d)
 	if (!s->held)
 		return 0;
 	s->held = false;
-	return listeners_resume(s, d);
+	int rc = listeners_resume(s, d);
+	s->n_read_on = 0;
+	return rc;
 }
 
-bool server_leave(struct server *s, bool now)
+bool server_leave(struct server *s, bool all, bool now)
 {
 	bool udp = now || s->shm->core.waiters == 0;
+	if (all || now)
+		s->n_read_on = 0;
 	s->held = true;
 	listeners_leave(s, udp);
-	return udp;
+	return udp && s->n_read_on == 0;
 }
 
 void server_drain(struct server *s)
 {
-	listeners_pause(s);
+	listeners_pause(s, true);
 	tcp_server_drain(s->tcp, -1);
 }
 

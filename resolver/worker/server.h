@@ -12,6 +12,7 @@
 
 #include "resolver/corefile/corefile.h"
 #include "resolver/observe/shm.h"
+#include "resolver/worker/ctl.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
 #include "resolver/net/loop.h"
@@ -36,14 +37,15 @@ void server_free(struct server *s);
 int server_configure(struct server *s, struct corefile_plan **plan, const struct server_sockets *sk,
 		     struct diag *d);
 /* Listening sockets are not read, those of later configurations neither, until
- * server_serve: what arrives waits in their queues. */
-void server_hold(struct server *s);
+ * server_serve: what arrives waits in their queues. Those of `but` are read on. */
+void server_hold(struct server *s, const struct ctl_listener *but, size_t n);
 int server_serve(struct server *s, struct diag *d);
 /* A successor reads the sockets: ours are closed, since whoever binds the address
  * anew would share it with them, and nobody reads them. Those of UDP are kept while
- * parked queries need them for their replies, unless `now`. Connections go on. True
- * when all are closed. */
-bool server_leave(struct server *s, bool now);
+ * parked queries need them for their replies, unless `now`. Those that server_hold left
+ * out nobody else reads: they are read on, unless `all`. Connections go on. True when all
+ * are closed. */
+bool server_leave(struct server *s, bool all, bool now);
 /* No new connection or query; what was accepted is still answered. */
 void server_drain(struct server *s);
 /* Nothing parked, nothing unsent. */

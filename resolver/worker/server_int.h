@@ -33,6 +33,8 @@ struct server {
 	struct listener listener[TCP_SLOTS];
 	unsigned n_slots; /* in use or once in use */
 	bool held;
+	size_t n_read_on; /* listeners that are read all the same */
+	struct ctl_listener read_on[CORE_LISTENERS_MAX];
 };
 
 /* To other addresses, in two steps. All that may fail is done by the first: new ones
@@ -49,10 +51,11 @@ int listeners_prepare(struct server *s, const struct core_conf *conf, const stru
 		      struct listeners_next *next, struct diag *d);
 void listeners_commit(struct server *s, const struct server_sockets *sk, struct listeners_next *next);
 void listeners_discard(struct server *s, struct listeners_next *next);
-/* The sockets stay open, and nothing is taken from them. */
-void listeners_pause(struct server *s);
+/* The sockets stay open, and nothing is taken from them; those that are read on only if `all`. */
+void listeners_pause(struct server *s, bool all);
 /* A successor reads them: those of TCP are closed, and with `udp` those of UDP too,
- * after which replies to parked queries are dropped. Connections go on. */
+ * after which replies to parked queries are dropped. Those that are read on stay.
+ * Connections go on. */
 void listeners_leave(struct server *s, bool udp);
 int listeners_resume(struct server *s, struct diag *d);
 void listeners_close(struct server *s);

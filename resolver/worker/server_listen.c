@@ -41,6 +41,15 @@ static void listener_close(struct server *s, struct listener *l)
 	l->generation++;
 }
 
+/* Held, and read all the same. */
+static bool reads_on(const struct server *s, const struct listener *l)
+{
+	for (size_t i = 0; i < s->n_read_on; i++)
+		if (s->read_on[i].port == l->port && memcmp(&s->read_on[i].addr, &l->addr, sizeof(l->addr)) == 0)
+			return true;
+	return false;
+}
+
 static void listener_pause(struct listener *l)
 {
 	if (l->udp_on)
@@ -68,7 +77,7 @@ static int listener_start(struct server *s, struct listener *l, struct diag *d)
 		if (tcp_listener_start(&l->tcp, s->tcp, l->tcp_fd, (uint8_t)slot) < 0)
 			return diag_errno(d, "epoll");
 	}
-	if (s->held)
+	if (s->held && !reads_on(s, l))
 		listener_pause(l);
 	return 0;
 }
@@ -170,10 +179,11 @@ void listeners_commit(struct server *s, const struct server_sockets *sk, struct 
 	}
 }
 
-void listeners_pause(struct server *s)
+void listeners_pause(struct server *s, bool all)
 {
 	for (unsigned i = 0; i < s->n_slots; i++)
-		listener_pause(&s->listener[i]);
+		if (all || !reads_on(s, &s->listener[i]))
+			listener_pause(&s->listener[i]);
 }
 
 static void udp_leave(struct listener *l)
@@ -191,9 +201,11 @@ static void udp_leave(struct listener *l)
 
 void listeners_leave(struct server *s, bool udp)
 {
-	listeners_pause(s);
+	listeners_pause(s, false);
 	for (unsigned i = 0; i < s->n_slots; i++) {
 		struct listener *l = &s->listener[i];
+		if (reads_on(s, l))
+			continue;
 		if (l->tcp_on) {
 			close(l->tcp_fd);
 			l->tcp_fd = -1;
@@ -208,6 +220,8 @@ int listeners_resume(struct server *s, struct diag *d)
 {
 	for (unsigned i = 0; i < s->n_slots; i++) {
 		struct listener *l = &s->listener[i];
+		if (reads_on(s, l))
+			continue;
 		if (l->udp_on && udp_listener_start(&l->udp, s->loop, s->core) < 0)
 			return diag_errno(d, "epoll");
 		if (l->tcp_on && tcp_listener_start(&l->tcp, s->tcp, l->tcp_fd, (uint8_t)i) < 0)

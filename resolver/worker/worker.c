@@ -26,6 +26,7 @@
 /* Datagrams already on their way still find us after the rules are gone. */
 #define DRAIN_SERVE_NS (100 * NS_PER_MS)
 #define DRAIN_POLL_NS  (5 * NS_PER_MS)
+#define LEAVE_READ_NS   (200 * NS_PER_MS) /* what only we listened at: nothing new is sent there any more */
 #define LEAVE_LATEST_NS (5 * NS_PER_S) /* what was parked before a hand-over has ended by then */
 
 struct worker {
@@ -34,7 +35,7 @@ struct worker {
 	struct loop_fd ctl;
 	struct server *server;
 	struct loop_timer drain;
-	uint64_t drain_serve_until_ns, drain_deadline_ns, leave_ns;
+	uint64_t drain_serve_until_ns, drain_deadline_ns, leave_read_ns, leave_ns;
 	bool draining, finishing, closed;
 	bool left; /* finishing: no listening socket is ours any more */
 	struct cache_export *export;
@@ -166,12 +167,12 @@ static void drain_step(struct loop_timer *t)
 	struct worker *w = container_of(t, struct worker, drain);
 	uint64_t now = w->loop.now_ns;
 	if (w->finishing && !w->left)
-		w->left = server_leave(w->server, now >= w->leave_ns);
+		w->left = server_leave(w->server, now >= w->leave_read_ns, now >= w->leave_ns);
 	if (!w->closed && now >= w->drain_serve_until_ns) {
 		w->closed = true;
 		server_drain(w->server);
 	}
-	if (now >= w->drain_deadline_ns || ((w->closed || w->finishing) && server_idle(w->server))) {
+	if (now >= w->drain_deadline_ns || ((w->closed || w->left) && server_idle(w->server))) {
 		w->loop.stop = true;
 		return;
 	}
@@ -196,7 +197,8 @@ static void finish_begin(struct worker *w, uint32_t allowed_ms)
 		return;
 	w->finishing = true;
 	w->leave_ns = w->loop.now_ns + LEAVE_LATEST_NS;
-	w->left = server_leave(w->server, false);
+	w->leave_read_ns = w->loop.now_ns + LEAVE_READ_NS;
+	w->left = server_leave(w->server, false, false);
 	drain_begin(w, allowed_ms);
 	w->drain_serve_until_ns = w->drain_deadline_ns - allowed_ms * NS_PER_MS / 4;
 }
@@ -240,7 +242,7 @@ static void command(struct worker *w, const struct ctl_msg *m, const int *fds, u
 		reply_send(w, CTL_PONG, m->value);
 		break;
 	case CTL_HOLD:
-		server_hold(w->server);
+		server_hold(w->server, m->listener, m->n_listeners <= CORE_LISTENERS_MAX ? m->n_listeners : 0);
 		reply_send(w, CTL_HELD, 0);
 		break;
 	case CTL_SERVE:

@@ -115,7 +115,7 @@ void life_hand_over(unsigned conf)
 		return;
 	conf_plan(conf, &p);
 	sockets_open(p, &sk);
-	server_hold(w.server);
+	server_hold(w.server, NULL, 0);
 	while (core_entry_next(server_core(w.server), &cursor, &e)) {
 		kept = realloc(kept, (n + 1) * sizeof(*kept));
 		assert(kept);
@@ -152,7 +152,7 @@ void life_hold(void)
 
 	k.fault[KC_EPOLL_ADD].count = 0;
 	if (!w.is_held)
-		server_hold(w.server);
+		server_hold(w.server, NULL, 0);
 	else if (server_serve(w.server, &d) < 0)
 		fault_found("serving does not go on");
 	w.is_held = !w.is_held;

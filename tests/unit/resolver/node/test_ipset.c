@@ -152,7 +152,8 @@ Test(gates, sets_of_both_families)
 	cr_expect_eq(gates_renew(&g, &d), 0);
 	cr_expect(strstr(held(nl, "nodelocaldns4"), "0a60000a about 120 s\n"));
 	cr_expect_str_eq(held(nl, "nodelocaldns6"), OURS6 "fd00000000000000000000000000000a about 120 s\n");
-	gates_destroy(nl);
+	gates_destroy(nl, true);
+	gates_destroy(nl, false);
 	cr_expect_str_eq(held(nl, "nodelocaldns4"), "");
 	cr_expect_str_eq(held(nl, "nodelocaldns6"), "");
 	cr_expect_neq(gates_renew(&g, &d), 0);
@@ -210,7 +211,7 @@ Test(gates, what_is_best_and_for_how_long)
 	cr_expect_eq(gates_renew(&g, &d), 0);
 	cr_expect_eq(gates_flush(&g, &d), 0);
 	cr_expect_eq(gates_installed(&g, &d), 0);
-	gates_destroy(NULL);
+	gates_destroy(NULL, true);
 	f.failopen_ns = 1;
 	gates_init(&g, &f, NULL);
 	cr_expect_eq(g.best, NODE_GATE_RECENT);

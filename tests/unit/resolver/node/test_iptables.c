@@ -217,8 +217,11 @@ Test(iptables, counters_go_to_their_paths)
 
 #define GATE(chain, proto) "-" chain " -d 169.254.20.10/32 -p " proto " -m " proto " --dport 53 -m set ! --match-set live dst " \
 	"-m comment --comment \"NodeLocal DNS Cache: unless alive\" -j ACCEPT\n"
+#define REPLY_GATE(op) "-" op " OUTPUT -s 169.254.20.10/32 -p tcp -m tcp --sport 53 -m set ! --match-set live src " \
+	"-m comment --comment \"NodeLocal DNS Cache: unless alive\" -j ACCEPT\n"
 /* As inserted: the last one ends up on top. */
-#define GATES(op) GATE(op " PREROUTING", "tcp") GATE(op " PREROUTING", "udp") GATE(op " OUTPUT", "tcp") GATE(op " OUTPUT", "udp")
+#define GATES(op) GATE(op " PREROUTING", "tcp") GATE(op " PREROUTING", "udp") REPLY_GATE(op) GATE(op " OUTPUT", "tcp") \
+	GATE(op " OUTPUT", "udp")
 
 /* iptables-save of a host where a plan of insertions was carried out: each
  * chain's rules in reverse order. */
@@ -249,7 +252,7 @@ Test(iptables, gates_stand_above_what_they_guard)
 
 	gate = NODE_GATE_SET;
 	p = plan("", "169.254.20.10", IPT_ENSURE);
-	cr_expect_eq(p.inserts, 16);
+	cr_expect_eq(p.inserts, 17);
 	cr_expect(strstr(p.text, "--sport 8080 " SKIP " -j NOTRACK\n" GATES("I") "COMMIT") != NULL, "%s", p.text);
 	saved = carried_out(p.text);
 	/* filter's four are missing in that text, and only they */
@@ -275,8 +278,8 @@ Test(iptables, a_missing_rule_brings_the_gates_above_it_again)
 	gone = strstr(full, "-A PREROUTING -d 169.254.20.10/32 -p udp -m udp --dport 53 -m comment");
 	memmove(gone, strchr(gone, '\n') + 1, strlen(strchr(gone, '\n')));
 	p = plan(full, "169.254.20.10", IPT_ENSURE);
-	cr_expect_eq(p.inserts, 5);
-	cr_expect_eq(p.deletes, 4);
+	cr_expect_eq(p.inserts, 6);
+	cr_expect_eq(p.deletes, 5);
 	free(p.text);
 	free(full);
 }
@@ -291,10 +294,10 @@ Test(iptables, gates_go_when_not_wanted)
 		c[1] = 'A';
 	p = plan(full, "169.254.20.10", IPT_ENSURE);
 	cr_expect_eq(p.inserts, 0);
-	cr_expect_eq(p.deletes, 4);
+	cr_expect_eq(p.deletes, 5);
 	free(p.text);
 	p = plan(full, "169.254.20.10", IPT_REMOVE);
-	cr_expect_eq(p.deletes, 16);
+	cr_expect_eq(p.deletes, 17);
 	free(p.text);
 	free(full);
 }
@@ -303,6 +306,8 @@ Test(iptables, gates_go_when_not_wanted)
 	" --dport 53 -m recent ! --rcheck --seconds " seconds " --name live --mask 255.255.255.255 --rdest " \
 	"-m comment --comment \"NodeLocal DNS Cache: unless alive\" -j ACCEPT\n"
 #define RECENTS(seconds) RECENT("PREROUTING", "tcp", seconds) RECENT("PREROUTING", "udp", seconds) \
+	"-A OUTPUT -s 169.254.20.10/32 -p tcp -m tcp --sport 53 -m recent ! --rcheck --seconds " seconds \
+	" --name live --mask 255.255.255.255 --rsource -m comment --comment \"NodeLocal DNS Cache: unless alive\" -j ACCEPT\n" \
 	RECENT("OUTPUT", "tcp", seconds) RECENT("OUTPUT", "udp", seconds)
 
 /* What a host holds: these gates above the twelve. */
@@ -323,14 +328,14 @@ Test(iptables, gates_may_ask_when_an_address_was_last_seen)
 
 	gate = NODE_GATE_RECENT;
 	p = plan("", "169.254.20.10", IPT_ENSURE);
-	cr_expect_eq(p.inserts, 16);
+	cr_expect_eq(p.inserts, 17);
 	cr_expect(strstr(p.text, " -m recent ! --rcheck --seconds 1 --name live --mask 255.255.255.255 --rdest -m comment") != NULL, "%s", p.text);
 	free(p.text);
 	full = gated(RECENTS("1"));
 	p = plan(full, "169.254.20.10", IPT_ENSURE);
 	cr_expect_null(p.text, "%s", p.text);
 	p = plan(full, "169.254.20.10", IPT_REMOVE);
-	cr_expect_eq(p.deletes, 16);
+	cr_expect_eq(p.deletes, 17);
 	free(p.text);
 	free(full);
 }
@@ -338,7 +343,7 @@ Test(iptables, gates_may_ask_when_an_address_was_last_seen)
 Test(iptables, gates_of_another_kind_or_time_are_replaced)
 {
 	static const char *const other[] = {RECENTS("2"), GATES("A"), RECENT("PREROUTING", "tcp", "1")};
-	static const size_t deletes[] = {4, 4, 1};
+	static const size_t deletes[] = {5, 5, 1};
 
 	gate = NODE_GATE_RECENT;
 	for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
@@ -346,7 +351,7 @@ Test(iptables, gates_of_another_kind_or_time_are_replaced)
 		struct ipt_plan p = plan(full, "169.254.20.10", IPT_ENSURE);
 
 		cr_expect_eq(p.deletes, deletes[i], "%zu: %s", i, p.text);
-		cr_expect_eq(p.inserts, 4, "%zu: %s", i, p.text);
+		cr_expect_eq(p.inserts, 5, "%zu: %s", i, p.text);
 		free(p.text);
 		free(full);
 	}

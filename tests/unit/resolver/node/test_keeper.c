@@ -51,17 +51,19 @@ TestSuite(keeper, .timeout = 60);
 
 static struct keeper_reply r;
 
+static bool told(int fd, uint32_t ask)
+{
+	struct keeper_asked q = {.ask = ask};
+
+	return send(fd, &q, sizeof(q), 0) == (ssize_t)sizeof(q);
+}
+
 /* Asks, and takes the reply; false: none, or not this one's. */
 static bool asked(int fd, uint32_t ask)
 {
 	memset(&r, 0xff, sizeof(r));
-	return send(fd, &ask, sizeof(ask), 0) == (ssize_t)sizeof(ask) &&
+	return told(fd, ask) &&
 	       recv(fd, &r, sizeof(r), 0) == (ssize_t)sizeof(r) && r.ask == ask;
-}
-
-static bool told(int fd, uint32_t ask)
-{
-	return send(fd, &ask, sizeof(ask), 0) == (ssize_t)sizeof(ask);
 }
 
 /* A process in front of such a supervisor. */
@@ -330,7 +332,6 @@ Test(keeper, what_cannot_be_removed_is_tried_again, .init = setup_fake, .fini = 
 /* Told to end while a program runs for it, it does not wait for that; afterwards it is as before. */
 static int supervise_is_stopped(const struct node_flags *f, int fd)
 {
-	uint32_t ask = KEEPER_ENSURE;
 	uint64_t start = clock_mono_ns();
 	sigset_t set;
 	int sig = 0;
@@ -339,7 +340,7 @@ static int supervise_is_stopped(const struct node_flags *f, int fd)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	fake_set("hang", true);
-	if (send(fd, &ask, sizeof(ask), 0) != (ssize_t)sizeof(ask))
+	if (!told(fd, KEEPER_ENSURE))
 		return 1;
 	while (!fake_is("hangs") && clock_mono_ns() < start + 10 * NS_PER_S)
 		pass_ms(10);

@@ -112,6 +112,10 @@ static void tell_elements(struct nl_attr *a)
 		nl_parse_nest(elem, parts, ATTRS);
 		tell("%s ", nl_text(a[NFTA_SET_ELEM_LIST_SET]));
 		tell_value(parts[NFTA_SET_ELEM_KEY]);
+		if (parts[NFTA_SET_ELEM_DATA].data) {
+			tell(" to ");
+			tell_value(parts[NFTA_SET_ELEM_DATA]);
+		}
 		tell(" %llu ms\n", (unsigned long long)nl_be64(parts[NFTA_SET_ELEM_TIMEOUT]));
 	}
 }
@@ -262,11 +266,11 @@ static bool ensure(struct netlink *nl, const struct nft_conf *c)
 	" flags 1; # NodeLocal DNS Cache: rewrite to the cache\n" \
 	chain ":" ip at "; in " set ";" TCP TO53 by "_tcp; notrack; value " ours "; write 1+" at " sum " sum \
 	" flags 1; # NodeLocal DNS Cache: rewrite to the cache\n"
-#define ANSWER(ip, at, ours, theirs, sum) \
-	"output:" ip at "; 0= " ours ";" UDP FROM53 "reply_udp; notrack; value " theirs "; write 1+" at " sum " sum \
-	" flags 1; # NodeLocal DNS Cache: rewrite the reply\n" \
-	"output:" ip at "; 0= " ours ";" TCP FROM53 "reply_tcp; notrack; value " theirs "; write 1+" at " sum " sum \
-	" flags 1; # NodeLocal DNS Cache: rewrite the reply\n"
+#define BACK(ip, at, map, proto, name, sum) \
+	"output: meta 15; 0= " ip ";" proto "0:2; 0= 0035; load 1+" at "; in " map "; count 1 " name "; notrack; write 1+" at \
+	" sum " sum " flags 1; # NodeLocal DNS Cache: rewrite the reply\n"
+#define BACK4 BACK("02", "12:4", "back4", UDP, "reply_udp", "1+10") BACK("02", "12:4", "back4", TCP, "reply_tcp", "1+10")
+#define BACK6 BACK("0a", "8:16", "back6", UDP, "reply_udp", "0+0") BACK("0a", "8:16", "back6", TCP, "reply_tcp", "0+0")
 #define OURS4 "a9fe140a"
 #define OURS6 "fd00000000000000000000000000000a"
 #define VIP4  "0a60000a"
@@ -280,14 +284,14 @@ Test(nft, plain_addresses)
 	c.vip[0] = c.vip[1] = NULL;
 	cr_expect(ensure(nl, &c));
 	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL),
-			 ARRIVES(V4, "16:4", "v4") ARRIVES(V6, "24:16", "v6") LEAVES(V4, "16:4", "12:4", "v4", "own4")
-				 LEAVES(V6, "24:16", "8:16", "v6", "own6"));
+			 ARRIVES(V4, "16:4", "v4") ARRIVES(V6, "24:16", "v6") BACK4 LEAVES(V4, "16:4", "12:4", "v4", "own4")
+				 BACK6 LEAVES(V6, "24:16", "8:16", "v6", "own6"));
 	cr_expect_str_eq(held(nl, NFT_MSG_GETCHAIN, NULL), "chain prerouting type filter hook 0 priority -300 policy 1\n"
 							   "chain output type filter hook 3 priority -300 policy 1\n");
 	cr_expect_str_eq(held(nl, NFT_MSG_GETSET, NULL), "set v4 flags 16 type 7 len 4\nset vip4 flags 16 type 7 len 4\n"
-							 "set own4 flags 16 type 7 len 4\n"
+							 "set own4 flags 16 type 7 len 4\nset back4 flags 24 type 7 len 4\n"
 							 "set v6 flags 16 type 8 len 16\nset vip6 flags 16 type 8 len 16\n"
-							 "set own6 flags 16 type 8 len 16\n");
+							 "set own6 flags 16 type 8 len 16\nset back6 flags 24 type 8 len 16\n");
 	cr_expect_str_eq(held_elements(nl), "v4 a9fe140a 120000 ms\nv4 a9fe140b 120000 ms\nv6 " OURS6 " 120000 ms\n");
 	netlink_close(nl);
 }
@@ -299,7 +303,7 @@ Test(nft, one_family_and_no_end)
 
 	c = (struct nft_conf){.ip = ours + 1, .n_ips = 1, .port = 53, .health_port = 8080};
 	cr_expect(ensure(nl, &c));
-	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL), ARRIVES(V6, "24:16", "v6") LEAVES(V6, "24:16", "8:16", "v6", "own6"));
+	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL), ARRIVES(V6, "24:16", "v6") BACK4 BACK6 LEAVES(V6, "24:16", "8:16", "v6", "own6"));
 	cr_expect_str_eq(held_elements(nl), "v6 " OURS6 " 0 ms\n");
 	netlink_close(nl);
 }
@@ -313,8 +317,8 @@ Test(nft, rewritten_addresses)
 	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL),
 			 ARRIVES(V4, "16:4", "v4") REWRITE("prerouting", V4, "16:4", "vip4", "in", OURS4, "1+10")
 			 ARRIVES(V6, "24:16", "v6") REWRITE("prerouting", V6, "24:16", "vip6", "in", OURS6, "0+0")
-			 ANSWER(V4, "12:4", OURS4, VIP4, "1+10") LEAVES(V4, "16:4", "12:4", "v4", "own4")
-			 ANSWER(V6, "8:16", OURS6, VIP6, "0+0") LEAVES(V6, "24:16", "8:16", "v6", "own6")
+			 BACK4 LEAVES(V4, "16:4", "12:4", "v4", "own4")
+			 BACK6 LEAVES(V6, "24:16", "8:16", "v6", "own6")
 			 REWRITE("reroute", V4, "16:4", "vip4", "host", OURS4, "1+10")
 			 REWRITE("reroute", V6, "24:16", "vip6", "host", OURS6, "0+0"));
 	cr_expect_str_eq(held(nl, NFT_MSG_GETCHAIN, NULL), "chain prerouting type filter hook 0 priority -300 policy 1\n"
@@ -402,6 +406,52 @@ Test(nft, what_differs_is_built_anew)
 	ours[0] = ip_of("169.254.20.12");
 	cr_expect(ensure(nl, &other));
 	cr_expect_not(ensure(nl, &other));
+	netlink_close(nl);
+}
+
+/* One that hands over answers what it was asked, at its addresses and as it was asked. */
+Test(nft, what_the_replies_of_the_one_before_need)
+{
+	struct netlink *nl = kernel_open();
+	struct nft_conf old = conf_both(), c = old, iptables = old;
+	struct strays s = {.released = {.handed_over = true}};
+	struct diag d;
+
+	cr_expect(ensure(nl, &old));
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "back4"), "back4 " OURS4 " to " VIP4 " 0 ms\n");
+	/* our one address is the last of the three */
+	c.ip = ours + 2;
+	c.n_ips = 1;
+	c.vip[0] = c.vip[1] = NULL;
+	c.handed_over = true;
+	cr_expect(ensure(nl, &c));
+	cr_expect_str_eq(held_elements(nl), "v4 a9fe140b 120000 ms\n", "questions to others go elsewhere");
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "back4"), "back4 " OURS4 " to " VIP4 " 25000 ms\n");
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "back6"), "back6 " OURS6 " to " VIP6 " 25000 ms\n");
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "own6"), "own6 " OURS6 " 25000 ms\n");
+	cr_expect_neq(nft_refresh(nl, &old, &d), 0, "the one before renews no more");
+	cr_expect_str_eq(held_elements(nl), "v4 a9fe140b 120000 ms\n");
+	c.handed_over = false;
+	c.port = 1053;
+	cr_expect(ensure(nl, &c));
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "back4"), "", "after a killed one nobody replies");
+
+	/* and under the other dialect */
+	cr_expect(ensure(nl, &old));
+	iptables.handed_over = true;
+	strays_begin(&s);
+	cr_expect_eq(nft_sweep(nl, &iptables, &s, UINT64_MAX, &d), 0, "%s", d.text);
+	cr_expect(s.left);
+	cr_expect_str_eq(held_elements(nl), "");
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "back4"), "back4 " OURS4 " to " VIP4 " 25000 ms\n");
+	cr_expect_neq(nft_refresh(nl, &old, &d), 0);
+	strays_begin(&s);
+	cr_expect_eq(nft_sweep(nl, &iptables, &s, UINT64_MAX, &d), 0);
+	cr_expect(s.left);
+	strays_begin(&s);
+	cr_expect_eq(nft_sweep(nl, &iptables, &s, 0, &d), 0, "its time is over");
+	cr_expect_not(s.left);
+	cr_expect_str_eq(held(nl, NFT_MSG_GETRULE, NULL), "");
 	netlink_close(nl);
 }
 

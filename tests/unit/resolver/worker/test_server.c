@@ -184,7 +184,7 @@ Test(server, held_until_it_serves)
 	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
 	int udp, tcp;
 
-	server_hold(server);
+	server_hold(server, NULL, 0);
 	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
 	udp = client_open(port, SOCK_DGRAM);
 	tcp = client_open(port, SOCK_STREAM);
@@ -198,7 +198,7 @@ Test(server, held_until_it_serves)
 	cr_expect_eq(answer(udp, false), 1);
 	cr_expect_eq(answer(tcp, true), 1);
 	cr_expect_eq(server_serve(server, &d), 0, "once is enough");
-	server_hold(server);
+	server_hold(server, NULL, 0);
 	ask(udp, false);
 	int other = client_open(port, SOCK_STREAM);
 
@@ -279,12 +279,12 @@ Test(server, leaving_closes_each_queue)
 	uint16_t port = queues_open(&sk);
 
 	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
-	cr_expect(server_leave(server, false));
+	cr_expect(server_leave(server, true, false));
 	cr_expect_lt(fcntl(sk.udp[0], F_GETFD), 0);
 	for (int i = 0; i < 2; i++)
 		cr_expect_lt(fcntl(sk.more[0][i], F_GETFD), 0);
 	cr_expect_eq(server_serve(server, &d), 0, "there is nothing to serve by");
-	cr_expect(server_leave(server, false), "nor to leave");
+	cr_expect(server_leave(server, true, false), "nor to leave");
 	server_free(server);
 	server = NULL;
 	loop_release(&loop);

@@ -193,7 +193,7 @@ Test(server_asks, leaving)
 			turn();
 		cr_expect_not(server_idle(server));
 		before = lowest_fd();
-		cr_expect_eq(server_leave(server, must), must);
+		cr_expect_eq(server_leave(server, true, must), must);
 		cr_expect_neq(lowest_fd(), before, "TCP's is closed");
 		tcp = client_open(port, SOCK_STREAM);
 		cr_expect(tcp < 0 || heard(tcp, true, 20) < 0);
@@ -203,7 +203,7 @@ Test(server_asks, leaving)
 		cr_expect_eq(heard(udp, false, must ? 300 : 5000), must ? -200 : 9);
 		while (shm->core.waiters)
 			turn();
-		cr_expect(server_leave(server, false), "and now nobody waits");
+		cr_expect(server_leave(server, true, false), "and now nobody waits");
 		cr_expect(fcntl(sk.udp[0], F_GETFD) < 0, "closed");
 		cr_expect_eq(server_serve(server, &d), 0);
 		ask(udp, false);
