@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Client sockets, one thing at a time; shares of many clients are test_listen_share.c. */
+#include "tests/fixtures/no_memory.h"
+
 #include "tests/fixtures/listen_world.h"
 
 #include <sys/resource.h>
@@ -547,6 +549,72 @@ Test(listen, a_reply_that_cannot_be_sent_holds_nobody_up)
 	cr_assert_eq(stats.udp_send_errors, 2);
 	udp_flush(&udp_l);
 	cr_assert_eq(stats.udp_sent, 4, "nothing leaves twice");
+}
+
+/* What the core knows leaves before the next socket has its turn. */
+Test(listen, an_answer_over_udp_does_not_wait_for_the_round)
+{
+	uint8_t q[20] = { [19] = NOW }, b[64];
+	start_default();
+	loop.before_sleep = NULL;
+	int fd = client_from(SOCK_DGRAM, NULL);
+	for (int i = 0; i < 3; i++) { /* by a batch, and alone */
+		cr_assert_eq(send(fd, q, sizeof(q), 0), (ssize_t)sizeof(q));
+		step();
+		cr_assert_eq(recv(fd, b, sizeof(b), 0), 12);
+	}
+}
+
+/* A connection whose octets or answers there is no memory for is closed; the others go on. */
+Test(listen, memory_is_short)
+{
+	static const struct {
+		const char *octets;
+		size_t len;
+		bool later;
+	} cases[] = { { "\0\24AAAAAAAAAAAAAAAAAAA\1", 22, false }, { "\0\24AAA", 5, false }, { "\0\24AAAAAAAAAAAAAAAAAAA\2", 22, true } };
+	uint8_t b[14], r[12] = { 0 };
+	if (!NO_MEMORY_HERE)
+		cr_skip_test("the sanitizer has its own heap");
+	start_default();
+	int other = client_from(SOCK_STREAM, NULL);
+	query_tcp(other, 1, NOW);
+	cr_assert_eq(read_some(other, b, sizeof(b)), sizeof(b));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = client_from(SOCK_STREAM, NULL);
+		while (tcp_server_open(tcp) < 2)
+			step();
+		cr_assert_eq(send(fd, cases[i].octets, cases[i].len, 0), (ssize_t)cases[i].len);
+		while (cases[i].later && !n_parked)
+			step();
+		memory_fail(0, true);
+		if (cases[i].later)
+			tcp_reply(tcp, &parked[0], r, sizeof(r));
+		for (int k = 0; k < 20 && tcp_server_open(tcp) > 1; k++)
+			loop_step(&loop, loop.now_ns + 5 * NS_PER_MS);
+		cr_assert(memory_back());
+		cr_assert_eq(tcp_server_open(tcp), 1, "case %zu", i);
+		cr_assert(is_closed(fd));
+		close(fd);
+	}
+	/* nor is there for a new one */
+	int next = dup(0), fd;
+	close(next);
+	fd = client_from(SOCK_STREAM, NULL);
+	memory_fail(0, true);
+	for (int k = 0; k < 3; k++)
+		loop_step(&loop, loop.now_ns + 5 * NS_PER_MS);
+	cr_assert(memory_back());
+	cr_assert(is_closed(fd));
+	close(fd);
+	cr_assert_eq(dup(0), next, "nothing stays open");
+	close(next);
+	cr_assert_eq(tcp_server_open(tcp), 1);
+	fd = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd, 1, NOW);
+	cr_assert_eq(read_some(fd, b, sizeof(b)), sizeof(b));
+	query_tcp(other, 1, NOW);
+	cr_assert_eq(read_some(other, b, sizeof(b)), sizeof(b));
 }
 
 /* Which address of ours a connection came to. */

@@ -51,7 +51,12 @@ Test(port_owner, whoever_listens_there)
 
 	socket_at(&lo4, true, &port);
 	socket_at(&lo4, false, &unheard);
+	int next = dup(0);
+
+	close(next);
 	cr_expect_str_eq(port_owner(said, sizeof(said), &lo4, port), us);
+	cr_expect_eq(dup(0), next, "nothing that was looked into stays open");
+	close(next);
 	cr_expect_str_eq(port_owner(said, sizeof(said), &any4, port), us, "all addresses are also that one");
 	cr_expect_str_eq(port_owner(said, sizeof(said), &in6addr_any, port), us);
 	cr_expect_str_eq(port_owner(said, sizeof(said), &other4, port), "", "another address is free");

@@ -218,6 +218,7 @@ Test(upstream, a_stream_of_replies_to_something_else_ends_the_connection)
 	for (int i = 0; i < 2; i++)
 		cr_assert_eq(fail_why[i], CORE_FAIL_BADREPLY);
 	cr_assert_eq(stats.up_tcp_strays, 64);
+	cr_assert_eq(stats.up_tcp_lost, 1);
 	ask(3, CORE_TCP);
 	fd = accept_one();
 	questions_read(fd, q, 1);
