@@ -25,7 +25,28 @@ static int check_number(int i, double v, const char *what, struct diag *d)
 	const struct plan_number_def *q = &plan_numbers[i];
 	if (!(v >= q->low && v <= q->high))
 		return diag_set(d, ERR_RANGE, "%s%s: expected %g to %g, got %g", what, q->option, q->low, q->high, v);
+	if (q->low == 1 && v != floor(v)) /* things that are counted */
+		return diag_set(d, ERR_RANGE, "%s%s: expected a whole number of %s, got %g", what, q->option, q->unit, v);
 	return 0;
+}
+
+/* Of two answers given, one forbids the other. */
+static int check_together(const struct plan_input *in, const char *what, struct diag *d)
+{
+	double delay = in->number[PN_DELAY], tail = in->number[PN_TAIL];
+	double median = isnan(delay) ? plan_numbers[PN_DELAY].usual : delay;
+	if (!isnan(tail) && tail < median)
+		return diag_set(d, ERR_RANGE, "%s%s: the 99th percentile, %g us, is less than the median, %g us", what, plan_numbers[PN_TAIL].option,
+				tail, median);
+	return 0;
+}
+
+/* As the model reads it. */
+static bool is_kernel(const char *word)
+{
+	unsigned major, minor;
+	char rest;
+	return sscanf(word, "%u.%u%c", &major, &minor, &rest) == 2 && major >= 3 && major <= 99 && minor <= 255;
 }
 
 static bool one_of(const char *word, const char *list)
@@ -44,6 +65,8 @@ static int check_word(int i, const char *word, const char *what, struct diag *d)
 		return diag_set(d, ERR_UNKNOWN, "%s%s: expected one of %s %s, got %s", what, q->option, q->usual, q->others, word);
 	if (strlen(word) >= 32 || word[strcspn(word, "\n\"'\\")])
 		return diag_set(d, ERR_SYNTAX, "%s%s: expected a plain word", what, q->option);
+	if (i == PW_KERNEL && !is_kernel(word))
+		return diag_set(d, ERR_SYNTAX, "%s%s: expected a kernel's version such as 6.1, got %s", what, q->option, word);
 	return 0;
 }
 
@@ -62,7 +85,7 @@ int plan_input_check(struct plan_input *in, struct diag *d)
 		in->word_from[i] = "option";
 		rc = check_word(i, in->word[i], "--", d);
 	}
-	return rc;
+	return rc ? rc : check_together(in, "--", d);
 }
 
 /* A line without its end, or NULL at the end of input. */
@@ -149,6 +172,10 @@ void plan_input_complete(struct plan_input *in)
 	derive(in, PN_SERVICES, ceil(nodes * in->number[PN_PODS] / 10), "a tenth of the pods");
 	/* the defaults of cluster-proportional-autoscaler's linear mode, for kube-dns */
 	derive(in, PN_REPLICAS, fmax(2, fmax(ceil(nodes / 16), ceil(nodes * cores / 256))), "the DNS autoscaler's usual rule");
+	if (in->number[PN_TAIL] < 2 * in->number[PN_DELAY] && !strcmp(in->from[PN_TAIL], "default")) {
+		in->number[PN_TAIL] = 2 * in->number[PN_DELAY];
+		in->from[PN_TAIL] = "twice the median";
+	}
 	if (in->number[PN_TAIL] < in->number[PN_DELAY])
 		in->number[PN_TAIL] = in->number[PN_DELAY];
 	for (int i = 0; i < PW_COUNT; i++)

@@ -21,6 +21,9 @@ static double busy(const struct plan_found *p, double queries_per_s)
 	return queries_per_s * BACKEND_CPU_S / p->in.number[PN_REPLICAS];
 }
 
+/* The simulation's servers are never busy: where these would be, its latencies are not theirs. */
+#define BUSY_TOO_MUCH 0.9
+
 /* Time with three digits. */
 static const char *ns(double v, char buf[24])
 {
@@ -104,6 +107,10 @@ static void put_advice(const struct plan_found *p, FILE *out)
 		pays ? "pays" : "changes little here", ns(f[PF_P99_ON], b), ns(f[PF_P99_OFF], a), f[PF_UP_ON] / f[PF_UP_OFF]);
 	fprintf(out, "- Cluster DNS: %.0f servers%s are enough with the cache, %.0f without.\n", want[1],
 		have < want[1] ? " (more than there are)" : "", want[0]);
+	for (int on = 0; on < 2; on++)
+		if (busy(p, f[PF_UP_OFF + on]) >= BUSY_TOO_MUCH)
+			fprintf(out, "- %s the cache the %.0f server%s there %s would be %.0f%% busy: more come than they answer, and the latencies above are those of enough servers.\n",
+				on ? "With" : "Without", have, have == 1 ? "" : "s", have == 1 ? "is" : "are", 100 * busy(p, f[PF_UP_OFF + on]));
 	if (!isnan(p->max_advised[0]))
 		fprintf(out, "- nf_conntrack_max: what other traffic needs, and %.0f for DNS%s without the cache, %.0f with it.\n", p->max_advised[0],
 			p->captured ? " as captured" : "", p->max_advised[1]);
