@@ -116,7 +116,7 @@ uint32_t ct_heads_next(const struct ct_heads *h, uint32_t bucket)
 {
 	uint32_t n_words = (h->buckets + 63) / 64, i = bucket / 64;
 
-	if (bucket >= h->buckets)
+	if (bucket >= h->buckets || !h->n_used) /* sweeps over an empty table are half a million a year */
 		return h->buckets;
 	uint64_t word = h->used[i] >> bucket % 64 << bucket % 64;
 	while (!word && ++i < n_words)
