@@ -3,7 +3,8 @@
  * Open lookups live in a ring per hashed client address: the newest RING_MAX of
  * them can be joined, which is more than a pod has under way at once. Fitting:
  *   same name, same socket, another type            the A and AAAA pair
- *   same name, TCP or a new socket, another type    Go, use-vc: within a moment
+ *   same name, TCP or a new socket, another type    Go, use-vc: within a moment of the other's
+ *                                                   question; glibc after a loss: of its answer
  *   fewer labels, same first label, last denied     the search list's next step
  */
 #include "pcap-replay/traffic/lookups.h"
@@ -20,12 +21,13 @@
 #define RING_MAX 64
 #define SOCKET_NS (15000 * 1000000ull) /* A to AAAA on one socket: a retry may lie between */
 #define PAIR_NS  (20 * 1000000ull)   /* A to AAAA on different sockets */
-#define RING_BYTES (RING_MAX * sizeof(struct lookup_open))
+#define RING_BYTES sizeof(struct lookup_ring)
 #define STEP_NS  (1000 * 1000000ull) /* denial to the next name */
 
 struct lookup_open {
 	uint32_t number; /* 0: free */
-	uint64_t first_ns, denied_ns, name_ns;
+	uint64_t first_ns, name_ns;
+	uint64_t denied_ns;  /* the last answer, be it a denial or not */
 	uint16_t port;
 	bool has_a, has_aaaa, denied, found;
 	bool bare;          /* the name is the beginning of the one before it: the list's end */
@@ -35,15 +37,20 @@ struct lookup_open {
 	struct in6_addr client;
 };
 
+/* All that fits has this client's address and this first label: a word that both make is
+ * looked at before anything else. */
+struct lookup_ring {
+	uint32_t tag[RING_MAX]; /* 0: has no name */
+	struct lookup_open open[RING_MAX];
+	unsigned head;
+};
+
 struct lookups {
 	struct budget *budget;
 	struct hash_key key;
 	uint64_t n;
 	struct lookups_waste waste;
-	struct ring {
-		struct lookup_open *open; /* RING_MAX, made when first used */
-		unsigned head;
-	} ring[CLIENTS];
+	struct lookup_ring *ring[CLIENTS]; /* made when first used */
 	/* number -> where it is, so that answers find it: a ring of its own */
 	struct lookup_open *recent[65536];
 };
@@ -80,11 +87,11 @@ void lookups_free(struct lookups *l)
 	if (!l)
 		return;
 	for (size_t i = 0; i < CLIENTS; i++) {
-		for (unsigned k = 0; l->ring[i].open && k < RING_MAX; k++)
-			name_set(l, &l->ring[i].open[k], NULL);
-		if (l->ring[i].open)
+		for (unsigned k = 0; l->ring[i] && k < RING_MAX; k++)
+			name_set(l, &l->ring[i]->open[k], NULL);
+		if (l->ring[i])
 			budget_give(l->budget, RING_BYTES);
-		free(l->ring[i].open);
+		free(l->ring[i]);
 	}
 	free(l);
 }
@@ -103,6 +110,8 @@ static bool is_pair(const struct lookup_open *o, uint64_t t_ns, uint16_t port, c
 {
 	if (!type_free(o, qtype) || !name_eq(o->name, name))
 		return false;
+	if (o->port != port && o->denied_ns > o->name_ns && t_ns >= o->denied_ns && t_ns <= o->denied_ns + PAIR_NS)
+		return true;
 	return t_ns <= o->name_ns + (o->port == port ? SOCKET_NS : PAIR_NS);
 }
 
@@ -131,13 +140,27 @@ static unsigned step_of(const struct lookup_open *o, uint64_t t_ns, const uint8_
 	return want < have || (want > have && shared == have && !o->n_denied) ? shared : 0;
 }
 
-static struct lookup_open *fitting(struct ring *r, uint64_t t_ns, const struct qs_addr *c, const uint8_t *name,
+static uint32_t tag_of(const struct in6_addr *ip, const uint8_t *name)
+{
+	uint64_t h, low;
+	memcpy(&h, ip->s6_addr, 8);
+	memcpy(&low, ip->s6_addr + 8, 8);
+	h = (h ^ low) * 0x9e3779b97f4a7c15u;
+	for (unsigned i = 0; i <= name[0]; i++) /* whatever makes two meet costs a comparison, no more */
+		h = (h ^ (name[i] | 0x20)) * 0x100000001b3u;
+	return (uint32_t)(h >> 32) | 1;
+}
+
+static struct lookup_open *fitting(struct lookup_ring *r, uint32_t tag, uint64_t t_ns, const struct qs_addr *c, const uint8_t *name,
 				   uint16_t qtype)
 {
 	struct lookup_open *step = NULL;
 	unsigned best = 0;
 	for (unsigned k = 1; k <= RING_MAX; k++) {
-		struct lookup_open *o = &r->open[(r->head + RING_MAX - k) % RING_MAX];
+		unsigned at = (r->head + RING_MAX - k) % RING_MAX;
+		struct lookup_open *o = &r->open[at];
+		if (r->tag[at] != tag)
+			continue;
 		if (!o->number || !o->name || memcmp(&o->client, &c->ip, 16))
 			continue;
 		if (is_pair(o, t_ns, c->port, name, qtype))
@@ -152,25 +175,25 @@ static struct lookup_open *fitting(struct ring *r, uint64_t t_ns, const struct q
 	return step;
 }
 
-static bool ring_made(struct lookups *l, struct ring *r)
+static struct lookup_ring *ring_of(struct lookups *l, const struct in6_addr *ip)
 {
-	if (r->open)
-		return true;
-	if (!budget_take(l->budget, RING_BYTES))
-		return false;
-	r->open = calloc(RING_MAX, sizeof(*r->open));
-	if (!r->open)
+	struct lookup_ring **r = &l->ring[hash_sip13(&l->key, ip, 16) % CLIENTS];
+	if (*r || !budget_take(l->budget, RING_BYTES))
+		return *r;
+	*r = calloc(1, sizeof(**r));
+	if (!*r)
 		budget_give(l->budget, RING_BYTES);
-	return r->open;
+	return *r;
 }
 
 uint32_t lookups_question(struct lookups *l, uint64_t t_ns, const struct qs_addr *client, const uint8_t *name,
 			  uint16_t qtype)
 {
-	struct ring *r = &l->ring[hash_sip13(&l->key, &client->ip, 16) % CLIENTS];
-	if (!ring_made(l, r))
+	struct lookup_ring *r = ring_of(l, &client->ip);
+	if (!r)
 		return (uint32_t)++l->n;
-	struct lookup_open *o = fitting(r, t_ns, client, name, qtype);
+	uint32_t tag = tag_of(&client->ip, name);
+	struct lookup_open *o = fitting(r, tag, t_ns, client, name, qtype);
 	if (!o) {
 		o = &r->open[r->head];
 		r->head = (r->head + 1) % RING_MAX;
@@ -185,6 +208,7 @@ uint32_t lookups_question(struct lookups *l, uint64_t t_ns, const struct qs_addr
 		o->n_denied += o->n_here;
 		o->n_here = 0;
 		name_set(l, o, name);
+		r->tag[o - r->open] = o->name ? tag : 0;
 		o->name_ns = t_ns;
 		o->has_a = o->has_aaaa = o->denied = o->found = false;
 	}

@@ -3,6 +3,8 @@
  * Which way clients' questions go: to a cache on the node, to a Service's address, to a DNS
  * pod itself, elsewhere. What an address is shows in the capture (a Service's is translated
  * to another one on the way, and that one is a backend's), or is told by a map of names.
+ * What a cache asks it asks with the node's address, which host-network pods have too: its
+ * questions are those asked while somebody else waits for an answer to the same one.
  */
 #ifndef NODENS_PATHS_H
 #define NODENS_PATHS_H
@@ -31,6 +33,10 @@ struct path_shares {
 struct paths;
 struct paths *paths_new(struct budget *b, size_t share);
 void paths_free(struct paths *p);
+void paths_question(struct paths *p, const struct txn *t); /* a new one, in order of time */
+void paths_answer(struct paths *p, const struct txn *t);   /* it was answered just now */
+/* Does this address ask mostly what others asked it, or its host, for? */
+bool paths_forwards(const struct paths *p, const struct in6_addr *ip);
 void paths_txn(struct paths *p, const struct txn *t);
 void paths_shares(const struct paths *p, const struct addrmap *m, struct path_shares *ret);
 bool paths_is_local(const struct in6_addr *ip); /* 169.254/16 or fe80::/10 */

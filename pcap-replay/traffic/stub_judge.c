@@ -24,12 +24,13 @@ struct library {
 	uint16_t size[SIZES_MAX];     /* its EDNS sizes; 0: any */
 	uint16_t never_size;          /* which it never has */
 	bool shares_timeout;          /* one time-out for all attempts: asks again after half of it */
+	bool slows;                   /* after a loss its threads ask one after the other, and from new ports */
 };
 
 /* `options` of resolv.conf move what is ANY here: edns0, trust-ad, single-request. Programs that want one family ask no pairs. */
 static const struct library libraries[] = {
 	{"glibc", {[SF_ONE_PORT] = YES, [SF_A_FIRST] = YES, [SF_IDS_NEAR] = NO, [SF_KEEPS_PORT] = NO, [SF_SAME_AGAIN] = YES,
-		   [SF_COOKIE] = NO, [SF_ANY] = NO, [SF_ALL_AT_ONCE] = NO}, {1200}, 0, false},
+		   [SF_COOKIE] = NO, [SF_ANY] = NO, [SF_ALL_AT_ONCE] = NO}, {1200}, 0, false, true},
 	{"glibc with single-request-reopen", {[SF_ONE_PORT] = NO, [SF_A_FIRST] = YES, [SF_PARALLEL] = NO, [SF_IDS_NEAR] = NO, [SF_KEEPS_PORT] = NO,
 		   [SF_COOKIE] = NO, [SF_PAIRED] = YES, [SF_ANY] = NO, [SF_ALL_AT_ONCE] = NO}, {1200}, 0, false},
 	{"musl", {[SF_ONE_PORT] = YES, [SF_PARALLEL] = YES, [SF_A_FIRST] = YES, [SF_IDS_KIN] = NO, [SF_KEEPS_PORT] = NO, [SF_SAME_AGAIN] = YES,
@@ -92,8 +93,11 @@ static bool gaps_fit(const struct library *l, const struct stub_client *c)
 
 static bool fits(const struct library *l, const struct stub_client *c)
 {
+	bool slowed = l->slows && c->yes[SF_SAME_AGAIN] + c->no[SF_SAME_AGAIN];
 	for (int f = 0; f < N_STUB_FACTS; f++) {
 		enum seen s = seen_of(c, (enum stub_fact)f);
+		if (slowed && (f == SF_ONE_PORT || (f == SF_SAME_AGAIN && s == MIXED))) /* the first time it is the same port */
+			continue;
 		if (l->does[f] != ANY && s != UNSEEN && s != l->does[f])
 			return false;
 	}

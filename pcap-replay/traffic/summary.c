@@ -125,8 +125,12 @@ static void count_gap(struct summary *s, uint64_t gap_ns)
 
 void summary_message(struct summary *s, const struct dmessage *m, enum txn_event e, const struct txn *t)
 {
-	if (e == TXE_ANSWER && t)
+	if (e == TXE_ANSWER && t) {
 		stubs_answer(s->stubs, t);
+		paths_answer(s->paths, t);
+	}
+	if (e == TXE_NEW && t)
+		paths_question(s->paths, t);
 	if (e != TXE_NEW && e != TXE_RESEND)
 		return;
 	rate_count(&s->second, m->pk.t_ns);

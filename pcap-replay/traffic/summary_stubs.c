@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-/* Answers somebody: what it asks, it asks on somebody's behalf. */
+/* Answers somebody, or asks what others wait for: it asks on somebody's behalf. */
 static bool is_server(const struct summary *s, const struct in6_addr *ip)
 {
 	const struct tally_row *r = tally_find(s->servers, ip, sizeof(*ip));
-	return r && r->n[BY_ANSWERED];
+	return (r && r->n[BY_ANSWERED]) || paths_forwards(s->paths, ip);
 }
 
 bool summary_stub_of(const struct summary *s, const struct in6_addr *ip, struct stub_verdict *ret)

@@ -16,7 +16,10 @@ struct tally {
 	size_t n_slots, n;
 	uint64_t untold;
 	struct tally_row others;
+	struct tally_row **memo; /* rows found lately, MEMO of them: the same few are asked for again and again */
 };
+
+#define MEMO 512
 
 static bool take(struct tally *t, size_t n)
 {
@@ -35,8 +38,9 @@ struct tally *tally_new(struct budget *b, size_t share)
 	t->share = share;
 	t->n_slots = 256;
 	t->slot = take(t, t->n_slots * sizeof(struct tally_row *)) ? calloc(t->n_slots, sizeof(struct tally_row *)) : NULL;
+	t->memo = take(t, MEMO * sizeof(struct tally_row *)) ? calloc(MEMO, sizeof(struct tally_row *)) : NULL;
 	rng_os_bytes(&t->key, sizeof(t->key));
-	if (!t->slot) {
+	if (!t->slot || !t->memo) {
 		tally_free(t);
 		return NULL;
 	}
@@ -50,6 +54,7 @@ void tally_free(struct tally *t)
 	for (size_t i = 0; t->slot && i < t->n_slots; i++)
 		free(t->slot[i]);
 	free(t->slot);
+	free(t->memo);
 	budget_give(t->budget, t->used);
 	free(t);
 }
@@ -60,6 +65,22 @@ static size_t slot_of(const struct tally *t, const void *key, size_t len)
 	while (t->slot[at] && (t->slot[at]->key_len != len || memcmp(t->slot[at]->key, key, len)))
 		at = (at + 1) & (t->n_slots - 1);
 	return at;
+}
+
+/* Where a key would be remembered: of its octets only, so it can be made to miss, and misses cost
+ * what they did before. */
+static struct tally_row **memo_of(const struct tally *t, const uint8_t *key, size_t len)
+{
+	uint64_t a = 0, b = 0;
+	memcpy(&a, key + (len >= 16 ? 8 : 0), len < 8 ? len : 8);
+	if (len >= 16)
+		memcpy(&b, key + len - 8, 8);
+	return &t->memo[((a ^ (b << 17 | b >> 47)) * 0x9e3779b97f4a7c15u + len) >> 55];
+}
+
+static bool is_row(const struct tally_row *r, const void *key, size_t len)
+{
+	return r && r->key_len == len && !memcmp(r->key, key, len);
 }
 
 static bool grow(struct tally *t)
@@ -84,9 +105,14 @@ static bool grow(struct tally *t)
 
 uint64_t *tally_at(struct tally *t, const void *key, size_t len)
 {
+	struct tally_row **memo = memo_of(t, key, len);
+	if (is_row(*memo, key, len))
+		return (*memo)->n;
 	size_t at = slot_of(t, key, len);
-	if (t->slot[at])
+	if (t->slot[at]) {
+		*memo = t->slot[at];
 		return t->slot[at]->n;
+	}
 	struct tally_row *r = grow(t) && take(t, sizeof(*r) + len) ? malloc(sizeof(*r) + len) : NULL;
 	if (!r) {
 		t->untold++;
@@ -102,7 +128,10 @@ uint64_t *tally_at(struct tally *t, const void *key, size_t len)
 
 const struct tally_row *tally_find(const struct tally *t, const void *key, size_t len)
 {
-	return t->slot[slot_of(t, key, len)];
+	struct tally_row **memo = memo_of(t, key, len);
+	if (!is_row(*memo, key, len))
+		*memo = t->slot[slot_of(t, key, len)];
+	return *memo;
 }
 
 const struct tally_row *tally_next(const struct tally *t, size_t *cursor)

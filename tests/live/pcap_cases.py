@@ -781,6 +781,22 @@ def _():
         p.put(i * S + 3 * MS, sll2(dns(BACK, 53, LOCAL, 50000 + i, answer(i + 900, "b.example"), 400 + i), 2, IN))
     f = p.close()
     assert paths(f) == {"link_local": 10, "forwarded": 10}, paths(f)
+    p = Pcap(path("paths-node"), 276)  # the cache asks with the node's address, by TCP or UDP; so do pods in the host's network
+    for i in range(10):
+        n = "n%d.example" % i
+        p.put(i * S, sll2(dns(POD, 40000 + i, LOCAL, 53, query(i, n), 100 + i), 5, IN))
+        p.put(i * S + MS, sll2(dns(NODE, 50000 + i, BACK, 53, query(i + 900, n), 300 + i), 2, OUT))
+        p.put(i * S + 2 * MS, sll2(dns(BACK, 53, NODE, 50000 + i, answer(i + 900, n), 400 + i), 2, IN))
+        p.put(i * S + 3 * MS, sll2(dns(LOCAL, 53, POD, 40000 + i, answer(i, n), 200 + i), 5, OUT))
+        for k in range(2):  # twice as often somebody on the node, past the cache
+            p.put(i * S + (100 + k) * MS, sll2(dns(NODE, 51000 + 2 * i + k, BACK, 53, query(i + 1900 + k, n), 500 + i), 2, OUT))
+            p.put(i * S + (105 + k) * MS, sll2(dns(BACK, 53, NODE, 51000 + 2 * i + k, answer(i + 1900 + k, n), 600 + i), 2, IN))
+    f = p.close()
+    assert paths(f) == {"link_local": 10, "elsewhere": 20, "forwarded": 10}, paths(f)
+    p = Pcap(path("paths-self"), 276)  # a program on the node asks the cache's address, and has it itself
+    pair(p, 0, 1, "a.example", client=LOCAL, server=LOCAL, wrap=lambda x: sll2(x, 1, IN))
+    f = p.close()
+    assert paths(f) == {"link_local": 1}, paths(f)
     p = Pcap(path("paths-by"), 276)
     for i in range(10):
         node_views(p, i * S, i, "a.example", 100 + i * 20, 41000 + i)
