@@ -117,3 +117,41 @@ Test(stream, output_waits_when_the_peer_does_not_read)
 	cr_assert_eq(stream_flush(&s), -1);
 	stream_release(&s);
 }
+
+/* What is queued behind a part that has left stays in its order, wherever it is kept. */
+Test(stream, what_waits_moves_up)
+{
+	static uint8_t in[1 << 20];
+	int fd[2], small = 1;
+	size_t have = 0, at = 0;
+	uint8_t b[1000];
+	struct stream s;
+	unsigned n_put = 0, n_seen = 0;
+	pair(fd);
+	cr_assert_eq(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	stream_init(&s, fd[0]);
+	for (int round = 0; round < 40; round++) {
+		for (int i = 0; i < 5; i++) {
+			memset(b, (int)n_put++, sizeof(b));
+			cr_assert_eq(stream_put(&s, b, sizeof(b)), 0);
+		}
+		cr_assert_geq(stream_flush(&s), 0);
+		ssize_t n = recv(fd[1], in + have, 3000, 0);
+		have += n > 0 ? (size_t)n : 0;
+	}
+	while (s.out_len) {
+		ssize_t n = recv(fd[1], in + have, sizeof(in) - have, 0);
+		have += n > 0 ? (size_t)n : 0;
+		cr_assert_geq(stream_flush(&s), 0);
+	}
+	for (ssize_t n; (n = recv(fd[1], in + have, sizeof(in) - have, 0)) > 0;)
+		have += (size_t)n;
+	cr_assert_eq(have, n_put * 1002);
+	for (; at < have; at += 1002, n_seen++) {
+		cr_assert_eq(get_be16(in + at), 1000);
+		for (size_t i = 0; i < 1000; i++)
+			cr_assert_eq(in[at + 2 + i], (uint8_t)n_seen, "message %u", n_seen);
+	}
+	cr_assert_eq(n_seen, 200);
+	stream_release(&s);
+}

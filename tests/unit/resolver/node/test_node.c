@@ -463,7 +463,13 @@ Test(node, without_descriptors)
 		cr_expect_eq(err == 0, opens[i], "case %d: %d %s", i, err, words.text);
 		if (err)
 			cr_expect(words.text[0]);
-		else
+		if (!err && iptables_present(true) && iptables_present(false)) { /* it has all its programs */
+			cr_expect_eq(node_rules_ensure(n, NULL, &words), 0, "%s", words.text);
+			cr_expect_str_eq(words.text, "", "nothing is left of another dialect, as far as can be seen");
+			cr_expect_eq(node_errors(n)[NODE_ERR_IPTABLES], 0);
+			cr_expect_eq(node_rules_remove(n, &words), 0);
+		}
+		if (!err)
 			node_close(n);
 		cr_expect_eq(dup(0), next, "case %d: nothing stays open", i);
 		close(next);
