@@ -5,6 +5,7 @@
  *
  *   live = r T
  *   dead, u seconds after a sweep = r (1 - exp(-k u)) / k
+ *                                        and fewer where connect()'s ports come round meanwhile
  *   lost while full = exp(-16 E / H)     E evictable entries in H buckets, 8 looked at,
  *                                        each entry in two
  *
@@ -15,6 +16,7 @@
 #include <math.h>
 
 #include "conntrack-model/ctable_int.h"
+#include "conntrack-model/dialer.h"
 #include "lib/base/clock.h"
 
 #define FIRST_SWEEP_S 60 /* of an idle worker: at the latest */
@@ -25,7 +27,19 @@ struct class { /* entries of one kind */
 	double standing, left_s;
 	bool assured;
 	uint8_t netns;
+	double round_s; /* connect()'s ports come round after so long; 0: they do not */
 };
+
+/* connect() goes on by 1 to 8 of the even ports, 4.5 on the mean (dialer.h): it is round after so many connections,
+ * and takes a given port in one round of 4.5. */
+#define STRIDE	     4.5
+#define PORTS_A_ROUND (EPHEMERAL_N / 2 / STRIDE)
+
+static int round_of(struct class *k, struct diag *d)
+{
+	k->round_s = PORTS_A_ROUND / k->rate_per_s;
+	return k->round_s > k->life_s ? 0 : diag_set(d, ERR_UNKNOWN, "no formula for ports that are used again within an entry's life");
+}
 
 static int class_of(struct class *ret, const struct ct_synth *s, const struct ct_conf *c, struct diag *d)
 {
@@ -41,11 +55,11 @@ static int class_of(struct class *ret, const struct ct_synth *s, const struct ct
 	case SYNTH_TCP:
 		ret->life_s = c->tcp_s[CT_TIME_WAIT];
 		ret->assured = true;
-		return 0;
+		return round_of(ret, d);
 	case SYNTH_TCP_RST:
 		ret->life_s = c->tcp_s[CT_CLOSE];
 		ret->assured = true;
-		return 0;
+		return round_of(ret, d);
 	case SYNTH_UDP_FIXED:
 		*ret = (struct class){.standing = 16, .left_s = c->udp_stream_s, .assured = true, .netns = s->netns};
 		return 0;
@@ -94,16 +108,28 @@ static double sweep_period_s(const struct class *k, size_t n, const struct ct_co
 	return (double)sum / 512 / (double)hz;
 }
 
-static double dead_mean(double rate, double k, double period_s)
+/* Of those that died `age_s` ago, who is still there: walks of the buckets free them at rate k, and a connection from
+ * the same port does. */
+static double there(const struct class *c, double k, double age_s)
 {
-	if (k * period_s < 1e-9)
-		return rate * period_s / 2;
-	return rate / k * (1 - (1 - exp(-k * period_s)) / (k * period_s));
+	double rounds = c->round_s > 0 ? floor((age_s + c->life_s) / c->round_s) : 0;
+
+	return exp(-k * age_s) * pow(1 - 1 / STRIDE, rounds);
 }
 
-static double dead_max(double rate, double k, double period_s)
+/* Summed over ages up to the period: at its end (the most), and on the mean over it. */
+#define STEPS 1000
+static void dead(const struct class *c, double k, double period_s, double *ret_mean, double *ret_max)
 {
-	return k * period_s < 1e-9 ? rate * period_s : rate / k * (1 - exp(-k * period_s));
+	double step_s = period_s / STEPS, most = 0, mean = 0;
+
+	for (unsigned i = 0; i < STEPS; i++) {
+		double age_s = (i + 0.5) * step_s, n = c->rate_per_s * there(c, k, age_s) * step_s;
+		most += n;
+		mean += n * (1 - age_s / period_s);
+	}
+	*ret_mean = mean;
+	*ret_max = most;
 }
 
 int closed_form(struct closed_form *ret, const struct ct_conf *c, const struct ct_synth *loads, size_t n,
@@ -133,12 +159,13 @@ int closed_form(struct closed_form *ret, const struct ct_conf *c, const struct c
 	double period_s = sweep_period_s(k, n_classes, c), per_s = 2 * walks / c->buckets; /* an entry is in two buckets */
 	ret->period_s = period_s;
 	for (size_t i = 0; i < n_classes; i++) {
-		double live = k[i].rate_per_s * k[i].life_s + k[i].standing;
+		double live = k[i].rate_per_s * k[i].life_s + k[i].standing, dead_mean, dead_max;
 		if (k[i].netns != netns)
 			continue;
+		dead(&k[i], per_s, period_s, &dead_mean, &dead_max);
 		ret->live += live;
-		ret->mean += live + dead_mean(k[i].rate_per_s, per_s, period_s);
-		ret->max += live + dead_max(k[i].rate_per_s, per_s, period_s);
+		ret->mean += live + dead_mean;
+		ret->max += live + dead_max;
 		assured += k[i].assured ? live : 0;
 		ret->steady_s = fmax(ret->steady_s, fmax(k[i].life_s, FIRST_SWEEP_S) + period_s);
 	}

@@ -74,6 +74,8 @@ static uint32_t find_evicting(struct ctable *t, const struct ct_tuple *tuple, ui
 /* Walks of buckets that have nothing to do with ours: nothing matches. */
 static void other_walks(struct ctable *t, double n)
 {
+	if (ctable_empty(t))
+		return;
 	for (t->walks_due += n; t->walks_due >= 1; t->walks_due -= 1) {
 		uint32_t bucket = (uint32_t)rng_below(&t->rng, t->conf.buckets);
 		uint32_t node = ct_heads_get(&t->heads, bucket);
@@ -97,6 +99,7 @@ void ctable_advance(struct ctable *t, uint64_t now_ns)
 	while (t->gc.due_j <= now_j) {
 		t->now_j = t->gc.due_j;
 		ct_gc_slice(t);
+		ct_gc_idle(t, now_j);
 	}
 	t->now_j = now_j;
 	if (t->conf.other_walks_per_s > 0)

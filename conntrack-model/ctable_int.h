@@ -108,6 +108,8 @@ void ct_kill(struct ctable *t, uint32_t entry);
 
 /* ctgc.c: one slice of the worker at its due time. */
 void ct_gc_slice(struct ctable *t);
+/* Sweeps of an empty table come at equal distances: those before now_j are taken as done. */
+void ct_gc_idle(struct ctable *t, uint64_t now_j);
 /* When a timer armed at `now_j` for `delay_j` really fires. */
 uint64_t ct_timer_expiry(uint64_t now_j, uint64_t delay_j);
 

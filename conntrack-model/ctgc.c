@@ -130,6 +130,19 @@ static uint64_t sweep_end(struct ctable *t, uint64_t now_j)
 	return next > took ? (uint64_t)(next - took) : 1;
 }
 
+void ct_gc_idle(struct ctable *t, uint64_t now_j)
+{
+	struct ct_gc *gc = &t->gc;
+
+	if (gc->next_bucket || !gc->period_j || gc->due_j >= now_j || gc->due_j - gc->start_j != gc->period_j || !ctable_empty(t))
+		return;
+	uint64_t n = (now_j - gc->due_j) / gc->period_j;
+	gc->due_j += n * gc->period_j;
+	gc->start_j += n * gc->period_j;
+	gc->last_start_j += n * gc->period_j;
+	t->stats.gc_sweeps += n;
+}
+
 void ct_gc_slice(struct ctable *t)
 {
 	struct slice s = {.t = t, .max95 = t->gc.early_drop ? t->conf.max / 100 * 95 : 0};

@@ -313,16 +313,21 @@ uint64_t endpoints_next_ns(const struct endpoints *e)
 	return lesser(lesser(change_due_ns(e), sync_due_ns(e)), lesser(try_due_ns(e), e->churn_due_ns));
 }
 
-static void churn(struct endpoints *e, struct ctable *t, uint64_t now_ns, uint8_t netns)
+static void churn(struct endpoints *e, struct ctable *t, uint64_t now_ns, uint8_t netns, uint64_t until_ns)
 {
 	if (e->c->version >= KUBE_PROXY(1, 32))
 		reconcile(e, t, now_ns, netns);
 	else if (e->c->version)
 		dump(e, t, now_ns, netns);
 	e->churn_due_ns += e->c->churn_ns;
+	if (!ctable_empty(t) || e->churn_due_ns >= until_ns)
+		return;
+	uint64_t n = (until_ns - e->churn_due_ns) / e->c->churn_ns;
+	e->churn_due_ns += n * e->c->churn_ns;
+	e->told.n_dumps += e->c->version ? n : 0;
 }
 
-void endpoints_step(struct endpoints *e, struct ctable *t, uint8_t netns)
+void endpoints_step(struct endpoints *e, struct ctable *t, uint8_t netns, uint64_t until_ns)
 {
 	uint64_t now_ns = endpoints_next_ns(e);
 
@@ -331,7 +336,7 @@ void endpoints_step(struct endpoints *e, struct ctable *t, uint8_t netns)
 	} else if (now_ns == sync_due_ns(e)) {
 		sync_rules(e, t, now_ns, netns, &e->c->change[e->n_synced++]);
 	} else if (now_ns == e->churn_due_ns) {
-		churn(e, t, now_ns, netns);
+		churn(e, t, now_ns, netns, until_ns);
 	} else {
 		struct waiting w = e->queue[e->first];
 		e->first = (e->first + 1) % e->cap;

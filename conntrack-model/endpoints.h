@@ -63,9 +63,9 @@ struct endpoints;
 struct endpoints *endpoints_new(const struct endpoints_conf *c, unsigned n, uint64_t seed);
 void endpoints_free(struct endpoints *e);
 /* What is to come, and bringing about what is due then: changes, kube-proxy's work on the table,
- * further tries. T_NEVER: nothing. */
+ * further tries. T_NEVER: nothing. Over an empty table kube-proxy's dumps up to until_ns are taken as done. */
 uint64_t endpoints_next_ns(const struct endpoints *e);
-void endpoints_step(struct endpoints *e, struct ctable *t, uint8_t netns);
+void endpoints_step(struct endpoints *e, struct ctable *t, uint8_t netns, uint64_t until_ns);
 /* Where the rules send a new flow: the reply's tuple. False: nobody is there. */
 bool endpoints_pick(struct endpoints *e, const struct ct_tuple *orig, struct ct_tuple *ret_reply);
 /* Does the one who has this entry answer? */

@@ -17,6 +17,9 @@
 enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
 #define UNSET UINT64_MAX /* what the kernel, the node and kube-proxy make of it */
 
+#define WALKS_MAX 1e8 /* look-ups a second */
+#define ARRIVALS_MAX 4e7
+
 #define BACKENDS_UNSAID  UINT64_MAX
 #define BACKENDS_DEFAULT 2 /* of a made-up Service; a capture's servers are what they are */
 
@@ -195,6 +198,16 @@ static int build_endpoints(struct endpoints_conf *c, struct diag *d)
 	return 0;
 }
 
+/* Of all made-up loads; each is two to six events of 64 octets. */
+static double arrivals(void)
+{
+	double s = (double)o.duration_ns / 1e9, n = o.other.rate_per_s > 0 ? (double)o.other.n * o.other.rate_per_s * s : (double)o.other.n;
+
+	for (size_t i = 0; i < o.synth.n; i++)
+		n += o.load[i].rate_per_s * s;
+	return n;
+}
+
 static int build_conf(struct diag *d)
 {
 	struct walk_conf *w = &o.predict.walk;
@@ -229,8 +242,11 @@ static int build_conf(struct diag *d)
 		if (ct_synth_parse(&o.load[i], o.synth.item[i], d) < 0)
 			return ERR_SYNTAX;
 	}
-	if (o.predict.headroom < 1 || o.other_walks < 0)
-		return diag_set(d, ERR_RANGE, "--headroom is at least 1, --other-walks at least 0");
+	if (!(o.predict.headroom >= 1) || o.predict.headroom > 1000 || !(o.other_walks >= 0) || o.other_walks > WALKS_MAX)
+		return diag_set(d, ERR_RANGE, "--headroom is between 1 and 1000, --other-walks between 0 and %g", WALKS_MAX);
+	if (arrivals() > ARRIVALS_MAX)
+		return diag_set(d, ERR_LIMIT, "%.3g arrivals are more than the %.3g that fit in memory: shorten --duration, or lower the rates",
+				arrivals(), ARRIVALS_MAX);
 	if (!(o.ram_gib > 0) || o.ram_gib > 65536)
 		return diag_set(d, ERR_RANGE, "--ram is above 0 and up to 65536 GiB");
 	if (!(o.predict.variant.miss_share >= 0) || o.predict.variant.miss_share > 1)

@@ -26,6 +26,7 @@ static const struct variant {
 } variants[] = {
 	{"as-is", "the load as it is; iptables and nftables make one entry a flow alike", AS_IS, 0, 1, false},
 	{"ipvs", "kube-proxy in mode ipvs: its own table beside, and this one as well", AS_IS, 0, 1, true},
+	{"ipvs-untracked", "the same with net.ipv4.vs.conntrack = 0: its own table alone", NONE_TRACKED, 0, 1, true},
 	{"cache-udp", "node cache, NOTRACK to it, a UDP port for each upstream question", UP_UDP, 0, 1, false},
 	{"cache-tcp-each", "node cache, NOTRACK, a TCP connection for each upstream question", UP_TCP_EACH, 0, 1, false},
 	{"cache-tcp-kept", "node cache, NOTRACK, upstream over TCP connections that are kept", UP_TCP_KEPT, 0, 1, false},
@@ -156,7 +157,7 @@ static int run_one(struct variant_result *ret, const struct variant *v, const st
 	if (rc == 0)
 		rc = walk_variant(ret, v, c, load);
 	if (rc == 0 && v->ipvs)
-		rc = ipvs_walk(&ipvs, load, c->tail_ns);
+		rc = ipvs_walk(&ipvs, e, c->tail_ns); /* its own table has every flow */
 	ret->ipvs_peak = ipvs.peak;
 	ret->bytes_peak = ctable_bytes(ret->peak, c->table.buckets) + ipvs.peak * IPVS_BYTES_CONN;
 	ipvs_walk_release(&ipvs);

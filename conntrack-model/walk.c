@@ -87,6 +87,11 @@ static void rows_add(struct walker *w, uint64_t t_ns)
 		rows_thin(w);
 }
 
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Who acts by himself, each when it is his time. */
 static void actors_until(struct walker *w, uint64_t t_ns)
 {
@@ -95,7 +100,7 @@ static void actors_until(struct walker *w, uint64_t t_ns)
 		if (endpoints_ns > t_ns && callers_ns > t_ns)
 			return;
 		if (endpoints_ns <= callers_ns)
-			endpoints_step(w->ep, w->t, w->c->netns);
+			endpoints_step(w->ep, w->t, w->c->netns, lesser(t_ns, callers_ns));
 		else
 			callers_step(w->callers, w->t, w->ep);
 	}

@@ -5,11 +5,13 @@
  *
  *   simspeed [SCENARIO]
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "conntrack-model/ctable.h"
 #include "lib/base/rng.h"
 #include "sim/answer/cells.h"
 #include "sim/world/evq.h"
@@ -54,6 +56,42 @@ static void hold(size_t n)
 	double rate = HOLDS / (cpu_s() - start_s);
 	printf("queue, hold model, %7zu events     %8.2f M/s   goal %g\n", n, rate / 1e6, GOAL_QUEUE / 1e6);
 	evq_release(&q);
+}
+
+/* A packet is one operation: a look-up, and what follows from it. New flows and their replies at a steady rate, past
+ * the first time-out, so that entries come and go; the gc and the look-ups that free the dead are in it. */
+static void table(double flows_per_s, uint32_t buckets)
+{
+	struct ct_conf c;
+	struct ct_tuple t = {.dport = 53, .proto = CT_UDP}, reply;
+	uint64_t every_ns = (uint64_t)(1e9 / flows_per_s), now_ns = 0, n = (uint64_t)(flows_per_s * 70), timed = n - (uint64_t)(flows_per_s * 40);
+	double start_s = 0;
+	struct mallinfo2 before = mallinfo2(), after;
+
+	ctable_conf_init(&c);
+	c.max = 0;
+	c.buckets = buckets;
+	struct ctable *ct = ctable_new(&c);
+	if (!ct)
+		exit(2);
+	for (uint64_t i = 0; i < n; i++, now_ns += every_ns) {
+		if (i == n - timed)
+			start_s = cpu_s();
+		uint32_t pod = (uint32_t)(i % 4096);
+		memcpy(&t.src.s6_addr[12], &pod, sizeof(pod));
+		t.sport = (uint16_t)(1024 + i / 4096 % 60000);
+		struct ct_packet q = {.tuple = t}, r = {0};
+		ctable_packet(ct, now_ns, &q, &reply);
+		r.tuple = reply;
+		ctable_packet(ct, now_ns, &r, NULL);
+	}
+	double ops = 2 * (double)timed / (cpu_s() - start_s);
+	uint64_t entries = ctable_counters(ct)->peak;
+	after = mallinfo2();
+	double bytes = (double)(after.uordblks + after.hblkhd) - (double)(before.uordblks + before.hblkhd);
+	printf("table, %7.0f flows/s, %8llu entries, %7u buckets %6.2f M/s   goal 5; %.0f octets an entry, the hash apart\n", flows_per_s,
+	       (unsigned long long)entries, buckets, ops / 1e6, (bytes - 4.0 * buckets) / (double)entries);
+	ctable_free(ct);
 }
 
 static void whole(const char *path, enum sim_cache cache, bool verify, unsigned threads)
@@ -120,6 +158,10 @@ int main(int argc, char **argv)
 	hold(1000);
 	hold(10000);
 	hold(100000);
+	table(100, 65536);
+	table(1000, 262144);
+	table(3000, 262144);
+	table(20000, 262144);
 	for (unsigned threads = 1; threads <= 2; threads++) {
 		whole(path, SIM_NOCACHE, false, threads);
 		whole(path, SIM_CACHE, false, threads);

@@ -12,6 +12,7 @@
 #include "conntrack-model/variants.h"
 #include "conntrack-model/walk.h"
 #include "lib/base/clock.h"
+#include "lib/base/rng.h"
 
 static struct truth_row rows[VALIDATE_ROWS_MAX];
 
@@ -276,6 +277,59 @@ Test(ctvalidate, the_closed_form_agrees, .timeout = 100)
 		walk_release(&w);
 		ct_events_release(&e);
 	}
+}
+
+/* The same over loads that nobody chose: kinds, rates, hashes, clocks and kernels drawn by seeds. Where a period of
+ * the gc is cut by truncation at few entries, both are off by what one sweep is; so rates begin at 40 a second. */
+Test(ctvalidate, the_engines_agree_over_random_loads, .timeout = 300)
+{
+	static const enum ct_synth_kind kinds[] = {SYNTH_UDP_NEW, SYNTH_UDP_STREAM, SYNTH_TCP_RST, SYNTH_UDP_NEW};
+	static const unsigned hz[] = {100, 250, 300, 1000}, kernels[] = {CT_KERNEL(5, 15), CT_KERNEL(6, 1), CT_KERNEL(6, 18)};
+	const char *more = getenv("NODENS_CASES");
+	unsigned n_cases = more ? (unsigned)atoi(more) : 12, spoken = 0;
+
+	for (unsigned seed = 1; seed <= n_cases; seed++) {
+		struct ct_synth s[3] = {{0}};
+		struct ct_events e = {0};
+		struct closed_form f;
+		struct walk_conf wc;
+		struct walk w;
+		struct diag d;
+		struct rng r;
+		char what[200];
+
+		rng_seed(&r, seed);
+		walk_conf_init(&wc);
+		wc.table.max = 0;
+		wc.table.seed = seed;
+		wc.table.hz = hz[rng_below(&r, 4)];
+		wc.table.kernel = kernels[rng_below(&r, 3)];
+		wc.table.buckets = 1u << (15 + rng_below(&r, 4));
+		size_t n = 1 + rng_below(&r, 3), at = 0;
+		at += (size_t)snprintf(what, sizeof(what), "seed %u, HZ %u, Linux %u.%u, %u buckets:", seed, wc.table.hz,
+				       wc.table.kernel >> 8, wc.table.kernel & 255, wc.table.buckets);
+		for (size_t i = 0; i < n; i++) {
+			s[i] = (struct ct_synth){.kind = kinds[rng_below(&r, 4)], .rate_per_s = 40 * pow(15, rng_unit(&r)),
+						 .netns = (uint8_t)(i % 2), .subnet = (uint8_t)i};
+			at += (size_t)snprintf(what + at, sizeof(what) - at, " %d:%.0f", s[i].kind, s[i].rate_per_s);
+		}
+		if (closed_form(&f, &wc.table, s, n, NULL, 0, &d) < 0)
+			continue; /* a port comes round while its entry lives: it says so */
+		spoken++;
+		double run_s = ceil(f.steady_s + 3 * f.period_s);
+		for (size_t i = 0; i < n; i++)
+			s[i].until_ns = (uint64_t)run_s * NS_PER_S;
+		ct_events_synth(&e, s, n, seed);
+		ct_events_sort(&e);
+		cr_assert_eq(walk_run(&w, &wc, &e), 0);
+		double periods = floor((run_s - f.steady_s) / f.period_s);
+		struct walk_range g = walk_range(&w.track[0], run_s - periods * f.period_s, run_s);
+		cr_expect_float_eq(g.mean / f.mean, 1, 0.03, "%s: mean, walk %.0f, formula %.0f, sweep %.1f s", what, g.mean, f.mean, f.period_s);
+		cr_expect_float_eq(g.max / f.max, 1, 0.05, "%s: peak, walk %.0f, formula %.0f", what, g.max, f.max);
+		walk_release(&w);
+		ct_events_release(&e);
+	}
+	cr_assert_gt(4 * spoken, 3 * n_cases);
 }
 
 Test(ctvalidate, what_ifs_differ_as_they_must)
