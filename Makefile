@@ -317,13 +317,13 @@ e2e-cluster: all $(O)/tests/lab/pause image cluster-tools
 
 MAN := $(wildcard resolver/*.8 sim/*.1 pcap-replay/*.1 conntrack-model/*.1 kind-e2e/*.1 reports/*.1)
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(filter %.1,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man8"
+	install -m 755 $(BINS) "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 $(filter %.1,$(MAN)) "$(DESTDIR)$(PREFIX)/share/man/man1"
+	install -m 644 $(filter %.8,$(MAN)) "$(DESTDIR)$(PREFIX)/share/man/man8"
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(PROGRAMS)) \
-	      $(foreach m,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -f $(foreach p,$(PROGRAMS),"$(DESTDIR)$(PREFIX)/bin/$(p)") \
+	      $(foreach m,$(MAN),"$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))")
 clean:
 	rm -rf build
 

@@ -10,9 +10,11 @@
 #include "kind-e2e/lab/netns.h"
 #include "kind-e2e/lab/proc.h"
 
-/* Words a mutant is written in. `rule` and `nat` add one nftables rule in a namespace; `unrule`
+/* Words a mutant is written in. A guest's shell takes its own `ip` for the one of the path. `rule` and `nat` add one nftables rule in a namespace; `unrule`
  * takes out of the table raw what matches. */
 static const char words[] =
+	"for own in /usr/sbin/ip /sbin/ip /usr/bin/ip /bin/ip; do [ ! -x $own ] || break; done\n"
+	"ip() { $own \"$@\"; }\n"
 	"put() { printf 'table inet mutant-%s {\\n chain c {\\n  type %s hook %s priority %s;\\n  %s\\n"
 	" }\\n}\\n' \"$2$3\" \"$1\" \"$3\" \"$4\" \"$5\" | ip netns exec e2e-$2 nft -f -; }\n"
 	"rule() { put filter \"$@\"; }\n"
@@ -25,9 +27,14 @@ static int shell(struct cell *c, const char *command, struct diag *d)
 	static char text[4096];
 	const char *const argv[] = {"sh", "-ec", text, NULL};
 
+	struct diag why = {""};
+	int rc;
+
 	snprintf(text, sizeof text, "%s%s", words, command);
 	setenv("E2E_DIR", c->dir, 1);
-	return topo_tool(NETNS_NODE, argv, NULL, NULL, d);
+	rc = topo_tool(NETNS_NODE, argv, NULL, NULL, &why);
+	/* a check that this fails has noticed nothing */
+	return rc ? diag_set(d, rc, SABOTAGE_FAILED ": %.400s", why.text) : 0;
 }
 
 static bool verb(const char *what, const char *name, unsigned *ret_n)
