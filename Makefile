@@ -17,6 +17,7 @@
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 #   make krew       the kubectl plugin's archive and index file: URL=https://where/it/will/be
 #   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
+#   make e2e-ipvs   what make e2e has no kernel for: all cells of IPVS in such a guest
 #   make e2e-cluster    a real Kubernetes on this machine (docs/lab.md)  CLUSTER='--short --keep ...'
 #   make cluster-tools  its programs, built once
 
@@ -246,6 +247,13 @@ e2e: $(addprefix $(O)/bin/,kind-e2e node-cache pcap-replay)
 	@set -f; timeout --kill-after=10 1800 $(O)/bin/kind-e2e run --scenario kind-e2e/scenarios/e2e.yaml --out build/e2e \
 		--junit build/e2e/junit.xml --tap build/e2e/e2e.tap --collect build/e2e.tgz $(E2E)
 
+# The cells that this machine's kernel may have no part for, in a guest whose kernel has it: IPVS, all families, all checks.
+e2e-ipvs: vm-kernel $(addprefix $(O)/bin/,kind-e2e node-cache pcap-replay)
+	@mkdir -p build/e2e-ipvs
+	@set -f; $(O)/bin/kind-e2e run --lab vm --kernel $(O)/vm/kernel$(if $(SUITE),-$(SUITE)) --limit 90m \
+		--scenario kind-e2e/scenarios/e2e.yaml --out build/e2e-ipvs --junit build/e2e-ipvs/junit.xml --tap build/e2e-ipvs/e2e.tap \
+		$(foreach c,nocache cache intercept,--cell ipvs-$(c) --cell ipvs-$(c)-ipv6 --cell ipvs-$(c)-dual) $(E2E)
+
 # For each check one thing broken on purpose, which must turn it red: tests/e2e-mutants/table.
 e2e-mutants: $(addprefix $(O)/bin/,kind-e2e node-cache)
 	@O=$(O) timeout --kill-after=10 1800 tests/e2e-mutants/run $(E2E)
@@ -327,4 +335,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE calibrate bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE calibrate bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-ipvs e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean
