@@ -56,15 +56,30 @@ struct job {
 	struct query_scope scope;
 	struct result *record;
 	bool any_dns; /* some CoreDNS was found */
+	unsigned warned; /* answers that the server itself warned of */
+	char warning[300];
 	char *token;
 };
 
-static int ask(const struct job *j, const char *row, struct prom_answer *ret, struct diag *d)
+static int ask(struct job *j, const char *row, struct prom_answer *ret, struct diag *d)
 {
 	char *text = query_text(row, &j->scope);
 	int rc = text ? prom_query(&j->server, text, ret, d) : diag_set(d, ERR_NOMEM, "no memory");
 	free(text);
+	const char *warning = rc ? NULL : prom_warning(ret);
+	if (warning && !j->warned++)
+		snprintf(j->warning, sizeof(j->warning), "%s", warning);
 	return rc;
+}
+
+/* A store that did not answer is missing from every sum, and nothing else says so. */
+static void tell_warnings(const struct job *j)
+{
+	char text[400];
+	if (!j->warned)
+		return;
+	snprintf(text, sizeof(text), "the server warned of %u of its answers, first: %s", j->warned, j->warning);
+	result_remark(j->record, "note", text);
 }
 
 static void absent(const struct job *j, const char *what, const char *promql)
@@ -200,6 +215,7 @@ static int collect(struct job *j, int argc, char **argv, struct diag *d)
 		rc = diag_set(d, ERR_MISSING, "%s: no questions of any CoreDNS in the range: are caches and cluster DNS scraped?", o.prometheus);
 	rc = rc ? rc : take_hists(j, d);
 	rc = rc ? rc : take_tables(j, d);
+	tell_warnings(j);
 	if (rc)
 		result_abandon(j->record);
 	else

@@ -103,6 +103,11 @@ bool prom_value(const struct prom_answer *a, size_t i, double *ret)
 	return true;
 }
 
+const char *prom_warning(const struct prom_answer *a)
+{
+	return jdoc_text(jdoc_item(jdoc_get(a->doc, "warnings"), 0));
+}
+
 const char *prom_label(const struct prom_answer *a, size_t i, const char *name)
 {
 	const char *text = jdoc_text(jdoc_get(jdoc_get(jdoc_item(a->samples, i), "metric"), name));

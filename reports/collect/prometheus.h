@@ -32,6 +32,8 @@ int prom_query(const struct prometheus *p, const char *promql, struct prom_answe
 void prom_release(struct prom_answer *a);
 /* i-th sample; a value that is no number (NaN, +Inf) is false. */
 bool prom_value(const struct prom_answer *a, size_t i, double *ret);
+/* What the server says against its own answer, as of a store that did not take part; NULL: nothing. */
+const char *prom_warning(const struct prom_answer *a);
 const char *prom_label(const struct prom_answer *a, size_t i, const char *name); /* or "" */
 
 /* Samples with a label le, cumulative counts in seconds, as a histogram of nanoseconds: each count at the
