@@ -255,6 +255,21 @@ static int resolv_read(void *ctx, const char *path, bool secret, char **ret_text
 	return 0;
 }
 
+static bool keeps; /* what was good before */
+static char kept_why[200];
+
+static int resolv_kept(void *ctx, const char *path, const char *why, char **ret_text, size_t *ret_len)
+{
+	(void)ctx;
+	(void)path;
+	snprintf(kept_why, sizeof(kept_why), "%s", why);
+	if (!keeps)
+		return ERR_SYS;
+	*ret_text = strdup("nameserver 198.51.100.3\n");
+	*ret_len = strlen(*ret_text);
+	return 0;
+}
+
 /* The upstreams that `path` comes to. */
 static const char *upstreams_of(const char *path, unsigned *ret_warnings)
 {
@@ -267,6 +282,7 @@ static const char *upstreams_of(const char *path, unsigned *ret_warnings)
 
 	e.readable = run_readable;
 	e.read_file = resolv_read;
+	e.refuse = resolv_kept;
 	snprintf(file, sizeof(file), ". {\n bind 192.0.2.9\n forward . %s\n}\n", path);
 	cr_assert_eq(corefile_parse_text(&c, "f", file, strlen(file), &e, &d), 0);
 	cr_assert_eq(corefile_compile(&p, c, &e, &d), 0, "%s", d.text);
@@ -303,4 +319,12 @@ Test(corefile_many, the_servers_behind_systemd_s_stub)
 	run_text = "nameserver 198.51.100.1\n";
 	cr_expect_str_eq(upstreams_of(etc, &n), "", "nobody is named");
 	cr_expect_eq(n, 1);
+	cr_expect_str_eq(kept_why, "/etc/resolv.conf: expected a line 'nameserver IP'");
+	keeps = true;
+	cr_expect_str_eq(upstreams_of(etc, &n), "198.51.100.3:53 ", "and before somebody was");
+	cr_expect_eq(n, 0);
+	etc_text = "nameserver 198.51.100.7\n";
+	kept_why[0] = 0;
+	cr_expect_str_eq(upstreams_of(etc, &n), "198.51.100.7:53 ");
+	cr_expect_str_eq(kept_why, "", "nothing is wrong with it");
 }
