@@ -449,7 +449,7 @@ Test(doh_talk, memory_is_short, .init = setup)
 
 Test(doh_talk, bodies, .init = setup)
 {
-	static uint8_t large[DOH_BODY_MAX + 1];
+	static uint8_t large[DOH_BODY_MAX + 40000];
 
 	reply_make(300);
 	ask(0);
@@ -471,6 +471,12 @@ Test(doh_talk, bodies, .init = setup)
 	ask(5);
 	cr_expect_eq(respond(5, ok, large, DNS_HEADER_LEN), 0);
 	cr_expect_str_eq(told_since(), "5 answer of 12 ");
+	ask(6); /* what comes behind the limit is let pass */
+	cr_expect_eq(respond(6, ok, large, sizeof(large)), 0);
+	cr_expect_str_eq(told_since(), "6 fail 4 200 ");
+	ask(7);
+	cr_expect_eq(respond(7, ok, reply, reply_len), 0);
+	cr_expect_str_eq(told_since(), "7 answer 300 ");
 }
 
 Test(doh_talk, a_head_too_large, .init = setup)

@@ -376,6 +376,26 @@ Test(listen_share, who_has_closed_its_half_and_reads_nothing_is_counted)
 	cr_assert_eq(end_of(fd), ECONNRESET, "and nothing of it stays in the kernel");
 }
 
+/* Who takes its last answer at once is not waited for. */
+Test(listen_share, who_has_read_all_is_done)
+{
+	static uint8_t large[10000];
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.timers.queries_max = 1;
+	start(&l, "127.0.0.1");
+	int fd = client_from(SOCK_STREAM, NULL);
+	query_tcp(fd, 1, LATER);
+	while (n_parked < 1)
+		step();
+	uint64_t before = stats.tcp_open;
+	tcp_reply(tcp, &parked[0], large, sizeof(large));
+	tcp_flush(tcp);
+	cr_expect_eq(before, 1);
+	cr_expect_eq(tcp_server_open(tcp), 0);
+	cr_expect_eq(end_of(fd), 0);
+}
+
 /* As soon as it has taken all, it is gone. */
 Test(listen_share, who_has_closed_its_half_and_reads_late_gets_all)
 {

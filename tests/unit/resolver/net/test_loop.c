@@ -159,8 +159,10 @@ Test(loop, a_near_deadline_does_not_wait_for_a_far_one, .timeout = 20)
 	struct note far = { .t.due = note_due, .number = 1 }, near = { .t.due = note_due, .number = 2 };
 	n_order = 0;
 	cr_assert_eq(loop_init(&l, NULL), 0);
-	loop_timer_set(&l, &far.t, l.now_ns + 3600 * NS_PER_S);
+	uint64_t later = l.now_ns + 3600 * NS_PER_S;
+	loop_timer_set(&l, &far.t, later);
 	round_short(&l);
+	cr_assert_eq(l.alarm_ns, later, "it is with the alarm, and need not be said again");
 	for (int i = 0; i < 3; i++) {
 		loop_timer_set(&l, &near.t, l.now_ns + (i == 2 ? 120 : 5) * NS_PER_MS);
 		while (n_order == i)
@@ -269,6 +271,24 @@ Test(loop, another_error_is_an_error, .timeout = 30)
 	cr_assert_eq(loop_init(&l, NULL), 0);
 	cr_expect_eq(loop_step(&l, l.now_ns), ERR_SYS);
 	cr_expect_eq(loop_run(&l), ERR_SYS);
+}
+
+/* Once is enough, and twice takes nothing from others. */
+Test(loop, released_twice)
+{
+	struct loop l;
+	int next = dup(0), fd[2];
+
+	close(next);
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	loop_release(&l);
+	cr_assert_eq(pipe(fd), 0);
+	cr_expect_eq(fd[0], next, "nothing stays open");
+	loop_release(&l);
+	cr_expect_eq(write(fd[1], "x", 1), 1);
+	char c;
+
+	cr_expect_eq(read(fd[0], &c, 1), 1);
 }
 
 /* A loop within another needs a descriptor of its own. */

@@ -155,3 +155,28 @@ Test(stream, what_waits_moves_up)
 	cr_assert_eq(n_seen, 200);
 	stream_release(&s);
 }
+
+/* As much room as is needed at a time, however much passes. */
+Test(stream, room_is_used_again)
+{
+	int fd[2], small = 1;
+	uint8_t b[1000] = { 0 };
+	struct stream s;
+	pair(fd);
+	cr_assert_eq(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	stream_init(&s, fd[0]);
+	while (s.out_len < 4000) {
+		cr_assert_eq(stream_put(&s, b, sizeof(b)), 0);
+		cr_assert_geq(stream_flush(&s), 0);
+	}
+	for (int i = 0; i < 500; i++) {
+		while (s.out_len > 4000) {
+			uint8_t in[1002];
+			cr_assert_gt(recv(fd[1], in, sizeof(in), 0), 0);
+			cr_assert_geq(stream_flush(&s), 0);
+		}
+		cr_assert_eq(stream_put(&s, b, sizeof(b)), 0);
+	}
+	cr_assert_leq(s.out_cap, 16384);
+	stream_release(&s);
+}

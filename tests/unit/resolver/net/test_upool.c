@@ -205,11 +205,13 @@ Test(upool, the_source_address_is_kept)
 
 	cr_assert_eq(getpeername(fd, (struct sockaddr *)&from, &len), 0);
 	cr_expect_eq(ntohl(from.sin_addr.s_addr), 0x7f000009);
+	cr_expect_geq(ntohs(from.sin_port), 1024, "the port is the kernel's choice");
 	ask(2, CORE_UDP);
 	len = sizeof(from);
 	while (recvfrom(udp_fd, b, sizeof(b), 0, (struct sockaddr *)&from, &len) < 0)
 		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
 	cr_expect_eq(ntohl(from.sin_addr.s_addr), 0x7f000009);
+	cr_expect_geq(ntohs(from.sin_port), 1024);
 }
 
 /* Whoever ends all of them ends those that have something to send, too. */
@@ -355,4 +357,36 @@ Test(upool, an_upstream_that_goes)
 			kept = memory_kept;
 	}
 	cr_expect_leq(memory_kept, kept, "some of each stays: %ld", memory_kept - kept);
+}
+
+/* Of several that go, one that still waits for an answer keeps none of the others. */
+Test(upool, upstreams_that_go_one_by_one)
+{
+	struct upstream_conf both[2] = {conf_at(port), conf_at(port)}, there = conf_at(9);
+	uint8_t m[18] = {[2] = 1, [5] = 1, [17] = 2};
+	struct core_ask a = {.id = 2, .proto = CORE_TCP, .upstream = 1, .query = m, .len = sizeof(m)};
+
+	both[1].has_source = true;
+	both[1].source = both[1].addr;
+	configure(both, 2);
+	ask(1, CORE_TCP);
+	int fd = accept_one();
+
+	questions_read(fd, questions, 1);
+	answer_write(fd, questions[0]);
+	until(&n_answers, 1);
+	upstreams_ask(&ups, &a);
+	fd = accept_one();
+	questions_read(fd, questions, 1);
+	struct upstream *busy = ups.up[1];
+
+	configure(&there, 1);
+	for (int k = 0; k < 3; k++)
+		cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_expect_eq(ups.retired, busy);
+	cr_assert(ups.retired && !ups.retired->next_retired);
+	answer_write(fd, questions[0]);
+	until_closed(fd);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_expect_null(ups.retired);
 }

@@ -307,6 +307,25 @@ Test(keeper, errors_are_told_once, .init = setup_fake, .fini = fake_iptables_rem
 	cr_expect_eq(rules_count(), 0);
 }
 
+/* What was to go and did not is still the front's to remove. */
+static int supervise_fails_to_remove(const struct node_flags *f, int fd)
+{
+	(void)f;
+	if (!asked(fd, KEEPER_ENSURE) || r.err)
+		return 1;
+	fake_set("lock", true);
+	if (!asked(fd, KEEPER_REMOVE) || !r.err)
+		return 2;
+	fake_set("lock", false);
+	return rules_count() ? FINE : 3;
+}
+
+Test(keeper, what_was_not_removed_is_at_the_end, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	cr_expect_eq(front_end(front_start(supervise_fails_to_remove)), FINE);
+	cr_expect_eq(rules_count(), 0);
+}
+
 /* Somebody has the lock when the supervisor dies, and lets go of it a moment later. */
 static int supervise_dies_in_want(const struct node_flags *f, int fd)
 {

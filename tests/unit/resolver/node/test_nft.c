@@ -347,6 +347,17 @@ Test(nft, lapse_and_renewal)
 	cr_expect(seen.stand);
 	cr_expect_eq(nft_refresh(nl, &c, &d), 0);
 	cr_expect_str_eq(held_elements(nl), before);
+	c.idle = 1; /* nobody listens at the first */
+	cr_expect_eq(nft_refresh(nl, &c, &d), 0);
+	cr_expect_null(strstr(held_elements(nl), "v4 a9fe140a"));
+	cr_expect(strstr(held_elements(nl), "v4 a9fe140b 120000 ms"));
+	cr_expect(strstr(held_elements(nl), "v6 " OURS6));
+	c.idle = 6;
+	cr_expect_eq(nft_refresh(nl, &c, &d), 0);
+	cr_expect(strstr(held_elements(nl), "v4 a9fe140a 120000 ms"));
+	cr_expect_null(strstr(held_elements(nl), "v4 a9fe140b"));
+	cr_expect_null(strstr(held_elements(nl), "v6 " OURS6 " "));
+	c.idle = 0;
 	cr_expect_eq(nft_lapse(nl, &c, &d), 0);
 	cr_expect_not(ensure(nl, &c), "what stands is not built again");
 	cr_expect_str_eq(held_elements(nl), before);

@@ -232,12 +232,39 @@ Test(server, queries_of_a_connection_are_counted)
 
 	configure(plan_at(&port, 1, "192.0.2.1", " timeouts {\n maxtcpqueries 2\n }"), &sk);
 	fd = client_open(port, SOCK_STREAM);
+	uint64_t start = loop.now_ns;
+
 	for (int i = 0; i < 2; i++) {
 		ask(fd, true);
 		cr_expect_eq(answer(fd, true), 1);
 	}
 	cr_expect_eq(answer(fd, true), -1);
+	cr_expect_lt(loop.now_ns, start + 8 * NS_PER_S, "for that, and not for idling");
 	close(fd);
+}
+
+/* Each listener's connections have its own blocks' times. */
+Test(server, what_one_listener_counts_another_does_not)
+{
+	struct server_sockets sk = {0};
+	uint16_t port[2] = {pair_open(&sk.udp[0], &sk.tcp[0]), pair_open(&sk.udp[1], &sk.tcp[1])};
+	char text[600];
+	int fd;
+
+	snprintf(text, sizeof(text),
+		 ".:%u {\n bind 127.0.0.1\n whoami\n timeouts {\n maxtcpqueries 1\n }\n}\n.:%u {\n bind 127.0.0.1\n whoami\n}\n",
+		 port[0], port[1]);
+	configure(plan_of(text), &sk);
+	for (int i = 0; i < 2; i++) {
+		fd = client_open(port[i], SOCK_STREAM);
+		for (int k = 0; k < 3; k++) {
+			ask(fd, true);
+			cr_expect(answer(fd, true) >= 0 || (i == 0 && k), "%d %d", i, k);
+			if (i == 0 && k == 0)
+				cr_expect_eq(answer(fd, true), -1);
+		}
+		close(fd);
+	}
 }
 
 /* Three sockets of one address over UDP. */
