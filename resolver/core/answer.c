@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/err.h"
+#include "resolver/core/scrub.h"
 
 #define TTL_MAX INT32_MAX /* RFC 2181 section 8: more counts as 0 */
 
@@ -14,6 +15,7 @@ struct pack {
 	struct wire in;
 	struct wire_out out;
 	const uint8_t *asked, *name;
+	struct scrub *scrub; /* NULL: all records are known to belong there */
 	uint32_t age_s;
 };
 
@@ -89,7 +91,7 @@ static void rdata_copy(struct pack *p, const struct dns_rr *rr)
 }
 
 /* Copies a section's records; returns how many were kept. */
-static unsigned section_pack(struct pack *p, unsigned n)
+static unsigned section_pack(struct pack *p, unsigned n, enum dns_section sec)
 {
 	unsigned kept = 0;
 
@@ -103,7 +105,7 @@ static unsigned section_pack(struct pack *p, unsigned n)
 		wire_rr(&p->in, &rr);
 		if (p->in.err)
 			break;
-		if (rr.type == DNS_OPT)
+		if (rr.type == DNS_OPT || (p->scrub && !scrub_keeps(p->scrub, sec, owner.b, &rr)))
 			continue;
 		p->in.off = rr.rdata_off;
 		mark = wire_rr_begin(&p->out,
@@ -140,7 +142,7 @@ static unsigned alias_put(struct pack *p, const struct alias *a, const struct an
 	p->in.off = DNS_HEADER_LEN;
 	wire_name_skip(&p->in);
 	wire_skip(&p->in, 4);
-	n = section_pack(p, get_be16(a->head + 6));
+	n = section_pack(p, get_be16(a->head + 6), DNS_SEC_ANSWER);
 	p->in = in;
 	p->age_s = a->age_s;
 	return n;
@@ -148,9 +150,9 @@ static unsigned alias_put(struct pack *p, const struct alias *a, const struct an
 
 static int message_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 			const struct answer_question *q, const uint8_t *asked, bool keep_aa,
-			const struct alias *alias)
+			const struct alias *alias, struct scrub *scrub)
 {
-	struct pack p = {.asked = asked, .name = q->name};
+	struct pack p = {.asked = asked, .name = q->name, .scrub = scrub};
 	struct dns_header h = {0}, out = {.n_qd = 1};
 
 	wire_init(&p.in, msg, len);
@@ -159,14 +161,16 @@ static int message_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 		wire_name_skip(&p.in);
 		wire_skip(&p.in, 4);
 	}
+	if (scrub)
+		scrub_begin(scrub, asked ? asked : q->name, scrub->qclass, &p.in, h.n_an);
 	wire_out_init(&p.out, buf->msg, DNS_MSG_MAX);
 	wire_put_header(&p.out, &out);
 	wire_put_question(&p.out, q->name, q->qtype, q->qclass);
 	if (alias)
 		out.n_an = (uint16_t)alias_put(&p, alias, q);
-	out.n_an = (uint16_t)(out.n_an + section_pack(&p, h.n_an));
-	out.n_ns = (uint16_t)section_pack(&p, h.n_ns);
-	out.n_ar = (uint16_t)section_pack(&p, h.n_ar);
+	out.n_an = (uint16_t)(out.n_an + section_pack(&p, h.n_an, DNS_SEC_ANSWER));
+	out.n_ns = (uint16_t)section_pack(&p, h.n_ns, DNS_SEC_AUTHORITY);
+	out.n_ar = (uint16_t)section_pack(&p, h.n_ar, DNS_SEC_ADDITIONAL);
 	if (p.in.err || p.out.err)
 		return p.in.err ? p.in.err : p.out.err;
 	out.flags = DNS_QR | DNS_RA | (h.flags & (DNS_AD | 15u)) | (keep_aa ? h.flags & DNS_AA : 0);
@@ -180,7 +184,23 @@ static int message_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 		const struct answer_question *q, const uint8_t *asked, bool keep_aa)
 {
-	return message_pack(buf, msg, len, q, asked, keep_aa, NULL);
+	return message_pack(buf, msg, len, q, asked, keep_aa, NULL, NULL);
+}
+
+int answer_take(struct answer_buf *buf, const uint8_t *msg, size_t len, const struct answer_question *q,
+		const uint8_t *asked, uint16_t asked_class, unsigned *ret_dropped)
+{
+	struct scrub scrub;
+	int n;
+
+	scrub.qclass = asked_class;
+	scrub.dropped = 0;
+	n = message_pack(buf, msg, len, q, asked, false, NULL, &scrub);
+	*ret_dropped = scrub.dropped;
+	if (n > 0 && scrub.dropped && DNS_RCODE(get_be16(buf->msg + 2)) == DNS_NOERROR && get_be16(msg + 6) > 0 &&
+	    get_be16(buf->msg + 6) == 0)
+		return ERR_PEER;
+	return n;
 }
 
 void answer_empty(struct answer *ret, uint8_t *buf, const struct answer_question *q,
@@ -354,7 +374,7 @@ int answer_alias(struct answer *ret, struct answer_buf *buf, const struct answer
 
 	if (get_be16(from->msg + 6) == 0)
 		return answer_transplant(ret, buf, from, q);
-	n = message_pack(buf, from->msg, from->len, q, NULL, true, &alias);
+	n = message_pack(buf, from->msg, from->len, q, NULL, true, &alias, NULL);
 	if (n < 0)
 		return n;
 	answer_no_limits(&none);
@@ -366,7 +386,7 @@ int answer_behind(struct answer *ret, struct answer_buf *buf, const uint8_t *hea
 		  const struct core_cache_conf *conf)
 {
 	struct alias alias = {.head = head, .head_len = head_len, .age_s = age_s};
-	int n = message_pack(buf, from->msg, from->len, q, NULL, false, &alias);
+	int n = message_pack(buf, from->msg, from->len, q, NULL, false, &alias, NULL);
 
 	if (n < 0)
 		return n;

@@ -58,6 +58,11 @@ struct answer_question {
  * Returns the new length, or a negative code when it is no proper message. */
 int answer_pack(struct answer_buf *buf, const uint8_t *msg, size_t len,
 		const struct answer_question *q, const uint8_t *asked, bool keep_aa);
+/* Likewise what an upstream said, without the records that are no part of an answer
+ * (resolver/core/scrub.h): *ret_dropped of them. ERR_PEER: nothing else was in it, though it
+ * was to be a positive answer. */
+int answer_take(struct answer_buf *buf, const uint8_t *msg, size_t len, const struct answer_question *q,
+		const uint8_t *asked, uint16_t asked_class, unsigned *ret_dropped);
 /* Classifies the `len` octets in buf->msg, clamps their TTLs by `conf` and fills
  * `ret`, which points into buf. 0, or ERR_SYNTAX when a plugin broke it. */
 int answer_scan(struct answer *ret, struct answer_buf *buf, size_t len,

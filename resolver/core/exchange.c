@@ -9,6 +9,8 @@
 
 #include "resolver/plugins/plugin.h"
 
+#define DROPPED_SAY_NS (60 * NS_PER_S)
+
 /* The same upstream must be asked in another way: by TCP, with its cookie,
  * without EDNS. True when that was done. */
 static bool ask_otherwise(struct core *c, uint32_t qi, struct ask *a, const struct dns_msg *m,
@@ -137,16 +139,33 @@ static void ede_take(struct core *c, const struct dns_msg *m, struct answer *a)
 	a->ede_len = len;
 }
 
+/* Said once a minute of an upstream; each time it is counted. */
+static void records_dropped(struct core *c, const struct question *q, unsigned u, unsigned n, uint64_t now_ns)
+{
+	char name[NAME_MAX_TEXT];
+
+	stats_upstream_of(c->stats, u)->records_dropped += n;
+	if (now_ns < c->up[u].say_dropped_ns)
+		return;
+	c->up[u].say_dropped_ns = now_ns + DROPPED_SAY_NS;
+	name_to_text(q->asked.b, name, sizeof(name));
+	core_say(c, EVENT_WARNING, "upstream %s: records that are no part of the answer were left out, first of all for %s",
+		 c->conf->upstream[u].label, name);
+}
+
 /* Brings the message into stored form. 0, or ERR_* when it is not usable.
  * *ret_follow: plugins made so many of its answer records lead to another name. */
-static int answer_make(struct core *c, const struct question *q, const uint8_t *bytes, size_t len,
-		       const struct dns_msg *m, struct answer *ret, unsigned *ret_follow,
+static int answer_make(struct core *c, const struct question *q, unsigned upstream, const uint8_t *bytes,
+		       size_t len, const struct dns_msg *m, struct answer *ret, unsigned *ret_follow,
 		       uint64_t now_ns)
 {
 	const struct config_zone *z = &c->conf->zone[q->zone];
 	struct answer_question aq = {q->name, q->qtype, q->qclass};
-	int n = answer_pack(c->buf, bytes, len, &aq, q->is_renamed ? q->asked.b : NULL, false);
+	unsigned dropped = 0;
+	int n = answer_take(c->buf, bytes, len, &aq, q->is_renamed ? q->asked.b : NULL, q->asked_class, &dropped);
 
+	if (dropped)
+		records_dropped(c, q, upstream, dropped, now_ns);
 	if (n < 0)
 		return n;
 	if (m->rcode > 15) /* its upper bits were for us; the lower alone would mean another */
@@ -256,7 +275,7 @@ static bool exchange_answer(struct core *c, uint64_t now_ns, uint32_t qi, struct
 		memcpy(c->second + DNS_HEADER_LEN, q->asked.b, q->asked.len);
 		bytes = c->second;
 	}
-	if (answer_make(c, q, bytes, len, &m, &a, &follow, now_ns) < 0) {
+	if (answer_make(c, q, upstream, bytes, len, &m, &a, &follow, now_ns) < 0) {
 		answer_damaged(c, qi, ask, now_ns);
 		return true;
 	}

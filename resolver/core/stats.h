@@ -52,6 +52,7 @@ struct stats_upstream {
 	uint64_t asks[4];            /* by enum core_proto */
 	uint64_t fails[9];           /* by enum core_fail_why */
 	uint64_t timeouts, healthcheck_failures, late_answers, mismatches, damaged;
+	uint64_t records_dropped;    /* of its answers: resolver/core/scrub.h */
 	uint64_t conn_hits[4], conn_misses[4]; /* written by the driver */
 };
 

@@ -42,6 +42,7 @@ struct upstream {
 	uint32_t probe_id;
 	uint64_t probe_sent_ns, health_ns;
 	uint64_t answered_ns;    /* when it last did, whatever it was asked */
+	uint64_t say_dropped_ns; /* until then nothing is said of records that were left out */
 	struct quirk spelling, edns; /* what it may lack */
 	struct name probe_name;
 	struct rtt rtt;

@@ -193,6 +193,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_upstream_late_answers_total", "counter", "Answers that came after their time.", emit_upstream_plain, UP(late_answers), 0, NULL},
 	{"nodens_upstream_mismatches_total", "counter", "Answers that did not fit their question.", emit_upstream_plain, UP(mismatches), 0, NULL},
 	{"nodens_upstream_damaged_total", "counter", "Answers that were of no use: cut short, wrong counts, no question. Asked again by TCP.", emit_upstream_plain, UP(damaged), 0, NULL},
+	{"nodens_upstream_records_dropped_total", "counter", "Records of answers that are no part of an answer: of names that the question does not lead to, of another class, without proper data.", emit_upstream_plain, UP(records_dropped), 0, NULL},
 	{"nodens_upstream_failures_total", "counter", "Tries that failed, by cause.", emit_upstream_fails, 0, 0, NULL},
 	{"nodens_notrack_packets_total", "counter", "Packets that skipped connection tracking: arriving, sent by host-network clients, replies, health probes.", emit_notrack, 0, 0, NULL},
 	{"nodens_notrack_bytes_total", "counter", "The same in octets.", emit_notrack, 1, 0, NULL},

@@ -69,6 +69,7 @@ static const struct {
 	{"upstream.tcp", OF_UPSTREAMS, offsetof(struct stats_upstream, asks[CORE_TCP])},
 	{"upstream.timeouts", OF_UPSTREAMS, offsetof(struct stats_upstream, timeouts)},
 	{"upstream.damaged", OF_UPSTREAMS, offsetof(struct stats_upstream, damaged)},
+	{"upstream.dropped", OF_UPSTREAMS, offsetof(struct stats_upstream, records_dropped)},
 	{"upstream.mismatches", OF_UPSTREAMS, offsetof(struct stats_upstream, mismatches)},
 	{"upstream.late", OF_UPSTREAMS, offsetof(struct stats_upstream, late_answers)},
 	{"upstream.probe_failures", OF_UPSTREAMS,
