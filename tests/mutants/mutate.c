@@ -124,7 +124,7 @@ static size_t operand_len(const char *code)
 	return n;
 }
 
-/* The lesser or the greater of two, "a < b ? a : b", or on two lines "if (a > b)", "a = b;":
+/* The lesser or the greater of two, "a < b ? a : b", or on two lines "if (a > b)", "a = b;" or "b = a;":
  * at the border both are the same. `at` is the operator's place, `len` its length. */
 static bool is_lesser_or_greater(const char *code, const char *next, size_t at, size_t len)
 {
@@ -146,8 +146,12 @@ static bool is_lesser_or_greater(const char *code, const char *next, size_t at, 
 	if (!a || b[n_b] != ')' || b[n_b + 1])
 		return false;
 	a += 4;
+	next += strspn(next, "\t ");
 	snprintf(assigned, sizeof(assigned), "%.*s = %.*s;", (int)(code + at - a), a, (int)n_b, b);
-	return !strcmp(assigned, next + strspn(next, "\t "));
+	if (!strcmp(assigned, next))
+		return true;
+	snprintf(assigned, sizeof(assigned), "%.*s = %.*s;", (int)n_b, b, (int)(code + at - a), a);
+	return !strcmp(assigned, next);
 }
 
 /* `code` is the text with strings and comments blanked out, `next` that of the line below. */

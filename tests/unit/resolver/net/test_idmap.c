@@ -131,3 +131,21 @@ Test(asks, rows_come_and_go)
 	}
 	asks_release(&t);
 }
+
+Test(asks, memory_is_short)
+{
+	struct asks t;
+
+	if (!NO_MEMORY_HERE)
+		cr_skip_test("the sanitizer has its own heap");
+	for (long n = 0; n < 2; n++) {
+		long kept = memory_kept;
+
+		memory_fail(n, true);
+		int err = asks_init(&t, 100);
+
+		memory_back();
+		cr_expect_eq(err, ERR_NOMEM);
+		cr_expect_eq(memory_kept, kept);
+	}
+}

@@ -63,6 +63,10 @@ Test(upstream, a_cancelled_question_is_forgotten_and_its_late_answer_harms_nobod
 	until(&n_answers, 1);
 	cr_assert_eq(answer_id[0], 2);
 	cr_assert_eq(n_fails, 0);
+	while (stats.up_tcp_open)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + 10 * NS_PER_MS), 0);
+	cr_assert_eq(stats.up_tcp_idle, 1, "nothing is under way on it any more");
+	cr_assert_eq(stats.up_tcp_lost, 0);
 }
 
 Test(upstream, a_silent_connection_is_avoided_once_a_question_was_given_up)

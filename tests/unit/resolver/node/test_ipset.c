@@ -129,6 +129,22 @@ Test(ipset, one_family)
 	netlink_close(nl);
 }
 
+/* One that a rule still asks stays, and that is told. */
+Test(ipset, in_use)
+{
+	struct netlink *nl = kernel_open();
+	struct diag d = {""};
+
+	cr_assert_eq(ipset_create(nl, "four", true, &d), 0);
+	if (system("iptables -A OUTPUT -m set --match-set four dst -j ACCEPT 2>/dev/null"))
+		cr_skip_test("no such rules here");
+	cr_expect_neq(ipset_destroy(nl, "four", &d), 0);
+	cr_expect(strstr(d.text, "ipset: removing a set"), "%s", d.text);
+	cr_expect_eq(system("iptables -F OUTPUT"), 0);
+	cr_expect_eq(ipset_destroy(nl, "four", &d), 0);
+	netlink_close(nl);
+}
+
 Test(gates, sets_of_both_families)
 {
 	struct netlink *nl = kernel_open();

@@ -537,9 +537,13 @@ Test(node, without_sets, .fini = fake_iptables_remove)
 	node_idle_set(node, 0);
 	cr_expect_eq(node_rules_refresh(node, &words), 0);
 	cr_expect_eq(recent_lines("nodelocaldns4"), 2);
+	fake_set("lock", true);
+	cr_expect_neq(node_rules_remove(node, &words), 0);
+	cr_expect_eq(recent_lines("nodelocaldns4"), 0, "questions need not wait for a lock");
+	fake_set("lock", false);
 	cr_expect_eq(node_rules_remove(node, &words), 0);
 	cr_expect_not(stand());
-	cr_expect_eq(errors(), 0);
+	cr_expect_eq(node_errors(node)[NODE_ERR_IPTABLES], 0);
 }
 
 /* Nor that: the rules stand without an end, and only we can take them away. */
