@@ -437,13 +437,14 @@ static void published_search(void)
 	row("8: three suffixes: NXDOMAIN", denied, 0.75, 0.001, "s/(s + 1)");
 }
 
-/* kubernetes/dns#476: a name that is not, once a second: 12 misses a minute. Ours may ask a little early: the shield. */
+/* kubernetes/dns#476: a name that is not, once a second: 12 misses a minute. A loop that sleeps for a second asks a little
+ * less often, and so finds a denial of 5 s gone at its fifth question; at a second to the nanosecond it would be the sixth. */
 static void published_denial(enum sim_cache cache, const char *what)
 {
 	struct bench b;
 
 	begin(&b, HEAD "duration: 600s\nwarmup: 5s\npods: {per_node: 1, search: []}\n"
-		       "loads:\n  - {name: a, transport: new-port, rate: 1/s, arrivals: even, family: a}\n"
+		       "loads:\n  - {name: a, transport: new-port, rate: 59/m, arrivals: even, family: a}\n"
 		       "names:\n  ask: [gone.default.svc.cluster.local.]\n");
 	const struct sim_result *r = go(&b, cache, 4);
 	row(what, (double)r->cache_misses / 4 / (605.0 / 60), 12, 0.05, "kubernetes/dns#476, denials kept 5 s");
@@ -512,7 +513,7 @@ static void lab_rows(const char *lab, const char *sim)
 		double band;
 	} rows[] = {{"lookups.total", "", 0.001},     {"lookups.lost", "", -0.5},
 		    {"queries.sent", "", 0.01},	      {"upstream.queries", "", 0.05},
-		    {"conntrack.created", "", 0.03},  {"conntrack.live_peak", "-nocache", 0.03},  {"cache.queries", "-cache", 0.01},
+		    {"conntrack.created", "", 0.03},  {"conntrack.peak", "-nocache", 0.03},  {"cache.queries", "-cache", 0.01},
 		    {"cache.misses", "-cache", 0.10}, {"notrack.packets_in", "-cache", 0.05}};
 	for (size_t c = 0; c < 4; c++) {
 		char dir[4200], what[96];
