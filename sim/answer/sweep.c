@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
@@ -242,12 +243,27 @@ static int shard_parse(struct sweep_plan *p, struct diag *d)
 	return 0;
 }
 
+/* A part has its name when it is whole: one that was killed leaves none, only a hidden file that the next try
+ * begins anew. */
+static int part_name(const struct sweep_plan *p, const char *hidden, int rc, struct diag *d)
+{
+	char from[4200], to[4200];
+
+	snprintf(from, sizeof(from), "%s/%s", p->a->out, hidden);
+	snprintf(to, sizeof(to), "%s/%s", p->a->out, hidden + 1);
+	if (rc < 0)
+		unlink(from);
+	else if (rename(from, to) < 0)
+		return diag_errno(d, "%s", to);
+	return rc;
+}
+
 static int run_shard(struct sweep_plan *p, struct diag *d)
 {
 	char name[64];
 	int rc = shard_parse(p, d);
 
-	snprintf(name, sizeof(name), "part-%" PRIu64 "-of-%" PRIu64, p->shard, p->n_shards);
+	snprintf(name, sizeof(name), ".part-%" PRIu64 "-of-%" PRIu64, p->shard, p->n_shards);
 	if (rc == 0)
 		rc = sweep_out_open(p->a, name, &p->part, d);
 	if (rc < 0)
@@ -256,8 +272,10 @@ static int run_shard(struct sweep_plan *p, struct diag *d)
 	rc = run_all(p, d);
 	if (rc == 0)
 		part_done(p->part, p->n_parts);
-	log_info("%s: %" PRIu64 " tasks", name, p->n_parts);
-	return sweep_out_close(p->part, rc, d);
+	rc = part_name(p, name, sweep_out_close(p->part, rc, d), d);
+	if (rc == 0)
+		log_info("%s: %" PRIu64 " tasks", name + 1, p->n_parts);
+	return rc;
 }
 
 int sweep(struct sim_ask *a, struct diag *d)
