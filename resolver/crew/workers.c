@@ -315,6 +315,22 @@ bool workers_prompt(const struct workers *w, uint64_t age_ns)
 	return true;
 }
 
+void workers_part(struct workers *w)
+{
+	struct ctl_msg m = { .type = CTL_PART };
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->slot[i].pid)
+			ctl_send(w->slot[i].ctl.fd, &m, NULL, 0);
+}
+
+unsigned workers_connections(const struct workers *w)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < w->n; i++)
+		n += w->slot[i].pid ? (unsigned)w->shm->worker[i].driver.tcp_open : 0;
+	return n;
+}
+
 void workers_drain(struct workers *w, uint32_t allowed_ms)
 {
 	struct ctl_msg m = { .type = CTL_DRAIN, .value = allowed_ms };

@@ -241,6 +241,12 @@ void tcp_server_drain(struct tcp_server *s, int slot)
 	}
 }
 
+void tcp_server_part(struct tcp_server *s)
+{
+	s->parting = true;
+	tcp_server_drain(s, -1);
+}
+
 unsigned tcp_server_open(const struct tcp_server *s)
 {
 	return s->n_slots - s->n_free;

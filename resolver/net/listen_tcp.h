@@ -65,6 +65,8 @@ void tcp_server_place(struct tcp_server *s, uint8_t slot, int index);
 void tcp_listener_stop(struct tcp_listener *l);
 /* Idle connections (of one listener, or slot -1: all) close, others after their replies. */
 void tcp_server_drain(struct tcp_server *s, int slot);
+/* The same with all of them, and each to come has one query. */
+void tcp_server_part(struct tcp_server *s);
 unsigned tcp_server_open(const struct tcp_server *s);
 
 /* Closes the connection that has been idle longest, for somebody who needs its

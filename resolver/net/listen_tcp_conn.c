@@ -95,6 +95,13 @@ static void conn_end(struct tcp_conn *c)
 	conn_set_deadline(c, c->server->loop->now_ns + c->server->timers[c->listener].write_ns);
 }
 
+/* Of one that is to end: a query that is here already has come in time. */
+static bool owes_more(const struct tcp_conn *c)
+{
+	char first;
+	return !c->stream.eof && !c->full && recv(c->watch.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* What the connection waits for next, and until when. */
 static void conn_settle(struct tcp_conn *c)
 {
@@ -106,7 +113,7 @@ static void conn_settle(struct tcp_conn *c)
 	if (c->stream.out_len)
 		ev |= EPOLLOUT;
 	tcp_share_count(c);
-	if (idle && (c->stream.eof || c->drain || c->full)) {
+	if (idle && (c->stream.eof || c->full || (c->drain && !owes_more(c)))) {
 		conn_end(c);
 		return;
 	}
@@ -149,6 +156,7 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 	const struct tcp_timers *t = &s->timers[c->listener];
 	size_t reply_len = 0;
 	c->served = true;
+	c->drain |= s->parting;
 	c->client.listener = s->place[c->listener];
 	c->client.keepalive_ds = keepalive_of(c, t);
 	tcp_list_remove(c, TCP_IDLE);

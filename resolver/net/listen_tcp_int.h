@@ -63,6 +63,7 @@ struct tcp_server {
 	struct loop_timer look;        /* while anybody holds or is held up */
 	uint64_t looked_ns;            /* when all that hold were last asked */
 	uint64_t told_ns, n_told;      /* the log line about it */
+	bool parting;             /* a connection's first query is its last */
 	uint8_t place[TCP_SLOTS]; /* listener slot -> core_client.listener */
 	uint8_t reply[DNS_MSG_MAX];
 };

@@ -11,6 +11,8 @@
 #define DRAIN_MS       5000 /* as long as the original waits for its servers */
 #define DRAIN_SLACK_NS (500 * NS_PER_MS)
 #define STAY_LOOK_NS   NS_PER_S
+#define PART_NS        (50 * NS_PER_MS) /* for what is under way between neighbours, many times over */
+#define PART_LOOK_NS   NS_PER_MS
 
 static void timer_in(struct supervisor *s, uint64_t ns)
 {
@@ -79,6 +81,21 @@ static void drain(struct supervisor *s)
 		timer_in(s, DRAIN_MS * NS_PER_MS + DRAIN_SLACK_NS);
 }
 
+/* Connections end first. Of one that outlives the rules the next segment would be tracked, taken
+ * for the first of another, and sent by kube-proxy's rules to a server that knows nothing of it. */
+static void part(struct supervisor *s)
+{
+	uint64_t now = s->process.loop.now_ns;
+	if (!s->ending.part_until_ns) {
+		s->ending.part_until_ns = now + PART_NS;
+		workers_part(&s->workers);
+	}
+	if (workers_connections(&s->workers) == 0 || now >= s->ending.part_until_ns)
+		drain(s);
+	else
+		timer_in(s, PART_LOOK_NS);
+}
+
 void ending_handed_over(struct supervisor *s, uint32_t allowed_ms)
 {
 	s->process.not_ours = true;
@@ -143,7 +160,7 @@ void ending_stop(struct supervisor *s, bool with_lameduck)
 	}
 	p->phase = PHASE_LAMEDUCK;
 	if (wait == 0) {
-		drain(s);
+		part(s);
 		return;
 	}
 	log_info("Going into lameduck mode for %.3gs", (double)wait / 1e9);
@@ -157,7 +174,7 @@ static void due(struct loop_timer *t)
 		if (handover_busy(s->process.handover))
 			stop_later(s, false);
 		else
-			drain(s);
+			part(s);
 	} else if (s->process.phase == PHASE_DRAINING && s->ending.stays) {
 		all_finished(s);
 	} else if (s->process.phase == PHASE_DRAINING) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end, in order: /ready 503 -> lameduck -> pidfile, rules -> workers finish. Another
+ * The end, in order: /ready 503 -> lameduck -> connections -> pidfile, rules -> workers finish. Another
  * way out is a successor: then everything stays as it is, and only our workers finish.
  */
 #ifndef NODENS_SUPERVISOR_ENDING_H
@@ -14,6 +14,7 @@
 struct supervisor;
 struct ending {
 	int exit_code;
+	uint64_t part_until_ns; /* connections are told to end, and the rules stand so long; 0: not told */
 	struct loop_timer timer;
 	bool told;            /* to stop */
 	bool later, lameduck; /* told while it is being settled who serves */

@@ -284,6 +284,11 @@ bool server_leave(struct server *s, bool all, bool now)
 	return udp && s->n_read_on == 0;
 }
 
+void server_part(struct server *s)
+{
+	tcp_server_part(s->tcp);
+}
+
 void server_drain(struct server *s)
 {
 	listeners_pause(s, true);

@@ -259,6 +259,9 @@ static void command(struct worker *w, const struct ctl_msg *m, const int *fds, u
 	case CTL_FINISH:
 		finish_begin(w, m->value);
 		break;
+	case CTL_PART:
+		server_part(w->server);
+		break;
 	case CTL_DRAIN:
 		drain_begin(w, m->value);
 		break;
