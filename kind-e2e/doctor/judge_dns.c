@@ -44,6 +44,14 @@ static void replicas(const struct patient *p, struct verdict *v)
 		  "node's other pods are out of reach too, look at the CNI there");
 }
 
+/* Nobody is behind the Service, by the API: a cache that has not the answer says SERVFAIL for them. */
+static bool endless(const struct patient *p, const char *result)
+{
+	const struct api_facts *a = &p->f->api;
+
+	return !strcmp(result, "SERVFAIL") && a->n_vips && !a->slices_why[0] && !a->n_ready;
+}
+
 /* It is there, and of no use to anybody. */
 static void refuses(const struct patient *p, struct verdict *v, const char *server)
 {
@@ -78,6 +86,8 @@ static void server(const struct patient *p, struct verdict *v)
 	if (!a)
 		return say(v, STATUS_SKIP, "it was not asked");
 	addr_str(&f->server, text);
+	if (p->helpless && endless(p, p->helpless))
+		return say(v, STATUS_SKIP, "%s answers SERVFAIL, whatever is asked: see service.endpoints", text);
 	if (p->helpless)
 		return refuses(p, v, text);
 	if (!p->silent)
@@ -118,6 +128,10 @@ static bool unanswered(const struct patient *p, struct verdict *v, const struct 
 	}
 	if (!a) {
 		say(v, STATUS_SKIP, "%s", not_asked);
+		return true;
+	}
+	if (a->answered && endless(p, a->result)) {
+		say(v, STATUS_SKIP, "%s: SERVFAIL, and no endpoint is ready: see service.endpoints", a->name);
 		return true;
 	}
 	if (a->answered)
@@ -299,6 +313,8 @@ static void family(const struct patient *p, struct verdict *v)
 		return say(v, STATUS_OK, "%s AAAA: %s", a->name, a->n_answers ? a->data : "NOERROR and no record");
 	if (six && !strcmp(asked_find(p->f, "name.fqdn")->result, "NOERROR") && !asked_find(p->f, "name.fqdn")->n_answers)
 		return say(v, STATUS_SKIP, "the name has only this family");
+	if (a->answered && endless(p, a->result))
+		return say(v, STATUS_SKIP, "%s AAAA: SERVFAIL, and no endpoint is ready: see service.endpoints", a->name);
 	say(v, STATUS_FAIL, "%s has an A, and to AAAA %s%s: %s", a->name,
 	    a->answered ? "the server says " : "nothing comes", a->answered ? a->result : "",
 	    !a->answered			 ? "each lookup waits for it until the time is up"

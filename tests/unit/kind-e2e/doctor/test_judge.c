@@ -298,6 +298,28 @@ Test(doctor_judge, a_headless_service_without_pods)
 	IS(AT_POD, "dns.headless", "fail");
 }
 
+/* A cache answers SERVFAIL for a cluster DNS that is not there. */
+Test(doctor_judge, no_endpoint_behind_a_cache_is_told_once)
+{
+	put("resolv.conf", "search svc.cluster.local\nnameserver 10.96.0.10\n");
+	put("dns", "name.fqdn\t10.96.0.10\tx.\tA\tudp\t1\tSERVFAIL\t9\t0\t0\t0\t--\t-\t-\n"
+		   "name.nx\t10.96.0.10\ty.\tA\tudp\t1\tSERVFAIL\t9\t0\t0\t0\t--\t-\t-\n");
+	put("api-services", "{\"items\":[]}");
+	put("api-slices", "{\"items\":[]}");
+	IS(AT_POD, "dns.server", "fail"); /* no Service: nothing else says why */
+	put("api-services", "{\"items\":[{\"metadata\":{\"name\":\"kube-dns\",\"namespace\":\"kube-system\"},\"spec\":{\"clusterIP\":\"10.96.0.10\"}}]}");
+	IS(AT_POD, "service.endpoints", "fail");
+	IS(AT_POD, "dns.server", "skip");
+	put("dns", ANSWER("name.fqdn", "10.96.0.10") /* which is cached */
+		   "name.aaaa\t10.96.0.10\tx.\tAAAA\tudp\t1\tSERVFAIL\t9\t0\t0\t0\t--\t-\t-\n"
+		   "name.nx\t10.96.0.10\ty.\tA\tudp\t1\tSERVFAIL\t9\t0\t0\t0\t--\t-\t-\n");
+	IS(AT_POD, "dns.nxdomain", "skip");
+	IS(AT_POD, "dns.aaaa", "skip");
+	put("api-slices", SLICE(END("10.0.0.1", "a") "," END("10.0.0.2", "b")));
+	IS(AT_POD, "dns.nxdomain", "fail");
+	IS(AT_POD, "dns.aaaa", "fail");
+}
+
 /* As EKS Auto Mode has it. */
 Test(doctor_judge, no_service_but_answers)
 {
