@@ -19,7 +19,8 @@
 #   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
 #   make e2e-ipvs   what make e2e has no kernel for: all cells of IPVS in such a guest
 #   make e2e-cluster    a real Kubernetes on this machine (docs/lab.md)  CLUSTER='--short --keep ...'
-#   make cluster-tools  its programs, built once
+#   make e2e-kind       the same by kind                              KIND='--short --node-image NAME@sha256:...'
+#   make cluster-tools  their programs, built once
 
 # On all cores, unless -j says otherwise. make 4.3 tells its makefile neither of a -j on the
 # command line nor of one that came with the environment, so both are read where they stand.
@@ -317,7 +318,14 @@ cluster-tools:
 	@tools/cluster-tools/build
 e2e-cluster: all $(O)/tests/lab/pause image cluster-tools
 	@tools/deps packages-cluster.txt
+	@$(if $(findstring --e2e-tests,$(CLUSTER)),tools/cluster-tools/build agnhost e2e.test)
 	@O=$(O) kind-e2e/lab/cluster/run $(CLUSTER)
+# The same by kind, with an engine of the lab's own; the node image is made here unless one is named.
+e2e-kind: all $(O)/tests/lab/pause image
+	@tools/deps packages-kind.txt
+	@tools/cluster-tools/build kind kubectl coredns
+	@$(if $(findstring --node-image,$(KIND)),,tools/cluster-tools/build && tools/cluster-tools/build kubeadm && kind-e2e/lab/kind/node-image)
+	@O=$(O) kind-e2e/lab/kind/run $(KIND)
 
 MAN := $(wildcard resolver/*.8 sim/*.1 pcap-replay/*.1 conntrack-model/*.1 kind-e2e/*.1 reports/*.1)
 install: all
@@ -331,4 +339,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE calibrate bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-ipvs e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster vm vm-kernel install uninstall clean
+.PHONY: FORCE calibrate bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-ipvs e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster e2e-kind vm vm-kernel install uninstall clean

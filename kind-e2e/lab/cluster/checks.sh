@@ -42,7 +42,7 @@ rolled() { # KIND/NAME: in kube-system
 	grep -q 'successfully rolled out' <<<"$said" || { said="$said; $(k -n kube-system get pods -o wide 2>&1 | tail -n 4)"; return 1; }
 }
 workloads_up() {
-	apply <kind-e2e/lab/cluster/workloads.yaml && many | apply || return 1
+	sed "s/nodeName: node1/nodeName: $n1/; s/nodeName: node2/nodeName: $n2/" kind-e2e/lab/cluster/workloads.yaml | apply && many | apply || return 1
 	said=$(k -n lab wait pod --all --for=condition=Ready --timeout=60s 2>&1 | tail -n 1)
 	grep -q 'condition met' <<<"$said" || return 1
 	said="$(k -n lab get pods --no-headers | wc -l) pods, $(k -n lab get services --no-headers | wc -l) Services"
@@ -99,7 +99,7 @@ search_list() { # POD
 
 # --- the cache ---
 deployed() {
-	said=$(k apply -k resolver/deploy/base 2>&1) || return 1
+	said=$(k apply -k "resolver/deploy/${overlay:-base}" 2>&1) || return 1
 	rolled daemonset/node-local-dns || return 1
 	cache_well
 }
@@ -117,13 +117,16 @@ cache_serves() { [ "$(cache_value_of "$1" nodens_rules_active)" = 1 ]; }
 roll() { # KIND/NAME
 	k -n kube-system rollout restart "$1" >/dev/null && rolled "$1"
 }
+client_tables() { # COMMAND of conntrack: on each node, its client's entries
+	in_net "$n1" conntrack "$1" -s "$(pod_ip lab client1)" 2>/dev/null
+	in_net "$n2" conntrack "$1" -s "$(pod_ip lab client2)" 2>/dev/null
+}
 client_entries() { # connection-table entries of the clients' questions, on both nodes
-	local n
-	for n in 1 2; do in_net node$n conntrack -L -s "$(pod_ip lab client$n)" 2>/dev/null | grep -E "^[^[]* dst=($CLUSTER_DNS|$LINK_LOCAL) .*dport=53 "; done
+	client_tables -L | grep -E "^[^[]* dst=($CLUSTER_DNS|$LINK_LOCAL) .*dport=53 "
 }
 table_empty() {
-	local n entries udp
-	for n in 1 2; do in_net node$n conntrack -D -s "$(pod_ip lab client$n)" >/dev/null 2>&1; done # of earlier
+	local entries udp
+	client_tables -D >/dev/null # of earlier
 	udp=$(coredns_count 'proto="udp"')
 	measure_share || return 1
 	client_entries >"$out/client-entries"
@@ -139,27 +142,27 @@ counters_grow() { # everything that was sent is in the cache's own count
 	said="$sent sent, the caches count $((after - before))"
 	[ $((after - before)) -ge "$sent" ] && [ $((after - before)) -le $((sent + sent / 50 + 40)) ]
 }
-cache_pids() { # NODE
+cache_pids() { # NODE: supervisor, workers, keeper
 	local ns p
 	ns=$(readlink "/proc/$(cat "$lab/$1/pid")/ns/net")
-	for p in $(pgrep -x node-cache); do [ "$(readlink "/proc/$p/ns/net")" != "$ns" ] || echo "$p"; done
+	for p in $(pgrep '^node-cache'); do [ "$(readlink "/proc/$p/ns/net")" != "$ns" ] || echo "$p"; done
 }
-killed() { # all processes of the cache on node2, at once; kubelet starts it again
+killed() { # all processes of the cache on the second node, at once; kubelet starts it again
 	local restarts
 	restarts=$(cache_restarts)
 	# shellcheck disable=SC2046
-	kill -KILL $(cache_pids node2) || return 1
-	restarted() { [ "$(cache_restarts)" -gt "$restarts" ] && cache_serves node2; }
+	kill -KILL $(cache_pids "$n2") || return 1
+	restarted() { [ "$(cache_restarts)" -gt "$restarts" ] && cache_serves "$n2"; }
 	wait_for 60 restarted || { said="not started again"; return 1; }
 }
-cache_restarts() { k -n kube-system get pods -l k8s-app=node-local-dns --field-selector=spec.nodeName=node2 -o 'jsonpath={.items[0].status.containerStatuses[0].restartCount}'; }
+cache_restarts() { k -n kube-system get pods -l k8s-app=node-local-dns "--field-selector=spec.nodeName=$n2" -o 'jsonpath={.items[0].status.containerStatuses[0].restartCount}'; }
 outage_short() { # of a kill: fail-open, then the restart
 	counted 15 killed || return 1
 	awk -v w="$worst" 'BEGIN { exit !(w < 5000) }'
 }
 pod_deleted() {
 	local pod
-	pod=$(k -n kube-system get pods -l k8s-app=node-local-dns --field-selector=spec.nodeName=node1 -o 'jsonpath={.items[0].metadata.name}')
+	pod=$(k -n kube-system get pods -l k8s-app=node-local-dns "--field-selector=spec.nodeName=$n1" -o 'jsonpath={.items[0].metadata.name}')
 	k -n kube-system delete pod "$pod" --wait=true >/dev/null && rolled daemonset/node-local-dns && cache_well
 }
 pod_delete_short() { # its successor is a new pod: until then the rules are gone, and CoreDNS answers
@@ -191,10 +194,10 @@ coredns_gone_and_back() {
 
 # --- a node is drained, and comes back ---
 drained() {
-	said=$(k drain node2 --ignore-daemonsets --delete-emptydir-data --force --timeout=60s 2>&1 | tail -n 1)
+	said=$(k drain "$n2" --ignore-daemonsets --delete-emptydir-data --force --timeout=60s 2>&1 | tail -n 1)
 	grep -q drained <<<"$said" || return 1
-	cache_serves node2 || { said="the cache does not serve on the drained node"; return 1; }
-	k uncordon node2 >/dev/null && rolled deployment/coredns
+	cache_serves "$n2" || { said="the cache does not serve on the drained node"; return 1; }
+	k uncordon "$n2" >/dev/null && rolled deployment/coredns
 }
 workloads_back() {
 	k -n lab delete pod --all --wait=true >/dev/null 2>&1
@@ -228,12 +231,12 @@ removed() { # MANIFEST-ARGUMENTS of kubectl delete
 }
 delete_loses_nothing() { # a repeat deploys it first
 	k -n kube-system get daemonset node-local-dns >/dev/null 2>&1 || deployed || return 1
-	nothing_lost 8 removed -k resolver/deploy/base
+	nothing_lost 8 removed -k "resolver/deploy/${overlay:-base}"
 }
 # The addon's manifest as Kubernetes has it, with our image and nothing else changed.
-stock() {
-	local image
-	image=$(sed -n 's/^  newName: *//p; s/^  newTag: */:/p' resolver/deploy/base/kustomization.yaml | tr -d '\n"')
+stock() { # [IMAGE]
+	local image=${1:-}
+	[ -n "$image" ] || image=$(image_of resolver/deploy/base)
 	sed "s/__PILLAR__DNS__DOMAIN__/cluster.local/g; s/__PILLAR__LOCAL__DNS__/$LINK_LOCAL/g; s/__PILLAR__DNS__SERVER__/$CLUSTER_DNS/g; s|^\( *image: \).*|\1$image|" \
 		"$tools/manifests/nodelocaldns.yaml"
 }

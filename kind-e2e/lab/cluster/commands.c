@@ -44,6 +44,7 @@ static const struct opt_def verdicts_defs[] = {
 	{"checks", 0, OPT_TEXT, &verdicts_opts.checks, "FILE", "what a lab's script wrote, a check a line (required)", 0, 0, NULL},
 	{"out", 'o', OPT_TEXT, &verdicts_opts.out, "DIR", "folder of the result record", 0, 0, NULL},
 	{"junit", 0, OPT_TEXT, &verdicts_opts.junit, "FILE", "JUnit XML", 0, 0, NULL},
+	{"lab", 0, OPT_TEXT, &verdicts_opts.lab, "NAME", "whose checks they are (cluster)", 0, 0, NULL},
 	{0},
 };
 /* clang-format on */
@@ -60,7 +61,7 @@ const struct opt_prog same_rules_prog = {
 	"kind-e2e same-rules", "--want FILE --got FILE [--ignore WORD]...",
 	"Compare two dumps of a node's rules, chain by chain.", same_rules_defs, OPT_GNU};
 const struct opt_prog verdicts_prog = {
-	"kind-e2e verdicts", "--checks FILE [--out DIR] [--junit FILE]",
+	"kind-e2e verdicts", "--checks FILE [--lab NAME] [--out DIR] [--junit FILE]",
 	"Make a table, a result record and JUnit XML out of a lab script's checks.", verdicts_defs,
 	OPT_GNU};
 

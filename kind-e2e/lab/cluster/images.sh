@@ -5,7 +5,7 @@
 libraries() { ldd "$@" 2>/dev/null | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ :]*\) (.*/\1/p' | sort -u; }
 root_put() { # ROOT SOURCE DESTINATION
 	mkdir -p "$1$(dirname "$3")"
-	cp -L "$2" "$1$3"
+	cp -L --remove-destination "$2" "$1$3" # never through a link that is there: it may lead out of the root
 }
 root_with() { # ROOT PROGRAM=DESTINATION...
 	local root=$1 p l; shift
@@ -34,8 +34,11 @@ archive() { # ROOT NAME ENTRYPOINT ARCHIVE
 images() {
 	root_with "$lab/image-lab" "$O/tests/lab/pause=/pause" "$O/bin/kind-e2e=/bin/kind-e2e" "$(command -v getent)=/bin/getent"
 	archive "$lab/image-lab" nodens.example/lab:1 /pause "$lab/lab.tar"
+	rm -rf "$lab/image-lab"
+	[ -s "$lab/lab.tar" ] || return 1
+	[ -n "${coredns_image:-}" ] || return 0
 	root_with "$lab/image-coredns" "$tools/coredns=/coredns"
 	archive "$lab/image-coredns" "$coredns_image" /coredns "$lab/coredns.tar"
-	rm -rf "$lab/image-lab" "$lab/image-coredns"
-	[ -s "$lab/lab.tar" ] && [ -s "$lab/coredns.tar" ]
+	rm -rf "$lab/image-coredns"
+	[ -s "$lab/coredns.tar" ]
 }

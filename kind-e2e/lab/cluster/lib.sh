@@ -2,7 +2,7 @@
 # Shell of the cluster lab: checks and waiting. Sourced in its world.
 # shellcheck shell=bash
 CLUSTER_DNS=10.96.0.10 LINK_LOCAL=169.254.20.10 PLANE=172.18.0.3 WORLD=172.18.0.1
-nodes="node1 node2"
+nodes="node1 node2" n1=node1 n2=node2 # a lab with nodes of other names says so after sourcing this
 declare -A node_ip=([node1]=172.18.0.2 [node2]=172.18.0.4) node_net=([node1]=10.244.0.0/24 [node2]=10.244.1.0/24)
 said=
 

@@ -16,9 +16,9 @@ load_begin() { # SECONDS
 		load_one $p sockets "$1" --rate 200 --sockets 4
 		load_one $p tcp "$1" --rate 40 --sockets 2 --tcp
 	done
-	wait_for 20 load_runs 6
+	wait_for 30 load_runs 6
 }
-load_runs() { [ "$(pgrep -c -x kind-e2e)" -ge "$1" ]; }
+load_runs() { [ "$(grep -ls '^asking ' "$lab"/load.*.err | wc -l)" = "$1" ]; }
 load_one() { # POD SORT SECONDS OPTION...
 	local pod=$1 sort=$2 t=$3; shift 3
 	in_pod_with "$lab/load-names" "$pod" /bin/kind-e2e steady --names - --server $CLUSTER_DNS --duration "${t}s" "$@" >"$lab/load.$pod.$sort" 2>"$lab/load.$pod.$sort.err" &
@@ -42,6 +42,8 @@ load_sum() { # FILE...
 	done
 	read -r sent lost failed late cut worst <<<"$(cat "$@" | awk '{ s += $2; l += $6; f += $8; t += $10; c += $14; if ($16 > w) w = $16 } END { print s, l, f, t, c, w }')"
 	said="lost $lost of $sent, $failed failed, $late later than 200 ms, $cut TCP connections cut, longest silence of a client $worst ms"
+	# of which sort of client, when any
+	[ "$lost" = 0 ] || said="$said; lost by sort: $(for f; do awk -v f="${f##*/load.}" '$6 { printf "%s %s, ", f, $6 }' "$f"; done)"
 	total_sent=$((${total_sent:-0} + sent)) total_lost=$((${total_lost:-0} + lost))
 	[ "$lost" = 0 ] && [ "$failed" = 0 ]
 }
@@ -61,8 +63,8 @@ counted() {
 }
 
 scrape() { curl -sf -m 5 "http://$1/metrics"; }
-sum() { # METRIC [LABEL]: of Prometheus text on standard input
-	awk -v m="$1" -v l="${2:-}" '{ n = $1; sub(/\{.*/, "", n) } n == m && index($1, l) { s += $NF } END { printf "%d\n", s }'
+sum() { # METRIC [LABEL [LABEL]]: of Prometheus text on standard input
+	awk -v m="$1" -v a="${2:-}" -v b="${3:-}" '{ n = $1; sub(/\{.*/, "", n) } n == m && index($1, a) && index($1, b) { s += $NF } END { printf "%d\n", s }'
 }
 coredns_ips() { k -n kube-system get pods -l k8s-app=kube-dns --field-selector=status.phase=Running -o 'jsonpath={range .items[*]}{.status.podIP}{"\n"}{end}'; }
 coredns_count() { # [LABEL]: questions that reached CoreDNS, all replicas
@@ -75,13 +77,29 @@ cache_value() { # METRIC [LABEL]: all nodes
 }
 cache_value_of() { scrape "${node_ip[$1]}:9253" | sum "${@:2}"; } # NODE METRIC [LABEL]
 
-# How much of what pods ask reaches CoreDNS: $share, per cent.
+# Three loads: how much of what pods ask reaches CoreDNS ($share, per cent), and how long a question from a new
+# port takes ($p50, $p99: the middle one of the three, in microseconds; $said has the lowest and the highest, too).
 measure_share() {
-	local before after
+	local before after i all=0 lost_all=0
 	before=$(coredns_count)
-	load_begin 8 || return 1
-	load_end || :
+	: >"$lab/latencies"
+	for i in 1 2 3; do
+		load_begin 3 || return 1
+		load_end || :
+		[ "$lost" -ge 0 ] || return 1
+		all=$((all + sent)) lost_all=$((lost_all + lost))
+		cat "$lab"/load.client*.ports | awk '{ a += $18; b += $20 } END { printf "%.0f %.0f\n", a / NR, b / NR }' >>"$lab/latencies"
+	done
 	after=$(coredns_count)
-	share=$(awk -v n=$((after - before)) -v s="$sent" 'BEGIN { printf "%.2f", s ? 100 * n / s : -1 }')
-	said="$((after - before)) of $sent questions reached CoreDNS: $share %"
+	share=$(awk -v n=$((after - before)) -v s=$all 'BEGIN { printf "%.2f", s ? 100 * n / s : -1 }')
+	p50=$(cut -d ' ' -f 1 "$lab/latencies" | sort -n | sed -n 2p) p99=$(cut -d ' ' -f 2 "$lab/latencies" | sort -n | sed -n 2p)
+	said="$((after - before)) of $all questions reached CoreDNS: $share %; lost $lost_all; p50 $(band 1) us, p99 $(band 2) us"
+}
+band() { # FIELD of the latencies: middle (lowest to highest)
+	cut -d ' ' -f "$1" "$lab/latencies" | sort -n | tr '\n' ' ' | awk '{ print $2 " (" $1 " to " $3 ")" }'
+}
+measured() { # CELL: into the record
+	note "coredns.share_$1_pct" "$share"
+	note "latency.$1_p50_us" "$p50"
+	note "latency.$1_p99_us" "$p99"
 }

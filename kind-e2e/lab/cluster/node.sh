@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # A node: namespaces and cgroups of its own, in them containerd, kubelet and kube-proxy.
 # shellcheck shell=bash
+cni_conflist() { # SUBNET: as kindnet has it: a veth and a route a pod, no bridge, no masquerading
+	cat <<-END
+		{"cniVersion":"0.4.0","name":"lab","plugins":[
+		 {"type":"ptp","ipMasq":false,"mtu":1500,"ipam":{"type":"host-local","dataDir":"/run/cni","routes":[{"dst":"0.0.0.0/0"}],"ranges":[[{"subnet":"$1"}]]}},
+		 {"type":"portmap","capabilities":{"portMappings":true}}]}
+	END
+}
 node_files() { # NODE
 	local r=$lab/$1
 	mkdir -p "$r"/{containerd,kubelet,etc,var}
@@ -18,12 +25,7 @@ node_files() { # NODE
 		    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 		      SystemdCgroup = false
 	END
-	# as kindnet has it: a veth and a route a pod, no bridge, no masquerading
-	cat >"$r/cni.conflist" <<-END
-		{"cniVersion":"0.4.0","name":"lab","plugins":[
-		 {"type":"ptp","ipMasq":false,"mtu":1500,"ipam":{"type":"host-local","dataDir":"/run/cni","routes":[{"dst":"0.0.0.0/0"}],"ranges":[[{"subnet":"${node_net[$1]}"}]]}},
-		 {"type":"portmap","capabilities":{"portMappings":true}}]}
-	END
+	cni_conflist "${node_net[$1]}" >"$r/cni.conflist"
 	cat >"$r/kubelet.yaml" <<-END
 		apiVersion: kubelet.config.k8s.io/v1beta1
 		kind: KubeletConfiguration
@@ -70,8 +72,11 @@ node_images() { # NODE ARCHIVE...
 	local n=$1 a; shift
 	wait_for 30 in_node "$n" ctr -n k8s.io version || { said="$n: containerd does not answer: $(tail -n 1 "$out/$n-containerd.log")"; return 1; }
 	for a; do
-		in_node "$n" ctr -n k8s.io images import "$a" >>"$out/$n-images.log" 2>&1 || { said="$n: $a: $(tail -n 1 "$out/$n-images.log")"; return 1; }
+		image_into "$n" "$a" || { said="$n: $a: $(tail -n 1 "$out/$n-images.log")"; return 1; }
 	done
+}
+image_into() { # NODE ARCHIVE
+	in_node "$1" ctr -n k8s.io images import "$2" >>"$out/$1-images.log" 2>&1
 }
 node_kubelet() { # NODE
 	apply <<-END

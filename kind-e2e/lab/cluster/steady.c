@@ -340,6 +340,8 @@ int steady_main(const struct steady_options *o)
 		log_error("%s", d.text);
 		rc = 3;
 	} else {
+		/* whoever is to break something meanwhile waits for this word */
+		fprintf(stderr, "asking %s\n", o->server);
 		run(s);
 		report(s);
 		rc = s->c.lost || s->c.failed ? 1 : 0;

@@ -35,7 +35,8 @@ struct steady_counts {
 	uint64_t worst_gap_ns;	       /* longest time between two answers */
 };
 
-/* Prints the counts as "name value" pairs on one line. 0 when every question was answered
+/* Says "asking SERVER" on standard error when it begins, and at the end prints the counts as
+ * "name value" pairs on one line of standard output. 0 when every question was answered
  * and well, 1 when not, 3: wrong options. */
 int steady_main(const struct steady_options *o);
 

@@ -16,6 +16,7 @@ struct verdicts_options {
 	const char *checks; /* the file */
 	const char *out;    /* folder of the record, or NULL */
 	const char *junit;  /* file, or NULL */
+	const char *lab;    /* whose checks they are, for record and JUnit; NULL: cluster */
 	int argc;	    /* the command line, for the record */
 	char **argv;
 };
