@@ -12,6 +12,7 @@
 
 struct decoder {
 	struct defrag *defrag;
+	const struct layer *last[BY_PAYLOAD + 1]; /* of each table: frames are alike */
 };
 
 const char *decode_verdict_str(enum decode_verdict v)
@@ -41,13 +42,15 @@ void decoder_free(struct decoder *dec)
 	free(dec);
 }
 
-static const struct layer *layer_find(const struct cursor *c)
+static const struct layer *layer_find(struct decoder *dec, const struct cursor *c)
 {
+	if (dec->last[c->table] && dec->last[c->table]->key == c->key)
+		return dec->last[c->table];
 	static const struct layer *const tables[] = {layers_ip, layers_link, layers_tunnel};
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct layer *l = tables[t]; l->name; l++)
 			if (l->key == c->key && l->table == c->table)
-				return l;
+				return dec->last[c->table] = l;
 	return NULL;
 }
 
@@ -85,10 +88,10 @@ static bool put_together(struct decoder *dec, struct cursor *c, enum decode_verd
 static enum decode_verdict peel(struct decoder *dec, struct cursor *c)
 {
 	for (int depth = 0; depth < LAYERS_MAX; depth++) {
-		const struct layer *l = layer_find(c);
+		const struct layer *l = layer_find(dec, c);
 		if (!l && c->table == BY_UDP_PORT) { /* replies within an overlay may have its port as the source */
 			c->key = c->pk->sport;
-			l = layer_find(c);
+			l = layer_find(dec, c);
 		}
 		if (!l && c->table != BY_UDP_PORT)
 			return nobody(c);

@@ -315,7 +315,7 @@ static uint64_t came_ns(struct msghdr *m)
 
 static void udp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t cap)
 {
-	for (;;) {
+	do {
 		union {
 			char room[CMSG_SPACE(sizeof(struct timespec))];
 			struct cmsghdr align;
@@ -326,7 +326,7 @@ static void udp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t ca
 		if (n < 0)
 			return;
 		k->c.got(k->c.ctx, s, buf, (size_t)n, came_ns(&m));
-	}
+	} while (s->n_waiting); /* nothing more is expected; if it is there nevertheless, epoll says so again */
 }
 
 void socks_receive(struct socks *k, struct sock *s, uint32_t events, uint8_t *buf, size_t cap)

@@ -41,6 +41,7 @@ struct lookup_open {
  * looked at before anything else. */
 struct lookup_ring {
 	uint32_t tag[RING_MAX]; /* 0: has no name */
+	uint64_t marks[4];      /* a bit for each tag that came since the ring was round last, and all before */
 	struct lookup_open open[RING_MAX];
 	unsigned head;
 };
@@ -151,6 +152,27 @@ static uint32_t tag_of(const struct in6_addr *ip, const uint8_t *name)
 	return (uint32_t)(h >> 32) | 1;
 }
 
+static void mark(struct lookup_ring *r, uint32_t tag)
+{
+	r->marks[tag >> 30] |= 1ull << (tag >> 24 & 63);
+}
+
+static bool may_have(const struct lookup_ring *r, uint32_t tag)
+{
+	return r->marks[tag >> 30] >> (tag >> 24 & 63) & 1;
+}
+
+static void tag_set(struct lookup_ring *r, unsigned at, uint32_t tag)
+{
+	r->tag[at] = tag;
+	mark(r, tag);
+	if (at != 0)
+		return;
+	memset(r->marks, 0, sizeof(r->marks));
+	for (unsigned i = 0; i < RING_MAX; i++)
+		mark(r, r->tag[i]);
+}
+
 static struct lookup_open *fitting(struct lookup_ring *r, uint32_t tag, uint64_t t_ns, const struct qs_addr *c, const uint8_t *name,
 				   uint16_t qtype)
 {
@@ -193,7 +215,7 @@ uint32_t lookups_question(struct lookups *l, uint64_t t_ns, const struct qs_addr
 	if (!r)
 		return (uint32_t)++l->n;
 	uint32_t tag = tag_of(&client->ip, name);
-	struct lookup_open *o = fitting(r, tag, t_ns, client, name, qtype);
+	struct lookup_open *o = !may_have(r, tag) ? NULL : fitting(r, tag, t_ns, client, name, qtype);
 	if (!o) {
 		o = &r->open[r->head];
 		r->head = (r->head + 1) % RING_MAX;
@@ -208,7 +230,7 @@ uint32_t lookups_question(struct lookups *l, uint64_t t_ns, const struct qs_addr
 		o->n_denied += o->n_here;
 		o->n_here = 0;
 		name_set(l, o, name);
-		r->tag[o - r->open] = o->name ? tag : 0;
+		tag_set(r, (unsigned)(o - r->open), o->name ? tag : 0);
 		o->name_ns = t_ns;
 		o->has_a = o->has_aaaa = o->denied = o->found = false;
 	}

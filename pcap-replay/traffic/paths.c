@@ -17,7 +17,7 @@ const char *const path_key[N_PATHS] = {"link_local", "service", "service_untrans
 enum { PAIR_ASKED, PAIR_NEW, PAIR_NESTED };
 enum { ADDR_ANSWERED, ADDR_TRANSLATED, ADDR_BACKEND, ADDR_NEW, ADDR_NESTED };
 
-#define WAITING    8192 /* questions under way that are remembered, a power of two */
+#define WAITING    2048 /* questions under way that are remembered, a power of two */
 #define WAIT_NS    (10 * 1000000000ull)
 
 struct pair {

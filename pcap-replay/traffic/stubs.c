@@ -83,6 +83,14 @@ static void tell(struct stub_client *c, enum stub_fact f, bool is)
 	*(is ? &c->yes[f] : &c->no[f]) += 1;
 }
 
+static uint32_t short_of(const struct in6_addr *ip)
+{
+	uint64_t a, b;
+	memcpy(&a, ip->s6_addr, 8);
+	memcpy(&b, ip->s6_addr + 8, 8);
+	return (uint32_t)((a * 31 ^ b) * 0x9e3779b97f4a7c15u >> 32);
+}
+
 static void pair(struct stub_client *c, struct stub_recent *first, const struct txn *t)
 {
 	uint16_t ahead = (uint16_t)(t->id - first->id);
@@ -106,7 +114,7 @@ static bool is_other_half(const struct stub_recent *r, const struct txn *t)
 static bool is_copy(const struct stub_recent *r, const struct txn *t)
 {
 	return r->id == t->id && r->port == t->view.client.port && r->qtype == t->qtype && r->name_len == t->name_len &&
-	       t->t_ns < r->t_ns + AT_ONCE_NS && !IN6_ARE_ADDR_EQUAL(&r->server, &t->view.server.ip);
+	       t->t_ns < r->t_ns + AT_ONCE_NS && r->server != short_of(&t->view.server.ip);
 }
 
 enum is { IS_COPY, IS_SECOND, IS_FIRST };
@@ -148,7 +156,7 @@ static void remember(struct stub_client *c, const struct txn *t, bool paired)
 	struct stub_recent *r = &c->recent[c->head];
 	if (stub_recent_alone(r))
 		tell(c, SF_PAIRED, false);
-	*r = (struct stub_recent){.t_ns = t->t_ns, .server = t->view.server.ip, .lookup = t->lookup, .id = t->id, .port = t->view.client.port,
+	*r = (struct stub_recent){.t_ns = t->t_ns, .server = short_of(&t->view.server.ip), .lookup = t->lookup, .id = t->id, .port = t->view.client.port,
 				  .qtype = t->qtype, .name_len = t->name_len, .paired = paired};
 	c->head = (c->head + 1) % STUB_RECENT;
 }
@@ -189,6 +197,10 @@ void stubs_question(struct stubs *s, enum txn_event e, const struct txn *t)
 	}
 	if (t->after_tc || t->proto != QS_UDP) /* its ports say nothing of its kind */
 		return;
+	if (c->questions >= STUB_ENOUGH) {
+		c->questions++;
+		return;
+	}
 	enum is what = place(c, t);
 	if (what == IS_COPY)
 		return;
@@ -201,7 +213,7 @@ void stubs_answer(struct stubs *s, const struct txn *t)
 {
 	const struct tally_row *row = tally_find(s->number, &t->view.client.ip, sizeof(t->view.client.ip));
 	struct stub_client *c = row && row->n[0] ? s->client[row->n[0] - 1] : NULL;
-	for (unsigned k = 0; c && k < STUB_RECENT; k++) {
+	for (unsigned k = 0; c && c->questions < STUB_ENOUGH && k < STUB_RECENT; k++) {
 		struct stub_recent *r = &c->recent[(c->head + STUB_RECENT - 1 - k) % STUB_RECENT];
 		if (r->id == t->id && r->port == t->view.client.port && r->qtype == t->qtype) {
 			r->answered = true;

@@ -12,6 +12,7 @@
 #include "pcap-replay/traffic/transact.h"
 
 #define STUB_RECENT 16 /* questions in which the other half of a pair is looked for */
+#define STUB_ENOUGH 4096 /* questions of a client that are looked at: more of them say nothing new */
 #define STUB_SIZES  4  /* EDNS sizes told apart */
 #define STUB_GAPS   8  /* rows of retry_rules */
 
@@ -34,7 +35,7 @@ enum stub_fact { /* of each: how often it was so, and otherwise */
 
 struct stub_recent {
 	uint64_t t_ns;
-	struct in6_addr server;
+	uint32_t server; /* what is left of a hash of its address */
 	uint32_t lookup;
 	uint16_t id, port, qtype;
 	uint8_t name_len; /* 0: free */

@@ -113,9 +113,9 @@ static struct txn *txn_new(struct transact *t, const struct seen *s)
 	txn_view_fill(&x->view, x, s);
 	txn_list_add(&t->open, x);
 	classify(t, x, before, s);
-	txn_view_index(t, &x->view);
+	txn_view_index(t, &x->view, s);
 	if (s->name_len)
-		txnindex_put(&t->asked, &x->asked, transact_key_asked(t, &s->client.ip, s));
+		txnindex_put(&t->asked, &x->asked, s->key_asked);
 	keep_octets(t, x, s->m, &x->wire, &x->wire_len);
 	return x;
 }
@@ -282,6 +282,23 @@ static enum txn_event connection(struct transact *t, const struct dmessage *m)
 	return TXE_CONN;
 }
 
+/* All keys at first, so that the tables' places are fetched side by side. */
+static void keys(const struct transact *t, struct seen *s, bool asks)
+{
+	s->key_client = transact_key_client(t, &s->client, s->id, s->m->proto);
+	txnindex_prefetch(&t->by_client, s->key_client);
+	if (!asks)
+		return;
+	s->key_port = transact_key_number(s->payload, s->client.port);
+	txnindex_prefetch(&t->by_port, s->key_port);
+	s->key_proof = transact_key_number(s->payload, s->proof);
+	txnindex_prefetch(&t->by_proof, s->key_proof);
+	if (!s->name_len)
+		return;
+	s->key_asked = transact_key_asked(t, &s->client.ip, s);
+	txnindex_prefetch(&t->asked, s->key_asked);
+}
+
 static void see(const struct transact *t, struct seen *s, const struct dmessage *m)
 {
 	const struct packet *pk = &m->pk;
@@ -302,6 +319,7 @@ static void see(const struct transact *t, struct seen *s, const struct dmessage 
 		s->qclass = m->m.q.qclass;
 		s->name_len = (uint8_t)name_lower(s->name, m->m.q.name);
 	}
+	keys(t, s, asks);
 }
 
 enum txn_event transact_message(struct transact *t, const struct dmessage *m, const struct txn **ret_txn)

@@ -40,14 +40,14 @@ static bool is_translated(struct txn *x, const struct txn_view *v, const struct 
 struct txn *transact_find_translated(struct transact *t, const struct seen *s)
 {
 	int left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = txnindex_first(&t->by_port, transact_key_number(s->payload, s->client.port)); l && left--;
+	for (struct txn_link *l = txnindex_first(&t->by_port, s->key_port); l && left--;
 	     l = txnindex_next(l)) {
 		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_port));
 		if (is_translated(v->owner, v, s))
 			return v->owner;
 	}
 	left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = s->proof ? txnindex_first(&t->by_proof, transact_key_number(s->payload, s->proof)) : NULL; l && left--;
+	for (struct txn_link *l = s->proof ? txnindex_first(&t->by_proof, s->key_proof) : NULL; l && left--;
 	     l = txnindex_next(l)) {
 		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_proof));
 		if (is_translated(v->owner, v, s))
@@ -59,7 +59,7 @@ struct txn *transact_find_translated(struct transact *t, const struct seen *s)
 struct txn *transact_find_tuple(struct transact *t, const struct seen *s)
 {
 	int left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = txnindex_first(&t->by_client, transact_key_client(t, &s->client, s->id, s->m->proto)); l && left--;
+	for (struct txn_link *l = txnindex_first(&t->by_client, s->key_client); l && left--;
 	     l = txnindex_next(l)) {
 		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_client));
 		if (v->owner->id == s->id && addr_eq(&v->client, &s->client) && addr_eq(&v->server, &s->server) &&
@@ -73,7 +73,7 @@ struct txn *transact_find_asked(struct transact *t, const struct seen *s)
 {
 	if (!s->name_len)
 		return NULL;
-	for (struct txn_link *l = txnindex_first(&t->asked, transact_key_asked(t, &s->client.ip, s)); l; l = txnindex_next(l)) {
+	for (struct txn_link *l = txnindex_first(&t->asked, s->key_asked); l; l = txnindex_next(l)) {
 		struct txn *x = (struct txn *)((char *)l - offsetof(struct txn, asked));
 		if (IN6_ARE_ADDR_EQUAL(&x->view.client.ip, &s->client.ip) && same_question(x, s))
 			return x;
@@ -84,7 +84,7 @@ struct txn *transact_find_asked(struct transact *t, const struct seen *s)
 struct txn *transact_find_elsewhere(struct transact *t, const struct seen *s)
 {
 	int left = TXNINDEX_WALK_MAX;
-	for (struct txn_link *l = txnindex_first(&t->by_client, transact_key_client(t, &s->client, s->id, s->m->proto)); l && left--;
+	for (struct txn_link *l = txnindex_first(&t->by_client, s->key_client); l && left--;
 	     l = txnindex_next(l)) {
 		struct txn_view *v = (struct txn_view *)((char *)l - offsetof(struct txn_view, by_client));
 		if (v->owner->id == s->id && addr_eq(&v->client, &s->client) && s->name_len && same_question(v->owner, s))

@@ -48,6 +48,7 @@ struct transact {
 struct seen {
 	const struct dmessage *m;
 	uint64_t t_ns, payload;
+	uint64_t key_client, key_port, key_proof, key_asked; /* in the indexes; of an answer the first only */
 	struct qs_addr client, server;
 	struct place place;
 	uint32_t proof;
@@ -69,7 +70,7 @@ void transact_expire(struct transact *t, uint64_t now_ns);
 /* Takes from the budget, closing the oldest but `keep` until there is enough. */
 bool transact_make_room(struct transact *t, const struct txn *keep, size_t n);
 void txn_view_fill(struct txn_view *v, struct txn *x, const struct seen *s);
-void txn_view_index(struct transact *t, struct txn_view *v);
+void txn_view_index(struct transact *t, struct txn_view *v, const struct seen *s); /* which has just been seen there */
 /* The view of x at this place with these addresses; NULL: none yet. */
 struct txn_view *txn_view_at(struct txn *x, const struct seen *s);
 /* Without memory nothing is added. */

@@ -149,10 +149,10 @@ bool transact_make_room(struct transact *t, const struct txn *keep, size_t n)
 
 /* --- views --- */
 
-void txn_view_index(struct transact *t, struct txn_view *v)
+void txn_view_index(struct transact *t, struct txn_view *v, const struct seen *s)
 {
 	const struct txn *x = v->owner;
-	txnindex_put(&t->by_client, &v->by_client, transact_key_client(t, &v->client, x->id, x->proto));
+	txnindex_put(&t->by_client, &v->by_client, s->key_client);
 	txnindex_put(&t->by_port, &v->by_port, transact_key_number(x->payload, v->client.port));
 	if (v->proof)
 		txnindex_put(&t->by_proof, &v->by_proof, transact_key_number(x->payload, v->proof));
@@ -184,7 +184,7 @@ void txn_view_add(struct transact *t, struct txn *x, const struct seen *s)
 		last = last->next;
 	last->next = v;
 	x->n_views++;
-	txn_view_index(t, v);
+	txn_view_index(t, v, s);
 }
 
 void txn_view_touch(struct transact *t, struct txn_view *v, const struct seen *s)

@@ -20,6 +20,11 @@ int txnindex_init(struct txnindex *x);
 void txnindex_release(struct txnindex *x);
 void txnindex_put(struct txnindex *x, struct txn_link *l, uint64_t hash);
 void txnindex_drop(struct txnindex *x, struct txn_link *l); /* nothing when it is in none */
+/* It will be asked for soon: tables are larger than caches. */
+static inline void txnindex_prefetch(const struct txnindex *x, uint64_t hash)
+{
+	__builtin_prefetch(&x->slot[hash & (x->n_slots - 1)]);
+}
 /* The newest link of this hash, and the next one behind a link. */
 struct txn_link *txnindex_first(const struct txnindex *x, uint64_t hash);
 struct txn_link *txnindex_next(const struct txn_link *l);
