@@ -21,6 +21,7 @@
 #define RING_MAX 64
 #define SOCKET_NS (15000 * 1000000ull) /* A to AAAA on one socket: a retry may lie between */
 #define PAIR_NS  (20 * 1000000ull)   /* A to AAAA on different sockets */
+#define NEXT_NS  (200 * 1000000ull)  /* A's answer to AAAA on another socket: the process has to be woken */
 #define RING_BYTES sizeof(struct lookup_ring)
 #define STEP_NS  (1000 * 1000000ull) /* denial to the next name */
 
@@ -111,7 +112,7 @@ static bool is_pair(const struct lookup_open *o, uint64_t t_ns, uint16_t port, c
 {
 	if (!type_free(o, qtype) || !name_eq(o->name, name))
 		return false;
-	if (o->port != port && o->denied_ns > o->name_ns && t_ns >= o->denied_ns && t_ns <= o->denied_ns + PAIR_NS)
+	if (o->port != port && o->denied_ns > o->name_ns && t_ns >= o->denied_ns && t_ns <= o->denied_ns + NEXT_NS)
 		return true;
 	return t_ns <= o->name_ns + (o->port == port ? SOCKET_NS : PAIR_NS);
 }
