@@ -469,8 +469,7 @@ Test(iptables, each_word_counts)
 		"-A OUTPUT -s fd00::a/128 -p udp -m udp --sport 53 -j NOTRACK",
 		"-A INPUT -d 169.254.20.10 -p udp -m udp --dport 65535 -m comment --comment \"a \\\" -j DROP \\\"\" -j ACCEPT",
 		"-A OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 1 -m set ! --match-set live dst -j ACCEPT",
-		"-A OUTPUT -d 169.254.20.10/32 -p udp --dport 53 -m recent ! --rcheck --seconds 4294967295 --name live --mask "
-		"255.255.255.255 --rdest -j ACCEPT",
+		"-A OUTPUT -d 169.254.20.10/32 -p udp --dport 53 -m recent ! --rcheck --seconds 4294967295 --name x --mask y --rdest -j ACCEPT",
 	};
 	static const char *const more[] = {"-j ACCEPT", "-p udp", "-d 169.254.20.10/32", "--dport 53", "-i eth0", "x",
 					   "! --match-set live dst -m set ! --match-set live dst", "-m mark", "-m"};
