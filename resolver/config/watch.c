@@ -14,6 +14,7 @@
 #include "lib/base/clock.h"
 
 #define SETTLE_NS (50 * NS_PER_MS) /* a swap is several events */
+#define SETTLE_MAX_NS (500 * NS_PER_MS) /* and who writes on and on is read all the same */
 #define MASK (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB | IN_DELETE_SELF)
 
 static void forget(struct watch *w)
@@ -110,13 +111,18 @@ static void inotify_ready(struct loop_fd *fd, uint32_t events)
 			at += sizeof(*e) + e->len;
 		}
 	}
-	if (hit)
-		loop_timer_set(w->loop, &w->settle, w->loop->now_ns + SETTLE_NS);
+	if (!hit)
+		return;
+	uint64_t now = w->loop->now_ns, at = now + SETTLE_NS;
+	if (!w->first_ns)
+		w->first_ns = now;
+	loop_timer_set(w->loop, &w->settle, at < w->first_ns + SETTLE_MAX_NS ? at : w->first_ns + SETTLE_MAX_NS);
 }
 
 static void settled(struct loop_timer *t)
 {
 	struct watch *w = container_of(t, struct watch, settle);
+	w->first_ns = 0;
 	w->changed(w->ctx);
 }
 

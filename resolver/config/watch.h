@@ -30,6 +30,7 @@ struct watch {
 	struct loop *loop;
 	struct loop_fd fd;
 	struct loop_timer settle;
+	uint64_t first_ns; /* when what settles began; 0: nothing does */
 	void (*changed)(void *ctx);
 	void *ctx;
 	size_t n_dirs, n_names;

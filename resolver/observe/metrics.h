@@ -28,7 +28,7 @@ struct metrics_driver {
 		uint64_t bucket[METRICS_HEALTH_EDGES + 1], sum_ns, n;
 		uint64_t failures;
 	} health;
-	uint64_t reload_failed;
+	uint64_t reload_failed, reloads_put_off;
 	uint64_t reload_last_success;   /* gauge: 1, 0 */
 	uint64_t reload_last_success_s; /* seconds since the epoch */
 	uint64_t config_refused[3];     /* gauges: Corefile, kube-dns ConfigMap, files */

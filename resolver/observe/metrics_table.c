@@ -208,6 +208,7 @@ const struct metrics_family metrics_own[] = {
 	{"nodens_handovers_total", "counter", "Times sockets and cache came from an earlier instance.", emit_driver, DRIVER(handovers), 0, NULL},
 	{"nodens_config_last_reload_successful", "gauge", "1 unless the newest configuration was refused.", emit_driver, DRIVER(reload_last_success), 0, NULL},
 	{"nodens_config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last accepted.", emit_driver, DRIVER(reload_last_success_s), 0, NULL},
+	{"nodens_config_reloads_put_off_total", "counter", "Reloads that came too soon after others and were taken together with later ones.", emit_driver, DRIVER(reloads_put_off), 0, NULL},
 	{"nodens_config_refused", "gauge", "1 while the newest of this part of the configuration is not what is served.", emit_refused, 0, 0, NULL},
 	{"nodens_tcp_clients", "gauge", "TCP connections of clients.", emit_driver, DRIVER(tcp_clients), 0, NULL},
 	{"nodens_tcp_clients_rejected_total", "counter", "TCP connections refused by a limit.", emit_driver, DRIVER(tcp_clients_rejected), 0, NULL},

@@ -11,6 +11,9 @@
 #include "resolver/config/beside.h"
 
 #define WATCH_PATHS_MAX 128
+#define SWITCH_NS      NS_PER_S /* for each, on the long run: what is asked has that time to be answered */
+#define SWITCHES_OWED  3        /* so many more at once */
+#define SAY_LATER_NS   (60 * NS_PER_S)
 #define POLL_NS (10 * NS_PER_S) /* where inotify is missing: the original's interval */
 
 static void trouble_count(struct configuration *c)
@@ -185,6 +188,28 @@ static void unchanged(struct configuration *c, bool told)
 	files_watch(c); /* links may lead elsewhere now */
 }
 
+/* Too many of late: once for all that come until then. */
+static bool put_off(struct configuration *c, bool told)
+{
+	uint64_t now = c->p->loop.now_ns;
+	if (c->paid_until_ns <= now + SWITCHES_OWED * SWITCH_NS)
+		return false;
+	c->later_told |= told;
+	c->p->metrics.reloads_put_off++;
+	loop_timer_set(&c->p->loop, &c->later, c->paid_until_ns - SWITCHES_OWED * SWITCH_NS);
+	if (now >= c->say_later_ns) {
+		c->say_later_ns = now + SAY_LATER_NS;
+		log_warn("configuration: changes come faster than one a second: they are taken together");
+	}
+	return true;
+}
+
+static void switch_pay(struct configuration *c)
+{
+	uint64_t now = c->p->loop.now_ns;
+	c->paid_until_ns = (c->paid_until_ns > now ? c->paid_until_ns : now) + SWITCH_NS;
+}
+
 /* 1: under way; 0: nothing to do; an error: it was not to be had, and said. */
 static int reload_try(struct configuration *c, const struct config_newest *newest, bool told, bool keep_corefile)
 {
@@ -214,6 +239,8 @@ static int reload_try(struct configuration *c, const struct config_newest *newes
 	warnings_say(fresh.plan);
 	rc = fresh_apply(c, &fresh, &d);
 	if (rc == 0)
+		switch_pay(c);
+	if (rc == 0)
 		return 1;
 	log_error("Corefile changed but reload failed: %s", d.text);
 	config_release(&fresh);
@@ -229,6 +256,8 @@ void configuration_reload(struct configuration *c, bool told)
 		c->again = true;
 		return;
 	}
+	if (put_off(c, told))
+		return;
 	/* A Corefile that asks for an address that cannot be had: what else is new is taken all the same. */
 	config_newest_read(&c->source, c->serves.rendered, &newest);
 	if (reload_try(c, &newest, told, false) < 0)
@@ -261,6 +290,15 @@ static void files_changed(void *ctx)
 static void loops_changed(void *ctx)
 {
 	files_changed(ctx);
+}
+
+static void later_due(struct loop_timer *t)
+{
+	struct configuration *c = container_of(t, struct configuration, later);
+	bool told = c->later_told;
+	c->later_told = false;
+	if (c->p->phase <= PHASE_SERVING)
+		configuration_reload(c, told);
 }
 
 static void poll_due(struct loop_timer *t)
@@ -298,6 +336,7 @@ int configuration_start(struct configuration *c, uint16_t private_port, struct d
 	refusals_take(c, &why, false);
 	warnings_say(first.plan);
 	c->poll.due = poll_due;
+	c->later.due = later_due;
 	if (watch_init(&c->watch, &c->p->loop, files_changed, c, d) < 0) {
 		log_warn("%s: files are looked at every 10 s instead", d->text);
 		loop_timer_set(&c->p->loop, &c->poll, c->p->loop.now_ns + POLL_NS);
@@ -314,6 +353,7 @@ void configuration_release(struct configuration *c)
 	c->loopcheck = NULL;
 	watch_release(&c->watch);
 	loop_timer_set(&c->p->loop, &c->poll, T_NEVER);
+	loop_timer_set(&c->p->loop, &c->later, T_NEVER);
 	config_release(&c->serves);
 	config_release(&c->pending);
 	config_refused_release(&c->refusals);

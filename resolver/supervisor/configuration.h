@@ -29,6 +29,9 @@ struct configuration {
 	struct config serves;           /* the workers do; process.plan is its plan */
 	struct config pending;          /* what they were told to serve */
 	bool again;                     /* a reload was put off */
+	struct loop_timer later;        /* one that came too soon after others */
+	bool later_told;
+	uint64_t paid_until_ns, say_later_ns; /* a switch costs a second, and three may be owed */
 	char refused[65];               /* digest of what workers or sockets last refused: said once */
 	struct config_refused refusals; /* parts of the newest that are not served */
 	struct loopcheck *loopcheck;
@@ -42,7 +45,9 @@ void configuration_init(struct configuration *c, struct process *p, struct socke
  * private_port: where the self-test can ask them, 0: nowhere. */
 int configuration_start(struct configuration *c, uint16_t private_port, struct diag *d);
 /* Read again; switches when something changed and is good. `told`: say so even
- * when nothing changed. While a change is under way, or a hand-over: put off. */
+ * when nothing changed. While a change is under way, or a hand-over: put off; and to the
+ * next second when there were more than a few switches lately, for each begins all open
+ * questions anew. */
 void configuration_reload(struct configuration *c, bool told);
 /* What was put off can be done. */
 void configuration_resume(struct configuration *c);
