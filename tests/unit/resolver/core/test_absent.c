@@ -40,8 +40,13 @@ Test(absent, holds_as_long_again)
 	note(&t, 1, DNS_A, 1100);
 	cr_assert(holds(&t, 1, DNS_A, 1200));
 	cr_assert_not(holds(&t, 1, DNS_A, 1201));
-	for (uint64_t s = 1200; s <= 9000; s += 100)
+	for (uint64_t s = 1200; s <= 9000; s += 100) {
 		note(&t, 1, DNS_A, s);
+		if (s >= 1100 + ABSENT_HOLD_MAX_S) { /* however long it has been known */
+			cr_assert(holds(&t, 1, DNS_A, s + ABSENT_HOLD_MAX_S), "%u", (unsigned)s);
+			cr_assert_not(holds(&t, 1, DNS_A, s + 1 + ABSENT_HOLD_MAX_S), "%u", (unsigned)s);
+		}
+	}
 	cr_assert(holds(&t, 1, DNS_A, 9000 + ABSENT_HOLD_MAX_S));
 	cr_assert_not(holds(&t, 1, DNS_A, 9001 + ABSENT_HOLD_MAX_S));
 	absent_release(&t);
