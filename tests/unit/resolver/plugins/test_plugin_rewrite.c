@@ -229,7 +229,7 @@ Test(plugin_rewrite, rules_that_are_taken_and_not)
 	static const char *const good[] = {
 		"ttl a 0", "ttl a 2147483647", "ttl a 5-5", "ttl a 5-", "ttl a -5", "ttl exact a 5", "ttl suffix a 1-2",
 		"rcode a 0 15", "rcode a NXDOMAIN NOERROR", "rcode regex a.* 2 0", "type A TYPE65535", "type AAAA A", "class IN ANY",
-		"class CH HS", "continue name a b", "STOP name a b", "name exact a b answer auto",
+		"class CH HS", "continue name a b", "STOP name a b", "name exact a b answer auto", "name exact a b answer name auto",
 		"name exact a b answer name x y answer value x y answer name x y answer value x y", "cname a b", "cname regex (a) {1}",
 		"name regex (a)(b) {2}{1}{0}", "name suffix a b answer value x y answer auto", "name substring a a"};
 	static const char *const bad[] = {
