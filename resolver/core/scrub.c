@@ -64,6 +64,7 @@ static bool chain_pass(struct scrub *s, struct wire w, unsigned n_an, bool *ret_
 			return false;
 		known = in_chain(s, owner.b);
 		*ret_strange |= !known;
+		s->is_to_it |= known || (rr.type == DNS_DNAME && below(s, owner.b));
 		if (rr.type != DNS_DNAME && (rr.type != DNS_CNAME || !known))
 			continue;
 		w.off = rr.rdata_off;
@@ -83,6 +84,7 @@ void scrub_begin(struct scrub *s, const uint8_t *asked, uint16_t qclass, const s
 	s->qclass = qclass;
 	s->n = 1;
 	s->dropped = 0;
+	s->is_to_it = false;
 	name_copy(&s->name[0], asked);
 	for (int i = 0; i < SCRUB_PASSES && chain_pass(s, *w, n_an, &strange) && strange; i++)
 		;
@@ -106,7 +108,7 @@ bool scrub_keeps(struct scrub *s, enum dns_section sec, const uint8_t *owner, co
 {
 	bool keeps = (rr->rclass == s->qclass || s->qclass == DNS_CLASS_ANY) && fits(rr);
 
-	if (keeps && sec == DNS_SEC_ANSWER && !in_chain(s, owner))
+	if (keeps && sec == DNS_SEC_ANSWER && s->is_to_it && !in_chain(s, owner))
 		keeps = (rr->type == DNS_DNAME || rr->type == DNS_RRSIG) && below(s, owner);
 	s->dropped += !keeps;
 	return keeps;

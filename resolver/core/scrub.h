@@ -6,7 +6,9 @@
  *
  * - In the answer section: owners that no chain of aliases leads to from the name that was asked
  *   (RFC 1034 section 3.6.2; in whatever order). A DNAME stays whose owner such a name
- *   lies below, and signatures likewise.
+ *   lies below, and signatures likewise. When no record at all is of that name, they stay as
+ *   they came: CoreDNS' `rewrite name` without `answer` answers so, and there are clients
+ *   that live with it.
  * - In any section: another class than the question's (RFC 2181 section 5; but for a question
  *   of class ANY), and RDATA that cannot be of its type: addresses of another length, and none
  *   where there must be a name (RFC 1035 section 3.3).
@@ -31,6 +33,7 @@ struct scrub {
 	uint16_t qclass;
 	unsigned n;       /* names of the chain */
 	unsigned dropped; /* records, so far */
+	bool is_to_it;    /* some record is of the name that was asked, or of one it leads to */
 	struct name name[SCRUB_CHAIN_MAX]; /* the first is what was asked */
 };
 

@@ -98,6 +98,14 @@ Test(scrub, what_leads_nowhere)
 	head.n_an = 5;
 	cr_expect_eq(taken(DNS_IN, &dropped), 2, "a DNAME above the name and its signature");
 	cr_expect_eq(dropped, 3);
+	/* with nothing to the question all stay, but for what is damaged */
+	begin();
+	put(deep.b, DNS_A, DNS_IN, "\300\0\2\1", 4);
+	put(deep.b, DNS_A, DNS_IN, "\300\0\2", 3);
+	put(other.b, DNS_CNAME, DNS_IN, "\1x", 3);
+	head.n_an = 3;
+	cr_expect_eq(taken(DNS_IN, &dropped), 2);
+	cr_expect_eq(dropped, 1);
 	/* a substitution that is too long makes nothing */
 	begin();
 	asked.len = 0;
