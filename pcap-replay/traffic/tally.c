@@ -15,8 +15,8 @@ struct tally {
 	struct tally_row **slot; /* open addressing, at most half full */
 	size_t n_slots, n;
 	uint64_t untold;
-	struct tally_row others;
 	struct tally_row **memo; /* rows found lately, MEMO of them: the same few are asked for again and again */
+	struct tally_row others;
 };
 
 #define MEMO 512
