@@ -11,6 +11,8 @@ outside_begin() {
 	out=$(realpath "$out")
 	exec 8>"$out/.lock"
 	flock -n 8 || { echo "$lab_name: another run writes into $out" >&2; exit 3; }
+	exec 7>"${TMPDIR:-/tmp}/nodens-labs.lock" # what two labs change at once, neither finds as it was before
+	flock -n 7 || { echo "$lab_name: waiting for another lab of this machine to end"; flock 7; }
 	find "$out" -mindepth 1 ! -name .lock -delete
 	lab=$(mktemp -d "${TMPDIR:-/tmp}/nodens-$lab_name.XXXXXX")
 	id=nodens-$(tr 'A-Z' 'a-z' <<<"${lab##*.}")
@@ -19,7 +21,6 @@ outside_begin() {
 	export keep out lab id checks
 	began=$SECONDS
 	machine >"$lab/machine.before"
-	others=$(components)
 	trap 'echo "$lab_name: interrupted; taking it down" >&2; finish 130' INT TERM HUP
 }
 
@@ -33,7 +34,9 @@ machine() {
 	find /run/netns /var/lib/containerd /var/lib/docker /var/lib/kubelet /etc/cni /run/containerd /run/docker -mindepth 1 -maxdepth 1 2>/dev/null | sort
 	find /sys/fs/cgroup -maxdepth 2 -name "${id:-nodens-}*" 2>/dev/null
 }
-components() { ps -eo comm= | grep -cxE 'dockerd|containerd(-shim.*)?|kubelet|kube-(proxy|apiserver|controller|scheduler)|etcd|coredns'; }
+ours() { # processes of this lab, by what they were given or the cgroup they are in
+	{ pgrep -f -- "$lab/"; grep -ls -- "/$id" /proc/[0-9]*/cgroup | cut -d / -f 3; } | sort -un
+}
 
 sweep() { # cgroups and files; processes and namespaces went with the first process of the lab
 	local tries=0
@@ -45,17 +48,18 @@ sweep() { # cgroups and files; processes and namespaces went with the first proc
 	rm -rf --one-file-system "$lab"
 }
 finish() {
-	local rc=$1 after
+	local rc=$1 after left tries=0
 	trap '' INT TERM HUP
 	[ -z "${inner:-}" ] || { kill -KILL "$inner"; wait "$inner"; } 2>/dev/null
 	[ -z "${clock:-}" ] || { pkill -P "$clock"; kill "$clock"; } 2>/dev/null
 	outside_restore
 	wait 2>/dev/null
+	until left=$(ours); [ -z "$left" ] || [ $((tries += 1)) -gt 50 ]; do sleep 0.1; done # the kernel may be at it
 	cp "$lab/machine.before" "$out/machine.before"
 	sweep
 	machine >"$out/machine.after"
 	after=$(diff "$out/machine.before" "$out/machine.after" | grep '^[<>]' | head -n 5 | tr '\n' ';')
-	[ "$(components)" -le "$others" ] || after="$after processes are left;"
+	[ -z "$left" ] || after="$after processes are left: ${left//$'\n'/ };"
 	[ ! -e "$lab" ] || after="$after $lab is left;"
 	[ $rc = 0 ] || printf 'failed\t0\tthe run came to its end\tit ended with status %s, see %s\n' "$rc" "$out/log" >>"$checks"
 	printf '%s\t0\tthe machine is as before: sysctls, links, routes, rules, mounts, cgroups, processes\t%s\n' \
@@ -72,10 +76,10 @@ outside_restore() { :; } # a lab's own: what it puts back, and whom it started b
 # outside_run WORLD: a world of its own; when its first process ends, the kernel takes everything down
 outside_run() {
 	setsid setpriv --pdeathsig KILL unshare --mount --net --pid --fork --kill-child=KILL --mount-proc --propagation private \
-		"$1" </dev/null >"$out/log" 2>&1 8>&- &
+		"$1" </dev/null >"$out/log" 2>&1 7>&- 8>&- &
 	inner=$!
-	( sleep "$limit"; echo "$lab_name: after $limit s it is ended" >&2; kill -KILL $inner ) 8>&- & clock=$!
-	tail --pid=$inner -n +1 -s 0.3 -F "$checks" 2>/dev/null 8>&- | grep --line-buffered -v '^[=@]' &
+	( sleep "$limit" && echo "$lab_name: after $limit s it is ended" >&2 && kill -KILL $inner ) 7>&- 8>&- & clock=$!
+	tail --pid=$inner -n +1 -s 0.3 -F "$checks" 2>/dev/null 7>&- 8>&- | grep --line-buffered -v '^[=@]' 7>&- 8>&- &
 	if [ -n "$keep" ]; then
 		until pgrep -P $inner >"$lab/outside-pid" || ! kill -0 $inner 2>/dev/null; do sleep 0.1; done
 		while [ ! -e "$lab/kept" ] && kill -0 $inner 2>/dev/null; do sleep 0.2; done

@@ -73,8 +73,9 @@ static void add(struct args *a, const char *const *more)
 	a->arg[a->n] = NULL;
 }
 
-/* Without cmpxchg16b, which emulated processors of qemu 7.2 do wrong: with one processor flags come
- * out of it as they were in no program, and kernels that allocate by it (6.12) end in a double fault. */
+/* Without cmpxchg16b: guests of 6.12, whose allocator uses it, ended in a double fault right behind it in
+ * four of four runs, and in none without. By their consoles flags came out of it as no program had
+ * left them; that qemu 7.2 emulates it wrongly is what we take from that. */
 #define NO_CMPXCHG16B ",-cx16"
 
 /* A counted clock: 2 ns an instruction, and where nothing runs it jumps to the next
