@@ -235,7 +235,7 @@ static int listen_to(struct watcher *x, struct diag *d)
 	return 0;
 }
 
-int watch_run(struct watch *ret, const struct watch_conf *c, struct diag *d)
+int watch_span(struct watch *ret, const struct watch_conf *c, struct diag *d)
 {
 	struct watcher x = {.w = ret, .c = c};
 
@@ -256,11 +256,11 @@ int watch_run(struct watch *ret, const struct watch_conf *c, struct diag *d)
 	if (rc == 0 && c->dump)
 		rc = dump(ret, d);
 	if (rc < 0)
-		watch_release(ret);
+		watch_span_release(ret);
 	return rc;
 }
 
-void watch_release(struct watch *w)
+void watch_span_release(struct watch *w)
 {
 	free(w->sample);
 	free(w->seen);

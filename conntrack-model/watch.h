@@ -80,8 +80,8 @@ struct watch {
 	struct watch_live live;
 	int err;
 };
-int watch_run(struct watch *ret, const struct watch_conf *c, struct diag *d);
-void watch_release(struct watch *w);
+int watch_span(struct watch *ret, const struct watch_conf *c, struct diag *d);
+void watch_span_release(struct watch *w);
 
 /* --- what was seen, as a load (watch_flows.c) --- */
 

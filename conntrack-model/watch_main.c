@@ -223,7 +223,7 @@ static int run(int argc, char **argv, struct diag *d)
 	int rc = o.netns ? enter(o.netns, d) : 0;
 
 	catch_stop();
-	rc = rc ? rc : watch_run(&w, &c, d);
+	rc = rc ? rc : watch_span(&w, &c, d);
 	if (rc < 0)
 		return rc;
 	if (o.hz) {
@@ -232,12 +232,12 @@ static int run(int argc, char **argv, struct diag *d)
 	}
 	rc = watch_load_make(&l, &w);
 	if (rc < 0) {
-		watch_release(&w);
+		watch_span_release(&w);
 		return diag_set(d, rc, "out of memory");
 	}
 	rc = report(&w, &l, argc, argv, d);
 	watch_load_release(&l);
-	watch_release(&w);
+	watch_span_release(&w);
 	return rc;
 }
 

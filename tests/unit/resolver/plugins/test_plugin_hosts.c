@@ -16,7 +16,7 @@ struct hosts_case {
 static void hosts_open(struct hosts_case *h, const char *options)
 {
 	static const char file[] = "# comment\n192.0.2.1 a.example.org A2.example.org # "
-				   "alias\n2001:db8::1 a.example.org\n"
+				   "not.example.org\n2001:db8::1 a.example.org\n"
 				   "192.0.2.9 a.example.org\n192.0.2.7 *.w.example.org\nnonsense "
 				   "x.example.org\n10.1.2.3 other.test\n"
 				   "10.1.2.3 n.example.net\n";
@@ -63,6 +63,7 @@ Test(plugin_hosts, addresses)
 	cr_assert_eq(ask(&h, &a, "a.example.org", DNS_TXT), PLUGIN_REPLY);
 	cr_assert_eq(ask(&h, &a, "q.w.example.org", DNS_A), PLUGIN_REPLY);
 	cr_assert_eq(ask(&h, &a, "w.example.org", DNS_A), PLUGIN_RCODE);
+	cr_assert_eq(ask(&h, &a, "not.example.org", DNS_A), PLUGIN_RCODE, "that is a comment");
 	cr_assert_eq(ask(&h, &a, "r.q.w.example.org", DNS_A), PLUGIN_RCODE);
 	cr_assert_eq(a.len, DNS_SERVFAIL);
 	cr_assert_eq(ask(&h, &a, "other.test", DNS_A), PLUGIN_NEXT, "outside the block's zones");
