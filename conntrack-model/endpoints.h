@@ -25,8 +25,10 @@
 
 #define ENDPOINT_CHANGES_MAX 64
 #define KUBE_PROXY(major, minor) ((unsigned)((major) << 8 | (minor)))
-/* What a dump costs kube-proxy and the kernel, an entry: `conntrack-model watch --dump` on a table
- * of 100,000 says what it costs a program in C, which is less than kube-proxy's. */
+/* What a dump costs at least: that of `conntrack-model watch --dump`, a program in C, of no entries and of
+ * 107,520 in 262,144 buckets, the kernel's part included (8 to 10 ms, 174 to 181 ms; docs/conntrack.md). */
+#define ENDPOINT_DUMP_NS_BUCKET 33
+#define ENDPOINT_DUMP_NS_ENTRY	1600
 #define ENDPOINT_BYTES_STALE 1600 /* of kube-proxy's memory, an entry to be taken out (kubernetes#129982: 12 GB, 7.5 M) */
 
 struct endpoint_change {

@@ -177,7 +177,7 @@ static void print_closed(const struct prediction *p, FILE *out)
 		fprintf(out, "; the walk %+.1f %%, %+.1f %%\n", off(p->steady.mean, f->mean), off(p->steady.max, f->max));
 }
 
-static void print_endpoints(const struct walk *w, const struct endpoints_conf *c, FILE *out)
+static void print_endpoints(const struct walk *w, const struct endpoints_conf *c, uint32_t n_buckets, FILE *out)
 {
 	const struct endpoints_told *t = &w->endpoints;
 
@@ -192,9 +192,11 @@ static void print_endpoints(const struct walk *w, const struct endpoints_conf *c
 	}
 	if (c->version)
 		fprintf(out, "kube-proxy     %u.%u: %" PRIu64 " dumps of %" PRIu64 " entries in all freed %" PRIu64 " dead ones; %" PRIu64
-			" stale taken out, %.1f MiB of its memory for most at once\n",
+			" stale taken out, %.1f MiB of its memory for most at once\n"
+			"               the dumps cost at least %.1f ms of a processor\n",
 			c->version >> 8, c->version & 255, t->n_dumps, t->n_dumped, w->stats.expired_dump, t->n_flushed,
-			mib(t->n_stale_most * ENDPOINT_BYTES_STALE));
+			mib(t->n_stale_most * ENDPOINT_BYTES_STALE),
+			((double)t->n_dumps * n_buckets * ENDPOINT_DUMP_NS_BUCKET + (double)t->n_dumped * ENDPOINT_DUMP_NS_ENTRY) / 1e6);
 }
 
 void predict_print(const struct prediction *p, const struct predict_conf *c, FILE *out)
@@ -230,7 +232,7 @@ void predict_print(const struct prediction *p, const struct predict_conf *c, FIL
 			" of them by a race\n", k->n_clashed, percent(k->n_clashed, k->n_queries), w->n_raced);
 	if (c->walk.callers.n)
 		fprintf(out, "callers        %" PRIu64 " connections made, %" PRIu64 " SYNs dropped\n", w->callers.n_made, w->callers.n_dropped);
-	print_endpoints(w, &c->walk.endpoints, out);
+	print_endpoints(w, &c->walk.endpoints, t->buckets, out);
 	if (c->ipvs)
 		fprintf(out, "ip_vs_conn     %" PRIu64 " connections at the peak, %.1f MiB\n", p->ipvs_peak,
 			mib(p->ipvs_peak * IPVS_BYTES_CONN));

@@ -111,7 +111,10 @@ static int upstream_events(struct ct_events *to, const struct ct_events *from, e
 				put_question(to, &from->ev[i], how, n++, &r);
 	}
 	ct_events_sort(to);
+	/* a stream may end with a question, whose answer and close come after it */
 	to->end_ns = from->end_ns;
+	if (to->n && to->ev[to->n - 1].t_ns > to->end_ns)
+		to->end_ns = to->ev[to->n - 1].t_ns;
 	return to->err;
 }
 

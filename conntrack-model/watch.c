@@ -203,7 +203,9 @@ static int dump(struct watch *w, struct diag *d)
 
 	if (rc < 0)
 		return rc;
+	double before_s = cpu_s();
 	rc = ctnl_dump(ct, on_live, &w->live, d);
+	w->live.cpu_s = cpu_s() - before_s;
 	ctnl_close(ct);
 	return rc;
 }
@@ -239,7 +241,7 @@ int watch_span(struct watch *ret, const struct watch_conf *c, struct diag *d)
 {
 	struct watcher x = {.w = ret, .c = c};
 
-	*ret = (struct watch){.seen_max = c->flows_max};
+	*ret = (struct watch){.seen_max = c->flows_max, .live.cpu_s = -1};
 	int rc = watch_node_read(&ret->node, d);
 	if (rc == 0 && !c->counters_only)
 		rc = listen_to(&x, d);

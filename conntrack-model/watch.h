@@ -64,6 +64,7 @@ struct watch_conf {
 
 struct watch_live { /* of the dump: entries that are not dead */
 	uint64_t n, assured, dns;
+	double cpu_s; /* that it took, the kernel's part included; -1: there was none */
 };
 
 struct watch {

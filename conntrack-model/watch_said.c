@@ -68,9 +68,9 @@ static void print_entries(const struct watch_said *s, FILE *out)
 	if (w->heard)
 		fprintf(out, "; %" PRIu64 " are older than the watch", s->load->n_older);
 	fprintf(out, "\n");
-	if (w->live.n || w->live.dns)
-		fprintf(out, "               a dump, after: %" PRIu64 " live, %" PRIu64 " of them ASSURED, %" PRIu64 " to port 53\n", w->live.n,
-			w->live.assured, w->live.dns);
+	if (w->live.cpu_s >= 0)
+		fprintf(out, "               a dump, after: %" PRIu64 " live, %" PRIu64 " of them ASSURED, %" PRIu64 " to port 53; it took %.1f ms of a processor\n",
+			w->live.n, w->live.assured, w->live.dns, 1e3 * w->live.cpu_s);
 	fprintf(out,
 		"counters       drop %" PRIu64 ", early_drop %" PRIu64 ", insert_failed %" PRIu64 ", clash_resolve %" PRIu64
 		", chaintoolong %" PRIu64 ", invalid %" PRIu64 "\n",

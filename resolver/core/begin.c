@@ -56,7 +56,6 @@ uint32_t question_open(struct core *c, struct question_start *s, bool *ret_is_ne
 	struct plugin_query p;
 
 	*ret_is_new = false;
-	s->verdict = PLUGIN_NEXT;
 	if (qi != NIL)
 		return qi;
 	if (!room_for_more(c, s->client)) {

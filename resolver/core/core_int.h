@@ -288,7 +288,7 @@ struct question_start { /* a question about to begin */
 	const struct core_client *client; /* whose it is; NULL: the core's own */
 	uint16_t zone;
 	uint8_t listener, proto, purpose;
-	uint8_t verdict;                  /* enum plugin_verdict, by question_open */
+	uint8_t verdict;                  /* enum plugin_verdict, by question_open; NEXT (0) before */
 	uint64_t start_ns, now_ns;        /* its budget counts from `start_ns` */
 };
 /* Enters it into the table; it is not asked yet. NIL when full. */

@@ -175,10 +175,9 @@ uint32_t waiter_add(struct questions *t, uint32_t qi, const struct core_client *
 		return NIL;
 	if (i != NIL)
 		t->free_waiter = t->waiter[i].next;
-	else if (t->waiting + t->leaving < t->waiter_places)
-		i = t->waiting + t->leaving;
 	else
-		return NIL;
+		i = t->waiting + t->leaving; /* of those that leave there are never more than places for them */
+	assert(i < t->waiter_places);
 	w = &t->waiter[i];
 	w->client = *client;
 	w->start_ns = now_ns;

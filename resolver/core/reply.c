@@ -53,11 +53,18 @@ size_t reply_opt_put(const struct query *q, unsigned ext_rcode, const struct rep
 {
 	size_t n = opt_len(q, o, ede_len);
 	uint8_t *p = msg + len;
+	struct reply_opts less;
 
 	if (!n)
 		return len;
 	if (len + n > cap && ede_len) { /* words for people give way first */
 		ede_len = 0;
+		n = opt_len(q, o, 0);
+	}
+	if (len + n > cap) { /* then who we are: that there is an OPT says that we know EDNS (RFC 6891) */
+		less = *o;
+		less.nsid = NULL;
+		o = &less;
 		n = opt_len(q, o, 0);
 	}
 	if (len + n > cap)
@@ -134,8 +141,8 @@ static unsigned border_find(const uint8_t *msg, size_t len, size_t limit, struct
 
 static void cut_apply(uint8_t *msg, const struct cut *cut, unsigned sec)
 {
-	/* RFC 2181 section 9: additional records are dropped without a word. */
-	if (sec != DNS_SEC_ADDITIONAL)
+	/* RFC 2181 section 9: additional records are dropped without a word. 3: nothing is. */
+	if (sec < DNS_SEC_ADDITIONAL)
 		set_be16(msg + 2, get_be16(msg + 2) | DNS_TC);
 	for (unsigned i = 0; i < 3; i++)
 		set_be16(msg + 6 + 2 * i, cut->n[i]);

@@ -85,7 +85,7 @@ static size_t step_row(const struct plugin_step *step)
 static void steps_sort(struct cf_block *b)
 {
 	for (size_t i = 1; i < b->n_steps; i++) {
-		const struct plugin_step *x = b->step[i];
+		struct plugin_step *x = b->step[i];
 		size_t k = i;
 
 		for (; k && step_row(b->step[k - 1]) > step_row(x); k--)
@@ -232,8 +232,6 @@ static int plan_build(struct cf_setup *s, const struct corefile *c)
 		err = plan_warnings(s, c->report);
 	s->plan->n_files = s->n_files;
 	s->plan->file = s->file;
-	s->plan->n_steps = s->n_all_steps;
-	s->plan->step = s->all_step;
 	s->plan->n_regex = s->n_regex;
 	s->plan->regex = s->regex;
 	return err;
@@ -284,9 +282,6 @@ void corefile_plan_free(struct corefile_plan *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->n_steps; i++)
-		if (p->step[i]->ops->free)
-			p->step[i]->ops->free(p->step[i]);
 	for (size_t i = 0; i < p->n_regex; i++)
 		cf_regex_free(p->regex[i]);
 	arena_free(p->arena);

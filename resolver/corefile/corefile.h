@@ -195,8 +195,6 @@ struct corefile_plan {
 	size_t n_missing;	    /* of these: what lenient left out */
 	char digest[65];	    /* of the Corefile's tokens and of the files it names */
 	struct arena *arena;
-	size_t n_steps; /* all compiled steps, to be freed with the plan */
-	struct plugin_step **step;
 	size_t n_regex;
 	struct cf_regex **regex;
 };

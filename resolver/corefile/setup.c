@@ -140,29 +140,23 @@ int cf_choice(struct cf_setup *s, const struct cf_token *t, const char *what,
 void *cf_step_new(struct cf_setup *s, const struct plugin_ops *ops, size_t size)
 {
 	struct plugin_step *step = arena_alloc(s->arena, size);
-	struct plugin_step **all =
-		step ? arena_push(s->arena, &s->all_step, &s->n_all_steps, sizeof(*all)) : NULL;
-	const struct plugin_step **mine =
-		all ? arena_push(s->arena, &s->b->step, &s->b->n_steps, sizeof(*mine)) : NULL;
+	struct plugin_step **slot =
+		step ? arena_push(s->arena, &s->b->step, &s->b->n_steps, sizeof(*slot)) : NULL;
 
-	if (!mine) {
-		if (all)
-			s->n_all_steps--;
+	if (!slot) {
 		cf_nomem(s);
 		return NULL;
 	}
 	step->ops = ops;
-	*all = step;
-	*mine = step;
+	*slot = step;
 	return step;
 }
 
 void *cf_step_find(struct cf_setup *s, const struct plugin_ops *ops)
 {
-	for (size_t i = 0; i < s->n_all_steps; i++)
-		for (size_t k = 0; k < s->b->n_steps; k++)
-			if (s->all_step[i] == s->b->step[k] && s->all_step[i]->ops == ops)
-				return s->all_step[i];
+	for (size_t i = 0; i < s->b->n_steps; i++)
+		if (s->b->step[i]->ops == ops)
+			return s->b->step[i];
 	return NULL;
 }
 

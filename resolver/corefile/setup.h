@@ -51,7 +51,7 @@ struct cf_block { /* one server block */
 	bool mark_cluster;     /* search_path { cluster } */
 	size_t n_forwards, n_steps;
 	struct cf_forward *forward;
-	const struct plugin_step **step;
+	struct plugin_step **step;
 	const struct cf_token **seen; /* per row of cf_directives: where it stood first */
 };
 struct cf_setup {
@@ -62,8 +62,7 @@ struct cf_setup {
 	struct cf_block *b;
 	size_t n_noop_said;
 	const char *noop_said[8]; /* reasons given: once each */
-	size_t n_all_steps, n_regex, n_files, n_blocks;
-	struct plugin_step **all_step;
+	size_t n_regex, n_files, n_blocks;
 	struct cf_regex **regex;
 	struct corefile_file *file;
 	struct cf_block *block;
@@ -145,7 +144,7 @@ const char *cf_addr_text(struct arena *a, const struct in6_addr *addr, uint16_t 
 /* --- writing --- */
 
 /* A zeroed step of `size` octets that begins with struct plugin_step; it runs in
- * the order of the rows. Freed through ops->free (its memory is the arena's). */
+ * the order of the rows. Its memory is the arena's. */
 void *cf_step_new(struct cf_setup *s, const struct plugin_ops *ops, size_t size);
 /* The block's step with these ops, or NULL. */
 void *cf_step_find(struct cf_setup *s, const struct plugin_ops *ops);

@@ -112,7 +112,7 @@ static int block_zones(struct cf_setup *s, size_t block, struct core_zone **list
 	b->zone.block = (uint16_t)block;
 	b->zone.label_zones = block_zones_label(s, b);
 	b->zone.n_steps = b->n_steps;
-	b->zone.step = b->step;
+	b->zone.step = (const struct plugin_step *const *)b->step;
 	if (!b->zone.label_zones || block_forwards(s, b) != 0)
 		return cf_nomem(s);
 	for (size_t i = 0; i < b->n_names; i++) {

@@ -159,14 +159,11 @@ static bool print_format(struct run *r, const struct gotext_expr *e)
 		}
 		char fill = *++f == '0' ? '0' : ' ', *end;
 		unsigned width = (unsigned)strtoul(f, &end, 10);
-		size_t kept = r->scratch_len;
 
 		f = end;
-		if (!eval(r, e->arg[next], &v))
-			return false;
-		if (r->scratch_len != kept)
-			return false; /* nested printing is refused when read */
-		if (!print_value(r, e->arg[next]->type, &v, (*f | 32) == 'x' ? 16 : 10, *f == 'X',
+		/* Nested printing is refused when read: nothing else is printed meanwhile. */
+		if (!eval(r, e->arg[next], &v) ||
+		    !print_value(r, e->arg[next]->type, &v, (*f | 32) == 'x' ? 16 : 10, *f == 'X',
 				 width, fill))
 			return false;
 		next++;

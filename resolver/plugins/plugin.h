@@ -113,7 +113,6 @@ struct plugin_ops {
 	size_t (*merge)(const struct plugin_step *s, const struct plugin_query *q,
 			const uint8_t *first, size_t first_len, const uint8_t *second,
 			size_t second_len, uint8_t *out, size_t cap);
-	void (*free)(struct plugin_step *s);
 };
 struct plugin_step { /* first member of each plugin's own compiled form */
 	const struct plugin_ops *ops;

@@ -250,7 +250,8 @@ static const char *merits(const struct core_entry *of, char buf[64])
 	char used[16];
 
 	snprintf(used, sizeof(used), ", used %u", e->freq);
-	snprintf(buf, 64, "%s%s", e->freq ? used : "", e->is_refreshing ? ", being renewed" : "");
+	snprintf(buf, 64, "%s%s%s", e->freq ? used : "", e->is_renewed ? ", renewed by another" : "",
+		 e->is_refreshing ? ", being renewed" : "");
 	return buf;
 }
 

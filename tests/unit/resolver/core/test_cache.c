@@ -456,6 +456,57 @@ Test(cache, a_refresh_of_another_size_keeps_its_merits)
 	cache_release(&tight);
 }
 
+/* The smallest there can be: `kind`, of one octet's names below .a to .zz. */
+static struct entry *put_tiny(unsigned i, uint8_t kind)
+{
+	struct dns_header h = {.flags = DNS_QR, .n_qd = 1};
+	uint8_t name[] = {2, (uint8_t)(i >> 8), (uint8_t)i, 0};
+	struct cache_key k = {.name = name, .name_len = 4, .qtype = DNS_A, .qclass = DNS_IN, .hash = hash_sip13(&key, name, 4)};
+	struct wire_out o;
+	struct answer a;
+
+	wire_out_init(&o, shared.msg, DNS_MSG_MAX);
+	wire_put_header(&o, &h);
+	wire_put_question(&o, name, DNS_A, DNS_IN);
+	a = (struct answer){.msg = shared.msg, .len = o.len, .ttl_at = shared.ttl_at, .ttl_s = 3600, .kind = kind};
+	return cache_put(&tight, &k, &a, NS_PER_S);
+}
+
+/* More than the index has slots for: the oldest go, of the same region, or of the other one
+ * while that has all. A quarter of the slots stays free. */
+Test(cache, entries_too_small_for_the_index)
+{
+	static const struct {
+		unsigned share;
+		uint8_t first, second;
+	} cases[] = {{50, ANSWER_POSITIVE, ANSWER_NXDOMAIN}, {5, ANSWER_POSITIVE, ANSWER_NXDOMAIN}, {90, ANSWER_NXDOMAIN, ANSWER_POSITIVE}};
+
+	for (unsigned k = 0; k < 3; k++) {
+		uint64_t *of = tight.counts.entries;
+		uint32_t most;
+
+		cr_assert_eq(cache_init(&tight, 65536, cases[k].share), 0);
+		most = tight.n_slots / 4 * 3;
+		for (unsigned i = 0; i < 1000; i++)
+			cr_assert_not_null(put_tiny(i, cases[k].first));
+		if (k) /* one region has all */
+			cr_expect_eq(tight.n_used, most);
+		for (unsigned i = 0; i < 4000; i++) {
+			struct entry *e = put_tiny(1000 + i, i % 2 ? cases[k].first : cases[k].second);
+
+			cr_assert_not_null(e);
+			cr_assert_leq(tight.n_used, most);
+			if (k)
+				cr_assert_geq(tight.n_used, most - 1, "one goes for one that comes");
+			cr_assert_eq(tight.n_used, of[CACHE_POSITIVE] + of[CACHE_DENIAL]);
+			if (i % 97 == 0)
+				cache_check(&tight);
+		}
+		cr_expect(of[CACHE_POSITIVE] && of[CACHE_DENIAL]);
+		cache_release(&tight);
+	}
+}
+
 /* --- what strangers choose: types and classes of a name (hash flooding) --- */
 
 enum { NAME_PLACES = (19 + RARE_PLACES) * 4 };

@@ -55,6 +55,31 @@ Test(questions, are_found_by_their_whole_key)
 	cr_assert_eq(question_find(&t, &k), NIL);
 }
 
+/* Three in a row behind one; whichever leaves, the others stay. */
+Test(questions, followers_leave_from_anywhere)
+{
+	for (unsigned leaves = 0; leaves < 3; leaves++) {
+		static const char *const names[] = {"a.x", "b.x", "c.x", "d.x"};
+		uint32_t qi[4], seen = 0;
+
+		for (unsigned i = 0; i < 4; i++) {
+			struct name n;
+			struct cache_key k = key_of(&n, names[i], DNS_A);
+
+			qi[i] = question_add(&t, &k);
+			if (i)
+				follower_add(&t, qi[0], qi[i]);
+		}
+		follower_remove(&t, qi[1 + leaves]);
+		follower_remove(&t, qi[1 + leaves]); /* a second time changes nothing */
+		for (uint32_t i = followers_take(&t, qi[0]); i != NIL; i = t.question[i].next_follower)
+			seen |= 1u << i;
+		cr_expect_eq(seen, (1u << qi[1] | 1u << qi[2] | 1u << qi[3]) & ~(1u << qi[1 + leaves]), "%u", leaves);
+		for (unsigned i = 0; i < 4; i++)
+			question_remove(&t, qi[i]);
+	}
+}
+
 Test(questions, a_follower_has_one_leader_till_it_leaves)
 {
 	struct name n;

@@ -171,6 +171,16 @@ Test(ring, as_a_list_would)
 	}
 }
 
+/* A clock that has stood still for years is no work. */
+Test(ring, years_are_over_at_once, .timeout = 5)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		ring_init(&r, block, CAP);
+		ring_clock(&r, UINT32_MAX - i);
+	}
+	cr_expect_eq(r.dead, 0);
+}
+
 /* What expires further ahead than the account can see is not counted, before or after. */
 Test(ring, the_account_sees_so_far_ahead)
 {

@@ -208,6 +208,14 @@ Test(corefile_plan, cache_options)
 	p = plan_of(". {\n cache {\n serve_stale 2h verify\n serve_stale off\n }\n}\n");
 	cr_assert_not(p->conf.zone[0].cache.stale_enabled);
 	corefile_plan_free(p);
+	p = plan_of(". {\n cache a.org b.org\n}\n");
+	cr_assert_eq(p->conf.zone[0].cache.n_only, 2);
+	cr_assert_eq(p->conf.zone[0].cache.pos_max_s, 3600);
+	corefile_plan_free(p);
+	p = plan_of(". {\n cache 7 b.org\n}\n");
+	cr_assert_eq(p->conf.zone[0].cache.n_only, 1);
+	cr_assert_eq(p->conf.zone[0].cache.pos_max_s, 7);
+	corefile_plan_free(p);
 	p = plan_of(". {\n cache 3600s {\n serve_stale 3600s immediate\n }\n}\n");
 	cr_assert_eq(p->conf.zone[0].cache.pos_max_s, 3600);
 	cr_assert(p->conf.zone[0].cache.stale_enabled && !p->conf.zone[0].cache.stale_verify);

@@ -102,9 +102,10 @@ Test(plugin_hosts, fallthrough_and_inline)
 	struct hosts_case h;
 	struct asked a;
 
-	hosts_open(&h, "{\n 192.0.2.50 in.example.org in2.example.org\n fallthrough example.net\n "
+	hosts_open(&h, "{\n 192.0.2.50 in.example.org in2.example.org no..name in3.example.org\n fallthrough example.net\n "
 		       "reload 10s\n}");
 	cr_assert_eq(ask(&h, &a, "in2.example.org", DNS_A), PLUGIN_REPLY);
+	cr_assert_eq(ask(&h, &a, "in3.example.org", DNS_A), PLUGIN_REPLY, "behind what is no name");
 	cr_assert_eq(ask(&h, &a, "no.example.net", DNS_A), PLUGIN_NEXT);
 	cr_assert_eq(ask(&h, &a, "no.example.org", DNS_A), PLUGIN_RCODE);
 	cr_assert_eq(ask(&h, &a, "n.example.net", DNS_TXT), PLUGIN_REPLY);

@@ -62,6 +62,9 @@ Test(plugin_rewrite, type_and_class)
 	cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_NEXT);
 	cr_assert_eq(a.q.qtype, DNS_HINFO);
 	cr_assert_eq(a.q.qclass, DNS_IN);
+	a.q.qclass = DNS_HS;
+	cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_NEXT);
+	cr_assert_eq(a.q.qclass, DNS_HS, "another class stays");
 	corefile_plan_free(p);
 }
 

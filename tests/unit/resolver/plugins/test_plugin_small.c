@@ -84,6 +84,8 @@ Test(plugin_whoami, tells_address_and_port)
 	cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_REPLY);
 	cr_assert_str_eq(section_of(a.out, a.len, 2),
 			 ". 0 IN AAAA 2001:db8::1\n_tcp. 0 IN SRV 0 0 40000 .\n");
+	a.q.client = NULL;
+	cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_NEXT, "a question of our own is nobody's");
 	corefile_plan_free(p);
 }
 

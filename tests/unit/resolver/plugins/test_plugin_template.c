@@ -109,6 +109,7 @@ Test(plugin_template, go_templates)
 		{"x. TXT {{ printf `%x%X%v%v%d` 171 171 `a` 1 2 }}", "abABa12"},
 		{"x. TXT {{ parseInt `zz` 36 64 }}.{{ parseInt `11` 2 64 }}.{{ parseInt `255` 10 8 }}", "1295.3.255"},
 		{"x. TXT {{ index .Match 15 }}{{ index .Match 3 }}", "7"},
+		{"x. TXT {{ index .Group `3` }}{{ index .Group `9` }}{{ index .Group `none` }}", "7"},
 		{"x. TXT {{ gt 1 1 }}{{ ge 1 1 }}{{ lt 1 1 }}{{ le 1 1 }}{{ ge 1 2 }}{{ gt 2 1 }}",
 		 "falsetruefalsetruefalsetrue"},
 		{"x. TXT {{ gt `a` `b` }}{{ ge `b` `b` }}{{ lt `a` `b` }}{{ eq true false }}{{ ne 1 2 }}",
@@ -127,6 +128,12 @@ Test(plugin_template, go_templates)
 	cr_assert_str_eq(made("x. TXT {{ parseInt .Group.n 10 2 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("x. TXT {{ parseInt `256` 10 8 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("x. TXT {{ parseInt `8` 8 64 }}"), "SERVFAIL");
+	char many[900] = "{{ $n := print .Name .Name .Name .Name }}x. TXT", *end = many + strlen(many);
+
+	for (unsigned i = 1; i <= 10; i++) { /* 216 octets each: nine fit into 2,048 */
+		end += sprintf(end, " {{ $n }}{{ $n }}{{ $n }}");
+		cr_expect_eq(strcmp(made(many), "SERVFAIL") == 0, i == 10, "%u: %s", i, made(many));
+	}
 	/* and so does all that is made of it */
 	static const char *const of[] = {"eq (parseInt `8` 8 8) 1", "eq 1 (parseInt `8` 8 8)", "eq 1 2 (parseInt `8` 8 8)",
 					 "lt (parseInt `8` 8 8) 1", "and 1 (parseInt `8` 8 8)", "and (parseInt `8` 8 8) 1",
