@@ -17,6 +17,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
+#include "pcap-replay/send/room.h"
 
 #define OUT_MAX  (1u << 20)   /* octets that wait to be sent */
 #define BODY_MAX (65535u + 1) /* of an answer; the one more shows that it is too long */
@@ -239,18 +240,6 @@ const char *secure_fault(const struct secure *s)
 
 /* --- the stream --- */
 
-static bool grow(uint8_t **b, size_t *cap, size_t need)
-{
-	if (need <= *cap)
-		return true;
-	uint8_t *p = realloc(*b, need * 2);
-	if (!p)
-		return false;
-	*b = p;
-	*cap = need * 2;
-	return true;
-}
-
 static bool is_connected(const struct secure *s)
 {
 	return s->stream && s->n_under_way;
@@ -306,7 +295,7 @@ static void stream_read(struct secure *s)
 {
 	size_t n;
 	for (;;) {
-		if (!grow(&s->in, &s->cap_in, s->n_in + 16384)) {
+		if (!room_grow(&s->in, &s->cap_in, s->n_in + 16384)) {
 			s->broken = true;
 			return;
 		}
@@ -387,7 +376,7 @@ int secure_send(struct secure *s, const uint8_t *msg, size_t len)
 	if (s->broken)
 		return ERR_SYS;
 	if (is_stream(s)) {
-		if (s->n_out + len + 2 > OUT_MAX || !grow(&s->out, &s->cap_out, s->n_out + len + 2))
+		if (s->n_out + len + 2 > OUT_MAX || !room_grow(&s->out, &s->cap_out, s->n_out + len + 2))
 			return ERR_LIMIT;
 		set_be16(s->out + s->n_out, (uint16_t)len);
 		memcpy(s->out + s->n_out + 2, msg, len);

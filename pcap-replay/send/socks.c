@@ -16,6 +16,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
+#include "pcap-replay/send/room.h"
 #include "pcap-replay/send/secure.h"
 
 #define SPARE_FDS   64
@@ -222,18 +223,6 @@ struct sock *socks_get(struct socks *k, uint32_t flow, unsigned target, bool tcp
 	return s;
 }
 
-static bool grow(uint8_t **b, size_t *cap, size_t need)
-{
-	if (need <= *cap)
-		return true;
-	uint8_t *p = realloc(*b, need * 2);
-	if (!p)
-		return false;
-	*b = p;
-	*cap = need * 2;
-	return true;
-}
-
 static void tcp_flush(struct socks *k, struct sock *s)
 {
 	ssize_t n = s->n_out ? send(s->fd, s->out, s->n_out, MSG_NOSIGNAL) : 0;
@@ -260,7 +249,7 @@ int socks_send(struct socks *k, struct sock *s, const uint8_t *msg, size_t len)
 	if (!s->tcp)
 		/* ECONNREFUSED tells of an earlier one: this one goes with the second try */
 		return send(s->fd, msg, len, 0) < 0 && send(s->fd, msg, len, 0) < 0 ? ERR_SYS : 0;
-	if (s->n_out + len + 2 > TCP_OUT_MAX || !grow(&s->out, &s->cap_out, s->n_out + len + 2))
+	if (s->n_out + len + 2 > TCP_OUT_MAX || !room_grow(&s->out, &s->cap_out, s->n_out + len + 2))
 		return ERR_LIMIT;
 	set_be16(s->out + s->n_out, (uint16_t)len);
 	memcpy(s->out + s->n_out + 2, msg, len);
@@ -287,7 +276,7 @@ static void tcp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t ca
 	ssize_t n = recv(s->fd, buf, cap, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || !grow(&s->in, &s->cap_in, s->n_in + (size_t)n)) {
+	if (n <= 0 || !room_grow(&s->in, &s->cap_in, s->n_in + (size_t)n)) {
 		sock_break(k, s); /* a question that comes later opens another connection */
 		return;
 	}
