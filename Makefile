@@ -9,7 +9,7 @@
 #   make fuzz       libFuzzer on every parser     make install  DESTDIR, PREFIX
 #   make axe        axe-core, for tests of the report's page
 #   make calibrate  the simulator's costs on this machine, and their error on cells they were not made from
-#   make validate   dns-sim beside closed forms, real resolvers and this machine's lab
+#   make validate   both models beside closed forms, real resolvers and kernels, and this machine's lab
 #   make mutants    what no test notices: SEED=n N=300
 #   make coverage   what the fast tests run of each folder
 #   make transcripts  what scenarios bring about besides what they expect, kept for comparison
@@ -18,6 +18,8 @@
 #   make krew       the kubectl plugin's archive and index file: URL=https://where/it/will/be
 #   make vm         the lab in a guest with a kernel of its own: SUITE=bookworm-backports
 #   make e2e-ipvs   what make e2e has no kernel for: all cells of IPVS in such a guest
+#   make e2e-matrix  every cell in every lab: MATRIX='--original PATH --short ...'   make e2e-soak  make e2e again and again: RUNS=20
+#   make nft-versions  the nft of each of Debian's releases, for the suite that asks whether it lists our table
 #   make e2e-cluster    a real Kubernetes on this machine (docs/lab.md)  CLUSTER='--short --keep ...'
 #   make e2e-kind       the same by kind                              KIND='--short --node-image NAME@sha256:...'
 #   make cluster-tools  their programs, built once
@@ -90,7 +92,7 @@ E2E_SRC      := $(call srcs,kind-e2e $(wildcard kind-e2e/* kind-e2e/*/*))
 DOCTOR_SRC   := $(call srcs,kind-e2e/doctor kind-e2e/proxy) \
                 kind-e2e/load/ask.c kind-e2e/lab/netns.c kind-e2e/lab/proc.c kind-e2e/measure/prom.c
 REPORTS_SRC  := $(call srcs,reports $(wildcard reports/*))
-BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen)
+BENCH_SRC    := $(call srcs,tests/bench/kube tests/bench/gen tests/bench/truth)
 
 PROGRAMS := node-cache dns-sim conntrack-model pcap-replay kind-e2e capacity-report kubectl-nodens
 main_node-cache      := resolver/main.c
@@ -245,19 +247,27 @@ demo: deps
 # Bounded: a cell that hangs ends with the run.
 e2e: $(addprefix $(O)/bin/,kind-e2e node-cache pcap-replay)
 	@mkdir -p build/e2e
-	@set -f; timeout --kill-after=10 1800 $(O)/bin/kind-e2e run --scenario kind-e2e/scenarios/e2e.yaml --out build/e2e \
+	@set -f; timeout --foreground --kill-after=10 1800 $(O)/bin/kind-e2e run --scenario kind-e2e/scenarios/e2e.yaml --out build/e2e \
 		--junit build/e2e/junit.xml --tap build/e2e/e2e.tap --collect build/e2e.tgz $(E2E)
 
 # The cells that this machine's kernel may have no part for, in a guest whose kernel has it: IPVS, all families, all checks.
-e2e-ipvs: vm-kernel $(addprefix $(O)/bin/,kind-e2e node-cache pcap-replay)
+e2e-ipvs: vm-kernel image $(addprefix $(O)/bin/,kind-e2e node-cache pcap-replay)
 	@mkdir -p build/e2e-ipvs
-	@set -f; $(O)/bin/kind-e2e run --lab vm --kernel $(O)/vm/kernel$(if $(SUITE),-$(SUITE)) --limit 90m \
+	@set -f; $(O)/bin/kind-e2e run --lab vm --kernel $(O)/vm/kernel$(if $(SUITE),-$(SUITE)) --limit 90m --image $(O)-image/node-cache.tar \
 		--scenario kind-e2e/scenarios/e2e.yaml --out build/e2e-ipvs --junit build/e2e-ipvs/junit.xml --tap build/e2e-ipvs/e2e.tap \
 		$(foreach c,nocache cache intercept,--cell ipvs-$(c) --cell ipvs-$(c)-ipv6 --cell ipvs-$(c)-dual) $(E2E)
 
 # For each check one thing broken on purpose, which must turn it red: tests/e2e-mutants/table.
 e2e-mutants: $(addprefix $(O)/bin/,kind-e2e node-cache)
-	@O=$(O) timeout --kill-after=10 1800 tests/e2e-mutants/run $(E2E)
+	@O=$(O) timeout --foreground --kill-after=10 1800 tests/e2e-mutants/run $(E2E)
+
+# The matrix of make e2e so many times, and what was not proved in each: tests/e2e-soak/run says how.
+e2e-soak: $(addprefix $(O)/bin/,kind-e2e node-cache pcap-replay)
+	@O=$(O) tests/e2e-soak/run $(or $(RUNS),20) $(E2E)
+
+# Every cell in every lab that this machine can make. It says beforehand how long that takes.
+e2e-matrix: all $(O)/tests/lab/pause image
+	@O=$(O) kind-e2e/matrix $(MATRIX)
 
 BENCH_BINS := $(filter $(O)/tests/bench/%,$(HELPER_BINS)) $(O)/bin/node-cache
 bench: $(BENCH_BINS)
@@ -271,7 +281,7 @@ bench-callgrind: $(O)/tests/bench/hits
 	@O=$(O) tests/bench/callgrind
 bench-pause: $(O)/tests/bench/hits
 	@taskset -c 0 $(O)/tests/bench/hits pause 1000
-bench-replay: $(O)/bin/pcap-replay $(O)/tests/bench/echo
+bench-replay: $(O)/bin/pcap-replay $(addprefix $(O)/tests/bench/,echo decode floor)
 	@O=$(O) tests/bench/replay
 bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
@@ -279,8 +289,8 @@ calibrate: $(O)/tests/bench/nearness $(addprefix $(O)/bin/,dns-sim kind-e2e node
 	@O=$(O) tests/bench/calibrate
 bench-sim: $(O)/tests/bench/simspeed
 	@$<
-# Predicted beside known: dns-sim's rows, with the lab's own where it can run, then those of the connection table.
-validate: $(O)/tests/bench/validate $(addprefix $(O)/bin/,dns-sim kind-e2e node-cache conntrack-model)
+# Predicted beside known, one table: both models' rows, with the lab's own where it can run.
+validate: $(O)/tests/bench/validate $(addprefix $(O)/bin/,dns-sim kind-e2e node-cache)
 	@O=$(O) tests/bench/validate-all
 bench-%: $(BENCH_BINS)
 	@O=$(O) tests/bench/run $*
@@ -293,9 +303,11 @@ SUITE ?=
 vm-kernel:
 	@tools/deps packages-vm.txt
 	@kind-e2e/lab/vm/kernel $(O)/vm $(SUITE)
+nft-versions:
+	@tests/lab/nft-versions $(O)/nft
 vm: deps vm-kernel
-	@$(MAKE) --no-print-directory -j$$(nproc) all
-	@$(O)/bin/kind-e2e run --lab vm --kernel $(O)/vm/kernel$(if $(SUITE),-$(SUITE)) \
+	@$(MAKE) --no-print-directory -j$$(nproc) all image
+	@$(O)/bin/kind-e2e run --lab vm --kernel $(O)/vm/kernel$(if $(SUITE),-$(SUITE)) --image $(O)-image/node-cache.tar \
 		--scenario kind-e2e/scenarios/vm.yaml --out build/vm$(if $(SUITE),-$(SUITE))
 
 # Each worked example's page below build/examples, and whether its answers are as they were; NAME= only that one.
@@ -339,4 +351,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: FORCE calibrate bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-ipvs e2e-mutants bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster e2e-kind vm vm-kernel install uninstall clean
+.PHONY: FORCE calibrate bench-sim validate all axe examples test tests-build layers transcripts fuzz mutants coverage deps demo e2e e2e-ipvs e2e-matrix e2e-mutants e2e-soak bench bench-callgrind bench-pause bench-replay bench-shield bench-eviction bench-fairness bench-hostile format image krew cluster-tools e2e-cluster e2e-kind vm vm-kernel nft-versions install uninstall clean

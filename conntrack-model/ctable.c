@@ -43,53 +43,21 @@ void ctable_free(struct ctable *t)
 	if (!t)
 		return;
 	ct_heads_release(&t->heads);
+	free(t->blocks.unit);
+	free(t->wides.pair);
 	free(t->entry);
 	free(t);
 }
 
 /* --- lookups --- */
 
-/* The walk of ____nf_conntrack_find and nf_conntrack_tuple_taken: frees expired
- * entries until it meets the tuple. Returns the node, or 0. */
-static uint32_t find_evicting(struct ctable *t, const struct ct_tuple *tuple, uint32_t bucket)
-{
-	uint32_t node = ct_heads_get(&t->heads, bucket);
-
-	while (node) {
-		uint32_t id = ct_node_entry(node);
-		struct ct_entry *e = &t->entry[id];
-		if (ct_expired(e, t->now_j)) {
-			ct_kill(t, id); /* may have changed what led here */
-			t->stats.expired_lookup++;
-			node = ct_heads_get(&t->heads, bucket);
-			continue;
-		}
-		if (ct_tuple_eq(&e->tuple[ct_node_dir(node)], tuple))
-			return node;
-		node = e->next[ct_node_dir(node)];
-	}
-	return 0;
-}
-
 /* Walks of buckets that have nothing to do with ours: nothing matches. */
 static void other_walks(struct ctable *t, double n)
 {
 	if (ctable_empty(t))
 		return;
-	for (t->walks_due += n; t->walks_due >= 1; t->walks_due -= 1) {
-		uint32_t bucket = (uint32_t)rng_below(&t->rng, t->conf.buckets);
-		uint32_t node = ct_heads_get(&t->heads, bucket);
-		while (node) {
-			uint32_t id = ct_node_entry(node);
-			if (!ct_expired(&t->entry[id], t->now_j)) {
-				node = t->entry[id].next[ct_node_dir(node)];
-				continue;
-			}
-			ct_kill(t, id);
-			t->stats.expired_lookup++;
-			node = ct_heads_get(&t->heads, bucket);
-		}
-	}
+	for (t->walks_due += n; t->walks_due >= 1; t->walks_due -= 1)
+		ct_walk(t, NULL, (struct ct_spot){.bucket = (uint32_t)rng_below(&t->rng, t->conf.buckets)});
 }
 
 void ctable_advance(struct ctable *t, uint64_t now_ns)
@@ -111,25 +79,24 @@ void ctable_advance(struct ctable *t, uint64_t now_ns)
 
 static unsigned evict_bucket(struct ctable *t, uint32_t bucket, uint8_t netns)
 {
-	unsigned n = 0;
-	uint32_t node = ct_heads_get(&t->heads, bucket);
+	unsigned n_evicted = 0;
+	struct ct_chain c = ct_chain_of(t, bucket);
 
-	while (node) {
-		uint32_t id = ct_node_entry(node);
-		struct ct_entry *e = &t->entry[id];
-		bool expired = ct_expired(e, t->now_j);
-		if (!expired && ((e->status & CTS_ASSURED) || e->tuple[0].netns != netns)) {
-			node = e->next[ct_node_dir(node)];
+	for (uint32_t i = c.n; i-- > 0;) {
+		uint32_t id = ct_node_entry(c.link[i].node), n = c.n;
+		const struct ct_entry *e = &t->entry[id];
+		bool expired = ct_link_expired(&c.link[i], t->now_j);
+		if (!expired && ((e->status & CTS_ASSURED) || e->key[0].netns != netns))
 			continue;
-		}
 		ct_kill(t, id);
 		if (expired)
 			t->stats.expired_lookup++;
 		else
-			n++;
-		node = ct_heads_get(&t->heads, bucket);
+			n_evicted++;
+		c = ct_chain_of(t, bucket);
+		i = ct_chain_left(t, bucket, n, i);
 	}
-	return n;
+	return n_evicted;
 }
 
 static bool early_drop(struct ctable *t, uint32_t bucket, uint8_t netns)
@@ -146,20 +113,6 @@ static bool early_drop(struct ctable *t, uint32_t bucket, uint8_t netns)
 	return false;
 }
 
-static bool pool_grow(struct ctable *t)
-{
-	uint32_t cap = t->cap ? t->cap * 2 : 1024;
-
-	if (cap > UINT32_MAX / 4)
-		return false;
-	struct ct_entry *e = realloc(t->entry, cap * sizeof(*e));
-	if (!e)
-		return false;
-	t->entry = e;
-	t->cap = cap;
-	return true;
-}
-
 /* Room for one entry by the rules of a full table. 0 and an index, or a verdict. */
 static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t netns,
 				   uint32_t *ret_id)
@@ -171,18 +124,10 @@ static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t ne
 		t->ns[netns].table_full++;
 		return CT_DROP_FULL;
 	}
-	/* two buckets for its two directions */
-	if (!ct_heads_room(&t->heads, 2))
+	if (!ct_pool_room(t))
 		return CT_NO_MEMORY;
-	if (t->free_list != UINT32_MAX) {
-		*ret_id = t->free_list;
-		t->free_list = t->entry[*ret_id].next[0];
-	} else {
-		if (t->n_entries == t->cap && !pool_grow(t))
-			return CT_NO_MEMORY;
-		*ret_id = t->n_entries++;
-	}
-	t->entry[*ret_id] = (struct ct_entry){.status = CTS_USED};
+	*ret_id = ct_pool_take(t);
+	t->entry[*ret_id] = (struct ct_entry){.status = CTS_USED, .key[0].netns = netns};
 	if (++t->count[netns] > t->ns[netns].peak)
 		t->ns[netns].peak = t->count[netns];
 	if (t->count[netns] > t->stats.peak)
@@ -194,39 +139,56 @@ static enum ct_verdict entry_alloc(struct ctable *t, uint32_t bucket, uint8_t ne
 static void entry_undo(struct ctable *t, uint32_t id, uint8_t netns)
 {
 	t->count[netns]--;
-	t->entry[id].status = 0;
-	t->entry[id].next[0] = t->free_list;
-	t->free_list = id;
+	ct_pool_give(t, id);
 }
 
 static bool chain_too_long(struct ctable *t, uint32_t bucket)
 {
-	unsigned n = 0;
-
 	if (!t->rules->chain_min)
 		return false;
 	unsigned limit = t->rules->chain_min + (unsigned)rng_below(&t->rng, t->rules->chain_spread);
-	for (uint32_t node = ct_heads_get(&t->heads, bucket); node; n++)
-		node = t->entry[ct_node_entry(node)].next[ct_node_dir(node)];
-	return n > limit;
+	return ct_chain_of(t, bucket).n > limit;
 }
 
 /* The reply tuple of a new flow, made unique when its NAT may do that. False:
  * it is taken and the confirm will fail. Walks the chain, evicting. */
-static bool pick_reply(struct ctable *t, const struct ct_packet *p, struct ct_tuple *ret)
+static bool pick_reply(struct ctable *t, const struct ct_packet *p, const struct ct_told *told, struct ct_tuple *ret,
+		       struct ct_spot *ret_at)
 {
 	if (p->reply)
 		*ret = *p->reply;
 	else
 		ct_tuple_invert(ret, &p->tuple);
-	if (!find_evicting(t, ret, ct_bucket(t, ret)))
+	*ret_at = told && told->has_reply && ct_tuple_eq(&told->tuple[1], ret) ? told->at[1] : ct_spot(t, ret);
+	ct_spot_keep(t, ret, *ret_at);
+	if (ct_walk(t, ret, *ret_at) == CT_NO_NODE)
 		return true;
 	for (unsigned i = 0; p->may_remap && i < REMAP_TRIES; i++) {
 		ret->dport = (uint16_t)(1024 + rng_below(&t->rng, 65536 - 1024));
-		if (!find_evicting(t, ret, ct_bucket(t, ret)))
+		*ret_at = ct_spot(t, ret);
+		if (ct_walk(t, ret, *ret_at) == CT_NO_NODE)
 			return true;
 	}
 	return false;
+}
+
+/* Into the chains of the directions from `dir` on. False: no memory. */
+static bool confirm(struct ctable *t, uint32_t id, unsigned dir, const struct ct_spot at[2], const struct ct_tuple *orig,
+		    const struct ct_tuple *reply)
+{
+	struct ct_entry *e = &t->entry[id];
+
+	e->bucket[0] = at[0].bucket;
+	e->bucket[1] = at[1].bucket;
+	if (!ct_chains_room(t, e->bucket, 2))
+		return false;
+	e->key[0] = ct_key_take(&t->wides, orig);
+	e->key[1] = ct_key_take(&t->wides, reply);
+	for (; dir < 2; dir++)
+		ct_chain_add(t, at[dir].bucket, (struct ct_link){(uint32_t)e->expires_j, at[dir].tag, ct_node(id, dir)});
+	t->stats.new_flows++;
+	t->ns[e->key[0].netns].new_flows++;
+	return true;
 }
 
 static enum ct_verdict refuse(struct ctable *t, uint32_t id, uint8_t netns, enum ct_verdict why)
@@ -240,13 +202,14 @@ static enum ct_verdict refuse(struct ctable *t, uint32_t id, uint8_t netns, enum
 	return why;
 }
 
-static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, uint32_t bucket,
+static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, struct ct_spot here, const struct ct_told *told,
 				struct ct_tuple *ret_reply)
 {
 	uint8_t netns = p->tuple.netns;
 	uint32_t id;
 	struct ct_tuple reply;
-	enum ct_verdict v = entry_alloc(t, bucket, netns, &id);
+	struct ct_spot at[2] = {here};
+	enum ct_verdict v = entry_alloc(t, here.bucket, netns, &id);
 
 	if (v != CT_NEW)
 		return v;
@@ -255,19 +218,15 @@ static enum ct_verdict flow_new(struct ctable *t, const struct ct_packet *p, uin
 		t->stats.invalid++;
 		return CT_INVALID;
 	}
-	if (!pick_reply(t, p, &reply))
+	if (!pick_reply(t, p, told, &reply, &at[1]))
 		return refuse(t, id, netns, CT_DROP_CLASH);
-	struct ct_entry *e = &t->entry[id];
-	e->tuple[0] = p->tuple;
-	e->tuple[1] = reply;
-	e->bucket[0] = bucket;
-	e->bucket[1] = ct_bucket(t, &reply);
-	if (chain_too_long(t, e->bucket[0]) || chain_too_long(t, e->bucket[1]))
+	t->entry[id].mark = p->mark;
+	if (chain_too_long(t, at[0].bucket) || chain_too_long(t, at[1].bucket))
 		return refuse(t, id, netns, CT_DROP_CHAIN);
-	ct_chain_add(t, id, 0);
-	ct_chain_add(t, id, 1);
-	t->stats.new_flows++;
-	t->ns[netns].new_flows++;
+	if (!confirm(t, id, 0, at, &p->tuple, &reply)) {
+		entry_undo(t, id, netns);
+		return CT_NO_MEMORY;
+	}
 	if (ret_reply)
 		*ret_reply = reply;
 	return CT_NEW;
@@ -278,17 +237,22 @@ enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct
 {
 	assert(p->tuple.netns < CT_NETNS_MAX);
 	ctable_advance(t, now_ns);
-	uint32_t bucket = ct_bucket(t, &p->tuple);
-	uint32_t node = find_evicting(t, &p->tuple, bucket);
-	if (!node)
-		return flow_new(t, p, bucket, ret_reply);
+	const struct ct_told *told = ct_ahead_take(t, &p->tuple);
+	struct ct_spot at = told ? told->at[0] : ct_spot_again(t, &p->tuple);
+	uint32_t node = ct_walk(t, &p->tuple, at);
+	if (node == CT_NO_NODE)
+		return flow_new(t, p, at, told, ret_reply);
 
 	uint32_t id = ct_node_entry(node);
 	unsigned dir = ct_node_dir(node);
-	struct ct_tuple other = t->entry[id].tuple[!dir];
+	if (ret_reply)
+		*ret_reply = ct_key_tuple(&t->wides, &t->entry[id].key[!dir]);
+	uint64_t expires_j = t->entry[id].expires_j;
 	enum ct_verdict v = dir ? CT_REPLY : CT_ORIG;
 	switch (ct_proto_packet(t, &t->entry[id], dir, p)) {
 	case CT_STEP_KEEP:
+		if (t->entry[id].expires_j != expires_j)
+			ct_refreshed(t, id);
 		break;
 	case CT_STEP_INVALID:
 		t->stats.invalid++;
@@ -299,10 +263,8 @@ enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct
 		break;
 	case CT_STEP_REOPEN:
 		ct_kill(t, id);
-		return flow_new(t, p, bucket, ret_reply);
+		return flow_new(t, p, at, told, ret_reply);
 	}
-	if (ret_reply)
-		*ret_reply = other;
 	return v;
 }
 
@@ -312,9 +274,9 @@ enum ct_verdict ctable_unconfirmed(struct ctable *t, uint64_t now_ns, const stru
 	uint32_t id;
 
 	ctable_advance(t, now_ns);
-	uint32_t bucket = ct_bucket(t, &p->tuple);
-	find_evicting(t, &p->tuple, bucket);
-	enum ct_verdict v = entry_alloc(t, bucket, netns, &id);
+	struct ct_spot at = ct_spot(t, &p->tuple);
+	ct_walk(t, &p->tuple, at);
+	enum ct_verdict v = entry_alloc(t, at.bucket, netns, &id);
 	return v == CT_NEW ? refuse(t, id, netns, CT_DROP_CLASH) : v;
 }
 
@@ -326,33 +288,33 @@ enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_p
 	uint32_t id;
 
 	ctable_advance(t, now_ns);
-	uint32_t bucket = ct_bucket(t, &p->tuple);
-	uint32_t node = find_evicting(t, &p->tuple, bucket);
-	if (!node)
+	struct ct_spot at[2] = {ct_spot(t, &p->tuple)};
+	uint32_t node = ct_walk(t, &p->tuple, at[0]);
+	if (node == CT_NO_NODE)
 		return ctable_packet(t, now_ns, p, NULL);
 	if (p->reply)
 		reply = *p->reply;
 	else
 		ct_tuple_invert(&reply, &p->tuple);
-	if (ct_tuple_eq(&reply, &t->entry[ct_node_entry(node)].tuple[1])) {
+	if (ct_key_is(&t->wides, &t->entry[ct_node_entry(node)].key[1], &reply)) {
 		t->stats.clash_resolve++;
 		return CT_ORIG;
 	}
-	enum ct_verdict v = entry_alloc(t, bucket, p->tuple.netns, &id);
+	enum ct_verdict v = entry_alloc(t, at[0].bucket, p->tuple.netns, &id);
 	if (v != CT_NEW)
 		return v;
-	uint32_t reply_bucket = ct_bucket(t, &reply);
-	if (!t->rules->clash_kept || find_evicting(t, &reply, reply_bucket))
+	at[1] = ct_spot(t, &reply);
+	if (!t->rules->clash_kept || ct_walk(t, &reply, at[1]) != CT_NO_NODE)
 		return refuse(t, id, p->tuple.netns, CT_DROP_CLASH);
 	t->entry[id] = (struct ct_entry){
-		.tuple = {p->tuple, reply},
-		.bucket = {bucket, reply_bucket},
 		.status = CTS_USED | CTS_NAT_CLASH | CTS_REPLY_ONLY,
+		.mark = p->mark,
 		.expires_j = t->now_j + CLASH_LIFE_S * t->conf.hz,
 	};
-	ct_chain_add(t, id, 1);
+	if (!confirm(t, id, 1, at, &p->tuple, &reply)) {
+		entry_undo(t, id, p->tuple.netns);
+		return CT_NO_MEMORY;
+	}
 	t->stats.clash_resolve++;
-	t->stats.new_flows++;
-	t->ns[p->tuple.netns].new_flows++;
 	return CT_NEW;
 }

@@ -115,6 +115,7 @@ static inline bool ct_verdict_dropped(enum ct_verdict v)
 struct ct_packet {
 	struct ct_tuple tuple; /* as the packet carries it */
 	uint8_t tcp_flags;     /* enum ct_tcp_flag */
+	uint8_t mark;	       /* of the entry it makes, for ctable_marks */
 	bool may_remap;	       /* SNAT picks another port when the reply tuple is taken */
 	const struct ct_tuple
 		*reply; /* should it open a flow: replies will look like this; NULL: no NAT */
@@ -123,6 +124,9 @@ struct ct_packet {
  * entry: where DNAT sends an original packet, what un-DNAT makes of a reply. */
 enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct_packet *p,
 			      struct ct_tuple *ret_reply);
+/* A packet that is to come, after those told before: at best some sixteen before its turn, and its look-ups find what they
+ * need in the processor's caches. Changes nothing but the time, also if it never comes. */
+void ctable_ahead(struct ctable *t, const struct ct_packet *p);
 /* Two packets of one new UDP flow that both missed the lookup: `p` won and has
  * its entry; this is the loser, with the NAT result it drew. CT_ORIG: moved to
  * the winner's entry. CT_NEW: kept through a reply-only entry. */
@@ -155,6 +159,8 @@ struct ct_kind {
 void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 		  unsigned (*kind_of)(const struct ct_tuple tuple[2], const void *ctx), const void *ctx,
 		  struct ct_kind *ret, unsigned n);
+/* The same by the mark of the packet that made the entry. */
+void ctable_marks(struct ctable *t, uint64_t now_ns, unsigned netns, struct ct_kind *ret, unsigned n);
 /* What a ctnetlink dump does, in any namespace: frees all expired entries. */
 void ctable_dump(struct ctable *t, uint64_t now_ns);
 /* What kube-proxy does when an endpoint has gone (pkg/proxy/conntrack): deletes the UDP entries

@@ -3,58 +3,134 @@
  * Entries in their chains, and the table's own clock: what the packet path, the
  * gc and those who only look all stand on.
  */
-#include <assert.h>
+#include <stdlib.h>
 
 #include "conntrack-model/ctable_int.h"
 #include "lib/base/clock.h"
+
+_Static_assert(CT_KEPT == 1 << 6, "kept_at gives six bits");
 
 uint64_t ct_jiffies(const struct ctable *t, uint64_t now_ns)
 {
 	return now_ns / NS_PER_S * t->conf.hz + now_ns % NS_PER_S * t->conf.hz / NS_PER_S;
 }
 
-/* reciprocal_scale() of the hash's upper half */
-uint32_t ct_bucket(const struct ctable *t, const struct ct_tuple *tuple)
+struct ct_spot ct_spot(const struct ctable *t, const struct ct_tuple *tuple)
 {
-	return (uint32_t)((hash_sip13(&t->key, tuple, sizeof(*tuple)) >> 32) * t->conf.buckets >>
-			  32);
+	uint64_t hash = hash_sip13(&t->key, tuple, sizeof(*tuple));
+
+	/* reciprocal_scale() of its upper half */
+	return (struct ct_spot){(uint32_t)((hash >> 32) * t->conf.buckets >> 32), (uint32_t)hash};
 }
 
-void ct_chain_add(struct ctable *t, uint32_t id, unsigned dir)
+static unsigned kept_at(const struct ct_tuple *tuple)
 {
-	struct ct_entry *e = &t->entry[id];
-
-	e->next[dir] = ct_heads_get(&t->heads, e->bucket[dir]);
-	ct_heads_set(&t->heads, e->bucket[dir], ct_node(id, dir));
+	return ct_tuple_print(tuple) * 0x9e3779b1u >> 26;
 }
 
-static void chain_remove(struct ctable *t, uint32_t id, unsigned dir)
+void ct_spot_keep(struct ctable *t, const struct ct_tuple *reply, struct ct_spot at)
 {
-	uint32_t want = ct_node(id, dir), bucket = t->entry[id].bucket[dir];
-	uint32_t node = ct_heads_get(&t->heads, bucket), *link = NULL;
+	t->kept[kept_at(reply)] = (struct ct_kept){*reply, at};
+}
 
-	while (node != want) {
-		assert(node);
-		link = &t->entry[ct_node_entry(node)].next[ct_node_dir(node)];
-		node = *link;
-	}
-	if (link)
-		*link = t->entry[id].next[dir];
-	else
-		ct_heads_set(&t->heads, bucket, t->entry[id].next[dir]);
+struct ct_spot ct_spot_again(const struct ctable *t, const struct ct_tuple *tuple)
+{
+	const struct ct_kept *k = &t->kept[kept_at(tuple)];
+
+	return ct_tuple_eq(&k->tuple, tuple) ? k->at : ct_spot(t, tuple);
+}
+
+/* --- the pool --- */
+
+bool ct_pool_room(struct ctable *t)
+{
+	uint32_t cap = t->cap ? t->cap * 2 : 1024;
+
+	if (!ct_wides_room(&t->wides))
+		return false;
+	if (t->free_list != UINT32_MAX || t->n_entries < t->cap)
+		return true;
+	if (cap > UINT32_MAX / 4)
+		return false;
+	struct ct_entry *e = ct_memory(t->entry, t->n_entries * sizeof(*e), cap * sizeof(*e));
+	if (!e)
+		return false;
+	free(t->entry);
+	t->entry = e;
+	t->cap = cap;
+	return true;
+}
+
+uint32_t ct_pool_take(struct ctable *t)
+{
+	uint32_t id = t->free_list;
+
+	if (id == UINT32_MAX)
+		return t->n_entries++;
+	t->free_list = t->entry[id].stream_j;
+	if (t->free_list != UINT32_MAX)
+		__builtin_prefetch(&t->entry[t->free_list], 1);
+	return id;
+}
+
+void ct_pool_give(struct ctable *t, uint32_t id)
+{
+	t->entry[id].status = 0;
+	t->entry[id].stream_j = t->free_list;
+	t->free_list = id;
+}
+
+/* --- in their chains --- */
+
+static unsigned first_dir(const struct ct_entry *e)
+{
+	return e->status & CTS_REPLY_ONLY ? 1 : 0;
 }
 
 void ct_kill(struct ctable *t, uint32_t id)
 {
 	struct ct_entry *e = &t->entry[id];
 
-	if (!(e->status & CTS_REPLY_ONLY))
-		chain_remove(t, id, 0);
-	chain_remove(t, id, 1);
-	t->count[e->tuple[0].netns]--;
-	e->status = 0;
-	e->next[0] = t->free_list;
-	t->free_list = id;
+	for (unsigned dir = first_dir(e); dir < 2; dir++)
+		ct_chain_remove(t, e->bucket[dir], ct_node(id, dir));
+	t->count[e->key[0].netns]--;
+	ct_key_give(&t->wides, &e->key[0]);
+	ct_key_give(&t->wides, &e->key[1]);
+	ct_pool_give(t, id);
+}
+
+void ct_refreshed(struct ctable *t, uint32_t id)
+{
+	const struct ct_entry *e = &t->entry[id];
+
+	for (unsigned dir = first_dir(e); dir < 2; dir++) {
+		struct ct_link *l = ct_chain_of(t, e->bucket[dir]).link;
+		while (l->node != ct_node(id, dir))
+			l++;
+		l->expires_j = (uint32_t)e->expires_j;
+	}
+}
+
+uint32_t ct_walk(struct ctable *t, const struct ct_tuple *tuple, struct ct_spot at)
+{
+	struct ct_chain c = ct_chain_of(t, at.bucket);
+
+	for (uint32_t i = c.n; i-- > 0;) {
+		const struct ct_link *l = &c.link[i];
+		if (ct_link_expired(l, t->now_j)) {
+			uint32_t n = c.n;
+			ct_kill(t, ct_node_entry(l->node));
+			t->stats.expired_lookup++;
+			c = ct_chain_of(t, at.bucket);
+			i = ct_chain_left(t, at.bucket, n, i);
+			continue;
+		}
+		if (!tuple || l->tag != at.tag)
+			continue;
+		if (ct_key_is(&t->wides, &t->entry[ct_node_entry(l->node)].key[ct_node_dir(l->node)], tuple))
+			return l->node;
+	}
+	return CT_NO_NODE;
 }
 
 bool ctable_empty(const struct ctable *t)

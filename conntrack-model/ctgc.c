@@ -48,32 +48,42 @@ static bool may_early_drop(const struct ct_entry *e)
 {
 	if (!(e->status & CTS_ASSURED))
 		return true;
-	return e->tuple[0].proto == CT_TCP && e->tcp_state >= CT_FIN_WAIT &&
+	return e->key[0].proto == CT_TCP && e->tcp_state >= CT_FIN_WAIT &&
 	       e->tcp_state <= CT_CLOSE;
 }
 
-static void visit(struct slice *s, uint32_t id)
+/* Integer division as the kernel's, spared where its result is 0: soon for nearly all. */
+static void average(struct ct_gc *gc, int64_t left_j)
+{
+	int64_t by = left_j - gc->avg_j, n = ++gc->n;
+
+	if (by >= n || by <= -n)
+		gc->avg_j += by / n;
+}
+
+/* False: it was left where it is. */
+static bool visit(struct slice *s, struct ct_link l)
 {
 	struct ctable *t = s->t;
-	struct ct_entry *e = &t->entry[id];
+	uint32_t id = ct_node_entry(l.node);
 	uint64_t now_j = slice_now_j(s);
 
 	s->elapsed_ns += t->conf.gc_entry_ns;
-	if (ct_expired(e, now_j)) {
+	if (ct_link_expired(&l, now_j)) {
 		ct_kill(t, id);
 		s->elapsed_ns += t->conf.gc_evict_ns;
 		s->n_evicted++;
 		t->stats.expired_gc++;
-		return;
+		return true;
 	}
-	int64_t left =
-		clamp_j((int64_t)(e->expires_j - now_j), t->conf.hz, 300 * (int64_t)t->conf.hz);
-	t->gc.avg_j += (left - t->gc.avg_j) / ++t->gc.n;
-	if (s->max95 && t->count[e->tuple[0].netns] >= s->max95 && may_early_drop(e)) {
-		ct_kill(t, id);
-		s->n_evicted++;
-		t->stats.gc_killed++;
-	}
+	int32_t left_j = (int32_t)(l.expires_j - (uint32_t)now_j);
+	average(&t->gc, clamp_j(left_j, t->conf.hz, 300 * (int64_t)t->conf.hz));
+	if (!s->max95 || t->count[t->entry[id].key[0].netns] < s->max95 || !may_early_drop(&t->entry[id]))
+		return false;
+	ct_kill(t, id);
+	s->n_evicted++;
+	t->stats.gc_killed++;
+	return true;
 }
 
 /* Buckets without a chain cost their time, and nothing else. Returns how many of the `left`
@@ -90,18 +100,18 @@ static uint32_t skip_empty(struct slice *s, uint32_t left)
 /* False when the slice's eviction allowance ran out inside this bucket. */
 static bool visit_bucket(struct slice *s, uint32_t bucket)
 {
-	uint32_t node = ct_heads_get(&s->t->heads, bucket), next;
+	struct ct_chain c = ct_chain_of(s->t, bucket);
 
 	s->elapsed_ns += s->t->conf.gc_bucket_ns;
-	for (; node; node = next) {
+	for (uint32_t i = c.n; i-- > 0;) {
 		if (s->t->rules->gc_averages && s->n_evicted > EVICT_PER_SECOND / s->t->conf.hz)
 			return false;
-		uint32_t id = ct_node_entry(node);
-		next = s->t->entry[id].next[ct_node_dir(node)];
-		/* both directions of one flow in one chain: killing takes two nodes */
-		if (next && ct_node_entry(next) == id)
-			next = s->t->entry[id].next[ct_node_dir(next)];
-		visit(s, id);
+		struct ct_link l = c.link[i];
+		/* both directions of one flow in one chain, one after the other: one visit */
+		bool both = i > 0 && ct_node_entry(c.link[i - 1].node) == ct_node_entry(l.node);
+		if (visit(s, l))
+			c = ct_chain_of(s->t, bucket);
+		i -= both;
 	}
 	return true;
 }
@@ -146,6 +156,7 @@ void ct_gc_idle(struct ctable *t, uint64_t now_j)
 void ct_gc_slice(struct ctable *t)
 {
 	struct slice s = {.t = t, .max95 = t->gc.early_drop ? t->conf.max / 100 * 95 : 0};
+	struct ct_scout scout = {.told = 0};
 	uint32_t i = t->gc.next_bucket;
 	uint64_t delay_j;
 
@@ -155,6 +166,8 @@ void ct_gc_slice(struct ctable *t)
 		i += skip_empty(&s, ct_heads_next(&t->heads, i) - i);
 		if (i >= t->conf.buckets || s.elapsed_ns > SLICE_NS)
 			break;
+		if (ct_is_large(t))
+			ct_scout(&scout, t, i);
 		if (!visit_bucket(&s, i))
 			break;
 		i++;

@@ -9,16 +9,17 @@ bool ctable_peek(const struct ctable *t, uint64_t now_ns, const struct ct_tuple 
 		 struct ct_tuple *ret_reply)
 {
 	uint64_t now_j = ct_jiffies(t, now_ns);
-	uint32_t node = ct_heads_get(&t->heads, ct_bucket(t, tuple));
+	struct ct_spot at = ct_spot(t, tuple);
+	struct ct_chain c = ct_chain_of(t, at.bucket);
 
-	while (node) {
-		const struct ct_entry *e = &t->entry[ct_node_entry(node)];
-		unsigned dir = ct_node_dir(node);
-		if (!ct_expired(e, now_j) && ct_tuple_eq(&e->tuple[dir], tuple)) {
-			*ret_reply = e->tuple[!dir];
+	for (uint32_t i = c.n; i-- > 0;) {
+		const struct ct_link *l = &c.link[i];
+		const struct ct_entry *e = &t->entry[ct_node_entry(l->node)];
+		unsigned dir = ct_node_dir(l->node);
+		if (l->tag == at.tag && !ct_link_expired(l, now_j) && ct_key_is(&t->wides, &e->key[dir], tuple)) {
+			*ret_reply = ct_key_tuple(&t->wides, &e->key[!dir]);
 			return true;
 		}
-		node = e->next[dir];
 	}
 	return false;
 }
@@ -36,7 +37,7 @@ uint64_t ctable_live(struct ctable *t, uint64_t now_ns, unsigned netns, uint64_t
 	ctable_advance(t, now_ns);
 	for (uint32_t i = 0; i < t->n_entries; i++) {
 		const struct ct_entry *e = &t->entry[i];
-		if (!e->status || e->tuple[0].netns != netns || ct_expired(e, t->now_j))
+		if (!e->status || e->key[0].netns != netns || ct_expired(e, t->now_j))
 			continue;
 		n++;
 		assured += (e->status & CTS_ASSURED) != 0;
@@ -54,7 +55,7 @@ void ctable_live_all(struct ctable *t, uint64_t now_ns, struct ct_live ret[CT_NE
 		const struct ct_entry *e = &t->entry[i];
 		if (!e->status || ct_expired(e, t->now_j))
 			continue;
-		struct ct_live *l = &ret[e->tuple[0].netns];
+		struct ct_live *l = &ret[e->key[0].netns];
 		l->live++;
 		l->assured += (e->status & CTS_ASSURED) != 0;
 	}
@@ -68,13 +69,27 @@ void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 	ctable_advance(t, now_ns);
 	for (uint32_t i = 0; i < t->n_entries; i++) {
 		const struct ct_entry *e = &t->entry[i];
-		if (!e->status || e->tuple[0].netns != netns)
+		if (!e->status || e->key[0].netns != netns)
 			continue;
-		unsigned kind = kind_of(e->tuple, ctx);
+		struct ct_tuple tuple[2] = {ct_key_tuple(&t->wides, &e->key[0]), ct_key_tuple(&t->wides, &e->key[1])};
+		unsigned kind = kind_of(tuple, ctx);
 		if (kind >= n)
 			continue;
 		ret[kind].counted++;
 		ret[kind].live += !ct_expired(e, t->now_j);
+	}
+}
+
+void ctable_marks(struct ctable *t, uint64_t now_ns, unsigned netns, struct ct_kind *ret, unsigned n)
+{
+	memset(ret, 0, n * sizeof(*ret));
+	ctable_advance(t, now_ns);
+	for (uint32_t i = 0; i < t->n_entries; i++) {
+		const struct ct_entry *e = &t->entry[i];
+		if (!e->status || e->key[0].netns != netns || e->mark >= n)
+			continue;
+		ret[e->mark].counted++;
+		ret[e->mark].live += !ct_expired(e, t->now_j);
 	}
 }
 
@@ -116,8 +131,10 @@ uint64_t ctable_flush_udp(struct ctable *t, uint64_t now_ns, const struct in6_ad
 	ctable_advance(t, now_ns);
 	for (uint32_t i = 0; i < t->n_entries; i++) {
 		const struct ct_entry *e = &t->entry[i];
-		if (!e->status || e->tuple[1].proto != CT_UDP ||
-		    memcmp(&e->tuple[1].src, replier, sizeof(*replier)) != 0)
+		if (!e->status || e->key[1].proto != CT_UDP)
+			continue;
+		struct ct_tuple reply = ct_key_tuple(&t->wides, &e->key[1]);
+		if (memcmp(&reply.src, replier, sizeof(*replier)) != 0)
 			continue;
 		ct_kill(t, i);
 		n++;

@@ -70,7 +70,7 @@ bool ct_proto_new(const struct ctable *t, struct ct_entry *e, const struct ct_pa
 		refresh(t, e, t->conf.tcp_s[e->tcp_state]);
 		return true;
 	}
-	e->stream_j = t->now_j + 2ull * t->conf.hz;
+	e->stream_j = (uint32_t)(t->now_j + 2ull * t->conf.hz);
 	refresh(t, e, t->conf.udp_s);
 	return true;
 }
@@ -79,7 +79,9 @@ bool ct_proto_new(const struct ctable *t, struct ct_entry *e, const struct ct_pa
  * first one once a reply was seen. Before 5.0 any packet after the reply did. */
 static void udp_packet(const struct ctable *t, struct ct_entry *e)
 {
-	bool stream = !t->rules->stream_after_2s || t->now_j > e->stream_j;
+	if ((int32_t)((uint32_t)t->now_j - e->stream_j) > 0)
+		e->status |= CTS_OLD; /* for good: no entry waits for its next packet as long as 2^31 jiffies */
+	bool stream = !t->rules->stream_after_2s || (e->status & CTS_OLD);
 
 	if (!(e->status & CTS_SEEN_REPLY) || !stream) {
 		refresh(t, e, t->conf.udp_s);

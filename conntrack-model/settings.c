@@ -41,12 +41,27 @@ void settings_make(struct settings *ret, const struct ct_conf *now, uint64_t pea
 	ret->alert = (double)peak_free / (double)ret->max;
 }
 
+void settings_not_lower(struct settings *s, const struct ct_conf *now, uint64_t peak)
+{
+	s->not_lower = true;
+	s->max = s->max < now->max ? now->max : s->max;
+	s->buckets = s->buckets < now->buckets ? now->buckets : s->buckets;
+	s->bytes = ctable_bytes(s->max, s->buckets);
+	s->alert = (double)peak / (double)s->max;
+}
+
 static void print_rules(const struct settings *s, const struct ct_conf *now, uint64_t peak_free, double headroom,
 			FILE *out)
 {
-	fprintf(out, "# max: %" PRIu64 " entries at the peak without a limit, times %.3g, in steps of %d\n", peak_free,
-		headroom, STEP);
-	fprintf(out, "# buckets: the power of two that is no less than max, as the kernel starts with\n");
+	if (s->not_lower) {
+		fprintf(out, "# max: as it is, or %" PRIu64 " entries at the peak of what was seen, times %.3g, if that is more:\n"
+			     "#   not all was seen, and nothing here says that less would do\n", peak_free, headroom);
+	} else {
+		fprintf(out, "# max: %" PRIu64 " entries at the peak without a limit, times %.3g, in steps of %d\n", peak_free,
+			headroom, STEP);
+		fprintf(out, "#   that is this load alone: what else the node has comes on top (--other), before a limit is lowered\n");
+		fprintf(out, "# buckets: the power of two that is no less than max, as the kernel starts with\n");
+	}
 	if (now->buckets > 4 * s->max)
 		fprintf(out, "#   %u as now is %.1f times max: a full table would lose exp(-16 max / buckets) = %.0f %% of new flows\n",
 			now->buckets, (double)now->buckets / (double)s->max,
@@ -58,7 +73,9 @@ static void print_rules(const struct settings *s, const struct ct_conf *now, uin
 static void print_kube_proxy(const struct settings *s, const char *indent, FILE *out)
 {
 	fprintf(out, "%sconntrack:\n", indent);
-	fprintf(out, "%s  min: %" PRIu64 "  # kube-proxy takes the larger of this and maxPerCore times cores\n", indent, s->max);
+	fprintf(out, "%s  min: %" PRIu64 "\n", indent, s->max);
+	fprintf(out, "%s  maxPerCore: 1  # kube-proxy takes the larger of min and this times cores: the usual 32768 would win on few cores\n",
+		indent);
 	fprintf(out, "%s  udpTimeout: %us\n", indent, s->udp_s);
 }
 
@@ -81,6 +98,7 @@ void settings_print(const struct settings *s, const struct ct_conf *now, uint64_
 		print_kube_proxy(s, "        ", out);
 		break;
 	default:
+		fprintf(out, "# kube-proxy writes its own max over this when it starts, up to 1.36 also a lower one (maxPerCore, min)\n");
 		fprintf(out, "net.netfilter.nf_conntrack_max = %" PRIu64 "\n", s->max);
 		fprintf(out, "net.netfilter.nf_conntrack_buckets = %u\n", s->buckets);
 		fprintf(out, "net.netfilter.nf_conntrack_udp_timeout = %u\n", s->udp_s);

@@ -6,6 +6,7 @@
 #ifndef NODENS_CT_SETTINGS_H
 #define NODENS_CT_SETTINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -22,9 +23,13 @@ struct settings {
 	uint32_t udp_s;	  /* nf_conntrack_udp_timeout */
 	uint64_t bytes;	  /* of kernel memory when full */
 	double alert;	  /* share of max that the count stays below between sweeps, with no margin */
+	bool not_lower;	  /* see settings_not_lower */
 };
 /* peak_free: of the count had there been no limit; headroom: the limit over it. */
 void settings_make(struct settings *ret, const struct ct_conf *now, uint64_t peak_free, double headroom);
+/* The peak is none that the load was seen to need (nothing was predicted, or from a part of it): what
+ * stands is no less, and stays where it is more. */
+void settings_not_lower(struct settings *s, const struct ct_conf *now, uint64_t peak);
 void settings_print(const struct settings *s, const struct ct_conf *now, uint64_t peak_free, double headroom,
 		    enum settings_form form, FILE *out);
 

@@ -10,6 +10,10 @@
 #include "conntrack-model/ctable.h"
 #include "lib/base/rng.h"
 
+/* What two threads showed on Linux 6.18, two processors, veth: of pairs for one entry 99 % met when both began at once, 12 and
+ * 34 % (two runs) when the second was 2 us later, 0.3 % at 10 us; the area below that is 1.7 and 2.7 us. */
+#define SNAT_WITHIN_NS 2000
+
 struct snat_conf {
 	bool on, random_fully;
 	uint64_t within_ns; /* from choice to confirmation */

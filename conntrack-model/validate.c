@@ -287,8 +287,6 @@ static bool near(double model, double measured, double tolerance)
 	return fabs(model - measured) <= tolerance * measured;
 }
 
-#define LOST_LITTLE 0.01 /* below, a share is a matter of points: half of one */
-
 bool validate_holds(const struct truth_row *row)
 {
 	const struct truth_value *k = &row->measured, *m = &row->model;
@@ -296,8 +294,9 @@ bool validate_holds(const struct truth_row *row)
 	if (row->early_tolerance > 0 && !near(m->early_per_s, k->early_per_s, row->early_tolerance))
 		return false;
 	if (row->kind == TRUTH_LOSS)
-		return k->lost > LOST_LITTLE ? near(m->lost, k->lost, row->tolerance)
-					     : fabs(m->lost - k->lost) < LOST_LITTLE / 2;
-	return row->kind == TRUTH_PEAK ? near(m->max, k->max, row->tolerance)
-				       : near(m->mean, k->mean, row->tolerance);
+		return k->lost > TRUTH_LOST_LITTLE ? near(m->lost, k->lost, row->tolerance)
+					     : fabs(m->lost - k->lost) < TRUTH_LOST_LITTLE / 2;
+	if (row->kind == TRUTH_PEAK)
+		return near(m->max, k->max, row->tolerance);
+	return near(m->mean, k->mean, row->tolerance) && near(m->min, k->min, TRUTH_ENDS) && near(m->max, k->max, TRUTH_ENDS);
 }

@@ -32,6 +32,8 @@ struct truth_row {
 };
 
 #define VALIDATE_ROWS_MAX 32
+#define TRUTH_LOST_LITTLE 0.01 /* below, a share is a matter of points: half of one */
+#define TRUTH_ENDS 0.04 /* of least and most: those of one run, whose sweeps come when they come */
 /* Runs every case (a few seconds). `dir` NULL: measured values as committed.
  * A file that is missing in `dir` falls back to the extract. */
 int validate_run(struct truth_row rows[VALIDATE_ROWS_MAX], size_t *ret_n, const char *dir,
@@ -42,7 +44,7 @@ void validate_print(const struct truth_row *rows, size_t n, FILE *out);
 void validate_worst(const struct truth_row *rows, size_t n, double *ret_mean_rel,
 		    double *ret_lost_points);
 
-/* Within the tolerance stated in docs/conntrack.md: 3 % of a mean count, 10 % of a share
+/* Within the tolerance stated in docs/conntrack.md: 2 % of a mean count, 10 % of a share
  * lost (half a point where that is below 1 %). */
 bool validate_holds(const struct truth_row *row);
 int validate_write(const struct truth_row *rows, size_t n, const char *dir, int argc, char **argv,

@@ -10,6 +10,8 @@
 
 #include "lib/base/clock.h"
 
+#define AHEAD 24 /* events: some are replies */
+
 struct walker {
 	const struct walk_conf *c;
 	struct ctable *t;
@@ -208,9 +210,9 @@ static int step_endpoint(struct walker *w, uint64_t t_ns, const struct ct_tuple 
 	return 0;
 }
 
-static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
+static struct ct_tuple tuple_of(const struct ct_event *ev, unsigned copy)
 {
-	struct ct_tuple o = {
+	return (struct ct_tuple){
 		.src = copy ? client_copy(ev->client.ip, copy) : ev->client.ip,
 		.dst = ev->server.ip,
 		.sport = ev->client.port,
@@ -219,6 +221,11 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 		.netns = ev->netns,
 		.zone = ev->zone,
 	};
+}
+
+static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
+{
+	struct ct_tuple o = tuple_of(ev, copy);
 	struct ct_tuple reply = {.proto = 0};
 	enum ct_verdict v;
 	bool refused = false;
@@ -241,12 +248,20 @@ static int step(struct walker *w, const struct ct_event *ev, unsigned copy)
 	return asks && !ct_verdict_dropped(v) ? step_endpoint(w, ev->t_ns, &o, &reply, refused) : 0;
 }
 
+/* What the table will be asked soon, so that it is at hand then. */
+static void look_ahead(struct walker *w, const struct ct_events *e, size_t i)
+{
+	if (i < e->n && e->ev[i].kind != CTE_REPLY)
+		ctable_ahead(w->t, &(struct ct_packet){.tuple = tuple_of(&e->ev[i], 0)});
+}
+
 static int walk_events(struct walker *w, const struct ct_events *e)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < e->n && rc == 0; i++) {
 		const struct ct_event *ev = &e->ev[i];
+		look_ahead(w, e, i + AHEAD);
 		time_until(w, ev->t_ns);
 		if (untracked(w->c, &ev->server.ip) || untracked(w->c, &ev->client.ip)) {
 			w->out->n_untracked += w->c->growth;

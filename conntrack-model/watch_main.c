@@ -72,9 +72,10 @@ static void on_stop(int sig)
 	stop = 1;
 }
 
-static void catch_stop(void)
+/* To predict may take longer than to watch: that ends as any program does. */
+static void catch_stop(bool watches)
 {
-	struct sigaction sa = {.sa_handler = on_stop}; /* no SA_RESTART: a sleep ends at once */
+	struct sigaction sa = {.sa_handler = watches ? on_stop : SIG_DFL}; /* no SA_RESTART: a sleep ends at once */
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
@@ -194,6 +195,10 @@ static int report(const struct watch *w, struct watch_load *l, int argc, char **
 		rc = predict_from(&p, w, l, said.times ? said.times : 1);
 	if (rc < 0)
 		return diag_set(d, rc, "out of memory");
+	if (!loaded)
+		p.peak_free = watch_settings(w, o.predict.headroom, &p.settings);
+	else if (w->n_lost_reads || w->overfull)
+		settings_not_lower(&p.settings, &w->node.table, p.peak_free);
 	if (o.out)
 		rc = predict_write(&p, &o.predict, &src, o.out, d);
 	if (rc == 0) {
@@ -202,7 +207,8 @@ static int report(const struct watch *w, struct watch_load *l, int argc, char **
 			printf("\n");
 			predict_print(&p, &o.predict, stdout);
 		} else if (o.predict.settings_form >= 0) {
-			watch_said_settings(&said, o.predict.headroom, (enum settings_form)o.predict.settings_form, stdout);
+			settings_print(&p.settings, &w->node.table, p.peak_free, o.predict.headroom,
+				       (enum settings_form)o.predict.settings_form, stdout);
 		}
 	}
 	predict_release(&p);
@@ -222,8 +228,9 @@ static int run(int argc, char **argv, struct diag *d)
 	struct watch_load l;
 	int rc = o.netns ? enter(o.netns, d) : 0;
 
-	catch_stop();
+	catch_stop(true);
 	rc = rc ? rc : watch_span(&w, &c, d);
+	catch_stop(false);
 	if (rc < 0)
 		return rc;
 	if (o.hz) {

@@ -126,13 +126,13 @@ void watch_said_print(const struct watch_said *s, FILE *out)
 			s->load->n_left_open);
 }
 
-void watch_said_settings(const struct watch_said *s, double headroom, enum settings_form form, FILE *out)
+uint64_t watch_settings(const struct watch *w, double headroom, struct settings *ret)
 {
-	struct settings set;
-	uint64_t peak = count_peak(s->w);
+	uint64_t peak = count_peak(w);
 
-	settings_make(&set, &s->w->node.table, peak, headroom);
-	settings_print(&set, &s->w->node.table, peak, headroom, form, out);
+	settings_make(ret, &w->node.table, peak, headroom);
+	settings_not_lower(ret, &w->node.table, peak);
+	return peak;
 }
 
 /* --- the record --- */

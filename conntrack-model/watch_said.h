@@ -20,8 +20,8 @@ struct watch_said {
 	unsigned times; /* that the watched time was repeated; 0: there was no load */
 };
 void watch_said_print(const struct watch_said *s, FILE *out);
-/* Settings from the highest count that was seen, where no load is known. */
-void watch_said_settings(const struct watch_said *s, double headroom, enum settings_form form, FILE *out);
+/* Settings from the highest count that was seen, which is returned: where no load is known. */
+uint64_t watch_settings(const struct watch *w, double headroom, struct settings *ret);
 void watch_said_write(struct result *r, void *said); /* struct watch_said */
 
 #endif

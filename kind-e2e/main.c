@@ -23,7 +23,7 @@
 static struct run_options run_opts = {
 	.lab = "netns", .limit_ns = 1800ull * 1000000000, .tries = 3};
 static bool list_checks;
-static struct rules_options rules_opts = {.family = "ipv4", .version = "1.36", .endpoints = 2};
+static struct rules_options rules_opts = {.family = "ipv4", .version = "1.37", .endpoints = 2};
 static const char *clean_out;
 
 /* clang-format off */
@@ -40,6 +40,8 @@ static const struct opt_def run_defs[] = {
 	{"tap", 0, OPT_TEXT, &run_opts.tap, "FILE", "write what was found as TAP; - is standard output", 0, 0, NULL},
 	{"collect", 0, OPT_TEXT, &run_opts.collect, "FILE", "pack logs, rules, tables and last questions into a tar.gz", 0, 0, NULL},
 	{"list-checks", 0, OPT_BOOL, &list_checks, NULL, "say what checks there are, and run nothing", 0, 0, NULL},
+	{"original", 0, OPT_TEXT, &run_opts.original, "PATH", "NodeLocal DNSCache's node-cache: cells of its own beside ours", 0, 0, NULL},
+	{"image", 0, OPT_TEXT, &run_opts.image, "FILE", "the archive of make image runs, not the node-cache beside this program", 0, 0, NULL},
 	{"sabotage", 0, OPT_TEXT, &run_opts.sabotage, "CHECK: WHAT", "break something right before a check, which must then fail", 0, 0, NULL},
 	{"keep", 'k', OPT_BOOL, &run_opts.keep, NULL, "leave each cell standing until Enter is pressed", 0, 0, NULL},
 	{"lab", 'l', OPT_TEXT, &run_opts.lab, "LAB", "netns: this machine's kernel; vm: one of its own", 0, 0, NULL},
@@ -55,7 +57,7 @@ static const struct opt_def clean_defs[] = {
 static const struct opt_def rules_defs[] = {
 	{"mode", 'm', OPT_TEXT, &rules_opts.mode, "MODE", "iptables, nftables or ipvs (required)", 0, 0, NULL},
 	{"family", 'f', OPT_TEXT, &rules_opts.family, "FAMILY", "ipv4 or ipv6", 0, 0, NULL},
-	{"kube-proxy", 'p', OPT_TEXT, &rules_opts.version, "VERSION", "which kube-proxy writes them: 1.34, 1.35 or 1.36", 0, 0, NULL},
+	{"kube-proxy", 'p', OPT_TEXT, &rules_opts.version, "VERSION", "which kube-proxy writes them: 1.34, 1.35, 1.36 or 1.37", 0, 0, NULL},
 	{"endpoints", 'n', OPT_U64, &rules_opts.endpoints, "N", "pods behind the Services, 0 to 100", 0, 100, NULL},
 	{0},
 };

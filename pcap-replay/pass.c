@@ -8,7 +8,8 @@
 #include "lib/base/log.h"
 #include "lib/record/metrics_common.h"
 #include "pcap-replay/read/confine.h"
-#include "pcap-replay/traffic/addrmap.h"
+#include "pcap-replay/read/heap.h"
+#include "pcap-replay/traffic/addrmap_read.h"
 #include "pcap-replay/traffic/summary.h"
 #include "pcap-replay/traffic/txncsv.h"
 #include "pcap-replay/whatif/whatif.h"
@@ -81,6 +82,8 @@ static int read_all(struct pass *p, struct diag *d)
 	const struct txn *t;
 	int rc;
 	while ((rc = extract_next(p->x, &m, d)) > 0) {
+		for (const struct dmessage *soon; (soon = extract_ahead(p->x));)
+			transact_expect(p->t, soon);
 		enum txn_event e = transact_message(p->t, m, &t);
 		if (p->sum)
 			summary_message(p->sum, m, e, t);
@@ -157,10 +160,15 @@ int pass_run(const struct pass_conf *c)
 	struct extract_ports ports;
 	if (reading_ports(&ports, c->reading, &d))
 		return verb_usage("%s", d.text);
+	const char *const written[] = {c->qs, c->csv, c->pcap};
+	for (size_t i = 0; i < 3; i++)
+		if (reading_spares(written[i], c->paths, c->n_paths, &d))
+			return verb_usage("%s", d.text);
 	int to_stdout = (c->summary || c->json) + (c->qs && !strcmp(c->qs, "-")) + (c->csv && !strcmp(c->csv, "-")) +
 			(c->pcap && !strcmp(c->pcap, "-"));
 	if (to_stdout > 1)
 		return verb_usage("only one of summary, --json, --qs -, --csv - and --pcap - can go to standard output");
+	heap_prepare();
 	budget_init(&p.budget, c->reading->memory_bytes);
 	asked_init(&p.asked, &p.budget);
 	int rc = open_all(&p, &ports, &d);

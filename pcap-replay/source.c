@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/parent.h"
 #include "pcap-replay/pass.h"
 
 bool source_is_stream(const char *path)
@@ -38,10 +39,12 @@ int source_plan(struct plan *ret, const char *const *paths, size_t n, const stru
 	if (pipe(fds))
 		return diag_errno(d, "pipe");
 	fflush(NULL);
-	pid_t pid = fork();
+	pid_t self = getpid(), pid = fork();
 	if (pid < 0)
 		return diag_errno(d, "fork");
 	if (pid == 0) {
+		if (!parent_tie(self)) /* nobody wants it then, and its input may never end */
+			_exit(1);
 		close(fds[0]);
 		_exit(parse_in_child(paths, n, r, fds[1]));
 	}

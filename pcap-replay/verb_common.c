@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all verbs do alike. */
+#include <ctype.h>
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/base/log.h"
 #include "pcap-replay/verbs.h"
@@ -46,6 +50,29 @@ int verb_run(const struct verb *v, int argc, char **argv, int n_given, char **gi
 	return verb_end(v->run(n, argv, n_given, given));
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+int reading_spares(const char *out, const char *const *in, size_t n, struct diag *d)
+{
+	struct stat o, folder, i;
+	char copy[PATH_MAX];
+	if (!out || !strcmp(out, "-") || snprintf(copy, sizeof(copy), "%s", out) >= (int)sizeof(copy))
+		return 0;
+	bool exists = stat(out, &o) == 0 && S_ISREG(o.st_mode), placed = stat(dirname(copy), &folder) == 0;
+	for (size_t k = 0; k < n; k++) {
+		if (!strcmp(in[k], "-") || stat(in[k], &i))
+			continue;
+		if (exists && is_same(&o, &i))
+			return diag_set(d, ERR_RANGE, "%s is to be read: it cannot be written too", out);
+		if (placed && S_ISDIR(i.st_mode) && is_same(&folder, &i))
+			return diag_set(d, ERR_RANGE, "%s would be read, as part of %s: write it elsewhere", out, in[k]);
+	}
+	return 0;
+}
+
 int reading_ports(struct extract_ports *ret, const struct reading *r, struct diag *d)
 {
 	*ret = (struct extract_ports){.n = 1, .port = {DNS_PORT}};
@@ -54,7 +81,7 @@ int reading_ports(struct extract_ports *ret, const struct reading *r, struct dia
 	for (size_t i = 0; i < r->ports.n; i++) {
 		char *end;
 		unsigned long v = strtoul(r->ports.item[i], &end, 10);
-		if (*end || v < 1 || v > 65535)
+		if (*end || !isdigit((unsigned char)*r->ports.item[i]) || v < 1 || v > 65535)
 			return diag_set(d, ERR_RANGE, "--port %s: expected 1 to 65535", r->ports.item[i]);
 		ret->port[i] = (uint16_t)v;
 		ret->n = (unsigned)i + 1;

@@ -187,6 +187,8 @@ static int run(int n, char **argv, int n_given, char **given)
 	(void)given;
 	if (n != 2 || !is_form(o.from, false) || !is_form(o.to, true) || o.rate <= 0)
 		return verb_usage("expected IN and OUT, --from qs or dnsperf, --to qs, dnsperf or pcap, --rate above 0");
+	if (reading_spares(argv[2], (const char *const *)&argv[1], 1, &d))
+		return verb_usage("%s", d.text);
 	struct convert *c = calloc(1, sizeof(*c));
 	if (!c)
 		return EXIT_FAILED;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/dns/name.h"
 #include "pcap-replay/pass.h"
 
 static struct {
@@ -49,7 +50,7 @@ static int pass(struct pass_conf *c, int n, char **argv, int n_given, char **giv
 static const struct opt_def summary_defs[] = {
 	{"json", 'j', OPT_BOOL, &o.json, NULL, "print JSON instead of text", 0, 0, NULL},
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record too", 0, 0, NULL},
-	{"map", 0, OPT_TEXT, &o.map, "FILE", "names of addresses: what `kubectl get pods,svc,nodes -A -o wide` printed", 0, 0, NULL},
+	{"map", 0, OPT_TEXT, &o.map, "FILE", "names of addresses: what `kubectl get pods,svc,nodes -A -o wide` printed, or a kubelet's socket", 0, 0, NULL},
 	{"what-if", 0, OPT_BOOL, &o.what_if, NULL, "say what a node cache would have made of the questions", 0, 0, NULL},
 	{"domain", 0, OPT_TEXT, &o.domain, "NAME", "the cluster's, for --what-if", 0, 0, NULL},
 	READING_OPTIONS(o.reading),
@@ -60,7 +61,10 @@ static const struct opt_prog summary_prog = {"pcap-replay summary", "[--json] [-
 
 static int summary(int n, char **argv, int n_given, char **given)
 {
+	struct name domain;
 	struct pass_conf c = {.summary = !o.json, .json = o.json, .out = o.out, .map = o.map, .domain = o.what_if ? o.domain : NULL};
+	if (name_from_text(&domain, o.domain))
+		return verb_usage("--domain %s: expected a domain name", o.domain);
 	return pass(&c, n, argv, n_given, given);
 }
 

@@ -26,7 +26,7 @@ static struct {
 	struct opt_list may;
 	double speed, rate, ramp, cap, missed_percent;
 	uint64_t loops, outstanding, timeout_ns, late_ns, duration_ns;
-	bool tcp, json, quiet;
+	bool tcp, json, quiet, no_ring;
 	struct target_trust trust;
 } o = {.reading = READING_DEFAULT, .speed = 1, .loops = 1, .outstanding = 10000, .timeout_ns = 5 * NS_PER_S,
        .late_ns = NS_PER_MS, .missed_percent = 0.1, .fail_on = "defect"};
@@ -40,6 +40,7 @@ static struct {
 	{"loop", 0, OPT_U64, &o.loops, "N", "send everything N times", 1, 1u << 30, NULL}, \
 	{"duration", 0, OPT_DURATION, &o.duration_ns, "TIME", "stop sending after this time", 0, 0, NULL}, \
 	{"tcp", 0, OPT_BOOL, &o.tcp, NULL, "ask by TCP whatever the capture used", 0, 0, NULL}, \
+	{"no-uring", 0, OPT_BOOL, &o.no_ring, NULL, "a system call for each datagram, although the kernel has io_uring", 0, 0, NULL}, \
 	TRUST_OPTIONS(o.trust), \
 	{"timeout", 0, OPT_DURATION, &o.timeout_ns, "TIME", "a question without answer is lost after", 0, 0, NULL}, \
 	{"max-outstanding", 0, OPT_U64, &o.outstanding, "N", "unanswered questions at a target; more are not sent, and counted", 1, 1u << 20, NULL}, \
@@ -72,6 +73,7 @@ static const struct metric_def metrics[] = {
 	{"replay.answered", "queries", MERGE_SUM, "of these, answered in time"},
 	{"replay.lost", "queries", MERGE_SUM, "sent and not answered in time"},
 	{"replay.missed", "queries", MERGE_SUM, "not sent: over a bound"},
+	{"replay.asked_again", "queries", MERGE_SUM, "of those sent: once more, on another connection, because the target closed theirs"},
 	{"replay.valid", "1", MERGE_MIN, "1 when lateness and missed sends were within their bounds"},
 	{"replay.timeout", "s", MERGE_SAME, "after so long a question is lost"},
 	{"replay.elapsed", "s", MERGE_MAX, "first intended to last actual sending"},
@@ -105,26 +107,33 @@ struct run {
 	struct sender_result result;
 	bool compares;
 	struct half *half;       /* with two targets: one a question and loop, freed as pairs are whole */
-	enum criterion *was;     /* worst criterion of each question of the plan */
+	struct defect {
+		enum criterion was;
+		unsigned times;  /* whoever loops may meet it again */
+		size_t query;    /* in the plan that was sent at first */
+	} *defect;               /* the worst of each question of the plan */
 	struct verdicts verdicts;
-	bool again;              /* second try: only `was` is looked at */
+	bool again;              /* second try: only `defect` is looked at */
 };
 
 static void judge(struct run *r, size_t query, struct octets a, struct octets b)
 {
 	const struct plan_query *q = &r->plan.query[query];
 	struct octets asked = {r->plan.octets + q->at, q->len};
+	struct defect *bad = &r->defect[query];
 	if (r->again) {
 		enum criterion c = compare_answers(asked, a, b);
-		if (criteria[c].is != CLASS_DEFECT && criteria[r->was[query]].is == CLASS_DEFECT) {
-			verdicts_unstable(&r->verdicts, r->was[query]);
-			r->was[query] = CMP_SAME;
+		if (criteria[c].is != CLASS_DEFECT && bad->times) {
+			verdicts_unstable(&r->verdicts, bad->query, asked, bad->was);
+			bad->times = 0;
 		}
 		return;
 	}
 	enum criterion c = verdicts_add(&r->verdicts, query, asked, a, b);
-	if (c > r->was[query])
-		r->was[query] = c;
+	if (criteria[c].is != CLASS_DEFECT)
+		return;
+	bad->was = c > bad->was ? c : bad->was;
+	bad->times++;
 }
 
 static void done(void *ctx, const struct sender_done *d)
@@ -180,27 +189,27 @@ static struct sender_conf conf_of(struct run *r)
 {
 	return (struct sender_conf){.plan = &r->plan, .target = r->target, .n_targets = r->n_targets, .trust = o.trust, .schedule = {o.speed, o.rate, o.ramp, o.duration_ns},
 				    .loops = o.loops, .limit_ns = o.duration_ns, .timeout_ns = o.timeout_ns,
-				    .max_outstanding = o.outstanding, .rate_cap = o.cap, .all_tcp = o.tcp, .stop = &stop, .ctx = r,
+				    .max_outstanding = o.outstanding, .rate_cap = o.cap, .all_tcp = o.tcp, .no_ring = o.no_ring, .stop = &stop, .ctx = r,
 				    .done = r->compares ? done : NULL, .progress = o.quiet ? NULL : progress};
 }
 
-/* What differed is asked once more; what does not differ then is told apart. */
+/* What differed once is asked once more; what does not differ then is told apart. */
 static int try_again(struct run *r, struct diag *d)
 {
 	struct plan all = r->plan, few = r->plan;
 	struct sender_result second;
 	few.query = calloc(RETRIES_MAX, sizeof(*few.query));
 	few.n = 0;
-	enum criterion *was = r->was, *few_was = calloc(RETRIES_MAX, sizeof(*few_was));
-	for (size_t i = 0; few.query && few_was && i < all.n && few.n < RETRIES_MAX; i++)
-		if (criteria[was[i]].is == CLASS_DEFECT) {
-			few_was[few.n] = was[i];
+	struct defect *defects = r->defect, *few_defects = calloc(RETRIES_MAX, sizeof(*few_defects));
+	for (size_t i = 0; few.query && few_defects && i < all.n && few.n < RETRIES_MAX; i++)
+		if (defects[i].times == 1) {
+			few_defects[few.n] = (struct defect){defects[i].was, 1, i};
 			few.query[few.n++] = all.query[i];
 		}
 	int rc = 0;
 	if (few.n && !stop) {
 		r->plan = few;
-		r->was = few_was;
+		r->defect = few_defects;
 		r->again = true;
 		struct sender_conf c = conf_of(r);
 		c.schedule = (struct schedule){.speed = 1, .rate = RETRY_RATE};
@@ -209,10 +218,10 @@ static int try_again(struct run *r, struct diag *d)
 		c.progress = NULL;
 		rc = sender_run(&c, &second, d);
 		r->plan = all;
-		r->was = was;
+		r->defect = defects;
 	}
 	free(few.query);
-	free(few_was);
+	free(few_defects);
 	return rc;
 }
 
@@ -249,6 +258,8 @@ static void print_text(const struct run *r)
 		if (sender_missed(c))
 			printf("  not sent: %" PRIu64 " over --max-outstanding, %" PRIu64 " over --rate-cap, %" PRIu64 " without a socket\n",
 			       c->missed_full, c->missed_cap, c->missed_socket);
+		if (c->again)
+			printf("  asked once more on another connection, because the target closed theirs: %" PRIu64 "\n", c->again);
 		print_hist("answer after intended sending", &c->from_due);
 		print_hist("answer after actual sending", &c->from_sent);
 	}
@@ -264,21 +275,6 @@ static void json_hist(struct jout *j, const char *key, const struct hist *h)
 	jout_u64(j, "p90", hist_quantile(h, 0.9));
 	jout_u64(j, "p99", hist_quantile(h, 0.99));
 	jout_u64(j, "max", h->n ? h->max : 0);
-	jout_close(j, '}');
-}
-
-static void json_verdicts(struct jout *j, const struct verdicts *v)
-{
-	jout_open(j, "compared", '{');
-	jout_u64(j, "pairs", v->pairs);
-	for (int k = 0; k < N_CLASSES; k++)
-		jout_u64(j, class_names[k], verdicts_of(v, (enum verdict_class)k));
-	jout_u64(j, "unstable", v->unstable);
-	jout_open(j, "criteria", '{');
-	for (int c = 0; c < N_CMP; c++)
-		if (v->n[c])
-			jout_u64(j, criteria[c].name, v->n[c]);
-	jout_close(j, '}');
 	jout_close(j, '}');
 }
 
@@ -303,6 +299,7 @@ static void print_json(const struct run *r)
 		jout_u64(&j, "answered", c->answered);
 		jout_u64(&j, "lost", c->timeouts);
 		jout_u64(&j, "missed", sender_missed(c));
+		jout_u64(&j, "asked_again", c->again);
 		jout_u64(&j, "unexpected", c->unexpected);
 		json_hist(&j, "from_intended_ns", &c->from_due);
 		json_hist(&j, "from_actual_ns", &c->from_sent);
@@ -310,7 +307,11 @@ static void print_json(const struct run *r)
 	}
 	jout_close(&j, ']');
 	if (r->compares)
-		json_verdicts(&j, &r->verdicts);
+		{
+		jout_open(&j, "compared", '{');
+		verdicts_json(&r->verdicts, &j);
+		jout_close(&j, '}');
+	}
 	jout_end(&j);
 }
 
@@ -327,6 +328,7 @@ static int write_record(const struct run *r, int n_given, char **given, struct d
 	result_num(w, "replay.answered", (double)c->answered);
 	result_num(w, "replay.lost", (double)c->timeouts);
 	result_num(w, "replay.missed", (double)sender_missed(c));
+	result_num(w, "replay.asked_again", (double)c->again);
 	result_num(w, "replay.valid", is_valid(r));
 	result_num(w, "replay.timeout", (double)o.timeout_ns / 1e9);
 	result_num(w, "replay.elapsed", (double)r->result.elapsed_ns / 1e9);
@@ -362,9 +364,9 @@ static int run_all(struct run *r, int n_given, char **given, struct diag *d)
 	struct sigaction sa = {.sa_handler = on_signal};
 	struct sender_conf c = conf_of(r);
 	if (r->compares) {
-		r->was = calloc(r->plan.n, sizeof(*r->was));
+		r->defect = calloc(r->plan.n, sizeof(*r->defect));
 		r->half = r->n_targets == 2 ? calloc(r->plan.n * o.loops, sizeof(*r->half)) : NULL;
-		if (!r->was || (r->n_targets == 2 && !r->half))
+		if (!r->defect || (r->n_targets == 2 && !r->half))
 			return diag_set(d, ERR_NOMEM, "out of memory");
 	}
 	sigaction(SIGINT, &sa, NULL);
@@ -381,21 +383,37 @@ static int run_all(struct run *r, int n_given, char **given, struct diag *d)
 	return o.out ? write_record(r, n_given, given, d) : 0;
 }
 
-static int send_all(bool compares, int n, char **argv, int n_given, char **given)
+/* What is wrong with the options; NULL: nothing. */
+static const char *nonsense(void)
 {
 	static const char *const fails[] = {"defect", "benign", "unstable", "none"};
-	struct diag d = {0};
-	struct run *r = calloc(1, sizeof(*r));
 	bool known = false;
-	for (int i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(fails) / sizeof(fails[0]); i++)
 		known |= !strcmp(o.fail_on, fails[i]);
-	if (!r || n < 1 || !o.to || !known || o.speed <= 0 || o.rate < 0) {
-		free(r);
-		return verb_usage("expected --to ADDRESS, a capture or stream, --speed above 0, --fail-on defect, benign, unstable or none");
-	}
-	if (o.ramp < 0 || (o.ramp > 0 && (o.rate <= 0 || !o.duration_ns))) {
-		free(r);
-		return verb_usage("--ramp: expected with it --rate above 0, where it begins, and --duration");
+	if (!known)
+		return "--fail-on: expected defect, benign, unstable or none";
+	if (o.speed <= 0)
+		return "--speed: expected a factor above 0";
+	if (o.rate < 0 || o.cap < 0)
+		return "--rate, --rate-cap: expected questions a second";
+	if (o.ramp < 0 || (o.ramp > 0 && (o.rate <= 0 || !o.duration_ns)))
+		return "--ramp: expected with it --rate above 0, where it begins, and --duration";
+	if (o.missed_percent < 0 || o.missed_percent > 100)
+		return "--missed: expected a percentage from 0 to 100";
+	return o.timeout_ns ? NULL : "--timeout: expected a time above 0";
+}
+
+static int send_all(bool compares, int n, char **argv, int n_given, char **given)
+{
+	struct diag d = {0};
+	if (n < 1 || !o.to)
+		return verb_usage("expected --to TARGET and a capture or stream");
+	if (nonsense())
+		return verb_usage("%s", nonsense());
+	struct run *r = calloc(1, sizeof(*r));
+	if (!r) {
+		log_error("out of memory");
+		return EXIT_FAILED;
 	}
 	r->compares = compares;
 	int rc = targets(r, &d), status = EXIT_USAGE;
@@ -415,7 +433,7 @@ static int send_all(bool compares, int n, char **argv, int n_given, char **given
 	for (size_t i = 0; r->half && i < r->plan.n * o.loops; i++)
 		free(r->half[i].p);
 	free(r->half);
-	free(r->was);
+	free(r->defect);
 	plan_release(&r->plan);
 	free(r);
 	return status;

@@ -38,6 +38,9 @@ struct reading {
 #define TRUST_OPTIONS(t) \
 	{"ca", 0, OPT_TEXT, &(t).ca_file, "FILE", "over TLS: certificates that are trusted, instead of the system's", 0, 0, NULL}, \
 	{"insecure", 0, OPT_BOOL, &(t).anybody, NULL, "over TLS: whoever answers is trusted", 0, 0, NULL}
+/* What is to be written is none of what is to be read, nor in a folder of it: opening it would empty it. `out` may be
+ * NULL or "-". 0, or ERR_RANGE and a diag. */
+int reading_spares(const char *out, const char *const *in, size_t n, struct diag *d);
 /* 0, or negative and a diag. */
 int reading_ports(struct extract_ports *ret, const struct reading *r, struct diag *d);
 

@@ -33,6 +33,7 @@ static const struct opt_def defs[] = {
 	{"slo", 0, OPT_TEXT, &o.slo, "TEXT", "size: what must hold, such as 'p99<=10ms,lost<=0.01%'", 0, 0, NULL},
 	{"surge-times", 0, OPT_F64, &o.surge_times, "X", "cliff: the load during the surge, in times (3)", 0, 0, NULL},
 	{"surge-for", 0, OPT_DURATION, &o.surge_ns, "TIME", "cliff: how long it lasts (10s)", 0, 0, NULL},
+	{"seldom", 0, OPT_LIST, &o.seldom, "DIR", "calibrate: records of the same with fewer lookups, for what pauses cost; may be repeated", 0, 0, NULL},
 	{"costs", 0, OPT_TEXT, &costs_path, "FILE", "what things cost in time, in place of the defaults", 0, 0, NULL},
 	{"print-costs", 0, OPT_BOOL, &only_costs, NULL, "print the costs in the form --costs reads, and exit", 0, 0, NULL},
 	{"qs", 0, OPT_TEXT, &o.qs, "DIR", "write the query stream of node 0's pods to DIR/CELL.qs", 0, 0, NULL},

@@ -195,9 +195,11 @@ int cell_up(struct cell *c, struct diag *d)
 	code = code ? code : open_eyes(c, d);
 	code = code ? code : topo_loss(&c->topo, c->lab->s->loss, d);
 	code = code ? code : start_servers(c, d);
-	if (!code && c->spec.with_cache) {
+	/* ours leaves a link that it did not make; the original removes it, and cache_start makes one */
+	if (!code && c->spec.with_cache && !c->spec.original)
 		code = topo_cache_link(d);
-		code = code ? code : leftovers_look(c, &c->world, d);
+	if (!code && c->spec.with_cache) {
+		code = leftovers_look(c, &c->world, d);
 		code = code ? code : cache_start(c, CACHE_FAILOPEN_LOAD, d);
 	}
 	c->setup_ns = clock_mono_ns() - begin;
@@ -322,7 +324,9 @@ int cell_load(struct cell *c, struct diag *d)
 
 	forget_load(c);
 	capture_start(c);
-	code = snap_take(c, &c->before, d);
+	/* what was asked before, until the cache was in the way, is not this load's */
+	code = cell_forget(c, d);
+	code = code ? code : snap_take(c, &c->before, d);
 	code = code ? code : start_loads(c, d);
 	code = code ? code : watch_load(c, d);
 	code = code ? code : snap_settle(c, &c->after, d);

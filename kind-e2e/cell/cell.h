@@ -22,11 +22,12 @@ struct cell_spec { /* which cell of the matrix */
 	bool empty; /* neither rules nor cache: what the lab itself does, known beforehand */
 	enum scen_proxy proxy;
 	bool with_cache;
+	bool original; /* with_cache: it is NodeLocal DNSCache, a binary that the user named */
 	bool intercept; /* the cache rewrites packets for the ClusterIP: IPVS mode's second way */
 	enum scen_ip ip;
 };
 #define CELL_NAME_MAX 40
-/* "nftables-cache", "iptables-nocache-dual", "empty". */
+/* "nftables-cache", "iptables-original", "iptables-nocache-dual", "empty". */
 const char *cell_spec_str(const struct cell_spec *s, char buf[CELL_NAME_MAX]);
 
 struct lab { /* what all cells share */
@@ -34,6 +35,8 @@ struct lab { /* what all cells share */
 	const struct zone *zone;
 	const char *scenario_path, *out; /* absolute folder */
 	const char *bin;		 /* where the other programs are */
+	const char *original;		 /* NodeLocal DNSCache's node-cache, or NULL */
+	const char *image;		 /* archive of `make image` that our cells run; NULL: node-cache of `bin` */
 	int argc;
 	char **argv;
 	int keep_fd; /* where Enter comes from that ends a standing cell; -1: none stands */
@@ -84,6 +87,7 @@ struct cell {
 	struct sample *samples;
 	size_t n_samples;
 	bool no_delay; /* a mutant: the empty cell's backends do not wait */
+	bool keep_stale; /* a mutant: cell_forget_stale takes nothing out */
 	bool captured;
 	unsigned cache_started; /* how often */
 	unsigned cache_now;	/* which of them runs */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kind-e2e/cell/cell.h"
+#include "kind-e2e/cell/cell_image.h"
 #include "kind-e2e/cell/fixture.h"
 #include "kind-e2e/lab/netns.h"
 #include "kind-e2e/lab/proc.h"
@@ -78,7 +79,7 @@ static void put_block(FILE *out, const struct start *st, const char *zone, const
 	fprintf(out,
 		"%s:53 {\n"
 		"    errors\n"
-		"    nsid node-cache\n"
+		"%s"
 		"%s"
 		"    reload\n"
 		"    loop\n"
@@ -87,7 +88,8 @@ static void put_block(FILE *out, const struct start *st, const char *zone, const
 		"    prometheus :9253\n"
 		"%s"
 		"    }\n",
-		zone, cache, st->local, forward, more);
+		zone, st->c->spec.original ? "" : "    nsid " CACHE_ID "\n", cache, st->local, forward,
+		more);
 }
 
 static int write_template(const struct start *st, const char *path, struct diag *d)
@@ -122,13 +124,18 @@ static int cache_body(void *arg)
 	const char *argv[] = {prog,	    "-localip",	    local,
 			      "-conf",	    conf,	    "-basecorefile",
 			      base,	    "-upstreamsvc", "kube-dns-upstream",
-			      "-failopen",  failopen,	    "-pidfile",
-			      st->pid_file, NULL,	    NULL,
+			      "-pidfile",   st->pid_file,   NULL,
+			      NULL,	    NULL,	    NULL,
 			      NULL,	    NULL,	    NULL};
 	size_t n = 0;
 	struct diag d = {""};
 
-	snprintf(prog, sizeof prog, "%s/node-cache", c->lab->bin);
+	if (c->spec.original)
+		snprintf(prog, sizeof prog, "%s", c->lab->original);
+	else if (c->lab->image)
+		snprintf(prog, sizeof prog, CELL_IMAGE_PROGRAM);
+	else
+		snprintf(prog, sizeof prog, "%s/node-cache", c->lab->bin);
 	snprintf(conf, sizeof conf, "%s/Corefile", c->dir);
 	snprintf(base, sizeof base, "%s/Corefile.base", c->dir);
 	snprintf(log, sizeof log, "%s/node-cache.log", c->dir);
@@ -138,6 +145,10 @@ static int cache_body(void *arg)
 		*at = ',';
 	while (argv[n])
 		n++;
+	if (!c->spec.original) {
+		argv[n++] = "-failopen";
+		argv[n++] = failopen;
+	}
 	if (*st->vip) {
 		argv[n++] = "-intercept";
 		argv[n++] = "rewrite";
@@ -147,7 +158,7 @@ static int cache_body(void *arg)
 	setenv("KUBE_DNS_UPSTREAM_SERVICE_HOST", st->upstream, 1);
 	setenv("KUBE_DNS_UPSTREAM_SERVICE_PORT", "53", 1);
 	snprintf(resolv, sizeof resolv, "nameserver %s\n", st->external);
-	if (resolv_conf_replace(resolv, &d)) {
+	if (resolv_conf_replace(resolv, &d) || (c->lab->image && !c->spec.original && cell_image_enter(c->dir, &d))) {
 		fprintf(stderr, "kind-e2e: node-cache: %s\n", d.text);
 		return 125;
 	}
@@ -190,10 +201,17 @@ static bool serves(const struct cell *c)
 	topo_pod_ns(ns, 0);
 	for (int f = 0; f < TOPO_FAMILIES; f++) {
 		q.server = cell_server(c, (enum topo_family)f);
-		if (c->topo.has[f] && (ask(&q, &a, &d) || strcmp(a.by, CACHE_ID) != 0))
+		if (c->topo.has[f] &&
+		    (ask(&q, &a, &d) || a.error || (!c->spec.original && strcmp(a.by, CACHE_ID))))
 			return false;
 	}
 	return true;
+}
+
+/* Ours come at once. The original writes its own one by one: six for port 53 an address. */
+static unsigned rules_when_ready(const struct cell *c)
+{
+	return !c->spec.original ? 1 : c->spec.proxy == SCEN_IPVS ? 6 : 12;
 }
 
 /* Serving is what the pid file says, intercepting what the rules and a pod say. */
@@ -208,16 +226,24 @@ static int wait_ready(const struct cell *c, pid_t pid, const char *pid_file, str
 			return dead(c, status, d);
 		if (access(pid_file, F_OK) == 0) {
 			code = cell_notrack(&rules, d);
-			if (code || (rules.n_rules && serves(c)))
+			if (code || (rules.n_rules >= rules_when_ready(c) && serves(c)))
 				return code;
 		}
 		if (clock_mono_ns() > until)
 			return diag_set(d, ERR_TIMEOUT, "node-cache: %s after 20 s",
 					access(pid_file, F_OK) ? "no pid file"
-					: !rules.n_rules       ? "no NOTRACK rule"
+					: rules.n_rules < rules_when_ready(c) ? "NOTRACK rules are missing"
 							       : "pods' questions do not reach it");
 		poll(NULL, 0, 10);
 	}
+}
+
+static void unlink_pid_file(const struct cell *c, unsigned instance)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/node-cache.%u.pid", c->dir, instance);
+	unlink(path);
 }
 
 /* A process that serves; the caller's to keep. */
@@ -235,6 +261,8 @@ static int start_one(struct cell *c, uint64_t failopen_ns, pid_t *ret, struct di
 	code = write_template(&st, path, d);
 	if (!code && mkdir(CACHE_RUN_DIR, 0755) && errno != EEXIST)
 		code = diag_errno(d, CACHE_RUN_DIR); /* where instances meet for a hand-over */
+	if (!code && c->spec.original && !topo_has_cache_link())
+		code = topo_cache_link(d);
 	code = code ? code : netns_enter(NETNS_NODE, d);
 	if (code)
 		return code;
@@ -243,13 +271,14 @@ static int start_one(struct cell *c, uint64_t failopen_ns, pid_t *ret, struct di
 	if (pid < 0)
 		return ERR_SYS;
 	code = wait_ready(c, pid, st.pid_file, d);
-	if (code)
+	if (code) { /* what it would have left is no later instance's to remove */
 		proc_stop(pid, SIGKILL, NS_PER_S, NULL);
-	else
-		*ret = pid;
-	if (!code)
-		c->cache_now = c->cache_started;
-	return code;
+		unlink_pid_file(c, c->cache_started);
+		return code;
+	}
+	*ret = pid;
+	c->cache_now = c->cache_started;
+	return 0;
 }
 
 int cache_start(struct cell *c, uint64_t failopen_ns, struct diag *d)
@@ -273,21 +302,13 @@ int cache_want(struct cell *c, uint64_t failopen_ns, struct diag *d)
 
 	if (proc_gone(c->cache, NULL))
 		c->cache = 0;
-	if (c->cache > 0 && c->cache_failopen_ns == failopen_ns && serves(c))
+	if (c->cache > 0 && (c->spec.original || c->cache_failopen_ns == failopen_ns) && serves(c))
 		return 0;
 	if (c->cache > 0)
 		code = cache_stop(c, d);
 	if (c->cache > 0)
 		cache_kill(c);
 	return code ? code : cache_start(c, failopen_ns, d);
-}
-
-static void unlink_pid_file(const struct cell *c, unsigned instance)
-{
-	char path[4200];
-
-	snprintf(path, sizeof path, "%s/node-cache.%u.pid", c->dir, instance);
-	unlink(path);
 }
 
 int cache_hand_over(struct cell *c, struct diag *d)
@@ -303,6 +324,7 @@ int cache_hand_over(struct cell *c, struct diag *d)
 		if (clock_mono_ns() > until) {
 			proc_stop(c->cache, SIGKILL, NS_PER_S, NULL);
 			c->cache = next;
+			unlink_pid_file(c, old);
 			return diag_set(d, ERR_TIMEOUT, "the old instance does not end");
 		}
 		poll(NULL, 0, 5);

@@ -99,6 +99,27 @@ static void add_sockets(FILE *out)
 	}
 }
 
+/* UNIX sockets with a name; those of the abstract namespace, too, belong to a network namespace. */
+static void add_unix_sockets(FILE *out)
+{
+	char *text = proc_slurp("/proc/self/net/unix");
+
+	for (char *line = text, *next; line && *line; line = next) {
+		char *path = line;
+
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		for (int field = 0; path && field < 7; field++) {
+			path = strchr(path, ' '); /* the table's head has none in the last place */
+			path = path ? path + strspn(path, " ") : NULL;
+		}
+		if (path && *path && strcmp(path, "Path") != 0)
+			fprintf(out, "unix: %s\n", path);
+	}
+	free(text);
+}
+
 static void add_sysctls(FILE *out)
 {
 	for (size_t i = 0; i < sizeof sysctls / sizeof sysctls[0]; i++) {
@@ -171,6 +192,7 @@ int leftovers_look(const struct cell *c, char **ret, struct diag *d)
 		free(said);
 	}
 	add_sockets(out);
+	add_unix_sockets(out);
 	add_sysctls(out);
 	netns_leave();
 	add_files(out, c);

@@ -11,10 +11,12 @@ const char *cell_spec_str(const struct cell_spec *s, char buf[CELL_NAME_MAX])
 	if (s->empty)
 		snprintf(buf, CELL_NAME_MAX, "empty");
 	else
-		snprintf(buf, CELL_NAME_MAX, "%s%s%s",
-			 s->intercept ? "ipvs-intercept"
-				      : scen_cell_str(s->proxy, s->with_cache, cell),
-			 s->ip == SCEN_IP4 ? "" : "-", s->ip == SCEN_IP4 ? "" : scen_ip_str(s->ip));
+		snprintf(buf, CELL_NAME_MAX, "%s%s%s%s",
+			 s->intercept  ? "ipvs-intercept"
+			 : s->original ? scen_proxy_str(s->proxy)
+				       : scen_cell_str(s->proxy, s->with_cache, cell),
+			 s->original ? "-original" : "", s->ip == SCEN_IP4 ? "" : "-",
+			 s->ip == SCEN_IP4 ? "" : scen_ip_str(s->ip));
 	return buf;
 }
 

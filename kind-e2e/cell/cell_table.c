@@ -82,5 +82,5 @@ static bool is_stale(const struct cell *c, const struct ctnl_entry *e)
 
 int cell_forget_stale(struct cell *c, struct diag *d)
 {
-	return take_out(c, is_stale, d);
+	return c->keep_stale ? 0 : take_out(c, is_stale, d);
 }

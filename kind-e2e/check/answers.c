@@ -185,7 +185,7 @@ static void both_addresses(struct checker *k)
 				return;
 			check_that(k,
 				   !a.error && !zone_check(k->c->lab->zone, a.msg, a.len) &&
-					   !strcmp(a.by, CACHE_ID),
+					   !strncmp(a.by, check_server(k), strlen(check_server(k))),
 				   "%s at %s: %s", way_str(&way[w]), addr_str(at[i], text),
 				   a.error ? strerror(a.error) : "not the cache's answer");
 		}

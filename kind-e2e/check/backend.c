@@ -79,7 +79,7 @@ static void dies_cached(struct checker *k)
 	misses.timeout_ns = 10 * NS_PER_S;
 	if (run(k, &hits, &v) && silence(k, true)) {
 		if (run(k, &hits, &v))
-			check_volley_good(k, "cached names", &v, CACHE_ID);
+			check_volley_good(k, "cached names", &v, check_server(k));
 		if (run(k, &misses, &v))
 			check_that(k, v.answered == v.sent && !v.wrong,
 				   "misses: %llu of %llu answered, %llu wrong",
@@ -89,7 +89,7 @@ static void dies_cached(struct checker *k)
 		snprintf(each, sizeof each, "%s-%%u", check_fresh(leaf));
 		misses.name = fixture_name(k->c->lab->s, each, missing);
 		if (sync_to(k, all_of(k) & ~1u) && run(k, &misses, &v))
-			check_volley_good(k, "misses after kube-proxy knew", &v, CACHE_ID);
+			check_volley_good(k, "misses after kube-proxy knew", &v, check_server(k));
 	}
 	silence(k, false);
 	sync_to(k, all_of(k));
@@ -143,6 +143,37 @@ static void gone_plain(struct checker *k)
 		    (unsigned long long)refused);
 }
 
+/* Under load, from one port: no backend is left, and then others come. The port's entry in the table led to
+ * one that stays away; whoever leaves it there leaves that pod without DNS for as long as it asks
+ * (kube-proxy 1.32 to 1.36 do: kubernetes#139628). */
+static void moved_plain(struct checker *k)
+{
+	struct way port = {k->c->first, false, true};
+	uint64_t missed = 0, begin = 0;
+	struct diag d = {""};
+	unsigned gone = 0;
+	struct stream s;
+
+	if (stream_start(k, &s, &port, "single", STREAM_STRICT)) {
+		while (gone + 1 < k->c->topo.n_backends && !volley_by(s.v, k->c->server_id[gone]))
+			gone++;
+		missed = s.v->lost + s.v->refused;
+		if (kill_all(k))
+			check_that(k, stream_until(&s, &s.v->sent, 100, 5 * NS_PER_S) && s.v->lost + s.v->refused > missed,
+				   "answers with all backends gone");
+		for (unsigned i = 0; !k->failed && i < k->c->topo.n_backends; i++)
+			if (i != gone)
+				check_did(k, cell_backend_start(k->c, i, &d), &d);
+		begin = clock_mono_ns();
+		if (!k->failed && sync_to(k, all_of(k) & ~(1u << gone)))
+			check_that(k, stream_until_by(&s, "backend-", 50, 10 * NS_PER_S),
+				   "10 s after other backends came: the pod's port still leads to one that is gone");
+		check_found(k, "answers from another %.1f s after it came", (double)(clock_mono_ns() - begin) / 1e9);
+	}
+	stream_end(k, &s);
+	revive_all(k);
+}
+
 /* Names in the cache go on; others get an answer that says so, in less than a resolver waits. */
 static void gone_cached(struct checker *k)
 {
@@ -157,7 +188,7 @@ static void gone_cached(struct checker *k)
 		return;
 	if (kill_all(k)) {
 		if (run(k, &hits, &v))
-			check_volley_good(k, "cached names", &v, CACHE_ID);
+			check_volley_good(k, "cached names", &v, check_server(k));
 		if (run(k, &misses, &v))
 			check_that(k, v.servfail == v.sent,
 				   "misses: %llu of %llu SERVFAIL within 5 s, %llu lost",
@@ -204,6 +235,8 @@ static const struct check checks[] = {
 	 NEED_CACHE | NEED_BACKENDS | NEED_LOSSLESS, dies_cached, NULL},
 	{"backend.gone", "without backends the Service refuses at once, with them it answers again",
 	 NEED_PLAIN | NEED_LOSSLESS, gone_plain, NULL},
+	{"backend.moved", "under load, a port that led to a backend is led to another one when all had gone",
+	 NEED_PLAIN | NEED_BACKENDS | NEED_LOSSLESS, moved_plain, NULL},
 	{"backend.gone-cached", "without backends cached names are answered, misses fail in time",
 	 NEED_CACHE | NEED_LOSSLESS, gone_cached, NULL},
 	{"backend.back", "under load, misses are answered again soon after backends are back",

@@ -11,6 +11,7 @@
  * has other things to do. */
 #define OUTAGE_MAX_NS (CACHE_FAILOPEN_FAULTS + 2 * NS_PER_S)
 #define SOON_NS (15 * NS_PER_S)
+#define CUT_MAX 10 /* connections that were open when rules went */
 
 static bool outage_within(struct checker *k, const struct stream *s, uint64_t limit_ns)
 {
@@ -56,6 +57,35 @@ static void killed(struct checker *k)
 	if (stream_end(k, &s) && outage_within(k, &s, OUTAGE_MAX_NS))
 		check_found(k, "no answers for %.1f s, then backends'",
 			    (double)s.v->outage_ns / 1e9);
+}
+
+/* Nobody else has the link-local address: the outage is whole and lasts until the cache is there
+ * again. That this is so is what is shown, not that it is good. */
+static void killed_local(struct checker *k)
+{
+	struct way udp = {k->c->first, false, false};
+	uint64_t before = 0, missed = 0;
+	struct diag d = {""};
+	struct stream s;
+
+	if (stream_start(k, &s, &udp, "single", STREAM_STRICT)) {
+		cache_kill(k->c);
+		before = s.v->answered;
+		missed = s.v->lost + s.v->refused;
+		check_that(k, stream_until(&s, &s.v->sent, 500, SOON_NS), "the pod does not ask any more");
+		/* of those on their way when it was killed, an answer may have been on its way back */
+		check_that(k, s.v->answered <= before + 5, "%llu answers while it was dead",
+			   (unsigned long long)(s.v->answered - before));
+		check_that(k, s.v->lost + s.v->refused > missed, "nothing was lost while it was dead");
+	}
+	check_did(k, cache_start(k->c, CACHE_FAILOPEN_FAULTS, &d), &d);
+	if (!k->failed)
+		cache_again(k, &s);
+	if (!stream_end(k, &s))
+		return;
+	check_that(k, !s.v->wrong, "%llu wrong answers: %s", (unsigned long long)s.v->wrong,
+		   s.v->why_wrong);
+	check_found(k, "nothing for %.1f s, until it was started again", (double)s.v->outage_ns / 1e9);
 }
 
 static void stopped(struct checker *k)
@@ -111,52 +141,75 @@ static void worker_killed(struct checker *k)
 	worker_fault(k, SIGKILL, NS_PER_S);
 }
 
+/* Connections that one instance has accepted it serves to their end. */
 static void handed_over(struct checker *k)
 {
-	struct way udp = {k->c->first, false};
+	struct way udp = {k->c->first, false, false}, tcp = {k->c->first, true, false};
 	struct diag d = {""};
-	struct stream s;
+	struct stream s, t;
+	bool both = stream_start(k, &s, &udp, "single", STREAM_PATIENT);
 
-	if (stream_start(k, &s, &udp, "single", STREAM_PATIENT) &&
-	    check_did(k, cache_hand_over(k->c, &d), &d))
+	both = stream_start(k, &t, &tcp, "single", STREAM_PATIENT) && both;
+	if (both && check_did(k, cache_hand_over(k->c, &d), &d)) {
 		cache_again(k, &s);
-	if (!stream_end(k, &s))
-		return;
-	check_volley_good(k, "while one instance took over", s.v, CACHE_ID);
-	check_found(k, "none of %llu lost, all made by a cache", (unsigned long long)s.v->sent);
+		cache_again(k, &t);
+	}
+	if (stream_end(k, &s))
+		check_volley_good(k, "while one instance took over", s.v, CACHE_ID);
+	if (stream_end(k, &t))
+		check_volley_good(k, "over TCP while one instance took over", t.v, CACHE_ID);
+	if (s.v && t.v)
+		check_found(k, "none of %llu lost nor of %llu over TCP, all made by a cache",
+			    (unsigned long long)s.v->sent, (unsigned long long)t.v->sent);
 }
 
+/* A connection that is open when the rules go leads to nobody from then on; later ones to a
+ * backend. At a question every 2 ms that is what was asked within a moment. */
 static void terminated(struct checker *k)
 {
-	struct way udp = {k->c->first, false};
+	struct way udp = {k->c->first, false, false}, tcp = {k->c->first, true, false};
 	struct notrack rules = {0};
 	struct diag d = {""};
-	struct stream s;
+	struct stream s, t;
+	bool both = stream_start(k, &s, &udp, "single", STREAM_PATIENT);
 
-	if (stream_start(k, &s, &udp, "single", STREAM_PATIENT) && check_did(k, cache_stop(k->c, &d), &d)) {
+	both = stream_start(k, &t, &tcp, "single", STREAM_PATIENT) && both;
+	if (both && check_did(k, cache_stop(k->c, &d), &d)) {
 		check_that(k, k->c->cache_status == 0, "SIGTERM: status %d", k->c->cache_status);
 		backends_take_over(k, &s);
+		backends_take_over(k, &t);
 		if (check_did(k, cell_notrack(&rules, &d), &d))
 			check_that(k, !rules.n_rules, "%u NOTRACK rules are left", rules.n_rules);
 	}
-	if (!stream_end(k, &s))
-		return;
-	check_volley_good(k, "while the cache ended", s.v, "");
-	check_found(k, "none of %llu lost", (unsigned long long)s.v->sent);
+	if (stream_end(k, &s))
+		check_volley_good(k, "while the cache ended", s.v, "");
+	if (stream_end(k, &t)) {
+		uint64_t cut = t.v->lost + t.v->refused;
+
+		check_that(k, cut <= CUT_MAX, "%llu connections of %llu lost while the cache ended",
+			   (unsigned long long)cut, (unsigned long long)t.v->sent);
+		check_that(k, !t.v->wrong && !t.v->servfail, "over TCP: %llu wrong, %llu SERVFAIL",
+			   (unsigned long long)t.v->wrong, (unsigned long long)t.v->servfail);
+		check_found(k, "none of %llu lost, and %llu of %llu connections",
+			    (unsigned long long)s.v->sent, (unsigned long long)cut,
+			    (unsigned long long)t.v->sent);
+	}
 }
 
-#define FAULT (NEED_CACHE | NEED_FAULTS | NEED_VIP | NEED_LOSSLESS)
+#define FAULT (NEED_CACHE | NEED_FAULTS | NEED_VIP | NEED_LOSSLESS | NEED_OURS)
 static const struct check checks[] = {
 	{"cache.terminated", "SIGTERM ends the cache and its rules, and no question is lost", FAULT,
 	 terminated, NULL},
 	{"cache.handed-over", "a new instance takes over and no question is lost", FAULT,
 	 handed_over, NULL},
 	{"cache.worker-killed", "a worker that dies is replaced within a second",
-	 NEED_CACHE | NEED_FAULTS | NEED_LOSSLESS, worker_killed, NULL},
+	 NEED_CACHE | NEED_FAULTS | NEED_LOSSLESS | NEED_OURS, worker_killed, NULL},
 	{"cache.worker-hung", "a worker that hangs is replaced; backends answer meanwhile", FAULT,
 	 worker_hung, NULL},
 	{"cache.killed", "all processes killed: backends answer once the rules have lapsed", FAULT,
 	 killed, NULL},
+	{"cache.killed-local", "all processes killed where only its own address is asked: nobody answers until it is started again",
+	 NEED_CACHE | NEED_FAULTS | NEED_LOCAL | NEED_LOSSLESS | NEED_OURS, killed_local, NULL},
 	{"cache.stopped", "all processes stopped: backends answer, and the cache when it goes on",
 	 FAULT, stopped, NULL},
 	{0},

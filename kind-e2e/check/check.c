@@ -25,12 +25,14 @@ const struct check *check_at(unsigned i)
 bool check_fits(const struct check *x, const struct cell_spec *spec, const struct scenario *s)
 {
 	bool cache = !spec->empty && spec->with_cache, plain = !spec->empty && !spec->with_cache;
+	bool local = cache && spec->proxy == SCEN_IPVS && !spec->intercept;
 	unsigned has = (cache ? NEED_CACHE | NEED_FAULTS : 0) | (plain ? NEED_PLAIN : 0) |
 		       (spec->empty ? NEED_EMPTY : NEED_LOAD) | (s->loss == 0 ? NEED_LOSSLESS : 0) |
 		       (s->n_backends > 1 ? NEED_BACKENDS : 0) |
-		       (cache && spec->proxy == SCEN_IPVS && !spec->intercept ? 0 : NEED_VIP) |
+		       (local ? NEED_LOCAL : NEED_VIP) |
 		       (spec->ip == SCEN_DUAL ? NEED_DUAL : 0) |
-		       (!spec->empty && spec->proxy == SCEN_IPVS ? NEED_IPVS : 0);
+		       (!spec->empty && spec->proxy == SCEN_IPVS ? NEED_IPVS : 0) |
+		       (cache && !spec->original ? NEED_OURS : 0);
 
 	/* a check that names none of the three kinds of cells is for all that have rules */
 	if (!(x->needs & (NEED_CACHE | NEED_PLAIN | NEED_EMPTY)) && spec->empty)

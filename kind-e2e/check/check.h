@@ -29,6 +29,8 @@ enum need {	      /* cells that lack one of these have no such check */
 	NEED_FAULTS = 128,  /* a cache whose rules lapse soon */
 	NEED_DUAL = 256,    /* both address families */
 	NEED_IPVS = 512,    /* kube-proxy in IPVS mode */
+	NEED_OURS = 1024,   /* with a cache: Nodens, by what only it has */
+	NEED_LOCAL = 2048,  /* with a cache: one at its link-local address alone, which nobody takes over */
 };
 
 struct checker;
@@ -72,14 +74,14 @@ bool check_did(struct checker *k, int code, const struct diag *d);
 
 struct way { /* from a pod to the cluster DNS */
 	enum topo_family f;
-	bool tcp;
+	bool tcp, one_socket; /* else a port a question */
 };
 #define WAYS_MAX 4
 /* All of this cell: UDP and TCP, each address family. Their number. */
 unsigned check_ways(const struct checker *k, struct way ret[WAYS_MAX]);
 const char *way_str(const struct way *w); /* "UDP", "TCP over IPv6" */
 
-/* "node-cache" or "backend-": who must have made an answer here. */
+/* "node-cache" or "backend-": who must have made an answer here; "" where the cache says nothing of itself. */
 const char *check_server(const struct checker *k);
 /* One question to where pods send theirs, five seconds at most. */
 struct question check_question(const struct checker *k, const struct way *w, const char *ns,

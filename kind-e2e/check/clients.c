@@ -128,9 +128,13 @@ static void node_source(struct checker *k)
 	check_found(k, "the node's, masqueraded");
 }
 
+/* Whom backends saw is the question here; who answered is judged after it. */
 static void cache_source(struct checker *k)
 {
 	static struct answer a;
+	char name[NAME_MAX_TEXT];
+	struct question q;
+	struct diag d = {""};
 	const struct topo *t = &k->c->topo;
 	const struct addr *const own[] = {&t->side[0].gateway, &t->side[1].gateway,
 					  &t->side[0].node, &t->side[1].node};
@@ -139,10 +143,14 @@ static void cache_source(struct checker *k)
 
 	topo_pod_ns(ns, 0);
 	forget_peers(k->c);
-	for (int i = 0; i < 10; i++)
-		if (!check_ask(k, &udp, ns, check_fresh(leaf), DNS_A, &a))
+	for (int i = 0; i < 10; i++) {
+		q = check_question(k, &udp, ns,
+				   fixture_name(k->c->lab->s, check_fresh(leaf), name), DNS_A);
+		if (!check_did(k, ask(&q, &a, &d), &d))
 			return;
+	}
 	only_from(k, "misses", own, 4);
+	check_ask(k, &udp, ns, check_fresh(leaf), DNS_A, &a);
 	check_found(k, "the node's, for 10 misses");
 }
 

@@ -89,6 +89,14 @@ static bool try_once(struct court *j, struct finding *f)
 	return !k.failed;
 }
 
+/* Why a failure of it is none of ours, or NULL. */
+static const char *excuse(const struct court *j, const struct check *x)
+{
+	if (j->c->spec.original)
+		return "the original's, and not ours to mend";
+	return j->c->spec.with_cache ? x->known : NULL;
+}
+
 static void settle(struct court *j, struct finding *f)
 {
 	char first[sizeof f->words];
@@ -97,7 +105,7 @@ static void settle(struct court *j, struct finding *f)
 		return;
 	f->verdict = f->passed == f->tries ? VERDICT_PROVED
 		     : f->passed	   ? VERDICT_FLAKY
-		     : f->check->known && j->c->spec.with_cache ? VERDICT_KNOWN
+		     : excuse(j, f->check) ? VERDICT_KNOWN
 					   : VERDICT_FAILED;
 	if (f->verdict == VERDICT_FLAKY || f->verdict == VERDICT_KNOWN) {
 		strcpy(first, f->words);
@@ -106,7 +114,7 @@ static void settle(struct court *j, struct finding *f)
 				 f->tries, first);
 		else
 			snprintf(f->words, sizeof f->words, "%.150s; %.240s", first,
-				 f->check->known);
+				 excuse(j, f->check));
 	}
 	if (j->conf->found)
 		j->conf->found(f, j->conf->arg);

@@ -197,10 +197,10 @@ static const struct check checks[] = {
 	 NEED_LOAD | NEED_CACHE, notrack_out, NULL},
 	{"load.notrack-rules", "the NOTRACK rules counted the same", NEED_LOAD | NEED_CACHE,
 	 notrack_rules, NULL},
-	{"load.by-cache", "the cache answered", NEED_LOAD | NEED_CACHE, by_cache, NULL},
+	{"load.by-cache", "the cache answered", NEED_LOAD | NEED_CACHE | NEED_OURS, by_cache, NULL},
 	{"load.cache-count", "the cache's own count agrees", NEED_LOAD | NEED_CACHE, cache_count,
 	 NULL},
-	{"load.only-misses", "backends saw only misses", NEED_LOAD | NEED_CACHE | NEED_LOSSLESS,
+	{"load.only-misses", "backends saw only misses", NEED_LOAD | NEED_CACHE | NEED_LOSSLESS | NEED_OURS,
 	 only_misses, NULL},
 	{0},
 };

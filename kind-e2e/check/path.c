@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kind-e2e/check/families.h"
@@ -42,12 +43,35 @@ static bool dump(struct checker *k, bool tcp, struct seen *ret)
 	return check_did(k, ctnl_dump(k->c->ct, look, ret, &d), &d);
 }
 
+/* Packets of the rule that leads a Service's port to its chain; nat sees the first of a connection.
+ * kube-proxy's nftables rules count nothing, and what IPVS counts is ipvs.in-turn's. */
+static bool ruled(struct checker *k, const struct way *w, unsigned long long *ret)
+{
+	const char *const argv[] = {w->f == TOPO_V6 ? "ip6tables-save" : "iptables-save", "-c", "-t", "nat", NULL};
+	char to[ADDR_TEXT + 8], vip[ADDR_TEXT], *text = NULL, *save = NULL;
+	struct diag d = {""};
+
+	*ret = 0;
+	if (k->c->spec.proxy != SCEN_IPTABLES)
+		return true;
+	snprintf(to, sizeof to, "-d %s/", addr_str(&k->c->topo.side[w->f].vip, vip));
+	if (!check_did(k, topo_tool(NETNS_NODE, argv, NULL, &text, &d), &d))
+		return false;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (strstr(line, "-A KUBE-SERVICES ") && strstr(line, to) && strstr(line, "--dport 53 ") &&
+		    strstr(line, w->tcp ? "-p tcp" : "-p udp"))
+			sscanf(line, "[%llu:", ret);
+	free(text);
+	return true;
+}
+
 static void tracked(struct checker *k)
 {
 	struct way way[WAYS_MAX];
 	unsigned n = check_ways(k, way);
 	static struct volley v;
 	char name[NAME_MAX_TEXT], ns[32];
+	unsigned long long before, after;
 	struct diag d = {""};
 	struct seen seen;
 
@@ -55,9 +79,9 @@ static void tracked(struct checker *k)
 	for (unsigned w = 0; w < n; w++) {
 		struct volley_conf conf = check_volley_conf(k, &way[w], N, "single", name);
 
-		if (!check_did(k, cell_forget(k->c, &d), &d) ||
+		if (!check_did(k, cell_forget(k->c, &d), &d) || !ruled(k, &way[w], &before) ||
 		    !check_volley(k, way_str(&way[w]), ns, &conf, check_server(k), &v) ||
-		    !dump(k, way[w].tcp, &seen))
+		    !ruled(k, &way[w], &after) || !dump(k, way[w].tcp, &seen))
 			return;
 		/* a port may come up twice */
 		check_that(k, seen.n <= N && seen.n + 3 >= N, "%s: %llu entries for %d ports",
@@ -66,6 +90,9 @@ static void tracked(struct checker *k)
 			   "%s: only %llu of %llu entries lead from the ClusterIP to a backend",
 			   way_str(&way[w]), (unsigned long long)seen.translated,
 			   (unsigned long long)seen.n);
+		check_that(k, k->c->spec.proxy != SCEN_IPTABLES || after - before == seen.n,
+			   "%s: kube-proxy's rule counted %llu connections, the table has %llu",
+			   way_str(&way[w]), after - before, (unsigned long long)seen.n);
 	}
 	check_found(k, "an entry a port, dst ClusterIP, reply from a backend");
 }
@@ -172,7 +199,7 @@ static void untracked_host(struct checker *k)
 	struct way way[WAYS_MAX];
 	unsigned n = check_ways(k, way);
 	struct host_seen seen = {k->c, 0};
-	static struct volley v;
+	static struct volley v[WAYS_MAX];
 	char name[NAME_MAX_TEXT];
 	struct diag d = {""};
 
@@ -181,11 +208,13 @@ static void untracked_host(struct checker *k)
 	for (unsigned w = 0; w < n; w++) {
 		struct volley_conf conf = check_volley_conf(k, &way[w], N, "single", name);
 
-		check_volley(k, way_str(&way[w]), NETNS_NODE, &conf, check_server(k), &v);
+		check_did(k, volley_run(NETNS_NODE, &conf, &v[w], &d), &d);
 	}
 	check_did(k, ctnl_dump(k->c->ct, look_host, &seen, &d), &d);
 	check_that(k, !seen.n, "%llu entries for the cache's addresses",
 		   (unsigned long long)seen.n);
+	for (unsigned w = 0; w < n && !k->failed; w++)
+		check_volley_good(k, way_str(&way[w]), &v[w], check_server(k));
 	check_found(k, "no entry for %d questions each way", N);
 }
 

@@ -261,7 +261,7 @@ int record_cell_open(struct result **ret, const struct lab *lab, const struct ce
 	result_label(*ret, LABEL_SCENARIO, lab->s->name);
 	result_label(*ret, LABEL_CELL, cell);
 	result_label(*ret, LABEL_PROXY, spec->empty ? "none" : scen_proxy_str(spec->proxy));
-	result_label(*ret, LABEL_CACHE, spec->with_cache ? "on" : "off");
+	result_label(*ret, LABEL_CACHE, spec->original ? "original" : spec->with_cache ? "on" : "off");
 	result_label(*ret, "ip", scen_ip_str(spec->ip));
 	return 0;
 }

@@ -76,5 +76,9 @@ int sabotage(struct cell *c, const char *what, struct diag *d)
 		proc_stop(c->server[0], SIGKILL, NS_PER_S, NULL);
 		return cell_backend_start(c, 0, d);
 	}
+	if (verb(what, "keep-stale", &n)) {
+		c->keep_stale = true;
+		return 0;
+	}
 	return shell(c, what, d);
 }

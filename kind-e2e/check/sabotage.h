@@ -11,7 +11,8 @@
 /* "lie" (backends name wrong addresses), "silence N" (backend N), "kill-backend N",
  * "stop-cache" (SIGSTOP to all of it), "stale-metrics" (the page of now for ever),
  * "garbled-metrics" (that and a line that is none), "no-delay" (the empty cell's first backend
- * does not wait); anything else is a shell's, in the node's namespace, with E2E_DIR the cell's folder. */
+ * does not wait), "keep-stale" (kube-proxy leaves entries to dead backends, as 1.32 to 1.36 do when
+ * none is left); anything else is a shell's, in the node's namespace, with E2E_DIR the cell's folder. */
 #define SABOTAGE_FAILED "the sabotage failed" /* how its error begins: tests/e2e-mutants/run knows it */
 int sabotage(struct cell *c, const char *what, struct diag *d);
 

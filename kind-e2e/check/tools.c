@@ -18,7 +18,7 @@ unsigned check_ways(const struct checker *k, struct way ret[WAYS_MAX])
 
 	for (int f = 0; f < TOPO_FAMILIES; f++)
 		for (int tcp = 0; tcp < 2 && k->c->topo.has[f]; tcp++)
-			ret[n++] = (struct way){(enum topo_family)f, tcp};
+			ret[n++] = (struct way){(enum topo_family)f, tcp, false};
 	return n;
 }
 
@@ -32,7 +32,7 @@ const char *way_str(const struct way *w)
 
 const char *check_server(const struct checker *k)
 {
-	return k->c->spec.with_cache ? CACHE_ID : "backend-";
+	return k->c->spec.original ? "" : k->c->spec.with_cache ? CACHE_ID : "backend-";
 }
 
 struct question check_question(const struct checker *k, const struct way *w, const char *ns,
@@ -79,6 +79,7 @@ struct volley_conf check_volley_conf(const struct checker *k, const struct way *
 				    .name = fixture_name(k->c->lab->s, leaf, name),
 				    .qtype = DNS_A,
 				    .tcp = w->tcp,
+				    .one_socket = w->one_socket,
 				    .n = n,
 				    .window = 16,
 				    .timeout_ns = PATIENCE_NS};

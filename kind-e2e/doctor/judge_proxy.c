@@ -116,21 +116,25 @@ static void endpoints(const struct patient *p, struct verdict *v)
 	say(v, STATUS_OK, "rules lead to the %u endpoints that are ready", r->n_targets);
 }
 
-/* Releases with a fault that DNS feels. A range is half open by patch release: fixed_patch 0 is "no
- * fixed one is known here". */
+/* Releases with a fault that DNS feels; patch releases with a fix are not told apart. */
 static const struct bad_range {
-	unsigned first, last, mode; /* minor releases, both included; mode: 0 any, else a letter */
-	const char *words, *ref;
+	unsigned first, last; /* minor releases, both included */
+	const char *mode;     /* as mode_seen() has it, or NULL: in any */
+	const char *words, *remedy;
 } bad[] = {
-	{32, 36, 0,
-	 "UDP Services that lose their last endpoint leave stale entries in the connection table: "
-	 "clients that keep their port are "
-	 "lost after a roll-out of CoreDNS",
-	 "kubernetes/kubernetes#139628, mended by #139629 (June 2026)"},
-	{32, 32, 0,
-	 "its sync reads the whole connection table, which costs gigabytes with millions of "
+	{32, 36, NULL,
+	 "UDP Services that lose their last endpoint leave stale entries in the connection table, "
+	 "and who keeps its port is lost after a roll-out of CoreDNS",
+	 "1.37, or after each roll-out on each node: conntrack -D -p udp --dport 53 "
+	 "(kubernetes#139628)"},
+	{32, 32, NULL,
+	 "each sync reads the whole connection table, which costs gigabytes with millions of "
 	 "entries",
-	 "kubernetes/kubernetes#129982"},
+	 "1.33 (kubernetes#129982)"},
+	{31, 36, "nftables",
+	 "its nft ends on sets that nft 1.1.3 or later wrote on the node, and then no rule is "
+	 "renewed",
+	 "1.37, which asks the kernel itself (kubernetes#136786, #140898)"},
 };
 
 static unsigned minor_of(const char *version)
@@ -140,30 +144,50 @@ static unsigned minor_of(const char *version)
 	return sscanf(version, "v%u.%u", &major, &minor) == 2 && major == 1 ? minor : 0;
 }
 
+/* The node's own where it can be seen, else what the ConfigMap asks for. */
+static const char *mode_seen(const struct facts *f)
+{
+	const char *is = mode_of(&f->rules);
+
+	return is ? is : f->api.proxy_mode[0] ? f->api.proxy_mode : "iptables";
+}
+
+static bool has_fault(const struct facts *f, const struct bad_range *range, unsigned kubelet)
+{
+	unsigned minor = minor_of(f->api.kubelet[kubelet].text);
+
+	return minor >= range->first && minor <= range->last &&
+	       (!range->mode || !strcmp(range->mode, mode_seen(f)));
+}
+
 static void version(const struct patient *p, struct verdict *v)
 {
 	const struct api_facts *a = &p->f->api;
+	char words[sizeof v->words] = "", cures[sizeof v->remedy] = "";
 
 	if (lacks(v, a->nodes_why))
 		return;
 	if (!a->n_kubelets)
 		return say(v, STATUS_SKIP, "no node says its version");
 	/* kube-proxy is released with kubelet, and may be at most as new */
-	for (unsigned i = 0; i < a->n_kubelets; i++)
-		for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
-			unsigned minor = minor_of(a->kubelet[i].text);
+	for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++)
+		for (unsigned i = 0; i < a->n_kubelets; i++) {
+			size_t at = strlen(words), cured = strlen(cures);
 
-			if (minor < bad[k].first || minor > bad[k].last)
+			if (!has_fault(p->f, &bad[k], i))
 				continue;
-			say(v, STATUS_WARN, "%u of %u nodes have %s: %s", a->kubelet[i].n,
-			    a->n_nodes, a->kubelet[i].text, bad[k].words);
-			return remedy(v,
-				      "a patch release with the fix: %s; meanwhile after each "
-				      "roll-out, on each node: conntrack -D -p udp --dport 53",
-				      bad[k].ref);
+			snprintf(words + at, sizeof words - at, "%s%u of %u nodes have %s: %s",
+				 at ? "; " : "", a->kubelet[i].n, a->n_nodes, a->kubelet[i].text,
+				 bad[k].words);
+			snprintf(cures + cured, sizeof cures - cured, "%s%s", cured ? "; " : "",
+				 bad[k].remedy);
+			break;
 		}
-	say(v, STATUS_OK, "%s%s: no fault that DNS feels is known here", a->kubelet[0].text,
-	    a->n_kubelets > 1 ? " and others" : "");
+	if (!words[0])
+		return say(v, STATUS_OK, "%s%s: no fault that DNS feels is known here",
+			   a->kubelet[0].text, a->n_kubelets > 1 ? " and others" : "");
+	say(v, STATUS_WARN, "%s", words);
+	remedy(v, "%s", cures);
 }
 
 const struct probe probes_proxy[] = {

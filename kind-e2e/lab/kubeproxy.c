@@ -21,7 +21,7 @@ static int make_rules(struct kproxy_rules *ret, const struct topo *t, enum scen_
 	struct in6_addr endpoints[TOPO_BACKENDS_MAX];
 	char node[ADDR_TEXT];
 	struct kproxy_conf conf = {.family = f == TOPO_V6 ? AF_INET6 : AF_INET,
-				   .version = KPROXY_1_36,
+				   .version = KPROXY_1_37,
 				   .services = services,
 				   .n_services = 2,
 				   .endpoints = endpoints,
@@ -83,17 +83,32 @@ static void leave_jumps(char *rules)
 	*to = '\0';
 }
 
-/* One transaction: the table is never away. */
+/* One transaction in which chains, sets and maps stay and what is in them is written anew, as
+ * kube-proxy does it. A table deleted and made again would have two chains at a hook for a moment:
+ * a packet that is past the new one when the transaction takes effect, and not yet at the old one,
+ * meets neither's rules, and is not translated. */
 static int again_nft(const struct kproxy_step *s, enum topo_family f, struct diag *d)
 {
-	size_t size = strlen(s->input) + 64;
-	char *all = malloc(size);
+	const char *family = f == TOPO_V6 ? "ip6" : "ip";
+	char *all = NULL, kind[8], name[KPROXY_NAME_MAX];
+	size_t len = 0;
+	FILE *out = open_memstream(&all, &len);
 	int code;
 
-	if (!all)
+	if (!out)
 		return diag_set(d, ERR_NOMEM, "rules: no memory");
-	snprintf(all, size, "delete table %s kube-proxy\n%s", f == TOPO_V6 ? "ip6" : "ip",
-		 s->input);
+	fprintf(out, "flush table %s kube-proxy\n", family);
+	for (const char *at = s->input; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (sscanf(at, "add %7s %*s kube-proxy %255s {", kind, name) == 2 &&
+		    (!strcmp(kind, "set") || !strcmp(kind, "map")))
+			fprintf(out, "flush %s %s kube-proxy %s\n", kind, family, name);
+	}
+	fputs(s->input, out);
+	if (fclose(out) || !all) {
+		free(all);
+		return diag_set(d, ERR_NOMEM, "rules: no memory");
+	}
 	code = topo_nft(NETNS_NODE, all, d);
 	free(all);
 	return code;

@@ -19,13 +19,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-
-static void die_with_parent(pid_t parent)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1); /* it was gone before the line above */
-}
+#include "lib/base/parent.h"
 
 static int memory_file(const char *text)
 {
@@ -146,7 +140,8 @@ int proc_run(const char *const argv[], const char *input, char **ret_out, struct
 	} else if ((pid = fork()) < 0) {
 		code = diag_errno(d, "%s: fork", argv[0]);
 	} else if (pid == 0) {
-		die_with_parent(self);
+		if (!parent_tie(self))
+			_exit(1);
 		run_child(argv, in, out, err_fd);
 		_exit(127);
 	} else {
@@ -172,7 +167,8 @@ pid_t proc_fork(const char *name, int (*body)(void *), void *arg, struct diag *d
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-		die_with_parent(self);
+		if (!parent_tie(self))
+			_exit(1);
 		prctl(PR_SET_NAME, name);
 		if (null >= 0)
 			dup2(null, 0);

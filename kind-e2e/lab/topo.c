@@ -299,6 +299,13 @@ int topo_cache_link(struct diag *d)
 	return topo_ip(NETNS_NODE, "link add " TOPO_CACHE_LINK " type bridge\n", d);
 }
 
+bool topo_has_cache_link(void)
+{
+	struct diag d = {""};
+
+	return topo_ip(NETNS_NODE, "link show " TOPO_CACHE_LINK "\n", &d) == 0;
+}
+
 /* --- rules of the lab itself ------------------------------------------------------- */
 
 int topo_loss(const struct topo *t, double share, struct diag *d)

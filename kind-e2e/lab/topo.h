@@ -52,6 +52,7 @@ int topo_loss(const struct topo *t, double share, struct diag *d);
 /* The interface that the cache finds ready-made: a bridge without ports stands
  * in for the dummy device that not every kernel has. */
 int topo_cache_link(struct diag *d);
+bool topo_has_cache_link(void);
 /* A backend's packets, both ways, vanish; and again do not. */
 int topo_silence(unsigned backend, bool silent, struct diag *d);
 

@@ -79,7 +79,10 @@ int kproxy_version_parse(enum kproxy_version *ret, const char *text)
 	static const struct {
 		const char *text;
 		enum kproxy_version version;
-	} known[] = {{"1.34", KPROXY_1_34}, {"1.35", KPROXY_1_34}, {"1.36", KPROXY_1_36}};
+	} known[] = {{"1.34", KPROXY_1_34},
+		     {"1.35", KPROXY_1_34},
+		     {"1.36", KPROXY_1_36},
+		     {"1.37", KPROXY_1_37}};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (!strcmp(known[i].text, text)) {

@@ -27,10 +27,11 @@
 #define KPROXY_IPVS_LINK "kube-ipvs0"
 
 /* Generations, by the first release of each that is still in support. iptables
- * and IPVS rules are the same in both, nftables rules are not. */
+ * and IPVS rules are the same in all, nftables rules are not. */
 enum kproxy_version {
 	KPROXY_1_34, /* 1.34, 1.35 */
 	KPROXY_1_36,
+	KPROXY_1_37,
 };
 
 struct kproxy_port {

@@ -2,7 +2,8 @@
 /*
  * kube-proxy in nftables mode: a table a family, dispatch through verdict maps.
  * Until 1.35 each endpoint had a chain of its own and packets to masquerade a
- * detour; 1.36 picks endpoint and address in one rule.
+ * detour; 1.36 picks endpoint and address in one rule; 1.37 does without the
+ * map where there is one endpoint, because filling a map is dear to nft.
  *
  * In the templates $T is the table, $ip "ip" or "ip6", $addr the type of an
  * address, $np what matches a NodePort's address.
@@ -162,26 +163,50 @@ static void put_balance_1_34(const struct kproxy_at *at, const char *svc, FILE *
 	fputs(" }\n", out);
 }
 
-static void put_balance_1_36(const struct kproxy_at *at, const char *svc, FILE *out)
+static void put_hairpins(const struct kproxy_at *at, FILE *out)
 {
-	const char *t = word(at->conf, "T", 1), *ip = word(at->conf, "ip", 2);
+	char text[INET6_ADDRSTRLEN];
+
+	for (size_t i = 0; i < at->conf->n_endpoints; i++) {
+		kproxy_ip(text, &at->conf->endpoints[i]);
+		fprintf(out, "add element %s hairpin-connections { %s . %s . %s . %u }\n",
+			word(at->conf, "T", 1), text, text, at->port->proto,
+			(unsigned)at->port->port);
+	}
+}
+
+static void put_only_endpoint(const struct kproxy_at *at, const char *svc, FILE *out)
+{
+	char ep[KPROXY_ENDPOINT_MAX];
+
+	kproxy_endpoint(ep, &at->conf->endpoints[0], at->port->port);
+	fprintf(out, "add rule %s %s meta l4proto %s dnat to %s\n", word(at->conf, "T", 1), svc,
+		at->port->proto, ep);
+}
+
+static void put_map_of_endpoints(const struct kproxy_at *at, const char *svc, FILE *out)
+{
 	size_t n = at->conf->n_endpoints;
 	char text[INET6_ADDRSTRLEN];
 
-	for (size_t i = 0; i < n; i++) {
-		kproxy_ip(text, &at->conf->endpoints[i]);
-		fprintf(out, "add element %s hairpin-connections { %s . %s . %s . %u }\n", t, text,
-			text, at->port->proto, (unsigned)at->port->port);
-	}
 	fprintf(out,
 		"add rule %s %s meta l4proto %s dnat %s addr . port to numgen random mod %zu map {",
-		t, svc, at->port->proto, ip, n);
+		word(at->conf, "T", 1), svc, at->port->proto, word(at->conf, "ip", 2), n);
 	for (size_t i = 0; i < n; i++) {
 		kproxy_ip(text, &at->conf->endpoints[i]);
 		fprintf(out, " %zu : %s . %u%s", i, text, (unsigned)at->port->port,
 			i + 1 < n ? " ," : "");
 	}
 	fputs(" }\n", out);
+}
+
+static void put_balance_1_36(const struct kproxy_at *at, const char *svc, FILE *out)
+{
+	put_hairpins(at, out);
+	if (at->conf->version >= KPROXY_1_37 && at->conf->n_endpoints == 1)
+		put_only_endpoint(at, svc, out);
+	else
+		put_map_of_endpoints(at, svc, out);
 }
 
 static void put_port(const struct kproxy_at *at, FILE *out)

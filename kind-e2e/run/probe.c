@@ -185,5 +185,7 @@ const char *probe_cell(const struct probe_report *p, const struct cell_spec *spe
 	for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
 		if (!p->p[more[i]].ok)
 			return p->p[more[i]].why;
+	if (spec->original && spec->ip == SCEN_DUAL)
+		return "the original serves addresses of one family only";
 	return NULL;
 }

@@ -184,12 +184,17 @@ int report_junit(const char *path, const struct findings *cells, unsigned n, str
 
 static const char *cells_of(unsigned needs)
 {
-	const char *cache = needs & NEED_VIP ? "cache, not ipvs-cache" : "cache";
+	static const char *const caches[2][2] = {
+		{"cache, original", "cache, original, not ipvs-cache"},
+		{"cache", "cache, not ipvs-cache"}};
+	const char *cache = caches[(needs & NEED_OURS) != 0][(needs & NEED_VIP) != 0];
 
+	if (needs & NEED_LOCAL)
+		return "ipvs-cache";
 	if (needs & NEED_IPVS)
 		return needs & NEED_PLAIN ? "ipvs-nocache"
 		       : needs & NEED_VIP ? "ipvs-intercept"
-					  : "ipvs-cache, ipvs-intercept";
+					  : "ipvs-cache, ipvs-intercept, original";
 	return needs & NEED_EMPTY   ? "empty"
 	       : needs & NEED_CACHE ? cache
 	       : needs & NEED_PLAIN ? "no cache"

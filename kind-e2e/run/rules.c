@@ -109,7 +109,7 @@ int rules_main(const struct rules_options *o)
 	else if (family == 2)
 		log_error("--family '%s': one of ipv4, ipv6", o->family);
 	else if (kproxy_version_parse(&version, o->version))
-		log_error("--kube-proxy '%s': one of 1.34, 1.35, 1.36", o->version);
+		log_error("--kube-proxy '%s': one of 1.34, 1.35, 1.36, 1.37", o->version);
 	else
 		return print_family(&plans[family], mode, version, (size_t)o->endpoints);
 	return 3;

@@ -9,7 +9,7 @@
 struct rules_options {
 	const char *mode;    /* "iptables", "nftables", "ipvs" */
 	const char *family;  /* "ipv4", "ipv6" */
-	const char *version; /* of kube-proxy: "1.36" */
+	const char *version; /* of kube-proxy: "1.37" */
 	uint64_t endpoints;  /* up to 100 */
 };
 

@@ -14,6 +14,8 @@ struct run_options {
 	const char *junit, *tap, *collect;	 /* files, or NULL */
 	uint64_t tries;				 /* of a check that fails */
 	bool strict;				 /* a flaky check is a failed one */
+	const char *original;			 /* NodeLocal DNSCache's node-cache, for cells of its own */
+	const char *image;			 /* archive of `make image` in place of the node-cache beside us */
 	const char *sabotage;			 /* "CHECK: WHAT", see kind-e2e/check/sabotage.h; or NULL */
 	uint64_t duration_ns;  /* 0: the scenario's */
 	bool keep;

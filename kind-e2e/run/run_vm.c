@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kind-e2e/lab/proc.h"
+#include "kind-e2e/lab/vm/image.h"
 #include "kind-e2e/lab/vm/vm.h"
 #include "kind-e2e/run/run.h"
 #include "lib/base/clock.h"
@@ -35,6 +36,8 @@ static struct vm_conf conf_of(const struct run_options *o, const char *bin, cons
 				.kernel = kernel,
 				.scenario = o->scenario,
 				.out = out,
+				.original = o->original,
+				.image = o->image,
 				.counted = o->clock ? !strcmp(o->clock, "counted") : !vm_is_fast(kernel),
 				.limit_ns = o->limit_ns};
 }
@@ -102,6 +105,10 @@ int run_vm(const struct run_options *o, const char *bin, const char *out, struct
 	put(&w, "--tries", tries);
 	if (o->strict)
 		put(&w, "--strict", NULL);
+	if (o->original)
+		put(&w, "--original", IMAGE_ORIGINAL);
+	if (o->image)
+		put(&w, "--image", IMAGE_ARCHIVE);
 	if (o->sabotage)
 		put(&w, "--sabotage", o->sabotage);
 	if (o->junit)

@@ -26,7 +26,7 @@ static bool is_check(const char *pattern)
 	return false;
 }
 
-static unsigned all_cells(const struct scenario *s, struct cell_spec ret[CELLS_MAX])
+static unsigned all_cells(const struct scenario *s, bool original, struct cell_spec ret[CELLS_MAX])
 {
 	static const enum scen_proxy modes[] = {SCEN_PROXIES(SCEN_PROXY_NAME)};
 	static const enum scen_ip ips[] = {SCEN_IP4, SCEN_IP6, SCEN_DUAL};
@@ -45,6 +45,10 @@ static unsigned all_cells(const struct scenario *s, struct cell_spec ret[CELLS_M
 					ret[n++] = spec;
 					spec.intercept = cache && modes[m] == SCEN_IPVS;
 					if (spec.intercept)
+						ret[n++] = spec;
+					spec.intercept = false;
+					spec.original = cache && original;
+					if (spec.original)
 						ret[n++] = spec;
 				}
 	return n;
@@ -118,7 +122,7 @@ int select_cells(const struct selection *sel, const struct scenario *s,
 		 struct cell_spec ret[CELLS_MAX], struct diag *d)
 {
 	struct cell_spec all[CELLS_MAX];
-	struct cells cells = {all, all_cells(s, all)};
+	struct cells cells = {all, all_cells(s, sel->original, all)};
 	int n = 0, code;
 
 	code = check_patterns("--cell", sel->cells, false, all, cells.n, d);

@@ -9,10 +9,11 @@
 #include "kind-e2e/check/check.h"
 #include "lib/base/opt.h"
 
-#define CELLS_MAX 24
+#define CELLS_MAX 32
 
 struct selection {
 	const struct opt_list *cells, *include, *exclude;
+	bool original; /* cells of the original, too */
 };
 
 /* The scenario's cells in order, the self-check first, those that are wanted; their number, or

@@ -4,20 +4,58 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d)
+/* What a shell or a parent made, and has no name in any folder. */
+static bool is_unnamed_pipe(int fd)
 {
-	FILE *f = fopen(path, "re");
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
+}
+
+FILE *file_open_ready(const char *path, struct diag *d)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	FILE *f;
+
+	if (fd < 0) {
+		diag_errno(d, "%s", path);
+		return NULL;
+	}
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		if (!is_unnamed_pipe(fd)) {
+			diag_set(d, ERR_SYS, "%s: is a FIFO, which may keep a reader waiting", path);
+			close(fd);
+			return NULL;
+		}
+		fcntl(fd, F_SETFL, 0);
+	}
+	f = fdopen(fd, "r");
+	if (!f) {
+		diag_errno(d, "%s", path);
+		close(fd);
+	}
+	return f;
+}
+
+/* All of it; closes it. NULL: could not be opened, and `d` says why. */
+static int read_all(FILE *f, const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d)
+{
 	size_t len = 0, cap = 4096, n;
 	char *text = f ? malloc(cap + 1) : NULL;
 	int err = 0;
 
 	if (!f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	while (text && (n = fread(text + len, 1, cap - len, f)) > 0) {
 		len += n;
 		if (len < cap)
@@ -47,6 +85,18 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, st
 	if (ret_len)
 		*ret_len = len;
 	return 0;
+}
+
+int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d)
+{
+	FILE *f = fopen(path, "re");
+
+	return f ? read_all(f, path, max, ret_text, ret_len, d) : diag_errno(d, "%s", path);
+}
+
+int file_read_ready(const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d)
+{
+	return read_all(file_open_ready(path, d), path, max, ret_text, ret_len, d);
 }
 
 static int write_all(int fd, const char *text, size_t len)

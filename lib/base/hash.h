@@ -15,6 +15,15 @@ struct hash_key {
 
 uint64_t hash_sip13(const struct hash_key *key, const void *data, size_t len);
 
+/* Of two words, as a keyed product folded onto itself: for tables by what is short and fixed (addresses,
+ * ports, another keyed hash), where SipHash would be most of the cost. Nobody who does not know the key
+ * can choose words that meet. */
+static inline uint64_t hash_pair(const struct hash_key *key, uint64_t a, uint64_t b)
+{
+	__uint128_t p = (__uint128_t)(a ^ key->k0) * (b ^ key->k1);
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
 /* SHA-256 for digests of inputs and for kube-proxy's chain names (FIPS 180-4).
  * `hex` receives 64 digits and a NUL. */
 void hash_sha256(const void *data, size_t len, uint8_t ret_digest[32]);

@@ -70,13 +70,23 @@ unsigned name_labels(const uint8_t *name)
 	return n;
 }
 
+static inline bool fold_eq8(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x = load8(a), y = load8(b);
+
+	return x == y || fold8(x) == fold8(y);
+}
+
+/* Most names that are compared are spelled alike. The last eight octets may be looked at twice. */
 static bool fold_eq(const uint8_t *a, const uint8_t *b, size_t len)
 {
 	size_t i = 0;
 
 	for (; i + 8 <= len; i += 8)
-		if (fold8(load8(a + i)) != fold8(load8(b + i)))
+		if (!fold_eq8(a + i, b + i))
 			return false;
+	if (i > 0)
+		return i == len || fold_eq8(a + len - 8, b + len - 8);
 	for (; i < len; i++)
 		if (fold1(a[i]) != fold1(b[i]))
 			return false;

@@ -79,7 +79,7 @@ static int pointer_target(const struct wire *w, size_t off, size_t start, size_t
 	return 0;
 }
 
-/* Expands the name at w->off into `ret`; *ret_end is where it ends in place. */
+/* Expands the name at w->off into `ret` (NULL: only looks at it); *ret_end is where it ends in place. */
 static int name_walk(struct wire *w, struct name *ret, size_t *ret_end)
 {
 	size_t off = w->off, start = off, end = 0, len = 0;
@@ -110,13 +110,15 @@ static int name_walk(struct wire *w, struct name *ret, size_t *ret_end)
 			return ERR_SHORT;
 		if (len + c + 1 > NAME_MAX_WIRE)
 			return ERR_LIMIT;
-		memcpy(ret->b + len, w->base + off, c + 1);
+		if (ret)
+			memcpy(ret->b + len, w->base + off, c + 1);
 		len += c + 1;
 		off += c + 1;
 		if (c == 0)
 			break;
 	}
-	ret->len = (uint8_t)len;
+	if (ret)
+		ret->len = (uint8_t)len;
 	*ret_end = end ? end : off;
 	return 0;
 }
@@ -141,9 +143,16 @@ void wire_name(struct wire *w, struct name *ret)
 
 void wire_name_skip(struct wire *w)
 {
-	struct name n;
+	size_t end;
+	int err;
 
-	wire_name(w, &n);
+	if (w->err)
+		return;
+	err = name_walk(w, NULL, &end);
+	if (err)
+		wire_fail(w, err);
+	else
+		w->off = end;
 }
 
 void wire_header(struct wire *w, struct dns_header *ret)

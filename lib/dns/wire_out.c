@@ -90,7 +90,8 @@ static bool written_eq(const struct wire_out *o, size_t off, const uint8_t *name
 			return false;
 		if (*p == 0)
 			return true;
-		for (unsigned i = 1; i <= *p; i++) {
+		bool alike = memcmp(p + 1, name + 1, *p) == 0; /* as most are spelled */
+		for (unsigned i = 1; !alike && i <= *p; i++) {
 			uint8_t a = p[i], b = name[i];
 
 			if (a != b && ((a ^ b) != 0x20 || (uint8_t)((a | 0x20) - 'a') >= 26))
@@ -222,7 +223,9 @@ size_t dns_query_build(void *buf, size_t cap, uint16_t id, const uint8_t *name, 
 
 	wire_out_init(&o, buf, cap);
 	wire_put_header(&o, &h);
-	wire_put_question(&o, name, qtype, DNS_IN);
+	wire_put_name_plain(&o, name); /* no other name is in it */
+	wire_put_u16(&o, qtype);
+	wire_put_u16(&o, DNS_IN);
 	if (udp_size > 0) {
 		size_t mark = wire_opt_begin(&o, udp_size, 0, 0, do_bit);
 

@@ -80,7 +80,7 @@
 #define LABEL_SCENARIO "scenario" /* the scenario's name */
 #define LABEL_CELL     "cell"     /* scen_cell_str: "iptables-nocache" */
 #define LABEL_PROXY    "proxy"    /* scen_proxy_str: "iptables" */
-#define LABEL_CACHE    "cache"    /* "off" | "on" */
+#define LABEL_CACHE    "cache"    /* "off" | "on" | "original": NodeLocal DNSCache */
 
 #define ENGINE_LAB     "lab"
 #define ENGINE_CLUSTER "cluster"

@@ -128,9 +128,15 @@ bool stub_name_set(struct stub *s, int at)
 
 		q->state = Q_PENDING;
 		q->sent = false;
-		q->len = dns_query_build(q->msg, sizeof(q->msg), 0, s->qname.b, q->type, DNS_RD,
-					 size, false, c->nsid);
-		assert(q->len > 0); /* STUB_QUERY_MAX holds the longest name and an OPT */
+		if (i == 0) {
+			q->len = dns_query_build(q->msg, sizeof(q->msg), 0, s->qname.b, q->type, DNS_RD,
+						 size, false, c->nsid);
+			assert(q->len > 0); /* STUB_QUERY_MAX holds the longest name and an OPT */
+		} else { /* it differs in its type */
+			q->len = s->q[0].len;
+			memcpy(q->msg, s->q[0].msg, q->len);
+			set_be16(q->msg + DNS_HEADER_LEN + s->qname.len, q->type);
+		}
 		stub_q_renew(s, i);
 	}
 	return true;
@@ -257,23 +263,6 @@ void stub_next(struct stub *s, uint64_t now_ns, struct stub_action *ret)
 	*ret = a;
 }
 
-/* Are there records of the type in the answer section? */
-static bool answer_has(const struct dns_msg *m, const uint8_t *msg, size_t len, uint16_t type)
-{
-	struct wire w;
-
-	wire_init(&w, msg, len);
-	w.off = m->answer_off;
-	for (unsigned i = 0; i < m->h.n_an; i++) {
-		struct dns_rr rr = {0};
-
-		wire_rr(&w, &rr);
-		if (!w.err && rr.type == type)
-			return true;
-	}
-	return false;
-}
-
 static enum stub_q_state reply_state(const struct dns_msg *m, const uint8_t *msg, size_t len,
 				     uint16_t type)
 {
@@ -281,7 +270,10 @@ static enum stub_q_state reply_state(const struct dns_msg *m, const uint8_t *msg
 		return Q_NXDOMAIN;
 	if (m->rcode != DNS_NOERROR)
 		return Q_FAILED;
-	return answer_has(m, msg, len, type) ? Q_RECORDS : Q_NODATA;
+	struct wire w;
+	wire_init(&w, msg, len);
+	w.off = m->answer_off;
+	return wire_has_type(&w, m->h.n_an, type) ? Q_RECORDS : Q_NODATA;
 }
 
 bool stub_receive(struct stub *s, uint64_t now_ns, unsigned slot, const uint8_t *msg, size_t len)

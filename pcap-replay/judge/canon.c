@@ -61,36 +61,32 @@ static size_t expand(const struct wire *msg, const struct dns_rr *rr, uint8_t *o
 
 static int by_value(const void *pa, const void *pb)
 {
-	uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
-	return a < b ? -1 : a > b;
+	const struct canon_record *a = pa, *b = pb;
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return a->ttl < b->ttl ? -1 : a->ttl > b->ttl;
 }
 
-static void section(struct canon *c, struct canon_set *set, struct wire *w, unsigned n)
+static void section(struct canon_set *set, struct wire *w, unsigned n)
 {
 	static const struct hash_key key = {0x6e6f64656e73, 0x63616e6f6e}; /* both sides of a comparison are ours */
 	uint8_t out[3 * NAME_MAX_WIRE + DNS_MSG_MAX];
-	for (unsigned i = 0; i < n && !w->err; i++) {
+	for (unsigned i = 0; i < n && !w->err && set->n < CANON_RECORDS_MAX; i++) {
 		struct dns_rr rr = {0};
 		wire_rr(w, &rr);
 		size_t len = w->err ? 0 : expand(w, &rr, out, sizeof(out));
 		if (len == 0 || rr.type == DNS_OPT)
 			continue;
-		if (set->n == CANON_RECORDS_MAX) {
-			c->too_many = true;
-			continue;
-		}
-		set->ttl_min = !set->n || rr.ttl < set->ttl_min ? rr.ttl : set->ttl_min;
-		set->ttl_max = rr.ttl > set->ttl_max ? rr.ttl : set->ttl_max;
-		set->hash[set->n++] = hash_sip13(&key, out, len);
+		set->record[set->n++] = (struct canon_record){hash_sip13(&key, out, len), rr.ttl};
 	}
-	qsort(set->hash, set->n, sizeof(set->hash[0]), by_value);
+	qsort(set->record, set->n, sizeof(set->record[0]), by_value);
 }
 
 void canon_read(struct canon *ret, const uint8_t *msg, size_t len, const uint8_t *asked, size_t asked_len)
 {
 	struct dns_msg m, q;
 	struct wire w;
-	memset(ret, 0, sizeof(*ret));
+	ret->answer.n = ret->authority.n = 0;
 	ret->readable = dns_reply_parse(&m, msg, len) == 0;
 	ret->rcode = m.rcode;
 	ret->flags = m.h.flags & 0x07f0;
@@ -104,11 +100,14 @@ void canon_read(struct canon *ret, const uint8_t *msg, size_t len, const uint8_t
 		return;
 	wire_init(&w, msg, len);
 	w.off = m.answer_off;
-	section(ret, &ret->answer, &w, m.h.n_an);
-	section(ret, &ret->authority, &w, m.h.n_ns);
+	section(&ret->answer, &w, m.h.n_an);
+	section(&ret->authority, &w, m.h.n_ns);
 }
 
 bool canon_set_eq(const struct canon_set *a, const struct canon_set *b)
 {
-	return a->n == b->n && !memcmp(a->hash, b->hash, a->n * sizeof(a->hash[0]));
+	bool same = a->n == b->n;
+	for (size_t i = 0; same && i < a->n; i++)
+		same = a->record[i].hash == b->record[i].hash;
+	return same;
 }

@@ -10,12 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CANON_RECORDS_MAX 256 /* of a section; what follows is not looked at, and told */
+#define CANON_RECORDS_MAX 5957 /* of a section: no message has more, of 11 octets each */
 
+struct canon_record {
+	uint64_t hash; /* owner, type, class, data */
+	uint32_t ttl;  /* seconds */
+};
 struct canon_set { /* sorted */
-	uint64_t hash[CANON_RECORDS_MAX]; /* owner, type, class, data */
+	struct canon_record record[CANON_RECORDS_MAX];
 	size_t n;
-	uint32_t ttl_min, ttl_max; /* seconds; 0 when empty */
 };
 struct canon {
 	bool readable;
@@ -24,7 +27,6 @@ struct canon {
 	bool edns, do_bit;
 	uint16_t udp_size;
 	bool same_spelling;    /* the question is spelt as it was asked */
-	bool too_many;
 	struct canon_set answer, authority;
 };
 void canon_read(struct canon *ret, const uint8_t *msg, size_t len, const uint8_t *asked, size_t asked_len);

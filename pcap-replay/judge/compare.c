@@ -15,7 +15,7 @@ const struct criterion_row criteria[N_CMP] = {
 	[CMP_AA] = {"aa", "authoritative on one side", CLASS_BENIGN},
 	[CMP_RA] = {"ra", "recursion available on one side", CLASS_BENIGN},
 	[CMP_AD] = {"ad", "authenticated on one side", CLASS_BENIGN},
-	[CMP_EDNS] = {"edns", "EDNS on one side", CLASS_BENIGN},
+	[CMP_EDNS] = {"edns", "EDNS, or its bit DO, on one side", CLASS_BENIGN},
 	[CMP_AUTHORITY] = {"authority", "another authority section", CLASS_BENIGN},
 	[CMP_TTL_MORE] = {"ttl-more", "TTLs are more", CLASS_BENIGN},
 	[CMP_TC] = {"tc", "truncated on one side", CLASS_DEFECT},
@@ -40,9 +40,18 @@ static void compare_flags(enum criterion *c, const struct canon *a, const struct
 	worse(c, d & DNS_RA, CMP_RA);
 	worse(c, d & DNS_AD, CMP_AD);
 	worse(c, d & DNS_TC, CMP_TC);
-	worse(c, a->edns != b->edns, CMP_EDNS);
+	worse(c, a->edns != b->edns || a->do_bit != b->do_bit, CMP_EDNS);
 	worse(c, a->edns && b->edns && a->udp_size != b->udp_size, CMP_EDNS_SIZE);
 	worse(c, a->same_spelling != b->same_spelling, CMP_SPELLING);
+}
+
+/* Record by record: one that a cache has counted down does not hide another that it has not. */
+static void compare_ttls(enum criterion *c, const struct canon_set *a, const struct canon_set *b)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		worse(c, b->record[i].ttl < a->record[i].ttl, CMP_TTL_LESS);
+		worse(c, b->record[i].ttl > a->record[i].ttl, CMP_TTL_MORE);
+	}
 }
 
 enum criterion compare_answers(struct octets asked, struct octets ra, struct octets rb)
@@ -63,8 +72,10 @@ enum criterion compare_answers(struct octets asked, struct octets ra, struct oct
 		worse(&c, !cut, !a.answer.n != !b.answer.n ? CMP_NODATA : CMP_ANSWER);
 		return c;
 	}
-	worse(&c, !canon_set_eq(&a.authority, &b.authority), CMP_AUTHORITY);
-	worse(&c, b.answer.ttl_min < a.answer.ttl_min, CMP_TTL_LESS);
-	worse(&c, b.answer.ttl_max > a.answer.ttl_max, CMP_TTL_MORE);
+	compare_ttls(&c, &a.answer, &b.answer);
+	if (canon_set_eq(&a.authority, &b.authority))
+		compare_ttls(&c, &a.authority, &b.authority);
+	else
+		worse(&c, true, CMP_AUTHORITY);
 	return c;
 }

@@ -39,8 +39,7 @@ struct capfile {
 	uint32_t link;
 	uint32_t n_ifaces, cap_ifaces;
 	struct iface *iface;
-	uint8_t *buf;
-	size_t cap;
+	const uint8_t *body; /* of the block or frame, in inflow's window */
 };
 
 static uint16_t u16(const struct capfile *c, const uint8_t *p)
@@ -57,10 +56,10 @@ static uint32_t u32(const struct capfile *c, const uint8_t *p)
 	return c->swap ? bswap_32(v) : v;
 }
 
-/* 1: all n octets; 0: clean end before the first; negative: error. */
-static int take(struct capfile *c, void *buf, size_t n, bool may_end, struct diag *d)
+/* 1: all n octets, in place until the next take; 0: clean end before the first; negative: error. */
+static int take(struct capfile *c, const uint8_t **ret, size_t n, bool may_end, struct diag *d)
 {
-	long got = inflow_read(c->in, buf, n, d);
+	long got = inflow_take(c->in, n, ret, d);
 	if (got < 0)
 		return (int)got;
 	if (got == 0 && may_end)
@@ -77,24 +76,12 @@ static int bad(const struct capfile *c, struct diag *d, const char *what, uint32
 	return diag_set(d, ERR_SYNTAX, "%s: octet %" PRIu64 ": %s (%u)", c->path, c->off, what, v);
 }
 
-static int body_room(struct capfile *c, size_t n, struct diag *d)
-{
-	if (n <= c->cap)
-		return 0;
-	uint8_t *p = realloc(c->buf, n);
-	if (!p)
-		return diag_set(d, ERR_NOMEM, "%s: out of memory", c->path);
-	c->buf = p;
-	c->cap = n;
-	return 0;
-}
-
 /* --- pcap --- */
 
 static int pcap_open(struct capfile *c, struct diag *d)
 {
-	uint8_t h[20];
-	int rc = take(c, h, sizeof(h), false, d);
+	const uint8_t *h;
+	int rc = take(c, &h, 20, false, d);
 	if (rc < 0)
 		return rc;
 	if (u16(c, h) != 2 || u16(c, h + 2) > 4)
@@ -109,27 +96,26 @@ static int pcap_open(struct capfile *c, struct diag *d)
 
 static int pcap_next(struct capfile *c, struct frame *f, struct diag *d)
 {
-	uint8_t h[16];
-	int rc = take(c, h, sizeof(h), true, d);
+	const uint8_t *h;
+	int rc = take(c, &h, 16, true, d);
 	if (rc <= 0)
 		return rc;
 	uint32_t caplen = u32(c, h + 8);
 	if (caplen > CAPFILE_FRAME_MAX)
 		return bad(c, d, "a frame larger than any capture has", caplen);
-	if ((rc = body_room(c, caplen, d)) || (rc = take(c, c->buf, caplen, caplen == 0, d)) < 0)
-		return rc;
 	uint64_t frac = u32(c, h + 4);
 	*f = (struct frame){.has_time = true, .t_ns = (uint64_t)u32(c, h) * 1000000000u + (c->nanos ? frac : frac * 1000),
-			    .link = c->link, .data = c->buf, .caplen = caplen, .len = u32(c, h + 12)};
-	return 1;
+			    .link = c->link, .caplen = caplen, .len = u32(c, h + 12)};
+	rc = take(c, &f->data, caplen, caplen == 0, d); /* what `h` points to is no longer there */
+	return rc < 0 ? rc : 1;
 }
 
 /* --- pcapng --- */
 
 static int ng_section(struct capfile *c, uint32_t *ret_len, struct diag *d)
 {
-	uint8_t h[12]; /* length, byte-order magic, version */
-	int rc = take(c, h, sizeof(h), false, d);
+	const uint8_t *h; /* length, byte-order magic, version */
+	int rc = take(c, &h, 12, false, d);
 	if (rc < 0)
 		return rc;
 	uint32_t magic;
@@ -228,15 +214,15 @@ static bool ng_is_packet(uint32_t type)
  * and are read past, so that they need no room. */
 static int ng_pass(struct capfile *c, uint64_t n, struct diag *d)
 {
-	int rc = body_room(c, 4096, d);
-	while (rc == 0 && n) {
+	const uint8_t *past;
+	while (n) {
 		size_t part = n < 4096 ? n : 4096;
-		if ((rc = take(c, c->buf, part, false, d)) < 0)
+		int rc = take(c, &past, part, false, d);
+		if (rc < 0)
 			return rc;
-		rc = 0;
 		n -= part;
 	}
-	return rc;
+	return 0;
 }
 
 /* Up to the end of a section header, whose length, magic and version were taken. */
@@ -247,11 +233,11 @@ static int ng_section_rest(struct capfile *c, uint32_t total, struct diag *d)
 	return ng_pass(c, total - 16, d);
 }
 
-/* 1: c->buf holds the block's body; 2: it was none of those that are read. */
+/* 1: c->body is the block's body; 2: it was none of those that are read. */
 static int ng_block(struct capfile *c, uint32_t *ret_type, size_t *ret_len, struct diag *d)
 {
-	uint8_t h[4], len[4];
-	int rc = take(c, h, 4, true, d);
+	const uint8_t *h, *len;
+	int rc = take(c, &h, 4, true, d);
 	if (rc <= 0)
 		return rc;
 	uint32_t total;
@@ -262,7 +248,7 @@ static int ng_block(struct capfile *c, uint32_t *ret_type, size_t *ret_len, stru
 		return rc ? rc : 2;
 	}
 	*ret_type = u32(c, h);
-	if ((rc = take(c, len, 4, false, d)) < 0)
+	if ((rc = take(c, &len, 4, false, d)) < 0)
 		return rc;
 	total = u32(c, len);
 	bool wanted = *ret_type == NG_INTERFACE || ng_is_packet(*ret_type);
@@ -272,9 +258,9 @@ static int ng_block(struct capfile *c, uint32_t *ret_type, size_t *ret_len, stru
 		rc = ng_pass(c, total - 8, d);
 		return rc ? rc : 2;
 	}
-	if ((rc = body_room(c, total - 8, d)) || (rc = take(c, c->buf, total - 8, false, d)) < 0)
+	if ((rc = take(c, &c->body, total - 8, false, d)) < 0)
 		return rc;
-	if (u32(c, c->buf + total - 12) != total)
+	if (u32(c, c->body + total - 12) != total)
 		return bad(c, d, "pcapng block whose two lengths differ", total);
 	*ret_len = total - 12;
 	return 1;
@@ -291,8 +277,8 @@ static int ng_next(struct capfile *c, struct frame *f, struct diag *d)
 		if (rc == 2)
 			continue;
 		if (ng_is_packet(type))
-			return ng_packet(c, type, c->buf, len, f, d);
-		if ((rc = ng_interface(c, c->buf, len, d)))
+			return ng_packet(c, type, c->body, len, f, d);
+		if ((rc = ng_interface(c, c->body, len, d)))
 			return rc;
 	}
 }
@@ -301,8 +287,8 @@ static int ng_next(struct capfile *c, struct frame *f, struct diag *d)
 
 static int detect(struct capfile *c, struct diag *d)
 {
-	uint8_t h[4];
-	int rc = take(c, h, 4, true, d);
+	const uint8_t *h;
+	int rc = take(c, &h, 4, true, d);
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
@@ -356,7 +342,6 @@ void capfile_close(struct capfile *c)
 	if (!c)
 		return;
 	inflow_close(c->in);
-	free(c->buf);
 	free(c->iface);
 	free(c);
 }

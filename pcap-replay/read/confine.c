@@ -32,6 +32,8 @@
 #define ARCH 0
 #endif
 
+#define X32_BIT 0x40000000u /* of a system call's number; no other ABI has numbers that high */
+
 /* What no parser has use for. */
 static const int refused[] = {
 	SYS_execve, SYS_execveat, SYS_clone, SYS_clone3, SYS_unshare, SYS_setns,
@@ -50,12 +52,13 @@ static const int refused[] = {
 
 static int filter_load(struct diag *d)
 {
-	struct sock_filter f[6 + COUNT(refused)];
+	struct sock_filter f[7 + COUNT(refused)];
 	const uint8_t n = COUNT(refused);
 	size_t at = 0;
 	f[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	f[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 0, n + 2); /* another ABI: refused */
+	f[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 0, n + 3); /* another ABI: refused */
 	f[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	f[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, n + 1, 0); /* and so is x32, which has this one's ARCH */
 	for (uint8_t i = 0; i < n; i++)
 		f[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)refused[i], (uint8_t)(n - i), 0);
 	f[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);

@@ -10,9 +10,17 @@
 
 #define LAYERS_MAX 40 /* deeper is somebody's joke */
 
+#define BUCKETS 64
+
+/* Every frame looks up as many keys as it has layers: the rows of a table, in buckets by their
+ * key, so that what has no row (most ports) is known at once. */
+struct index {
+	const struct layer *row[BUCKETS]; /* at a free place from the key's bucket on */
+};
+
 struct decoder {
 	struct defrag *defrag;
-	const struct layer *last[BY_PAYLOAD + 1]; /* of each table: frames are alike */
+	struct index index[BY_PAYLOAD + 1];
 };
 
 const char *decode_verdict_str(enum decode_verdict v)
@@ -24,13 +32,30 @@ const char *decode_verdict_str(enum decode_verdict v)
 	return words[v];
 }
 
+static uint32_t bucket(uint32_t key)
+{
+	return key * 0x9e3779b1u >> 26;
+}
+
+static void index_add(struct index *x, const struct layer *l)
+{
+	uint32_t at = bucket(l->key);
+	while (x->row[at])
+		at = (at + 1) % BUCKETS;
+	x->row[at] = l;
+}
+
 struct decoder *decoder_new(struct budget *b)
 {
+	static const struct layer *const tables[] = {layers_ip, layers_link, layers_tunnel};
 	struct decoder *dec = calloc(1, sizeof(*dec));
 	if (dec && !(dec->defrag = defrag_new(b))) {
 		free(dec);
 		return NULL;
 	}
+	for (size_t t = 0; dec && t < sizeof(tables) / sizeof(tables[0]); t++)
+		for (const struct layer *l = tables[t]; l->name; l++)
+			index_add(&dec->index[l->table], l);
 	return dec;
 }
 
@@ -42,15 +67,12 @@ void decoder_free(struct decoder *dec)
 	free(dec);
 }
 
-static const struct layer *layer_find(struct decoder *dec, const struct cursor *c)
+static const struct layer *layer_find(const struct decoder *dec, const struct cursor *c)
 {
-	if (dec->last[c->table] && dec->last[c->table]->key == c->key)
-		return dec->last[c->table];
-	static const struct layer *const tables[] = {layers_ip, layers_link, layers_tunnel};
-	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
-		for (const struct layer *l = tables[t]; l->name; l++)
-			if (l->key == c->key && l->table == c->table)
-				return dec->last[c->table] = l;
+	const struct index *x = &dec->index[c->table];
+	for (uint32_t at = bucket(c->key); x->row[at]; at = (at + 1) % BUCKETS)
+		if (x->row[at]->key == c->key)
+			return x->row[at];
 	return NULL;
 }
 

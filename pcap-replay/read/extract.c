@@ -180,6 +180,11 @@ int extract_next(struct extract *x, const struct dmessage **ret, struct diag *d)
 	}
 }
 
+const struct dmessage *extract_ahead(struct extract *x)
+{
+	return reorder_ahead(x->order);
+}
+
 const struct extract_counts *extract_counts(struct extract *x)
 {
 	x->counts.frames = *frames_counts(x->frames);

@@ -44,6 +44,8 @@ int extract_open(struct extract **ret, const struct extract_conf *c, struct diag
 /* 1 and a message (valid until the next call); 0 when all was read to its true end;
  * negative for a fault, after everything that could be read has been handed out. */
 int extract_next(struct extract *x, const struct dmessage **ret, struct diag *d);
+/* What will come soon, for whoever can prepare for it: see reorder_ahead. Valid until extract_next hands it out. */
+const struct dmessage *extract_ahead(struct extract *x);
 /* Whole only after the end. */
 const struct extract_counts *extract_counts(struct extract *x);
 void extract_close(struct extract *x);

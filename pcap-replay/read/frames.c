@@ -30,6 +30,7 @@ struct frames {
 	struct part *part;
 	size_t n_parts, next_part;
 	struct lane lane[FRAMES_LANES_MAX];
+	size_t lanes; /* above those in use there is none */
 	int taken; /* lane whose frame was handed out last; -1 none */
 	int err;
 	struct diag first_fault;
@@ -168,6 +169,7 @@ static void lane_open(struct frames *fs, const struct part *p)
 		return;
 	}
 	struct lane *l = &fs->lane[i];
+	fs->lanes = i + 1 > fs->lanes ? i + 1 : fs->lanes;
 	l->path = p->path;
 	l->newest_ns = l->shift_ns = 0;
 	int rc = capfile_open(&l->file, p->path, &d);
@@ -185,7 +187,7 @@ static void lane_open(struct frames *fs, const struct part *p)
 static struct lane *lane_oldest(struct frames *fs)
 {
 	struct lane *best = NULL;
-	for (size_t i = 0; i < FRAMES_LANES_MAX; i++)
+	for (size_t i = 0; i < fs->lanes; i++)
 		if (fs->lane[i].file && (!best || fs->lane[i].f.t_ns < best->f.t_ns))
 			best = &fs->lane[i];
 	return best;

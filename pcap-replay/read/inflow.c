@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One refill loop and a row of codecs: each codec turns packed octets into
- * plain ones through the same three calls, so that adding a format is adding a
- * row. Concatenated gzip members, zstd and lz4 frames and xz streams are read
+ * One window of plain octets, filled in large pieces and handed out in place, and a
+ * row of codecs that fill it: each turns packed octets into plain ones through the
+ * same three calls, so that adding a format is adding a row. What is not packed is
+ * read straight into the window. Concatenated gzip members, zstd and lz4 frames and xz streams are read
  * to the end, as their own tools do.
  */
 #include "pcap-replay/read/inflow.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <lz4frame.h>
 #include <lzma.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #define PACKED_BYTES 65536
+#define WINDOW_BYTES (128 * 1024) /* stays in a core's own cache between the kernel's copy and the parser */
 
 struct inflow;
 struct codec {
@@ -33,12 +37,14 @@ struct codec {
 };
 
 struct inflow {
-	FILE *file;
+	int fd;
 	const char *path;
 	const struct codec *codec; /* NULL: plain */
 	uint8_t in[PACKED_BYTES];
 	size_t pos, len;
 	int file_ended, at_end;
+	uint8_t *window;     /* plain octets [from..to) of `cap` */
+	size_t from, to, cap;
 	z_stream gz;
 	lzma_stream xz;
 	ZSTD_DStream *zstd;
@@ -141,12 +147,52 @@ static const struct codec codecs[] = {
 	{"xz", {0xfd, '7', 'z', 'X'}, 4, xz_start, xz_step, xz_stop},
 };
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+	interrupted = sig;
+}
+
+/* Who sends down a pipe has come to its end by the same Ctrl-C, or never will: what has
+ * arrived is what there is. The second one ends the process, as ever. */
+static void interrupts_end_input(void)
+{
+	struct sigaction sa = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}, before;
+	if (!sigaction(SIGINT, NULL, &before) && before.sa_handler == SIG_DFL)
+		sigaction(SIGINT, &sa, NULL);
+}
+
+/* What one read brings, of a pipe that is less; 0 at the end. */
+static long file_read_some(struct inflow *f, uint8_t *buf, size_t cap, struct diag *d)
+{
+	ssize_t n;
+	do
+		n = f->fd == STDIN_FILENO && interrupted ? 0 : read(f->fd, buf, cap);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return diag_errno(d, "%s", f->path);
+	f->file_ended = n == 0;
+	return n;
+}
+
 static int refill(struct inflow *f, struct diag *d)
 {
+	long n = file_read_some(f, f->in, sizeof(f->in), d);
 	f->pos = 0;
-	f->len = fread(f->in, 1, sizeof(f->in), f->file);
-	if (f->len == 0 && ferror(f->file))
-		return diag_errno(d, "%s", f->path);
+	f->len = n > 0 ? (size_t)n : 0;
+	return n < 0 ? (int)n : 0;
+}
+
+/* The magic number may come in pieces from a pipe. */
+static int first_fill(struct inflow *f, struct diag *d)
+{
+	while (!f->file_ended && f->len < sizeof(codecs[0].magic)) {
+		long n = file_read_some(f, f->in + f->len, sizeof(f->in) - f->len, d);
+		if (n < 0)
+			return (int)n;
+		f->len += (size_t)n;
+	}
 	f->file_ended = f->len == 0;
 	return 0;
 }
@@ -157,8 +203,10 @@ int inflow_open(struct inflow **ret, const char *path, struct diag *d)
 	if (!f)
 		return diag_set(d, ERR_NOMEM, "%s: out of memory", path);
 	f->path = path;
-	f->file = strcmp(path, "-") ? fopen(path, "rb") : stdin;
-	int rc = f->file ? refill(f, d) : diag_errno(d, "%s", path);
+	f->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+	if (f->fd == STDIN_FILENO)
+		interrupts_end_input();
+	int rc = f->fd >= 0 ? first_fill(f, d) : diag_errno(d, "%s", path);
 	for (size_t i = 0; rc == 0 && i < sizeof(codecs) / sizeof(codecs[0]); i++)
 		if (f->len >= codecs[i].n_magic && !memcmp(f->in, codecs[i].magic, codecs[i].n_magic)) {
 			if (codecs[i].start(f))
@@ -172,16 +220,6 @@ int inflow_open(struct inflow **ret, const char *path, struct diag *d)
 	}
 	*ret = f;
 	return 0;
-}
-
-/* Plain octets straight from the buffer. */
-static long plain_step(struct inflow *f, uint8_t *out, size_t cap)
-{
-	size_t n = f->len - f->pos < cap ? f->len - f->pos : cap;
-	memcpy(out, f->in + f->pos, n);
-	f->pos += n;
-	f->at_end = 1;
-	return (long)n;
 }
 
 /* Behind a whole member only zeros (tape blocks, some shippers' padding): the end,
@@ -198,31 +236,81 @@ static bool only_zeros(struct inflow *f, struct diag *d, int *rc)
 	return true;
 }
 
-long inflow_read(struct inflow *f, void *buf, size_t n, struct diag *d)
+/* More plain octets into `out`; 0 at the end. */
+static long unpack_some(struct inflow *f, uint8_t *out, size_t cap, struct diag *d)
 {
-	size_t got = 0;
-	while (got < n) {
-		if (f->pos == f->len && !f->file_ended) {
-			int rc = refill(f, d);
-			if (rc)
-				return rc;
-		}
-		if (f->file_ended && (f->at_end || !f->codec))
-			break;
-		int rc = 0;
-		if (f->codec && only_zeros(f, d, &rc)) {
+	for (;;) {
+		int rc = f->pos == f->len && !f->file_ended ? refill(f, d) : 0;
+		if (rc)
+			return rc;
+		if (f->file_ended && f->at_end)
+			return 0;
+		if (only_zeros(f, d, &rc)) {
 			if (rc)
 				return rc;
 			continue;
 		}
-		long made = f->codec ? f->codec->step(f, (uint8_t *)buf + got, n - got)
-				     : plain_step(f, (uint8_t *)buf + got, n - got);
+		long made = f->codec->step(f, out, cap);
 		if (made < 0)
 			return diag_set(d, ERR_SYNTAX, "%s: damaged %s data", f->path, f->codec->name);
 		if (made == 0 && f->file_ended)
 			return diag_set(d, ERR_SHORT, "%s: the %s stream ends early", f->path, f->codec->name);
-		got += (size_t)made;
+		if (made > 0)
+			return made;
 	}
+}
+
+static long some(struct inflow *f, uint8_t *out, size_t cap, struct diag *d)
+{
+	if (f->codec)
+		return unpack_some(f, out, cap, d);
+	if (f->pos == f->len)
+		return f->file_ended ? 0 : file_read_some(f, out, cap, d);
+	size_t n = f->len - f->pos < cap ? f->len - f->pos : cap; /* what was looked at for a magic number */
+	memcpy(out, f->in + f->pos, n);
+	f->pos += n;
+	return (long)n;
+}
+
+/* Room for n octets from the window's beginning, what is left of it moved there. */
+static int window_room(struct inflow *f, size_t n, struct diag *d)
+{
+	size_t left = f->to - f->from, cap = n > WINDOW_BYTES ? n : WINDOW_BYTES;
+	if (f->cap < n) {
+		uint8_t *w = malloc(cap);
+		if (!w)
+			return diag_set(d, ERR_NOMEM, "%s: out of memory", f->path);
+		if (left)
+			memcpy(w, f->window + f->from, left);
+		free(f->window);
+		f->window = w;
+		f->cap = cap;
+	} else if (f->from && left) {
+		memmove(f->window, f->window + f->from, left);
+	}
+	f->from = 0;
+	f->to = left;
+	return 0;
+}
+
+long inflow_take(struct inflow *f, size_t n, const uint8_t **ret, struct diag *d)
+{
+	if (f->to - f->from < n) {
+		int rc = window_room(f, n, d);
+		if (rc)
+			return rc;
+		while (f->to < n) {
+			long made = some(f, f->window + f->to, f->cap - f->to, d);
+			if (made < 0)
+				return made;
+			if (made == 0)
+				break;
+			f->to += (size_t)made;
+		}
+	}
+	size_t got = f->to - f->from < n ? f->to - f->from : n;
+	*ret = f->window + f->from;
+	f->from += got;
 	return (long)got;
 }
 
@@ -232,7 +320,8 @@ void inflow_close(struct inflow *f)
 		return;
 	if (f->codec)
 		f->codec->stop(f);
-	if (f->file && f->file != stdin)
-		fclose(f->file);
+	if (f->fd > STDIN_FILENO)
+		close(f->fd);
+	free(f->window);
 	free(f);
 }

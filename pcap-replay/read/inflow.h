@@ -8,14 +8,16 @@
 #define NODENS_INFLOW_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/err.h"
 
 struct inflow;
-/* `path` "-" is standard input. */
+/* `path` "-" is standard input, which the first SIGINT ends, unless the caller ignores or handles that. */
 int inflow_open(struct inflow **ret, const char *path, struct diag *d);
-/* Fills up to `n` octets; fewer only at the end. Negative on error. */
-long inflow_read(struct inflow *f, void *buf, size_t n, struct diag *d);
+/* The next `n` octets in one piece at *ret, without a copy where they lie so already, and
+ * taken; fewer only at the end. Valid until the next call. Negative on error. */
+long inflow_take(struct inflow *f, size_t n, const uint8_t **ret, struct diag *d);
 void inflow_close(struct inflow *f);
 
 #endif

@@ -20,6 +20,11 @@ int reorder_put(struct reorder *r, const struct dmessage *m);
 /* The oldest, if nothing older can come once `now_ns` was reached (T_NEVER: at
  * all), or if there is no room to wait; NULL otherwise. Valid until the next call. */
 const struct dmessage *reorder_take(struct reorder *r, uint64_t now_ns);
+/* What is known of the messages behind the one taken last: each is told once, in the order in which they
+ * will be taken (others may come between), at most REORDER_AHEAD before its turn, and is what
+ * reorder_take will return then. NULL: nothing more is known. */
+#define REORDER_AHEAD 15
+const struct dmessage *reorder_ahead(struct reorder *r);
 uint64_t reorder_late(const struct reorder *r);  /* messages older than the window */
 uint64_t reorder_early(const struct reorder *r); /* handed out before their time for want of room */
 

@@ -27,7 +27,7 @@ struct post { /* one question over HTTPS */
 	struct post *next; /* of the free ones */
 	CURL *easy;
 	uint8_t *question, *body;
-	size_t n_body;
+	size_t n_question, n_body;
 };
 
 struct secure {
@@ -273,7 +273,8 @@ static void stream_flush(struct secure *s)
 		}
 		at += n;
 	}
-	memmove(s->out, s->out + at, s->n_out - at);
+	if (at > 0) /* before the first question there is no room yet */
+		memmove(s->out, s->out + at, s->n_out - at);
 	s->n_out -= at;
 	stream_watch(s);
 }
@@ -287,7 +288,8 @@ static void stream_messages(struct secure *s)
 		s->c.got(s->c.ctx, s->in + at + 2, n, now_ns);
 		at += 2 + n;
 	}
-	memmove(s->in, s->in + at, s->n_in - at);
+	if (at > 0)
+		memmove(s->in, s->in + at, s->n_in - at);
 	s->n_in -= at;
 }
 
@@ -313,6 +315,13 @@ static void stream_read(struct secure *s)
 
 /* --- what came --- */
 
+/* The server has not answered, which is not the same as answering with an error. */
+static bool is_connection_lost(CURLcode rc)
+{
+	return rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_GOT_NOTHING || rc == CURLE_PARTIAL_FILE ||
+	       rc == CURLE_HTTP2 || rc == CURLE_HTTP2_STREAM;
+}
+
 static void post_done(struct secure *s, struct post *p, CURLcode rc)
 {
 	long status = 0;
@@ -328,6 +337,8 @@ static void post_done(struct secure *s, struct post *p, CURLcode rc)
 	}
 	snprintf(text, sizeof(text), "HTTP status %ld", status);
 	failed(s, rc ? (s->why[0] ? s->why : curl_easy_strerror(rc)) : text);
+	if (is_connection_lost(rc))
+		s->c.lost(s->c.ctx, p->question, p->n_question);
 }
 
 static void transfers(struct secure *s)
@@ -391,6 +402,7 @@ int secure_send(struct secure *s, const uint8_t *msg, size_t len)
 	else if (!(p = post_new(s)))
 		return ERR_LIMIT;
 	memcpy(p->question, msg, len);
+	p->n_question = len;
 	p->n_body = 0;
 	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDS, (const char *)p->question);
 	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE, (long)len);

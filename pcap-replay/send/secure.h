@@ -21,6 +21,9 @@ struct secure_conf {
 	void *ctx;
 	/* A message, from within secure_event; `at_ns`: monotonic. `s` must not be freed there. */
 	void (*got)(void *ctx, const uint8_t *msg, size_t len, uint64_t at_ns);
+	/* Over HTTPS, likewise: this question's connection has ended before its answer. Over TLS all of them are lost
+	 * with the connection. */
+	void (*lost)(void *ctx, const uint8_t *msg, size_t len);
 };
 
 struct secure;

@@ -4,7 +4,7 @@
  * Outstanding questions are a pool; each is in its socket's list, and in a queue by
  * time of sending, whose old end is where time-outs are.
  */
-#include "pcap-replay/send/sender.h"
+#include "pcap-replay/send/sender_int.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,116 +19,16 @@
 #include "lib/dns/wire.h"
 #include "lib/record/qstream.h"
 #include "pcap-replay/send/secure.h"
-#include "pcap-replay/send/socks.h"
 
-#define EVENTS 256
 #define BURST  64 /* questions sent before answers are looked for */
 #define FIRST  4096 /* questions whose UDP sockets are made before the clock starts */
 #define AHEAD  16 /* questions whose sockets are made before their time */
 #define NEAR_NS (60 * NS_PER_US) /* a sleep may end that much too late: the rest is spent awake */
 
-struct pending {
-	struct pending *next;           /* of its socket; or of the free ones */
-	struct pending *older, *newer;  /* by time of sending */
-	struct sock *sock;
-	size_t query;
-	uint64_t number, due_ns, sent_ns;
-	unsigned target;
-};
-
-struct sender {
-	const struct sender_conf *c;
-	struct sender_result *r;
-	struct socks *socks;
-	struct pending *pool, *free_list, *oldest, *newest;
-	size_t outstanding[SENDER_TARGETS_MAX], n_out;
-	uint64_t start_ns, next_progress_ns;
-	uint64_t prepared;       /* questions before this one have a socket */
-	double allowance; /* of the rate cap, questions */
-	uint64_t allowance_ns;
-	uint8_t buf[65536];
-};
-
 static uint64_t due_of(const struct sender *s, uint64_t number)
 {
 	const struct plan *p = s->c->plan;
 	return s->start_ns + schedule_due_ns(&s->c->schedule, number, p->n, p->query[number % p->n].t_ns, plan_span_ns(p));
-}
-
-/* --- outstanding --- */
-
-static void told(struct sender *s, const struct pending *p, uint64_t now_ns, const uint8_t *reply, size_t len)
-{
-	struct sender_done d = {s->c->plan, p->query, p->number, p->target, p->due_ns, p->sent_ns, reply ? now_ns : 0, reply, len};
-	if (s->c->done)
-		s->c->done(s->c->ctx, &d);
-}
-
-static void pending_end(struct sender *s, struct pending *p)
-{
-	struct pending **at = &p->sock->waiting;
-	while (*at != p)
-		at = &(*at)->next;
-	*at = p->next;
-	p->sock->n_waiting--;
-	*(p->older ? &p->older->newer : &s->oldest) = p->newer;
-	*(p->newer ? &p->newer->older : &s->newest) = p->older;
-	s->outstanding[p->target]--;
-	s->n_out--;
-	p->next = s->free_list;
-	s->free_list = p;
-}
-
-/* The first target's, as a picture. */
-static void warm(struct sender *s, const struct pending *p, uint64_t took_ns)
-{
-	if (p->target == 0)
-		heat_record(&s->r->heat, p->due_ns > s->start_ns ? p->due_ns - s->start_ns : 0, took_ns);
-}
-
-static void expire(struct sender *s, uint64_t now_ns)
-{
-	while (s->oldest && now_ns >= s->oldest->sent_ns + s->c->timeout_ns) {
-		struct pending *p = s->oldest;
-		s->r->target[p->target].timeouts++;
-		warm(s, p, s->c->timeout_ns);
-		told(s, p, now_ns, NULL, 0);
-		pending_end(s, p);
-	}
-}
-
-static bool is_answer(const struct sender *s, const struct pending *p, const uint8_t *reply, size_t len)
-{
-	const struct plan_query *q = &s->c->plan->query[p->query];
-	const uint8_t *asked = s->c->plan->octets + q->at;
-	struct dns_msg a, b;
-	if (len < DNS_HEADER_LEN || memcmp(asked, reply, 2) || !(reply[2] & 0x80))
-		return false;
-	dns_msg_parse(&a, asked, q->len);
-	dns_reply_parse(&b, reply, len);
-	return !a.q.name || !b.q.name || (a.q.qtype == b.q.qtype && name_eq(a.q.name, b.q.name));
-}
-
-static void got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len, uint64_t now_ns)
-{
-	struct sender *s = ctx;
-	struct sender_counts *c = &s->r->target[sock->target];
-	struct pending *p = sock->waiting, *hit = NULL;
-	for (; p; p = p->next)
-		if (is_answer(s, p, reply, len))
-			hit = p; /* the oldest of them stands last */
-	if (!hit) {
-		c->unexpected++;
-		return;
-	}
-	c->answered++;
-	c->rcode[reply[3] & 15]++;
-	c->truncated += (reply[2] & 2) != 0;
-	hist_record(&c->from_due, now_ns > hit->due_ns ? now_ns - hit->due_ns : 0);
-	hist_record(&c->from_sent, now_ns > hit->sent_ns ? now_ns - hit->sent_ns : 0);
-	warm(s, hit, now_ns > hit->due_ns ? now_ns - hit->due_ns : 0);
-	told(s, hit, now_ns, reply, len);
-	pending_end(s, hit);
 }
 
 /* --- sending --- */
@@ -153,7 +53,7 @@ static void missed(struct sender *s, uint64_t *counter, size_t query, uint64_t n
 {
 	struct pending p = {.query = query, .number = number, .target = target, .due_ns = due_ns};
 	(*counter)++;
-	told(s, &p, 0, NULL, 0);
+	sender_told(s, &p, 0, NULL, 0);
 }
 
 /* Its own, or over TLS the client's; NULL when none could be made. */
@@ -162,6 +62,73 @@ static struct sock *sock_of(struct sender *s, const struct plan_query *q, unsign
 	if (s->c->target[target].via != TARGET_DNS)
 		return socks_get(s->socks, q->client, target, false);
 	return socks_get(s->socks, q->flow, target, s->c->all_tcp || q->proto == QS_TCP);
+}
+
+/* On its socket, or when that turns out to be broken on a new one. NULL: neither. */
+static struct sock *send_on(struct sender *s, const struct plan_query *q, unsigned target)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		struct sock *sock = sock_of(s, q, target);
+		if (!sock || !socks_send(s->socks, sock, s->c->plan->octets + q->at, q->len))
+			return sock;
+		if (sock->fd >= 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+static struct pending *pending_of(struct sender *s, struct sock *sock, const struct pending *made)
+{
+	struct pending *p = pending_new(s, sock);
+	p->query = made->query;
+	p->number = made->number;
+	p->due_ns = made->due_ns;
+	p->sent_ns = made->sent_ns;
+	p->target = made->target;
+	s->outstanding[p->target]++;
+	s->r->target[p->target].sent++;
+	return p;
+}
+
+/* Hands in what is queued. The kernel sends one after another; when it began and ended is known. */
+static void flush(struct sender *s)
+{
+	uint64_t from_ns = clock_mono_ns();
+	if (!s->n_batch)
+		return;
+	socks_submit(s->socks);
+	uint64_t took_ns = clock_mono_ns() - from_ns;
+	for (unsigned i = 0; i < s->n_batch; i++) {
+		struct pending *p = s->batch[i];
+		p->sent_ns = from_ns + took_ns * i / s->n_batch;
+		hist_record(&s->r->late, p->sent_ns > p->due_ns ? p->sent_ns - p->due_ns : 0);
+	}
+	s->n_batch = 0;
+}
+
+/* ECONNREFUSED tells of an earlier one: this one goes with the second try. */
+static void failed(void *ctx, void *what)
+{
+	struct sender *s = ctx;
+	struct pending *p = what, was = *p;
+	const struct plan_query *q = &s->c->plan->query[p->query];
+	struct sender_counts *c = &s->r->target[p->target];
+	if (p->sock && p->sock->fd >= 0 && !socks_send(s->socks, p->sock, s->c->plan->octets + q->at, q->len))
+		return;
+	c->sent--;
+	pending_end(s, p);
+	missed(s, &c->missed_socket, was.query, was.number, was.target, was.due_ns);
+}
+
+static void queue(struct sender *s, struct sock *sock, const struct plan_query *q, const struct pending *made)
+{
+	struct pending *p = pending_of(s, sock, made);
+	if (socks_queue(s->socks, sock, p, s->c->plan->octets + q->at, q->len))
+		s->batch[s->n_batch++] = p;
+	else
+		failed(s, p);
+	if (s->n_batch == BATCH)
+		flush(s);
 }
 
 static void send_one(struct sender *s, uint64_t number, unsigned target, uint64_t due_ns)
@@ -180,24 +147,37 @@ static void send_one(struct sender *s, uint64_t number, unsigned target, uint64_
 		missed(s, &c->missed_cap, query, number, target, due_ns);
 		return;
 	}
-	struct sock *sock = sock_of(s, q, target);
+	struct sock *sock = sock_of(s, q, target); /* if it is not there yet, it takes longest */
 	now_ns = clock_mono_ns();
-	if (!sock || socks_send(s->socks, sock, plan->octets + q->at, q->len)) {
+	struct pending made = {.query = query, .number = number, .due_ns = due_ns, .sent_ns = now_ns, .target = target};
+	if (sock && sock->in_ring) {
+		queue(s, sock, q, &made);
+		return;
+	}
+	sock = send_on(s, q, target);
+	if (!sock) {
 		missed(s, &c->missed_socket, query, number, target, due_ns);
 		return;
 	}
-	struct pending *p = s->free_list;
-	s->free_list = p->next;
-	*p = (struct pending){.next = sock->waiting, .older = s->newest, .sock = sock, .query = query, .number = number,
-			      .due_ns = due_ns, .sent_ns = now_ns, .target = target};
-	sock->waiting = p;
-	sock->n_waiting++;
-	*(s->newest ? &s->newest->newer : &s->oldest) = p;
-	s->newest = p;
-	s->outstanding[target]++;
-	s->n_out++;
-	c->sent++;
+	pending_of(s, sock, &made);
 	hist_record(&s->r->late, now_ns > due_ns ? now_ns - due_ns : 0);
+}
+
+/* What a closed connection left behind, on another one. */
+static void send_again(struct sender *s)
+{
+	while (s->again.waiting && within_cap(s, clock_mono_ns())) {
+		struct pending *p = s->again.waiting;
+		const struct plan_query *q = &s->c->plan->query[p->query];
+		struct sock *sock = send_on(s, q, p->target);
+		bool sent = sock;
+		pending_leave(s, &s->again.waiting);
+		p->sock = NULL;
+		p->again = true;
+		s->r->target[p->target].again += sent;
+		if (sent)
+			pending_join(sock, &sock->waiting, p);
+	}
 }
 
 /* Both targets, and each the first as often as the other. */
@@ -208,29 +188,18 @@ static void send_due(struct sender *s, uint64_t number, uint64_t due_ns)
 	s->r->elapsed_ns = clock_mono_ns() - s->start_ns;
 }
 
-/* Answers that are there, or come within so long. */
-static void hear(struct sender *s, uint64_t left_ns)
-{
-	struct epoll_event ev[EVENTS];
-	struct timespec ts = {(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
-	int n = epoll_pwait2(socks_epoll(s->socks), ev, EVENTS, &ts, NULL);
-	for (int i = 0; i < n; i++)
-		socks_receive(s->socks, ev[i].data.ptr, ev[i].events, s->buf, sizeof(s->buf));
-	socks_reap(s->socks);
-}
-
 /* Sleeps up to shortly before, then looks for answers again and again: whoever wakes from
  * a sleep is late by what that takes, tens of microseconds. */
 static void wait_until(struct sender *s, uint64_t until_ns)
 {
 	uint64_t now_ns = clock_mono_ns();
 	if (until_ns > now_ns + NEAR_NS) {
-		hear(s, until_ns - now_ns - NEAR_NS);
+		socks_hear(s->socks, until_ns - now_ns - NEAR_NS);
 		return;
 	}
 	do
-		hear(s, 0);
-	while (clock_mono_ns() < until_ns);
+		socks_hear(s->socks, 0);
+	while (!s->again.waiting && clock_mono_ns() < until_ns);
 }
 
 /* What takes longest of a sending is done before it is due. */
@@ -281,11 +250,15 @@ static void loop(struct sender *s)
 			send_due(s, number++, due_ns);
 			due_ns = number < total ? due_of(s, number) : T_NEVER;
 		}
+		flush(s);
 		uint64_t now_ns = clock_mono_ns(), until_ns = due_ns;
-		expire(s, now_ns);
+		sender_expire(s, now_ns);
+		send_again(s);
 		progress(s, now_ns);
 		if (s->oldest && s->oldest->sent_ns + s->c->timeout_ns < until_ns)
 			until_ns = s->oldest->sent_ns + s->c->timeout_ns;
+		if (s->again.waiting && until_ns > now_ns + NS_PER_MS) /* the rate cap has held them back */
+			until_ns = now_ns + NS_PER_MS;
 		if (until_ns > now_ns + NS_PER_S / 10) /* to hear of a signal */
 			until_ns = now_ns + NS_PER_S / 10;
 		prepare(s, number, total);
@@ -322,9 +295,10 @@ int sender_run(const struct sender_conf *c, struct sender_result *ret, struct di
 		hist_init(&ret->target[i].from_sent);
 	}
 	if (rc == 0) {
-		struct socks_conf sc = {c->target, &c->trust, c->n_targets, c->plan->n_flows, s, got};
+		struct socks_conf sc = {c->target, &c->trust, c->n_targets, c->plan->n_flows, c->no_ring, s, sender_got, sender_lost, failed};
 		s->c = c;
 		s->r = ret;
+		s->again_end = &s->again.waiting;
 		s->pool = calloc(n, sizeof(*s->pool));
 		rc = try_targets(c, d);
 		rc = rc ? rc : s->pool ? socks_new(&s->socks, &sc, d) : ERR_NOMEM;
@@ -334,8 +308,10 @@ int sender_run(const struct sender_conf *c, struct sender_result *ret, struct di
 			s->pool[i].next = i + 1 < n ? &s->pool[i + 1] : NULL;
 		s->free_list = s->pool;
 		prepare_first(s);
+		socks_submit(s->socks); /* that these are heard of takes its time too */
 		s->start_ns = s->allowance_ns = clock_mono_ns() + 10 * NS_PER_MS;
 		s->allowance_ns -= 10 * NS_PER_MS;
+		s->next_progress_ns = s->start_ns;
 		s->allowance = 1;
 		prctl(PR_SET_TIMERSLACK, 1ul);
 		loop(s);

@@ -4,7 +4,9 @@
  * schedule that no lateness moves (open loop); a captured client and port has a socket
  * of its own. Latency is told from the intended and from the actual time of sending,
  * and the sender's own lateness is a result like the others: a run that was too late
- * too often says nothing about the target.
+ * too often says nothing about the target. What waits at a connection that the target
+ * closes is asked once more on another, as stubs do (RFC 7766 section 6.2.4); its
+ * latency goes on from its first sending.
  */
 #ifndef NODENS_SENDER_H
 #define NODENS_SENDER_H
@@ -42,6 +44,7 @@ struct sender_conf {
 	size_t max_outstanding;  /* at each target */
 	double rate_cap;         /* a second, all targets together; 0: none */
 	bool all_tcp;            /* whatever the capture used */
+	bool no_ring;            /* a system call for each question, although the kernel has io_uring */
 	const volatile sig_atomic_t *stop; /* set: no more is sent; what is out is waited for */
 	void *ctx;
 	void (*done)(void *ctx, const struct sender_done *d); /* may be NULL */
@@ -50,6 +53,7 @@ struct sender_conf {
 
 struct sender_counts { /* of one target */
 	uint64_t due, sent, answered, timeouts, unexpected, truncated;
+	uint64_t again;         /* of those sent: once more, on another connection, because the target closed theirs */
 	uint64_t missed_full;   /* not sent: too many outstanding */
 	uint64_t missed_cap;    /* not sent: over the rate cap */
 	uint64_t missed_socket; /* not sent: no socket, or the kernel refused */

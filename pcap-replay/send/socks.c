@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets by flow, target and transport; a list by last use; epoll level-triggered. */
-#include "pcap-replay/send/socks.h"
+/* Sockets by flow, target and transport; a list by last use; epoll level-triggered, and where datagrams go through
+ * a ring that watches the epoll. */
+#include "pcap-replay/send/socks_int.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,20 +19,11 @@
 #include "lib/dns/wire.h"
 #include "pcap-replay/send/room.h"
 #include "pcap-replay/send/secure.h"
+#include "pcap-replay/send/uring.h"
 
 #define SPARE_FDS   64
 #define SOCKS_MAX   60000
 #define TCP_OUT_MAX (1 << 20)
-
-struct socks {
-	struct socks_conf c;
-	struct sock **at; /* (flow * targets + target) * 2 + tcp */
-	struct sock *oldest, *newest, *broken;
-	size_t n, max;
-	uint64_t made;
-	int ep;
-	char fault[160];
-};
 
 int socks_new(struct socks **ret, const struct socks_conf *c, struct diag *d)
 {
@@ -48,6 +40,9 @@ int socks_new(struct socks **ret, const struct socks_conf *c, struct diag *d)
 		if (setrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur > 2 * SPARE_FDS)
 			k->max = lim.rlim_cur - SPARE_FDS > SOCKS_MAX ? SOCKS_MAX : lim.rlim_cur - SPARE_FDS;
 	}
+	const struct uring_conf ring_conf = {k, socks_came, socks_ended, socks_failed, socks_ready};
+	if (k->ep >= 0 && !c->no_ring)
+		k->ring = uring_new(&ring_conf, k->ep);
 	int rc = !k->at ? diag_set(d, ERR_NOMEM, "out of memory") : k->ep < 0 ? diag_errno(d, "epoll") : 0;
 	if (rc) {
 		socks_free(k);
@@ -84,7 +79,7 @@ static void sock_free(struct sock *s)
 }
 
 /* Out of the tables; the struct stays until nothing can point to it. */
-static void sock_break(struct socks *k, struct sock *s)
+void sock_break(struct socks *k, struct sock *s)
 {
 	if (s->fd < 0)
 		return;
@@ -96,12 +91,16 @@ static void sock_break(struct socks *k, struct sock *s)
 	} else {
 		close(s->fd);
 	}
+	if (s->in_ring && !uring_forget(k->ring, s)) /* which the ring's end does too */
+		s->forget = true;
 	s->fd = -1;
 	k->n--;
 	*place(k, s->flow, s->target, s->tcp) = NULL;
 	unlink_use(k, s);
 	s->newer = k->broken;
 	k->broken = s;
+	if (s->n_waiting && k->c.lost)
+		k->c.lost(k->c.ctx, s, NULL, 0);
 }
 
 void socks_reap(struct socks *k)
@@ -109,7 +108,9 @@ void socks_reap(struct socks *k)
 	struct sock **at = &k->broken;
 	while (*at) {
 		struct sock *s = *at;
-		if (s->n_waiting) {
+		if (s->forget)
+			s->forget = !uring_forget(k->ring, s);
+		if (s->n_waiting || s->in_ring) {
 			at = &s->newer;
 			continue;
 		}
@@ -122,6 +123,11 @@ void socks_free(struct socks *k)
 {
 	if (!k)
 		return;
+	k->c.lost = NULL;
+	uring_free(k->ring); /* which knows the sockets */
+	k->ring = NULL;
+	for (struct sock *s = k->oldest; s; s = s->newer)
+		s->in_ring = false;
 	while (k->oldest)
 		sock_break(k, k->oldest);
 	for (struct sock *s = k->broken, *next; s; s = next) {
@@ -132,11 +138,6 @@ void socks_free(struct socks *k)
 		close(k->ep);
 	free(k->at);
 	free(k);
-}
-
-int socks_epoll(const struct socks *k)
-{
-	return k->ep;
 }
 
 uint64_t socks_made(const struct socks *k)
@@ -171,9 +172,17 @@ static void tls_got(void *ctx, const uint8_t *msg, size_t len, uint64_t at_ns)
 	s->owner->c.got(s->owner->c.ctx, s, msg, len, at_ns);
 }
 
+static void tls_lost(void *ctx, const uint8_t *msg, size_t len)
+{
+	struct sock *s = ctx;
+	if (s->owner->c.lost)
+		s->owner->c.lost(s->owner->c.ctx, s, msg, len);
+}
+
 static int tls_open(struct socks *k, struct sock *s)
 {
-	struct secure_conf c = {.target = &k->c.target[s->target], .trust = k->c.trust, .epoll = k->ep, .event = s, .ctx = s, .got = tls_got};
+	struct secure_conf c = {.target = &k->c.target[s->target], .trust = k->c.trust, .epoll = k->ep, .event = s, .ctx = s, .got = tls_got,
+				.lost = tls_lost};
 	s->fd = 0;
 	return secure_new(&s->tls, &c);
 }
@@ -184,13 +193,16 @@ static int plain_open(struct socks *k, struct sock *s)
 	int one = 1;
 	s->fd = socket(t->sa.ss_family, (s->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
+	s->in_ring = k->ring && !s->tcp;
 	if (s->fd >= 0 && s->tcp)
 		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	else if (s->fd >= 0)
 		setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
 	if (s->fd >= 0 && (!connect(s->fd, (const struct sockaddr *)&t->sa, t->len) || errno == EINPROGRESS) &&
-	    !epoll_ctl(k->ep, EPOLL_CTL_ADD, s->fd, &ev))
-		return 0;
+	    (s->in_ring || !epoll_ctl(k->ep, EPOLL_CTL_ADD, s->fd, &ev))) {
+		if (!s->in_ring || uring_receive(k->ring, s->fd, s))
+			return 0;
+	}
 	if (s->fd >= 0)
 		close(s->fd);
 	return ERR_SYS;
@@ -223,7 +235,18 @@ struct sock *socks_get(struct socks *k, uint32_t flow, unsigned target, bool tcp
 	return s;
 }
 
-static void tcp_flush(struct socks *k, struct sock *s)
+bool socks_queue(struct socks *k, struct sock *s, void *what, const uint8_t *msg, size_t len)
+{
+	return uring_send(k->ring, s->fd, what, msg, len);
+}
+
+void socks_submit(struct socks *k)
+{
+	if (k->ring)
+		uring_submit(k->ring);
+}
+
+void socks_flush(struct socks *k, struct sock *s)
 {
 	ssize_t n = s->n_out ? send(s->fd, s->out, s->n_out, MSG_NOSIGNAL) : 0;
 	if (n < 0 && errno != EAGAIN && errno != ENOTCONN && errno != EINPROGRESS) {
@@ -254,85 +277,6 @@ int socks_send(struct socks *k, struct sock *s, const uint8_t *msg, size_t len)
 	set_be16(s->out + s->n_out, (uint16_t)len);
 	memcpy(s->out + s->n_out + 2, msg, len);
 	s->n_out += len + 2;
-	tcp_flush(k, s);
+	socks_flush(k, s);
 	return s->fd < 0 ? ERR_SYS : 0;
-}
-
-static void tcp_messages(struct socks *k, struct sock *s)
-{
-	uint64_t now_ns = clock_mono_ns();
-	size_t at = 0;
-	while (s->n_in - at >= 2 && s->n_in - at >= 2u + get_be16(s->in + at)) {
-		size_t n = get_be16(s->in + at);
-		k->c.got(k->c.ctx, s, s->in + at + 2, n, now_ns);
-		at += 2 + n;
-	}
-	memmove(s->in, s->in + at, s->n_in - at);
-	s->n_in -= at;
-}
-
-static void tcp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t cap)
-{
-	ssize_t n = recv(s->fd, buf, cap, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0 || !room_grow(&s->in, &s->cap_in, s->n_in + (size_t)n)) {
-		sock_break(k, s); /* a question that comes later opens another connection */
-		return;
-	}
-	memcpy(s->in + s->n_in, buf, (size_t)n);
-	s->n_in += (size_t)n;
-	tcp_messages(k, s);
-}
-
-/* The kernel stamps by the wall clock, which may step: only the datagram's age is taken
- * from it, and only one that can be. */
-static uint64_t came_ns(struct msghdr *m)
-{
-	uint64_t now_ns = clock_mono_ns(), wall_ns = clock_real_ns();
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		struct timespec t;
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
-			continue;
-		memcpy(&t, CMSG_DATA(c), sizeof(t));
-		uint64_t stamp_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-		if (stamp_ns <= wall_ns && wall_ns - stamp_ns < NS_PER_S)
-			return now_ns - (wall_ns - stamp_ns);
-	}
-	return now_ns;
-}
-
-static void udp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t cap)
-{
-	do {
-		union {
-			char room[CMSG_SPACE(sizeof(struct timespec))];
-			struct cmsghdr align;
-		} ctl;
-		struct iovec io = {buf, cap};
-		struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = ctl.room, .msg_controllen = sizeof(ctl.room)};
-		ssize_t n = recvmsg(s->fd, &m, MSG_DONTWAIT);
-		if (n < 0)
-			return;
-		k->c.got(k->c.ctx, s, buf, (size_t)n, came_ns(&m));
-	} while (s->n_waiting); /* nothing more is expected; if it is there nevertheless, epoll says so again */
-}
-
-void socks_receive(struct socks *k, struct sock *s, uint32_t events, uint8_t *buf, size_t cap)
-{
-	if (s->fd < 0)
-		return;
-	if (s->tls) {
-		if (!secure_event(s->tls))
-			sock_break(k, s); /* a question that comes later opens another connection */
-		return;
-	}
-	if (!s->tcp) {
-		udp_receive(k, s, buf, cap);
-		return;
-	}
-	if (events & EPOLLOUT)
-		tcp_flush(k, s);
-	if (s->fd >= 0 && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		tcp_receive(k, s, buf, cap);
 }

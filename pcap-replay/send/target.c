@@ -3,6 +3,7 @@
 #include "pcap-replay/send/target.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <ifaddrs.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -104,7 +105,7 @@ int target_parse(struct target *ret, const char *text, struct diag *d)
 	    (s->via != TARGET_DNS && split_secure(&t, copy)) || split(copy, &host, &port))
 		return diag_set(d, ERR_SYNTAX, "'%s': expected ADDRESS, ADDRESS:PORT, tls://ADDRESS[%%NAME][:PORT] or https://ADDRESS[%%NAME][:PORT][/PATH]", text);
 	unsigned long p = strtoul(port ? port : s->port, &end, 10);
-	if (*end || end == port || p < 1 || p > 65535)
+	if (*end || (port && !isdigit((unsigned char)*port)) || p < 1 || p > 65535)
 		return diag_set(d, ERR_RANGE, "'%s': expected a port from 1 to 65535", text);
 	t.port = (uint16_t)p;
 	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {

@@ -3,16 +3,12 @@
  * kubectl's tables have a heading above each kind, and columns that begin where the
  * heading's words do; a cell may hold single blanks ("1 (2d ago)").
  */
-#include "pcap-replay/traffic/addrmap.h"
+#include "pcap-replay/traffic/addrmap_int.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "lib/base/file.h"
 
 struct entry {
 	struct in6_addr ip;
@@ -33,10 +29,10 @@ struct columns {
 	enum addrmap_kind kind; /* of rows whose name does not say */
 };
 
-struct cell {
-	const char *at;
-	size_t len;
-};
+struct addrmap *addrmap_new(void)
+{
+	return calloc(1, sizeof(struct addrmap));
+}
 
 void addrmap_free(struct addrmap *m)
 {
@@ -95,7 +91,7 @@ static bool heading(struct columns *c, const char *line, size_t len)
 	return true;
 }
 
-static bool parse_ip(struct in6_addr *ret, const struct cell *c)
+bool addrmap_ip(struct in6_addr *ret, const struct cell *c)
 {
 	char text[INET6_ADDRSTRLEN];
 	struct in_addr v4;
@@ -111,8 +107,8 @@ static bool parse_ip(struct in6_addr *ret, const struct cell *c)
 	return inet_pton(AF_INET6, text, ret) == 1;
 }
 
-static int add(struct addrmap *m, const struct in6_addr *ip, enum addrmap_kind kind, const struct cell *namespace,
-	       const struct cell *name)
+int addrmap_add(struct addrmap *m, const struct in6_addr *ip, enum addrmap_kind kind, const struct cell *namespace,
+		const struct cell *name)
 {
 	if (m->n == m->cap) {
 		size_t cap = m->cap ? m->cap * 2 : 256;
@@ -168,10 +164,10 @@ static int row(struct addrmap *m, const struct columns *c, const char *line, siz
 		return ERR_SYNTAX;
 	if (is_cell(&address, "<none>") || is_cell(&address, "None") || is_cell(&address, "<unset>"))
 		return 0;
-	if (!parse_ip(&ip, &address))
+	if (!addrmap_ip(&ip, &address))
 		return ERR_SYNTAX;
 	enum addrmap_kind kind = kind_of(&name, c->kind);
-	return add(m, &ip, kind, &namespace, &name);
+	return addrmap_add(m, &ip, kind, &namespace, &name);
 }
 
 static int pair(struct addrmap *m, const char *line, size_t len)
@@ -184,9 +180,9 @@ static int pair(struct addrmap *m, const char *line, size_t len)
 	struct cell name = {line + at, 0}, none = {line, 0};
 	while (at + name.len < len && line[at + name.len] != ' ' && line[at + name.len] != '\t')
 		name.len++;
-	if (!name.len || !parse_ip(&ip, &address))
+	if (!name.len || !addrmap_ip(&ip, &address))
 		return ERR_SYNTAX;
-	return add(m, &ip, ADDRMAP_OTHER, &none, &name);
+	return addrmap_add(m, &ip, ADDRMAP_OTHER, &none, &name);
 }
 
 static int by_ip(const void *a, const void *b)
@@ -200,9 +196,15 @@ static int by_ip(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+void addrmap_ready(struct addrmap *m)
+{
+	if (m->n)
+		qsort(m->e, m->n, sizeof(*m->e), by_ip);
+}
+
 int addrmap_parse(struct addrmap **ret, const char *what, const char *text, size_t len, struct diag *d)
 {
-	struct addrmap *m = calloc(1, sizeof(*m));
+	struct addrmap *m = addrmap_new();
 	struct columns c = {0};
 	unsigned number = 0;
 	int rc = m ? 0 : ERR_NOMEM;
@@ -230,22 +232,9 @@ int addrmap_parse(struct addrmap **ret, const char *what, const char *text, size
 		addrmap_free(m);
 		return rc;
 	}
-	if (m->n)
-		qsort(m->e, m->n, sizeof(*m->e), by_ip);
+	addrmap_ready(m);
 	*ret = m;
 	return 0;
-}
-
-int addrmap_read(struct addrmap **ret, const char *path, struct diag *d)
-{
-	char *text;
-	size_t len;
-	int rc = file_read(path, ADDRMAP_FILE_MAX, &text, &len, d);
-	if (rc)
-		return rc;
-	rc = addrmap_parse(ret, path, text, len, d);
-	free(text);
-	return rc;
 }
 
 const char *addrmap_name(const struct addrmap *m, const struct in6_addr *ip, enum addrmap_kind *ret_kind)

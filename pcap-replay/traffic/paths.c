@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/hash.h"
-#include "lib/base/rng.h"
 #include "pcap-replay/traffic/tally.h"
 
 const char *const path_text[N_PATHS] = {
@@ -33,7 +31,6 @@ struct waiting { /* somebody waits for this name and type; addresses as what is 
 
 struct paths {
 	struct tally *pairs, *addrs;
-	struct hash_key key;
 	struct waiting waiting[WAITING]; /* the newest of each place */
 };
 
@@ -42,7 +39,6 @@ struct paths *paths_new(struct budget *b, size_t share)
 	struct paths *p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	rng_os_bytes(&p->key, sizeof(p->key));
 	p->pairs = tally_new(b, share * 3 / 4);
 	p->addrs = tally_new(b, share / 4);
 	if (p->pairs && p->addrs)
@@ -77,7 +73,7 @@ static struct pair pair_of(const struct txn *t)
 
 static struct waiting *place_of(struct paths *p, const struct txn *t, uint32_t *ret_hash)
 {
-	uint64_t h = hash_sip13(&p->key, t->name, t->name_len) + t->qtype * 0x9e3779b97f4a7c15u;
+	uint64_t h = t->name_hash + t->qtype * 0x9e3779b97f4a7c15u;
 	*ret_hash = (uint32_t)h | 1;
 	return &p->waiting[h >> 40 & (WAITING - 1)];
 }

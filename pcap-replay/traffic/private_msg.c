@@ -19,16 +19,16 @@ struct turning {
 };
 
 /* N a name; 4, 6 an address; 1, 2, 8 so many octets, harmless; C a counted string, turned, K one
- * that is harmless; T counted strings to the end; M octets with a count of 16 bits; . the rest,
- * harmless; P parameters of SVCB. What is left over is turned. */
+ * that is harmless; T counted strings to the end; M octets with a count of 16 bits; B a bitmap of
+ * types; Z a time of 48 bits, which becomes none; P parameters of SVCB. What is left over is turned. */
 static const struct layout {
 	uint16_t type;
 	const char *parts;
 } layouts[] = {
 	{DNS_A, "4"}, {DNS_AAAA, "6"}, {DNS_NS, "N"}, {DNS_CNAME, "N"}, {DNS_PTR, "N"}, {DNS_DNAME, "N"}, {3, "N"}, {4, "N"}, {7, "N"}, {8, "N"},
-	{9, "N"}, {DNS_SOA, "NN."}, {DNS_MX, "2N"}, {17, "NN"}, {18, "2N"}, {36, "2N"}, {DNS_SRV, "222N"}, {DNS_NAPTR, "22CCCN"}, {DNS_TXT, "T"},
-	{99, "T"}, {DNS_HINFO, "T"}, {DNS_RRSIG, "882N"}, {24, "882N"}, {DNS_NSEC, "N."}, {DNS_SVCB, "2NP"}, {DNS_HTTPS, "2NP"}, {DNS_DS, "22"},
-	{DNS_DNSKEY, "22"}, {44, "2"}, {DNS_NSEC3, "22CC."}, {51, "22C"}, {52, "21"}, {DNS_TSIG, "N8M222"}, {256, "22"}, {DNS_CAA, "1K"},
+	{9, "N"}, {DNS_SOA, "NN8822"}, {DNS_MX, "2N"}, {17, "NN"}, {18, "2N"}, {36, "2N"}, {DNS_SRV, "222N"}, {DNS_NAPTR, "22CCCN"}, {DNS_TXT, "T"},
+	{99, "T"}, {DNS_HINFO, "T"}, {DNS_RRSIG, "882N"}, {24, "882N"}, {DNS_NSEC, "NB"}, {DNS_SVCB, "2NP"}, {DNS_HTTPS, "2NP"}, {DNS_DS, "22"},
+	{DNS_DNSKEY, "22"}, {44, "2"}, {DNS_NSEC3, "22CCB"}, {51, "22C"}, {52, "21"}, {DNS_TSIG, "NZ2M222"}, {256, "22"}, {DNS_CAA, "1K"},
 };
 
 static bool seen(struct turning *t, size_t at)
@@ -153,6 +153,14 @@ static void turn_subnet(const struct turning *t, uint8_t *p, size_t n)
 	memcpy(p + (n - have), whole, have);
 }
 
+/* RFC 4034 section 4.1.2: where the windows of a bitmap of types end. */
+static size_t bitmap_end(const struct turning *t, size_t at, size_t end)
+{
+	while (end - at >= 2 && t->msg[at + 1] >= 1 && t->msg[at + 1] <= 32 && t->msg[at + 1] + 2u <= end - at)
+		at += t->msg[at + 1] + 2u;
+	return at;
+}
+
 static void turn_options(const struct turning *t, size_t at, size_t end)
 {
 	while (at + 4 <= end) {
@@ -164,7 +172,9 @@ static void turn_options(const struct turning *t, size_t at, size_t end)
 			turn_subnet(t, t->msg + at, n);
 		else if (code == EDNS_EDE)
 			turn_octets(t, t->msg + at + (n < 2 ? n : 2), n < 2 ? 0u : n - 2u, true);
-		else if (code != EDNS_EXPIRE && code != EDNS_KEEPALIVE && code != EDNS_PADDING)
+		else if (code == EDNS_PADDING) /* RFC 7830 section 3: any octets, not zeros alone */
+			memset(t->msg + at, 0, n);
+		else if (!(code == EDNS_EXPIRE && n == 4) && !(code == EDNS_KEEPALIVE && n == 2))
 			turn_octets(t, t->msg + at, n, code == EDNS_NSID);
 		at += n;
 	}
@@ -183,7 +193,7 @@ static int turn_data(struct turning *t, const struct dns_rr *rr)
 		if (layouts[i].type == rr->type && rr->rdlen) /* an UPDATE's may be empty */
 			parts = layouts[i].parts;
 	for (; *parts; parts++) {
-		size_t left = rr->end - at, n = *parts == '4' ? 4 : *parts == '6' ? 16 : *parts == '1' ? 1 : *parts == '2' ? 2 : *parts == '8' ? 8 : 0;
+		size_t left = rr->end - at, n = *parts == '4' ? 4 : *parts == '6' ? 16 : *parts == '1' ? 1 : *parts == '2' ? 2 : *parts == '8' ? 8 : *parts == 'Z' ? 6 : 0;
 		struct wire w;
 		if (n > left)
 			return ERR_SYNTAX;
@@ -224,8 +234,12 @@ static int turn_data(struct turning *t, const struct dns_rr *rr)
 			turn_params(t, at, rr->end);
 			at = rr->end;
 			break;
-		case '.':
-			at = rr->end;
+		case 'B':
+			at = bitmap_end(t, at, rr->end);
+			break;
+		case 'Z':
+			memset(t->msg + at, 0, n);
+			at += n;
 			break;
 		default:
 			at += n;

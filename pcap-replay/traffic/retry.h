@@ -15,8 +15,8 @@ struct retry_rule {
 };
 extern const struct retry_rule retry_rules[]; /* ends with gap 0 */
 
-/* The rule that this gap fits, or NULL: its timer's time and up to 3 % or 60 ms
- * more, for the process has to be woken. */
+/* The rule that this gap fits, or NULL: its timer's time, 10 ms less (what lies between
+ * setting it and sending) to 300 ms more (the process has to be woken). */
 const struct retry_rule *retry_rule_of(uint64_t gap_ns);
 
 #endif

@@ -104,16 +104,16 @@ static void pair(struct stub_client *c, struct stub_recent *first, const struct 
 	tell(c, SF_IDS_KIN, low >= -KIN_IDS && low <= KIN_IDS);
 }
 
+/* Of the same lookup and name. */
 static bool is_other_half(const struct stub_recent *r, const struct txn *t)
 {
-	return !r->paired && r->lookup == t->lookup && r->name_len == t->name_len && r->qtype != t->qtype &&
-	       (r->qtype == DNS_A || r->qtype == DNS_AAAA);
+	return !r->paired && r->qtype != t->qtype && (r->qtype == DNS_A || r->qtype == DNS_AAAA);
 }
 
-/* The very message, to another server, from the same socket. */
+/* The very message, to another server; the socket is known to be the same. */
 static bool is_copy(const struct stub_recent *r, const struct txn *t)
 {
-	return r->id == t->id && r->port == t->view.client.port && r->qtype == t->qtype && r->name_len == t->name_len &&
+	return r->id == t->id && r->qtype == t->qtype && r->name_len == t->name_len &&
 	       t->t_ns < r->t_ns + AT_ONCE_NS && r->server != short_of(&t->view.server.ip);
 }
 
@@ -130,14 +130,18 @@ static enum is place(struct stub_client *c, const struct txn *t)
 		if (!r->name_len)
 			break;
 		known++;
-		if (is_copy(r, t)) {
-			tell(c, SF_ALL_AT_ONCE, true);
-			return IS_COPY;
+		if (r->port == t->view.client.port) {
+			port_used = true;
+			if (is_copy(r, t)) {
+				tell(c, SF_ALL_AT_ONCE, true);
+				return IS_COPY;
+			}
 		}
+		if (r->lookup != t->lookup || r->name_len != t->name_len)
+			continue;
+		begun = true;
 		if (!half && addresses && is_other_half(r, t))
 			half = r;
-		begun |= r->lookup == t->lookup && r->name_len == t->name_len;
-		port_used |= r->port == t->view.client.port;
 	}
 	if (half)
 		pair(c, half, t);

@@ -206,5 +206,5 @@ void summary_txn(struct summary *s, const struct txn *t)
 		return;
 	}
 	s->type[t->qtype] += t->n_sent;
-	count_at(tally_at(s->names, t->name, t->name_len), t);
+	count_at(tally_at_hash(s->names, t->name, t->name_len, t->name_hash), t);
 }

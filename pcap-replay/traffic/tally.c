@@ -59,10 +59,10 @@ void tally_free(struct tally *t)
 	free(t);
 }
 
-static size_t slot_of(const struct tally *t, const void *key, size_t len)
+static size_t slot_of(const struct tally *t, const void *key, size_t len, uint64_t hash)
 {
-	size_t at = hash_sip13(&t->key, key, len) & (t->n_slots - 1);
-	while (t->slot[at] && (t->slot[at]->key_len != len || memcmp(t->slot[at]->key, key, len)))
+	size_t at = hash & (t->n_slots - 1);
+	while (t->slot[at] && (t->slot[at]->hash != hash || t->slot[at]->key_len != len || memcmp(t->slot[at]->key, key, len)))
 		at = (at + 1) & (t->n_slots - 1);
 	return at;
 }
@@ -98,9 +98,35 @@ static bool grow(struct tally *t)
 	t->n_slots = old * 2;
 	for (size_t i = 0; i < old; i++)
 		if (before[i])
-			t->slot[slot_of(t, before[i]->key, before[i]->key_len)] = before[i];
+			t->slot[slot_of(t, before[i]->key, before[i]->key_len, before[i]->hash)] = before[i];
 	free(before);
 	return true;
+}
+
+/* NULL: no room for a new key. */
+static struct tally_row *row_of(struct tally *t, const void *key, size_t len, uint64_t hash)
+{
+	size_t at = slot_of(t, key, len, hash);
+	if (t->slot[at])
+		return t->slot[at];
+	struct tally_row *r = grow(t) && take(t, sizeof(*r) + len) ? malloc(sizeof(*r) + len) : NULL;
+	if (!r) {
+		t->untold++;
+		return NULL;
+	}
+	memset(r, 0, sizeof(*r));
+	r->hash = hash;
+	r->key_len = (uint16_t)len;
+	memcpy(r->key, key, len);
+	t->slot[slot_of(t, key, len, hash)] = r;
+	t->n++;
+	return r;
+}
+
+uint64_t *tally_at_hash(struct tally *t, const void *key, size_t len, uint64_t hash)
+{
+	struct tally_row *r = row_of(t, key, len, hash);
+	return r ? r->n : t->others.n;
 }
 
 uint64_t *tally_at(struct tally *t, const void *key, size_t len)
@@ -108,21 +134,10 @@ uint64_t *tally_at(struct tally *t, const void *key, size_t len)
 	struct tally_row **memo = memo_of(t, key, len);
 	if (is_row(*memo, key, len))
 		return (*memo)->n;
-	size_t at = slot_of(t, key, len);
-	if (t->slot[at]) {
-		*memo = t->slot[at];
-		return t->slot[at]->n;
-	}
-	struct tally_row *r = grow(t) && take(t, sizeof(*r) + len) ? malloc(sizeof(*r) + len) : NULL;
-	if (!r) {
-		t->untold++;
+	struct tally_row *r = row_of(t, key, len, hash_sip13(&t->key, key, len));
+	if (!r)
 		return t->others.n;
-	}
-	memset(r, 0, sizeof(*r));
-	r->key_len = (uint16_t)len;
-	memcpy(r->key, key, len);
-	t->slot[slot_of(t, key, len)] = r;
-	t->n++;
+	*memo = r;
 	return r->n;
 }
 
@@ -130,7 +145,7 @@ const struct tally_row *tally_find(const struct tally *t, const void *key, size_
 {
 	struct tally_row **memo = memo_of(t, key, len);
 	if (!is_row(*memo, key, len))
-		*memo = t->slot[slot_of(t, key, len)];
+		*memo = t->slot[slot_of(t, key, len, hash_sip13(&t->key, key, len))];
 	return *memo;
 }
 

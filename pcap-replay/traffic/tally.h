@@ -15,6 +15,7 @@
 
 struct tally_row {
 	uint64_t n[TALLY_COUNTERS];
+	uint64_t hash;
 	uint16_t key_len;
 	uint8_t key[];
 };
@@ -26,7 +27,9 @@ void tally_free(struct tally *t);
 /* The key's counters, for the caller to add to; those of "all others" when there is
  * no room for a new key. Never NULL. */
 uint64_t *tally_at(struct tally *t, const void *key, size_t len);
-/* NULL: not there. */
+/* The same for whoever has a keyed hash of the key already; a tally takes keys in one of the two ways only. */
+uint64_t *tally_at_hash(struct tally *t, const void *key, size_t len, uint64_t hash);
+/* NULL: not there. Of keys that came without a hash. */
 const struct tally_row *tally_find(const struct tally *t, const void *key, size_t len);
 /* All rows, in no order; NULL at the end. Begin with a cursor of 0. */
 const struct tally_row *tally_next(const struct tally *t, size_t *cursor);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "pcap-replay/traffic/retry.h"
 
 /* --- questions --- */
@@ -16,10 +17,22 @@ static void sent_again(struct transact *t, struct txn *x, const struct seen *s)
 	x->gap_ns = s->t_ns - x->start_ns;
 	x->start_ns = s->t_ns;
 	x->start_proof = s->proof;
+	lookups_sent(x->lookup_open, x->lookup, s->t_ns, x->qtype);
 	if (!x->answered_ns) {
 		txn_list_drop(x);
 		txn_list_add(&t->open, x);
 	}
+}
+
+/* May a question of x's lookup, asked at t_ns, be a further sending? glibc asks again for the half that was answered
+ * too; when it has learnt to ask for one after the other, the second waits for the first's answer. */
+static bool is_its_time(const struct txn *x, uint64_t t_ns, bool same_id)
+{
+	if (x->answered_ns && !same_id)
+		return false;
+	if (retry_rule_of(t_ns - x->start_ns) || lookups_has_waited(x->lookup_open, x->lookup, t_ns))
+		return true;
+	return same_id && t_ns >= x->start_ns + NS_PER_S && lookups_goes_on(x->lookup_open, x->lookup, t_ns);
 }
 
 /* The same tuple and question as x's: a copy, a further sending, or (false) the
@@ -43,7 +56,7 @@ static bool same_tuple(struct transact *t, struct txn *x, const struct seen *s, 
 		return true;
 	}
 	/* over TCP nobody sends again: it would be another place in the stream */
-	if (x->proto == 't' || (x->answered_ns && !retry_rule_of(s->t_ns - x->start_ns)))
+	if (x->proto == 't' || (x->answered_ns && !is_its_time(x, s->t_ns, true)))
 		return false;
 	sent_again(t, x, s);
 	if (v)
@@ -54,20 +67,22 @@ static bool same_tuple(struct transact *t, struct txn *x, const struct seen *s, 
 	return true;
 }
 
-/* Does x repeat `before`, from another port or with another id? glibc keeps the id,
- * and asks again for the half that was answered too. */
+/* Does x repeat `before`, from another port or with another id? */
 static void classify(struct transact *t, struct txn *x, const struct txn *before, const struct seen *s)
 {
 	if (before && before->truncated && before->proto == 'u' && x->proto == 't' && x->t_ns < before->answered_ns + LATE_NS)
 		x->after_tc = true;
-	else if (before && retry_rule_of(x->t_ns - before->start_ns))
-		x->retry = !before->answered_ns || before->id == x->id;
+	else
+		x->retry = before && is_its_time(before, x->t_ns, before->id == x->id);
 	if (x->retry)
 		x->gap_ns = x->t_ns - before->start_ns;
-	if (x->after_tc || x->retry)
+	if (x->after_tc || x->retry) {
 		x->lookup = before->lookup;
-	else if (s->name_len && x->opcode == DNS_QUERY)
-		x->lookup = lookups_question(t->lookups, x->t_ns, &x->view.client, x->name, x->qtype);
+		x->lookup_open = before->lookup_open;
+		lookups_sent(x->lookup_open, x->lookup, x->t_ns, x->qtype);
+	} else if (s->name_len && x->opcode == DNS_QUERY) {
+		x->lookup = lookups_question(t->lookups, x->t_ns, &x->view.client, x->name, x->name_len, x->qtype, &x->lookup_open);
+	}
 }
 
 static void keep_octets(struct transact *t, struct txn *x, const struct dmessage *m, uint8_t **ret, uint32_t *ret_len)
@@ -86,17 +101,14 @@ static struct txn *txn_new(struct transact *t, const struct seen *s)
 {
 	size_t bytes = sizeof(struct txn) + s->name_len;
 	const struct txn *before = transact_find_asked(t, s);
-	if (!transact_make_room(t, before, bytes))
+	struct txn *x = transact_alloc(t, before, &bytes);
+	if (!x)
 		return NULL;
-	struct txn *x = calloc(1, bytes);
-	if (!x) {
-		budget_give(t->c.budget, bytes);
-		return NULL;
-	}
 	x->bytes = bytes;
 	x->t_ns = x->start_ns = s->t_ns;
 	x->start_proof = s->proof;
 	x->payload = s->payload;
+	x->name_hash = s->name_hash;
 	x->id = s->id;
 	x->qtype = s->qtype;
 	x->qclass = s->qclass;
@@ -140,7 +152,7 @@ static void apply_answer(struct transact *t, struct txn *x, const struct early *
 	x->truncated = a->flags & DNS_TC;
 	x->ttl_s = a->ttl_s;
 	if (x->lookup)
-		lookups_answer(t->lookups, x->lookup, a->t_ns, a->negative);
+		lookups_answer(t->lookups, x->lookup_open, x->lookup, x->t_ns, a->t_ns, x->qtype, a->negative);
 }
 
 static void take_answer(struct transact *t, struct txn *x, const struct seen *s)
@@ -155,7 +167,7 @@ static void take_answer(struct transact *t, struct txn *x, const struct seen *s)
  * question. */
 static void answered_before(struct transact *t, struct txn *x)
 {
-	for (unsigned k = 0; k < EARLY_MAX; k++) {
+	for (unsigned k = 0; x->t_ns <= t->early_ns + TXN_MIRROR_NS && k < EARLY_MAX; k++) {
 		struct early *a = &t->early[k];
 		if (!a->payload || x->t_ns > a->t_ns + TXN_MIRROR_NS || a->id != x->id || !addr_eq(&a->client, &x->view.client) ||
 		    !addr_eq(&a->server, &x->view.server))
@@ -252,6 +264,7 @@ static enum txn_event answer(struct transact *t, const struct seen *s, const str
 	if (!x) {
 		early_of(&t->early[t->early_head], s);
 		t->early_head = (t->early_head + 1) % EARLY_MAX;
+		t->early_ns = s->t_ns > t->early_ns ? s->t_ns : t->early_ns;
 		return TXE_ALONE;
 	}
 	/* half-way back through NAT: the client's own answer is or was seen too */
@@ -282,23 +295,6 @@ static enum txn_event connection(struct transact *t, const struct dmessage *m)
 	return TXE_CONN;
 }
 
-/* All keys at first, so that the tables' places are fetched side by side. */
-static void keys(const struct transact *t, struct seen *s, bool asks)
-{
-	s->key_client = transact_key_client(t, &s->client, s->id, s->m->proto);
-	txnindex_prefetch(&t->by_client, s->key_client);
-	if (!asks)
-		return;
-	s->key_port = transact_key_number(s->payload, s->client.port);
-	txnindex_prefetch(&t->by_port, s->key_port);
-	s->key_proof = transact_key_number(s->payload, s->proof);
-	txnindex_prefetch(&t->by_proof, s->key_proof);
-	if (!s->name_len)
-		return;
-	s->key_asked = transact_key_asked(t, &s->client.ip, s);
-	txnindex_prefetch(&t->asked, s->key_asked);
-}
-
 static void see(const struct transact *t, struct seen *s, const struct dmessage *m)
 {
 	const struct packet *pk = &m->pk;
@@ -313,18 +309,53 @@ static void see(const struct transact *t, struct seen *s, const struct dmessage 
 	s->payload = hash_sip13(&t->key, m->bytes, m->len) | 1;
 	s->id = m->m.h.id;
 	s->qtype = s->qclass = 0;
+	s->name_hash = 0;
 	s->name_len = 0;
 	if (m->m.q.name) {
 		s->qtype = m->m.q.qtype;
 		s->qclass = m->m.q.qclass;
 		s->name_len = (uint8_t)name_lower(s->name, m->m.q.name);
 	}
-	keys(t, s, asks);
+	transact_keys(t, s, asks);
+}
+
+/* How many messages later what was fetched for one is looked at for what leads on from there. */
+#define FIRST_AFTER 4
+#define FOUND_AFTER 8
+
+static struct seen *expected(struct transact *t, unsigned i)
+{
+	return &t->expected[(t->expected_from + i) % EXPECTED_MAX];
+}
+
+void transact_expect(struct transact *t, const struct dmessage *m)
+{
+	if (!m->bytes || m->len < DNS_HEADER_LEN || t->expected_n == EXPECTED_MAX - 1)
+		return;
+	see(t, expected(t, t->expected_n++), m);
+	if (t->expected_n > FIRST_AFTER)
+		transact_fetch_first(t, expected(t, t->expected_n - 1 - FIRST_AFTER));
+	if (t->expected_n > FOUND_AFTER)
+		transact_fetch_found(t, expected(t, t->expected_n - 1 - FOUND_AFTER));
+}
+
+/* As it was made ready, or in `room`. */
+static const struct seen *seen_of(struct transact *t, const struct dmessage *m, struct seen *room)
+{
+	const struct seen *s = expected(t, 0);
+	if (t->expected_n && s->m == m) {
+		t->expected_from++;
+		t->expected_n--;
+		return s;
+	}
+	see(t, room, m);
+	transact_fetch_first(t, room);
+	return room;
 }
 
 enum txn_event transact_message(struct transact *t, const struct dmessage *m, const struct txn **ret_txn)
 {
-	struct seen s;
+	struct seen room;
 	enum txn_event e;
 	*ret_txn = NULL;
 	transact_expire(t, m->pk.t_ns);
@@ -333,8 +364,8 @@ enum txn_event transact_message(struct transact *t, const struct dmessage *m, co
 	} else if (m->len < DNS_HEADER_LEN) {
 		e = TXE_UNREADABLE;
 	} else {
-		see(t, &s, m);
-		e = m->kind == MSG_QUESTION ? question(t, &s, ret_txn) : answer(t, &s, ret_txn);
+		const struct seen *s = seen_of(t, m, &room);
+		e = m->kind == MSG_QUESTION ? question(t, s, ret_txn) : answer(t, s, ret_txn);
 	}
 	t->counts.event[e]++;
 	return e;

@@ -61,6 +61,9 @@ struct transact *transact_new(const struct transact_conf *c);
 void transact_free(struct transact *t);
 /* `ret_txn`: the transaction it belongs to, NULL if none; valid until the next call. */
 enum txn_event transact_message(struct transact *t, const struct dmessage *m, const struct txn **ret_txn);
+/* m comes soon, in the order in which it is told here (others may come between): what it will be looked up by
+ * is made ready, so that the tables' places are here by then. Changes nothing else. */
+void transact_expect(struct transact *t, const struct dmessage *m);
 void transact_finish(struct transact *t); /* closes all */
 struct lookups_waste;
 const struct lookups_waste *transact_waste(const struct transact *t);

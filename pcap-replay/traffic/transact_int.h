@@ -15,6 +15,8 @@
 
 #define LATE_NS   (5 * NS_PER_S)
 #define EARLY_MAX 64
+#define TXN_SIZES 16  /* of 64 octets each above what all have: names, at most */
+#define EXPECTED_MAX 16 /* a power of two; one of them is being looked at */
 #define CONNS_MAX 256 /* begins and ends of connections of the last moment */
 
 struct conn { /* a SYN or FIN that may be seen elsewhere too */
@@ -32,22 +34,11 @@ struct early { /* an answer whose question is not there: it may come a moment la
 	bool negative;
 };
 
-struct transact {
-	struct transact_conf c;
-	struct hash_key key;
-	struct lookups *lookups;
-	struct txnindex by_client, by_port, by_proof, asked;
-	struct txn_list open, done;
-	struct conn conn[CONNS_MAX];
-	unsigned conn_head, early_head;
-	struct early early[EARLY_MAX];
-	struct transact_counts counts;
-};
-
 /* A message as the matching sees it. */
 struct seen {
 	const struct dmessage *m;
 	uint64_t t_ns, payload;
+	uint64_t name_hash; /* of a question; 0: no name */
 	uint64_t key_client, key_port, key_proof, key_asked; /* in the indexes; of an answer the first only */
 	struct qs_addr client, server;
 	struct place place;
@@ -57,12 +48,35 @@ struct seen {
 	uint8_t name[NAME_MAX_WIRE];
 };
 
+struct transact {
+	struct transact_conf c;
+	struct hash_key key;
+	struct lookups *lookups;
+	struct txnindex by_client, by_port, by_proof, asked;
+	struct txn_list open, done;
+	struct txn *spare[TXN_SIZES]; /* closed ones by size, through `newer`: what has just been looked at is used again */
+	struct conn conn[CONNS_MAX];
+	unsigned conn_head, early_head;
+	uint64_t early_ns; /* the newest time of all in `early` */
+	struct early early[EARLY_MAX];
+	struct transact_counts counts;
+	struct seen expected[EXPECTED_MAX]; /* the next ones, in order */
+	unsigned expected_from, expected_n;
+};
+
 /* --- transact_keep.c --- */
 
 /* The two views' indexes by number: octets with a port, octets with a proof. */
-uint64_t transact_key_client(const struct transact *t, const struct qs_addr *client, uint16_t id, char proto);
 uint64_t transact_key_number(uint64_t payload, uint32_t number);
-uint64_t transact_key_asked(const struct transact *t, const struct in6_addr *client, const struct seen *s);
+/* Fills the keys that a question needs, or an answer, and fetches the tables' places. */
+void transact_keys(const struct transact *t, struct seen *s, bool asks);
+/* Once these are here: what stands in front in them, which a new one is put before. And then: the transaction
+ * that is probably meant. */
+void transact_fetch_first(const struct transact *t, const struct seen *s);
+void transact_fetch_found(const struct transact *t, const struct seen *s);
+/* One that is all zero, with room for `*bytes`, which becomes what it takes; NULL: no memory, even after
+ * closing whatever is older than `keep`. */
+struct txn *transact_alloc(struct transact *t, const struct txn *keep, size_t *bytes);
 void txn_list_drop(struct txn *x);
 void txn_list_add(struct txn_list *l, struct txn *x);
 /* Closes what has lived long enough. */

@@ -13,30 +13,56 @@
 
 /* --- keys --- */
 
-uint64_t transact_key_client(const struct transact *t, const struct qs_addr *client, uint16_t id, char proto)
-{
-	uint8_t b[24] = {0};
-	memcpy(b, &client->ip, 16);
-	memcpy(b + 16, &client->port, 2);
-	memcpy(b + 18, &id, 2);
-	b[20] = (uint8_t)proto;
-	return hash_sip13(&t->key, b, sizeof(b));
-}
-
 uint64_t transact_key_number(uint64_t payload, uint32_t number)
 {
 	uint64_t h = payload ^ (number + 1) * 0x9e3779b97f4a7c15u; /* payload is keyed already */
 	return h ^ h >> 29;
 }
 
-uint64_t transact_key_asked(const struct transact *t, const struct in6_addr *client, const struct seen *s)
+void transact_keys(const struct transact *t, struct seen *s, bool asks)
 {
-	uint8_t b[NAME_MAX_WIRE + 20];
-	memcpy(b, client, 16);
-	memcpy(b + 16, &s->qtype, 2);
-	memcpy(b + 18, &s->qclass, 2);
-	memcpy(b + 20, s->name, s->name_len);
-	return hash_sip13(&t->key, b, 20u + s->name_len);
+	uint64_t half[2], ip;
+	memcpy(half, &s->client.ip, 16);
+	ip = hash_pair(&t->key, half[0], half[1]);
+	s->key_client = hash_pair(&t->key, ip, (uint64_t)(uint8_t)s->m->proto << 32 | (uint32_t)s->client.port << 16 | s->id);
+	txnindex_prefetch(&t->by_client, s->key_client);
+	if (!asks)
+		return;
+	s->key_port = transact_key_number(s->payload, s->client.port);
+	txnindex_prefetch(&t->by_port, s->key_port);
+	s->key_proof = transact_key_number(s->payload, s->proof);
+	txnindex_prefetch(&t->by_proof, s->key_proof);
+	if (!s->name_len)
+		return;
+	s->name_hash = hash_sip13(&t->key, s->name, s->name_len) | 1;
+	s->key_asked = hash_pair(&t->key, ip ^ s->name_hash, (uint32_t)s->qtype << 16 | s->qclass);
+	txnindex_prefetch(&t->asked, s->key_asked);
+}
+
+void transact_fetch_first(const struct transact *t, const struct seen *s)
+{
+	txnindex_prefetch_first(&t->by_client, s->key_client);
+	if (s->m->kind != MSG_QUESTION)
+		return;
+	txnindex_prefetch_first(&t->by_port, s->key_port);
+	txnindex_prefetch_first(&t->by_proof, s->key_proof);
+	if (s->name_len)
+		txnindex_prefetch_first(&t->asked, s->key_asked);
+}
+
+static void fetch(const void *at, size_t n)
+{
+	for (size_t i = 0; i < n; i += 64)
+		__builtin_prefetch((const char *)at + i, 1);
+}
+
+void transact_fetch_found(const struct transact *t, const struct seen *s)
+{
+	const struct txn_link *l;
+	if (s->m->kind != MSG_QUESTION && (l = txnindex_front(&t->by_client, s->key_client))) /* the first view, mostly */
+		fetch((const char *)l - offsetof(struct txn, view.by_client), sizeof(struct txn) + 64);
+	else if (s->m->kind == MSG_QUESTION && s->name_len && (l = txnindex_front(&t->asked, s->key_asked)))
+		fetch((const char *)l - offsetof(struct txn, asked), sizeof(struct txn) + 64);
 }
 
 /* --- life --- */
@@ -80,6 +106,12 @@ static void view_unlink(struct transact *t, struct txn_view *v)
 	txnindex_drop(&t->by_proof, &v->by_proof);
 }
 
+/* Which of transact.spare: names are shorter than what TXN_SIZES hold. */
+static unsigned size_of(size_t bytes)
+{
+	return (unsigned)((bytes - sizeof(struct txn) + 63) / 64);
+}
+
 static void txn_drop(struct transact *t, struct txn *x)
 {
 	txn_list_drop(x);
@@ -90,10 +122,45 @@ static void txn_drop(struct transact *t, struct txn *x)
 		view_unlink(t, v);
 		free(v);
 	}
-	budget_give(t->c.budget, x->bytes);
 	free(x->wire);
 	free(x->reply);
-	free(x);
+	budget_give(t->c.budget, x->bytes - x->own_bytes);
+	unsigned size = size_of(x->own_bytes);
+	x->newer = t->spare[size];
+	t->spare[size] = x;
+}
+
+static bool spare_drop(struct transact *t)
+{
+	for (unsigned i = 0; i < TXN_SIZES; i++) {
+		struct txn *x = t->spare[i];
+		if (!x)
+			continue;
+		t->spare[i] = x->newer;
+		budget_give(t->c.budget, x->own_bytes);
+		free(x);
+		return true;
+	}
+	return false;
+}
+
+struct txn *transact_alloc(struct transact *t, const struct txn *keep, size_t *bytes)
+{
+	unsigned size = size_of(*bytes);
+	size_t own = sizeof(struct txn) + (size_t)size * 64;
+	struct txn *x = t->spare[size];
+	if (x)
+		t->spare[size] = x->newer;
+	else if (!transact_make_room(t, keep, own))
+		return NULL;
+	else if (!(x = malloc(own)))
+		budget_give(t->c.budget, own);
+	if (!x)
+		return NULL;
+	memset(x, 0, sizeof(*x));
+	x->own_bytes = (uint32_t)own;
+	*bytes = own;
+	return x;
 }
 
 static void txn_close(struct transact *t, struct txn *x)
@@ -111,6 +178,8 @@ void transact_free(struct transact *t)
 		txn_drop(t, t->open.oldest);
 	while (t->done.oldest)
 		txn_drop(t, t->done.oldest);
+	while (spare_drop(t))
+		;
 	lookups_free(t->lookups);
 	txnindex_release(&t->by_client);
 	txnindex_release(&t->by_port);
@@ -127,18 +196,37 @@ void transact_finish(struct transact *t)
 	}
 }
 
+/* What leaves has not been looked at for seconds: the next but one is called for, and of the next
+ * whatever its links lead to. */
+static void fetch_ahead(const struct txn *x)
+{
+	const struct txn *next = x->newer;
+	if (!next || !next->newer)
+		return;
+	for (size_t at = 0; at < sizeof(*x) + 64; at += 64)
+		__builtin_prefetch((const char *)next->newer + at, 1);
+	__builtin_prefetch(next->asked.pprev, 1);
+	__builtin_prefetch(next->view.by_client.pprev, 1);
+	__builtin_prefetch(next->view.by_port.pprev, 1);
+	__builtin_prefetch(next->view.by_proof.pprev, 1);
+}
+
 void transact_expire(struct transact *t, uint64_t now_ns)
 {
 	while (t->open.oldest && now_ns > t->open.oldest->start_ns + TXN_LIFE_NS)
 		txn_close(t, t->open.oldest);
-	while (t->done.oldest && now_ns > t->done.oldest->answered_ns + TXN_DONE_NS)
+	while (t->done.oldest && now_ns > t->done.oldest->answered_ns + TXN_DONE_NS) {
+		fetch_ahead(t->done.oldest);
 		txn_close(t, t->done.oldest);
+	}
 }
 
 bool transact_make_room(struct transact *t, const struct txn *keep, size_t n)
 {
 	while (!budget_take(t->c.budget, n)) {
 		struct txn *o = t->done.oldest ? t->done.oldest : t->open.oldest;
+		if (spare_drop(t))
+			continue;
 		if (!o || o == keep)
 			return false;
 		t->counts.early++;

@@ -27,6 +27,7 @@ struct txn_link {
 	uint64_t hash;
 };
 
+struct lookup_open;
 struct txn;
 struct txn_list {
 	struct txn *oldest, *newest;
@@ -54,9 +55,11 @@ struct txn {
 	uint64_t answered_ns;       /* at the client's view; 0: never */
 	uint64_t passed_ns;         /* an answer seen on its way, at any view; 0: never */
 	uint64_t payload, answer;   /* keyed hashes of the octets; 0: none */
+	uint64_t name_hash;         /* keyed, of `name`; 0: not readable */
 	uint64_t elsewhere_answer;  /* of the answer that came from another address */
 	struct txn_view view;       /* the client's; others follow through `next` */
 	struct in6_addr elsewhere;  /* who answered instead of the one asked */
+	struct lookup_open *lookup_open;
 	uint32_t lookup;            /* number of the lookup it belongs to */
 	uint32_t start_proof;
 	int32_t ttl_s;              /* smallest of the answer; -1 unknown */
@@ -76,6 +79,7 @@ struct txn {
 	bool after_tc;              /* asked by TCP because the answer by UDP had TC */
 	bool has_answer;            /* rcode and so on are valid */
 	size_t bytes;               /* of the budget */
+	uint32_t own_bytes;         /* of them, what this struct and its name have */
 	uint8_t *wire, *reply;      /* octets, when they are kept; NULL otherwise */
 	uint32_t wire_len, reply_len;
 	uint8_t name_len;           /* 0: not readable */

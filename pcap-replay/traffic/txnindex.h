@@ -25,6 +25,15 @@ static inline void txnindex_prefetch(const struct txnindex *x, uint64_t hash)
 {
 	__builtin_prefetch(&x->slot[hash & (x->n_slots - 1)]);
 }
+static inline void txnindex_prefetch_first(const struct txnindex *x, uint64_t hash)
+{
+	__builtin_prefetch(x->slot[hash & (x->n_slots - 1)].first, 1);
+}
+/* What stands first in its chain, whatever it is. */
+static inline const struct txn_link *txnindex_front(const struct txnindex *x, uint64_t hash)
+{
+	return x->slot[hash & (x->n_slots - 1)].first;
+}
 /* The newest link of this hash, and the next one behind a link. */
 struct txn_link *txnindex_first(const struct txnindex *x, uint64_t hash);
 struct txn_link *txnindex_next(const struct txn_link *l);

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/parent.h"
 
 #define LOG_NAME "plan.log"
 #define LOG_MAX  (1 << 20)
@@ -30,13 +30,12 @@ int child_beside(char ret[4096], struct diag *d)
 	return 0;
 }
 
-static void __attribute__((noreturn)) exec_in(const char *bin, char *const argv[], const char *dir)
+static void __attribute__((noreturn)) exec_in(pid_t parent, const char *bin, char *const argv[], const char *dir)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	char path[4352];
 	snprintf(path, sizeof(path), "%s/%s", bin, argv[0]);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (chdir(dir))
+	if (!parent_tie(parent) || chdir(dir))
 		_exit(126);
 	int log = open(LOG_NAME, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
@@ -67,11 +66,11 @@ int program_run(const char *bin, char *const argv[], const char *dir, uint64_t l
 	const char *name = argv[0];
 	char said[256];
 	int status = 0;
-	pid_t got, pid = fork();
+	pid_t got, self = getpid(), pid = fork();
 	if (pid < 0)
 		return diag_errno(d, "fork");
 	if (!pid)
-		exec_in(bin, argv, dir);
+		exec_in(self, bin, argv, dir);
 	while ((got = waitpid(pid, &status, WNOHANG)) != pid) {
 		if (got < 0 && errno != EINTR)
 			return diag_errno(d, "waitpid");

@@ -15,6 +15,7 @@
 #include "reports/plan/findings.h"
 
 enum { EXIT_INVALID = 2, EXIT_USAGE = 3 };
+#define WARM_TIMES 10 /* lookups that only warm the caches, at most, to each that counts */
 
 static struct {
 	const char *out, *record, *capture;
@@ -36,7 +37,7 @@ static const struct opt_def defs[] = {
 	{ "yes", 'y', OPT_BOOL, &o.yes, NULL, "ask nothing, on a terminal either: what is not said has its default" },
 	{ "quick", 0, OPT_BOOL, &o.quick, NULL, "do not try other answers" },
 	{ "answers", 0, OPT_BOOL, &o.answers_only, NULL, "only plan.txt and the records, no page" },
-	{ "lookups", 0, OPT_F64, &o.lookups, "N", "simulate about so many a cell: more is finer and slower" },
+	{ "lookups", 0, OPT_F64, &o.lookups, "N", "nodes for about so many a cell: more is finer and slower" },
 	{ "seed", 0, OPT_U64, &o.seed, "N", "of everything drawn", 1, (uint64_t)1 << 53 },
 	{ "limit", 0, OPT_DURATION, &o.limit_ns, "TIME", "give up when a program takes longer" },
 	{ 0 },
@@ -126,7 +127,7 @@ static int plan(struct plan_work *w, struct plan_found *p, int argc, char **argv
 	if (rc)
 		return rc;
 	p->max_advised[0] = p->max_advised[1] = p->count_peak[0] = p->count_peak[1] = NAN;
-	plan_share(&p->in, o.lookups, &p->share);
+	plan_share(&p->in, o.lookups, WARM_TIMES * o.lookups, &p->share);
 	rc = plan_scenario(w, &p->in, &p->share, "plan", d);
 	rc = rc ? rc : plan_simulate(w, &p->in, &p->share, "plan", "sim", true, p->f, d);
 	for (int cache = 0; cache < 2 && !rc; cache++)

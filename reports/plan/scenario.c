@@ -13,21 +13,23 @@
 #define OUTSIDE_NAMES 50
 #define ZIPF          0.9
 #define SIM_REPLICAS_MAX 64 /* what the simulator takes */
+#define WARM_S           600 /* after so long a cache asks a few percent more than after an hour; after 30 s half as much again */
 
-void plan_share(const struct plan_input *in, double lookups, struct plan_share *ret)
+void plan_share(const struct plan_input *in, double lookups, double warm_lookups, struct plan_share *ret)
 {
 	/* a lookup outside the cluster costs as many questions as three inside */
 	double node_rate = in->number[PN_PODS] * in->number[PN_RATE] * (1 + 2 * in->number[PN_OUTSIDE]), ttl = in->number[PN_TTL];
-	/* long enough for a warm cache: its records' lifetime, twice that counted */
-	double warmup = fmin(fmax(ttl, 10), 60), load = 2 * warmup;
-	if (node_rate * (warmup + load) > 2 * lookups) { /* one node is too much: less time */
+	double time = fmin(fmax(ttl, 10), 60), load = 2 * time; /* twice the records' lifetime is counted */
+	if (node_rate * (time + load) > 2 * lookups) { /* one node is too much: less time */
 		load = fmax(2 * lookups / node_rate * 2 / 3, 1);
-		warmup = load / 2;
+		time = load / 2;
 	}
-	double n = floor(lookups / (node_rate * (warmup + load)));
-	*ret = (struct plan_share){ .nodes = (unsigned)fmax(1, fmin(fmin(n, 64), in->number[PN_NODES])),
+	double n = fmax(1, fmin(fmin(floor(lookups / (node_rate * (time + load))), 64), in->number[PN_NODES]));
+	double warmup = fmax(time, fmin(WARM_S, warm_lookups / (n * node_rate)));
+	*ret = (struct plan_share){ .nodes = (unsigned)n,
 				    .warmup_s = round(warmup * 1e3) / 1e3,
-				    .load_s = round(load * 1e3) / 1e3 };
+				    .load_s = round(fmax(load, warmup / 2) * 1e3) / 1e3, /* once it is warm, more is cheap */
+				    .begin_s = round(time * 1e3) / 1e3 };
 }
 
 static void put_names(FILE *f, unsigned services, double outside)

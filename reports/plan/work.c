@@ -63,16 +63,29 @@ static int read_cell(const struct plan_work *w, const struct plan_input *in, con
 	return 0;
 }
 
+/* The first node's streams, of less time. */
+static int write_streams(const struct plan_work *w, const struct plan_share *s, char *file, struct diag *d)
+{
+	char qs[4200], warmup[40], duration[40];
+	snprintf(qs, sizeof(qs), "%s/qs", w->dir);
+	snprintf(warmup, sizeof(warmup), "warmup=%.0fms", s->begin_s * 1e3);
+	snprintf(duration, sizeof(duration), "duration=%.0fms", 2 * s->begin_s * 1e3);
+	char *argv[] = { (char *)"dns-sim", (char *)"--scenario", file, (char *)"--nodes", (char *)"1", (char *)"--out", (char *)"streams",
+			 (char *)"--no-verify", (char *)"--set", warmup, (char *)"--set", duration, (char *)"--qs", (char *)"qs", NULL };
+	int rc = dirs_make(qs, d);
+	rc = rc ? rc : program_run(w->bin, argv, w->dir, w->limit_ns, d);
+	plan_remove(w, "streams");
+	return rc;
+}
+
 int plan_simulate(const struct plan_work *w, const struct plan_input *in, const struct plan_share *s, const char *name,
 		  const char *out, bool streams, double ret[PF_COUNT], struct diag *d)
 {
-	char file[300], nodes[16], qs[4200];
+	char file[300], nodes[16];
 	snprintf(file, sizeof(file), "%s.yaml", name);
 	snprintf(nodes, sizeof(nodes), "%u", s->nodes);
-	snprintf(qs, sizeof(qs), "%s/qs", w->dir);
-	char *argv[] = { (char *)"dns-sim", (char *)"--scenario", file, (char *)"--nodes", nodes, (char *)"--out", (char *)out, (char *)"--no-verify",
-			 streams ? (char *)"--qs" : NULL, (char *)"qs", NULL };
-	int rc = streams ? dirs_make(qs, d) : 0;
+	char *argv[] = { (char *)"dns-sim", (char *)"--scenario", file, (char *)"--nodes", nodes, (char *)"--out", (char *)out, (char *)"--no-verify", NULL };
+	int rc = streams ? write_streams(w, s, file, d) : 0;
 	rc = rc ? rc : program_run(w->bin, argv, w->dir, w->limit_ns, d);
 	for (int i = 0; i < PF_COUNT; i++)
 		ret[i] = NAN;

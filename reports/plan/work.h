@@ -40,8 +40,10 @@ struct plan_work {
 struct plan_share {
 	unsigned nodes;           /* simulated */
 	double warmup_s, load_s;
+	double begin_s; /* of a run for its stream alone: a table is as full as it will be long before a cache is warm */
 };
-void plan_share(const struct plan_input *in, double lookups, struct plan_share *ret);
+/* So many lookups that count, after at most so many that only warm the caches. */
+void plan_share(const struct plan_input *in, double lookups, double warm_lookups, struct plan_share *ret);
 
 /* Writes DIR/NAME.yaml. */
 int plan_scenario(const struct plan_work *w, const struct plan_input *in, const struct plan_share *s, const char *name, struct diag *d);

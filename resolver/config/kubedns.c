@@ -16,6 +16,7 @@
 
 #include "lib/base/json.h"
 #include "resolver/config/target.h"
+#include "resolver/core/limits.h"
 
 static bool is_utf8(const char *text)
 {
@@ -116,6 +117,10 @@ static int stubs_fill(struct kubedns_conf *c, const struct jdoc *map, struct dia
 
 	if (jdoc_type(map) != JDOC_MAP)
 		return diag_set(d, ERR_SYNTAX, "stubDomains: an object of domain: [servers] is expected");
+	/* No Corefile has as many; told before there is one, because writing and compiling what a
+	 * ConfigMap can hold takes the supervisor longer than rules wait for it. */
+	if (jdoc_count(map) > CORE_ZONES_MAX)
+		return diag_set(d, ERR_LIMIT, "stubDomains: %zu domains, more than %d zones in all", jdoc_count(map), CORE_ZONES_MAX);
 	c->stub = calloc(jdoc_count(map) + 1, sizeof *c->stub);
 	if (!c->stub)
 		return diag_set(d, ERR_NOMEM, "stubDomains: out of memory");

@@ -58,7 +58,7 @@ void config_newest_read(struct config_source *s, bool rendered_before, struct co
 	n->rendered = rendered_before || access(f->base_corefile, F_OK) == 0;
 	if (n->rendered && !*f->conf)
 		n->name = f->base_corefile;
-	n->corefile_rc = file_read(n->rendered ? f->base_corefile : n->name, COREFILE_MAX, &n->corefile, NULL,
+	n->corefile_rc = file_read_ready(n->rendered ? f->base_corefile : n->name, COREFILE_MAX, &n->corefile, NULL,
 				   &n->corefile_why);
 	if (n->rendered && dir)
 		n->kubedns_rc = kubedns_text_read(dir, &n->kubedns, &n->kubedns_why);

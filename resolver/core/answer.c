@@ -40,6 +40,13 @@ static void rdata_bytes(struct pack *p, size_t n)
 		wire_put_bytes(&p->out, b, n);
 }
 
+/* An address that is too short or too long is none, and its message is damaged. */
+static void rdata_is(struct pack *p, const struct dns_rr *rr, size_t len)
+{
+	if (rr->rdlen != len)
+		p->in.err = ERR_SYNTAX;
+}
+
 /* Types whose RDATA may hold compressed names on the way in (RFC 3597 section
  * 4); only those of RFC 1035 may be compressed on the way out. */
 static void rdata_copy(struct pack *p, const struct dns_rr *rr)
@@ -80,6 +87,12 @@ static void rdata_copy(struct pack *p, const struct dns_rr *rr)
 		break;
 	case DNS_DNAME:
 		rdata_name(p, false);
+		break;
+	case DNS_A: /* of another class: a name, and what that class says */
+		rdata_is(p, rr, rr->rclass == DNS_IN ? 4 : rr->rdlen);
+		break;
+	case DNS_AAAA:
+		rdata_is(p, rr, 16);
 		break;
 	default:
 		break;
@@ -197,6 +210,8 @@ int answer_take(struct answer_buf *buf, const uint8_t *msg, size_t len, const st
 	scrub.dropped = 0;
 	n = message_pack(buf, msg, len, q, asked, false, NULL, &scrub);
 	*ret_dropped = scrub.dropped;
+	if (n > 0 && scrub.cut) /* NOERROR without the end would be a denial that nobody gave */
+		return ERR_PEER;
 	if (n > 0 && scrub.dropped && DNS_RCODE(get_be16(buf->msg + 2)) == DNS_NOERROR && get_be16(msg + 6) > 0 &&
 	    get_be16(buf->msg + 6) == 0)
 		return ERR_PEER;

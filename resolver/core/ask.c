@@ -7,7 +7,8 @@
 
 #include "resolver/plugins/plugin.h"
 
-#define QUERY_MAX        (DNS_HEADER_LEN + NAME_MAX_WIRE + 4 + 11 + 4 + 40 + PLUGIN_OPTIONS_MAX)
+_Static_assert(DNS_HEADER_LEN + NAME_MAX_WIRE + 4 + 11 + 4 + 40 + PLUGIN_OPTIONS_MAX <= CORE_ASK_MAX,
+	       "header, question, OPT, a cookie, and options of plugins");
 
 /* --- ids --- */
 
@@ -141,7 +142,7 @@ static size_t query_write(const struct core *c, const struct question *q, const 
 
 	if (q->key_flags & QUERY_CD)
 		h.flags |= DNS_CD;
-	wire_out_init(&o, buf, QUERY_MAX);
+	wire_out_init(&o, buf, CORE_ASK_MAX);
 	wire_put_header(&o, &h);
 	wire_put_question(&o, q->asked.b, q->asked_type, q->asked_class);
 	name_spell(buf + DNS_HEADER_LEN, a->spelling);
@@ -165,7 +166,7 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 	struct ask *a = ask_take(c, qi);
 	uint64_t hash = asked_hash(c, q);
 	uint16_t bit = target_bit(question_forward(c, q), upstream);
-	uint8_t buf[QUERY_MAX];
+	uint8_t buf[CORE_ASK_MAX];
 	struct core_ask out;
 
 	core_acts(c);
@@ -187,6 +188,7 @@ void ask_send(struct core *c, uint32_t qi, unsigned upstream, enum core_proto pr
 				.len = query_write(c, q, a, buf),
 				.zone = q->zone,
 				.is_again = is_again,
+				.n_broken = q->n_broken,
 				.client = clients_owner(&c->tab.clients, HOLDS_QUESTIONS, qi)};
 	stats_upstream_of(c->stats, upstream)->asks[proto]++;
 	c->ops.ask(c->ops.ctx, &out);

@@ -26,23 +26,24 @@ static struct path_client *client_find(const struct core *c, const struct in6_ad
 	return NULL;
 }
 
-static struct path_client *client_take(struct core *c, const struct in6_addr *addr)
+/* Who has not begun a walk for longest gives way; a place that nobody had is oldest. */
+static struct path_client *client_take(struct core *c, const struct in6_addr *addr, uint64_t now_ns)
 {
 	uint64_t h = hash_sip13(&c->key, addr, sizeof(*addr));
-	struct path_client *oldest = client_find(c, addr);
+	struct path_client *p = client_find(c, addr);
 
-	if (oldest)
-		return oldest;
-	for (unsigned i = 0; i < PATH_WAYS; i++) {
-		struct path_client *p = &c->path[(h + i) % PATH_CLIENTS];
+	if (!p) {
+		p = &c->path[h % PATH_CLIENTS];
+		for (unsigned i = 1; i < PATH_WAYS; i++) {
+			struct path_client *other = &c->path[(h + i) % PATH_CLIENTS];
 
-		if (!oldest || !p->in_use || (oldest->in_use && p->turn < oldest->turn))
-			oldest = p;
+			if (other->begun_ns < p->begun_ns)
+				p = other;
+		}
+		*p = (struct path_client){.addr = *addr, .in_use = true};
 	}
-	memset(oldest, 0, sizeof(*oldest));
-	oldest->addr = *addr;
-	oldest->in_use = true;
-	return oldest;
+	p->begun_ns = now_ns;
+	return p;
 }
 
 /* The same cluster zone, with its listeners, in another configuration, or ZONE_NONE. */
@@ -218,7 +219,7 @@ void path_observe(struct core *c, const struct visit *v)
 		return;
 	origin = c->conf->zone[zone].z.origin.b;
 	base_len = first_step(q, origin, &ns);
-	p = base_len ? client_take(c, &v->client->addr) : client_find(c, &v->client->addr);
+	p = base_len ? client_take(c, &v->client->addr, v->now_ns) : client_find(c, &v->client->addr);
 	if (!p)
 		return;
 	for (unsigned i = 0; i < PATH_WALKS; i++)

@@ -41,7 +41,8 @@ struct path_client {
 	struct in6_addr addr;
 	uint16_t zone;         /* cluster zone the list belongs to */
 	bool in_use;
-	uint32_t turn;
+	uint32_t turn;         /* of its walks */
+	uint64_t begun_ns;     /* its last walk */
 	uint64_t learnt_ns;    /* 0: nothing learnt yet */
 	struct path_list list;
 	struct path_walk walk[PATH_WALKS];

@@ -65,10 +65,11 @@ struct core_ask {
 	uint16_t upstream;     /* index into core_conf.upstream */
 	uint8_t proto;         /* enum core_proto: what to use */
 	const uint8_t *query;  /* message with id 0; the driver sets a fresh id */
-	size_t len;
+	size_t len;            /* CORE_ASK_MAX at most */
 	uint16_t zone;         /* index into core_conf.zone; UINT16_MAX: a health probe */
 	const struct in6_addr *client; /* whose question it is; NULL: nobody's */
 	bool is_again;         /* it was asked before: may not take another question's port */
+	uint8_t n_broken;      /* connections that were closed or fell silent under it so far */
 };
 
 /* A client's question came to nothing. Valid only during the call. */

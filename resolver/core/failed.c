@@ -91,6 +91,14 @@ static bool settle(struct core *c, uint32_t qi, uint64_t now_ns)
 	return true;
 }
 
+/* What an upstream's connections do not survive may be this question; its neighbours there are not to
+ * find out again and again. */
+static void broken_note(struct question *q, const struct ask *a)
+{
+	if (a->proto != CORE_UDP && q->n_broken < UINT8_MAX)
+		q->n_broken++;
+}
+
 static void failure_note(struct question *q, const struct ask *a, enum core_fail_why why)
 {
 	q->last_upstream = a->upstream;
@@ -151,6 +159,8 @@ void exchange_failed(struct core *c, uint64_t now_ns, uint32_t ask_id, enum core
 	old = *ask;
 	stats_upstream_of(c->stats, old.upstream)->fails[why]++;
 	ask_close(c, qi, ask, false);
+	if (why == CORE_FAIL_CLOSED || why == CORE_FAIL_ENDED)
+		broken_note(q, &old);
 	if (closed_again(c, qi, &old, why, now_ns))
 		return;
 	if (why == CORE_FAIL_ENDED)
@@ -202,6 +212,7 @@ static void exchange_timeout(struct core *c, uint32_t qi, uint64_t now_ns)
 		stats_upstream_of(c->stats, a->upstream)->timeouts++;
 		q->last_ede = EDE_NO_REACHABLE;
 		failure_note(q, a, CORE_FAIL_TIMEOUT);
+		broken_note(q, a);
 		if (c->up[a->upstream].answered_ns <= a->sent_ns) /* else the name is slow, not it */
 			upstream_failed(c, a->upstream, f, a->proto != CORE_UDP, now_ns);
 	}

@@ -12,5 +12,6 @@
 #define CORE_FORWARD_TO_MAX 15 /* of one forward; CoreDNS's own limit */
 #define CORE_PROBES_MAX 64     /* questions of the `loop` plugin */
 #define CORE_UDP_MAX 4096      /* octets of a reply over UDP */
+#define CORE_ASK_MAX 840       /* octets of a question to an upstream, with all that plugins put into it */
 
 #endif

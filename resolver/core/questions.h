@@ -81,6 +81,7 @@ struct question {
 	uint8_t n_tries, n_closed; /* exchanges begun; ended by the peer's closing */
 	uint8_t n_ended;          /* asked again because its connection had answered enough others */
 	uint8_t n_moved;          /* asked again because its socket was given up */
+	uint8_t n_broken;         /* connections that were closed or fell silent under it */
 	uint16_t tried;           /* bit per target, this round */
 	/* What a target of the forward, a bit each, is asked for in another way because of: */
 	uint16_t damaged;         /* its UDP replies are of no use: by TCP */

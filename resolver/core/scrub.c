@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One pass over an answer whose aliases are in order; as many as it takes for others. */
+/*
+ * One pass over an answer. Aliases that stand before what leads to them are kept in mind, and looked
+ * at again as long as one of them makes the chain longer: at most SCRUB_CHAIN_MAX times
+ * SCRUB_WAITS_MAX, however many records there are.
+ */
 #include "resolver/core/scrub.h"
 
 #include <string.h>
@@ -23,7 +27,10 @@ static const struct name *below(const struct scrub *s, const uint8_t *owner)
 
 static bool chain_add(struct scrub *s, const uint8_t *name)
 {
-	if (s->n == SCRUB_CHAIN_MAX || in_chain(s, name))
+	if (in_chain(s, name))
+		return false;
+	s->cut |= s->n == SCRUB_CHAIN_MAX;
+	if (s->cut)
 		return false;
 	name_copy(&s->name[s->n++], name);
 	return true;
@@ -45,48 +52,71 @@ static bool chain_substitute(struct scrub *s, const uint8_t *owner, const uint8_
 	return name_join(&made, head.b, target) == 0 && chain_add(s, made.b);
 }
 
-/* True when a name came to the chain, so that records seen before may be part of it. */
-static bool chain_pass(struct scrub *s, struct wire w, unsigned n_an, bool *ret_strange)
+enum alias { ALIAS_NONE, ALIAS_STRANGE, ALIAS_FOLLOWED, ALIAS_GROWS };
+
+/* The record that `w` stands before, which is left behind it. */
+static enum alias chain_step(struct scrub *s, struct wire *w)
 {
+	struct name owner = {.len = 1}, target = {.len = 1};
+	size_t start = w->off;
+	struct dns_rr rr = {0};
+	bool known;
+
+	wire_name(w, &owner);
+	w->off = start;
+	wire_rr(w, &rr);
+	if (w->err)
+		return ALIAS_NONE;
+	known = rr.type == DNS_DNAME ? below(s, owner.b) != NULL : in_chain(s, owner.b);
+	s->is_to_it |= known || in_chain(s, owner.b);
+	if (rr.type != DNS_DNAME && rr.type != DNS_CNAME)
+		return ALIAS_NONE;
+	if (!known)
+		return ALIAS_STRANGE;
+	w->off = rr.rdata_off;
+	wire_name(w, &target);
+	if (w->err)
+		return ALIAS_NONE;
+	w->off = rr.end;
+	known = rr.type == DNS_DNAME ? chain_substitute(s, owner.b, target.b) : chain_add(s, target.b);
+	return known ? ALIAS_GROWS : ALIAS_FOLLOWED;
+}
+
+/* True when one of those that wait made the chain longer. */
+static bool waits_pass(struct scrub *s, struct wire w)
+{
+	unsigned n = 0;
 	bool grown = false;
 
-	*ret_strange = false;
-	for (; n_an > 0; n_an--) {
-		struct name owner = {.len = 1}, target = {.len = 1};
-		size_t start = w.off;
-		struct dns_rr rr = {0};
-		bool known;
+	for (unsigned i = 0; i < s->n_waits; i++) {
+		enum alias a;
 
-		wire_name(&w, &owner);
-		w.off = start;
-		wire_rr(&w, &rr);
-		if (w.err)
-			return false;
-		known = in_chain(s, owner.b);
-		*ret_strange |= !known;
-		s->is_to_it |= known || (rr.type == DNS_DNAME && below(s, owner.b));
-		if (rr.type != DNS_DNAME && (rr.type != DNS_CNAME || !known))
-			continue;
-		w.off = rr.rdata_off;
-		wire_name(&w, &target);
-		if (w.err)
-			return false;
-		w.off = rr.end;
-		grown |= rr.type == DNS_DNAME ? chain_substitute(s, owner.b, target.b) : chain_add(s, target.b);
+		w.off = s->waits[i];
+		a = chain_step(s, &w);
+		grown |= a == ALIAS_GROWS;
+		if (a == ALIAS_STRANGE)
+			s->waits[n++] = s->waits[i];
 	}
+	s->n_waits = n;
 	return grown;
 }
 
 void scrub_begin(struct scrub *s, const uint8_t *asked, uint16_t qclass, const struct wire *w, unsigned n_an)
 {
-	bool strange;
+	struct wire at = *w;
 
 	s->qclass = qclass;
 	s->n = 1;
-	s->dropped = 0;
-	s->is_to_it = false;
+	s->n_waits = s->dropped = 0;
+	s->is_to_it = s->cut = false;
 	name_copy(&s->name[0], asked);
-	for (int i = 0; i < SCRUB_PASSES && chain_pass(s, *w, n_an, &strange) && strange; i++)
+	for (; n_an > 0 && !at.err; n_an--) {
+		uint16_t start = (uint16_t)at.off; /* a message has 65,535 octets at most */
+
+		if (chain_step(s, &at) == ALIAS_STRANGE && s->n_waits < SCRUB_WAITS_MAX)
+			s->waits[s->n_waits++] = start;
+	}
+	while (s->n_waits > 0 && waits_pass(s, *w))
 		;
 }
 

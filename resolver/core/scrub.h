@@ -26,15 +26,18 @@
 #include "lib/dns/name.h"
 #include "lib/dns/wire.h"
 
-#define SCRUB_CHAIN_MAX 66 /* `acl` looks at 64; what is longer is cut */
-#define SCRUB_PASSES    8  /* over an answer whose aliases stand in no order */
+#define SCRUB_CHAIN_MAX 66 /* `acl` looks at 64; an answer with a longer one is none */
+#define SCRUB_WAITS_MAX 256 /* aliases that nothing has led to yet; later ones are strangers */
 
 struct scrub {
 	uint16_t qclass;
 	unsigned n;       /* names of the chain */
 	unsigned dropped; /* records, so far */
+	bool cut;         /* the chain has more names than that */
 	bool is_to_it;    /* some record is of the name that was asked, or of one it leads to */
 	struct name name[SCRUB_CHAIN_MAX]; /* the first is what was asked */
+	unsigned n_waits;
+	uint16_t waits[SCRUB_WAITS_MAX]; /* where those aliases begin */
 };
 
 /* Reads the chain; `w` stands before `n_an` records of an answer section, and stays there. */

@@ -156,8 +156,8 @@ static int plan_digest(struct cf_setup *s, const struct corefile *c)
 				    s->file[i].kind == COREFILE_FILE_CONFIG ? "absent" : s->file[i].digest);
 	}
 	for (size_t i = 0; i < s->env->n_loops && text; i++)
-		text = arena_printf(s->arena, "%s loop %s %s", text, s->env->loop[i].zone,
-				    cf_addr_text(s->arena, &s->env->loop[i].addr, s->env->loop[i].port));
+		text = arena_printf(s->arena, "%s loop %s %s %u", text, s->env->loop[i].zone,
+				    cf_addr_text(s->arena, &s->env->loop[i].addr, s->env->loop[i].port), s->env->loop[i].scope_id);
 	if (!text)
 		return cf_nomem(s);
 	hash_sha256_hex(text, strlen(text), s->plan->digest);

@@ -62,6 +62,7 @@ struct corefile {
  * blocks with this zone. */
 struct corefile_loop {
 	struct in6_addr addr;
+	uint32_t scope_id; /* of link-local ones */
 	uint16_t port;
 	char zone[NAME_MAX_TEXT];
 };

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 #include "resolver/corefile/parse.h"
 #include "resolver/corefile/setup.h"
@@ -60,14 +61,14 @@ static bool env_readable(void *ctx, const char *path)
 int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag *d)
 {
 	bool is_stdin = strcmp(path, "stdin") == 0;
-	FILE *f = is_stdin ? stdin : fopen(path, "re");
+	FILE *f = is_stdin ? stdin : file_open_ready(path, d);
 	char *text = NULL;
 	size_t n = 0, cap = 0;
 	struct stat st;
 	int err = 0;
 
 	if (!f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
 		err = diag_set(d, ERR_SYS, "%s: is a directory", path);
 	while (err == 0) {

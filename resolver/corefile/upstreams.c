@@ -57,7 +57,7 @@ static bool target_loops(const struct cf_setup *s, const struct cf_block *b, con
 	for (size_t i = 0; i < s->env->n_loops; i++) {
 		const struct corefile_loop *l = &s->env->loop[i];
 
-		if (l->port != t->port || core_transport_is_tls(t->transport) ||
+		if (l->port != t->port || l->scope_id != t->scope_id || core_transport_is_tls(t->transport) ||
 		    memcmp(&l->addr, &t->addr, sizeof(t->addr)) != 0)
 			continue;
 		for (size_t k = 0; k < b->n_names; k++) {

@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/base/rng.h"
 #include "resolver/worker/ctl.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
+#include "resolver/net/port_owner.h"
 #include "resolver/net/sockaddr.h"
 
 #define PRIVATE_FIRST 20000
@@ -94,6 +96,24 @@ static int set_open(struct sockets *s, struct socket_set *t, const struct core_l
 	return 0;
 }
 
+/* Sockets of one user share an address (SO_REUSEPORT), also those of another instance that hands
+ * nothing over; nobody would know why half of the questions go astray. */
+static void shared_say(const struct core_listener *l)
+{
+	char text[SOCKADDR_TEXT], who[160];
+	log_warn("listen udp %s: somebody else listens there, too%s: until one of the two ends either may get a question",
+		 sockaddr_text(text, &l->addr, l->port), port_owner(who, sizeof(who), &l->addr, l->port));
+}
+
+_Static_assert(CORE_LISTENERS_MAX <= 64, "a bit each");
+static uint64_t listeners_taken(const struct corefile_plan *p)
+{
+	uint64_t taken = 0;
+	for (size_t i = 0; i < p->conf.n_listeners; i++)
+		taken |= (uint64_t)udp_socket_taken(&p->conf.listener[i].addr, p->conf.listener[i].port, p->listener_scope[i]) << i;
+	return taken;
+}
+
 static bool is_for(const struct socket_set *t, const struct core_listener *l)
 {
 	return t->port == l->port && memcmp(&t->addr, &l->addr, sizeof(l->addr)) == 0;
@@ -102,6 +122,8 @@ static bool is_for(const struct socket_set *t, const struct core_listener *l)
 int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d)
 {
 	unsigned before = s->n;
+	/* Later on it may be ourselves, who are not done with what was closed. */
+	uint64_t shared = before == 0 ? listeners_taken(p) : 0;
 	for (size_t i = 0; i < p->conf.n_listeners; i++) {
 		const struct core_listener *l = &p->conf.listener[i];
 		unsigned j = 0;
@@ -118,6 +140,8 @@ int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_wo
 			return rc;
 		}
 		s->n++;
+		if (shared >> i & 1)
+			shared_say(l);
 	}
 	return 0;
 }
@@ -171,6 +195,13 @@ void sockets_close(struct sockets *s)
 {
 	while (s->n)
 		set_close(s, &s->set[--s->n]);
+}
+
+void sockets_deafen(const struct sockets *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		for (unsigned k = 0; k < s->set[i].n; k++)
+			tcp_socket_deafen(s->set[i].tcp[k]);
 }
 
 uint16_t sockets_private_port(void)

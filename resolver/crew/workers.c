@@ -132,6 +132,13 @@ static void restart_due(struct loop_timer *t)
 	slot_start(container_of(t, struct worker_slot, restart));
 }
 
+static void start_failed(struct worker_slot *s, const char *why)
+{
+	log_error("worker %u: starting it: %s", s->index, why);
+	s->quick_deaths++;
+	restart_later(s);
+}
+
 static void slot_start(struct worker_slot *s)
 {
 	struct workers *w = s->all;
@@ -141,9 +148,7 @@ static void slot_start(struct worker_slot *s)
 	if (s->pid || w->stopping)
 		return;
 	if (ctl_pair(fd, &d) < 0) {
-		log_error("worker %u: %s", s->index, d.text);
-		s->quick_deaths++;
-		restart_later(s);
+		start_failed(s, d.text);
 		return;
 	}
 	pid = fork();
@@ -152,10 +157,8 @@ static void slot_start(struct worker_slot *s)
 	close(fd[1]);
 	s->started_ns = clock_mono_ns();
 	if (pid < 0 || loop_add(w->loop, &s->ctl, fd[0], EPOLLIN) < 0) {
-		log_error("worker %u: fork: %s", s->index, strerror(errno));
+		start_failed(s, strerror(errno));
 		close(fd[0]);
-		s->quick_deaths++;
-		restart_later(s);
 		return;
 	}
 	s->pid = pid;
@@ -315,9 +318,9 @@ bool workers_prompt(const struct workers *w, uint64_t age_ns)
 	return true;
 }
 
-void workers_part(struct workers *w)
+void workers_part(struct workers *w, uint32_t idle_ms)
 {
-	struct ctl_msg m = { .type = CTL_PART };
+	struct ctl_msg m = { .type = CTL_PART, .value = idle_ms };
 	for (unsigned i = 0; i < w->n; i++)
 		if (w->slot[i].pid)
 			ctl_send(w->slot[i].ctl.fd, &m, NULL, 0);

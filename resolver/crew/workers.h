@@ -68,8 +68,8 @@ void workers_reap(struct workers *w);
 void workers_ping(struct workers *w, uint64_t patience_ns);
 /* Every worker's loop answered lately: no ping is older than `age_ns`. */
 bool workers_prompt(const struct workers *w, uint64_t age_ns);
-/* Connections end, by and by; whoever comes meanwhile is served one reply. */
-void workers_part(struct workers *w);
+/* Connections end with their next reply, or idle, after so long; whoever comes meanwhile is served one reply. */
+void workers_part(struct workers *w, uint32_t idle_ms);
 /* Connections of clients that are open. */
 unsigned workers_connections(const struct workers *w);
 /* No replacement any more; they exit by themselves when done. */

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "resolver/handover/handover_claim.h"
 #include "resolver/handover/handover_new.h"
 #include "resolver/handover/handover_old.h"
 #include "resolver/net/fdpass.h"
@@ -100,7 +101,7 @@ struct handover *handover_new(const struct handover_host *host)
 	if (!h)
 		return NULL;
 	h->host = host;
-	h->listen.fd = h->peer.fd = h->next_listen = -1;
+	h->listen.fd = h->peer.fd = h->next_listen = h->claim = -1;
 	h->limit.due = limit_due;
 	return h;
 }
@@ -111,6 +112,8 @@ void handover_free(struct handover *h)
 		return;
 	handover_peer_close(h);
 	handover_limit(h, T_NEVER);
+	loop_timer_set(h->host->loop, &h->rest, T_NEVER);
+	handover_claim_end(h->host->path, &h->claim);
 	if (h->listen.fd >= 0) {
 		struct handover_id now = handover_path_id(h->host->path);
 		/* Somebody else's by now, perhaps: then it stays. */

@@ -19,11 +19,13 @@
 #include "lib/base/log.h"
 #include "resolver/net/fdpass.h"
 #include "resolver/crew/workers.h"
+#include "resolver/handover/handover_claim.h"
 #include "resolver/handover/handover_old.h"
 
 #define BUSY_NS    (30 * NS_PER_S)  /* how long an old one may put us off */
 #define AGAIN_MS   100
 #define ANSWER_MS  1000
+#define PATH_LONGEST 96            /* with what is added to it while it is bound: sun_path has 108 */
 #define OLD_NS     (40 * NS_PER_S)  /* longer than the old one's own limits */
 
 /* --- the sockets --- */
@@ -31,8 +33,6 @@
 static int old_connect(const char *path, struct diag *d)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return diag_set(d, ERR_LIMIT, "%s: too long a path", path);
 	memcpy(sa.sun_path, path, strlen(path));
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -154,14 +154,32 @@ static int take_once(struct handover *h, struct diag *d)
 	return rc == 1 ? diag_errno(d, "epoll") : rc;
 }
 
+/* Nobody listens. True: we go first, and who comes after us waits for us. Who claimed it in
+ * between may listen by now. */
+static int claim_or_take(struct handover *h, struct diag *d)
+{
+	if (!handover_claim(h->host->path, &h->claim))
+		return diag_set(d, ERR_TIMEOUT, "it is starting");
+	int rc = h->claim >= 0 ? take_once(h, d) : ERR_MISSING;
+	if (rc != ERR_MISSING)
+		handover_claim_end(h->host->path, &h->claim);
+	return rc;
+}
+
 int handover_new_take(struct handover *h, struct diag *d)
 {
 	struct diag said = { "" };
 	uint64_t until = clock_mono_ns() + BUSY_NS;
+	if (strlen(h->host->path) > PATH_LONGEST)
+		return diag_set(d, ERR_LIMIT, "-handover: %s: too long a path for a socket: %d octets at most", h->host->path,
+				PATH_LONGEST);
 	if (!directory_there(h->host->path))
 		return 0;
 	for (;;) {
 		int rc = take_once(h, d);
+		bool nobody = rc == ERR_MISSING;
+		if (nobody)
+			rc = claim_or_take(h, d);
 		if (rc == 1)
 			break;
 		if (rc == ERR_MISSING)
@@ -169,6 +187,10 @@ int handover_new_take(struct handover *h, struct diag *d)
 		if (rc == ERR_EXISTS) {
 			log_warn("%s is another instance's: no hand-over: %s", h->host->path, d->text);
 			h->foreign = true;
+			return 0;
+		}
+		if (nobody && clock_mono_ns() > until) {
+			log_warn("another instance has been starting for %u s: not waiting for it", (unsigned)(BUSY_NS / NS_PER_S));
 			return 0;
 		}
 		if (strcmp(said.text, d->text) != 0)
@@ -296,7 +318,10 @@ void handover_new_answered(struct handover *h)
 
 void handover_new_late(struct handover *h)
 {
-	give_up(h, "it takes too long");
+	if (!handover_heard(h))
+		give_up(h, "it takes too long");
+	else if (h->peer.fd >= 0)
+		handover_limit(h, OLD_NS);
 }
 
 void handover_new_serving(struct handover *h)

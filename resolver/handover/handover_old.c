@@ -14,12 +14,14 @@
 #include "lib/base/log.h"
 #include "resolver/net/fdpass.h"
 #include "resolver/crew/workers.h"
+#include "resolver/handover/handover_claim.h"
 
 #define PREPARE_NS (30 * NS_PER_S)    /* the new one, until it is ready */
 #define EXPORT_NS  (3 * NS_PER_S)     /* our workers: then it goes without the rest */
 #define HOLD_NS    (200 * NS_PER_MS) /* a worker that does not answer does not read either */
 #define GONE_NS    (500 * NS_PER_MS) /* nobody reads: clients have more patience, and rules hold longer */
 #define WATCH_NS   (2500 * NS_PER_MS) /* the new one reads, but has not proved that it answers */
+#define LISTEN_REST_NS (100 * NS_PER_MS) /* out of descriptors */
 #define RENEW_NS   (100 * NS_PER_MS)  /* meanwhile the rules are ours to renew */
 #define FINISH_MS  20000              /* less than kubelet's usual grace period */
 
@@ -166,6 +168,8 @@ void handover_old_answered(struct handover *h)
 
 void handover_old_late(struct handover *h)
 {
+	if (handover_heard(h))
+		return;
 	if (h->state == OLD_EXPORTING)
 		caches_send(h);
 	else if (h->state == OLD_HOLDING)
@@ -249,14 +253,32 @@ static void peer_ready(struct loop_fd *fd, uint32_t events)
 	}
 }
 
+static void listen_rested(struct loop_timer *t)
+{
+	struct handover *h = container_of(t, struct handover, rest);
+	if (h->listen.fd >= 0)
+		loop_mod(h->host->loop, &h->listen, EPOLLIN);
+}
+
+/* Without a descriptor who waits there goes on waiting, and the loop would spin. */
+static void listen_rest(struct handover *h)
+{
+	loop_mod(h->host->loop, &h->listen, 0);
+	h->rest.due = listen_rested;
+	loop_timer_set(h->host->loop, &h->rest, h->host->loop->now_ns + LISTEN_REST_NS);
+}
+
 static void listen_ready(struct loop_fd *fd, uint32_t events)
 {
 	struct handover *h = container_of(fd, struct handover, listen);
 	struct diag d;
 	(void)events;
 	int peer = accept4(fd->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (peer < 0)
+	if (peer < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			listen_rest(h);
 		return;
+	}
 	if (h->peer.fd >= 0) {
 		refuse(peer, false, "it is handing over to another one");
 		close(peer);
@@ -283,8 +305,11 @@ static int listen_open(const char *path, struct diag *d)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	char temporary[sizeof(sa.sun_path)];
+	struct stat st;
 	if (snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid()) >= (int)sizeof(temporary))
 		return diag_set(d, ERR_LIMIT, "%s: too long a path", path);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return diag_set(d, ERR_EXISTS, "%s is there, and is no socket", path);
 	memcpy(sa.sun_path, temporary, sizeof(temporary));
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -302,16 +327,13 @@ static int listen_open(const char *path, struct diag *d)
 	return fd;
 }
 
-void handover_old_listen(struct handover *h)
+/* `fd`: the predecessor's socket, or -1. */
+static void listen_at(struct handover *h, int fd)
 {
 	const char *path = h->host->path;
 	struct handover_id now = handover_path_id(path);
 	struct diag d;
-	int fd = h->next_listen;
-	h->next_listen = -1;
-	if (h->foreign)
-		return;
-	/* The predecessor's socket, if it is the one at our path. */
+	/* If it is the one at our path. */
 	if (fd >= 0 && (now.ino != h->path_id.ino || now.dev != h->path_id.dev)) {
 		close(fd);
 		fd = -1;
@@ -328,4 +350,13 @@ void handover_old_listen(struct handover *h)
 		close(fd);
 		h->listen.fd = -1;
 	}
+}
+
+void handover_old_listen(struct handover *h)
+{
+	int fd = h->next_listen;
+	h->next_listen = -1;
+	if (!h->foreign)
+		listen_at(h, fd);
+	handover_claim_end(h->host->path, &h->claim); /* from here on it is seen that we are there */
 }

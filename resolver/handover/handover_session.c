@@ -2,6 +2,7 @@
 /* The little that both sides do alike. */
 #include "resolver/handover/handover_session.h"
 
+#include <sys/epoll.h>
 #include <unistd.h>
 
 void handover_limit(struct handover *h, uint64_t ns)
@@ -18,6 +19,15 @@ void handover_peer_close(struct handover *h)
 	close(h->peer.fd);
 	h->peer.fd = -1;
 	handover_limit(h, T_NEVER);
+}
+
+bool handover_heard(struct handover *h)
+{
+	enum handover_state before = h->state;
+	if (h->peer.fd < 0)
+		return false;
+	h->peer.ready(&h->peer, EPOLLIN);
+	return h->peer.fd < 0 || h->state != before;
 }
 
 bool handover_holds(const struct handover *h)

@@ -32,6 +32,7 @@ struct handover {
 	enum handover_state state;
 	struct loop_fd listen, peer; /* fd < 0: not open */
 	struct loop_timer limit;
+	struct loop_timer rest;      /* no look at the listening socket before */
 	struct handover_id path_id;  /* of the socket we listen at */
 	bool reads;                  /* our workers do */
 	bool narrow;                 /* the new one takes a queue a worker */
@@ -45,11 +46,15 @@ struct handover {
 	struct { int fd; struct in6_addr addr; uint16_t port; } http[HTTP_LISTENERS_MAX];
 	int cache[SHM_WORKERS_MAX];
 	int next_listen;             /* passed by the old one; -1: none */
+	int claim;                   /* of handover_claim.h; -1: none */
 };
 
 /* A hand-over goes no further when nothing happens for `ns`; T_NEVER: it may take its time. */
 void handover_limit(struct handover *h, uint64_t ns);
 void handover_peer_close(struct handover *h);
+/* The limit has come, perhaps because this process was held up: what the other side said
+ * meanwhile counts. True: it said something, and that went on from there. */
+bool handover_heard(struct handover *h);
 /* Our workers are between the last question they read and the word that others read. */
 bool handover_holds(const struct handover *h);
 

@@ -74,11 +74,13 @@ int fdpass_recv(int fd, void *ret, size_t size, size_t *ret_len, int *ret_fds, u
 	struct iovec iov = { ret, size };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
+	bool reset = false;
 	ssize_t n;
 	*ret_n_fds = 0;
+	/* Closed with something of ours unread, it says so before its own last words. */
 	do {
 		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
 	if (n < 0)
 		return errno == EAGAIN ? 0 : ERR_PEER;
 	bool rest = take(&h, ret_fds, fds_max, ret_n_fds);

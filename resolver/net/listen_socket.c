@@ -6,6 +6,7 @@
  * come later, or go and come back).
  */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -26,6 +27,17 @@ static void option_on(int fd, int level, int name)
 	setsockopt(fd, level, name, &one, sizeof(one));
 }
 
+static void free_binding(int fd, const struct in6_addr *addr, sa_family_t family)
+{
+	if (family == AF_INET) {
+		option_on(fd, IPPROTO_IP, IP_FREEBIND);
+		return;
+	}
+	int v6only = !addr_is_any(addr);
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+	option_on(fd, IPPROTO_IPV6, IPV6_FREEBIND);
+}
+
 static int bound_socket(int type, const struct in6_addr *addr, uint16_t port, uint32_t scope_id,
 			struct diag *d)
 {
@@ -37,13 +49,7 @@ static int bound_socket(int type, const struct in6_addr *addr, uint16_t port, ui
 		return diag_errno(d, "socket");
 	option_on(fd, SOL_SOCKET, SO_REUSEADDR);
 	option_on(fd, SOL_SOCKET, SO_REUSEPORT);
-	if (sa.sa.sa_family == AF_INET) {
-		option_on(fd, IPPROTO_IP, IP_FREEBIND);
-	} else {
-		int v6only = !addr_is_any(addr);
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
-		option_on(fd, IPPROTO_IPV6, IPV6_FREEBIND);
-	}
+	free_binding(fd, addr, sa.sa.sa_family);
 	if (bind(fd, &sa.sa, len) < 0) {
 		int rc = diag_errno(d, "listen %s %s: bind", type == SOCK_DGRAM ? "udp" : "tcp",
 				    sockaddr_text(text, addr, port));
@@ -71,6 +77,19 @@ int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_i
 	return fd;
 }
 
+bool udp_socket_taken(const struct in6_addr *addr, uint16_t port, uint32_t scope_id)
+{
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_from(&sa, addr, port, scope_id);
+	int fd = socket(sa.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	free_binding(fd, addr, sa.sa.sa_family);
+	bool taken = bind(fd, &sa.sa, len) < 0 && errno == EADDRINUSE;
+	close(fd);
+	return taken;
+}
+
 uint64_t udp_socket_drops(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS];
@@ -92,4 +111,17 @@ int tcp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_i
 		return rc;
 	}
 	return fd;
+}
+
+void tcp_socket_deafen(int fd)
+{
+	enum { FLAGS = 13, SYN = 0x02 }; /* of a TCP header, which is what such a filter sees */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }

@@ -27,7 +27,8 @@ void stuck_mark(struct stuck *s, const struct in6_addr *a, uint32_t hash, uint64
 
 uint32_t stuck_held(int fd)
 {
-	int n = 0;
+	int n = 0; /* and so it stays where it cannot be told */
 
-	return ioctl(fd, SIOCOUTQ, &n) < 0 ? 0 : (uint32_t)n;
+	ioctl(fd, SIOCOUTQ, &n);
+	return (uint32_t)n;
 }

@@ -113,7 +113,9 @@ static void listener_ready(struct loop_fd *w, uint32_t events)
 		if (fd >= 0)
 			accept_one(l, fd, &from);
 		else if (errno == EMFILE || errno == ENFILE) {
-			if (!descriptor_make(l))
+			/* Of the first it is known that somebody waits: the kernel wants a
+			 * descriptor before it looks. Nobody is closed for nobody. */
+			if (i > 0 || !descriptor_make(l))
 				break;
 		} else if (errno != EINTR && errno != ECONNABORTED)
 			break;
@@ -138,8 +140,6 @@ int tcp_listener_start(struct tcp_listener *l, struct tcp_server *s, int fd, uin
 
 void tcp_listener_stop(struct tcp_listener *l)
 {
-	if (!l->server)
-		return;
 	loop_del(l->server->loop, &l->watch);
 	loop_timer_set(l->server->loop, &l->rest, T_NEVER);
 }
@@ -192,7 +192,6 @@ void tcp_server_free(struct tcp_server *s)
 {
 	if (!s)
 		return;
-	s->dirty = NULL;
 	for (unsigned i = 0; s->conn && i < s->n_slots; i++) {
 		if (!s->conn[i])
 			continue;
@@ -244,7 +243,11 @@ void tcp_server_drain(struct tcp_server *s, int slot)
 void tcp_server_part(struct tcp_server *s)
 {
 	s->parting = true;
-	tcp_server_drain(s, -1);
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		struct tcp_conn *c = s->conn[i];
+		if (c && c->in_flight)
+			c->drain = true;
+	}
 }
 
 unsigned tcp_server_open(const struct tcp_server *s)

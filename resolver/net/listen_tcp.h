@@ -65,7 +65,9 @@ void tcp_server_place(struct tcp_server *s, uint8_t slot, int index);
 void tcp_listener_stop(struct tcp_listener *l);
 /* Idle connections (of one listener, or slot -1: all) close, others after their replies. */
 void tcp_server_drain(struct tcp_server *s, int slot);
-/* The same with all of them, and each to come has one query. */
+/* All of them end with the next reply, and each to come has one query. That is when a client that asks
+ * one question after the other has none on its way; of an idle one's, the end and a question may pass
+ * each other, so that tcp_server_drain is for those that have not asked for a while. */
 void tcp_server_part(struct tcp_server *s);
 unsigned tcp_server_open(const struct tcp_server *s);
 
@@ -80,5 +82,8 @@ void tcp_flush(struct tcp_server *s);
 
 /* A listening socket; the descriptor, or a negative code. */
 int tcp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_id, struct diag *d);
+/* From now on it gets no first segment of a connection: whoever begins one hears nothing and tries again a
+ * second later. Handshakes that have begun are finished. */
+void tcp_socket_deafen(int fd);
 
 #endif

@@ -99,7 +99,22 @@ static void conn_end(struct tcp_conn *c)
 static bool owes_more(const struct tcp_conn *c)
 {
 	char first;
-	return !c->stream.eof && !c->full && recv(c->watch.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return recv(c->watch.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* A last answer and the end are one segment: whoever asks one question after the other could ask
+ * the next between them, and would get a reset for it. */
+static void end_with_answer(struct tcp_conn *c)
+{
+	c->stream.goes_with_end = c->drain && c->in_flight == 0 && !c->paused && !owes_more(c);
+}
+
+/* It asked once more after all. */
+static void answer_release(struct tcp_conn *c)
+{
+	int one = true;
+	c->stream.goes_with_end = false;
+	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* pushes */
 }
 
 /* What the connection waits for next, and until when. */
@@ -117,6 +132,8 @@ static void conn_settle(struct tcp_conn *c)
 		conn_end(c);
 		return;
 	}
+	if (c->stream.goes_with_end)
+		answer_release(c);
 	loop_mod(&s->conns, &c->watch, ev);
 	if (c->stream.out_len)
 		conn_set_deadline(c, c->blocked_ns + t->write_ns);
@@ -124,7 +141,7 @@ static void conn_settle(struct tcp_conn *c)
 		conn_set_deadline(c, T_NEVER);
 	else if (!c->served) /* the first query's time runs from the accept */
 		return;
-	else if (c->stream.in_len == 0 || !c->listed[TCP_IDLE])
+	else if (!c->listed[TCP_IDLE]) /* it has asked: half a query is no proof of life */
 		conn_set_deadline(c, now + t->idle_ns);
 	if (idle && !c->listed[TCP_IDLE])
 		tcp_list_append(c, TCP_IDLE);
@@ -196,15 +213,11 @@ static void conn_read(struct tcp_conn *c)
 	switch (st) {
 	case STREAM_OK:
 	case STREAM_PAUSED:
-		break;
 	case STREAM_CLOSED: /* half closed: what is in flight is still answered */
-		tcp_conn_touch(c);
 		break;
 	case STREAM_ERROR:
 		s->stats->tcp_errors++;
-		if (c->stream.eof) /* cut in the middle of a message: those before it are whole */
-			tcp_conn_touch(c);
-		else
+		if (!c->stream.eof) /* cut in the middle of a message: those before it are whole */
 			conn_kill(c);
 		break;
 	}
@@ -251,6 +264,7 @@ static void conn_send(struct tcp_conn *c)
 	size_t had = c->stream.out_len;
 	if (!had)
 		return;
+	end_with_answer(c);
 	long left = stream_flush(&c->stream);
 	if (left < 0) {
 		s->stats->tcp_errors++;
@@ -290,9 +304,8 @@ void tcp_flush(struct tcp_server *s)
 static struct tcp_conn *conn_of(struct tcp_server *s, uint64_t cookie)
 {
 	uint32_t slot = (uint32_t)cookie;
-	if (slot >= s->n_slots || s->generation[slot] != cookie >> 32)
-		return NULL;
-	return s->conn[slot];
+	assert(slot < s->n_slots);
+	return s->generation[slot] == cookie >> 32 ? s->conn[slot] : NULL;
 }
 
 void tcp_reply(struct tcp_server *s, const struct core_client *cl, const uint8_t *bytes, size_t len)

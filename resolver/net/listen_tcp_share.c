@@ -96,16 +96,12 @@ bool tcp_share_unread(struct tcp_conn *c)
 {
 	if (c->stream.out_len)
 		return true;
-	if (!c->kernel_out_bytes)
-		return false;
 	kernel_look(c);
 	return c->kernel_out_bytes && c->server->loop->now_ns - c->sent_ns > ACK_NS;
 }
 
 bool tcp_share_lingers(struct tcp_conn *c)
 {
-	if (!c->kernel_out_bytes)
-		return false;
 	kernel_look(c);
 	recount(c);
 	return c->listed[TCP_HOLDING] && c->kernel_out_bytes >= HOLD_MIN;

@@ -80,5 +80,7 @@ int udp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_i
 int udp_socket_steer(int fd, unsigned n_workers, unsigned n_queues, uint32_t seed);
 /* Datagrams the kernel threw away because the buffer was full, since open. */
 uint64_t udp_socket_drops(int fd);
+/* Somebody has a socket there already, even one that lets others in. */
+bool udp_socket_taken(const struct in6_addr *addr, uint16_t port, uint32_t scope_id);
 
 #endif

@@ -94,7 +94,7 @@ void loop_forget(struct loop *l, struct loop_fd *w)
 {
 	w->registered = false;
 	w->events = 0;
-	for (int i = l->at_ev; i < l->n_ev; i++)
+	for (int i = l->n_ev; i-- > l->at_ev;)
 		if (l->ev[i].data.ptr == w)
 			l->ev[i].data.ptr = NULL;
 }
@@ -207,20 +207,20 @@ static bool alarm_suffices(struct loop *l, uint64_t until_ns)
 static int wait_events(struct loop *l, uint64_t until_ns)
 {
 	struct timespec ts, *pts = NULL;
-	if (until_ns != T_NEVER && !alarm_suffices(l, until_ns)) {
+	if (!alarm_suffices(l, until_ns)) {
 		uint64_t now = clock_mono_ns();
 		ts = timespec_of(until_ns > now ? until_ns - now : 0);
 		pts = &ts;
 	}
 	int n = epoll_pwait2(l->epfd, l->ev, LOOP_EVENTS, pts, NULL);
-	if (n < 0 && (errno == ENOSYS || errno == EPERM)) { /* EPERM: an old container runtime's filter */
+	if (n == -1 && (errno == ENOSYS || errno == EPERM)) { /* EPERM: an old container runtime's filter */
 		int ms = -1;
 		if (pts)
 			ms = ts.tv_sec > 86400 ? 86400000
 					       : (int)(ts.tv_sec * 1000 + (ts.tv_nsec + 999999) / 1000000);
 		n = epoll_wait(l->epfd, l->ev, LOOP_EVENTS, ms);
 	}
-	return n < 0 && errno == EINTR ? 0 : n;
+	return n == -1 && errno == EINTR ? 0 : n;
 }
 
 HOT static inline void events_run(struct loop *l, int n)
@@ -232,7 +232,6 @@ HOT static inline void events_run(struct loop *l, int n)
 		if (w)
 			w->ready(w, e->events);
 	}
-	l->n_ev = 0;
 }
 
 int loop_nest(struct loop *sub, struct loop_fd *w, struct loop *l)
@@ -257,8 +256,8 @@ void loop_unnest(struct loop *sub, struct loop_fd *w, struct loop *l)
 
 void loop_turn(struct loop *sub, unsigned max)
 {
-	int n = epoll_wait(sub->epfd, sub->ev, max < LOOP_EVENTS ? (int)max : LOOP_EVENTS, 0);
-	events_run(sub, n > 0 ? n : 0);
+	assert(max <= LOOP_EVENTS);
+	events_run(sub, epoll_wait(sub->epfd, sub->ev, (int)max, 0));
 }
 
 HOT int loop_step(struct loop *l, uint64_t until_ns)

@@ -3,6 +3,7 @@
  * host's order, in hexadecimal. */
 #include "resolver/net/port_owner.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,19 +24,18 @@ struct socket_seen {
 static bool line_parse(const char *line, struct socket_seen *ret)
 {
 	struct socket_seen s = { .uid = 0 };
-	char hex[33];
-	unsigned state, word;
+	char hex[33] = "";
+	unsigned state;
 	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %u %*d %lu", hex, &s.port,
 		   &state, &s.uid, &s.inode) != 5 || state != LISTENING)
 		return false;
 	bool v4 = strlen(hex) == 8;
 	if (!v4 && strlen(hex) != 32)
 		return false;
-	for (unsigned i = 0; i < (v4 ? 1 : 4); i++) {
+	for (unsigned i = 0; i < 4; i++) { /* of IPv4 one is there */
 		char part[9] = { 0 };
 		memcpy(part, hex + 8 * i, 8);
-		word = (unsigned)strtoul(part, NULL, 16);
-		s.addr.s6_addr32[i] = word;
+		s.addr.s6_addr32[i] = (uint32_t)strtoul(part, NULL, 16);
 	}
 	if (v4)
 		s.addr = addr_from_v4((struct in_addr){ s.addr.s6_addr32[0] });
@@ -62,17 +62,16 @@ static bool socket_find(const char *path, const struct in6_addr *addr, uint16_t 
 
 static bool holds(const char *pid, unsigned long inode)
 {
-	char path[64], link[64], want[64];
+	char path[64], want[64];
 	struct dirent *e;
 	bool found = false;
 	snprintf(want, sizeof(want), "socket:[%lu]", inode);
 	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
 	DIR *d = opendir(path);
 	while (d && !found && (e = readdir(d))) {
+		char link[64] = { 0 };
 		snprintf(path, sizeof(path), "/proc/%.16s/fd/%.16s", pid, e->d_name);
-		ssize_t n = readlink(path, link, sizeof(link) - 1);
-		link[n > 0 ? n : 0] = 0;
-		found = strcmp(link, want) == 0;
+		found = readlink(path, link, sizeof(link) - 1) > 0 && strcmp(link, want) == 0;
 	}
 	if (d)
 		closedir(d);
@@ -86,7 +85,7 @@ static bool process_find(unsigned long inode, char ret_pid[17], char ret_name[17
 	bool found = false;
 	DIR *d = opendir("/proc");
 	while (d && !found && (e = readdir(d)))
-		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && holds(e->d_name, inode)) {
+		if (isdigit((unsigned char)e->d_name[0]) && holds(e->d_name, inode)) {
 			snprintf(ret_pid, 17, "%.16s", e->d_name);
 			found = true;
 		}

@@ -186,7 +186,7 @@ long stream_flush(struct stream *s)
 	while (s->out_len) {
 		const uint8_t *b = s->out + s->out_off;
 		ssize_t n = s->tls ? tls_write(s->tls, b, s->out_len)
-				   : send(s->fd, b, s->out_len, MSG_NOSIGNAL);
+				   : send(s->fd, b, s->out_len, MSG_NOSIGNAL | (s->goes_with_end ? MSG_MORE : 0));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

@@ -36,6 +36,7 @@ struct stream {
 	bool eof;                /* the peer will send no more */
 	bool more;               /* the last read filled its room: read again */
 	bool want_write_to_read; /* TLS only: reading needs the socket writable */
+	bool goes_with_end;      /* plain only: what is sent waits in the kernel, to be one segment with the end */
 };
 
 enum stream_status {

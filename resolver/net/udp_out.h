@@ -12,13 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "resolver/core/limits.h"
+
 #define UDP_OUT_MAX   128 /* waiting at a time, in all lists */
-#define UDP_OUT_OCTETS 384 /* header, name, OPT with cookie */
 
 struct udp_out {
 	struct udp_out *next;
 	size_t len;
-	uint8_t b[UDP_OUT_OCTETS];
+	uint8_t b[CORE_ASK_MAX];
 };
 
 struct udp_outs {

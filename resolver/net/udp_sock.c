@@ -2,6 +2,7 @@
 /* See the header. */
 #include "resolver/net/udp_sock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,8 +136,8 @@ static void id_done(struct udp_sock *s, uint16_t id)
 {
 	void *owner;
 	idmap_take(&s->ids, id, &owner);
-	if (s->n_answered < (s->single ? 1 : UDP_USES_MAX))
-		s->answered[s->n_answered++] = id;
+	assert(s->n_answered < (s->single ? 1 : UDP_USES_MAX)); /* as many as were asked */
+	s->answered[s->n_answered++] = id;
 	sock_heard(s);
 }
 

@@ -145,7 +145,7 @@ void upool_conn_close(struct upool_conn *c)
 	struct upstreams *u = upool_conn_all(c);
 	pool_unlink(c);
 	/* What broke under this connection's questions may have broken the others. */
-	if (c->n_asks && c->why != CORE_FAIL_ENDED)
+	if (c->n_asks && c->why != CORE_FAIL_ENDED && !c->is_apart)
 		for (struct upool_conn *o = c->pool->conns; o; o = o->next)
 			o->suspect = true;
 	loop_timer_set(u->loop, &c->timer, T_NEVER);

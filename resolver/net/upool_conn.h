@@ -30,6 +30,7 @@ struct upool_conn {
 	struct idmap ids;
 	enum conn_state state;
 	bool draining, suspect, dirty, dead;
+	bool is_apart; /* for questions that connections broke under: upool_tcp.h */
 	uint8_t n_refused;      /* in a row that answered nothing */
 	bool told;              /* of an HTTP fault: once a connection */
 	enum core_fail_why why; /* dead: what its questions are told */

@@ -83,9 +83,9 @@ static long h2_flush(struct upool_conn *c)
 		while (c->stream.out_len < OUT_CHUNK && (n = doh_output(c->doh, &b)) > 0)
 			if (stream_put_raw(&c->stream, b, (size_t)n) < 0)
 				return -1;
-		if (n < 0 && c->stream.out_len == 0)
-			return -1;
 		long left = stream_flush(&c->stream);
+		if (n < 0) /* nothing is heard any more: whoever waits would wait for nothing */
+			return -1;
 		if (left != 0 || n <= 0)
 			return left;
 	}

@@ -8,11 +8,13 @@
 #include <errno.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/rng.h"
 #include "resolver/net/upool_conn.h"
 
 #define CONNS_MAX    8   /* a pool, all states */
 #define CONN_BUSY    128 /* in flight on the best: open another beside it */
 #define CONNS_WANTED 4   /* at most, for load's sake */
+#define CONNS_APART  3   /* of them, for questions that connections broke under */
 #define SUSPECT_NS   (300 * NS_PER_MS)
 
 void upool_init(struct upool *p, struct upstream *up, enum core_proto proto)
@@ -45,13 +47,37 @@ static unsigned conn_busy(const struct upool_conn *c)
 	return room - room / 4 < CONN_BUSY ? room - room / 4 : CONN_BUSY;
 }
 
+/* One that nobody waits on, a new one, or any. NULL: there is none. */
+static struct upool_conn *conn_choose_apart(struct upool *p)
+{
+	struct upool_conn *any = NULL, *fresh;
+	unsigned n = 0, n_usable = 0;
+
+	for (struct upool_conn *c = p->conns; c; c = c->next) {
+		n += c->is_apart;
+		if (!c->is_apart || !conn_usable(c))
+			continue;
+		if (c->n_asks == 0 && !c->suspect)
+			return c;
+		if (rng_os_u64() % ++n_usable == 0)
+			any = c;
+	}
+	if (n >= CONNS_APART || p->n_conns >= CONNS_MAX)
+		return any;
+	fresh = upool_conn_open(p);
+	if (!fresh)
+		return any;
+	fresh->is_apart = true;
+	return fresh;
+}
+
 static struct upool_conn *conn_choose(struct upool *p)
 {
 	struct upool_conn *best = NULL;
 	bool opening = false;
 	unsigned n = 0;
 	for (struct upool_conn *c = p->conns; c; c = c->next) {
-		if (!conn_usable(c))
+		if (!conn_usable(c) || c->is_apart)
 			continue;
 		n++;
 		opening |= c->state != CONN_OPEN;
@@ -72,7 +98,11 @@ void upool_ask(struct upool *p, struct ask *a, const struct core_ask *what)
 {
 	struct upstreams *u = p->up->all;
 	unsigned conns_before = p->n_conns;
-	struct upool_conn *c = conn_choose(p);
+	struct upool_conn *c = what->n_broken ? conn_choose_apart(p) : NULL;
+
+	c = c ? c : conn_choose(p);
+	if (!c && p->n_conns >= CONNS_MAX)
+		c = conn_choose_apart(p);
 	if (!c || idmap_add(&c->ids, a, &a->dns_id) < 0) {
 		upstream_fail_later(u, a, c || p->n_conns ? CORE_FAIL_NOSOCKET : upstream_why(errno));
 		return;

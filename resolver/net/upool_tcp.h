@@ -11,6 +11,12 @@
  * a sister connection broke; one octet received clears it. While it is suspected,
  * new questions go over a new connection: a dead peer costs one timeout, not
  * one for each socket.
+ *
+ * A question that connections break under (a name that a filter on the way resets TCP
+ * for, an answer that the server dies of) would take its neighbours with it each time it is asked
+ * again. So whatever was on a connection that broke is asked again apart: on one of a few
+ * connections kept for such questions, alone while there is one to be had, else beside any of
+ * them, so that those who were only beside it part from it.
  */
 #ifndef NODENS_UPOOL_TCP_H
 #define NODENS_UPOOL_TCP_H

@@ -123,8 +123,6 @@ static char *text_dup(const char *s)
 
 static void upstream_free(struct upstream *up)
 {
-	if (!up)
-		return;
 	upstream_udp_release(up);
 	upool_release(&up->tcp);
 	upool_release(&up->tls);

@@ -189,7 +189,7 @@ static void query_queue(struct udp_sock *s, uint16_t id, const struct core_ask *
 	struct upstreams *u = sock_all(s);
 	if (u->udp_queue->n == UDP_OUT_MAX)
 		queue_send(u);
-	assert(what->len <= UDP_OUT_OCTETS);
+	assert(what->len <= sizeof(u->udp_queue->out[0].b));
 	struct udp_out *o = udp_outs_add(u->udp_queue, &s->out);
 	memcpy(o->b, what->query, what->len);
 	set_be16(o->b, id);
@@ -235,13 +235,11 @@ void upstream_udp_cancel(struct ask *a)
 
 void upstream_udp_flush(struct upstreams *u)
 {
-	if (u->udp_dirty)
-		queue_send(u);
 	while (u->udp_dirty) {
 		struct udp_sock *s = u->udp_dirty;
 		u->udp_dirty = s->dirty_next;
 		s->dirty = false;
-		if (s->out.first && !s->dead) /* asked again by one that failed before it */
+		if (s->out.first && !s->dead)
 			sock_send(s);
 		if ((s->dead || (s->retired && s->n_asks == 0)) && !s->dirty)
 			udp_sock_close(s);

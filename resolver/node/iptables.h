@@ -7,7 +7,7 @@
  *
  * With gates, five more rules an address stand above those twelve: packets for an
  * address that was not put into a set, or seen, lately pass the NOTRACK rules by, and
- * so do replies over TCP (resolver/node/nft.c says why not those over UDP). So the rules
+ * so do replies over TCP (resolver/node/nft_table.c says why not those over UDP). So the rules
  * lapse with nobody left to remove them (resolver/node/gates.h).
  *
  * Planning is pure text work over what iptables-save printed; running is apart.

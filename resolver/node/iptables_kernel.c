@@ -377,7 +377,7 @@ static int rules_delete(struct netlink *nl, const struct look *k, struct diag *d
 	struct nl_buf b;
 
 	nl_init(&b);
-	nft_batch_begin(&b);
+	nft_batch_begin(&b, NFT_ANY_GENERATION);
 	for (size_t i = 0; i < k->n; i++) {
 		nft_begin(&b, NFT_MSG_DELRULE, 0, k->c->v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
 		nl_put_text(&b, NFTA_RULE_TABLE, place[k->handle_at[i]].table_name);

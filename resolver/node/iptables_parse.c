@@ -173,7 +173,7 @@ static bool parse_exact(struct words w, struct ipt_rule *r)
 {
 	static const char *const chain[IPT_CHAINS] = {"PREROUTING", "INPUT", "OUTPUT"};
 	int seen = 0, saw;
-	char end, addr_end = 0, port_end = 0, gate_end = 0;
+	char end, of[SAW_GATE + 1] = {0}; /* which end of the packet each spoke of */
 
 	if (!next_word(&w))
 		return false;
@@ -185,16 +185,11 @@ static bool parse_exact(struct words w, struct ipt_rule *r)
 		if (!take_option(&w, r, &saw, &end) || (seen & saw))
 			return false;
 		seen |= saw;
-		if (saw == SAW_ADDR)
-			addr_end = end;
-		else if (saw == SAW_PORT)
-			port_end = end;
-		else if (saw == SAW_GATE)
-			gate_end = end;
+		of[saw] = end;
 	}
-	r->by_source = addr_end == 's';
-	return (seen & ~SAW_GATE) == (SAW_ADDR | SAW_PROTO | SAW_PORT | SAW_TARGET) && addr_end == port_end &&
-	       (!gate_end || gate_end == addr_end);
+	r->by_source = of[SAW_ADDR] == 's';
+	return (seen & ~SAW_GATE) == (SAW_ADDR | SAW_PROTO | SAW_PORT | SAW_TARGET) && of[SAW_ADDR] == of[SAW_PORT] &&
+	       (!of[SAW_GATE] || of[SAW_GATE] == of[SAW_ADDR]);
 }
 
 static void comments_see(struct words w, struct ipt_line *l)

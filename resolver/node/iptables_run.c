@@ -16,6 +16,7 @@
 
 #define SAVE_LIMIT    (5 * NS_PER_S)
 #define RESTORE_LIMIT (8 * NS_PER_S) /* it waits 5 s for the lock itself */
+#define OVERTAKEN_MAX 3 /* changes of others between look and write; then this is not the time */
 
 bool iptables_present(bool v4)
 {
@@ -123,17 +124,38 @@ static bool unprintable(const struct ipt_conf *c, const char *words)
 	return c->netfilter && strstr(words, "ipset");
 }
 
-static int plan_and_restore(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed,
-			    enum ipt_fault *ret_fault, struct diag *d)
+/* What was to be done when a plan was refused. */
+struct refused {
+	char *plan; /* NULL: none was */
+	struct diag words;
+	int err;
+	unsigned times;
+};
+
+/* A plan that somebody's change of the tables has overtaken is refused, too, and says nothing
+ * about what it asks for: the next look makes another one. 1: look again. */
+static int plan_and_restore(const char *saved, const struct ipt_conf *c, enum ipt_intent intent, struct refused *r,
+			    bool *ret_changed, enum ipt_fault *ret_fault, struct diag *d)
 {
 	struct ipt_plan plan;
 	int err = iptables_plan(saved, c, intent, &plan, d);
 
 	if (err || !plan.text)
 		return err;
-	err = restore(c, &plan, ret_fault, d);
+	if (r->plan && !strcmp(r->plan, plan.text)) {
+		free(plan.text);
+		*ret_fault = IPT_FAULT_OTHER;
+		return diag_set(d, r->err, "%s", r->words.text);
+	}
+	free(r->plan);
+	r->plan = strdup(plan.text);
+	r->err = err = restore(c, &plan, ret_fault, &r->words);
 	*ret_changed |= !err;
-	return err;
+	if (err && *ret_fault == IPT_FAULT_OTHER && r->plan && ++r->times < OVERTAKEN_MAX)
+		return 1;
+	if (err && r->times == OVERTAKEN_MAX)
+		*ret_fault = IPT_FAULT_LOCK; /* somebody is at the tables, and leaves us no turn */
+	return err ? diag_set(d, err, "%s", r->words.text) : 0;
 }
 
 /* What was just installed must be seen standing; else each look would install it
@@ -161,8 +183,8 @@ static int seen_standing(const struct ipt_conf *c, struct diag *d)
 
 /* Without a raw socket a rule cannot ask a set, so gates that do are a
  * predecessor's: others come in their place. */
-static int apply_unprinted(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
-			   struct diag *d)
+static int apply_unprinted(const struct ipt_conf *c, enum ipt_intent intent, struct refused *r, bool *ret_changed,
+			   enum ipt_fault *ret_fault, struct diag *d)
 {
 	char *saved;
 	int err = iptables_kernel_drop(c->netfilter, c, intent, ret_changed, d);
@@ -173,28 +195,40 @@ static int apply_unprinted(const struct ipt_conf *c, enum ipt_intent intent, boo
 	err = iptables_kernel_save(c->netfilter, c, &saved, d);
 	if (err)
 		return err;
-	err = plan_and_restore(saved, c, intent, ret_changed, ret_fault, d);
+	err = plan_and_restore(saved, c, intent, r, ret_changed, ret_fault, d);
 	free(saved);
 	return err ? err : seen_standing(c, d);
+}
+
+static int apply_once(const struct ipt_conf *c, enum ipt_intent intent, struct refused *r, bool *ret_changed,
+		      enum ipt_fault *ret_fault, struct diag *d)
+{
+	struct diag words = {""};
+	char *saved;
+	int err = save(c, &saved, ret_fault, &words);
+
+	if (err && unprintable(c, words.text))
+		return apply_unprinted(c, intent, r, ret_changed, ret_fault, d);
+	if (err)
+		return diag_set(d, err, "%s", words.text);
+	err = plan_and_restore(saved, c, intent, r, ret_changed, ret_fault, d);
+	free(saved);
+	return err;
 }
 
 int iptables_apply(const struct ipt_conf *c, enum ipt_intent intent, bool *ret_changed, enum ipt_fault *ret_fault,
 		   struct diag *d)
 {
-	struct diag words = {""};
-	char *saved;
+	struct refused r = {.plan = NULL};
 	int err;
 
 	*ret_changed = false;
 	if (!iptables_present(c->v4))
 		return missing(c->v4, ret_fault, d);
-	err = save(c, &saved, ret_fault, &words);
-	if (err && unprintable(c, words.text))
-		return apply_unprinted(c, intent, ret_changed, ret_fault, d);
-	if (err)
-		return diag_set(d, err, "%s", words.text);
-	err = plan_and_restore(saved, c, intent, ret_changed, ret_fault, d);
-	free(saved);
+	do
+		err = apply_once(c, intent, &r, ret_changed, ret_fault, d);
+	while (err > 0);
+	free(r.plan);
 	return err;
 }
 

@@ -143,6 +143,7 @@ static void serve(struct keeper *k, const struct keeper_asked *q)
 	switch (q->ask) {
 	case KEEPER_ENSURE:
 		released_note(k, &q->released);
+		node_idle_set(k->node, q->idle);
 		r.err = ensure(k, &r.changed, &d);
 		break;
 	case KEEPER_WITHDRAW:

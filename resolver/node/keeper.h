@@ -33,6 +33,7 @@ enum keeper_ask {
 struct keeper_asked {
 	uint32_t ask;
 	struct node_released released; /* KEEPER_ENSURE: as of node_released_set */
+	uint64_t idle;                 /* likewise: of node_idle_set */
 };
 struct keeper_reply {
 	uint32_t ask;

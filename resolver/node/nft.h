@@ -15,35 +15,20 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
+#include "resolver/node/nft_conf.h"
 #include "resolver/node/node_types.h"
 #include "resolver/node/strays.h"
-
-#define NFT_TABLE "nodelocaldns"
-
-struct nft_conf {
-	const struct flags_ip *ip;
-	size_t n_ips;
-	uint16_t port, health_port;
-	uint64_t hold_ms; /* elements expire after that; 0: never */
-	uint64_t idle;    /* a bit each: of ip[], those that the rules leave alone */
-	/* An instance that we take over from answers what it was asked under its own rules: what
-	 * its replies need stays for a while. */
-	bool handed_over;
-	/* Rewriting: packets for vip[f] become packets for target[f]; f 0 IPv4, 1
-	 * IPv6; NULL: none. */
-	const struct flags_ip *vip[2], *target[2];
-};
 
 /* kube-proxy's own table, of either family, is there. */
 bool nft_kube_proxy(struct netlink *netfilter);
 /* Builds the table unless it stands as wanted, and proves life once. Counters
  * survive a rebuild. */
 int nft_ensure(struct netlink *netfilter, const struct nft_conf *c, bool *ret_changed, struct diag *d);
-/* Fails, and does nothing, when the table is not as nft_ensure left it for this configuration. */
+/* Renews; fails, and does nothing, when the table is not as nft_ensure left it for this configuration. */
 int nft_refresh(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
-/* Questions take the other way from now on; replies go as they did. */
+/* Questions take the other way from now on; replies go as they did. A table that is not as nft_ensure
+ * left it goes instead. */
 int nft_lapse(struct netlink *netfilter, const struct nft_conf *c, struct diag *d);
 int nft_remove(struct netlink *netfilter, struct diag *d); /* success when there is none */
 /* Under another dialect: questions take that one's way at once, and the table goes; unless we take

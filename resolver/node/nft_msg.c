@@ -21,11 +21,13 @@ static void header(struct nl_buf *b, uint16_t type, uint16_t flags, uint8_t fami
 	}
 }
 
-void nft_batch_begin(struct nl_buf *b)
+void nft_batch_begin(struct nl_buf *b, uint32_t generation)
 {
 	header(b, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, htons(NFNL_SUBSYS_NFTABLES));
 	if (b->h)
 		b->h->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+	if (generation != NFT_ANY_GENERATION)
+		nl_put_be32(b, NFNL_BATCH_GENID, generation);
 }
 
 void nft_batch_end(struct nl_buf *b)

@@ -16,8 +16,11 @@
 
 #include "resolver/node/netlink.h"
 
-/* First and last message of a transaction; nothing takes effect, or all does. */
-void nft_batch_begin(struct nl_buf *b);
+/* First and last message of a transaction; nothing takes effect, or all does. `generation`
+ * (NFTA_GEN_ID; the kernel counts commits): refused with ERESTART (netlink_errno) when there
+ * has been another one since (nf_tables_valid_genid in net/netfilter/nf_tables_api.c). */
+#define NFT_ANY_GENERATION 0u
+void nft_batch_begin(struct nl_buf *b, uint32_t generation);
 void nft_batch_end(struct nl_buf *b);
 /* Message `nft_type` (NFT_MSG_*) for `family` (NFPROTO_*). */
 void nft_begin(struct nl_buf *b, uint16_t nft_type, uint16_t flags, uint8_t family);

@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "resolver/node/established.h"
 #include "resolver/node/iptables_backend.h"
+#include "resolver/node/local.h"
+#include "resolver/node/nft_look.h"
+#include "resolver/node/nft_msg.h"
 #include "resolver/node/node_int.h"
 
 #define OWED_NS        (25 * NS_PER_S) /* an instance that handed over finishes within that */
@@ -91,6 +95,8 @@ int node_open(struct node **ret, const struct node_flags *f, struct diag *d)
 	if (!err && f->setup_iptables && netlink_open(&n->netfilter, NETLINK_NETFILTER, d) &&
 	    (f->rules == RULES_NFTABLES || f->intercept == INTERCEPT_REWRITE))
 		err = ERR_SYS;
+	if (!err && f->setup_iptables)
+		netlink_open(&n->ways, NETLINK_ROUTE, NULL); /* without, all addresses count as here */
 	if (err) {
 		node_close(n);
 		return err;
@@ -108,6 +114,7 @@ void node_close(struct node *n)
 		return;
 	netlink_close(n->route);
 	netlink_close(n->netfilter);
+	netlink_close(n->ways);
 	free(n);
 }
 
@@ -307,6 +314,13 @@ int node_rules_withdraw(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? iptables_withdraw(n, d) : 0;
 }
 
+int node_connections_keep(struct node *n, struct diag *d)
+{
+	if (n->kind == RULES_NONE || !n->netfilter)
+		return 0;
+	return established_enter(n->netfilter, n->f->localip, n->f->n_localips, n->f->dns_port, d);
+}
+
 int node_rules_remove(struct node *n, struct diag *d)
 {
 	int err = 0, left = 0;
@@ -332,9 +346,19 @@ int node_rules_refresh(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? gates_renew(&n->gates, d) : 0;
 }
 
+uint32_t node_rules_generation(const struct node *n)
+{
+	return n->netfilter ? nft_look_generation(n->netfilter) : NFT_ANY_GENERATION;
+}
+
 void node_idle_set(struct node *n, uint64_t idle)
 {
 	n->nft.idle = n->gates.idle = idle;
+}
+
+uint64_t node_absent(const struct node *n)
+{
+	return n->ways ? local_absent(n->ways, n->f->localip, n->f->n_localips) : 0;
 }
 
 /* Without gates to close, lapsing is withdrawing. */

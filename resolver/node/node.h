@@ -52,14 +52,23 @@ bool node_rules_swept(const struct node *n);
  * still go untracked: what is tracked of them would stand in the way of the client's next
  * questions. To be followed by node_rules_remove when nothing is owed any more. */
 int node_rules_withdraw(struct node *n, struct diag *d);
+/* TCP connections of ours go on as such when questions take the other way; to be called before that
+ * (established.h). */
+int node_connections_keep(struct node *n, struct diag *d);
 int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */
 int node_rules_refresh(struct node *n, struct diag *d);
-/* Local addresses (a bit each, in -localip's order) that nobody listens at: from the next
+/* A number that is another one when somebody has changed nf_tables since, where iptables of the newer kind
+ * writes, too; the same for ever where that cannot be told. Cheap (one netlink message). */
+uint32_t node_rules_generation(const struct node *n);
+/* Local addresses (a bit each, in -localip's order) that rules leave alone: from the next
  * renewal on, what is sent to them takes kube-proxy's way. Where rules hold for ever they
  * hold for these as well. */
 void node_idle_set(struct node *n, uint64_t idle);
+/* Local addresses (likewise) that this host takes no packets for: no interface has them. Rules
+ * for them would do harm. */
+uint64_t node_absent(const struct node *n);
 /* What an earlier instance may have left in the old iptables' tables takes a raw
  * socket (CAP_NET_RAW) to look for, and has not been looked for yet. */
 bool node_sweep_wants_raw(const struct node *n);

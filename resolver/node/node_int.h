@@ -13,6 +13,7 @@
 struct node {
 	const struct node_flags *f;
 	struct netlink *route, *netfilter; /* NULL when not needed */
+	struct netlink *ways; /* the host's routes; NULL when not needed */
 	struct iface iface;
 	enum flags_rules kind;
 	struct nft_conf nft;

@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of /proc/net/udp, tcp and their IPv6 kin (proc(5)): addresses are 32-bit words in
- * the host's order, in hexadecimal. They are read when first asked about. */
+/* Lines of /proc/net/udp, tcp and their IPv6 kin. They are read when first asked about. */
 #include "resolver/node/strays.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "resolver/node/proc_net.h"
 
 #define TIME_WAIT 6 /* include/net/tcp_states.h: no process has it */
-
-static bool addr_parse(const char *hex, struct in6_addr *ret)
-{
-	size_t words = strlen(hex) / 8;
-
-	if (strlen(hex) % 8 || (words != 1 && words != 4))
-		return false;
-	*ret = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-	for (size_t i = 0; i < words; i++) {
-		char part[9] = {0};
-
-		memcpy(part, hex + 8 * i, 8);
-		ret->s6_addr32[words == 1 ? 3 : i] = (uint32_t)strtoul(part, NULL, 16);
-	}
-	return true;
-}
 
 static bool known(const struct strays *s, const struct in6_addr *addr)
 {
@@ -41,7 +24,7 @@ static void line_take(struct strays *s, const char *line)
 	char hex[33];
 
 	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%*x %*[0-9A-Fa-f]:%*x %x", hex, &state) != 2 || state == TIME_WAIT ||
-	    !addr_parse(hex, &addr) || known(s, &addr))
+	    !proc_net_addr(hex, &addr) || known(s, &addr))
 		return;
 	s->many |= s->n_held == STRAYS_HELD_MAX;
 	if (!s->many)

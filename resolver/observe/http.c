@@ -55,7 +55,9 @@ static void listener_ready(struct loop_fd *w, uint32_t events)
 		if (fd >= 0)
 			http_admit(l, fd);
 		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			if (!descriptor_make(l->server))
+			/* Of the first it is known that somebody waits: the kernel wants a
+			 * descriptor before it looks. Nobody is closed for nobody. */
+			if (i > 0 || !descriptor_make(l->server))
 				break;
 		} else if (errno != EINTR && errno != ECONNABORTED)
 			break;

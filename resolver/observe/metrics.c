@@ -105,7 +105,8 @@ static void hide_rows(struct metrics_page *p)
 	}
 }
 
-static void write_families(const struct metrics_page *p, const struct metrics_family *f)
+/* False: some had no room, and what is left of the page says less than it seems to. */
+static bool write_families(const struct metrics_page *p, const struct metrics_family *f)
 {
 	for (; f->name; f++) {
 		char *text = NULL;
@@ -114,32 +115,38 @@ static void write_families(const struct metrics_page *p, const struct metrics_fa
 		struct metrics_page inner = *p;
 
 		if (!mem)
-			return;
+			return false;
 		inner.out = mem;
 		f->emit(&inner, f);
+		bool whole = !fclose(mem);
 		/* A family without series is not mentioned, as with Go's client. */
-		if (!fclose(mem) && size)
+		if (whole && size)
 			fprintf(p->out, "# HELP %s %s\n# TYPE %s %s\n%s", f->name, f->help, f->name, f->type, text);
 		free(text);
+		if (!whole)
+			return false;
 	}
+	return true;
 }
 
-void metrics_write(const struct metrics_input *in, FILE *out)
+int metrics_write(const struct metrics_input *in, FILE *out)
 {
 	struct core_stats *sum = calloc(1, sizeof *sum);
 	bool *hidden = calloc(STATS_SERVERS_MAX, sizeof *hidden);
-	struct metrics_page p = {.in = in, .sum = sum, .out = out, .hidden = hidden};
+	bool no_memory = false;
+	struct metrics_page p = {.in = in, .sum = sum, .out = out, .hidden = hidden, .no_memory = &no_memory};
+	bool whole = false;
 
 	if (sum && hidden) {
 		for (size_t i = 0; i < in->n_stats; i++)
 			merge(sum, in->stats[i]);
 		hide_rows(&p);
-		write_families(&p, metrics_coredns);
-		write_families(&p, metrics_own);
-		write_families(&p, metrics_process);
+		whole = write_families(&p, metrics_coredns) && write_families(&p, metrics_own) &&
+			write_families(&p, metrics_process);
 	}
 	free(hidden);
 	free(sum);
+	return whole && !no_memory ? 0 : ERR_NOMEM;
 }
 
 void metrics_health_add(struct metrics_driver *m, uint64_t ns, int ok)

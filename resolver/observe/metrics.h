@@ -32,7 +32,7 @@ struct metrics_driver {
 	uint64_t reload_last_success;   /* gauge: 1, 0 */
 	uint64_t reload_last_success_s; /* seconds since the epoch */
 	uint64_t config_refused[3];     /* gauges: Corefile, kube-dns ConfigMap, files */
-	char reload_hash[129];          /* hex SHA-512 of the running configuration; "" before the first */
+	char reload_hash[65];           /* hex SHA-256 of the running configuration; "" before the first */
 	uint64_t worker_restarts, workers;
 	uint64_t selftest_ok, selftest_failed; /* through the real data path */
 	uint64_t rules_repaired, rules_active;  /* counter; gauge */
@@ -68,8 +68,8 @@ struct metrics_input {
 	uint64_t start_s; /* of this process, seconds since the epoch; 0: ask /proc */
 };
 
-/* Everything, ending with a newline. */
-void metrics_write(const struct metrics_input *in, FILE *out);
+/* Everything, ending with a newline. 0; or ERR_NOMEM, and what was written is not all of it. */
+int metrics_write(const struct metrics_input *in, FILE *out);
 /* Bucket a health poll; `ns` its duration. */
 void metrics_health_add(struct metrics_driver *m, uint64_t ns, int ok);
 

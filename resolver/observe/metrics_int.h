@@ -16,6 +16,7 @@ struct metrics_page {
 	const struct core_stats *sum; /* of all workers */
 	FILE *out;
 	bool *hidden;                 /* per row of sum->server: block without prometheus */
+	bool *no_memory;              /* set: it ended while something was looked up, and there is no page */
 };
 
 struct metrics_family {

@@ -42,7 +42,7 @@ static void emit_setup_errors(const struct metrics_page *p, const struct metrics
 static void emit_reload_version(const struct metrics_page *p, const struct metrics_family *f)
 {
 	if (p->in->driver && p->in->driver->reload_hash[0])
-		fprintf(p->out, "%s{hash=\"sha512\",value=\"%s\"} 1\n", f->name, p->in->driver->reload_hash);
+		fprintf(p->out, "%s{hash=\"sha256\",value=\"%s\"} 1\n", f->name, p->in->driver->reload_hash);
 }
 
 static void emit_scrapes(const struct metrics_page *p, const struct metrics_family *f)

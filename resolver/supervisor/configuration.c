@@ -14,7 +14,10 @@
 #define SWITCH_NS      NS_PER_S /* for each, on the long run: what is asked has that time to be answered */
 #define SWITCHES_OWED  3        /* so many more at once */
 #define SAY_LATER_NS   (60 * NS_PER_S)
-#define POLL_NS (10 * NS_PER_S) /* where inotify is missing: the original's interval */
+#define POLL_NS      (10 * NS_PER_S) /* where inotify is missing: the original's interval */
+#define POLL_RARE_NS (60 * NS_PER_S) /* it does not tell of mounts, nor of what other hosts write */
+#define SETTLE_NS    (50 * NS_PER_MS)
+#define REFUSED_NS   (30 * NS_PER_S) /* then what workers or sockets refused is tried again */
 
 static void trouble_count(struct configuration *c)
 {
@@ -22,11 +25,26 @@ static void trouble_count(struct configuration *c)
 		node_error_count(c->p->node, NODE_ERR_CONFIGMAP);
 }
 
+static void poll_within(struct configuration *c, uint64_t ns)
+{
+	uint64_t at = c->p->loop.now_ns + ns;
+	if (at < c->poll.at_ns)
+		loop_timer_set(&c->p->loop, &c->poll, at);
+}
+
 static void files_watch(struct configuration *c)
 {
 	const char *path[WATCH_PATHS_MAX];
 	size_t n = config_files(&c->source, &c->serves, &c->refusals, path, WATCH_PATHS_MAX);
-	watch_set(&c->watch, path, n);
+	if (watch_set(&c->watch, path, n)) /* what was read before may be old */
+		loop_timer_set(&c->p->loop, &c->later, c->p->loop.now_ns + SETTLE_NS);
+	c->partial = c->watch.fd.fd < 0 || c->watch.partial || n + 1 == WATCH_PATHS_MAX;
+	if (c->partial)
+		poll_within(c, POLL_NS);
+	if (c->partial && !c->said_partial)
+		log_warn("configuration: not all of its files can be watched (fs.inotify.max_user_watches, max_user_instances): "
+			 "they are looked at every 10 s instead");
+	c->said_partial = c->partial;
 }
 
 static void refusal_say(struct configuration *c, enum config_part part, const struct config_refused *why)
@@ -66,13 +84,16 @@ static void refusals_take(struct configuration *c, struct config_refused *why, b
 	c->refusals = *why;
 }
 
-static void rendered_write(struct configuration *c, const struct config *fresh)
+/* That it cannot be written is no news at each reload. */
+static void rendered_write(struct configuration *c, const struct config *fresh, bool told)
 {
-	struct diag d;
-	if (config_rendered_write(&c->source, fresh, &d) == 0)
-		return;
-	log_error("%s", d.text);
-	trouble_count(c);
+	struct diag d = { "" };
+	bool failed = config_rendered_write(&c->source, fresh, &d) < 0;
+	if (failed && (told || strcmp(d.text, c->unwritten.text) != 0)) {
+		log_error("%s", d.text);
+		trouble_count(c);
+	}
+	c->unwritten = d;
 }
 
 static void warnings_say(const struct corefile_plan *p)
@@ -131,13 +152,15 @@ static void pending_refuse(struct configuration *c, const char *why)
 {
 	struct diag d;
 	config_release(&c->pending);
-	reload_result(c, false);
+	if (!c->quiet)
+		reload_result(c, false);
 	if (!c->serves.plan) { /* nothing to go back to */
 		log_line(LOG_LVL_FATAL, "%s", why);
 		c->hook->unservable(c->ctx);
 		return;
 	}
-	log_error("Corefile changed but reload failed: %s", why);
+	if (!c->quiet)
+		log_error("Corefile changed but reload failed: %s", why);
 	sockets_trim(c->sockets, c->serves.plan);
 	workers_configure(c->workers, &c->serves, &d);
 }
@@ -156,7 +179,8 @@ void configuration_answered(struct configuration *c, const char *why)
 		configuration_resume(c);
 }
 
-/* True: this very content was refused before, and nothing needs saying again. */
+/* True: this very content was refused before, and nothing needs saying again. Why may have gone: a port
+ * that was another's, memory that was short. */
 static bool refused_before(struct configuration *c, const struct config *fresh)
 {
 	if (fresh->plan && strcmp(c->refused, fresh->plan->digest) == 0)
@@ -165,9 +189,9 @@ static bool refused_before(struct configuration *c, const struct config *fresh)
 	return false;
 }
 
-static int fresh_apply(struct configuration *c, struct config *fresh, struct diag *d)
+static int fresh_apply(struct configuration *c, struct config *fresh, bool told, struct diag *d)
 {
-	rendered_write(c, fresh);
+	rendered_write(c, fresh, told);
 	int rc = sockets_open(c->sockets, fresh->plan, c->workers->n, d);
 	if (rc == 0)
 		rc = workers_configure(c->workers, fresh, d);
@@ -194,7 +218,7 @@ static bool put_off(struct configuration *c, bool told)
 	uint64_t now = c->p->loop.now_ns;
 	if (c->paid_until_ns <= now + SWITCHES_OWED * SWITCH_NS)
 		return false;
-	c->later_told |= told;
+	c->told |= told;
 	c->p->metrics.reloads_put_off++;
 	loop_timer_set(&c->p->loop, &c->later, c->paid_until_ns - SWITCHES_OWED * SWITCH_NS);
 	if (now >= c->say_later_ns) {
@@ -225,26 +249,33 @@ static int reload_try(struct configuration *c, const struct config_newest *newes
 		return rc;
 	}
 	if (strcmp(fresh.plan->digest, c->serves.plan->digest) == 0) {
-		rendered_write(c, &fresh);
+		rendered_write(c, &fresh, told);
 		config_release(&fresh);
 		if (!keep_corefile)
 			unchanged(c, told);
 		return 0;
 	}
-	if (refused_before(c, &fresh)) {
+	bool before = refused_before(c, &fresh);
+	if (before && !told && c->p->loop.now_ns < c->refused_until_ns) {
 		config_release(&fresh);
 		return keep_corefile ? 0 : ERR_EXISTS;
 	}
-	log_info("Reloading");
-	warnings_say(fresh.plan);
-	rc = fresh_apply(c, &fresh, &d);
+	c->quiet = before && !told;
+	c->refused_until_ns = c->p->loop.now_ns + REFUSED_NS;
+	if (!c->quiet) {
+		log_info("Reloading");
+		warnings_say(fresh.plan);
+	}
+	rc = fresh_apply(c, &fresh, told, &d);
 	if (rc == 0)
 		switch_pay(c);
 	if (rc == 0)
 		return 1;
-	log_error("Corefile changed but reload failed: %s", d.text);
 	config_release(&fresh);
 	sockets_trim(c->sockets, c->serves.plan);
+	if (c->quiet)
+		return rc;
+	log_error("Corefile changed but reload failed: %s", d.text);
 	reload_result(c, false);
 	return rc;
 }
@@ -254,6 +285,7 @@ void configuration_reload(struct configuration *c, bool told)
 	struct config_newest newest;
 	if (c->pending.plan || !c->serves.plan || handover_busy(c->p->handover)) { /* one at a time */
 		c->again = true;
+		c->told |= told;
 		return;
 	}
 	if (put_off(c, told))
@@ -267,12 +299,20 @@ void configuration_reload(struct configuration *c, bool told)
 		files_watch(c); /* what is missing may come */
 }
 
+/* With what was asked for meanwhile. */
+static void reload_owed(struct configuration *c)
+{
+	bool told = c->told;
+	c->told = false;
+	configuration_reload(c, told);
+}
+
 void configuration_resume(struct configuration *c)
 {
 	if (!c->again)
 		return;
 	c->again = false;
-	configuration_reload(c, false);
+	reload_owed(c);
 }
 
 bool configuration_pending(const struct configuration *c)
@@ -295,17 +335,17 @@ static void loops_changed(void *ctx)
 static void later_due(struct loop_timer *t)
 {
 	struct configuration *c = container_of(t, struct configuration, later);
-	bool told = c->later_told;
-	c->later_told = false;
 	if (c->p->phase <= PHASE_SERVING)
-		configuration_reload(c, told);
+		reload_owed(c);
 }
 
 static void poll_due(struct loop_timer *t)
 {
 	struct configuration *c = container_of(t, struct configuration, poll);
+	if (c->watch.fd.fd < 0)
+		watch_init(&c->watch, &c->p->loop, files_changed, c, NULL);
+	loop_timer_set(&c->p->loop, t, c->p->loop.now_ns + (c->partial ? POLL_NS : POLL_RARE_NS));
 	files_changed(c);
-	loop_timer_set(&c->p->loop, t, c->p->loop.now_ns + POLL_NS);
 }
 
 void configuration_init(struct configuration *c, struct process *p, struct sockets *sockets, struct workers *workers,
@@ -337,11 +377,9 @@ int configuration_start(struct configuration *c, uint16_t private_port, struct d
 	warnings_say(first.plan);
 	c->poll.due = poll_due;
 	c->later.due = later_due;
-	if (watch_init(&c->watch, &c->p->loop, files_changed, c, d) < 0) {
-		log_warn("%s: files are looked at every 10 s instead", d->text);
-		loop_timer_set(&c->p->loop, &c->poll, c->p->loop.now_ns + POLL_NS);
-	}
-	rc = fresh_apply(c, &first, d);
+	loop_timer_set(&c->p->loop, &c->poll, c->p->loop.now_ns + POLL_RARE_NS);
+	watch_init(&c->watch, &c->p->loop, files_changed, c, NULL); /* or with one of the next looks */
+	rc = fresh_apply(c, &first, false, d);
 	if (rc < 0)
 		config_release(&first);
 	return rc;

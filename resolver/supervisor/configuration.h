@@ -30,13 +30,17 @@ struct configuration {
 	struct config pending;          /* what they were told to serve */
 	bool again;                     /* a reload was put off */
 	struct loop_timer later;        /* one that came too soon after others */
-	bool later_told;
+	bool told;                      /* what was put off is to be answered in words */
 	uint64_t paid_until_ns, say_later_ns; /* a switch costs a second, and three may be owed */
 	char refused[65];               /* digest of what workers or sockets last refused: said once */
+	uint64_t refused_until_ns;      /* and tried again from then on */
+	bool quiet;                     /* which is what is under way */
 	struct config_refused refusals; /* parts of the newest that are not served */
+	struct diag unwritten;          /* why the rendered file was not written; "": it was */
 	struct loopcheck *loopcheck;
 	struct watch watch;
-	struct loop_timer poll;         /* looks at the files where inotify cannot */
+	struct loop_timer poll;         /* looks at the files whatever inotify says */
+	bool partial, said_partial;     /* inotify does not see all of them */
 };
 
 void configuration_init(struct configuration *c, struct process *p, struct sockets *sockets, struct workers *workers,

@@ -11,7 +11,8 @@
 #define DRAIN_MS       5000 /* as long as the original waits for its servers */
 #define DRAIN_SLACK_NS (500 * NS_PER_MS)
 #define STAY_LOOK_NS   NS_PER_S
-#define PART_NS        (50 * NS_PER_MS) /* for what is under way between neighbours, many times over */
+#define PART_IDLE_MS   500 /* a connection that is in use asks again within it */
+#define PART_NS        ((PART_IDLE_MS + 50) * NS_PER_MS) /* and ends within that */
 #define PART_LOOK_NS   NS_PER_MS
 
 static void timer_in(struct supervisor *s, uint64_t ns)
@@ -81,14 +82,14 @@ static void drain(struct supervisor *s)
 		timer_in(s, DRAIN_MS * NS_PER_MS + DRAIN_SLACK_NS);
 }
 
-/* Connections end first. Of one that outlives the rules the next segment would be tracked, taken
- * for the first of another, and sent by kube-proxy's rules to a server that knows nothing of it. */
+/* Connections end first, and end with an answer: a question that comes while we are closing is lost to
+ * its client. What is then still open, or was just opened, outlives the rules (rules_off sees to that). */
 static void part(struct supervisor *s)
 {
 	uint64_t now = s->process.loop.now_ns;
 	if (!s->ending.part_until_ns) {
 		s->ending.part_until_ns = now + PART_NS;
-		workers_part(&s->workers);
+		workers_part(&s->workers, PART_IDLE_MS);
 	}
 	if (workers_connections(&s->workers) == 0 || now >= s->ending.part_until_ns)
 		drain(s);

@@ -102,8 +102,8 @@ static struct http_page *metrics_page(struct endpoints *e)
 	FILE *f = text_open(&text, &len);
 	if (!f)
 		return NULL;
-	metrics_write(&in, f);
-	if (fclose(f) == 0)
+	int rc = metrics_write(&in, f);
+	if (fclose(f) == 0 && rc == 0)
 		return http_page_new(text, len);
 	free(text);
 	return NULL;

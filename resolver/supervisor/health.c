@@ -81,9 +81,10 @@ static void selftest_done(void *ctx, const struct selftest_result *r)
 	/* Where packets for our address end up elsewhere (the rules have lapsed), a
 	 * reply proves nothing about us: the workers' loops must turn as well. */
 	if (r->ok && workers_prompt(h->workers, PROMPT_NS)) {
+		/* A queue that somebody fills loses a question, too. */
 		if (r->led_here)
 			rules_led_here(h->rules);
-		else
+		else if (sockets_drops(h->workers->sockets) == h->drops)
 			rules_led_astray(h->rules, r->words);
 		selftest_passed(h);
 	} else
@@ -92,19 +93,24 @@ static void selftest_done(void *ctx, const struct selftest_result *r)
 		loop_timer_set(&h->p->loop, &h->timer, h->p->loop.now_ns + interval(h));
 }
 
-static bool rewrites(const struct health *h, struct selftest_rewrite *ret)
+static struct selftest_ways ways(const struct health *h)
 {
-	*ret = (struct selftest_rewrite){ .port = h->p->flags->dns_port,
-					  .holds = rules_hold_now(h->rules, NULL) };
-	for (int f = 0; f < 2; f++)
-		ret->set[f] = node_rewrites(h->p->node, f == 0, &ret->vip[f], &ret->target[f]);
-	return ret->set[0] || ret->set[1];
+	const struct node_flags *f = h->p->flags;
+	struct selftest_ways w = { .port = f->dns_port, .holds = rules_hold_now(h->rules, NULL) };
+	for (int i = 0; i < 2; i++)
+		w.set[i] = node_rewrites(h->p->node, i == 0, &w.vip[i], &w.target[i]);
+	if (w.set[0] || w.set[1])
+		return w;
+	for (size_t i = 0; i < f->n_localips && w.n_services < SELFTEST_SERVICES_MAX; i++)
+		if (!corefile_never_service(&f->localip[i].addr) && !(rules_idle(&h->rules->idle) >> i & 1))
+			w.service[w.n_services++] = f->localip[i].addr;
+	return w;
 }
 
 static void selftest_begin(struct health *h, uint64_t due_ns)
 {
 	const struct corefile_plan *p = h->p->plan;
-	struct selftest_rewrite rewrite;
+	struct selftest_ways w;
 	if (!p || h->p->phase >= PHASE_DRAINING || handover_paused(h->p->handover))
 		return;
 	if (!selftest_busy(h->selftest))
@@ -113,7 +119,10 @@ static void selftest_begin(struct health *h, uint64_t due_ns)
 	if (h->p->phase == PHASE_SERVING)
 		workers_ping(h->workers, HANG_NS);
 	loop_timer_set(&h->p->loop, &h->timer, T_NEVER);
-	selftest_run(h->selftest, &p->conf, p->listener_scope, rewrites(h, &rewrite) ? &rewrite : NULL, timeout(h));
+	if (!selftest_busy(h->selftest))
+		h->drops = sockets_drops(h->workers->sockets);
+	w = ways(h);
+	selftest_run(h->selftest, &p->conf, p->listener_scope, &w, timeout(h));
 }
 
 void health_test(struct health *h)
@@ -145,6 +154,5 @@ int health_start(struct health *h, struct process *p, struct rules *rules, struc
 void health_release(struct health *h)
 {
 	selftest_free(h->selftest);
-	h->selftest = NULL;
 	health_stop(h);
 }

@@ -27,6 +27,7 @@ struct health {
 	struct loop_timer timer;
 	unsigned failures; /* in a row */
 	uint64_t due_ns;   /* when the one that runs should have begun */
+	uint64_t drops;    /* of full queues, before it */
 };
 
 int health_start(struct health *h, struct process *p, struct rules *rules, struct workers *workers,

@@ -26,8 +26,6 @@ struct probe {
 	struct loopcheck *all;
 	struct loop_fd watch;
 	struct corefile_loop at;
-	uint32_t scope_id;
-	const char *listener; /* label, for words */
 	char name[400];
 	uint8_t query[DNS_HEADER_LEN + NAME_MAX_WIRE + 4];
 	size_t len;
@@ -50,7 +48,7 @@ struct loopcheck {
 
 static bool loop_eq(const struct corefile_loop *a, const struct corefile_loop *b)
 {
-	return a->port == b->port && memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0 &&
+	return a->port == b->port && a->scope_id == b->scope_id && memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0 &&
 	       strcmp(a->zone, b->zone) == 0;
 }
 
@@ -187,11 +185,11 @@ static int query_make(struct probe *p, struct core_probe *watched)
 	return o.err ? -1 : 0;
 }
 
-static void probe_open(struct loopcheck *c, const struct corefile_loop *at, uint32_t scope_id)
+static void probe_open(struct loopcheck *c, const struct corefile_loop *at)
 {
 	struct probe *p = &c->probe[c->n];
 	union sockaddr_any sa;
-	socklen_t len = sockaddr_from(&sa, &at->addr, at->port, scope_id);
+	socklen_t len = sockaddr_from(&sa, &at->addr, at->port, at->scope_id);
 	if (c->n == CORE_PROBES_MAX)
 		return;
 	for (unsigned i = 0; i < c->n; i++)
@@ -224,7 +222,7 @@ static void run_begin(struct loopcheck *c)
 static void run_go(struct loopcheck *c)
 {
 	for (uint32_t i = 0; i < c->shared->n_found; i++)
-		probe_open(c, &c->shared->found[i], 0);
+		probe_open(c, &c->shared->found[i]);
 	if (c->n_open)
 		loop_timer_set(c->loop, &c->timer, c->loop->now_ns + STEP_NS);
 	else
@@ -246,8 +244,9 @@ static void zone_probe(struct loopcheck *c, const struct corefile_plan *p, const
 			uint16_t u = z->forward[f].to[i];
 			at.addr = p->conf.upstream[u].addr;
 			at.port = p->conf.upstream[u].port;
+			at.scope_id = p->upstream[u].scope_id;
 			if (!core_transport_is_tls(p->conf.upstream[u].transport)) /* we do not speak it */
-				probe_open(c, &at, p->upstream[u].scope_id);
+				probe_open(c, &at);
 		}
 }
 

@@ -11,7 +11,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "resolver/net/sockaddr.h"
 #include "resolver/node/keeper.h"
 #include "resolver/node/privileges.h"
 #include "resolver/node/sandbox.h"
@@ -22,6 +21,7 @@
 #define COUNT_WAIT_NS  (300 * NS_PER_MS) /* then those of the last time are shown */
 #define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
 #define SAY_AGAIN_NS   (60 * NS_PER_S)
+#define TOUCHED_NS     (10 * NS_PER_S) /* between looks at iptables' rules because somebody changed some: kube-proxy does all the time */
 #define ASTRAY_TESTS   2
 #define ASTRAY_PAUSE_MIN_NS (10 * NS_PER_S)
 #define ASTRAY_PAUSE_MAX_NS (60 * NS_PER_S)
@@ -34,8 +34,10 @@ bool rules_kept(const struct rules *r)
 static void keeper_tell(struct rules *r, uint32_t ask)
 {
 	struct keeper_asked q = { .ask = ask };
-	if (ask == KEEPER_ENSURE)
+	if (ask == KEEPER_ENSURE) {
 		q.released = r->p->released;
+		q.idle = rules_idle(&r->idle);
+	}
 	if (rules_kept(r) && send(r->keeper.fd, &q, sizeof(q), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN)
 		log_error("rules: asking for them: %s", strerror(errno));
 }
@@ -74,6 +76,11 @@ int rules_privileges(struct rules *r, struct diag *d)
 	return sandbox_supervisor(r->has_raw ? SANDBOX_ANY_PROGRAM : iptables ? SANDBOX_LAST_PROGRAM : SANDBOX_NO_PROGRAM, d);
 }
 
+static bool may_hold(const struct rules *r)
+{
+	return r->p->good && r->p->loop.now_ns >= r->astray.until_ns;
+}
+
 static void ensured(struct rules *r, int err, bool changed, const char *text)
 {
 	bool was_on = r->on;
@@ -92,12 +99,17 @@ static void ensured(struct rules *r, int err, bool changed, const char *text)
 	if (!was_on && node_rules_kind(r->p->node) != RULES_NONE)
 		log_info("Rules in place: %s", node_rules_words(r->p->node));
 	r->on = true;
+	if (r->lapsed && !may_hold(r)) { /* since they were asked for */
+		rules_lapse(r);
+		return;
+	}
 	if (changed && was_on && !r->lapsed)
 		log_warn("rules were missing or changed: repaired");
 	r->p->metrics.rules_repaired += changed && was_on && !r->lapsed;
 	r->lapsed = false;
 	r->count.last.stand = true; /* until somebody looks again */
 	r->renewed_ns = clock_mono_ns();
+	r->generation = node_rules_generation(r->p->node);
 	/* What was asked for took its time: the gates may have closed meanwhile. */
 	if (rules_kept(r) && r->p->good)
 		rules_refresh(r);
@@ -199,8 +211,9 @@ void rules_ensure(struct rules *r)
 		return;
 	/* Installing renews; while the self-test fails, nothing may, nor while the
 	 * cluster's address has just been seen not to lead here. */
-	if (!r->p->good || (r->lapsed && r->p->loop.now_ns < r->astray.until_ns))
+	if (!r->p->good || (r->lapsed && !may_hold(r)))
 		return;
+	rules_idle_look(&r->idle, r->p);
 	if (!rules_kept(r)) {
 		int rc = node_rules_ensure(r->p->node, &changed, &d);
 		r->swept = node_rules_swept(r->p->node);
@@ -208,9 +221,19 @@ void rules_ensure(struct rules *r)
 		return;
 	}
 	r->ensuring = true;
+	r->asked_ns = r->p->loop.now_ns;
 	keeper_tell(r, KEEPER_ENSURE);
 	if (first)
 		keeper_wait(r, KEEPER_ENSURE, FIRST_WAIT_MS);
+}
+
+/* Renewing a gate looks at no rule. Who has flushed the tables is not left alone until the next sync: a
+ * firewall that drops by default keeps pods from the cache then, and without their gates rules outlive us. */
+static void touched_look(struct rules *r)
+{
+	if (rules_kept(r) && !r->ensuring && r->p->loop.now_ns - r->asked_ns >= TOUCHED_NS &&
+	    node_rules_generation(r->p->node) != r->generation)
+		rules_ensure(r);
 }
 
 void rules_refresh(struct rules *r)
@@ -222,6 +245,7 @@ void rules_refresh(struct rules *r)
 		rules_ensure(r);
 		return;
 	}
+	rules_idle_look(&r->idle, r->p);
 	if (rules_kept(r) && !node_failopen(r->p->node)) {
 		keeper_tell(r, KEEPER_ALIVE);
 		r->renewed_ns = clock_mono_ns();
@@ -236,35 +260,12 @@ void rules_refresh(struct rules *r)
 	} else {
 		r->renewed_ns = clock_mono_ns();
 	}
-}
-
-static bool listened(const struct core_conf *c, const struct in6_addr *a, uint16_t port)
-{
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		const struct core_listener *l = &c->listener[i];
-		bool all = addr_is_any(&l->addr) && (!IN6_IS_ADDR_V4MAPPED(&l->addr) || IN6_IS_ADDR_V4MAPPED(a));
-		if (l->port == port && (all || IN6_ARE_ADDR_EQUAL(&l->addr, a)))
-			return true;
-	}
-	return false;
+	touched_look(r);
 }
 
 void rules_listeners(struct rules *r)
 {
-	const struct node_flags *f = r->p->flags;
-	uint64_t idle = 0, fresh;
-	for (size_t i = 0; i < f->n_localips; i++)
-		idle |= (uint64_t)!listened(&r->p->plan->conf, &f->localip[i].addr, f->dns_port) << i;
-	fresh = idle & ~r->idle;
-	for (size_t i = 0; node_rules_kind(r->p->node) != RULES_NONE && i < f->n_localips; i++)
-		if (fresh >> i & 1)
-			log_warn("-localip %s: no server block listens there at port %u: its questions take kube-proxy's way",
-				 f->localip[i].text, f->dns_port);
-	if (idle == r->idle)
-		return;
-	r->idle = idle;
-	node_idle_set(r->p->node, idle);
-	if (r->on && r->p->good && !r->lapsed)
+	if (rules_idle_listeners(&r->idle, r->p) && r->on && r->p->good && !r->lapsed)
 		rules_refresh(r);
 }
 
@@ -317,8 +318,22 @@ static void take_away(struct rules *r, uint32_t what, int (*act)(struct node *n,
 		log_error("rules: removing them takes longer than %d ms", REMOVE_WAIT_MS);
 }
 
+/* The first look takes its time where there are many; what began meanwhile is the second's, and then
+ * nothing begins any more that would have its handshake here and its question elsewhere. */
+static void connections_keep(struct rules *r)
+{
+	struct diag d;
+	int rc = node_connections_keep(r->p->node, &d);
+	r->hook->leaving(r->ctx);
+	if (rc == 0)
+		rc = node_connections_keep(r->p->node, &d);
+	if (rc < 0)
+		log_warn("rules: TCP connections that are open may break: %s", d.text);
+}
+
 static void rules_withdraw(struct rules *r)
 {
+	connections_keep(r);
 	if (rules_kept(r) && node_failopen(r->p->node)) /* at once, whatever holds up the rest */
 		node_rules_lapse(r->p->node, NULL);
 	take_away(r, KEEPER_WITHDRAW, node_rules_withdraw);
@@ -365,7 +380,7 @@ bool rules_hold_now(const struct rules *r, const struct node_counters *seen)
 	uint64_t hold = node_hold_ns(r->p->node);
 	if (!r->on || r->lapsed || node_rules_kind(r->p->node) == RULES_NONE || (seen && !seen->stand))
 		return false;
-	if (r->idle + 1 == (uint64_t)1 << r->p->flags->n_localips)
+	if (rules_idle(&r->idle) + 1 == (uint64_t)1 << r->p->flags->n_localips)
 		return false; /* for no address */
 	return hold == 0 || clock_mono_ns() - r->renewed_ns < hold;
 }

@@ -8,11 +8,13 @@
 #define NODENS_SUPERVISOR_RULES_H
 
 #include "resolver/supervisor/process.h"
+#include "resolver/supervisor/rules_idle.h"
 
 struct rules_hooks {
 	void (*retry)(void *ctx, uint64_t in_ns); /* they could not be had: rules_ensure again, if that is sooner */
 	void (*counted)(void *ctx);               /* rules_count has come to its end, or takes too long */
 	void (*lost)(void *ctx);                  /* the keeper is gone */
+	void (*leaving)(void *ctx);               /* questions are about to take the other way: no new connections */
 };
 
 struct rules {
@@ -22,11 +24,13 @@ struct rules {
 	struct loop_fd keeper;  /* fd -1: none */
 	bool on;                /* in place, or lapsed */
 	bool lapsed, ensuring, repairing;
-	uint64_t idle;          /* local addresses that nobody listens at, a bit each */
+	struct rules_idle idle; /* addresses that they are not for */
 	bool swept;             /* nothing of an instance before is left, as far as was looked */
 	bool withdrawn;         /* off, and what replies need stands */
 	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
 	uint64_t renewed_ns;    /* last */
+	uint32_t generation;    /* of iptables' rules: when they were last seen standing */
+	uint64_t asked_ns;      /* and when they were last asked for */
 	bool said_no_failopen;
 	uint64_t said_left_ns;  /* until then nothing is said of what other dialects left */
 	struct {                /* what is sent to the cluster's address does not come to us */
@@ -51,10 +55,10 @@ int rules_privileges(struct rules *r, struct diag *d);
 void rules_ensure(struct rules *r);
 void rules_refresh(struct rules *r); /* the self-test has passed */
 void rules_lapse(struct rules *r);   /* it has failed, and not once */
-/* Under -intercept rewrite: it passed, and what was sent to the cluster's address came to us, or did not. */
+/* It passed, and what was sent to Services' addresses was answered, or was not. */
 void rules_led_here(struct rules *r);
 void rules_led_astray(struct rules *r, const char *words);
-/* Other listeners than before: rules are for addresses with one only. */
+/* Other listeners than before: rules are for addresses with one only (rules_idle.h). */
 void rules_listeners(struct rules *r);
 /* Questions go elsewhere from now on, unless rules are to stay (-skipteardown, another instance's). */
 void rules_off(struct rules *r);

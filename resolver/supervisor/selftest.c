@@ -8,7 +8,9 @@
  * A Service address is asked only when there is no other: while our rules are
  * not there, kube-proxy's turn our own packets to it over to the cluster DNS,
  * whose answer would say nothing about us. (Where rules are ours to set, there
- * is another: corefile_env.private_port.)
+ * is another: corefile_env.private_port.) While they hold it is asked besides, over UDP,
+ * for somebody's firewall may drop what it never saw come in before; an answer of anybody
+ * is one that pods have.
  *
  * Rewriting (-intercept rewrite) comes between a question and its reply. A target of
  * it is asked over UDP by a socket that takes the reply from either address,
@@ -39,7 +41,7 @@ struct probe {
 	struct in6_addr addr;
 	uint16_t port, id;
 	bool open, tcp, sent;
-	bool through;        /* asks the cluster's address */
+	bool through;        /* asks a Service's address as pods do */
 	bool is_target;      /* of rewriting: the socket is not connected */
 	struct in6_addr vip; /* of a target: where its reply may come from */
 };
@@ -51,11 +53,12 @@ struct selftest {
 	bool busy;
 	unsigned n, n_open, n_sends;
 	uint64_t start_ns, deadline_ns, step_ns;
+	uint64_t own_ns; /* when the last of our own addresses had answered */
 	struct loop_timer timer;
-	struct selftest_rewrite rewrite;
+	struct selftest_ways ways;
 	bool led_astray;
 	char astray[160];
-	struct probe probe[CORE_LISTENERS_MAX + 1 + 4];
+	struct probe probe[CORE_LISTENERS_MAX + 1 + 4 + SELFTEST_SERVICES_MAX];
 };
 
 /* ". NS" under EDNS version 1 (RFC 6891 section 6.1.3). */
@@ -177,6 +180,8 @@ static void probe_ready(struct loop_fd *w, uint32_t events)
 	    !from_whom_we_asked(p, &from))
 		return;
 	probe_close(p);
+	if (!p->through)
+		t->own_ns = t->loop->now_ns;
 	if (t->n_open == 0)
 		finish(t, NULL, NULL);
 }
@@ -195,10 +200,10 @@ static socklen_t probe_address(const struct core_listener *l, uint16_t port, uin
 static bool is_target(const struct selftest *t, const struct core_listener *l, struct in6_addr *ret_vip)
 {
 	for (int f = 0; f < 2; f++) {
-		if (!t->rewrite.set[f] || l->port != t->rewrite.port ||
-		    !IN6_ARE_ADDR_EQUAL(&l->addr, &t->rewrite.target[f]))
+		if (!t->ways.set[f] || l->port != t->ways.port ||
+		    !IN6_ARE_ADDR_EQUAL(&l->addr, &t->ways.target[f]))
 			continue;
-		*ret_vip = t->rewrite.vip[f];
+		*ret_vip = t->ways.vip[f];
 		return true;
 	}
 	return false;
@@ -242,13 +247,25 @@ static void probe_through(struct selftest *t, int f, bool tcp)
 {
 	struct probe *p = &t->probe[t->n++];
 	union sockaddr_any sa;
-	socklen_t len = sockaddr_from(&sa, &t->rewrite.vip[f], t->rewrite.port, 0);
-	*p = (struct probe){ .test = t, .addr = t->rewrite.vip[f], .port = t->rewrite.port, .tcp = tcp,
+	socklen_t len = sockaddr_from(&sa, &t->ways.vip[f], t->ways.port, 0);
+	*p = (struct probe){ .test = t, .addr = t->ways.vip[f], .port = t->ways.port, .tcp = tcp,
 			     .through = true, .id = rng_os_u16(), .watch.ready = probe_ready };
 	if (probe_start(p, &sa, NULL, len) == 0 || errno == ENETUNREACH || errno == EHOSTUNREACH)
 		return;
 	words_of(p, strerror(errno), t->astray, sizeof(t->astray));
 	t->led_astray = true;
+}
+
+/* What does not even leave is a matter of this host's own packets. */
+static void probe_service(struct selftest *t, const struct in6_addr *addr)
+{
+	struct probe *p = &t->probe[t->n++];
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_from(&sa, addr, t->ways.port, 0);
+	*p = (struct probe){ .test = t, .addr = *addr, .port = t->ways.port, .through = true, .id = rng_os_u16(),
+			     .watch.ready = probe_ready };
+	if (probe_start(p, &sa, NULL, len) < 0)
+		probe_close(p);
 }
 
 static void step(struct loop_timer *timer)
@@ -261,7 +278,8 @@ static void step(struct loop_timer *timer)
 			continue;
 		if (!p->through)
 			waiting = p;
-		else if (t->loop->now_ns >= t->deadline_ns && !t->led_astray) {
+		else if (t->loop->now_ns >= t->deadline_ns && !t->led_astray && t->own_ns < t->start_ns + t->step_ns) {
+			/* else all of us are slow: this one may be, too */
 			words_of(p, "no answer", t->astray, sizeof(t->astray));
 			t->led_astray = true;
 		}
@@ -286,14 +304,15 @@ static uint64_t chosen(const struct core_conf *conf)
 }
 
 void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32_t *scope,
-		  const struct selftest_rewrite *rewrite, uint64_t timeout_ns)
+		  const struct selftest_ways *ways, uint64_t timeout_ns)
 {
 	bool tcp_asked = false;
 	if (t->busy)
 		return;
 	t->busy = true;
 	t->n = t->n_open = 0;
-	t->rewrite = rewrite ? *rewrite : (struct selftest_rewrite){ .holds = false };
+	t->own_ns = t->loop->now_ns;
+	t->ways = ways ? *ways : (struct selftest_ways){ .holds = false };
 	t->led_astray = false;
 	*t->astray = '\0';
 	t->start_ns = t->loop->now_ns;
@@ -314,10 +333,12 @@ void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32
 		}
 		tcp_asked |= tcp;
 	}
-	for (int f = 0; f < 2 && t->rewrite.holds; f++) {
-		for (int tcp = 0; t->rewrite.set[f] && tcp < 2; tcp++)
+	for (int f = 0; f < 2 && t->ways.holds; f++) {
+		for (int tcp = 0; t->ways.set[f] && tcp < 2; tcp++)
 			probe_through(t, f, tcp);
 	}
+	for (unsigned i = 0; t->ways.holds && i < t->ways.n_services; i++)
+		probe_service(t, &t->ways.service[i]);
 }
 
 bool selftest_busy(const struct selftest *t)

@@ -14,20 +14,26 @@
 #include "resolver/corefile/corefile.h"
 #include "resolver/net/loop.h"
 
+#define SELFTEST_SERVICES_MAX 4
+
 struct selftest;
 
-/* -intercept rewrite, one a family: what is sent to `vip` arrives at `target`, and what
- * `target` replies comes from `vip`. */
-struct selftest_rewrite {
+/* What rules do with what is sent to Services' addresses. */
+struct selftest_ways {
+	uint16_t port;
+	bool holds; /* they do, as far as we know: these addresses are asked as well, as pods do */
+	/* -intercept rewrite, one a family: what is sent to `vip` arrives at `target`, and what
+	 * `target` replies comes from `vip`. */
 	bool set[2]; /* 0 IPv4, 1 IPv6 */
 	struct in6_addr vip[2], target[2];
-	uint16_t port;
-	bool holds; /* the rules do, as far as we know: `vip` is asked as well */
+	/* Else: those that are ours while rules hold. */
+	unsigned n_services;
+	struct in6_addr service[SELFTEST_SERVICES_MAX];
 };
 
 struct selftest_result {
 	bool ok;
-	bool led_here; /* what was sent to `vip` was answered, or nothing was sent */
+	bool led_here; /* what was sent to a Service's address was answered, or nothing was sent */
 	uint64_t took_ns;
 	char words[160]; /* what failed */
 };
@@ -36,9 +42,9 @@ typedef void selftest_done_f(void *ctx, const struct selftest_result *r);
 struct selftest *selftest_new(struct loop *loop, selftest_done_f *done, void *ctx);
 void selftest_free(struct selftest *t);
 /* Begins one; a run in progress is left to finish. `done` is called from the
- * loop, at the latest after timeout_ns. `rewrite`: NULL where nothing is. */
+ * loop, at the latest after timeout_ns. `ways`: NULL where there are no rules. */
 void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32_t *scope,
-		  const struct selftest_rewrite *rewrite, uint64_t timeout_ns);
+		  const struct selftest_ways *ways, uint64_t timeout_ns);
 bool selftest_busy(const struct selftest *t);
 
 #endif

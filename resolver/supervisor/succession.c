@@ -51,6 +51,7 @@ static void reads(void *ctx)
 static void prove(void *ctx)
 {
 	struct supervisor *s = ctx;
+	s->process.metrics.handovers++;
 	upkeep_lend(&s->upkeep); /* the test asks at all our addresses, and rules lead to them */
 	health_test(&s->health);
 }

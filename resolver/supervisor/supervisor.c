@@ -161,6 +161,12 @@ static void rules_counted(void *ctx)
 	endpoints_resume(&s->endpoints);
 }
 
+static void rules_leaving(void *ctx)
+{
+	struct supervisor *s = ctx;
+	sockets_deafen(&s->sockets);
+}
+
 static void keeper_gone(void *ctx)
 {
 	ending_stop(ctx, false);
@@ -177,9 +183,13 @@ static void switched(void *ctx, bool first)
 		health_test(&s->health);
 }
 
+/* What was on the interface before we came may be a living neighbour's. */
 static void unservable(void *ctx)
 {
-	ending_done(ctx, 1);
+	struct supervisor *s = ctx;
+	upkeep_undo(&s->upkeep);
+	s->process.not_ours = true;
+	ending_done(s, 1);
 }
 
 static void worker_changed(void *ctx, const char *why)
@@ -202,7 +212,8 @@ static void late(struct loop_timer *t)
 }
 
 static const struct health_hooks health_hooks = { .beat = test_begins, .first = first_passed };
-static const struct rules_hooks rules_hooks = { .retry = rules_retry, .counted = rules_counted, .lost = keeper_gone };
+static const struct rules_hooks rules_hooks = { .retry = rules_retry, .counted = rules_counted, .lost = keeper_gone,
+						 .leaving = rules_leaving };
 static const struct configuration_hooks configuration_hooks = { .switched = switched, .unservable = unservable };
 
 /* --- the start --- */

@@ -48,7 +48,8 @@ void upkeep_keep(struct upkeep *u)
 void upkeep_undo(struct upkeep *u)
 {
 	struct diag d = { "" };
-	if (u->lent && node_iface_undo(u->p->node, &d) < 0)
+	bool begun = u->p && u->p->phase == PHASE_STARTING && !u->p->flags->skip_teardown;
+	if ((u->lent || begun) && u->p->node && node_iface_undo(u->p->node, &d) < 0)
 		log_error("interface %s: %s", u->p->flags->interface_name, d.text);
 	u->lent = false;
 }

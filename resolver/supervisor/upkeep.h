@@ -32,7 +32,8 @@ void upkeep_within(struct upkeep *u, uint64_t ns);
 /* While all is another instance's still: the interface gets the addresses that it lacks. */
 void upkeep_lend(struct upkeep *u);
 void upkeep_keep(struct upkeep *u); /* it is ours now */
-void upkeep_undo(struct upkeep *u); /* it never came to be: what was lent goes */
+/* It never came to be: what was lent goes, and what a start that failed has added; not what was there before. */
+void upkeep_undo(struct upkeep *u);
 void upkeep_leave(struct upkeep *u); /* the end: the interface goes, where it is ours */
 void upkeep_stop(struct upkeep *u);
 void upkeep_release(struct upkeep *u);

@@ -18,7 +18,7 @@ enum ctl_type {
 	CTL_CONFIGURE, /* fds: memory with the Corefile, `text_len` octets, and config_texts_pack behind it;
 			* then per listener UDP, TCP, then per listener the other queues of UDP */
 	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
-	CTL_PART,      /* connections end after the replies they owe, new ones after their first */
+	CTL_PART,      /* connections end with their next reply; `value`: those that ask nothing after so many milliseconds */
 	CTL_PING,      /* does your loop turn? */
 	CTL_HOLD,      /* read no listening socket until CTL_SERVE, but those of `listener` */
 	CTL_SERVE,

@@ -289,6 +289,11 @@ void server_part(struct server *s)
 	tcp_server_part(s->tcp);
 }
 
+void server_part_idle(struct server *s)
+{
+	tcp_server_drain(s->tcp, -1);
+}
+
 void server_drain(struct server *s)
 {
 	listeners_pause(s, true);

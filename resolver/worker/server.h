@@ -46,8 +46,9 @@ int server_serve(struct server *s, struct diag *d);
  * out nobody else reads: they are read on, unless `all`. Connections go on. True when all
  * are closed. */
 bool server_leave(struct server *s, bool all, bool now);
-/* Connections end after the replies they owe, those to come after their first. */
+/* Connections end with their next reply, those to come with their first; idle ones with server_part_idle. */
 void server_part(struct server *s);
+void server_part_idle(struct server *s);
 /* No new connection or query; what was accepted is still answered. */
 void server_drain(struct server *s);
 /* Nothing parked, nothing unsent. */

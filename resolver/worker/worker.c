@@ -16,6 +16,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/parent.h"
 #include "resolver/config/config_texts.h"
 #include "resolver/worker/ctl.h"
 #include "resolver/net/fdpass.h"
@@ -26,6 +27,7 @@
 /* Datagrams already on their way still find us after the rules are gone. */
 #define DRAIN_SERVE_NS (100 * NS_PER_MS)
 #define DRAIN_POLL_NS  (5 * NS_PER_MS)
+#define PART_MS        500 /* connections that ask within it end with an answer */
 #define LEAVE_READ_NS   (200 * NS_PER_MS) /* what only we listened at: nothing new is sent there any more */
 #define LEAVE_LATEST_NS (5 * NS_PER_S) /* what was parked before a hand-over has ended by then */
 
@@ -34,9 +36,9 @@ struct worker {
 	struct loop loop;
 	struct loop_fd ctl;
 	struct server *server;
-	struct loop_timer drain;
+	struct loop_timer drain, part;
 	uint64_t drain_serve_until_ns, drain_deadline_ns, leave_read_ns, leave_ns;
-	bool draining, finishing, closed;
+	bool draining, finishing, parted, closed;
 	bool left; /* finishing: no listening socket is ours any more */
 	struct cache_export *export;
 	int exit_code;
@@ -168,6 +170,10 @@ static void drain_step(struct loop_timer *t)
 	uint64_t now = w->loop.now_ns;
 	if (w->finishing && !w->left)
 		w->left = server_leave(w->server, now >= w->leave_read_ns, now >= w->leave_ns);
+	if (w->finishing && !w->parted && now + PART_MS * NS_PER_MS >= w->drain_serve_until_ns) {
+		w->parted = true;
+		server_part(w->server);
+	}
 	if (!w->closed && now >= w->drain_serve_until_ns) {
 		w->closed = true;
 		server_drain(w->server);
@@ -177,6 +183,18 @@ static void drain_step(struct loop_timer *t)
 		return;
 	}
 	loop_timer_set(&w->loop, &w->drain, now + DRAIN_POLL_NS);
+}
+
+static void part_due(struct loop_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, part);
+	server_part_idle(w->server);
+}
+
+static void part_begin(struct worker *w, uint32_t idle_ms)
+{
+	server_part(w->server);
+	loop_timer_set(&w->loop, &w->part, w->loop.now_ns + idle_ms * NS_PER_MS);
 }
 
 static void drain_begin(struct worker *w, uint32_t allowed_ms)
@@ -260,7 +278,7 @@ static void command(struct worker *w, const struct ctl_msg *m, const int *fds, u
 		finish_begin(w, m->value);
 		break;
 	case CTL_PART:
-		server_part(w->server);
+		part_begin(w, m->value);
 		break;
 	case CTL_DRAIN:
 		drain_begin(w, m->value);
@@ -291,21 +309,18 @@ static void ctl_ready(struct loop_fd *fd, uint32_t events)
 	}
 }
 
-/* Die with the supervisor, for nobody would clean up after us; checked, because
- * it may have died before the request took hold. Then give everything up. */
+/* Die with the supervisor, for nobody would clean up after us. Then give everything up. */
 static int sandbox_enter(pid_t supervisor, struct diag *d)
 {
 	privileges_user();
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return diag_errno(d, "prctl(PR_SET_PDEATHSIG)");
-	if (getppid() != supervisor)
+	if (!parent_tie(supervisor))
 		return diag_set(d, ERR_PEER, "the supervisor is gone");
 	return privileges_worker(d);
 }
 
 int worker_main(const struct worker_start *start)
 {
-	struct worker w = { .start = start, .ctl.ready = ctl_ready, .drain.due = drain_step };
+	struct worker w = { .start = start, .ctl.ready = ctl_ready, .drain.due = drain_step, .part.due = part_due };
 	struct diag d = { "" };
 	prctl(PR_SET_NAME, "node-cache-dns", 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
@@ -327,6 +342,7 @@ int worker_main(const struct worker_start *start)
 	cache_export_free(w.export);
 	server_free(w.server);
 	loop_timer_set(&w.loop, &w.drain, T_NEVER);
+	loop_timer_set(&w.loop, &w.part, T_NEVER);
 	loop_release(&w.loop);
 	return w.exit_code;
 }

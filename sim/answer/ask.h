@@ -14,7 +14,7 @@
 
 struct sim_ask {
 	const char *scenario, *out, *qs;
-	struct opt_list cells, sets;
+	struct opt_list cells, sets, seldom;
 	uint64_t nodes, part, seed, replications, threads;
 	bool no_verify;
 	struct sim_costs costs;

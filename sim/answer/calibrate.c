@@ -13,6 +13,7 @@
 
 #include "lib/base/clock.h"
 #include "sim/answer/ask.h"
+#include "sim/answer/seldom.h"
 
 #define LEAST_NS 1000.0
 #define ROUNDS 6
@@ -78,7 +79,17 @@ static int by_mean(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Of several runs the middle one: neither a disturbed one nor the luckiest. */
+static void took_add(struct took *to, const struct took *t)
+{
+	struct hist *const into[] = {TOOK_HISTS(to)};
+	const struct hist *const from[] = {TOOK_HISTS(t)};
+
+	for (size_t i = 0; i < TOOK_N; i++)
+		hist_merge(into[i], from[i]);
+}
+
+/* Of several runs the lookups of all: how seldom a tail is can only be told from many, and a run that met a
+ * disturbance is as much this machine as one that did not. The record is that of the middle one. */
 static int cell_choose(struct cell *ret, const struct sim_ask *a, const char *name, struct diag *d)
 {
 	struct cell *c = calloc((size_t)a->n_operands, sizeof(*c)); /* they hold histograms */
@@ -90,6 +101,11 @@ static int cell_choose(struct cell *ret, const struct sim_ask *a, const char *na
 		qsort(c, (size_t)a->n_operands, sizeof(*c), by_mean);
 		*ret = c[middle];
 		c[middle].r = NULL;
+		for (int i = 0; i < a->n_operands; i++)
+			if (i != middle) {
+				took_add(&ret->took, &c[i].took);
+				hist_merge(&ret->late, &c[i].late);
+			}
 	}
 	for (int i = 0; c && i < a->n_operands; i++)
 		record_free(c[i].r);
@@ -153,6 +169,26 @@ static void guess(struct sim_costs *k, const struct fit *f)
 	leg_set(&k->start, none); /* until the end */
 	way_first(&k->node_backend, &f->on.took.miss);
 	k->socket_ns = k->new_flow_ns = 0;
+}
+
+/* --- pauses --- */
+
+static int pauses(struct idle *ret, const struct cell *often, const struct sim_ask *a, const char *name, struct diag *d)
+{
+	struct record *r[SELDOM_MAX] = {often->r};
+	unsigned n = 1;
+	int rc = 0;
+	char dir[4200];
+
+	for (size_t i = 0; i < a->seldom.n && rc == 0; i++, n += rc == 0) {
+		snprintf(dir, sizeof(dir), "%s/%s", a->seldom.item[i], name);
+		rc = n == SELDOM_MAX ? diag_set(d, ERR_LIMIT, "--seldom: at most %d", SELDOM_MAX - 1) : record_load(&r[n], dir, d);
+	}
+	if (rc == 0 && n > 1 && !seldom_costs(ret, r, n))
+		rc = diag_set(d, ERR_MISSING, "--seldom: records of a load named same, at rates of their own");
+	for (unsigned i = 1; i < n; i++)
+		record_free(r[i]);
+	return rc;
 }
 
 /* --- corrections --- */
@@ -275,11 +311,16 @@ int calibrate(struct sim_ask *a, struct diag *d)
 		rc = cell_choose(&f->off, a, "iptables-nocache", d);
 	if (rc == 0)
 		rc = cell_choose(&f->on, a, "iptables-cache", d);
+	if (rc == 0)
+		rc = pauses(&a->costs.idle_cache, &f->on, a, "iptables-cache", d);
+	if (rc == 0)
+		rc = pauses(&a->costs.idle_backend, &f->off, a, "iptables-nocache", d);
 	if (rc == 0) {
 		guess(&a->costs, f);
 		rc = fit_rounds(f, a, d);
 	}
 	if (rc == 0) {
+		hist_merge(&f->on.late, &f->off.late); /* the load program's, whoever is asked */
 		lateness(&a->costs.start, &f->on.late);
 		rc = costs_write(&a->costs, &f->on, a->out, d);
 	}

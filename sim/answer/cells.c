@@ -68,6 +68,15 @@ static unsigned part_nodes(const struct cell_job *j)
 	return j->part_nodes ? j->part_nodes : cells_part_nodes(j->s, j->costs, j->n_nodes);
 }
 
+static bool all_apart(const struct cell_job *job, size_t n)
+{
+	bool apart = true;
+
+	for (size_t i = 0; i < n; i++)
+		apart &= part_nodes(&job[i]) == PART_APART;
+	return apart;
+}
+
 static unsigned parts_of(const struct cell_job *j)
 {
 	return (j->n_nodes + part_nodes(j) - 1) / part_nodes(j);
@@ -265,6 +274,7 @@ int cells_run(const struct cell_job *job, size_t n_jobs, unsigned n_threads, con
 	pthread_mutex_init(&c.lock, NULL);
 	memset(ret, 0, n_jobs * sizeof(*ret));
 	c.rc = prepare(&c, n_jobs);
+	sim_memory_keep(all_apart(job, n_jobs));
 	if (c.rc == 0)
 		run_threads(&c, n_threads ? n_threads : 1, name);
 	take_apart(&c, n_jobs);

@@ -23,6 +23,17 @@ static void put_hist(FILE *f, const char *name, unsigned i, const struct hist *h
 			fprintf(f, "b %u %" PRIu64 "\n", k, h->count[k]);
 }
 
+static void put_heat(FILE *f, const struct heat *h)
+{
+	if (!h->n_steps)
+		return;
+	fprintf(f, "heat %" PRIu64 " %u\n", h->step_ns, h->n_steps);
+	for (unsigned i = 0; i < h->n_steps; i++)
+		for (unsigned k = 0; k < HEAT_BANDS; k++)
+			if (h->count[i][k])
+				fprintf(f, "s %u %u %" PRIu32 "\n", i, k, h->count[i][k]);
+}
+
 static void put_sample(FILE *f, const struct sim_sample *s)
 {
 	const uint64_t *v = (const uint64_t *)s;
@@ -35,7 +46,7 @@ static void put_sample(FILE *f, const struct sim_sample *s)
 
 void part_head(FILE *f, const char *digest)
 {
-	fprintf(f, "#nodens-sim-part 1\nsweep %s\n", digest);
+	fprintf(f, "#nodens-sim-part 2\nsweep %s\n", digest);
 }
 
 void part_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
@@ -59,6 +70,7 @@ void part_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
 		put_hist(f, "path", i, &r->path[i]);
 	put_hist(f, "sli", 0, &r->sli);
 	put_hist(f, "node_peak", 0, &r->node_peak);
+	put_heat(f, &r->heat);
 	for (size_t i = 0; i < r->n_samples; i++)
 		put_sample(f, &r->sample[i]);
 	fprintf(f, "end\n");
@@ -93,8 +105,8 @@ int part_open(struct part_reader *p, const char *path, const char *digest, struc
 	*p = (struct part_reader){.path = path, .f = fopen(path, "re")};
 	if (!p->f)
 		return diag_errno(d, "%s", path);
-	if (!next_line(p) || strcmp(p->text, "#nodens-sim-part 1") != 0)
-		return bad(p, d, "'#nodens-sim-part 1'");
+	if (!next_line(p) || strcmp(p->text, "#nodens-sim-part 2") != 0)
+		return bad(p, d, "'#nodens-sim-part 2'");
 	if (!next_line(p) || strncmp(p->text, "sweep ", 6) != 0)
 		return bad(p, d, "'sweep SHA256'");
 	if (strcmp(p->text + 6, digest) != 0)
@@ -179,6 +191,18 @@ static bool take_sample(struct sim_result *r, const char *text)
 	return numbers(text, (uint64_t *)&r->sample[r->n_samples++], sizeof(struct sim_sample) / sizeof(uint64_t));
 }
 
+/* A step is the finest one, doubled so many times. */
+static bool take_heat(struct heat *h, const uint64_t v[2])
+{
+	uint64_t times = v[0] / HEAT_STEP_NS;
+
+	if (!times || v[0] % HEAT_STEP_NS || (times & (times - 1)) || !v[1] || v[1] > HEAT_STEPS)
+		return false;
+	h->step_ns = v[0];
+	h->n_steps = (unsigned)v[1];
+	return true;
+}
+
 static bool take_line(struct sim_result *r, char *text, struct hist **h)
 {
 	uint64_t v[3];
@@ -195,6 +219,13 @@ static bool take_line(struct sim_result *r, char *text, struct hist **h)
 	}
 	if (strncmp(text, "b ", 2) == 0 && *h && numbers(text + 1, v, 2) && v[0] < HIST_BUCKETS) {
 		(*h)->count[v[0]] = v[1];
+		return true;
+	}
+	if (strncmp(text, "heat ", 5) == 0 && numbers(text + 4, v, 2))
+		return take_heat(&r->heat, v);
+	if (strncmp(text, "s ", 2) == 0 && numbers(text + 1, v, 3) && v[0] < r->heat.n_steps && v[1] < HEAT_BANDS &&
+	    v[2] <= UINT32_MAX) {
+		r->heat.count[v[0]][v[1]] = (uint32_t)v[2];
 		return true;
 	}
 	if (strncmp(text, "cause ", 6) == 0 && numbers(text + 5, v, 3) && v[0] < SIM_CAUSES_N) {

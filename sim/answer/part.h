@@ -3,9 +3,9 @@
  * Replications on paper: what one shard of a sweep leaves for the merge. Whole numbers, and the
  * one sum that is none in hexadecimal, so that what is read is what was written, to the bit.
  *
- *   #nodens-sim-part 1
+ *   #nodens-sim-part 2
  *   sweep SHA256            what was swept: file, scenario and costs
- *   task JOB REPLICATION    then num, lost_by, dropped, backend, why, hist, b, sample lines
+ *   task JOB REPLICATION    then num, cause, backend, why, hist, b, heat, s, sample lines
  *   end
  *   ...
  *   done TASKS              the last line: a file without it is one that was cut

@@ -302,8 +302,7 @@ int sim_record_write(const struct cell_outcome *out, const struct cell_job *c, c
 	if (src->costs_path)
 		result_input(o.r, src->costs_path);
 	put_lookups(&o, r, c);
-	if (!src->point) /* shards of a sweep do not carry it */
-		result_heat(o.r, &r->heat);
+	result_heat(o.r, &r->heat);
 	put_sli(&o, r, c);
 	put_numbers(&o, out);
 	put_causes(&o, r);

@@ -2,7 +2,7 @@
 /*
  * See answers.h. A slot holds one question and one answer; whoever hashes there next takes it. A
  * server's name ends its answer when the question asked for it (NSID is the last option of the last
- * record), so names of one length share a slot.
+ * record), so then names of one length share what is kept.
  */
 #include "sim/world/answers.h"
 
@@ -14,6 +14,7 @@
 #define SLOTS 8192
 #define SLOT_CAP 496 /* of both messages, without their ids */
 #define ID_LEN 2
+#define LINE 64
 
 struct slot {
 	const struct zone *zone; /* NULL: nothing is here */
@@ -24,12 +25,16 @@ struct slot {
 };
 
 struct answers {
-	struct slot slot[SLOTS];
+	_Alignas(LINE) struct slot slot[SLOTS];
 };
 
 struct answers *answers_new(void)
 {
-	return calloc(1, sizeof(struct answers));
+	struct answers *a = aligned_alloc(LINE, sizeof(*a));
+
+	if (a)
+		memset(a, 0, sizeof(*a));
+	return a;
 }
 
 void answers_free(struct answers *a)
@@ -43,9 +48,9 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h ^ h >> 29;
 }
 
-static size_t slot_of(const uint8_t *q, size_t len, size_t id_len, bool tcp)
+static size_t slot_of(const uint8_t *q, size_t len, bool tcp)
 {
-	uint64_t h = mix(len, id_len << 1 | tcp), word;
+	uint64_t h = mix(len, tcp), word;
 
 	for (; len >= sizeof(word); len -= sizeof(word), q += sizeof(word)) {
 		memcpy(&word, q, sizeof(word));
@@ -58,7 +63,7 @@ static size_t slot_of(const uint8_t *q, size_t len, size_t id_len, bool tcp)
 
 static bool holds(const struct slot *s, const struct zone *z, const uint8_t *q, size_t len, size_t id_len, bool tcp)
 {
-	return s->zone == z && s->q_len == len && s->id_len == id_len && s->tcp == tcp && memcmp(s->b, q, len) == 0;
+	return s->zone == z && s->q_len == len && (!s->named || s->id_len == id_len) && s->tcp == tcp && memcmp(s->b, q, len) == 0;
 }
 
 static bool asks_name(const uint8_t *query, size_t len)
@@ -83,8 +88,19 @@ static void keep(struct slot *s, const struct zone *z, size_t id_len, const uint
 	memcpy(s->b + q_len, r, r_len);
 }
 
-size_t answers_reply(struct answers *a, const struct zone *z, const char *server_id, const uint8_t *query, size_t len,
-		     bool tcp, uint8_t *out, size_t cap)
+uint32_t answers_ahead(const struct answers *a, const uint8_t *query, size_t len, bool tcp)
+{
+	if (len <= ID_LEN)
+		return 0;
+	size_t spot = slot_of(query + ID_LEN, len - ID_LEN, tcp);
+	const uint8_t *at = (const uint8_t *)&a->slot[spot];
+	for (unsigned i = 0; i < 4; i++)
+		__builtin_prefetch(at + (size_t)i * LINE);
+	return (uint32_t)spot;
+}
+
+size_t answers_reply(struct answers *a, uint32_t spot, const struct zone *z, const char *server_id, const uint8_t *query,
+		     size_t len, bool tcp, uint8_t *out, size_t cap)
 {
 	size_t id_len = strlen(server_id);
 
@@ -92,7 +108,7 @@ size_t answers_reply(struct answers *a, const struct zone *z, const char *server
 		return zone_reply(z, server_id, query, len, tcp, out, cap);
 	const uint8_t *q = query + ID_LEN;
 	size_t q_len = len - ID_LEN;
-	struct slot *s = &a->slot[slot_of(q, q_len, id_len, tcp)];
+	struct slot *s = &a->slot[spot];
 	if (holds(s, z, q, q_len, id_len, tcp) && ID_LEN + (size_t)s->r_len <= cap) {
 		memcpy(out, query, ID_LEN);
 		memcpy(out + ID_LEN, s->b + q_len, s->r_len);

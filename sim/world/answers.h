@@ -12,8 +12,10 @@
 struct answers;
 struct answers *answers_new(void); /* NULL: no memory */
 void answers_free(struct answers *a);
-/* As zone_reply, to the octet. */
-size_t answers_reply(struct answers *a, const struct zone *z, const char *server_id, const uint8_t *query, size_t len,
-		     bool tcp, uint8_t *out, size_t cap);
+/* Where a question's answer would be; it is fetched while the question travels. */
+uint32_t answers_ahead(const struct answers *a, const uint8_t *query, size_t len, bool tcp);
+/* As zone_reply, to the octet. `spot` is what answers_ahead said of this question. */
+size_t answers_reply(struct answers *a, uint32_t spot, const struct zone *z, const char *server_id, const uint8_t *query,
+		     size_t len, bool tcp, uint8_t *out, size_t cap);
 
 #endif

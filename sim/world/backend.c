@@ -66,7 +66,8 @@ void backend_receive(struct world *w, struct pkt *p)
 		if (!done_ns)
 			return;
 	}
-	size_t len = answers_reply(w->answers, w->c->zone, id, p->data, p->len, p->tcp, w->scratch, sizeof(w->scratch));
+	size_t len = answers_reply(w->answers, p->spot, w->c->zone, id, p->data, p->len, p->tcp, w->scratch,
+				   sizeof(w->scratch));
 	if (!len) {
 		pkt_free(w, p);
 		return;

@@ -64,6 +64,8 @@ const struct cost_def cost_defs[] = {
 	ROW(tcp_setup,    COST_DELAY, "more for a pod's TCP connection: connect, accept, wake-ups"),
 	ROW(client,       COST_DELAY, "the pod's thread wakes up and goes on"),
 	ROW(start,        COST_DELAY, "a lookup's intended start to its first packet: the load program"),
+	ROW(idle_cache,   COST_IDLE, "more for what goes to the cache after a pause, by its length"),
+	ROW(idle_backend, COST_IDLE, "more for what goes to a backend after a pause"),
 	ROW_NS(hit_cpu,      "the cache answers from memory"),
 	ROW_NS(miss_cpu,     "the cache asks upstream"),
 	ROW_NS(answer_cpu,   "the cache takes an answer from upstream"),
@@ -118,6 +120,27 @@ static int set_points(struct leg *l, char *first, char **save)
 	return leg_set_points(l, p, n) ? 0 : ERR_SYNTAX;
 }
 
+/* "0s:0us 5ms:100us", or 0 */
+static int set_idle(struct idle *i, char *first, char **save)
+{
+	struct idle_point p[IDLE_POINTS_MAX];
+	unsigned n = 0;
+
+	if (first && strcmp(first, "0") == 0 && !strtok_r(NULL, " \t", save)) {
+		*i = (struct idle){.n = 0};
+		return 0;
+	}
+	for (char *word = first; word; word = strtok_r(NULL, " \t", save), n++) {
+		char *more = strchr(word, ':');
+		if (n == IDLE_POINTS_MAX || !more)
+			return ERR_SYNTAX;
+		*more++ = 0;
+		if (opt_duration(word, 0, &p[n].pause_ns) < 0 || opt_duration(more, 0, &p[n].more_ns) < 0)
+			return ERR_SYNTAX;
+	}
+	return idle_set(i, p, n) ? 0 : ERR_SYNTAX;
+}
+
 static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 {
 	char *save, *end;
@@ -126,6 +149,8 @@ static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 
 	if (first && def->kind == COST_DELAY && strchr(first, ':'))
 		return set_points(at, first, &save);
+	if (def->kind == COST_IDLE)
+		return set_idle(at, first, &save);
 	char *second = first ? strtok_r(NULL, " \t", &save) : NULL;
 	if (!first || (second && def->kind != COST_DELAY) || (second && strtok_r(NULL, " \t", &save)))
 		return ERR_SYNTAX;
@@ -155,7 +180,8 @@ static int load_line(struct sim_costs *c, const char *path, unsigned n, char *li
 	static const char *const takes[] = {("a duration, or median and p99 ('12us 80us'), "
 					    "or shares and durations from 0 to 1 ('0:8us 0.5:12us 1:2ms')"),
 					    "a duration ('12us')", "a count",
-					    "a share from 0 to 1"};
+					    "a share from 0 to 1",
+					    "pauses from 0 and what each adds ('0s:0us 5ms:100us'), or 0"};
 	const char *names[64];
 	size_t n_names = 0;
 
@@ -230,6 +256,19 @@ static void leg_text(const struct leg *l, char buf[COST_TEXT])
 	}
 }
 
+static void idle_text(const struct idle *l, char buf[COST_TEXT])
+{
+	char pause[24], more[24];
+	size_t len = 0;
+
+	snprintf(buf, COST_TEXT, "0");
+	for (unsigned i = 0; i < l->n; i++) {
+		duration_text(l->at[i].pause_ns, pause);
+		duration_text(l->at[i].more_ns, more);
+		len += (size_t)snprintf(buf + len, COST_TEXT - len, "%s%s:%s", i ? " " : "", pause, more);
+	}
+}
+
 void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[COST_TEXT])
 {
 	const void *at = (const char *)c + def->off;
@@ -248,6 +287,9 @@ void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char b
 		break;
 	case COST_SHARE:
 		snprintf(buf, COST_TEXT, "%g", *(const double *)at);
+		break;
+	case COST_IDLE:
+		idle_text(at, buf);
 		break;
 	}
 }

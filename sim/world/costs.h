@@ -13,6 +13,7 @@
 
 #include "lib/base/err.h"
 #include "lib/world/scenario.h"
+#include "sim/world/idle.h"
 #include "sim/world/leg.h"
 
 struct sim_costs {
@@ -24,6 +25,7 @@ struct sim_costs {
 	struct leg tcp_setup;		      /* more for a pod's TCP connection */
 	struct leg client;		      /* pod's thread: wake up, go on */
 	struct leg start;		      /* intended start to first packet */
+	struct idle idle_cache, idle_backend; /* more for a way that was not used for long */
 	/* processor time, constant */
 	uint64_t hit_cpu_ns, miss_cpu_ns, answer_cpu_ns; /* the cache, a message */
 	/* the original's, a message: measured side by side with ours */
@@ -41,7 +43,7 @@ struct sim_costs {
 
 struct cost_def {
 	const char *name;
-	enum { COST_DELAY, COST_NS, COST_COUNT, COST_SHARE } kind;
+	enum { COST_DELAY, COST_NS, COST_COUNT, COST_SHARE, COST_IDLE } kind;
 	size_t off;
 	const char *help;
 };
@@ -49,7 +51,7 @@ extern const struct cost_def cost_defs[]; /* ends with a NULL name */
 
 void sim_costs_init(struct sim_costs *c);
 /* "name = 12us", "name = 12us 80us" (median, p99), "name = 0:8us 0.5:12us 1:2ms" (share of
- * messages that take no longer), "name = 0.01"; # remarks. */
+ * messages that take no longer), "name = 0s:0us 5ms:100us" (pauses, and what they add), "name = 0.01"; # remarks. */
 int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d);
 /* "12us 80us": as the file would say it. */
 #define COST_TEXT 1024

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The event queue of virtual time: a heap on (time, order of insertion), so
- * that equal times keep their order and two runs of one seed do the same.
+ * The event queue of virtual time: the least of (time, order of insertion), so that equal times keep
+ * their order and two runs of one seed do the same.
+ *
+ * A heap as long as it is small. When it has outgrown the processor's near caches, what lies further ahead
+ * waits unsorted in a wheel of buckets, each of a digit of its time, and is sorted when its turn comes:
+ * an event is then moved two or three times, always in order of addresses, whatever the queue's length.
  */
 #ifndef NODENS_SIM_EVQ_H
 #define NODENS_SIM_EVQ_H
@@ -17,9 +21,13 @@ struct event {
 	void *p;
 };
 
-struct evq {
-	struct event *heap;
-	size_t n, cap;
+struct evq_wheel;
+
+struct evq { /* zeroed: empty */
+	struct event *heap; /* all that comes before horizon_ns */
+	size_t n, cap, most; /* most: not before it holds so many is another wheel begun */
+	uint64_t horizon_ns;	 /* what is not before it is in the wheel; 0 without one */
+	struct evq_wheel *wheel; /* NULL: all are in the heap */
 	uint64_t next_seq;
 	bool failed; /* an event could not be kept: no memory */
 };

@@ -53,7 +53,7 @@ enum ct_verdict net_to_service(struct world *w, struct node *n, const struct ct_
 			       uint8_t flags, uint16_t *ret_backend)
 {
 	struct ct_tuple want = net_reply_tuple(orig, net_endpoint_draw(w, n)), got;
-	struct ct_packet p = {.tuple = *orig, .tcp_flags = flags, .reply = &want};
+	struct ct_packet p = {.tuple = *orig, .tcp_flags = flags, .mark = net_mark(orig), .reply = &want};
 	enum ct_verdict v = ctable_packet(n->ct, w->now_ns, &p, &got);
 
 	if (!ct_verdict_dropped(v))
@@ -66,6 +66,7 @@ enum ct_verdict net_from_backend(struct world *w, struct node *n, const struct c
 {
 	struct ct_packet p = {.tuple = net_reply_tuple(orig, backend), .tcp_flags = flags};
 
+	p.mark = net_mark(&p.tuple);
 	return ctable_packet(n->ct, w->now_ns, &p, NULL);
 }
 

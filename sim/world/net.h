@@ -10,6 +10,12 @@
 struct in6_addr net_v4(uint32_t ip); /* host order */
 struct in6_addr net_backend_addr(unsigned backend);
 struct ct_tuple net_tuple(struct in6_addr src, uint16_t port, struct in6_addr dst, bool tcp);
+/* Entries of pods and of the node's own questions are told apart by who opened the flow. */
+enum net_mark { MARK_POD, MARK_NODE, MARKS };
+static inline uint8_t net_mark(const struct ct_tuple *tuple)
+{
+	return tuple->src.s6_addr[12] == 10 ? MARK_POD : MARK_NODE; /* 10.244/16, 172.18/16 */
+}
 /* A packet towards a Service: through the table, to the backend its entry
  * says, or to a random endpoint when it has none yet. Nobody asks a Service
  * without endpoints (net_no_endpoint). */
@@ -39,6 +45,8 @@ enum sim_cause net_cause(enum ct_verdict v); /* of one that dropped it */
 /* Not before the one before it. */
 uint64_t net_in_order(uint64_t *last_ns, uint64_t t_ns);
 /* From the cache's node to a backend (or outside) and back. */
+/* How much longer the way from this node takes for what is sent now, by how long nothing was. */
+uint64_t net_idle(struct world *w, struct node *n, enum sim_way way);
 uint64_t net_way_out(struct world *w, struct node *n, uint16_t backend);
 uint64_t net_way_back(struct world *w, struct node *n, uint16_t backend);
 /* net_node.c, for both caches: the node's own packets to an upstream, and what comes back. */

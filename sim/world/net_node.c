@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "sim/world/answers.h"
 #include "sim/world/flow.h"
 #include "sim/world/net.h"
 
@@ -32,7 +33,7 @@ enum ct_verdict net_leave_node(struct world *w, struct node *n, const struct in6
 
 	if (is_service(w, to))
 		return net_to_service(w, n, &orig, flags, ret_backend);
-	struct ct_packet p = {.tuple = orig, .tcp_flags = flags};
+	struct ct_packet p = {.tuple = orig, .tcp_flags = flags, .mark = net_mark(&orig)};
 	*ret_backend = BACKEND_WORLD;
 	return ctable_packet(n->ct, w->now_ns, &p, NULL);
 }
@@ -48,14 +49,24 @@ void net_enter_node(struct world *w, struct node *n, const struct in6_addr *from
 		return;
 	}
 	ct_tuple_invert(&p.tuple, &orig);
+	p.mark = net_mark(&p.tuple);
 	ctable_packet(n->ct, w->now_ns, &p, NULL);
+}
+
+uint64_t net_idle(struct world *w, struct node *n, enum sim_way way)
+{
+	const struct sim_costs *k = w->c->costs;
+	uint64_t paused_ns = w->now_ns - n->used_ns[way];
+
+	n->used_ns[way] = w->now_ns;
+	return idle_ns(way == WAY_CACHE ? &k->idle_cache : &k->idle_backend, paused_ns);
 }
 
 uint64_t net_way_out(struct world *w, struct node *n, uint16_t backend)
 {
 	const struct sim_costs *k = w->c->costs;
 
-	return leg_draw(backend == BACKEND_WORLD ? &k->node_world : &k->node_backend, &n->rng);
+	return leg_draw(backend == BACKEND_WORLD ? &k->node_world : &k->node_backend, &n->rng) + net_idle(w, n, WAY_BACKEND);
 }
 
 uint64_t net_way_back(struct world *w, struct node *n, uint16_t backend)
@@ -205,6 +216,7 @@ void net_ask(struct world *w, struct node *n, const struct core_ask *a)
 	p->pod = a->upstream;
 	p->tcp = a->proto != CORE_UDP;
 	set_be16(p->data, p->id);
+	p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp);
 	if (p->tcp)
 		ask_tcp(w, n, a->upstream, p);
 	else

@@ -3,6 +3,7 @@
  * Between a pod and whoever answers it: the cache on its node, untracked, or a
  * backend, through the rules and the table.
  */
+#include "sim/world/answers.h"
 #include "sim/world/flow.h"
 #include "sim/world/net.h"
 
@@ -28,7 +29,7 @@ static enum ct_verdict race(struct world *w, struct node *n, const struct ct_tup
 {
 	uint16_t backend = net_endpoint_draw(w, n);
 	struct ct_tuple want = net_reply_tuple(orig, backend);
-	struct ct_packet loser = {.tuple = *orig, .reply = &want};
+	struct ct_packet loser = {.tuple = *orig, .mark = net_mark(orig), .reply = &want};
 
 	p->backend = backend;
 	return ctable_race(n->ct, w->now_ns, &loser);
@@ -51,7 +52,7 @@ static void send_datagram(struct world *w, struct node *n, struct slot *s, struc
 		return;
 	}
 	v = races(w, n, s) ? race(w, n, &orig, p) : net_to_service(w, n, &orig, 0, &p->backend);
-	uint64_t way_ns = leg_draw(&w->c->costs->pod_backend, &n->rng);
+	uint64_t way_ns = leg_draw(&w->c->costs->pod_backend, &n->rng) + net_idle(w, n, WAY_BACKEND);
 	count_flow(w, v);
 	if (ct_verdict_dropped(v)) {
 		net_drop(w, p, net_cause(v));
@@ -72,10 +73,13 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 {
 	struct node *n = &w->node[p->node];
 	struct slot *s = &l->slot[p->slot];
-	const struct leg *way = node_has_cache(n) ? &w->c->costs->pod_cache : &w->c->costs->pod_backend;
+	bool cached = node_has_cache(n);
+	const struct leg *way = cached ? &w->c->costs->pod_cache : &w->c->costs->pod_backend;
 
-	if (node_has_cache(n))
+	if (cached)
 		w->r->notrack_in++;
+	else
+		p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp);
 	if (p->tcp) {
 		struct flow *f = w->flow[s->flow];
 		uint64_t from_ns = softirq_pass(w, n, p, SOFTIRQ_OUT, f->ready_ns > w->now_ns ? f->ready_ns : w->now_ns);
@@ -86,8 +90,8 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 		}
 		p->conn = s->flow;
 		p->conn_gen = f->gen;
-		flow_send(w, f, FLOW_OUT, p, from_ns, leg_draw(way, &n->rng),
-			  node_has_cache(n) ? EV_AT_CACHE : EV_AT_BACKEND);
+		flow_send(w, f, FLOW_OUT, p, from_ns, leg_draw(way, &n->rng) + net_idle(w, n, cached ? WAY_CACHE : WAY_BACKEND),
+			  cached ? EV_AT_CACHE : EV_AT_BACKEND);
 		return;
 	}
 	if (!node_has_cache(n)) {
@@ -98,13 +102,13 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 	if (left_ns == T_NEVER)
 		net_drop(w, p, CAUSE_BACKLOG);
 	else
-		evq_push(&w->q, left_ns + leg_draw(way, &n->rng), EV_AT_CACHE, 0, p);
+		evq_push(&w->q, left_ns + leg_draw(way, &n->rng) + net_idle(w, n, WAY_CACHE), EV_AT_CACHE, 0, p);
 }
 
 static bool connect_cache(struct world *w, struct node *n, struct slot *s, uint64_t setup_ns)
 {
 	const struct sim_costs *k = w->c->costs;
-	uint64_t rtt_ns = leg_draw(&k->pod_cache, &n->rng) + leg_draw(&k->cache_pod, &n->rng);
+	uint64_t rtt_ns = leg_draw(&k->pod_cache, &n->rng) + leg_draw(&k->cache_pod, &n->rng) + net_idle(w, n, WAY_CACHE);
 
 	w->r->notrack_in += 2;
 	w->r->notrack_out++;
@@ -153,7 +157,7 @@ bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot)
 	}
 	uint16_t ignored;
 	net_to_service(w, n, &orig, CT_ACK, &ignored);
-	uint64_t rtt_ns = leg_draw(&k->pod_backend, &n->rng) + leg_draw(&k->backend_pod, &n->rng);
+	uint64_t rtt_ns = leg_draw(&k->pod_backend, &n->rng) + leg_draw(&k->backend_pod, &n->rng) + net_idle(w, n, WAY_BACKEND);
 	s->flow = flow_open(w, n->index, s->backend, w->now_ns + setup_ns + k->new_flow_ns + rtt_ns,
 			    rtt_ns);
 	return s->flow != FLOW_NONE;

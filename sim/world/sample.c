@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is looked at from outside at fixed times: the tables, and the totals so
- * far. Entries of pods and of the cache's own questions are told apart by who
- * opened the flow.
+ * What is looked at from outside at fixed times: the tables, and the totals so far.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/world/net.h"
 #include "sim/world/replica.h"
-
-enum { KIND_POD, KIND_NODE, KINDS };
-
-static unsigned kind_of(const struct ct_tuple tuple[2], const void *ctx)
-{
-	(void)ctx;
-	return tuple[0].src.s6_addr[12] == 10 ? KIND_POD : KIND_NODE; /* 10.244/16, 172.18/16 */
-}
 
 static void peak(uint64_t *most, uint64_t n)
 {
@@ -29,19 +20,19 @@ static void look(struct world *w, struct sim_sample *s, bool final)
 
 	for (unsigned i = 0; i < w->n_nodes; i++) {
 		uint64_t count = ctable_count(w->node[i].ct, w->now_ns, 0);
-		struct ct_kind n[KINDS];
-		ctable_kinds(w->node[i].ct, w->now_ns, 0, kind_of, NULL, n, KINDS);
-		peak(&r->ct_client_peak, n[KIND_POD].counted);
-		peak(&r->ct_client_live_peak, n[KIND_POD].live);
-		peak(&r->ct_upstream_peak, n[KIND_NODE].counted);
-		peak(&r->ct_upstream_live_peak, n[KIND_NODE].live);
+		struct ct_kind n[MARKS];
+		ctable_marks(w->node[i].ct, w->now_ns, 0, n, MARKS);
+		peak(&r->ct_client_peak, n[MARK_POD].counted);
+		peak(&r->ct_client_live_peak, n[MARK_POD].live);
+		peak(&r->ct_upstream_peak, n[MARK_NODE].counted);
+		peak(&r->ct_upstream_live_peak, n[MARK_NODE].live);
 		peak(&r->ct_count_peak, count);
-		s->client += n[KIND_POD].counted;
-		s->client_live += n[KIND_POD].live;
-		s->upstream += n[KIND_NODE].counted;
+		s->client += n[MARK_POD].counted;
+		s->client_live += n[MARK_POD].live;
+		s->upstream += n[MARK_NODE].counted;
 		s->count += count;
 		if (final)
-			r->ct_client_final += n[KIND_POD].live;
+			r->ct_client_final += n[MARK_POD].live;
 	}
 	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
 		s->waiting += w->replica[i].n_wait ? replica_waiting(&w->replica[i], w->now_ns) : 0;

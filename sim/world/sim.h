@@ -113,6 +113,8 @@ struct sim_result {
 
 /* Once, before anything else: memory that a world has used goes back, however often. */
 void sim_memory_init(void);
+/* Worlds are small and come one after another: what one leaves the next one takes, some 25 MiB a thread. */
+void sim_memory_keep(bool keep);
 int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d);
 void sim_result_release(struct sim_result *r);
 /* Adds a part of the same cell: other nodes, or another replication. */

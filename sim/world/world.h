@@ -51,6 +51,7 @@ struct pkt {
 	struct pkt *next;
 	uint32_t lookup, gen; /* who asked */
 	uint32_t node, ask_id;
+	uint32_t spot; /* of its answer (answers.h), once it is on its way to a server */
 	uint16_t pod, port, backend, id;
 	uint8_t slot, event;
 	bool tcp, from_node, big, missing;
@@ -103,6 +104,8 @@ struct asked { /* which connection a question of the core went over */
 	uint64_t sent_ns;
 };
 
+enum sim_way { WAY_CACHE, WAY_BACKEND, WAYS };
+
 struct original;
 
 struct node {
@@ -127,6 +130,7 @@ struct node {
 	bool busy;
 	uint64_t out_ns; /* when what the core says now leaves */
 	uint64_t tick_at_ns;
+	uint64_t used_ns[WAYS]; /* when something last went that way */
 };
 static inline bool node_has_cache(const struct node *n)
 {

@@ -6,11 +6,14 @@
  *
  *   simspeed [SCENARIO]
  */
+#include <arpa/inet.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "conntrack-model/ctable.h"
 #include "lib/base/clock.h"
@@ -24,11 +27,10 @@
 /* Processor time: what others do on the machine is not what is measured. */
 static double cpu_s(void)
 {
-	struct rusage u;
+	struct timespec t;
 
-	getrusage(RUSAGE_SELF, &u);
-	return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec +
-	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static double peak_kib(void)
@@ -60,13 +62,83 @@ static void hold(size_t n)
 	evq_release(&q);
 }
 
+/* What this machine's memory gives: cache lines anywhere in so much of it, in large pages, as the table has them. One after the
+ * other, where each says where the next is; or known sixteen before their turn and fetched, and then written to, as a table's are. */
+static void lines(size_t mib)
+{
+	enum { LINE = 64, TURNS = 4000000, AHEAD = 16, PAGE = 2 << 20 };
+	size_t n = (mib << 20) / LINE;
+	struct line {
+		uint64_t next, more[7];
+	} *at = aligned_alloc(PAGE, n * LINE);
+	uint64_t *order = malloc(n * sizeof(*order)), seen = 0;
+	struct rng r;
+
+	if (!at || !order)
+		exit(2);
+	(void)madvise(at, n * LINE, MADV_HUGEPAGE);
+	rng_seed(&r, 1);
+	for (size_t i = 0; i < n; i++)
+		order[i] = i;
+	for (size_t i = n - 1; i > 0; i--) {
+		size_t k = rng_below(&r, i + 1);
+		uint64_t o = order[i];
+		order[i] = order[k];
+		order[k] = o;
+	}
+	for (size_t i = 0; i < n; i++)
+		at[order[i]] = (struct line){.next = order[(i + 1) % n]};
+	double start_s = cpu_s();
+	for (size_t i = 0; i < TURNS; i++)
+		seen = at[seen].next;
+	double led = TURNS / (cpu_s() - start_s);
+	__asm__ volatile("" : : "r"(seen)); /* or nobody would have to go there */
+	start_s = cpu_s();
+	for (size_t i = 0; i < TURNS; i++) {
+		__builtin_prefetch(&at[order[(i + AHEAD) % n]], 1);
+		at[order[i % n]].more[0]++;
+	}
+	double known = TURNS / (cpu_s() - start_s);
+	printf("memory, %4zu MiB, lines anywhere        %8.2f M/s each from the one before, %.2f M/s known ahead\n", mib, led / 1e6, known / 1e6);
+	free(order);
+	free(at);
+}
+
+struct flow {
+	struct ct_tuple q, r;
+};
+
+static struct in6_addr v4(uint32_t ip)
+{
+	struct in6_addr a = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+	ip = htonl(ip);
+	memcpy(&a.s6_addr[12], &ip, sizeof(ip));
+	return a;
+}
+
+/* The i-th: to a Service, as DNS is; one of two backends answers. */
+static struct flow flow_of(uint64_t i)
+{
+	struct flow f = {.q = {.sport = (uint16_t)(1024 + i / 4096 % 60000), .dport = 53, .proto = CT_UDP}};
+
+	f.q.src = v4(0x0af40000u + (uint32_t)(i % 4096)); /* 10.244/16 to 10.96.0.10 */
+	f.q.dst = v4(0x0a60000au);
+	ct_tuple_invert(&f.r, &f.q);
+	f.r.src = v4(0x0af50001u + (i & 1));
+	return f;
+}
+
 /* A packet is one operation: a look-up, and what follows from it. New flows and their replies at a steady rate, past
- * the first time-out, so that entries come and go; the gc and the look-ups that free the dead are in it. */
+ * the first time-out, so that entries come and go; the gc and the look-ups that free the dead are in it. The table is
+ * told of packets to come, as a replay can. */
 static void table(double flows_per_s, uint32_t buckets)
 {
+	enum { AHEAD = 16 };
 	struct ct_conf c;
-	struct ct_tuple t = {.dport = 53, .proto = CT_UDP}, reply;
-	uint64_t every_ns = (uint64_t)(1e9 / flows_per_s), now_ns = 0, n = (uint64_t)(flows_per_s * 70), timed = n - (uint64_t)(flows_per_s * 40);
+	struct flow next[AHEAD];
+	uint64_t every_ns = (uint64_t)(1e9 / flows_per_s), now_ns = 0;
+	uint64_t timed = flows_per_s * 30 < 1e6 ? (uint64_t)1e6 : (uint64_t)(flows_per_s * 30), n = timed + (uint64_t)(flows_per_s * 40);
 	double start_s = 0;
 	struct mallinfo2 before = mallinfo2(), after;
 
@@ -76,15 +148,16 @@ static void table(double flows_per_s, uint32_t buckets)
 	struct ctable *ct = ctable_new(&c);
 	if (!ct)
 		exit(2);
+	for (uint64_t i = 0; i < AHEAD; i++)
+		next[i] = flow_of(i);
 	for (uint64_t i = 0; i < n; i++, now_ns += every_ns) {
 		if (i == n - timed)
 			start_s = cpu_s();
-		uint32_t pod = (uint32_t)(i % 4096);
-		memcpy(&t.src.s6_addr[12], &pod, sizeof(pod));
-		t.sport = (uint16_t)(1024 + i / 4096 % 60000);
-		struct ct_packet q = {.tuple = t}, r = {0};
-		ctable_packet(ct, now_ns, &q, &reply);
-		r.tuple = reply;
+		struct flow f = next[i % AHEAD], *later = &next[i % AHEAD];
+		*later = flow_of(i + AHEAD);
+		ctable_ahead(ct, &(struct ct_packet){.tuple = later->q, .reply = &later->r});
+		struct ct_packet q = {.tuple = f.q, .reply = &f.r}, r = {.tuple = f.r};
+		ctable_packet(ct, now_ns, &q, NULL);
 		ctable_packet(ct, now_ns, &r, NULL);
 	}
 	double ops = 2 * (double)timed / (cpu_s() - start_s);
@@ -182,6 +255,7 @@ int main(int argc, char **argv)
 {
 	const char *path = argc > 1 ? argv[1] : "kind-e2e/scenarios/cluster-5000-nodes.yaml";
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* it takes a minute or two */
 	sim_memory_init();
 	memory(path);
 	hold(1000);
@@ -191,6 +265,8 @@ int main(int argc, char **argv)
 	table(1000, 262144);
 	table(3000, 262144);
 	table(20000, 262144);
+	for (size_t mib = 1; mib <= 128; mib *= mib == 1 ? 8 : 4)
+		lines(mib);
 	for (unsigned threads = 1; threads <= 2; threads++) {
 		whole(path, SIM_NOCACHE, false, threads);
 		whole(path, SIM_CACHE, false, threads);

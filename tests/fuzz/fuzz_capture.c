@@ -36,6 +36,8 @@ static void read_all(struct extract *x, struct transact *t, struct summary *s)
 	while (extract_next(x, &m, NULL) > 0) {
 		assert(m->pk.t_ns >= last_ns);
 		last_ns = m->pk.t_ns;
+		for (const struct dmessage *soon; (soon = extract_ahead(x));)
+			transact_expect(t, soon);
 		enum txn_event e = transact_message(t, m, &txn);
 		summary_message(s, m, e, txn);
 		if (e != TXE_UNREADABLE)

@@ -15,6 +15,7 @@ HOSTS = {'kubernetes.default.svc.' + ZONE: '10.96.0.1', 'example.com': '192.0.2.
 A, NS, SOA, PTR, AAAA, SRV = 1, 2, 6, 12, 28, 33
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 asked = {}  # how often a client's port was heard of
+halves = []  # whose second question went unanswered, once
 
 
 def wire(name):
@@ -76,6 +77,9 @@ def serve_udp(s):
         query, client = s.recvfrom(65535)
         n = asked[client] = asked.get(client, 0) + 1
         if (FAULT == 'aaaa-lost' and question(query)[1] == AAAA) or (FAULT == 'pairs' and n > 1):
+            continue
+        if FAULT == 'half' and n > 1 and not halves:
+            halves.append(client)
             continue
         if FAULT == 'loses' and len(asked) % 5 == 0:
             continue

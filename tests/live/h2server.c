@@ -15,6 +15,7 @@
  *   goaway close half garbage: GOAWAY before it is processed, the connection
  *              closed before, after half an answer, other than HTTP/2; only the
  *              first time that label is asked
+ *   shut       the connection closed at each time
  * Anything else: A 192.0.2.1, TTL 300. For each question one line goes out:
  *   METHOD AUTHORITY PATH-WITHOUT-QUERY DNS-ID
  */
@@ -185,7 +186,7 @@ static void ask_done(struct ask *a)
 	} else if (label_is(a, "goaway") && first_time(a)) {
 		nghttp2_submit_goaway(session, 0, a->stream - 2 > 0 ? a->stream - 2 : 0, 0, NULL,
 				      0);
-	} else if (label_is(a, "close") && first_time(a)) {
+	} else if (label_is(a, "shut") || (label_is(a, "close") && first_time(a))) {
 		must_close = true;
 	} else if (label_is(a, "garbage") && first_time(a)) {
 		SSL_write(ssl, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);

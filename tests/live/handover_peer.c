@@ -4,18 +4,22 @@
  * silent, or talks nonsense: for the tests of the other side.
  *
  *   handover_peer new PATH STEP [stall]   STEP: connect hello warm ready
+ *   handover_peer new PATH stopped PID
  *   handover_peer new PATH nonsense|version|netns
  *   handover_peer new PATH chaos SEED
  *   handover_peer old PATH ADDR PORT STEP STEP: offer warm ready done
  *   handover_peer old PATH ADDR PORT chaos SEED
  *
  * `new` connects and does everything up to and with STEP, waits for the answer to
- * it, and ends; with `stall` it waits until the other side hangs up. `old` waits
+ * it, and ends; with `stall` it waits until the other side hangs up. `stopped` goes on to
+ * the end while PID, which is the other side, is stopped for longer than it would wait. `old` waits
  * for a new instance and ends when that one has come to STEP. `chaos` says a
  * dozen well-formed things that make no sense, with whatever descriptors.
  */
 #include <arpa/inet.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +94,36 @@ static int speak(int fd, const char *step)
 	return 3;
 }
 
+static bool is_stopped(pid_t pid)
+{
+	char path[64], state = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return true; /* gone: there is nothing to wait for */
+	if (fscanf(f, "%*d %*s %c", &state) != 1)
+		state = 'T';
+	fclose(f);
+	return state == 'T';
+}
+
+/* All that is left to say is said in time, but the other side cannot hear it. */
+static int end_unheard(int fd, pid_t pid)
+{
+	struct handover_msg m = { .n = 0 };
+	kill(pid, SIGSTOP);
+	while (!is_stopped(pid))
+		usleep(1000);
+	handover_send(fd, HANDOVER_READING, &m, NULL, 0);
+	handover_send(fd, HANDOVER_DONE, &m, NULL, 0);
+	usleep(3000000); /* it waits for 0.5 s, and then for 2.5 */
+	kill(pid, SIGCONT);
+	if (!await(fd, HANDOVER_BYE))
+		return 1;
+	puts("came to the end");
+	return 0;
+}
+
 static int misbehave(int fd, const char *how)
 {
 	struct handover_msg m = { .netns = handover_netns() };
@@ -154,7 +188,10 @@ static int be_new(const char *path, const char *step, const char *more)
 		return misbehave(fd, step);
 	if (strcmp(step, "chaos") == 0)
 		return more ? chaos(fd, strtoull(more, NULL, 10)) : 3;
-	rc = speak(fd, step);
+	bool stopped = strcmp(step, "stopped") == 0;
+	rc = speak(fd, stopped ? "ready" : step);
+	if (rc == 0 && stopped)
+		return more ? end_unheard(fd, atoi(more)) : 3;
 	if (rc == 0 && more)
 		await(fd, HANDOVER_BYE);
 	return rc;
@@ -194,8 +231,11 @@ static int be_old(const char *path, const char *addr, uint16_t port, const char 
 	}
 	puts("ready");
 	fflush(stdout);
-	int peer = accept(fd, NULL, NULL);
-	if (!await(peer, HANDOVER_HELLO))
+	struct pollfd p = { fd, POLLIN, 0 };
+	int peer = poll(&p, 1, WAIT_MS) > 0 ? accept(fd, NULL, NULL) : -1;
+	if (peer < 0)
+		puts("nobody came");
+	if (peer < 0 || !await(peer, HANDOVER_HELLO))
 		return 1;
 	if (strcmp(step, "chaos") == 0 && (!more || strtoull(more, NULL, 10) % 4 == 0))
 		return more ? chaos(peer, strtoull(more, NULL, 10)) : 3;

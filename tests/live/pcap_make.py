@@ -5,7 +5,7 @@ Layers are functions from octets to octets; Pcap and Pcapng write files."""
 import ipaddress
 import struct
 
-QTYPES = {"A": 1, "AAAA": 28, "SOA": 6}
+QTYPES = {"A": 1, "AAAA": 28, "SOA": 6, "TXT": 16}
 
 
 def name(text):

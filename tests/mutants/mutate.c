@@ -5,6 +5,7 @@
  *   mutate list SEED N FILE...     N of all possible ones, drawn by the seed, one a line:
  *                                  file, line, column, length, replacement, kind,
  *                                  the line as it is, the line as it would be (tabs between)
+ *   mutate each FILE:LINE...       all of those lines, likewise
  *   mutate apply FILE LINE COLUMN LENGTH REPLACEMENT     the file, broken so, on standard output
  *
  * It knows just enough of C to stay inside function bodies and out of comments,
@@ -384,6 +385,18 @@ static void print_line(const char *s)
 		putchar(*s == '\t' ? ' ' : *s);
 }
 
+static void print_breakage(const struct line *l, const struct breakage *b)
+{
+	char to[LINE_MAX_LEN + 32];
+
+	printf("%s\t%u\t%u\t%u\t%s\t%s\t", l->file, l->number, b->col, b->len, b->with[0] ? b->with : "-", b->kind);
+	print_line(l->text);
+	printf("\t");
+	snprintf(to, sizeof(to), "%.*s%s%s", (int)b->col, l->text, b->with, l->text + b->col + b->len);
+	print_line(to);
+	printf("\n");
+}
+
 static int list(uint64_t seed, unsigned n)
 {
 	struct rng rng;
@@ -391,19 +404,27 @@ static int list(uint64_t seed, unsigned n)
 	rng_seed(&rng, seed);
 	for (unsigned i = 0; i < n && n_lines; i++) {
 		struct line *l = &lines[rng_below(&rng, n_lines)];
-		const struct breakage *b = &l->how[rng_below(&rng, l->n)];
 
-		printf("%s\t%u\t%u\t%u\t%s\t%s\t", l->file, l->number, b->col, b->len,
-		       b->with[0] ? b->with : "-", b->kind);
-		print_line(l->text);
-		printf("\t");
-		char to[LINE_MAX_LEN + 32];
-
-		snprintf(to, sizeof(to), "%.*s%s%s", (int)b->col, l->text, b->with,
-			 l->text + b->col + b->len);
-		print_line(to);
-		printf("\n");
+		print_breakage(l, &l->how[rng_below(&rng, l->n)]);
 		*l = lines[--n_lines]; /* each line once a run */
+	}
+	return 0;
+}
+
+static int each(char **at, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char *colon = strrchr(at[i], ':');
+		unsigned long number = colon ? strtoul(colon + 1, NULL, 10) : 0;
+
+		if (!colon)
+			return 2;
+		*colon = 0;
+		n_lines = 0;
+		file_read(at[i]);
+		for (size_t k = 0; k < n_lines; k++)
+			for (unsigned b = 0; lines[k].number == number && b < lines[k].n; b++)
+				print_breakage(&lines[k], &lines[k].how[b]);
 	}
 	return 0;
 }
@@ -439,14 +460,18 @@ int main(int argc, char **argv)
 {
 	if (argc == 7 && !strcmp(argv[1], "apply"))
 		return apply(argv + 2);
-	if (argc < 5 || strcmp(argv[1], "list")) {
-		fprintf(stderr, "usage: mutate list SEED N FILE... | mutate apply FILE LINE COLUMN LENGTH "
-				"REPLACEMENT\n");
+	bool one_by_one = argc > 2 && !strcmp(argv[1], "each");
+
+	if (!one_by_one && (argc < 5 || strcmp(argv[1], "list"))) {
+		fprintf(stderr, "usage: mutate list SEED N FILE... | mutate each FILE:LINE... | "
+				"mutate apply FILE LINE COLUMN LENGTH REPLACEMENT\n");
 		return 2;
 	}
 	lines = calloc(LINES_MAX, sizeof(*lines));
 	if (!lines)
 		return 2;
+	if (one_by_one)
+		return each(argv + 2, argc - 2);
 	for (int i = 4; i < argc; i++)
 		file_read(argv[i]);
 	return list(strtoull(argv[2], NULL, 10), (unsigned)strtoul(argv[3], NULL, 10));

@@ -272,8 +272,8 @@ enum core_verdict driver_query(struct driver *d, const struct core_client *c, co
 bool driver_answer(struct driver *d, uint32_t ask_id, const uint8_t *bytes, size_t len)
 {
 	uint8_t *copy = malloc(len + !len);
-	struct given *g;
-	bool taken;
+	struct given *g = given_find(d, ask_id);
+	bool was_open = g && !g->is_over && !g->is_void, taken;
 
 	if (!copy)
 		abort();
@@ -281,7 +281,9 @@ bool driver_answer(struct driver *d, uint32_t ask_id, const uint8_t *bytes, size
 	call_begin(d, ACTING);
 	taken = core_answer(d->core, d->now_ns, ask_id, copy, len);
 	d->tally.answers++;
-	g = given_find(d, ask_id);
+	g = given_find(d, ask_id); /* there may be more of them now */
+	if (was_open && g->is_over && !taken)
+		breach(d, "ask %u is over, and its answer was none", ask_id);
 	if (g && taken)
 		g->is_over = true;
 	memset(copy, POISON, len);

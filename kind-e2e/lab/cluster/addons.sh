@@ -16,7 +16,7 @@ image_of() { # FOLDER of a kustomization
 }
 prober_value() { # METRIC [LABEL [LABEL]]: all probers
 	local ip
-	for ip in $(k -n kube-system get pods -l k8s-app=dns-prober -o 'jsonpath={range .items[*]}{.status.podIP}{"\n"}{end}'); do scrape "$ip:9353"; done | sum "$@"
+	for ip in $(k -n kube-system get pods -l k8s-app=dns-prober -o 'jsonpath={range .items[*]}{.status.podIP}{"\n"}{end}'); do scrape "$(at "$ip"):9353"; done | sum "$@"
 }
 prober_deployed() {
 	local own kube_dns lost
@@ -41,7 +41,7 @@ prometheus_targets() { # SERVICE...: as file_sd reads it
 	for s; do
 		port=$(k -n kube-system get service "$s" -o 'jsonpath={.metadata.annotations.prometheus\.io/port}')
 		ips=$(k -n kube-system get endpointslices -l kubernetes.io/service-name="$s" -o 'jsonpath={range .items[*].endpoints[*]}{.addresses[0]} {end}')
-		for i in $ips; do echo "- {targets: [\"$i:$port\"], labels: {job: $s}}"; done
+		for i in $ips; do echo "- {targets: [\"$(at "$i"):$port\"], labels: {job: $s}}"; done
 	done
 }
 prometheus_up() {
@@ -82,16 +82,16 @@ monitored() {
 }
 addons_away() {
 	[ -z "${prometheus_pid:-}" ] || kill "$prometheus_pid"
-	k delete -k resolver/deploy/monitoring --wait=true >/dev/null && k delete -k resolver/deploy/prober --wait=true >/dev/null || { said="not deleted"; return 1; }
+	k delete -k resolver/deploy/monitoring --ignore-not-found --wait=true >/dev/null && k delete -k resolver/deploy/prober --ignore-not-found --wait=true >/dev/null || { said="not deleted"; return 1; }
 	gone() { [ -z "$(k -n kube-system get pods -l k8s-app=dns-prober -o name)" ]; }
 	wait_for 30 gone
 }
 
 # --- the doctor ---
-# From away, by the kubeconfig, and as the Job on a node. What it says is kept in the output; the checks are
-# its exit status and the words of single probes.
+# From away (said, not guessed: this machine may be a node of another cluster), by the kubeconfig, and as the Job on a
+# node. What it says is kept in the output; the checks are its exit status and the words of single probes.
 doctor_away() { # NAME: status in $rc
-	"$O/bin/kubectl-nodens" doctor --kubeconfig "$lab/pki/admin.conf" --all --outside www.outside.example >"$out/doctor-$1.away" 2>&1
+	"$O/bin/kubectl-nodens" doctor --at away --kubeconfig "$lab/pki/admin.conf" --all --outside www.outside.example >"$out/doctor-$1.away" 2>&1
 	rc=$?
 }
 doctor_job() { # NAME NODE: status in $rc

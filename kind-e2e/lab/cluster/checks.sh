@@ -35,6 +35,8 @@ proxies_switch() { # MODE: the old one is told to stop, the new one cleans up af
 coredns_up() {
 	sed "s/__DNS__DOMAIN__/cluster.local/; s/__DNS__SERVER__/$CLUSTER_DNS/; s/__DNS__MEMORY__LIMIT__/170Mi/" "$tools/manifests/coredns.yaml.base" | apply || return 1
 	k -n kube-system scale deployment coredns --replicas=2 >/dev/null
+	[ "$family" != dual ] || k -n kube-system patch service kube-dns --type merge \
+		-p "{\"spec\":{\"ipFamilyPolicy\":\"RequireDualStack\",\"clusterIPs\":[\"$CLUSTER_DNS\",\"$CLUSTER_DNS6\"]}}" >/dev/null || { said="kube-dns gets no second address"; return 1; }
 	rolled deployment/coredns
 }
 rolled() { # KIND/NAME: in kube-system
@@ -48,16 +50,15 @@ workloads_up() {
 	said="$(k -n lab get pods --no-headers | wc -l) pods, $(k -n lab get services --no-headers | wc -l) Services"
 }
 many() { # 60 addresses behind a headless Service
-	printf 'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: many-1, namespace: lab, labels: {kubernetes.io/service-name: many}}\naddressType: IPv4\nports: [{name: http, port: 80, protocol: TCP}]\nendpoints:\n'
-	for i in $(seq 60); do echo "- {addresses: [192.0.2.$i], conditions: {ready: true}}"; done
+	printf 'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: many-1, namespace: lab, labels: {kubernetes.io/service-name: many}}\naddressType: %s\nports: [{name: http, port: 80, protocol: TCP}]\nendpoints:\n' "$(address_type)"
+	for i in $(seq 60); do echo "- {addresses: [\"$(first6 && echo 2001:db8::1: || echo 192.0.2.)$i\"], conditions: {ready: true}}"; done
 }
-reverse() { awk -F . '{ print $4 "." $3 "." $2 "." $1 }' <<<"$1"; }
 questions_made() {
 	local ip pod
 	ip=$(k -n lab get service web -o 'jsonpath={.spec.clusterIP}')
 	pod=$(pod_ip lab member-a)
 	[ -n "$ip" ] && [ -n "$pod" ] || return 1
-	sed "s/@IPR@/$(reverse "$ip")/; s/@PODR@/$(reverse "$pod")/; s/@POD-DASHES@/${pod//./-}/" kind-e2e/lab/cluster/questions >"$lab/questions"
+	sed "s/@IPR@/$(reverse "$ip")/; s/@PODR@/$(reverse "$pod")/; s/@POD-DASHES@/${pod//[.:]/-}/" kind-e2e/lab/cluster/questions >"$lab/questions"
 	load_names >"$lab/load-names"
 }
 
@@ -70,10 +71,11 @@ replicas_agree() { # POD
 	in_pod_with "$lab/questions" "$1" /bin/kind-e2e agree --names - --reference "${r%%[[:space:]]*}" --server "${r##*[[:space:]]}" >"$out/agree.replicas" 2>&1
 }
 agree_from() { # POD: both addresses of the cache say what a CoreDNS replica says
-	local ref lines
+	local ref lines s servers=()
+	for s in $(dns_servers); do servers+=(--server "$s"); done
 	ref=$(coredns_ips | head -n 1)
 	wait_for 45 replicas_agree "$1" || { said="CoreDNS' replicas do not agree with each other: $(grep -m 1 differs "$out/agree.replicas")"; return 1; }
-	lines=$(in_pod_with "$lab/questions" "$1" /bin/kind-e2e agree --names - --reference "$ref" --server $CLUSTER_DNS --server $LINK_LOCAL 2>"$out/agree.$1.err")
+	lines=$(in_pod_with "$lab/questions" "$1" /bin/kind-e2e agree --names - --reference "$ref" "${servers[@]}" 2>"$out/agree.$1.err")
 	printf '%s\n' "$lines" >"$out/agree.$1"
 	said=$(grep '^asked ' <<<"$lines") || { said="no counts: $(tail -n 2 "$out/agree.$1.err")"; return 1; }
 	read -r _ asked _ _ _ differ _ <<<"$said"
@@ -83,10 +85,12 @@ agree_from() { # POD: both addresses of the cache say what a CoreDNS replica say
 # The pod's own libc with the resolv.conf that kubelet wrote: short names, and what the search list makes of them.
 search_list() { # POD
 	local web com got want name bad=
+	local www=192.0.2.2 build=192.0.2.9
+	! first6 || www=2001:db8::2 build=2001:db8::9
 	web=$(k -n lab get service web -o 'jsonpath={.spec.clusterIP}')
 	com=$(k -n lab get service com -o 'jsonpath={.spec.clusterIP}')
 	while read -r name want; do
-		got=$(in_pod "$1" /bin/getent ahostsv4 "$name" 2>/dev/null | awk '$2 == "STREAM" { print $1 }' | sort | tr '\n' ' ')
+		got=$(in_pod "$1" /bin/getent "$(first6 && echo ahostsv6 || echo ahostsv4)" "$name" 2>/dev/null | awk '$2 == "STREAM" { print $1 }' | sort | tr '\n' ' ')
 		[ "${got% }" = "$want" ] || bad="$bad $name is '${got% }', not '$want';"
 	done <<-END
 		web $web
@@ -94,11 +98,11 @@ search_list() { # POD
 		web.lab.svc $web
 		web.lab.svc.cluster.local. $web
 		com $com
-		kubernetes.default 10.96.0.1
-		outside 192.0.2.2
-		www.outside.example 192.0.2.2
-		alias.outside.example 192.0.2.2
-		build 192.0.2.9
+		kubernetes.default $api_ip
+		outside $www
+		www.outside.example $www
+		alias.outside.example $www
+		build $build
 		web.com
 	END
 	said="11 names${bad:+:$bad}"
@@ -107,9 +111,22 @@ search_list() { # POD
 
 # --- the cache ---
 deployed() {
-	said=$(k apply -k "resolver/deploy/${overlay:-base}" 2>&1) || return 1
+	# shellcheck disable=SC2046
+	said=$(k apply $(manifests) 2>&1) || return 1
 	rolled daemonset/node-local-dns || return 1
 	cache_well
+}
+# As a user has them: for a cluster of IPv4 as they are, else with the addresses put in place of IPv4's. What kubectl
+# is to be told.
+manifests() {
+	local folder=resolver/deploy/${overlay:-base}
+	[ "$family" != ipv4 ] || { echo "-k $folder"; return; }
+	k kustomize "$folder" |
+		case $family in
+		ipv6) sed "s/169\.254\.20\.10/$LINK_LOCAL/g; s/10\.96\.0\.10/$CLUSTER_DNS/g" ;;
+		dual) sed "s/^\( *- -localip=.*\)/\1,$LINK_LOCAL6,$CLUSTER_DNS6/" ;;
+		esac >"$lab/manifests.yaml"
+	echo "-f $lab/manifests.yaml"
 }
 cache_well() { # no error at set-up, its rules stand, on each node
 	local n errors active
@@ -126,8 +143,10 @@ roll() { # KIND/NAME
 	k -n kube-system rollout restart "$1" >/dev/null && rolled "$1"
 }
 client_tables() { # COMMAND of conntrack: on each node, its client's entries
-	in_net "$n1" conntrack "$1" -s "$(pod_ip lab client1)" 2>/dev/null
-	in_net "$n2" conntrack "$1" -s "$(pod_ip lab client2)" 2>/dev/null
+	local f=ipv4
+	! first6 || f=ipv6
+	in_net "$n1" conntrack "$1" -f $f -s "$(pod_ip lab client1)" 2>/dev/null
+	in_net "$n2" conntrack "$1" -f $f -s "$(pod_ip lab client2)" 2>/dev/null
 }
 client_entries() { # connection-table entries of the clients' questions, on both nodes
 	client_tables -L | grep -E "^[^[]* dst=($CLUSTER_DNS|$LINK_LOCAL) .*dport=53 "
@@ -166,7 +185,7 @@ killed() { # all processes of the cache on the second node, at once; kubelet sta
 cache_restarts() { k -n kube-system get pods -l k8s-app=node-local-dns "--field-selector=spec.nodeName=$n2" -o 'jsonpath={.items[0].status.containerStatuses[0].restartCount}'; }
 outage_short() { # of a kill: fail-open, then the restart
 	counted 15 killed || return 1
-	awk -v w="$worst" 'BEGIN { exit !(w < 5000) }'
+	[ "$failed" = 0 ] && awk -v w="$worst" 'BEGIN { exit !(w < 5000) }'
 }
 pod_deleted() {
 	local pod
@@ -175,9 +194,22 @@ pod_deleted() {
 }
 pod_delete_short() { # its successor is a new pod: until then the rules are gone, and CoreDNS answers
 	counted 20 pod_deleted || return 1
-	awk -v w="$worst" 'BEGIN { exit !(w < 5000) }'
+	[ "$failed" = 0 ] && awk -v w="$worst" 'BEGIN { exit !(w < 5000) }'
 }
 proxies_restart() { proxies_switch "$mode"; }
+# The cache's connections upstream stand through it, and names are cached: only a new connection says whether a
+# Service's rules are there.
+services_reached() {
+	local n ip
+	ip=$(k -n kube-system get service kube-dns-upstream -o 'jsonpath={.spec.clusterIP}')
+	reached() { in_net "$n" timeout 2 bash -c "exec 3<>/dev/tcp/$ip/53"; }
+	for n in $nodes; do
+		wait_for 20 reached && continue
+		said="$n: no new connection to kube-dns-upstream ($ip) 20 s after it; Services in its nftables map: $(in_net "$n" nft list map ip kube-proxy service-ips 2>/dev/null | grep -c goto)"
+		return 1
+	done
+	said="kube-dns-upstream, from $nodes"
+}
 
 # --- all of CoreDNS goes, and comes back ---
 fresh_names() { for i in $(seq 60); do echo "n$i-$RANDOM$RANDOM.lab.svc.cluster.local. A"; done; }
@@ -218,9 +250,9 @@ traces() { # NODE
 	{
 		in_net "$1" iptables-save; in_net "$1" ip6tables-save
 		in_net "$1" nft -s list ruleset; in_net "$1" ipset save
-	} 2>/dev/null | grep -E '169\.254\.20\.|NodeLocal|nodelocaldns'
-	in_net "$1" ip -o addr | grep -E '169\.254\.20\.|10\.96\.0\.10/'
-	in_net "$1" ip route show table all | grep -E '169\.254\.20\.'
+	} 2>/dev/null | grep -E '169\.254\.20\.|fd00:169:254:|NodeLocal|nodelocaldns'
+	in_net "$1" ip -o addr | grep -E '169\.254\.20\.|10\.96\.0\.10/|fd00:169:254:|fd00:10:96::a/'
+	{ in_net "$1" ip route show table all; in_net "$1" ip -6 route show table all; } | grep -E '169\.254\.20\.|fd00:169:254:'
 	in_node "$1" /bin/sh -c 'ls -A /run/nodelocaldns 2>/dev/null'
 	cache_pids "$1"
 }
@@ -239,7 +271,8 @@ removed() { # MANIFEST-ARGUMENTS of kubectl delete
 }
 delete_loses_nothing() { # a repeat deploys it first
 	k -n kube-system get daemonset node-local-dns >/dev/null 2>&1 || deployed || return 1
-	nothing_lost 8 removed -k "resolver/deploy/${overlay:-base}"
+	# shellcheck disable=SC2046
+	nothing_lost 8 removed $(manifests)
 }
 # The addon's manifest as Kubernetes has it, with our image and nothing else changed.
 stock() { # [IMAGE]

@@ -47,7 +47,7 @@ e2e_with() {
 	note e2e.failed "$e2e_failed"
 }
 
-# --- the original, beside ours in one run ---
+# --- the original, beside ours in one run and under one manifest ---
 original_image() {
 	local root=$lab/image-original n
 	cp -a "$O-image/root/base" "$root" # iptables, as its own image has it
@@ -57,19 +57,84 @@ original_image() {
 	rm -rf "$root" "$lab/original.tar"
 	said=$original
 }
-original_deployed() {
+# It removes the interface whoever made it, and makes dummies only: where the kernel has none, a bridge is there again
+# before its successor looks for one, for as long as it is deployed.
+original_links() {
 	local n
-	for n in $nodes; do # it removes the interface whoever made it, and makes dummies only
+	for n in $nodes; do
 		in_net "$n" ip link show nodelocaldns >/dev/null 2>&1 || in_net "$n" ip link add nodelocaldns type dummy 2>/dev/null || in_net "$n" ip link add nodelocaldns type bridge
 	done
-	stock nodens.example/original:1 >"$out/original.yaml"
-	k apply -f "$out/original.yaml" >/dev/null && rolled daemonset/node-local-dns
 }
-original_deleted() { removed -f "$out/original.yaml"; }
+original_deployed() {
+	original_links
+	while :; do sleep 0.1; original_links; done & original_watcher=$!
+	stock nodens.example/original:1 >"$out/original.yaml"
+	k apply -f "$out/original.yaml" >/dev/null && rolled daemonset/node-local-dns || return 1
+	local t
+	t=$(now)
+	wait_for 120 all_nodes original_rules || { said="it writes no rules"; return 1; }
+	said="in the path $(since "$t") s after it was rolled out"
+}
+# Without a -pidfile, which Kubernetes' manifest does not give it, it writes its rules with its first look at them, and
+# that comes after its -syncinterval of a minute. Until then kube-proxy's lead to CoreDNS.
+original_rules() { # NODE
+	[ "$(in_net "$1" "$(first6 && echo ip6tables-save || echo iptables-save)" -t raw | grep -cE -- '--(dport|sport) 53 .*(NOTRACK|notrack)')" -ge 12 ]
+}
+original_deleted() {
+	removed -f "$out/original.yaml"
+	local rc=$?
+	kill "$original_watcher"
+	return $rc
+}
+original_agrees() { # its answers are counted; what differs is no failure of this run
+	local total_asked=0 total_differ=0 asked=
+	agree_from client1
+	[ -n "${asked:-}" ]
+}
+cache_memory() { # MB a node, of all processes of the cache: what each has alone, and its share of what several have
+	local n p
+	for n in $nodes; do for p in $(cache_pids "$n"); do cat "/proc/$p/smaps_rollup"; done; done 2>/dev/null |
+		awk -v n="$(wc -w <<<"$nodes")" '/^Pss:/ { kb += $2 } END { printf "%.1f", kb / 1024 / n }'
+}
+beside() { # CELL: what reaches CoreDNS, latencies, memory
+	local mb
+	measure_share && measured "$1" || return 1
+	mb=$(cache_memory)
+	note "memory.$1_mb" "$mb"
+	said="$said; $mb MB a node"
+	printf '%s\t%s %%\t%s\t%s\t%s MB\n' "$1" "$share" "$(band 1)" "$(band 2)" "$mb" >>"$lab/beside"
+}
+rolls_beside() { # CELL: losses of a roll-out are counted
+	counted 40 roll daemonset/node-local-dns || return 1
+	note "rollout.$1_sent" "$sent"
+	note "rollout.$1_lost" "$lost"
+	printf '%s\t%s of %s, longest silence %s ms\n' "$1" "$lost" "$sent" "$worst" >>"$lab/beside.rolls"
+}
+beside_table() {
+	local row word
+	cell_of() { awk -F '\t' -v c="$1" -v f="$2" '$1 == c { print $f }' "$3"; }
+	echo "| under Kubernetes' own nodelocaldns manifest, kube-proxy in $mode mode | ours | the original |"
+	echo "|---|---|---|"
+	for row in "2:questions of the pods that reached CoreDNS" "3:a question from a new port, p50 us: the middle one of three loads (lowest to highest)" "4:p99 us" "5:memory a node"; do
+		word=${row%%:*}
+		echo "| ${row#*:} | $(cell_of stock "$word" "$lab/beside") | $(cell_of original "$word" "$lab/beside") |"
+	done
+	echo "| the DaemonSet rolls under load: lost | $(cell_of stock 2 "$lab/beside.rolls") | $(cell_of original 2 "$lab/beside.rolls") |"
+}
+beside_stock() { # while ours is deployed by that manifest
+	[ -n "${original:-}" ] || return 0
+	once "ours under that manifest: what reaches CoreDNS, latencies, memory" beside stock
+	once "ours under that manifest rolls (counted, no verdict on losses)" rolls_beside stock
+}
 scenario_original() {
 	[ -n "${original:-}" ] || return 0
+	about "$mode-original"
 	once "the original: an image of the binary that was named" original_image || return 0
 	once "the original: Kubernetes' own manifest" original_deployed || return 0
-	once "the original: the pods' share of questions that reach CoreDNS" measure_share && measured original
+	once "the original: answers compared with CoreDNS' (counted)" original_agrees
+	once "the original: what reaches CoreDNS, latencies, memory" beside original
+	k -n kube-system logs -l k8s-app=node-local-dns --tail=-1 --prefix >"$out/original.log" 2>&1
+	once "the original rolls (counted, no verdict on losses)" rolls_beside original
 	once "the original: its pods deleted while clients ask (counted, no verdict on losses)" counted 8 original_deleted
+	beside_table >"$out/original.md"
 }

@@ -13,6 +13,22 @@ collect() { # logs that only the API server or a node has
 		in_net "$n" conntrack -L >"$out/$n.conntrack" 2>&1
 	done
 }
+# What a check that failed will be asked about later, before it is made again: pods may be others by then.
+evidence() { # NAME
+	local n
+	evidence_n=$((${evidence_n:-0} + 1))
+	{
+		echo "$1: $said"
+		echo "load of the machine: $(cat /proc/loadavg)"
+		for n in $nodes; do
+			echo "--- the cache on $n"
+			scrape "$(at "${node_ip[$n]:-none}"):9253" | grep -E '^nodens_(rules|selftest|worker|upstream|failures)[a-z_]* '
+		done
+		k -n kube-system get pods -o wide
+		k -n kube-system logs -l k8s-app=node-local-dns --tail=100 --prefix --timestamps
+		k get events -A --sort-by=.lastTimestamp | tail -n 30
+	} >"$out/evidence-$evidence_n" 2>&1
+}
 kept() {
 	[ -n "$keep" ] || return 0
 	cat >"$lab/kept" <<-END

@@ -1,29 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shell of the cluster lab: checks and waiting. Sourced in its world.
 # shellcheck shell=bash
-CLUSTER_DNS=10.96.0.10 LINK_LOCAL=169.254.20.10 PLANE=172.18.0.3 WORLD=172.18.0.1
+# shellcheck disable=SC1091
+. kind-e2e/lab/cluster/addresses.sh
 nodes="node1 node2" n1=node1 n2=node2 # a lab with nodes of other names says so after sourcing this
-declare -A node_ip=([node1]=172.18.0.2 [node2]=172.18.0.4) node_net=([node1]=10.244.0.0/24 [node2]=10.244.1.0/24)
 said=
 
 say() { echo "$(date +%T) $*"; }
 note() { # METRIC VALUE
 	printf '= %s\t%s\n' "$1" "$2" >>"$checks"
 }
+# The cell that checks are about, as kind-e2e run names them: MODE-nocache, -cache, -original, and the family when it
+# is not IPv4. Without one they are about the lab.
+cell=
+about() { cell=${1:+$1$([ "$family" = ipv4 ] || echo "-$family")}; } # [CELL]
 verdict() { # VERDICT SECONDS NAME DETAIL
-	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tr '\n\t' '; ' <<<"$4" | cut -c 1-600)" >>"$checks"
+	printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tr '\n\t' '; ' <<<"$4" | cut -c 1-600)" "${cell:-}" >>"$checks"
 	say "$1: $3: $4"
 }
 now() { cut -d ' ' -f 1 /proc/uptime; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
 
+asked_for() { # NAME: by --include and --exclude
+	[ -z "${include:-}" ] || grep -qE -- "$include" <<<"$1" || return 1
+	[ -z "${exclude:-}" ] || ! grep -qE -- "$exclude" <<<"$1"
+}
 # check NAME COMMAND...: the command's status counts, and what it puts into $said. What fails is
 # done again, twice; then it is flaky, or has failed. Never silent.
 check() {
 	local name=$1 n=0 good=0 first= all= t; shift
+	asked_for "$name" || { skipped "$name" "not asked for"; return 0; }
 	t=$(now) said=
 	"$@" && { verdict passed "$(since "$t")" "$name" "$said"; return 0; }
 	first=$said
+	evidence "$name"
 	while [ $n -lt 2 ]; do
 		say "again: $name: $said"
 		n=$((n + 1)) said=

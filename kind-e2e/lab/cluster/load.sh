@@ -36,12 +36,12 @@ load_end() {
 }
 load_sum() { # FILE...
 	local f
-	sent=0 lost=0 failed=0 late=0 cut=0 worst=0
+	sent=0 lost=0 failed=0 late=0 cut=0 worst=0 still=0
 	for f; do
 		grep -q '^sent ' "$f" || { said="a load ended early: $(tail -n 1 "$f.err")"; lost=-1; return 1; }
 	done
-	read -r sent lost failed late cut worst <<<"$(cat "$@" | awk '{ s += $2; l += $6; f += $8; t += $10; c += $14; if ($16 > w) w = $16 } END { print s, l, f, t, c, w }')"
-	said="lost $lost of $sent, $failed failed, $late later than 200 ms, $cut TCP connections cut, longest silence of a client $worst ms"
+	read -r sent lost failed late cut worst still <<<"$(cat "$@" | awk '{ s += $2; l += $6; f += $8; t += $10; c += $14; if ($16 > w) w = $16; if ($22 > o) o = $22 } END { print s, l, f, t, c, w, o + 0 }')"
+	said="lost $lost of $sent, $failed failed, $late later than 200 ms, $cut TCP connections cut, longest silence of a client $worst ms, clients themselves without time for up to $still ms"
 	# of which sort of client, when any
 	[ "$lost" = 0 ] || said="$said; lost by sort: $(for f; do awk -v f="${f##*/load.}" '$6 { printf "%s %s, ", f, $6 }' "$f"; done)"
 	total_sent=$((${total_sent:-0} + sent)) total_lost=$((${total_lost:-0} + lost))
@@ -53,8 +53,18 @@ nothing_lost() {
 	load_begin "$t" || { said="the load did not start: $(cat "$lab"/load.*.err | tail -n 1)"; return 1; }
 	"$@" || { rc=1; why="; $said"; }
 	load_end || rc=1
+	[ "$lost" = 0 ] || said="$said; $(renewals)"
 	said="$said$why"
 	return $rc
+}
+# A starved cache lets its rules lapse: how near it came to that. Empty where there is none.
+renewals() {
+	local n
+	for n in $nodes; do
+		scrape "$(at "${node_ip[$n]}"):9253" | awk -v n="$n" '
+			/^nodens_rules_renewal_late_seconds / { late = $2 } /^nodens_selftest_failed_total / { failed = $2 }
+			END { if (late != "") printf "%s: rules renewed up to %.1f s late, %d self-tests failed; ", n, late, failed }'
+	done
 }
 # The same without a verdict on losses: for what is not ours.
 counted() {
@@ -69,13 +79,13 @@ sum() { # METRIC [LABEL [LABEL]]: of Prometheus text on standard input
 coredns_ips() { k -n kube-system get pods -l k8s-app=kube-dns --field-selector=status.phase=Running -o 'jsonpath={range .items[*]}{.status.podIP}{"\n"}{end}'; }
 coredns_count() { # [LABEL]: questions that reached CoreDNS, all replicas
 	local ip
-	for ip in $(coredns_ips); do scrape "$ip:9153"; done | sum coredns_dns_requests_total "${1:-}"
+	for ip in $(coredns_ips); do scrape "$(at "$ip"):9153"; done | sum coredns_dns_requests_total "${1:-}"
 }
 cache_value() { # METRIC [LABEL]: all nodes
 	local n
-	for n in $nodes; do scrape "${node_ip[$n]}:9253"; done | sum "$@"
+	for n in $nodes; do scrape "$(at "${node_ip[$n]}"):9253"; done | sum "$@"
 }
-cache_value_of() { scrape "${node_ip[$1]}:9253" | sum "${@:2}"; } # NODE METRIC [LABEL]
+cache_value_of() { scrape "$(at "${node_ip[$1]}"):9253" | sum "${@:2}"; } # NODE METRIC [LABEL]
 
 # Three loads: how much of what pods ask reaches CoreDNS ($share, per cent), and how long a question from a new
 # port takes ($p50, $p99: the middle one of the three, in microseconds; $said has the lowest and the highest, too).

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # A node: namespaces and cgroups of its own, in them containerd, kubelet and kube-proxy.
 # shellcheck shell=bash
-cni_conflist() { # SUBNET: as kindnet has it: a veth and a route a pod, no bridge, no masquerading
+cni_conflist() { # SUBNET...: as kindnet has it: a veth and a route a pod, no bridge, no masquerading
+	local s routes= ranges=
+	for s; do
+		case $s in *:*) routes="$routes,{\"dst\":\"::/0\"}" ;; *) routes="$routes,{\"dst\":\"0.0.0.0/0\"}" ;; esac
+		ranges="$ranges,[{\"subnet\":\"$s\"}]"
+	done
 	cat <<-END
 		{"cniVersion":"0.4.0","name":"lab","plugins":[
-		 {"type":"ptp","ipMasq":false,"mtu":1500,"ipam":{"type":"host-local","dataDir":"/run/cni","routes":[{"dst":"0.0.0.0/0"}],"ranges":[[{"subnet":"$1"}]]}},
+		 {"type":"ptp","ipMasq":false,"mtu":1500,"ipam":{"type":"host-local","dataDir":"/run/cni","routes":[${routes#,}],"ranges":[${ranges#,}]}},
 		 {"type":"portmap","capabilities":{"portMappings":true}}]}
 	END
 }
@@ -25,17 +30,19 @@ node_files() { # NODE
 		    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 		      SystemdCgroup = false
 	END
-	cni_conflist "${node_net[$1]}" >"$r/cni.conflist"
+	# shellcheck disable=SC2046
+	cni_conflist "${node_net[$1]}" $(and6 "" "${node_net6[$1]}") >"$r/cni.conflist"
 	cat >"$r/kubelet.yaml" <<-END
 		apiVersion: kubelet.config.k8s.io/v1beta1
 		kind: KubeletConfiguration
 		failCgroupV1: false
+		address: "$(has6 && echo :: || echo 0.0.0.0)"
 		cgroupDriver: cgroupfs
 		authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $lab/pki/ca.crt}}
 		authorization: {mode: Webhook}
 		tlsCertFile: $lab/pki/$1.crt
 		tlsPrivateKeyFile: $lab/pki/$1.key
-		clusterDNS: [$CLUSTER_DNS]
+		clusterDNS: ["$CLUSTER_DNS"]
 		clusterDomain: cluster.local
 		containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 		resolvConf: $lab/resolv.conf
@@ -83,9 +90,9 @@ node_kubelet() { # NODE
 		apiVersion: v1
 		kind: Node
 		metadata: {name: $1, labels: {kubernetes.io/hostname: $1, kubernetes.io/os: linux}}
-		spec: {podCIDR: ${node_net[$1]}, podCIDRs: [${node_net[$1]}]}
+		spec: {podCIDR: "${node_net[$1]}", podCIDRs: ["${node_net[$1]}"$(and6 , "\"${node_net6[$1]}\"")]}
 	END
-	service "$1" kubelet "$tools/kubelet" --config="$lab/$1/kubelet.yaml" --kubeconfig="$lab/pki/$1.conf" --hostname-override="$1" --node-ip="${node_ip[$1]}"
+	service "$1" kubelet "$tools/kubelet" --config="$lab/$1/kubelet.yaml" --kubeconfig="$lab/pki/$1.conf" --hostname-override="$1" --node-ip="${node_ip[$1]}$(and6 , "${node_ip6[$1]}")"
 }
 kube_proxy() { # NODE MODE: as kind's kubeadm configures it
 	cat >"$lab/$1/kube-proxy.yaml" <<-END
@@ -93,15 +100,16 @@ kube_proxy() { # NODE MODE: as kind's kubeadm configures it
 		kind: KubeProxyConfiguration
 		clientConnection: {kubeconfig: $lab/pki/kube-proxy.conf}
 		mode: $2
-		clusterCIDR: 10.244.0.0/16
+		clusterCIDR: "$pod_cidr"
 		hostnameOverride: $1
-		bindAddress: 0.0.0.0
+		bindAddress: "$(first6 && echo :: || echo 0.0.0.0)"
+		healthzBindAddress: "$(first6 && echo '[::]' || echo 0.0.0.0):10256"
 		iptables: {minSyncPeriod: 1s}
 		nftables: {minSyncPeriod: 1s}
 		conntrack: {maxPerCore: 0$([ "$2" = nftables ] && echo ', tcpBeLiberal: true')}
 		oomScoreAdj: 0
 	END
-	service "$1" kube-proxy "$tools/kube-proxy" --config="$lab/$1/kube-proxy.yaml"
+	service "$1" kube-proxy "$kube_proxy" --config="$lab/$1/kube-proxy.yaml"
 }
-kube_proxy_ready() { in_net "$1" curl -sf -o /dev/null http://127.0.0.1:10256/healthz; }
+kube_proxy_ready() { in_net "$1" curl -sf -o /dev/null "http://$(first6 && echo '[::1]' || echo 127.0.0.1):10256/healthz"; }
 node_ready() { [ "$(k get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = True ]; }

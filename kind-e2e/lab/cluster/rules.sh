@@ -11,7 +11,7 @@ rules_services() {
 			kind: Service
 			metadata: {name: ${s%:*}, namespace: kube-system}
 			spec:
-			  clusterIP: 10.96.0.${s#*:}
+			  clusterIP: "$service_prefix$(first6 && printf %x "${s#*:}" || echo "${s#*:}")"
 			  ports:
 			  - {name: dns, port: 53, protocol: UDP}
 			  - {name: dns-tcp, port: 53, protocol: TCP}
@@ -27,7 +27,7 @@ rules_slices() { # N
 			apiVersion: discovery.k8s.io/v1
 			kind: EndpointSlice
 			metadata: {name: $s-by-hand, namespace: kube-system, labels: {kubernetes.io/service-name: $s}}
-			addressType: IPv4
+			addressType: $(address_type)
 			ports:
 			- {name: dns, port: 53, protocol: UDP}
 			- {name: dns-tcp, port: 53, protocol: TCP}
@@ -35,19 +35,19 @@ rules_slices() { # N
 		[ $s = kube-dns-upstream ] || echo '- {name: metrics, port: 9153, protocol: TCP}'
 		[ "$1" -gt 0 ] || { echo 'endpoints: []'; continue; }
 		echo 'endpoints:'
-		for i in $(seq "$1"); do echo "- {addresses: [10.244.0.$((i + 1))], conditions: {ready: true}, nodeName: node1}"; done
+		for i in $(seq "$1"); do echo "- {addresses: [\"$endpoint_prefix$(first6 && printf %x $((i + 1)) || echo $((i + 1)))\"], conditions: {ready: true}, nodeName: node1}"; done
 	done
 }
 rules_dump() { # NAMESPACE MODE
 	case $2 in
-	iptables) in_net "$1" iptables-save ;;
-	nftables) in_net "$1" nft -s list table ip kube-proxy ;;
+	iptables) in_net "$1" "$(first6 && echo ip6tables-save || echo iptables-save)" ;;
+	nftables) in_net "$1" nft -s list table "$(first6 && echo ip6 || echo ip)" kube-proxy ;;
 	esac
 }
 # The generator's, in a namespace where nothing else is: each part under the command that takes it.
 rules_written() { # MODE N
 	ip netns add written && ip -n written link set lo up || return 1
-	"$O/bin/kind-e2e" rules --mode "$1" --kube-proxy "$kube_proxy_release" --endpoints "$2" >"$lab/written" || return 1
+	"$O/bin/kind-e2e" rules --mode "$1" --family "$(first6 && echo ipv6 || echo ipv4)" --kube-proxy "$kube_proxy_release" --endpoints "$2" >"$lab/written" || return 1
 	: >"$lab/part"
 	local line tool=
 	while IFS= read -r line; do
@@ -68,7 +68,9 @@ rules_compared() { # MODE N
 	rules_written "$1" "$2" >"$want" || { ip netns del written; said="kind-e2e's rules do not load"; return 1; }
 	ip netns del written
 	rules_dump node1 "$1" >"$got"
-	lines=$("$O/bin/kind-e2e" same-rules --want "$want" --got "$got" --ignore default/kubernetes --ignore default/kubernetes:https --ignore 10.96.0.1 2>&1)
+	local ignore=(--ignore default/kubernetes --ignore default/kubernetes:https --ignore "$api_ip")
+	! first6 || ignore+=(--ignore KUBE-FIREWALL) # kubelet's, and empty in IPv6: not what kube-proxy writes
+	lines=$("$O/bin/kind-e2e" same-rules --want "$want" --got "$got" "${ignore[@]}" 2>&1)
 	local rc=$?
 	said=$(tail -n 1 <<<"$lines")
 	[ $rc = 0 ] || said="$said: $(head -n 4 <<<"$lines")"

@@ -19,6 +19,7 @@
 #include "lib/dns/wire.h"
 
 #define LATE_NS (200 * NS_PER_MS)
+#define STILL_NS (50 * NS_PER_MS) /* this client itself had no time for so long */
 #define FLOW_OUT 65536
 #define OWN 0x10000u /* of an event: the socket is a question's own */
 
@@ -42,12 +43,28 @@ struct steady {
 	socklen_t to_len;
 	int epoll_fd;
 	uint32_t head, tail; /* sequence numbers: the next, the oldest that may be open */
-	uint64_t last_answer_ns;
+	uint64_t last_answer_ns, seen_ns; /* the clock, when it was looked at last */
 	struct steady_counts c;
 	struct hist latency;
 	struct flow *flows;
 	struct pending q[65536]; /* by DNS id */
 };
+
+/* The clock, at most `waited_ns` after the last look: what is more, this client had no time in, and that is no time
+ * without answers. */
+static uint64_t look(struct steady *s, uint64_t waited_ns)
+{
+	uint64_t now = clock_mono_ns(), still = now - s->seen_ns;
+
+	s->seen_ns = now;
+	if (still < waited_ns + STILL_NS)
+		return now;
+	still -= waited_ns;
+	if (still > s->c.still_ns)
+		s->c.still_ns = still;
+	s->last_answer_ns = s->last_answer_ns + still < now ? s->last_answer_ns + still : now;
+	return now;
+}
 
 static int open_socket(struct steady *s, uint32_t tag)
 {
@@ -163,7 +180,7 @@ static void udp_ready(struct steady *s, int fd, uint64_t now)
 
 static void ready(struct steady *s, uint32_t tag)
 {
-	uint64_t now = clock_mono_ns();
+	uint64_t now = look(s, 0);
 
 	if (tag & OWN) {
 		if (s->q[tag & 0xffff].fd >= 0)
@@ -240,30 +257,58 @@ static void expire(struct steady *s, uint64_t now)
 	}
 }
 
-static void wait_until(struct steady *s, uint64_t t_ns)
+static int wait_until(struct steady *s, uint64_t t_ns)
 {
 	uint64_t now = clock_mono_ns(), left = t_ns > now ? t_ns - now : 0;
 	struct timespec ts = {(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
 	struct epoll_event e[64];
 	int n = epoll_pwait2(s->epoll_fd, e, 64, &ts, NULL);
 
+	look(s, left);
 	for (int i = 0; i < n; i++)
 		ready(s, e[i].data.u32);
+	return n;
+}
+
+/* What lies in the sockets was in time: it is read before anything counts as lost. */
+static void drain(struct steady *s)
+{
+	while (wait_until(s, 0) > 0)
+		;
+}
+
+/* A machine that gave this client no time: what it did not ask then is asked later, at the same pace. All at once
+ * would be a flood that no resolver ever sees, and what of it its own sockets drop would be called lost. */
+static uint64_t behind(struct steady *s, uint64_t due, uint64_t now)
+{
+	if (now <= due + STILL_NS)
+		return 0;
+	drain(s);
+	return now - due;
 }
 
 static void run(struct steady *s)
 {
 	uint64_t t0 = clock_mono_ns(), end = t0 + s->o->duration_ns, i = 0;
 
-	s->last_answer_ns = t0;
+	s->last_answer_ns = s->seen_ns = t0;
 	for (;;) {
-		uint64_t now = clock_mono_ns(), due = t0 + i * NS_PER_S / s->o->rate;
-		uint64_t old;
+		uint64_t now = look(s, 0), due = t0 + i * NS_PER_S / s->o->rate;
+		uint64_t old = s->tail != s->head ? s->q[s->tail & 0xffff].sent_ns + s->o->timeout_ns
+						  : T_NEVER;
+		uint64_t still = due < end ? behind(s, due, now) : 0;
 
+		t0 += still;
+		end += still;
+		due += still;
+		if (old <= now)
+			drain(s);
 		expire(s, now);
 		if (due >= end && s->tail == s->head)
 			break;
 		if (due < end && due <= now) {
+			if (s->o->tcp) /* whose connection has ended already asks over another */
+				drain(s);
 			ask(s);
 			i++;
 			continue;
@@ -281,13 +326,13 @@ static void report(const struct steady *s)
 	const struct steady_counts *c = &s->c;
 
 	printf("sent %llu answered %llu lost %llu failed %llu late %llu refused %llu cut %llu "
-	       "worst_gap_ms %.1f p50_us %.0f p99_us %.0f\n",
+	       "worst_gap_ms %.1f p50_us %.0f p99_us %.0f stood_still_ms %.1f\n",
 	       (unsigned long long)c->sent, (unsigned long long)c->answered,
 	       (unsigned long long)c->lost, (unsigned long long)c->failed,
 	       (unsigned long long)c->late, (unsigned long long)c->refused,
 	       (unsigned long long)c->cut, (double)c->worst_gap_ns / 1e6,
 	       (double)hist_quantile(&s->latency, 0.5) / 1e3,
-	       (double)hist_quantile(&s->latency, 0.99) / 1e3);
+	       (double)hist_quantile(&s->latency, 0.99) / 1e3, (double)c->still_ns / 1e6);
 }
 
 static int check_options(const struct steady_options *o, struct diag *d)

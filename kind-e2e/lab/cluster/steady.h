@@ -33,6 +33,7 @@ struct steady_counts {
 	uint64_t refused;	       /* a socket that reported an error: nobody there */
 	uint64_t cut;		       /* TCP connections that ended, and were made anew */
 	uint64_t worst_gap_ns;	       /* longest time between two answers */
+	uint64_t still_ns;     /* the longest time that the client itself had no time to ask */
 };
 
 /* Says "asking SERVER" on standard error when it begins, and at the end prints the counts as

@@ -31,6 +31,15 @@ static const struct metric_def metrics[] = {
 	{"latency.cache_p99_us", "us", MERGE_MAX, "with the cache, one in a hundred is slower"},
 	{"latency.original_p50_us", "us", MERGE_MAX, "with the original"},
 	{"latency.original_p99_us", "us", MERGE_MAX, "with the original, one in a hundred is slower"},
+	{"coredns.share_stock_pct", "%", MERGE_MAX, "with the cache under Kubernetes' own manifest, as the original is measured"},
+	{"latency.stock_p50_us", "us", MERGE_MAX, "the same"},
+	{"latency.stock_p99_us", "us", MERGE_MAX, "the same, one in a hundred is slower"},
+	{"memory.stock_mb", "MB", MERGE_MAX, "of the cache, all its processes, a node: what they have alone and their share of the rest"},
+	{"memory.original_mb", "MB", MERGE_MAX, "of the original"},
+	{"rollout.stock_sent", "questions", MERGE_SUM, "under Kubernetes' own manifest, while the DaemonSet rolls"},
+	{"rollout.stock_lost", "questions", MERGE_SUM, "of them without an answer"},
+	{"rollout.original_sent", "questions", MERGE_SUM, "the same with the original"},
+	{"rollout.original_lost", "questions", MERGE_SUM, "of them without an answer"},
 	{"e2e.passed", "1", MERGE_SUM, "of Kubernetes' own DNS tests"},
 	{"e2e.failed", "1", MERGE_SUM, "of Kubernetes' own DNS tests"},
 	{0},
@@ -43,7 +52,7 @@ static const char *const verdict_name[N_VERDICTS] = {"passed", "failed", "flaky"
 struct check {
 	enum verdict verdict;
 	double seconds;
-	char *name, *detail;
+	char *name, *detail, *cell; /* cell: "" when it is about the lab */
 };
 
 struct book {
@@ -93,6 +102,7 @@ static int take_check(struct book *b, char *line, const char *path, unsigned n, 
 	char *rest = line, *end;
 	const char *word = next_field(&rest), *seconds = next_field(&rest);
 	const char *name = next_field(&rest), *detail = next_field(&rest);
+	const char *cell = next_field(&rest);
 	struct check *c = &b->check[b->n];
 	unsigned v = 0;
 
@@ -100,7 +110,7 @@ static int take_check(struct book *b, char *line, const char *path, unsigned n, 
 		v++;
 	if (v == N_VERDICTS || !name || !*name)
 		return diag_at(d, ERR_SYNTAX, path, n, 0,
-			       "expected VERDICT<tab>SECONDS<tab>NAME<tab>DETAIL");
+			       "expected VERDICT<tab>SECONDS<tab>NAME<tab>DETAIL[<tab>CELL]");
 	if (b->n == CHECKS_MAX)
 		return diag_at(d, ERR_LIMIT, path, n, 0, "more than %d checks", CHECKS_MAX);
 	c->verdict = (enum verdict)v;
@@ -109,6 +119,7 @@ static int take_check(struct book *b, char *line, const char *path, unsigned n, 
 		return diag_at(d, ERR_SYNTAX, path, n, 0, "'%s' is no number of seconds", seconds);
 	c->name = strdup(name);
 	c->detail = strdup(detail ? detail : "");
+	c->cell = strdup(cell ? cell : "");
 	b->of[v]++;
 	b->n++;
 	return 0;
@@ -140,12 +151,48 @@ static void book_free(struct book *b)
 	for (size_t i = 0; i < b->n; i++) {
 		free(b->check[i].name);
 		free(b->check[i].detail);
+		free(b->check[i].cell);
 	}
 	for (size_t i = 0; i < b->n_facts; i++) {
 		free(b->fact[i].key);
 		free(b->fact[i].value);
 	}
 	free(b);
+}
+
+/* A line a cell, as kind-e2e run has it, in the order in which they came. */
+static void print_cell(const struct book *b, const char *cell)
+{
+	unsigned of[N_VERDICTS] = {0};
+	double took_s = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (strcmp(b->check[i].cell, cell))
+			continue;
+		of[b->check[i].verdict]++;
+		took_s += b->check[i].seconds;
+	}
+	printf("%s: %s: %u proved, %u failed, %u flaky", cell,
+	       of[FAILED]   ? "FAILED"
+	       : of[FLAKY]  ? "flaky"
+	       : of[PASSED] ? "proved"
+			    : "skipped",
+	       of[PASSED], of[FAILED], of[FLAKY]);
+	if (of[SKIPPED])
+		printf(", %u skipped", of[SKIPPED]);
+	printf(" (%.1f s)\n", took_s);
+}
+
+static void print_cells(const struct book *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		size_t before = 0;
+
+		while (before < i && strcmp(b->check[before].cell, b->check[i].cell))
+			before++;
+		if (*b->check[i].cell && before == i)
+			print_cell(b, b->check[i].cell);
+	}
 }
 
 static void print_table(const struct book *b)
@@ -158,6 +205,7 @@ static void print_table(const struct book *b)
 		       c->verdict == FAILED ? "FAILED" : verdict_name[c->verdict], c->seconds,
 		       c->detail);
 	}
+	print_cells(b);
 	printf("%u passed, %u failed, %u flaky, %u skipped\n", b->of[PASSED], b->of[FAILED],
 	       b->of[FLAKY], b->of[SKIPPED]);
 }
@@ -236,7 +284,7 @@ static int junit(const struct book *b, const char *path, const char *lab, struct
 	for (size_t i = 0; i < b->n; i++) {
 		const struct check *c = &b->check[i];
 
-		fprintf(f, "<testcase classname=\"%s\" name=\"", lab);
+		fprintf(f, "<testcase classname=\"%s%s%s\" name=\"", lab, *c->cell ? "." : "", c->cell);
 		put_xml(f, c->name);
 		fprintf(f, "\" time=\"%.1f\">", c->seconds);
 		if (c->verdict == FAILED || c->verdict == SKIPPED) {

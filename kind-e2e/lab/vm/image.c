@@ -257,8 +257,7 @@ static int put_modules(struct cpio *c, const char *kernel, struct diag *d)
 
 /* --- all --------------------------------------------------------------------------- */
 
-static int fill(struct cpio *c, const char *bin, const char *kernel, const char *scenario,
-		const char *script, struct diag *d)
+static int fill(struct cpio *c, const struct image_parts *parts, struct diag *d)
 {
 	static const char *const merged[] = {"lib", "lib64", "bin", "sbin", NULL};
 	static const char *const dirs[] = {"proc", "sys", "dev", "tmp", "run", "out", "e2e", NULL};
@@ -276,23 +275,28 @@ static int fill(struct cpio *c, const char *bin, const char *kernel, const char 
 		cpio_text(c, texts[i].name, 0644, texts[i].text);
 	cpio_link(c, "usr/sbin/modprobe", "/bin/busybox");
 	cpio_text(c, "init", 0755, init);
-	cpio_text(c, "e2e/script", 0644, script);
-	snprintf(name, sizeof name, IMAGE_SCENARIO_DIR "%s", basename(scenario));
-	cpio_file(c, name + 1, scenario);
+	cpio_text(c, "e2e/script", 0644, parts->script);
+	snprintf(name, sizeof name, IMAGE_SCENARIO_DIR "%s", basename(parts->scenario));
+	cpio_file(c, name + 1, parts->scenario);
 	for (const char *const *t = tools; !code && *t; t++)
 		code = put_tool(c, *t, d);
 	for (const char *const *p = programs; !code && *p; p++) {
-		snprintf(path, sizeof path, "%s/%s", bin, *p);
+		snprintf(path, sizeof path, "%s/%s", parts->bin, *p);
 		snprintf(name, sizeof name, "e2e/bin/%s", *p);
 		cpio_file(c, name, path);
 		put_libraries(c, path);
 	}
+	if (parts->original) {
+		cpio_file(c, &IMAGE_ORIGINAL[1], parts->original);
+		put_libraries(c, parts->original);
+	}
+	if (parts->image)
+		cpio_file(c, &IMAGE_ARCHIVE[1], parts->image);
 	code = code ? code : put_xtables(c, d);
-	return code ? code : put_modules(c, kernel, d);
+	return code ? code : put_modules(c, parts->kernel, d);
 }
 
-int image_write(const char *path, const char *bin, const char *kernel, const char *scenario,
-		const char *script, struct diag *d)
+int image_write(const char *path, const struct image_parts *p, struct diag *d)
 {
 	struct diag later = {""};
 	struct cpio *c;
@@ -300,7 +304,7 @@ int image_write(const char *path, const char *bin, const char *kernel, const cha
 
 	if (code)
 		return code;
-	code = fill(c, bin, kernel, scenario, script, d);
+	code = fill(c, p, d);
 	closed = cpio_close(c, code ? &later : d);
 	return code ? code : closed;
 }

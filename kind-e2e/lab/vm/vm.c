@@ -131,7 +131,8 @@ static int prepare(const struct vm_conf *c, const struct files *f, struct diag *
 	script = make_script(c);
 	if (!script)
 		return diag_set(d, ERR_NOMEM, "vm: no memory");
-	code = image_write(f->image, c->bin, c->kernel, c->scenario, script, d);
+	code = image_write(f->image,
+			   &(struct image_parts){c->bin, c->kernel, c->scenario, script, c->original, c->image}, d);
 	free(script);
 	return code ? code : make_disk(f->disk, d);
 }

@@ -20,6 +20,8 @@ struct vm_conf {
 	const char *bin;    /* where our programs are */
 	const char *kernel; /* what lab/vm/kernel made */
 	const char *scenario, *out;
+	const char *original; /* a program that is IMAGE_ORIGINAL in there, or NULL */
+	const char *image;    /* a file that is IMAGE_ARCHIVE in there, or NULL */
 	const char *const
 		*args; /* of `kind-e2e run` in the guest, besides -s and -o; ends with NULL */
 	bool counted;  /* the guest's time counts its instructions */

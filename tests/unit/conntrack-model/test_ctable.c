@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of the kernel's connection table, one by one. Times in the tests
  * are the kernel's own numbers (docs/conntrack.md names the source files). */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -195,6 +196,61 @@ Test(ctable, full_table_evicts_one_bucket_or_drops)
 	cr_assert_leq(ctable_count(t, S, 0), 128);
 	cr_assert_eq(ctable_counters(t)->table_full, 0);
 	ctable_free(t);
+}
+
+/* Telling the table what will come changes nothing, told truly or not. Two namespaces, ports that come again, a limit
+ * that is reached, a hash that is too small for all of it, and more entries than the near caches hold. */
+static void play(struct ctable *t, bool tell, unsigned seed)
+{
+	enum { N = 40000, AHEAD = 12 };
+	struct ct_packet next[AHEAD];
+	struct ct_tuple reply[AHEAD];
+	struct rng r;
+
+	rng_seed(&r, seed);
+	for (unsigned i = 0; i < N + AHEAD; i++) {
+		unsigned at = i % AHEAD;
+		if (i >= AHEAD && rng_below(&r, 20)) { /* some of those told never come */
+			uint64_t now_ns = (uint64_t)(i - AHEAD) * S / 500;
+			ctable_packet(t, now_ns, &next[at], NULL);
+			ctable_packet(t, now_ns, &(struct ct_packet){.tuple = reply[at], .tcp_flags = CT_RST}, NULL);
+		}
+		next[at] = packet(rng_below(&r, 4) ? CT_UDP : CT_TCP, (uint8_t)rng_below(&r, 200), (uint16_t)rng_below(&r, 100), CT_SYN);
+		next[at].tuple.netns = (uint8_t)rng_below(&r, 2);
+		ct_tuple_invert(&reply[at], &next[at].tuple);
+		reply[at].src.s6_addr[15] = (uint8_t)(7 + rng_below(&r, 2));
+		next[at].reply = &reply[at];
+		struct ct_packet told = next[at];
+		if (rng_below(&r, 10) == 0)
+			told.reply = NULL; /* whom it goes to is not known yet */
+		if (tell)
+			ctable_ahead(t, &told);
+	}
+}
+
+Test(ctable, what_is_told_ahead_changes_nothing)
+{
+	static const struct {
+		uint32_t buckets;
+		uint64_t max;
+	} sizes[] = {{1, 0}, {64, 3000}, {65536, 0}, {65536, 9000}, {1024, 20000}};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct ct_conf c = quiet();
+		c.buckets = sizes[i].buckets;
+		c.max = sizes[i].max;
+		c.kernel = i == 0 ? CT_KERNEL(5, 10) : c.kernel; /* without a limit of chains */
+		c.gc_first_ns = 10 * S;
+		struct ctable *told = ctable_new(&c), *plain = ctable_new(&c);
+		play(told, true, (unsigned)i + 1);
+		play(plain, false, (unsigned)i + 1);
+		cr_assert_eq(memcmp(ctable_counters(told), ctable_counters(plain), sizeof(struct ct_counters)), 0);
+		cr_assert_eq(ctable_count(told, 100 * S, 0), ctable_count(plain, 100 * S, 0));
+		cr_assert_eq(live(told, 100 * S), live(plain, 100 * S));
+		cr_assert_gt(ctable_counters(told)->expired_lookup + ctable_counters(told)->expired_gc, 100);
+		ctable_free(told);
+		ctable_free(plain);
+	}
 }
 
 Test(ctable, assured_entries_are_never_evicted)
@@ -424,4 +480,73 @@ Test(ctable, defaults_by_memory_and_cores)
 	}
 	cr_expect_eq(c.tcp_s[CT_CLOSE_WAIT], 60);
 	cr_assert_eq(ctable_bytes(131072, 0), 32ull << 20);
+}
+
+static struct ct_tuple tuple_of(const char *src, const char *dst, uint16_t sport)
+{
+	struct ct_tuple t = {.sport = sport, .dport = 53, .proto = CT_UDP, .netns = 3, .zone = 65535};
+
+	cr_assert_eq(inet_pton(AF_INET6, src, &t.src), 1);
+	cr_assert_eq(inet_pton(AF_INET6, dst, &t.dst), 1);
+	return t;
+}
+
+/* Entries keep IPv4 addresses in 32 bits and all others aside. */
+Test(ctable, tuples_of_all_kinds_of_addresses_are_kept_whole)
+{
+	static const char *const addr[] = {"::ffff:10.0.0.1", "::ffff:10.0.0.2", "::10.0.0.1", "fd00::ffff:a00:1", "::", "1::ffff:10.0.0.1"};
+	enum { N = sizeof(addr) / sizeof(addr[0]) };
+	struct ct_wides w = {0};
+	struct ct_key key[N][N];
+	uint32_t most = 0;
+
+	for (unsigned turn = 0; turn < 3; turn++) {
+		for (unsigned i = 0; i < N * N; i++) {
+			struct ct_tuple t = tuple_of(addr[i / N], addr[i % N], (uint16_t)i);
+			cr_assert(ct_wides_room(&w));
+			key[i / N][i % N] = ct_key_take(&w, &t);
+		}
+		for (unsigned i = 0; i < N * N * N * N; i++) {
+			unsigned a = i / (N * N), b = i % (N * N);
+			struct ct_tuple t = tuple_of(addr[b / N], addr[b % N], (uint16_t)b), back = ct_key_tuple(&w, &key[b / N][b % N]);
+			cr_assert(ct_tuple_eq(&t, &back));
+			t.sport = (uint16_t)a; /* so that addresses alone tell them apart */
+			cr_assert_eq(ct_key_is(&w, &key[a / N][a % N], &t), a == b, "%u %u", a, b);
+		}
+		for (unsigned i = 0; i < N * N; i++)
+			ct_key_give(&w, &key[i / N][i % N]);
+		cr_assert(turn == 0 || w.n == most, "what was given back is taken again");
+		most = w.n;
+	}
+	free(w.pair);
+}
+
+static unsigned by_port(const struct ct_tuple tuple[2], const void *ctx)
+{
+	(void)ctx;
+	return tuple[0].sport % 3;
+}
+
+Test(ctable, marks_are_counted_as_kinds_are)
+{
+	struct ct_conf c = quiet();
+	struct ctable *t = ctable_new(&c);
+	struct ct_kind mark[2], kind[2];
+
+	for (unsigned i = 0; i < 300; i++) {
+		struct ct_packet q = packet(CT_UDP, i, (uint16_t)(1000 + i), 0), r = reply_to(&q, 0);
+		q.mark = (uint8_t)((1000 + i) % 3); /* 2: left out */
+		r.mark = 1;			    /* the entry has its own */
+		ctable_packet(t, i * S, &q, NULL);
+		ctable_packet(t, i * S, &r, NULL);
+	}
+	ctable_marks(t, 299 * S, 0, mark, 2);
+	ctable_kinds(t, 299 * S, 0, by_port, NULL, kind, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert_eq(mark[i].counted, kind[i].counted);
+		cr_assert_eq(mark[i].live, kind[i].live);
+		cr_assert_gt(mark[i].live, 0);
+		cr_assert_gt(mark[i].counted, mark[i].live);
+	}
+	ctable_free(t);
 }

@@ -35,6 +35,84 @@ Test(evq, pops_by_time_then_by_order_of_insertion)
 	evq_release(&q);
 }
 
+/* The order is that of a list that is searched whole, however many wait, however far ahead, at whatever times. */
+struct told {
+	uint64_t t_ns, seq;
+};
+
+static size_t first_of(const struct told *t, size_t n)
+{
+	size_t first = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (t[i].t_ns < t[first].t_ns || (t[i].t_ns == t[first].t_ns && t[i].seq < t[first].seq))
+			first = i;
+	return first;
+}
+
+static uint64_t ahead_ns(struct rng *r, uint64_t now_ns)
+{
+	switch (rng_below(r, 16)) {
+	case 0:
+		return now_ns; /* at once */
+	case 1:
+		return UINT64_MAX; /* never */
+	case 2:
+		return now_ns / 2; /* what has passed comes next */
+	default:
+		return now_ns + (rng_u64(r) >> (16 + rng_below(r, 48)));
+	}
+}
+
+Test(evq, any_order_of_any_length_is_that_of_a_list)
+{
+	static const size_t most[] = {3, 300, 3000};
+	static struct told list[3000];
+
+	for (size_t k = 0; k < 3; k++) {
+		struct evq q = {0};
+		struct event e;
+		struct rng r;
+		size_t n = 0;
+		uint64_t now_ns = 0, seq = 0;
+		rng_seed(&r, k + 7);
+		for (unsigned i = 0; i < 20000; i++) {
+			bool filling = i / 4000 % 2 == 0; /* and emptied to nothing between */
+			if (n < most[k] && rng_below(&r, 10) < (filling ? 9 : 1)) {
+				list[n] = (struct told){ahead_ns(&r, now_ns), seq++};
+				evq_push(&q, list[n++].t_ns, i, 0, NULL);
+			} else if (n) {
+				size_t first = first_of(list, n);
+				cr_assert(evq_pop(&q, &e));
+				cr_assert_eq(e.t_ns, list[first].t_ns);
+				cr_assert_eq(e.seq, list[first].seq);
+				now_ns = e.t_ns == UINT64_MAX ? now_ns : e.t_ns;
+				list[first] = list[--n];
+			} else {
+				cr_assert_not(evq_pop(&q, &e));
+			}
+		}
+		evq_release(&q);
+	}
+}
+
+/* Nothing is dealt out of many at one time, and nothing is tried again and again. */
+Test(evq, many_at_one_time_keep_their_order, .timeout = 20)
+{
+	struct evq q = {0};
+	struct event e;
+	const unsigned many = 100000;
+
+	for (unsigned i = 0; i < many; i++)
+		evq_push(&q, 7, i, 0, NULL);
+	for (unsigned i = 0; i < 4 * many; i++) {
+		cr_assert(evq_pop(&q, &e));
+		cr_assert_eq(e.seq, i);
+		evq_push(&q, 7, 0, 0, NULL);
+	}
+	evq_release(&q);
+}
+
 /* --- costs --- */
 
 static int load_costs(struct sim_costs *c, const char *text, struct diag *d)
@@ -72,6 +150,30 @@ Test(costs, file_replaces_and_complains)
 		     "p99 below the median");
 	cr_assert_eq(load_costs(&c, "hit_cpu 3us\n", &d), ERR_SYNTAX);
 	cr_assert_eq(load_costs(&c, "race_share = 1.5\n", &d), ERR_SYNTAX);
+	cr_assert_eq(load_costs(&c, "idle_cache = 0s:0us 5ms:100us 1s:200us\nidle_backend = 0\n", &d), 0, "%s", d.text);
+	cr_assert_eq(c.idle_cache.n, 3);
+	cr_assert_eq(c.idle_backend.n, 0);
+	static const char *const wrong[] = {"1ms:0us 5ms:1us", "0s:5us", "0s:5us 1ms:4us", "0s:0us 5ms:1us 5ms:2us", "5us", "0s:0us 5ms",
+					    "0s:0us 1s:1s 2s:2s 3s:3s 4s:4s 5s:5s 6s:6s 7s:7s 8s:8s", ""};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char line[128];
+		snprintf(line, sizeof(line), "idle_cache = %s\n", wrong[i]);
+		cr_assert_eq(load_costs(&c, line, &d), ERR_SYNTAX, "%s", line);
+	}
+}
+
+Test(costs, a_pause_costs_by_its_length)
+{
+	struct idle i = {.n = 0};
+
+	cr_assert_eq(idle_ns(&i, 1000), 0);
+	cr_assert(idle_set(&i, (struct idle_point[]){{0, 10}, {100, 20}, {1000, 1000}}, 3));
+	cr_assert_eq(idle_ns(&i, 0), 10);
+	cr_assert_eq(idle_ns(&i, 50), 15);
+	cr_assert_eq(idle_ns(&i, 100), 20);
+	cr_assert_eq(idle_ns(&i, 550), 510);
+	cr_assert_eq(idle_ns(&i, 1000), 1000);
+	cr_assert_eq(idle_ns(&i, UINT64_MAX), 1000);
 }
 
 Test(costs, text_is_what_the_file_would_say)
@@ -82,6 +184,7 @@ Test(costs, text_is_what_the_file_would_say)
 
 	sim_costs_init(&a);
 	a.rto_ns = 1234567;
+	idle_set(&a.idle_cache, (struct idle_point[]){{0, 0}, {1234567, 50000}, {2000000000, 123456}}, 3);
 	leg_set_points(&a.client, (struct leg_point[]){{0, 900}, {0.5, 12345}, {0.999, 70000}, {1, 4000000}}, 4);
 	for (const struct cost_def *k = cost_defs; k->name; k++) {
 		sim_cost_text(&a, k, value);

@@ -354,6 +354,44 @@ Test(outside, a_node_may_send_so_many_packets)
 	lab_free(l);
 }
 
+/* A way that was not used for long takes longer, and only the first of what is sent then: both with the cache and
+ * without, over UDP and TCP, and what the pods' ways cost is not what the cache's own costs. */
+static double pause_costs_ns(enum sim_cache cache, const char *transport, const char *rate, bool slow)
+{
+	char yaml[1024];
+
+	snprintf(yaml, sizeof(yaml),
+		 HEAD "duration: 60s\nwarmup: 1s\npods: {per_node: 1, search: []}\nloads:\n  - {name: a, transport: %s, rate: %s, family: a}\n"
+		      "names:\n  ask: [web.default.svc.cluster.local.]\ncluster:\n  records:\n"
+		      "    - web.default.svc.cluster.local. 3600 A 10.96.10.1\ncache: {ttl: 3600s}\n",
+		 transport, rate);
+	struct lab *l = lab_new(yaml, cache == SIM_CACHE);
+	leg_set(&l->costs.start, (struct scen_delay){0, 0});
+	if (slow) {
+		struct idle *i = cache == SIM_CACHE ? &l->costs.idle_cache : &l->costs.idle_backend;
+		cr_assert(idle_set(i, (struct idle_point[]){{0, 0}, {1000000, 0}, {1000001, 5000000}}, 3));
+	}
+	const struct sim_result *r = lab_run(l);
+	double mean_ns = hist_mean(&r->latency[0]);
+	lab_free(l);
+	return mean_ns;
+}
+
+Test(path, what_comes_after_a_pause_takes_longer)
+{
+	static const char *const transports[] = {"new-port", "same-socket", "tcp"};
+
+	for (int cache = SIM_NOCACHE; cache <= SIM_CACHE; cache++)
+		for (size_t i = 0; i < 3; i++) {
+			double seldom = pause_costs_ns((enum sim_cache)cache, transports[i], "2/s", true) -
+					pause_costs_ns((enum sim_cache)cache, transports[i], "2/s", false);
+			double often = pause_costs_ns((enum sim_cache)cache, transports[i], "3000/s", true) -
+				       pause_costs_ns((enum sim_cache)cache, transports[i], "3000/s", false);
+			cr_expect_float_eq(seldom, 5e6, 5e5, "%d %s: %g", cache, transports[i], seldom);
+			cr_expect_lt(often, 1e6, "%d %s: %g", cache, transports[i], often);
+		}
+}
+
 /* Each counted lookup has one path; what is at hand comes sooner than what is asked for. */
 static const struct sim_result *paths(struct lab **ret, bool cache)
 {

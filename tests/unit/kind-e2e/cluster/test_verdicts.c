@@ -16,7 +16,7 @@ static void enter(void)
 {
 	strcpy(dir, "/tmp/verdicts.XXXXXX");
 	cr_assert(mkdtemp(dir) && !chdir(dir));
-	cr_assert(freopen("/dev/null", "w", stdout));
+	cr_assert(freopen("said", "w", stdout));
 	log_setup("test", LOG_STYLE_TOOL, LOG_LVL_FATAL);
 }
 static void leave(void)
@@ -94,6 +94,26 @@ Test(verdicts, the_record_has_checks_numbers_and_skips)
 	cr_assert(record_remark(r, 0, &a, &b) && !strcmp(a, "skip") &&
 		  strstr(b, "not in this kernel"));
 	record_free(r);
+}
+
+Test(verdicts, a_cell_has_a_verdict_of_its_own)
+{
+	const char *text;
+
+	cr_assert_eq(run("passed\t1\tstart\tfine\n"
+			 "passed\t1\ta\tfine\tiptables-cache\nflaky\t2\tb\t2/3\tiptables-nocache\n"
+			 "failed\t2.5\tc\tlost 3\tiptables-cache\nskipped\t0\td\twhy\tipvs-cache\n",
+			 NULL, "junit.xml"),
+		     1);
+	fflush(stdout);
+	text = slurp("said");
+	cr_assert(strstr(text, "\niptables-cache: FAILED: 1 proved, 1 failed, 0 flaky (3.5 s)\n"
+			       "iptables-nocache: flaky: 0 proved, 0 failed, 1 flaky (2.0 s)\n"
+			       "ipvs-cache: skipped: 0 proved, 0 failed, 0 flaky, 1 skipped (0.0 s)\n"),
+		  "%s", text);
+	text = slurp("junit.xml");
+	cr_assert(strstr(text, "classname=\"cluster.iptables-cache\" name=\"c\""), "%s", text);
+	cr_assert(strstr(text, "classname=\"cluster\" name=\"start\""), "%s", text);
 }
 
 Test(verdicts, junit_is_escaped)

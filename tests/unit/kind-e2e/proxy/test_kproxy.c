@@ -142,14 +142,14 @@ static char *make_text(make_f *make, const struct plan *p, enum kproxy_version v
 
 static void compare(const char *name, make_f *make, enum kproxy_version version)
 {
-	static const size_t counts[] = {0, 2, 3};
+	static const size_t counts[] = {0, 1, 2, 3}, n = sizeof counts / sizeof counts[0];
 
-	for (size_t i = 0; i < 2 * 3; i++) {
-		const struct plan *p = &plans[i / 3];
-		char path[100], *want, *got = make_text(make, p, version, counts[i % 3]);
+	for (size_t i = 0; i < 2 * n; i++) {
+		const struct plan *p = &plans[i / n];
+		char path[100], *want, *got = make_text(make, p, version, counts[i % n]);
 
 		snprintf(path, sizeof path, "tests/golden/kube-proxy/%s-%s-%zu.rules", name,
-			 p->name, counts[i % 3]);
+			 p->name, counts[i % n]);
 		if (getenv("UPDATE")) {
 			FILE *out = fopen(path, "w");
 
@@ -165,29 +165,32 @@ static void compare(const char *name, make_f *make, enum kproxy_version version)
 
 Test(kproxy, iptables_rules_are_the_golden_ones)
 {
-	compare("iptables", kproxy_iptables, KPROXY_1_36);
+	compare("iptables", kproxy_iptables, KPROXY_1_37);
 }
 
 Test(kproxy, nftables_rules_are_the_golden_ones)
 {
 	compare("nftables-1.34", kproxy_nftables, KPROXY_1_34);
 	compare("nftables-1.36", kproxy_nftables, KPROXY_1_36);
+	compare("nftables-1.37", kproxy_nftables, KPROXY_1_37);
 }
 
 Test(kproxy, ipvs_rules_are_the_golden_ones)
 {
-	compare("ipvs", kproxy_ipvs, KPROXY_1_36);
+	compare("ipvs", kproxy_ipvs, KPROXY_1_37);
 }
 
 Test(kproxy, a_version_changes_nftables_rules_alone)
 {
 	static make_f *const makes[] = {kproxy_iptables, kproxy_nftables, kproxy_ipvs};
 
-	for (size_t i = 0; i < 3; i++) {
-		char *old = make_text(makes[i], &plans[0], KPROXY_1_34, 2);
-		char *new = make_text(makes[i], &plans[0], KPROXY_1_36, 2);
+	for (size_t i = 0; i < 2 * 3; i++) {
+		static const enum kproxy_version versions[] = {KPROXY_1_34, KPROXY_1_36,
+							       KPROXY_1_37};
+		char *old = make_text(makes[i % 3], &plans[0], versions[i / 3], 1);
+		char *new = make_text(makes[i % 3], &plans[0], versions[i / 3 + 1], 1);
 
-		cr_expect_eq(strcmp(old, new) != 0, makes[i] == kproxy_nftables);
+		cr_expect_eq(strcmp(old, new) != 0, makes[i % 3] == kproxy_nftables);
 		free(old);
 		free(new);
 	}
@@ -211,5 +214,6 @@ Test(kproxy, versions_are_named_as_releases)
 	cr_expect(kproxy_version_parse(&v, "1.34") == 0 && v == KPROXY_1_34);
 	cr_expect(kproxy_version_parse(&v, "1.35") == 0 && v == KPROXY_1_34);
 	cr_expect(kproxy_version_parse(&v, "1.36") == 0 && v == KPROXY_1_36);
+	cr_expect(kproxy_version_parse(&v, "1.37") == 0 && v == KPROXY_1_37);
 	cr_expect_eq(kproxy_version_parse(&v, "1.3"), ERR_UNKNOWN);
 }

@@ -6,7 +6,7 @@
 #include "kind-e2e/run/select.h"
 
 static struct opt_list cells, include, exclude;
-static const struct selection sel = {&cells, &include, &exclude};
+static struct selection sel = {&cells, &include, &exclude, false};
 static const struct scenario s = {.proxy_modes = SCEN_IPTABLES | SCEN_NFTABLES,
 				  .cache_off = true,
 				  .cache_on = true,
@@ -40,6 +40,19 @@ Test(select, all_of_them_after_the_self_check)
 				   "nftables-cache iptables-nocache-dual iptables-cache-dual "
 				   "nftables-nocache-dual nftables-cache-dual");
 	cr_expect(select_check(&sel, "path.tracked"));
+}
+
+Test(select, the_original_has_cells_where_it_was_named)
+{
+	sel.original = true;
+	add(&include, "iptables-*");
+	cr_expect_str_eq(chosen(), "iptables-nocache iptables-cache iptables-original "
+				   "iptables-nocache-dual iptables-cache-dual iptables-original-dual");
+	include.n = 0;
+	add(&cells, "nftables-original");
+	cr_expect_str_eq(chosen(), "nftables-original");
+	sel.original = false;
+	cr_expect(strstr(chosen(), "no such cell"), "%s", chosen());
 }
 
 Test(select, patterns_of_cells_and_of_checks_do_not_meddle)

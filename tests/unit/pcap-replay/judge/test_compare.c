@@ -88,3 +88,47 @@ Test(compare, damage_is_seen_and_survived)
 	for (b.n = 0; b.n < a.n; b.n++)
 		cr_expect_eq(differ(&a, &b), CMP_UNREADABLE, "cut at %zu", b.n);
 }
+
+/* So many A records, the last of them 10.9.9.`last`, with the TTLs of the first and the others. */
+static size_t long_reply(uint8_t *b, size_t cap, unsigned n, uint8_t last, uint32_t first_ttl_s, uint32_t ttl_s)
+{
+	struct wire_out o;
+	struct name name;
+	cr_assert_eq(name_from_text(&name, "web.example"), 0);
+	wire_out_init(&o, b, cap);
+	wire_put_header(&o, &(struct dns_header){7, DNS_QR, 1, (uint16_t)n, 0, 0});
+	wire_put_question(&o, name.b, DNS_A, DNS_IN);
+	for (unsigned i = 0; i < n; i++) {
+		size_t mark = wire_rr_begin(&o, name.b, DNS_A, DNS_IN, i ? ttl_s : first_ttl_s);
+		wire_put_u32(&o, i + 1 < n ? 0x0a000000u + i : 0x0a090900u | last);
+		wire_rr_end(&o, mark);
+	}
+	return o.len;
+}
+
+static enum criterion differ_long(unsigned n, uint8_t last, uint32_t first_ttl_s, uint32_t ttl_s)
+{
+	static uint8_t a[65535], b[65535];
+	uint8_t asked[64];
+	struct name name;
+	cr_assert_eq(name_from_text(&name, "web.example"), 0);
+	size_t n_asked = dns_query_build(asked, sizeof(asked), 7, name.b, DNS_A, DNS_RD, 0, false, false);
+	size_t n_a = long_reply(a, sizeof(a), n, 1, 30, 300), n_b = long_reply(b, sizeof(b), n, last, first_ttl_s, ttl_s);
+	return compare_answers((struct octets){asked, n_asked}, (struct octets){a, n_a}, (struct octets){b, n_b});
+}
+
+Test(compare, every_record_counts_however_many_there_are)
+{
+	cr_expect_eq(differ_long(2000, 1, 30, 300), CMP_SAME);
+	for (unsigned n = 250; n < 2000; n += 250) {
+		cr_expect_eq(differ_long(n, 1, 30, 300), CMP_SAME);
+		cr_expect_eq(differ_long(n, 2, 30, 300), CMP_ANSWER, "the last of %u", n);
+	}
+}
+
+Test(compare, ttls_are_compared_record_by_record)
+{
+	cr_expect_eq(differ_long(2, 1, 30, 100), CMP_TTL_LESS, "the longer one, above the shorter");
+	cr_expect_eq(differ_long(2, 1, 100, 300), CMP_TTL_MORE, "the shorter one, below the longer");
+	cr_expect_eq(differ_long(2, 1, 10, 301), CMP_TTL_MORE, "one less, one more");
+}

@@ -66,3 +66,44 @@ Test(reorder, everything_leaves_once_and_in_order)
 		cr_assert_eq(b.used, 0);
 	}
 }
+
+/* What is told ahead is what is taken later, in that order, each once, also where others come between and
+ * where the queue runs dry. */
+Test(reorder, what_is_told_ahead_is_what_comes)
+{
+	for (unsigned shape = 0; shape < 4; shape++) {
+		struct budget b;
+		struct rng rng;
+		budget_init(&b, 64u << 20);
+		rng_seed(&rng, shape);
+		struct reorder *r = reorder_new(&b, NS_PER_S / 1000);
+		const struct dmessage *told[N], *m;
+		uint32_t told_seq[N], n_told = 0, n_met = 0, n = 0;
+		uint64_t newest_ns = 0;
+		for (uint32_t i = 0; i <= N; i++) {
+			uint64_t t_ns = i < N ? time_of(shape, i, &rng) : T_NEVER;
+			if (i < N)
+				put(r, t_ns, i);
+			newest_ns = t_ns > newest_ns ? t_ns : newest_ns;
+			if (i % 1000 == 999) /* dry */
+				newest_ns = T_NEVER;
+			for (; (m = reorder_take(r, newest_ns)); n++) {
+				if (n_met < n_told && m == told[n_met]) {
+					cr_assert_eq(m->pk.seq, told_seq[n_met], "shape %u", shape);
+					n_met++;
+				}
+				for (; (m = reorder_ahead(r)); n_told++) {
+					cr_assert_lt(n_told - n_met, REORDER_AHEAD, "no more than that");
+					told[n_told] = m;
+					told_seq[n_told] = m->pk.seq;
+				}
+			}
+			newest_ns = newest_ns == T_NEVER && i < N ? t_ns : newest_ns;
+		}
+		cr_expect_eq(n, N);
+		cr_expect_eq(n_met, n_told, "shape %u: %u of %u", shape, n_met, n_told);
+		cr_expect(n_told > 0, "shape %u", shape);
+		reorder_free(r);
+		cr_expect_eq(b.used, 0);
+	}
+}

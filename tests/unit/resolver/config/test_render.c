@@ -107,6 +107,27 @@ static void renders(const char *template, const char *const *ip, size_t n_ips, s
 	free(text);
 }
 
+/* Blocks of stub domains begin on a line of their own; a text without them stays as it is. */
+Test(render, a_template_without_a_last_line_end)
+{
+	struct render_input in = {.template = "a {\n}", .n_localips = 1, .localip = no_ip, .local_port = 53};
+	struct diag d = {""};
+	char *text = NULL;
+
+	cr_assert_eq(render_corefile(&in, &text, &d), 0, "%s", d.text);
+	cr_expect_str_eq(text, "a {\n}");
+	free(text);
+	in.stub = stubs;
+	in.n_stubs = 1;
+	cr_assert_eq(render_corefile(&in, &text, &d), 0, "%s", d.text);
+	cr_expect_eq(strncmp(text, "a {\n}\ncorp.example:53 {\n", 24), 0, "%s", text);
+	free(text);
+	in.template = "";
+	cr_assert_eq(render_corefile(&in, &text, &d), 0, "%s", d.text);
+	cr_expect_eq(strncmp(text, "corp.example:53 {\n", 18), 0, "%s", text);
+	free(text);
+}
+
 Test(render, force_tcp_goes_with_custom_upstreams_only)
 {
 	static const char block[] = "\n    forward . __PILLAR__UPSTREAM__SERVERS__ {\n            force_tcp\n    }\n";
@@ -158,10 +179,12 @@ Test(render, fatal_cases)
 Test(render, forward_targets)
 {
 	for (const char *const *t = (const char *const[]){"1.2.3.4", "1.2.3.4:53", "fd00::1", "[fd00::1]", "[fd00::1]:53", "dns://1.2.3.4",
-	     "tls://[fd00::1]:853", "tls://1.1.1.1%cloudflare-dns.com", "fe80::1%eth0", "/etc/passwd", NULL}; *t; t++)
+	     "tls://[fd00::1]:853", "tls://1.1.1.1%cloudflare-dns.com", "fe80::1%eth0", "/etc/passwd", "1.2.3.4:1", "1.2.3.4:65535", "dns://fd00::1", NULL}; *t; t++)
 		cr_expect(target_good(*t), "%s", *t);
 	for (const char *const *t = (const char *const[]){"", "example", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:x", "[fd00::1", "[fd00::1]53",
-	     "https://1.2.3.4", "/no/such/file", "/etc", "1.2.3.4 {", NULL}; *t; t++)
+	     "https://1.2.3.4", "dns://", "tls:///etc/passwd", "[1.2.3.4", "[]", "[fd00::1]:", "1.2.3.4:", ":53", "1.2.3.4:+1",
+	     "1.2.3.4:53x", "fd00::1\"", "}", "a\tb",
+	     "12345678901234567890123456789012345678901234567890123456789012345678901234567890", "/no/such/file", "/etc", "1.2.3.4 {", NULL}; *t; t++)
 		cr_expect_not(target_good(*t), "%s", *t);
 }
 
@@ -172,126 +195,4 @@ Test(render, service_environment)
 	cr_expect_eq(render_service_env("kube-dns-upstream", env, sizeof env), 0);
 	cr_expect_str_eq(env, "KUBE_DNS_UPSTREAM_SERVICE_HOST");
 	cr_expect_eq(render_service_env("kube-dns-upstream", env, 20), ERR_LIMIT);
-}
-
-/* --- the kube-dns ConfigMap --- */
-
-static void kubedns_refused(const char *stub_json, const char *upstream_json, const char *words)
-{
-	struct kubedns_conf c = {0};
-	struct diag d = {""};
-
-	cr_assert(kubedns_parse(stub_json, upstream_json, &c, &d) < 0, "%s %s", stub_json, upstream_json);
-	cr_expect(strstr(d.text, words) != NULL, "\"%s\" lacks \"%s\"", d.text, words);
-	cr_expect_eq(c.n_stubs, 0);
-}
-
-Test(kubedns, valid)
-{
-	struct kubedns_conf c;
-	struct diag d = {""};
-
-	cr_assert_eq(kubedns_parse("{\"b.example\": [\"1.2.3.4\"], \"a.example\": [\"1.2.3.4:5353\", \"10.0.0.1\"]}",
-				   "[\"8.8.8.8\", \"8.8.4.4:53\"]\n", &c, &d), 0, "%s", d.text);
-	cr_assert_eq(c.n_stubs, 2);
-	cr_expect_str_eq(c.stub[0].domain, "a.example");
-	cr_expect_eq(c.stub[0].n_servers, 2);
-	cr_expect_str_eq(c.stub[0].server[0], "1.2.3.4:5353");
-	cr_expect_eq(c.n_upstreams, 2);
-	kubedns_release(&c);
-	cr_assert_eq(kubedns_parse(NULL, " \n", &c, &d), 0);
-	cr_expect_eq(c.n_stubs + c.n_upstreams, 0);
-	kubedns_release(&c);
-}
-
-/* Go's encoding/json into a map of lists. */
-Test(kubedns, as_go_reads_it)
-{
-	struct kubedns_conf c;
-	struct diag d = {""};
-
-	cr_assert_eq(kubedns_parse("{\"a.b\": [\"192.0.2.1\", \"192.0.2.2\"], \"c.d\": [\"192.0.2.3\"], \"a.b\": [\"192.0.2.4\"]}",
-				   "null", &c, &d), 0, "%s", d.text);
-	cr_assert_eq(c.n_stubs, 2);
-	cr_expect_str_eq(c.stub[0].domain, "a.b");
-	cr_assert_eq(c.stub[0].n_servers, 1, "the last of equal keys counts, whole");
-	cr_expect_str_eq(c.stub[0].server[0], "192.0.2.4");
-	cr_expect_eq(c.n_upstreams, 0);
-	kubedns_release(&c);
-	cr_assert_eq(kubedns_parse(" null\n", "[\"192.0.2.9\"]", &c, &d), 0, "%s", d.text);
-	cr_expect_eq(c.n_stubs, 0);
-	cr_expect_eq(c.n_upstreams, 1, "null is an absent key, and voids no other");
-	kubedns_release(&c);
-	cr_assert_eq(kubedns_parse("{\"\\u0061.b\": [\"192.0.2.1\"]}", NULL, &c, &d), 0, "%s", d.text);
-	cr_expect_str_eq(c.stub[0].domain, "a.b");
-	kubedns_release(&c);
-}
-
-Test(kubedns, invalid)
-{
-	kubedns_refused("{", NULL, "stubDomains: line 1");
-	kubedns_refused("[]", NULL, "stubDomains: an object");
-	kubedns_refused("{\"a.b\": \"1.2.3.4\"}", NULL, "a list of servers");
-	kubedns_refused("{\"a.b\": []}", NULL, "a list of servers");
-	kubedns_refused("{\"a.b\": [1]}", NULL, "server 1 is no text");
-	kubedns_refused("{\"A_b\": [\"1.2.3.4\"]}", NULL, "no domain name");
-	kubedns_refused("{\"-a.b\": [\"1.2.3.4\"]}", NULL, "no domain name");
-	kubedns_refused("{\"a..b\": [\"1.2.3.4\"]}", NULL, "no domain name");
-	kubedns_refused("{\"a.b\": [\"1.2.3.4\"], \"a.b\": null}", NULL, "a list of servers");
-	kubedns_refused("{\"a.b\": [\"1.2.3.4\", null]}", NULL, "server 2 is no text");
-	kubedns_refused("{\"a.b\": [\"1.2.3.4\"]} {}", NULL, "stubDomains: line 1");
-	kubedns_refused("{\"a.b\": [\"1.2.3.4\",]}", NULL, "stubDomains: line 1");
-	kubedns_refused("{\"a.b\": [\"1.2.3.4\"]}", "[1]", "no IP"); /* one bad value: neither is taken */
-	kubedns_refused(NULL, "{}", "a list of addresses");
-	kubedns_refused(NULL, "[\"1.1.1.1\",\"2.2.2.2\",\"3.3.3.3\",\"4.4.4.4\"]", "at most 3");
-	kubedns_refused(NULL, "[\"example.com\"]", "no IP");
-	kubedns_refused(NULL, "[\"/etc/passwd\"]", "no IP");
-	kubedns_refused(NULL, "\"\xff\"", "not UTF-8");
-}
-
-Test(kubedns, directory_as_kubelet_mounts_it)
-{
-	char dir[64], path[100];
-	struct kubedns_text t = {0}, copy = {0};
-	struct diag d = {""};
-
-	snprintf(dir, sizeof dir, "/tmp/kubedns.%d", (int)getpid());
-	cr_assert_eq(mkdir(dir, 0700), 0);
-	cr_expect_eq(kubedns_text_read("/no/such/directory", &t, &d), 0, "%s", d.text);
-	cr_expect_null(t.stubs);
-	snprintf(path, sizeof path, "%s/..data", dir);
-	cr_assert_eq(mkdir(path, 0755), 0);
-	snprintf(path, sizeof path, "%s/..data/stubDomains", dir);
-	cr_assert_eq(file_write_atomic(path, "{\"acme.local\":[\"1.2.3.4\"]}", 26, &d), 0);
-	snprintf(path, sizeof path, "%s/stubDomains", dir);
-	cr_assert_eq(symlink("..data/stubDomains", path), 0);
-	snprintf(path, sizeof path, "%s/federations", dir);
-	cr_assert_eq(file_write_atomic(path, "a=b", 3, &d), 0);
-	cr_assert_eq(kubedns_text_read(dir, &t, &d), 0, "%s", d.text);
-	cr_assert_eq(kubedns_text_copy(&t, &copy), 0);
-	cr_expect_str_eq(copy.stubs, "{\"acme.local\":[\"1.2.3.4\"]}");
-	cr_expect_null(copy.upstreams);
-	kubedns_text_release(&t);
-	kubedns_text_release(&copy);
-	snprintf(path, sizeof path, "rm -r %s", dir);
-	cr_expect_eq(system(path), 0);
-}
-
-Test(kubedns, files_are_replaced_whole)
-{
-	char path[64], *text;
-	struct diag d = {""};
-	size_t len;
-
-	snprintf(path, sizeof path, "/tmp/corefile.%d", (int)getpid());
-	cr_assert_eq(file_write_atomic(path, "one", 3, &d), 0);
-	cr_assert_eq(file_write_atomic(path, "second", 6, &d), 0);
-	cr_assert_eq(file_read(path, 100, &text, &len, &d), 0);
-	cr_expect_str_eq(text, "second");
-	cr_expect_eq(len, 6);
-	free(text);
-	cr_expect_eq(file_read(path, 5, &text, &len, &d), ERR_LIMIT);
-	unlink(path);
-	cr_expect(file_read(path, 5, &text, &len, &d) < 0);
-	cr_expect(file_write_atomic("/no/such/dir/x", "x", 1, &d) < 0);
 }

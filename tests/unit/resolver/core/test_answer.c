@@ -173,3 +173,37 @@ Test(answer, bound_05_what_grows_beyond_a_message_is_no_answer)
 	cr_assert_eq(buf->msg[DNS_MSG_MAX], 0xa5);
 	free(buf);
 }
+
+/* A message of one record that holds so many octets; what answer_take makes of it. */
+static int taken(uint16_t type, uint16_t rclass, unsigned rdlen)
+{
+	static struct answer_buf buf;
+	struct dns_header h = {.id = 1, .flags = DNS_QR, .n_qd = 1, .n_an = 1};
+	uint8_t msg[512];
+	struct wire_out o;
+	struct name name;
+
+	cr_assert_eq(name_from_text(&name, "a.example"), 0);
+	wire_out_init(&o, msg, sizeof(msg));
+	wire_put_header(&o, &h);
+	wire_put_question(&o, name.b, type, rclass);
+	size_t mark = wire_rr_begin(&o, name.b, type, rclass, 60);
+
+	while (rdlen--)
+		wire_put_u8(&o, 0);
+	wire_rr_end(&o, mark);
+	cr_assert_eq(o.err, 0);
+	return answer_pack(&buf, msg, o.len, &(struct answer_question){name.b, type, rclass}, name.b, false);
+}
+
+/* An address that is too short, too long or not there is none: the message is damaged, as with a name that
+ * runs over its record's end. What another class calls A is that class's business. */
+Test(answer, addresses_have_their_length)
+{
+	for (unsigned n = 0; n <= 20; n++) {
+		cr_expect_eq(taken(DNS_A, DNS_IN, n) > 0, n == 4, "A of %u", n);
+		cr_expect_eq(taken(DNS_AAAA, DNS_IN, n) > 0, n == 16, "AAAA of %u", n);
+		cr_expect_gt(taken(DNS_A, DNS_CH, n), 0, "CH A of %u", n);
+		cr_expect_gt(taken(65280, DNS_IN, n), 0, "of a type that nobody knows");
+	}
+}

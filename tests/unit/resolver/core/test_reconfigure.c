@@ -7,7 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/dns/wire.h"
-#include "resolver/core/core.h"
+#include "resolver/core/core_int.h"
 #include "resolver/plugins/plugin.h"
 
 static struct core *core;
@@ -392,6 +392,7 @@ Test(reconfigure, who_lost_its_place_is_told_nothing_of_the_zone_before)
 	cr_assert_eq(core_new(&c, &with, &ops, st, &key, 1, &d), 0, "%s", d.text);
 	cr_assert_eq(asked_by(c, 1, 1000, 'a', DNS_AAAA), CORE_WAIT);
 	core_tick(c, NS_PER_S);
+	cr_assert(core_answer(c, NS_PER_S, asked_id + 1, answer, sizeof(answer)), "nobody's is over");
 	cr_assert(core_answer(c, NS_PER_S, asked_id, answer, sizeof(answer)));
 	cr_assert_eq(n_told, 0, "it waits for the other half");
 	for (uint16_t i = 1; i < 8; i++)
@@ -406,4 +407,28 @@ Test(reconfigure, who_lost_its_place_is_told_nothing_of_the_zone_before)
 	cr_expect_eq(told_rcode, DNS_SERVFAIL);
 	core_free(c);
 	free(st);
+}
+
+/* The core keeps words of its own: those it was given may go. */
+Test(reconfigure, words_are_copied)
+{
+	char label[3][16] = {"dns://:53", "192.0.2.1:53", "192.0.2.2:53"}, tls[2][16] = {"one.test", "two.test"}, nsid[] = "node";
+	struct core_listener one = {.port = 53, .label = label[0]};
+	struct core_upstream up[2] = {{.port = 53, .label = label[1], .tls_name = tls[0]}, {.port = 54, .label = label[2], .tls_name = tls[1]}};
+	struct core_conf with = {.n_listeners = 1, .listener = &one, .n_zones = 1, .zone = &zone, .n_upstreams = 2, .upstream = up};
+
+	zone.nsid = nsid;
+	taken(&with);
+	memset(label, 'x', sizeof(label));
+	memset(tls, 'x', sizeof(tls));
+	memset(nsid, 'x', 4);
+	memset(up, 0, sizeof(up));
+	cr_expect_str_eq(core->conf->listener[0].label, "dns://:53");
+	cr_expect_str_eq(core->conf->upstream[0].label, "192.0.2.1:53");
+	cr_expect_str_eq(core->conf->upstream[1].label, "192.0.2.2:53");
+	cr_expect_str_eq(core->conf->upstream[0].tls_name, "one.test");
+	cr_expect_str_eq(core->conf->upstream[1].tls_name, "two.test");
+	cr_expect_eq(core->conf->upstream[1].port, 54);
+	cr_expect_str_eq(core->conf->zone[0].z.nsid, "node");
+	zone.nsid = NULL;
 }

@@ -332,6 +332,35 @@ Test(corefile_env, loops_that_were_found)
 	corefile_plan_free(plain);
 }
 
+/* Two interfaces may have neighbours of one link-local address: one of them loops. */
+Test(corefile_env, a_loop_at_a_link_local_address)
+{
+	static const char text[] = "a.org:53 {\n loop\n forward . [fe80::1%1]:53 [fe80::1%2]:53\n}\n";
+	struct corefile_loop found = {.addr = addr_of("fe80::1"), .scope_id = 2, .port = 53, .zone = "a.org."};
+	struct corefile_env e = test_env();
+	struct corefile_plan *p, *plain = plan_of(text);
+	struct corefile *c;
+	char digest[sizeof(plain->digest)];
+	struct diag d;
+
+	cr_assert_eq(plain->conf.zone[0].forward[0].n_to, 2);
+	e.n_loops = 1;
+	e.loop = &found;
+	for (unsigned scope = 1; scope <= 2; scope++) {
+		found.scope_id = scope;
+		cr_assert_eq(corefile_parse_text(&c, "f", text, strlen(text), &e, &d), 0);
+		cr_assert_eq(corefile_compile(&p, c, &e, &d), 0, "%s", d.text);
+		corefile_free(c);
+		cr_assert_eq(p->conf.zone[0].forward[0].n_to, 1);
+		cr_expect_eq(p->upstream[p->conf.zone[0].forward[0].to[0]].scope_id, 3 - scope);
+		if (scope == 2)
+			cr_expect_str_neq(p->digest, digest, "another is left out: another plan");
+		strcpy(digest, p->digest);
+		corefile_plan_free(p);
+	}
+	corefile_plan_free(plain);
+}
+
 /* A file that is none, and one with more faults than are told. */
 Test(corefile_env, a_check_ends_with_a_count)
 {

@@ -455,3 +455,19 @@ Test(corefile_plan, every_directive_and_option_is_documented)
 	for (size_t i = 0; i < sizeof(with_options) / sizeof(with_options[0]); i++)
 		options_documented(with_options[i], page);
 }
+
+/* A block answers at all the ports of its names, and on all addresses it binds to. */
+Test(corefile_plan, listeners_of_a_block)
+{
+	struct corefile_plan *p = plan_of("a.org:5301 b.org:5302 {\n bind 127.0.0.1 127.0.0.2\n}\nc.org:5303 {\n}\n");
+
+	cr_assert_eq(p->n_blocks, 2);
+	cr_assert_eq(p->conf.n_listeners, 5);
+	cr_expect_eq(__builtin_popcountll(p->block[0].listeners), 4);
+	cr_expect_eq(p->block[0].listeners & p->block[1].listeners, 0);
+	cr_expect_eq(p->block[0].listeners | p->block[1].listeners, 31);
+	for (size_t i = 0; i < p->conf.n_zones; i++)
+		cr_expect_eq(p->conf.zone[i].listeners & ~p->block[p->conf.zone[i].block].listeners, 0);
+	cr_expect_eq(__builtin_popcountll(p->conf.zone[0].listeners), 2, "a name has its own port's");
+	corefile_plan_free(p);
+}

@@ -2,6 +2,7 @@
 /* The table of addresses whose replies do not leave; the kernel's part is tests/suites/live-neighbours. */
 #include "resolver/net/listen_stuck.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -58,7 +59,11 @@ Test(listen_stuck, what_a_socket_holds)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
 	cr_expect_eq(stuck_held(fd), 0);
+	cr_assert_eq(sendto(fd, &sa, 10, MSG_MORE, (struct sockaddr *)&sa, sizeof(sa)), 10);
+	cr_expect_gt(stuck_held(fd), 10, "what has not left yet");
 	close(fd);
 	cr_expect_eq(stuck_held(-1), 0, "what cannot be told is nothing");
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Client sockets over UDP: sizes, addresses, batches, and who is not waited for. */
+#include <stdio.h>
+
 #include "tests/fixtures/listen_world.h"
 
 TestSuite(listen_udp, .timeout = 20);
@@ -149,4 +151,56 @@ Test(listen_udp, an_answer_over_udp_does_not_wait_for_the_round)
 		step();
 		cr_assert_eq(recv(fd, b, sizeof(b), 0), 12);
 	}
+}
+
+/* An empty one is one, taken in a batch or alone; a socket that had nothing after all is no batch. */
+Test(listen_udp, datagrams_of_nothing)
+{
+	start_default();
+	int fd = client_from(SOCK_DGRAM, NULL);
+	for (uint64_t i = 1; i <= 3; i++) {
+		cr_assert_eq(send(fd, "", 0, 0), 0);
+		while (stats.udp_received < i)
+			step();
+		cr_expect_eq(last_len, 0);
+		cr_expect_eq(n_queries, (int)i);
+	}
+	udp_l.queue[0].n_alone = 0;
+	for (int i = 0; i < 3; i++)
+		udp_l.queue[0].watch.ready(&udp_l.queue[0].watch, EPOLLIN);
+	udp_l.queue[0].n_alone = 1;
+	udp_l.queue[0].watch.ready(&udp_l.queue[0].watch, EPOLLIN);
+	cr_expect_eq(stats.udp_batches, 3);
+	cr_expect_eq(stats.udp_received, 3);
+}
+
+static size_t pages_resident(void)
+{
+	unsigned long all = 0, n = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	cr_assert(f && fscanf(f, "%lu %lu", &all, &n) == 2);
+	fclose(f);
+	return n;
+}
+
+/* What large ones took goes back to the system. */
+Test(listen_udp, large_queries_leave_no_memory_taken)
+{
+	static uint8_t q[60000] = { [59999] = NEVER };
+	start_default();
+	int fd = client_from(SOCK_DGRAM, NULL), size = 1 << 20;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	size_t before = 0;
+	for (int round = 0; round < 3; round++) {
+		size_t len = round ? sizeof(q) : 600;
+		uint64_t had = stats.udp_received;
+		for (int i = 0; i < 16; i++)
+			cr_assert_eq(send(fd, q + sizeof(q) - len, len, 0), (ssize_t)len);
+		udp_l.queue[0].n_alone = 0;
+		while (stats.udp_received < had + 16)
+			step();
+		before = before ? before : pages_resident();
+	}
+	cr_expect_eq(stats.udp_large, 48);
+	cr_expect_lt(pages_resident(), before + 64, "16 of 15 pages each");
 }

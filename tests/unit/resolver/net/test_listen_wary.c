@@ -138,3 +138,17 @@ Test(listen_wary, one_socket)
 	cr_expect_eq(stats.udp_sent + stats.udp_send_errors, 20);
 	cr_expect_eq(stats.udp_stuck, 0);
 }
+
+/* Two are enough: what does not leave by the first leaves by the other. */
+Test(listen_wary, two_sockets)
+{
+	world(2);
+	for (int i = 0; i < 20; i++) {
+		replied(&gone);
+		replied(&healthy);
+	}
+	cr_expect_eq(came(), 20);
+	cr_expect(udp_l.wary_until_ns);
+	cr_expect_eq(stats.udp_sent + stats.udp_send_errors, 40);
+	cr_expect_gt(stats.udp_stuck, 0);
+}

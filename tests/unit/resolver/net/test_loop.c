@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -82,8 +84,10 @@ Test(loop, a_watcher_removed_in_the_same_round_is_not_called)
 
 Test(loop, waits_no_longer_than_told)
 {
+	uint64_t before = clock_mono_ns();
 	struct loop l;
 	cr_assert_eq(loop_init(&l, NULL), 0);
+	cr_expect(l.now_ns >= before && l.now_ns <= clock_mono_ns());
 	uint64_t until = l.now_ns + 3 * NS_PER_MS;
 	cr_assert_eq(loop_step(&l, until), 0);
 	cr_assert_geq(l.now_ns, until);
@@ -312,5 +316,123 @@ Test(loop, no_descriptor_to_nest)
 	loop_unnest(&sub, &w, &l);
 	loop_unnest(&sub, &w, &l);
 	cr_expect_eq(dup(0), next, "nothing stays open");
+	loop_release(&l);
+}
+
+/* Not even a kernel's descriptor stays when the outer loop takes no more. */
+Test(loop, nothing_to_nest_in)
+{
+	struct loop_fd w = { .ready = nothing };
+	struct loop l = { .epfd = -1 }, sub;
+	int next = dup(0), fd[2];
+
+	close(next);
+	cr_expect_eq(loop_nest(&sub, &w, &l), ERR_SYS);
+	cr_assert_eq(pipe(fd), 0);
+	cr_expect_eq(fd[0], next, "nothing stays open");
+	loop_unnest(&sub, &w, &l);
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	cr_assert_eq(loop_nest(&sub, &w, &l), 0);
+	loop_unnest(&sub, &w, &l);
+	int again = dup(0);
+
+	loop_unnest(&sub, &w, &l);
+	cr_expect_eq(write(fd[1], "x", 1), 1, "what others have by that number is theirs");
+	cr_expect_eq(close(again), 0);
+	cr_expect_geq(dup2(0, 0), 0, "the standard input is nobody's epoll");
+	loop_release(&l);
+}
+
+static unsigned n_called;
+
+static void count(struct loop_fd *w, uint32_t events)
+{
+	(void)w;
+	(void)events;
+	n_called++;
+}
+
+/* What is watched may change; what was removed is not called again, nor does its number matter any more. */
+Test(loop, watching_changes)
+{
+	struct loop_fd w = { .ready = count }, other = { .ready = count }, none = { .ready = count, .events = EPOLLIN };
+	struct loop l, nowhere = { .epfd = -1 };
+	int p[2];
+
+	loop_mod(&nowhere, &none, EPOLLIN); /* as it is: the kernel is not asked */
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	cr_assert_eq(pipe(p), 0);
+	cr_assert_eq(write(p[1], "x", 1), 1);
+	cr_assert_eq(loop_add(&l, &w, p[0], EPOLLIN), 0);
+	cr_expect_eq(w.events, EPOLLIN);
+	static const uint32_t events[] = { EPOLLIN, 0, 0, EPOLLIN, EPOLLIN, 0 };
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		n_called = 0;
+		loop_mod(&l, &w, events[i]);
+		cr_assert_eq(loop_step(&l, l.now_ns + NS_PER_MS), 0);
+		cr_expect_eq(n_called, events[i] ? 1 : 0, "%zu", i);
+	}
+	loop_mod(&l, &w, EPOLLIN);
+	loop_del(&l, &w);
+	cr_expect_eq(w.events, 0);
+	n_called = 0;
+	cr_assert_eq(loop_step(&l, l.now_ns + NS_PER_MS), 0);
+	cr_expect_eq(n_called, 0);
+	cr_assert_eq(loop_add(&l, &other, p[0], EPOLLIN), 0);
+	loop_del(&l, &w); /* once more, when its number is another's */
+	cr_assert_eq(loop_step(&l, l.now_ns + NS_PER_MS), 0);
+	cr_expect_eq(n_called, 1);
+	loop_release(&l);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A signal ends the sleep, and nothing is ready for that. */
+Test(loop, a_signal_is_no_event, .timeout = 30)
+{
+	struct itimerval soon = { .it_value = { .tv_usec = 20000 } };
+	struct loop_fd w = { .ready = count };
+	struct loop l;
+	int p[2];
+
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	cr_assert_eq(pipe(p), 0);
+	cr_assert_eq(write(p[1], "x", 1), 1);
+	cr_assert_eq(loop_add(&l, &w, p[0], EPOLLIN), 0);
+	n_called = 0;
+	cr_assert_eq(loop_step(&l, T_NEVER), 0);
+	cr_expect_eq(n_called, 1);
+	loop_del(&l, &w);
+	signal(SIGALRM, on_alarm);
+	uint64_t start = clock_mono_ns();
+
+	cr_assert_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	cr_expect_eq(loop_step(&l, l.now_ns + 60 * NS_PER_S), 0);
+	cr_expect_lt(clock_mono_ns() - start, 20 * NS_PER_S);
+	cr_expect_eq(n_called, 1);
+	loop_release(&l);
+}
+
+/* What is near is a timeout, and the alarm stays with what is far. */
+Test(loop, the_alarm_is_moved_for_what_is_far_alone)
+{
+	struct note far = { .t.due = note_due, .number = 1 };
+	struct loop l;
+
+	cr_assert_eq(loop_init(&l, NULL), 0);
+	uint64_t later = l.now_ns + 3600 * NS_PER_S;
+
+	loop_timer_set(&l, &far.t, later);
+	round_short(&l);
+	cr_expect_eq(l.alarm_ns, later);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(loop_step(&l, l.now_ns + 2 * NS_PER_MS), 0);
+		cr_expect_eq(l.alarm_ns, later);
+	}
+	loop_timer_set(&l, &far.t, T_NEVER);
 	loop_release(&l);
 }

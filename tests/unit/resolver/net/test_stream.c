@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages over TCP however the octets are cut. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -77,6 +78,8 @@ Test(stream, the_largest_message_passes_and_a_cut_one_is_an_error)
 	close(fd[1]);
 	cr_assert_eq(stream_read(&in, &scratch, take, NULL), STREAM_OK);
 	cr_assert_eq(stream_read(&in, &scratch, take, NULL), STREAM_ERROR);
+	cr_assert_eq(errno, EPROTO);
+	cr_assert(in.eof);
 	stream_release(&in);
 	stream_release(&out);
 }
@@ -178,5 +181,54 @@ Test(stream, room_is_used_again)
 		cr_assert_eq(stream_put(&s, b, sizeof(b)), 0);
 	}
 	cr_assert_leq(s.out_cap, 16384);
+	stream_release(&s);
+}
+
+/* How much was read, and whether that was all the turn had room for. */
+Test(stream, a_turn_reads_so_much)
+{
+	static const uint8_t frames[30] = { 0, 8, [10] = 0, 8, [20] = 0, 8 };
+	int fd[2];
+	struct stream s;
+	pair(fd);
+	stream_init(&s, fd[0]);
+	s.read_max = 15;
+	cr_assert_eq(write(fd[1], frames, sizeof(frames)), (ssize_t)sizeof(frames));
+	cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_OK);
+	cr_assert_eq(s.n_read, 15);
+	cr_assert(s.more);
+	cr_assert_eq(n_got, 1);
+	s.read_max = 16;
+	cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_OK);
+	cr_assert_eq(s.n_read, 15);
+	cr_assert_not(s.more);
+	cr_assert_eq(n_got, 3);
+	s.more = true;
+	cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_OK);
+	cr_assert_eq(s.n_read, 0, "nothing was there");
+	cr_assert_not(s.more);
+	size_t len = 1;
+	cr_assert_eq(stream_read_raw(&s, &scratch, &len), STREAM_OK);
+	cr_assert_eq(len, 0);
+	cr_assert_not(s.eof);
+	stream_release(&s);
+	close(fd[1]);
+}
+
+/* Reset by the other side is no end. */
+Test(stream, a_reset_is_an_error)
+{
+	int fd[2];
+	struct stream s;
+	pair(fd);
+	stream_init(&s, fd[0]);
+	cr_assert_eq(stream_put(&s, (const uint8_t *)"unread", 6), 0);
+	cr_assert_eq(stream_flush(&s), 0);
+	cr_assert_null(s.out, "nothing is kept for nothing");
+	cr_assert_eq(s.out_cap, 0);
+	close(fd[1]);
+	cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_ERROR);
+	cr_assert_eq(errno, ECONNRESET);
+	cr_assert_not(s.eof);
 	stream_release(&s);
 }

@@ -522,3 +522,29 @@ Test(tls, nothing_to_ask_by)
 	cr_expect_str_eq(event_text, want);
 	close(server_fd);
 }
+
+/* A file that was missing may be there with the next configuration, which says the same. */
+Test(tls, a_file_that_comes_later)
+{
+	char later[80];
+
+	snprintf(later, sizeof(later), "%s/later.pem", dir);
+	configure_tls(later, NULL, NULL);
+	ask(1, CORE_TLS);
+	until(&n_fails, 1);
+	cr_expect_eq(fail_why[0], CORE_FAIL_TLS);
+	cr_assert_eq(link(good, later), 0);
+	ask(2, CORE_TLS);
+	until(&n_fails, 2);
+	const struct upstream *up = ups.up[0];
+
+	configure_tls(later, NULL, NULL);
+	cr_expect_eq(ups.up[0], up);
+	ask(3, CORE_TLS);
+	server_take(accept_one());
+	while (n_answers < 1)
+		serve(true);
+	cr_expect_eq(answer_id[0], 3);
+	unlink(later);
+	close(server_fd);
+}

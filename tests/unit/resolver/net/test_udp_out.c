@@ -70,9 +70,9 @@ Test(udp_out, datagrams_of_few_lengths_arrive_as_they_were)
 Test(udp_out, more_than_a_message_holds)
 {
 	struct udp_outs o = { 0 };
-	add(&o, UDP_OUT_MAX, UDP_OUT_OCTETS, 1);
+	add(&o, UDP_OUT_MAX, 384, 1);
 	cr_assert_eq(udp_outs_send(&q, &o, from), 0);
-	came(UDP_OUT_MAX, UDP_OUT_OCTETS, 1);
+	came(UDP_OUT_MAX, 384, 1);
 }
 
 Test(udp_out, a_list_is_used_again_and_two_lists_do_not_mix)

@@ -117,6 +117,37 @@ Test(upool, a_break_under_questions_makes_the_others_suspect)
 	cr_expect_eq(accept_all(fd + 3, 4), 1);
 }
 
+/* What connections broke under is asked again apart, one on each of three while there are so many; and
+ * what it breaks there concerns nobody else. */
+Test(upool, questions_that_break_connections_are_asked_apart)
+{
+	uint8_t q[8][20];
+	int fd[8], n;
+
+	ask(1, CORE_TCP);
+	cr_assert_eq(accept_all(fd, 8), 1);
+	questions_read(fd[0], q, 1);
+	for (uint32_t id = 2; id <= 5; id++)
+		ask_of(id, CORE_TCP, 18, 1);
+	for (n = 1; n < 4;)
+		n += accept_all(fd + n, 8 - n);
+	for (int i = 1; i < 4; i++) {
+		questions_read(fd[i], q + i, 1);
+		cr_expect_eq(q[i][19], i + 1, "one question on each");
+	}
+	ask(6, CORE_TCP);
+	questions_read(fd[0], q, 1);
+	cr_expect_eq(q[0][19], 6, "others go where they went");
+	for (int i = 1; i < 4; i++)
+		close(fd[i]);
+	until(&n_fails, 4);
+	ask(7, CORE_TCP);
+	questions_read(fd[0], q, 1);
+	cr_expect_eq(q[0][19], 7, "a connection that broke apart makes nobody suspect");
+	cr_expect_eq(stats.up_tcp_connects, 4);
+	cr_expect_eq(n_fails, 4);
+}
+
 /* One that breaks when nothing is asked, or only what was given up, tells nothing. */
 Test(upool, a_break_without_questions_makes_nobody_suspect)
 {

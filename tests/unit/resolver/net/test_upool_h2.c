@@ -424,12 +424,13 @@ Test(upool_h2, given_up_questions_are_reset_beyond_sixteen)
 	close(server_fd);
 }
 
-/* A server that breaks HTTP/2, or ends without a word, has failed its questions. */
+/* A server that breaks HTTP/2, or ends without a word, has failed its questions: at once, not
+ * when it has been quiet for too long. */
 Test(upool_h2, a_connection_that_breaks)
 {
 	static const uint8_t noise[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 
-	configure_https("dns.test", 0);
+	configure_https("dns.test", 3600 * NS_PER_S);
 	open_with(1, 100);
 	cr_assert_eq(SSL_write(server, noise, sizeof(noise) - 1), (int)sizeof(noise) - 1);
 	while (n_fails < 1)
@@ -459,5 +460,60 @@ Test(upool_h2, what_the_protocol_asks_is_answered)
 	while (!n_pings)
 		serve();
 	cr_expect_eq(stats.up_tcp_open, 1);
+	close(server_fd);
+}
+
+/* A server that lets us have few open is busy before they are used up. */
+Test(upool_h2, a_second_one_before_the_first_is_full)
+{
+	int first;
+
+	configure_https("dns.test", 0);
+	open_with(1, 8);
+	first = server_fd;
+	respond_well(&asked[0]);
+	while (n_answers < 1)
+		serve();
+	for (uint32_t id = 2; id <= 7; id++)
+		ask(id, CORE_HTTPS);
+	cr_expect_eq(stats.up_tcp_connects, 1, "six of eight");
+	serve_until_asked(7);
+	ask(8, CORE_HTTPS);
+	cr_expect_eq(stats.up_tcp_connects, 2);
+	serve_until_asked(8);
+	close(first);
+}
+
+/* Its id says nothing over HTTP, and what is asked of one that goes is still let end. */
+Test(upool_h2, an_upstream_that_goes)
+{
+	struct upstream_seen seen;
+
+	configure_https("dns.test", 0);
+	open_with(1, 100);
+	cr_assert(upstreams_seen(&ups, 1, &seen));
+	cr_expect_eq(seen.dns_id, 0);
+	cr_expect(seen.connected);
+	configure(NULL, 0);
+	for (int i = 0; i < 3; i++)
+		serve();
+	cr_expect_eq(stats.up_tcp_open, 1, "its stream is under way");
+	cr_expect(ups.retired);
+	respond_well(&asked[0]);
+	until_open(0);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_expect_null(ups.retired);
+	cr_expect_eq(n_answers + n_fails, 0);
+	close(server_fd);
+	/* and one that is asked nothing goes at once, with a word */
+	configure_https("dns.test", 0);
+	open_with(2, 100);
+	respond_well(&asked[0]);
+	while (n_answers < 1)
+		serve();
+	configure(NULL, 0);
+	until_open(0);
+	h2_talk();
+	cr_expect(said_goodbye);
 	close(server_fd);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The set of upstreams across reloads, and the table of what is asked of them. */
-#include "resolver/net/asks.h"
+#include "tests/fixtures/no_memory.h"
 #include "tests/fixtures/upstream_world.h"
+
+#include "resolver/net/asks.h"
 
 TestSuite(upstream_set, .init = setup, .fini = teardown, .timeout = 20);
 
@@ -214,6 +216,109 @@ Test(upstream_set, what_is_seen_of_an_exchange)
 	ask(3, CORE_TLS); /* failed: it has no socket */
 	cr_expect_not(upstreams_seen(&ups, 3, &seen));
 	close(fd);
+}
+
+/* Those that go are kept while something is asked of them, all of them, and then no longer. */
+Test(upstream_set, several_that_go_with_questions)
+{
+	struct upstream_conf both[2] = {ups.up[0]->conf, ups.up[0]->conf}, there = ups.up[0]->conf;
+	uint8_t q[2][20], m[18] = {[2] = 1, [5] = 1, [17] = 2};
+	struct core_ask a = {.id = 2, .proto = CORE_TCP, .upstream = 1, .query = m, .len = sizeof(m)};
+	int fd[2];
+
+	there.port = 9;
+	both[1].has_source = true;
+	both[1].source = both[1].addr;
+	configure(both, 2);
+	for (unsigned i = 0; i < 2; i++)
+		upstreams_set_stats(&ups, i, &up_stats);
+	struct upstream *up[2] = {ups.up[0], ups.up[1]};
+
+	ask(1, CORE_TCP);
+	fd[0] = accept_one();
+	questions_read(fd[0], q, 1);
+	upstreams_ask(&ups, &a);
+	fd[1] = accept_one();
+	questions_read(fd[1], q + 1, 1);
+	configure(&there, 1);
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_assert(ups.retired && ups.retired->next_retired && !ups.retired->next_retired->next_retired);
+	cr_expect(!up[0]->stats && !up[1]->stats, "their counters may be another's by now");
+	for (int i = 0; i < 2; i++) {
+		answer_write(fd[i], q[i]);
+		while (stats.up_tcp_open > (uint64_t)(1 - i))
+			cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	}
+	cr_assert_eq(loop_step(&loop, loop.now_ns), 0);
+	cr_expect_null(ups.retired);
+	cr_expect_eq(n_answers + n_fails, 0);
+	/* and whatever is still there goes with the whole */
+	configure(both, 2);
+	ask(3, CORE_TCP);
+	accept_one();
+	configure(&there, 1);
+	cr_assert(ups.retired);
+	upstreams_release(&ups);
+	cr_expect_null(ups.retired);
+	cr_expect_eq(stats.up_tcp_open, 0);
+	cr_expect_eq(loop_deadline(&loop), T_NEVER);
+}
+
+/* One that is not taken leaves all as it was. */
+Test(upstream_set, a_set_that_is_discarded)
+{
+	struct upstream_conf conf[2] = {ups.up[0]->conf, ups.up[0]->conf};
+	struct upstream *up = ups.up[0];
+	struct upstreams_next *next;
+	struct diag d = {""};
+	long n = 0, kept;
+
+	conf[0].port = 9;
+	conf[0].tls_name = "a.test";
+	kept = memory_kept;
+	cr_assert_eq(upstreams_prepare(&ups, conf, 2, &next, &d), 0);
+	upstreams_discard(next);
+	upstreams_discard(NULL);
+	cr_expect_eq(memory_kept, kept);
+	for (bool is_short = NO_MEMORY_HERE; is_short; n++) {
+		memory_fail(n, true);
+		int err = upstreams_prepare(&ups, conf, 2, &next, &d);
+
+		is_short = memory_back();
+		if (!err)
+			upstreams_discard(next);
+		else
+			cr_expect(err == ERR_NOMEM && strstr(d.text, "memory"), "%s", d.text);
+		cr_expect_eq(memory_kept, kept, "allocation %ld", n);
+	}
+	cr_expect_eq(ups.up[0], up);
+	cr_expect_eq(ups.n, 1);
+	ask(1, CORE_TCP);
+	answered_once(accept_one());
+}
+
+/* A quarter of the descriptors may be ports of single questions. */
+Test(upstream_set, ports_by_descriptors)
+{
+	static const rlim_t have[] = {100000, 4096, 4095, 400, 3};
+	static const unsigned want[] = {1024, 1024, 1023, 100, 0};
+	struct upstream_events ev = {.answer = on_answer, .fail = on_fail};
+	static struct upstreams other;
+	struct rlimit before, r;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (size_t i = 0; i < sizeof(have) / sizeof(have[0]); i++) {
+		if (have[i] > before.rlim_max)
+			continue;
+		r = (struct rlimit){.rlim_cur = have[i], .rlim_max = before.rlim_max};
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
+		int err = upstreams_init(&other, &loop, &ev, &scratch, &stats);
+
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+		cr_assert_eq(err, 0);
+		cr_expect_eq(other.udp_single_max, want[i], "%lu: %u", (unsigned long)have[i], other.udp_single_max);
+		upstreams_release(&other);
+	}
 }
 
 Test(asks, rows_are_found_freed_and_taken_again)

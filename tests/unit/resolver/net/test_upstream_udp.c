@@ -157,6 +157,24 @@ Test(upstream_udp, a_round_larger_than_its_queue_leaves_whole)
 	cr_expect_eq(n_fails, 0);
 }
 
+/* With all that plugins can put into them. */
+Test(upstream_udp, the_longest_questions_leave_whole)
+{
+	static uint8_t b[2 * CORE_ASK_MAX];
+
+	for (uint32_t i = 1; i <= 3; i++)
+		ask_long(i, CORE_UDP, CORE_ASK_MAX);
+	for (unsigned n = 0; n < 3;) {
+		ssize_t got = recv(udp_fd, b, sizeof(b), 0);
+
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+		if (got < 0)
+			continue;
+		cr_expect_eq(got, CORE_ASK_MAX);
+		n++;
+	}
+}
+
 Test(upstream_udp, a_silent_udp_socket_gets_no_more_questions)
 {
 	uint8_t q[18];

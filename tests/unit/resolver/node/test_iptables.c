@@ -357,34 +357,6 @@ Test(iptables, gates_of_another_kind_or_time_are_replaced)
 	}
 }
 
-/* Somebody's rules that use the same match. */
-Test(iptables, other_uses_of_recent_are_left_alone)
-{
-	static const char *const not_ours[] = {
-		"--rcheck --seconds 1 --name live --mask 255.255.255.255 --rdest",
-		"! --update --seconds 1 --name live --mask 255.255.255.255 --rdest",
-		"! --rcheck --seconds 1x --name live --mask 255.255.255.255 --rdest",
-		"! --rcheck --seconds 0 --name live --mask 255.255.255.255 --rdest",
-		"! --rcheck --seconds 4294967296 --name live --mask 255.255.255.255 --rdest",
-		"! --rcheck --seconds x --name live --mask 255.255.255.255 --rdest",
-		"! --rcheck --seconds 1 --hitcount 3 --name live --mask 255.255.255.255 --rdest",
-		"! --rcheck --seconds 1 --name live --mask 255.255.255.255 --rsource",
-		"! --rcheck --seconds 1 --name live --mask",
-		"! --rcheck --seconds",
-		"! --rcheck",
-		"!",
-	};
-
-	for (size_t i = 0; i < sizeof not_ours / sizeof *not_ours; i++) {
-		char line[512];
-		struct ipt_line l = {.exact = true};
-
-		snprintf(line, sizeof line, "-A OUTPUT -d 169.254.20.10/32 -p udp -m udp --dport 53 -j ACCEPT -m recent %s", not_ours[i]);
-		cr_assert(iptables_line_parse(IPT_RAW, line, strlen(line), &l));
-		cr_expect(!l.exact, "%s", line);
-	}
-}
-
 /* What is deleted unseen is what was inserted, rule by rule. */
 Test(iptables, dropping_mirrors_inserting)
 {
@@ -425,103 +397,72 @@ Test(iptables, replies_over_udp_outstay_the_rest)
 	free(p.text);
 }
 
-static bool is_exact(const char *line)
+/* Gates that are not above what they guard, or ask at another port, are none. */
+Test(iptables, gates_in_the_wrong_place)
 {
-	struct ipt_line l = {.exact = false};
+	char *full, *at;
+	struct ipt_plan p;
 
-	return iptables_line_parse(IPT_RAW, line, strlen(line), &l) && l.exact;
+	gate = NODE_GATE_SET;
+	cr_assert_geq(asprintf(&full, "*raw\n%s*raw\n" GATES("A"), strstr(EXPECTED, "-I PREROUTING")), 0);
+	for (at = full; (at = strstr(at, "-I ")); at++)
+		at[1] = 'A';
+	p = plan(full, "169.254.20.10", IPT_ENSURE);
+	cr_expect_eq(p.deletes, 5);
+	cr_expect_eq(p.inserts, 5);
+	free(p.text);
+	free(full);
+	full = gated(GATES("A"));
+	at = strstr(full, "--dport 53 -m set"); /* the first gate's */
+	memcpy(at, "--dport 54", 10);
+	p = plan(full, "169.254.20.10", IPT_ENSURE);
+	cr_expect_eq(p.deletes, 5);
+	cr_expect_eq(p.inserts, 5);
+	free(p.text);
+	free(full);
 }
 
-/* Whatever comes last: without its last word the line is no rule of ours. */
-Test(iptables, in_any_order)
+/* Each address has its own rules and gates, and a family its own text. */
+Test(iptables, several_addresses)
 {
-#define ALL "-j NOTRACK -d 169.254.20.10/32 -p tcp --dport 53"
-	static const char *const whole[] = {
-		"-A OUTPUT -j NOTRACK -p tcp -d 169.254.20.10/32 --dport 53",
-		"-A OUTPUT -j NOTRACK --dport 53 -d 169.254.20.10/32 -p tcp",
-		"-A OUTPUT -j NOTRACK --dport 53 -p tcp -d 169.254.20.10/32",
-		"-A OUTPUT -d 169.254.20.10/32 --dport 53 -p tcp -j NOTRACK",
-		"-A OUTPUT -d 169.254.20.10/32 --dport 53 -p tcp -j CT --notrack",
-		"-A OUTPUT " ALL " -m comment --comment x",
-		"-A OUTPUT " ALL " -m tcp",
-		"-A OUTPUT " ALL " -m set ! --match-set live dst",
-		"-A OUTPUT " ALL " -m set ! --match-set live",
-		"-A OUTPUT " ALL " -m set ! --match-set",
-		"-A OUTPUT " ALL " -m recent ! --rcheck --seconds 1 --name x --mask y --rdest",
-		"-A OUTPUT " ALL " -m recent ! --rcheck --seconds 1",
-		"-A OUTPUT " ALL " -m recent ! --rcheck",
-	};
+	struct flags_ip ip[] = {ip_of("169.254.20.10"), ip_of("fd00::a"), ip_of("10.96.0.10")};
+	struct ipt_conf c = {.ip = ip, .n_ips = 3, .v4 = true, .port = 53, .health_port = 8080, .gate = NODE_GATE_SET, .gate_name = "live"};
+	struct node_counters seen = {.stand = true};
+	struct ipt_plan p;
+	char *full, *at, *more;
 
-	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-		char line[200];
-
-		cr_expect_eq(is_exact(whole[i]), (i < 8 || i == 10), "%s", whole[i]);
-		snprintf(line, sizeof line, "%.*s", (int)(strrchr(whole[i], ' ') - whole[i]), whole[i]);
-		cr_expect_not(is_exact(line), "%s", line);
-	}
-}
-
-/* Nothing less than a whole rule is one, and nothing more. */
-Test(iptables, each_word_counts)
-{
-	static const char *const whole[] = {
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -m comment --comment \"x y\" -j CT --notrack",
-		"-A OUTPUT -s fd00::a/128 -p udp -m udp --sport 53 -j NOTRACK",
-		"-A INPUT -d 169.254.20.10 -p udp -m udp --dport 65535 -m comment --comment \"a \\\" -j DROP \\\"\" -j ACCEPT",
-		"-A OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 1 -m set ! --match-set live dst -j ACCEPT",
-		"-A OUTPUT -d 169.254.20.10/32 -p udp --dport 53 -m recent ! --rcheck --seconds 4294967295 --name x --mask y --rdest -j ACCEPT",
-	};
-	static const char *const more[] = {"-j ACCEPT", "-p udp", "-d 169.254.20.10/32", "--dport 53", "-i eth0", "x",
-					   "! --match-set live dst -m set ! --match-set live dst", "-m mark", "-m"};
-
-	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-		char line[400];
-		size_t len = strlen(whole[i]);
-
-		cr_expect(is_exact(whole[i]), "%s", whole[i]);
-		for (size_t n = 1; n < len; n++) {
-			if (whole[i][n] != ' ')
-				continue;
-			snprintf(line, sizeof line, "%.*s", (int)n, whole[i]);
-			cr_expect_not(is_exact(line), "%s", line);
-		}
-		for (size_t k = 0; k < sizeof more / sizeof *more; k++) {
-			snprintf(line, sizeof line, "%s %s", whole[i], more[k]);
-			cr_expect_not(is_exact(line), "%s", line);
-		}
-	}
-}
-
-Test(iptables, what_is_no_rule_of_ours)
-{
-	static const char *const not_exact[] = {
-		"-A FORWARD -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK",
-		"-A PREROUTING -s 169.254.20.10/32 -p tcp -m tcp --dport 53 -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/31 -p tcp -m tcp --dport 53 -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/128 -p tcp -m tcp --dport 53 -j NOTRACK",
-		"-A PREROUTING -d fd00::a/32 -p tcp -m tcp --dport 53 -j NOTRACK",
-		"-A PREROUTING -d example/32 -p tcp -m tcp --dport 53 -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/32 -p sctp -m sctp --dport 53 -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 0 -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 65536 -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53:54 -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport \"\" -j NOTRACK",
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j DROP",
-		"-A PREROUTING -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -j CT --zone",
-		"-A OUTPUT -d 169.254.20.10/32 -p tcp -m tcp --dport 53 -m set ! --match-set live src -j ACCEPT",
-		"-A ", "-A OUTPUT",
-	};
-	static const char *const none[] = {"",	 "#",	 "-N X",  ":PREROUTING ACCEPT [0:0]",  "-A",
-					   "[3", "[3:4", "[3:4]", "[3;4] -A PREROUTING -j ACCEPT", "[3:4]-A PREROUTING -j ACCEPT",
-					   "[3:x] -A PREROUTING -j ACCEPT", "[3:4 -A PREROUTING -j ACCEPT"};
-	struct ipt_line l;
-
-	for (size_t i = 0; i < sizeof not_exact / sizeof *not_exact; i++)
-		cr_expect_not(is_exact(not_exact[i]), "%s", not_exact[i]);
-	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-		cr_expect_not(iptables_line_parse(IPT_RAW, none[i], strlen(none[i]), &l), "%s", none[i]);
-	cr_expect(iptables_line_parse(IPT_FILTER, "[30:4000000000] -A INPUT -j ACCEPT", 34, &l));
-	cr_expect(l.packets == 30 && l.bytes == 4000000000 && l.table == IPT_FILTER && !l.exact && l.bare && !l.commented);
+	cr_assert_eq(iptables_plan("", &c, IPT_ENSURE, &p, NULL), 0);
+	cr_expect_eq(p.inserts, 2 * 17);
+	cr_expect_null(strstr(p.text, "fd00::a"));
+	free(p.text);
+	full = gated(GATES("A"));
+	cr_assert_eq(iptables_plan(full, &c, IPT_ENSURE, &p, NULL), 0);
+	cr_expect_eq(p.inserts, 17, "the other's");
+	cr_expect_eq(p.deletes, 0);
+	free(p.text);
+	iptables_count(full, &c, &seen);
+	cr_expect_not(seen.stand);
+	c.n_ips = 2;
+	seen.stand = true;
+	iptables_count(full, &c, &seen);
+	cr_expect(seen.stand);
+	/* without a rule of filter's, or a gate, questions are turned over all the same */
+	more = strdup(full);
+	at = strstr(more, "-A INPUT");
+	memmove(at, strchr(at, '\n') + 1, strlen(strchr(at, '\n')));
+	iptables_count(more, &c, &seen);
+	cr_expect(seen.stand);
+	at = strstr(more, "-A OUTPUT -s 169.254.20.10/32 -p udp");
+	memmove(at, strchr(at, '\n') + 1, strlen(strchr(at, '\n')));
+	iptables_count(more, &c, &seen);
+	cr_expect_not(seen.stand);
+	c.v4 = false;
+	cr_assert_eq(iptables_plan(full, &c, IPT_ENSURE, &p, NULL), 0);
+	cr_expect_eq(p.inserts, 17);
+	cr_expect_null(strstr(p.text, "169.254"));
+	free(p.text);
+	free(more);
+	free(full);
 }
 
 /* A plan is whole, or there is none and nothing is kept. */

@@ -7,19 +7,13 @@
 #include "resolver/node/nft.h"
 
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "resolver/node/nft_msg.h"
-
-enum { ATTRS = 32 };
+#include "tests/fixtures/nft_world.h"
 
 static char told[16384];
 static size_t told_len;
@@ -68,7 +62,7 @@ static void tell_expression(const char *name, const struct nl_attr *e)
 	} else if (!strcmp(name, "payload")) {
 		tell_payload(e);
 	} else if (!strcmp(name, "lookup")) {
-		tell("in %s", nl_text(e[NFTA_LOOKUP_SET]));
+		tell("%s %s", e[NFTA_LOOKUP_DREG].data ? "by" : "in", nl_text(e[NFTA_LOOKUP_SET]));
 	} else if (!strcmp(name, "objref")) {
 		tell("count %u %s", nl_be32(e[NFTA_OBJREF_IMM_TYPE]), nl_text(e[NFTA_OBJREF_IMM_NAME]));
 	} else if (!strcmp(name, "immediate")) {
@@ -91,6 +85,11 @@ static void tell_rule(struct nl_attr *a)
 		tell_expression(nl_text(parts[NFTA_EXPR_NAME]), data);
 		tell(";");
 	}
+	const uint8_t *comment = a[NFTA_RULE_USERDATA].data;
+
+	/* as the nft tool reads it: a kind, a length, a text that ends */
+	if (a[NFTA_RULE_USERDATA].len > 2)
+		cr_assert(comment[0] == 0 && comment[1] == a[NFTA_RULE_USERDATA].len - 2 && !comment[a[NFTA_RULE_USERDATA].len - 1]);
 	tell(" # %s\n", a[NFTA_RULE_USERDATA].len > 2 ? (const char *)a[NFTA_RULE_USERDATA].data + 2 : "");
 }
 
@@ -188,50 +187,6 @@ static const char *held_elements(struct netlink *nl)
 }
 
 /* A namespace of its own, or the test is skipped. */
-static struct netlink *kernel_open(void)
-{
-	struct netlink *nl;
-	struct diag d;
-
-	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		cr_skip_test("no network namespace here");
-	if (netlink_open(&nl, NETLINK_NETFILTER, &d))
-		cr_skip_test("no netfilter here");
-	struct nl_buf b;
-
-	nl_init(&b);
-	nft_begin(&b, NFT_MSG_GETTABLE, NLM_F_DUMP, NFPROTO_INET);
-	if (netlink_send(nl, &b, NULL, NULL, "tables", &d))
-		cr_skip_test("no nf_tables here");
-	return nl;
-}
-
-static struct flags_ip ip_of(const char *text)
-{
-	struct flags_ip ip = {.is_v4 = false};
-
-	cr_assert_eq(flags_ip_parse(text, &ip), 0);
-	return ip;
-}
-
-static struct flags_ip ours[3], vip[2];
-
-static struct nft_conf conf_both(void)
-{
-	ours[0] = ip_of("169.254.20.10");
-	ours[1] = ip_of("fd00::a");
-	ours[2] = ip_of("169.254.20.11");
-	vip[0] = ip_of("10.96.0.10");
-	vip[1] = ip_of("fd00:96::a");
-	return (struct nft_conf){.ip = ours,
-				 .n_ips = 3,
-				 .port = 53,
-				 .health_port = 8080,
-				 .hold_ms = 120000,
-				 .vip = {&vip[0], &vip[1]},
-				 .target = {&ours[0], &ours[1]}};
-}
-
 static bool ensure(struct netlink *nl, const struct nft_conf *c)
 {
 	bool changed = false;
@@ -267,7 +222,7 @@ static bool ensure(struct netlink *nl, const struct nft_conf *c)
 	chain ":" ip at "; in " set ";" TCP TO53 by "_tcp; notrack; value " ours "; write 1+" at " sum " sum \
 	" flags 1; # NodeLocal DNS Cache: rewrite to the cache\n"
 #define BACK(ip, at, map, proto, name, sum) \
-	"output: meta 15; 0= " ip ";" proto "0:2; 0= 0035; load 1+" at "; in " map "; count 1 " name "; notrack; write 1+" at \
+	"output: meta 15; 0= " ip ";" proto "0:2; 0= 0035; load 1+" at "; by " map "; count 1 " name "; notrack; write 1+" at \
 	" sum " sum " flags 1; # NodeLocal DNS Cache: rewrite the reply\n"
 #define BACK4 BACK("02", "12:4", "back4", UDP, "reply_udp", "1+10") BACK("02", "12:4", "back4", TCP, "reply_tcp", "1+10")
 #define BACK6 BACK("0a", "8:16", "back6", UDP, "reply_udp", "0+0") BACK("0a", "8:16", "back6", TCP, "reply_tcp", "0+0")
@@ -364,21 +319,13 @@ Test(nft, lapse_and_renewal)
 	netlink_close(nl);
 }
 
-static void batch_send(struct netlink *nl, struct nl_buf *b)
-{
-	struct diag d;
-
-	nft_batch_end(b);
-	cr_assert_eq(netlink_send(nl, b, NULL, NULL, "batch", &d), 0, "%s", d.text);
-}
-
 /* A rule of ours without its expressions. */
 static void stray_rule_add(struct netlink *nl, const char *table)
 {
 	struct nl_buf b;
 
 	nl_init(&b);
-	nft_batch_begin(&b);
+	nft_batch_begin(&b, NFT_ANY_GENERATION);
 	nft_table_add(&b, NFPROTO_INET, table, NULL);
 	nft_chain_add(&b, NFPROTO_INET, table, "output", "filter", NF_INET_LOCAL_OUT, -300);
 	nft_rule_end(&b, nft_rule_begin(&b, NFPROTO_INET, table, "output"), "stray");
@@ -477,7 +424,7 @@ Test(nft, counters_survive_a_rebuild)
 	struct diag d;
 
 	nl_init(&b);
-	nft_batch_begin(&b);
+	nft_batch_begin(&b, NFT_ANY_GENERATION);
 	nft_table_add(&b, NFPROTO_INET, NFT_TABLE, "of an earlier layout");
 	for (unsigned i = 0; i < 8; i++)
 		nft_counter_add(&b, NFPROTO_INET, NFT_TABLE, names[i], 1 + i, 0x100000000ull + i);
@@ -531,12 +478,12 @@ Test(nft, kube_proxy_of_either_family)
 
 		cr_expect_not(nft_kube_proxy(nl));
 		nl_init(&b);
-		nft_batch_begin(&b);
+		nft_batch_begin(&b, NFT_ANY_GENERATION);
 		nft_table_add(&b, families[i], "kube-proxy", NULL);
 		batch_send(nl, &b);
 		cr_expect(nft_kube_proxy(nl));
 		nl_init(&b);
-		nft_batch_begin(&b);
+		nft_batch_begin(&b, NFT_ANY_GENERATION);
 		nft_table_delete(&b, families[i], "kube-proxy");
 		batch_send(nl, &b);
 	}
@@ -551,7 +498,7 @@ Test(nft, full_buffers_are_refused)
 	struct diag d;
 
 	nl_init(&b);
-	nft_batch_begin(&b);
+	nft_batch_begin(&b, NFT_ANY_GENERATION);
 	for (int i = 0; i < 2000; i++)
 		nft_table_add(&b, NFPROTO_INET, "never", NULL);
 	nft_batch_end(&b);

@@ -248,3 +248,34 @@ Test(dnstap, who_is_no_collector_gets_nothing, .init = setup, .fini = teardown)
 	cr_assert_eq(stats.dnstap_connected, 0);
 	close(fd);
 }
+
+/* Half a greeting is not remembered for the next connection. */
+Test(dnstap, a_greeting_in_pieces, .init = setup, .fini = teardown)
+{
+	uint8_t b[DNSTAP_CONTROL_MAX];
+	size_t ready = dnstap_control_put(b, DNSTAP_READY);
+	int fd = accept(listener, NULL, NULL);
+
+	octets_read(fd, b, ready);
+	size_t len = dnstap_control_put(b, DNSTAP_ACCEPT);
+
+	cr_assert_eq(send(fd, b, len / 2, 0), (ssize_t)(len / 2));
+	for (int i = 0; i < 5; i++)
+		loop_step(&loop, clock_mono_ns() + NS_PER_MS);
+	cr_expect_eq(stats.dnstap_connected, 0);
+	close(fd);
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+
+	while (poll(&p, 1, 0) == 0)
+		loop_step(&loop, clock_mono_ns() + 5 * NS_PER_MS);
+	fd = accept(listener, NULL, NULL);
+	octets_read(fd, b, ready);
+	len = dnstap_control_put(b, DNSTAP_ACCEPT);
+	for (size_t i = 0; i < len; i++) {
+		cr_expect_eq(stats.dnstap_connected, 0);
+		cr_assert_eq(send(fd, b + i, 1, 0), 1);
+		loop_step(&loop, clock_mono_ns() + NS_PER_MS);
+	}
+	cr_expect(run_until(&stats.dnstap_connected, 1), "octet by octet");
+	close(fd);
+}

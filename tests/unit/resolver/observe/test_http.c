@@ -1,112 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP server with clients that are slow, silent, endless or many. */
-#include <criterion/criterion.h>
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/fixtures/http_world.h"
 
-#include "lib/base/clock.h"
-#include "resolver/observe/http.h"
-#include "resolver/net/sockaddr.h"
-
-static struct loop loop;
-static struct http_server *server;
-static uint16_t port;
-static struct in6_addr local;
-static unsigned n_handled, work_ms;
-static bool put_off;
-
-static void handle(void *ctx, const struct http_request *rq, struct http_response *rs)
-{
-	(void)ctx;
-	n_handled++;
-	for (uint64_t end = clock_mono_ns() + work_ms * NS_PER_MS; clock_mono_ns() < end;)
-		;
-	if (strcmp(rq->path, "/hello") == 0) {
-		rs->status = 200;
-		rs->len = (size_t)asprintf(&rs->body, "hello %s mask %u", rq->query, rq->mask);
-	} else if (strcmp(rq->path, "/wait") == 0) {
-		rs->later = put_off;
-		rs->status = 200;
-	} else if (strcmp(rq->path, "/bye") == 0) {
-		rs->status = 503;
-		rs->close = true;
-	} else if (strcmp(rq->path, "/large") == 0) {
-		rs->status = 200;
-		rs->len = 8 << 20;
-		rs->body = malloc(rs->len);
-		memset(rs->body, 'x', rs->len);
-	}
-}
-
-static uint16_t port_free(void)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	cr_assert_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	getsockname(fd, (struct sockaddr *)&sa, &len);
-	close(fd);
-	return ntohs(sa.sin_port);
-}
-
-static void begin(uint64_t write_ns)
-{
-	struct http_limits limits = { .conns_max = 4, .conns_share = 2, .node_max = 4, .header_ns = 300 * NS_PER_MS,
-				      .idle_ns = 600 * NS_PER_MS, .write_ns = write_ns,
-				      .work_ns = 5 * NS_PER_MS, .slice_ns = 20 * NS_PER_MS };
-	struct diag d;
-	n_handled = work_ms = 0;
-	put_off = false;
-	local = addr_from_v4((struct in_addr){ htonl(INADDR_LOOPBACK) });
-	port = port_free();
-	cr_assert_eq(loop_init(&loop, NULL), 0);
-	server = http_new(&loop, &limits, handle, NULL);
-	cr_assert_eq(http_listen(server, &local, port, 0, 2, &d), 0, "%s", d.text);
-}
-
-static void setup(void)
-{
-	begin(300 * NS_PER_MS);
-}
-
-static void teardown(void)
-{
-	http_free(server);
-	loop_release(&loop);
-}
-
-static int client(void)
-{
-	union sockaddr_any sa;
-	socklen_t len = sockaddr_from(&sa, &local, port, 0);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	cr_assert_eq(connect(fd, &sa.sa, len), 0);
-	return fd;
-}
-
-static size_t talk(int fd, const char *text, char *reply, size_t cap)
-{
-	size_t have = 0;
-	ssize_t n;
-	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-	for (;;) { /* until the server has nothing to say for a while, or closed */
-		cr_assert_eq(loop_step(&loop, loop.now_ns + 20 * NS_PER_MS), 0);
-		n = recv(fd, reply + have, cap - have - 1, MSG_DONTWAIT);
-		if (n <= 0 && have)
-			break;
-		if (n == 0)
-			break;
-		have += n > 0 ? (size_t)n : 0;
-	}
-	reply[have] = 0;
-	return have;
-}
-
-TestSuite(http, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(http, .init = http_setup, .fini = http_teardown, .timeout = 20);
 
 Test(http, one_connection_answers_many_requests)
 {
@@ -159,7 +55,7 @@ Test(http, a_large_body_comes_whole_through_a_slow_reader)
 {
 	static char b[(8 << 20) + 4096];
 	size_t have = 0;
-	teardown();
+	http_teardown();
 	begin(60 * NS_PER_S); /* eight MiB in slices: as long as a loaded machine takes */
 	int fd = client();
 	send(fd, "GET /large HTTP/1.1\r\nConnection: close\r\n\r\n", 42, 0);
@@ -172,19 +68,6 @@ Test(http, a_large_body_comes_whole_through_a_slow_reader)
 	}
 	cr_assert_gt(have, 8u << 20);
 	close(fd);
-}
-
-static void steps_until(const uint64_t *counter, uint64_t value)
-{
-	while (*counter < value)
-		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
-}
-
-static bool ended(int fd)
-{
-	char b[16];
-	ssize_t n = recv(fd, b, sizeof(b), MSG_DONTWAIT);
-	return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
 Test(http, the_longest_idle_makes_room_and_silent_ones_end)
@@ -214,6 +97,31 @@ Test(http, the_longest_idle_makes_room_and_silent_ones_end)
 	cr_expect_eq(http_counted(server)->open, 0);
 	for (int i = 0; i < 6; i++)
 		close(fd[i]);
+}
+
+/* What it has not taken does not stay with the kernel either: it is reset. */
+Test(http, one_that_takes_nothing)
+{
+	static char b[8 << 20];
+	int fd = client(), size = 4096;
+	ssize_t n;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	send(fd, "GET /large HTTP/1.1\r\n\r\n", 25, 0);
+	steps_until(&http_counted(server)->slow, 1);
+	cr_expect_eq(http_counted(server)->open, 0);
+	while ((n = recv(fd, b, sizeof(b), MSG_DONTWAIT)) > 0)
+		;
+	cr_expect(n < 0 && errno == ECONNRESET, "%s", strerror(errno));
+	close(fd);
+	fd = client(); /* and who is gone in the middle is closed */
+	send(fd, "GET /large HTTP/1.1\r\n\r\n", 25, 0);
+	while (n_handled < 2)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_expect_eq(http_counted(server)->open, 1);
+	close(fd);
+	while (http_counted(server)->open)
+		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
+	cr_expect_eq(http_counted(server)->slow, 1, "before its time");
 }
 
 Test(http, the_time_for_a_request_is_not_renewed_by_its_octets)
@@ -339,4 +247,21 @@ Test(http, a_taken_port_is_said_with_who_has_it)
 	cr_expect_lt(http_listen(other, &in6addr_any, port, 0, 2, &d), 0, "a wider one");
 	cr_expect(strstr(d.text, own), "%s", d.text);
 	http_free(other);
+}
+
+/* Addresses that are not there yet, of either family; and what the limits are where nobody says. */
+Test(http, addresses_that_come_later)
+{
+	static const char *const text[] = { "192.0.2.77", "2001:db8::77", "::1" };
+	struct http_limits l;
+	struct diag d = { "" };
+	for (size_t i = 0; i < 3; i++) {
+		struct in6_addr a;
+		uint16_t none;
+		cr_assert_eq(sockaddr_parse(text[i], 1, &a, &none), 0);
+		cr_expect_eq(http_listen(server, &a, port_free(), 0, 1, &d), 0, "%s: %s", text[i], d.text);
+	}
+	http_limits_default(&l);
+	cr_expect(l.header_ns == 5 * NS_PER_S && l.idle_ns == 30 * NS_PER_S && l.write_ns == 10 * NS_PER_S);
+	cr_expect(l.conns_share < l.node_max && l.node_max < l.conns_max && l.work_ns < l.slice_ns);
 }

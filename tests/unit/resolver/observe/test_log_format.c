@@ -148,4 +148,15 @@ Test(log_format, classes)
 	cr_assert_eq(log_class_of(reply, done.reply_len, &type), COREFILE_LOG_FAILURE);
 	cr_assert_eq(log_class_of(reply, 0, &type), COREFILE_LOG_FAILURE);
 	cr_assert_eq(log_class_of(reply, 11, &type), COREFILE_LOG_FAILURE);
+	/* one more is promised than there is: what was seen counts */
+	cr_assert_eq(class_with(DNS_NOERROR, DNS_NS, &type), COREFILE_LOG_SUCCESS);
+	set_be16(reply + 8, 2);
+	cr_assert_eq(log_class_of(reply, done.reply_len + 11, &type), COREFILE_LOG_SUCCESS);
+	cr_assert_str_eq(type, "DELEGATION");
+	exchange(DNS_NOERROR, 1);
+	for (int i = 0; i < 2; i++) {
+		set_be16(reply + 2, (uint16_t)(DNS_QR | (i ? DNS_NOTIFY : DNS_UPDATE) << 11));
+		cr_assert_eq(log_class_of(reply, done.reply_len, &type), COREFILE_LOG_FAILURE);
+		cr_assert_str_eq(type, i ? "META" : "UPDATE");
+	}
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines into a pipe that nobody reads, and words of the errors plugin. */
+/* Lines into a pipe that nobody reads. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "resolver/observe/log_errors.h"
 #include "resolver/observe/log_out.h"
-#include "resolver/net/sockaddr.h"
 
 static struct loop loop;
 static int pipe_fd[2];
@@ -103,6 +102,47 @@ Test(log_out, a_reader_that_is_gone, .init = setup, .fini = teardown)
 	cr_assert_eq(lost, 10);
 }
 
+/* Of a pipe others may have the other end's description: a description of our own does not block, theirs does as
+ * it did. A socket has but one; files do not block. */
+Test(log_out, standard_output_does_not_block)
+{
+	int file = open("/tmp", O_TMPFILE | O_RDWR, 0600), p[2], was[2] = {dup(1), dup(2)}, flags[2];
+
+	cr_assert_eq(pipe(p), 0);
+	dup2(p[1], 1);
+	dup2(file, 2);
+	cr_assert_eq(write(2, "12345", 5), 5);
+	log_out_unblock_stdio();
+	flags[0] = fcntl(1, F_GETFL);
+	flags[1] = fcntl(2, F_GETFL);
+	cr_assert_eq(write(2, "67", 2), 2);
+	cr_assert_eq(write(1, "x", 1), 1);
+	int sock[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sock), 0);
+	dup2(sock[0], 1);
+	log_out_unblock_stdio();
+	int of_socket = fcntl(1, F_GETFL);
+
+	dup2(was[0], 1);
+	dup2(was[1], 2);
+	char b[8];
+
+	cr_expect(flags[0] & O_NONBLOCK);
+	cr_expect_not(fcntl(p[1], F_GETFL) & O_NONBLOCK);
+	cr_expect_eq(read(p[0], b, sizeof(b)), 1, "it is the same pipe");
+	cr_expect_not(flags[1] & O_NONBLOCK);
+	cr_expect_eq(pread(file, b, sizeof(b), 0), 7, "where it was");
+	cr_expect(of_socket & O_NONBLOCK);
+	cr_expect_eq(of_socket & O_ACCMODE, O_RDWR);
+	close(file);
+	for (int i = 0; i < 2; i++) {
+		close(p[i]);
+		close(sock[i]);
+		close(was[i]);
+	}
+}
+
 Test(log_out, long_lines_are_cut, .init = setup, .fini = teardown)
 {
 	static char line[10000], got[5000];
@@ -114,64 +154,4 @@ Test(log_out, long_lines_are_cut, .init = setup, .fini = teardown)
 	cr_assert_eq(read(pipe_fd[0], got, sizeof(got)), LOG_OUT_LINE_MAX + 2);
 	cr_assert_eq(got[LOG_OUT_LINE_MAX - 1], '\n');
 	cr_assert_eq(got[LOG_OUT_LINE_MAX], 'y');
-}
-
-/* --- words of the errors plugin --- */
-
-static const char *words(uint8_t proto, enum core_fail_why why, const char *upstream,
-			 const struct upstream_seen *at)
-{
-	static char text[256];
-	struct core_failed f = {.proto = proto, .why = (uint8_t)why};
-
-	log_errors_words(text, sizeof(text), &f, upstream, at);
-	return text;
-}
-
-Test(log_errors, words_are_those_of_go)
-{
-	struct upstream_seen at = {.local_port = 40212, .connected = true};
-	const char *up = "10.96.0.11:53";
-	uint16_t port;
-
-	sockaddr_parse("10.0.0.1", 0, &at.local, &port);
-	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_TIMEOUT, up, &at),
-			 "read udp 10.0.0.1:40212->10.96.0.11:53: i/o timeout");
-	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_TIMEOUT, up, &at),
-			 "read tcp 10.0.0.1:40212->10.96.0.11:53: i/o timeout");
-	at.connected = false;
-	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_TIMEOUT, up, &at),
-			 "dial tcp 10.96.0.11:53: i/o timeout");
-	cr_assert_str_eq(words(CORE_TLS, CORE_FAIL_TIMEOUT, up, NULL),
-			 "dial tcp 10.96.0.11:53: i/o timeout");
-	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_REFUSED, up, NULL),
-			 "read udp 10.96.0.11:53: read: connection refused");
-	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_REFUSED, up, NULL),
-			 "dial tcp 10.96.0.11:53: connect: connection refused");
-	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_UNREACHABLE, up, NULL),
-			 "dial udp 10.96.0.11:53: connect: no route to host");
-	cr_assert_str_eq(words(CORE_TCP, CORE_FAIL_CLOSED, up, NULL), "EOF");
-	cr_assert_str_eq(words(CORE_UDP, CORE_FAIL_UNHEALTHY, NULL, NULL), "no healthy proxies");
-}
-
-Test(log_errors, durations_are_those_of_go)
-{
-	static const struct {
-		uint64_t ns;
-		const char *text;
-	} of[] = {{NS_PER_MS, "1ms"},
-		  {1500 * NS_PER_US, "1.5ms"},
-		  {NS_PER_S, "1s"},
-		  {1500 * NS_PER_MS, "1.5s"},
-		  {30 * NS_PER_S, "30s"},
-		  {300 * NS_PER_S, "5m0s"},
-		  {90 * NS_PER_S, "1m30s"},
-		  {3600 * NS_PER_S, "1h0m0s"},
-		  {86399 * NS_PER_S, "23h59m59s"}};
-	char text[40];
-
-	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
-		log_errors_duration(text, sizeof(text), of[i].ns);
-		cr_assert_str_eq(text, of[i].text);
-	}
 }

@@ -118,6 +118,30 @@ Test(plugin_rewrite, a_cname_gets_another_target)
 	}
 }
 
+/* What a new target has in the answer is looked for in its first 64 records; beyond them it is asked for. */
+Test(plugin_rewrite, a_target_that_is_in_hand)
+{
+	for (unsigned n = 62; n <= 65; n++) {
+		const char *rr[70] = {"a.org. 60 CNAME t.org."};
+		static uint8_t msg[8192];
+		struct corefile_plan *p;
+		const struct plugin_step *s = step_of(&p, "rewrite cname exact t.org t.org");
+		struct asked a;
+
+		for (unsigned i = 1; i < n; i++)
+			rr[i] = "x.org. 60 A 192.0.2.1";
+		rr[n] = "t.org. 60 A 192.0.2.1";
+		size_t len = reply_make(msg, sizeof(msg), "a.org", DNS_A, 0, rr);
+
+		ask_init(&a, "a.org", DNS_A, "10.0.0.1");
+		a.q.client = NULL;
+		len = s->ops->answered(s, &a.q, msg, len, sizeof(msg));
+		cr_expect_eq(msg_check(msg, len), 0);
+		cr_expect_eq(a.q.follow_rr, n < 64 ? 0 : 1, "%u", n);
+		corefile_plan_free(p);
+	}
+}
+
 Test(plugin_rewrite, answers_are_mapped_back)
 {
 	cr_assert_str_eq(answer_of("rewrite name a.example.org b.example.net", "a.example.org", 0,

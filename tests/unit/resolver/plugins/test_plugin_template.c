@@ -44,7 +44,8 @@ Test(plugin_template, expressions)
 Test(plugin_template, what_is_not_known_before_is_no_fault)
 {
 	static const char *const good[] = {"{{ .Group.h }}.x. 60 A 192.0.2.1", "x. 60 A 192.0.2.{{ .Group.n }}",
-					   "{{ .Name }} 60 A 192.0.2.{{ .Group.n }}"};
+					   "{{ .Name }} 60 A 192.0.2.{{ .Group.n }}", "{{ .Name }} 60 A 192.0.2.1",
+					   "x. 60 TXT y"};
 	struct corefile_plan *p;
 	char directive[300];
 

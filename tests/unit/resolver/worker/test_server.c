@@ -117,6 +117,10 @@ Test(server, a_listener_that_goes)
 	close(client);
 	cr_expect_eq(asked(port[0], false), -1, "nobody there");
 	cr_expect_eq(asked(port[0], true), -1);
+	uint64_t start = loop.now_ns;
+
+	cr_expect_eq(answer(fd, true), -1, "its connections have ended");
+	cr_expect_lt(loop.now_ns, start + 5 * NS_PER_S, "for that, and not for idling");
 	close(fd);
 }
 

@@ -161,16 +161,32 @@ Test(server_asks, nobody_there)
 {
 	struct server_sockets sk = {0};
 	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
-	int udp, tcp;
+	char path[] = "/tmp/server-errors-XXXXXX", text[1000] = "";
+	int udp, tcp, log = mkstemp(path), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
 
+	unlink(path);
 	upstream_close();
 	configure(plan_forward(port, "prefer_udp", "errors"), &sk);
 	udp = client_open(port, SOCK_DGRAM);
 	tcp = client_open(port, SOCK_STREAM);
+	cr_assert(dup2(log, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0);
 	ask(udp, false);
-	cr_expect_eq(heard(udp, false, 5000), -DNS_SERVFAIL);
+	int over_udp = heard(udp, false, 5000);
+
 	ask(tcp, true);
-	cr_expect_eq(heard(tcp, true, 5000), -DNS_SERVFAIL);
+	int over_tcp = heard(tcp, true, 5000);
+
+	for (int i = 0; i < 3; i++)
+		turn();
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	cr_expect_eq(over_udp, -DNS_SERVFAIL);
+	cr_expect_eq(over_tcp, -DNS_SERVFAIL);
+	cr_expect_gt(pread(log, text, sizeof(text) - 1, 0), 0);
+	cr_expect(strstr(text, "plugin/errors: 2 ab. A: "), "%s", text);
+	close(log);
+	close(out);
+	close(err);
 	close(udp);
 	close(tcp);
 	upstream_open();

@@ -152,6 +152,24 @@ Test(doctor_judge, versions)
 	}
 }
 
+Test(doctor_judge, all_faults_of_a_version_are_named)
+{
+	node_version("v1.32.0");
+	IS(AT_POD, "proxy.version", "warn");
+	cr_expect(strstr(verdict(AT_POD, "proxy.version")->words, "last endpoint"));
+	cr_expect(strstr(verdict(AT_POD, "proxy.version")->words, "whole connection table"));
+	cr_expect(strstr(verdict(AT_POD, "proxy.version")->remedy, "#129982"));
+}
+
+Test(doctor_judge, a_fault_of_one_mode_is_no_fault_of_another)
+{
+	node_version("v1.31.9");
+	put("api-kube-proxy", "{\"data\":{\"config.conf\":\"mode: nftables\\n\"}}");
+	IS(AT_POD, "proxy.version", "warn");
+	put("api-kube-proxy", "{\"data\":{\"config.conf\":\"mode: iptables\\n\"}}");
+	IS(AT_POD, "proxy.version", "ok");
+}
+
 Test(doctor_judge, kernels)
 {
 	static const char *const rows[][2] = {{"6.1.0-31-cloud-amd64", "ok"},

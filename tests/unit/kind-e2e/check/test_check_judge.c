@@ -72,6 +72,10 @@ Test(judge, a_cell_has_the_checks_it_can_have)
 	const struct cell_spec empty = {.empty = true, .ip = SCEN_IP4},
 			       plain = {.proxy = SCEN_NFTABLES, .ip = SCEN_IP4},
 			       cache = {.proxy = SCEN_NFTABLES, .with_cache = true, .ip = SCEN_IP4},
+			       original = {.proxy = SCEN_NFTABLES,
+					   .with_cache = true,
+					   .original = true,
+					   .ip = SCEN_IP4},
 			       ipvs = {.proxy = SCEN_IPVS, .with_cache = true, .ip = SCEN_IP4};
 
 	cr_expect_eq(fitting(empty, ""), fitting(empty, "self."));
@@ -82,7 +86,12 @@ Test(judge, a_cell_has_the_checks_it_can_have)
 	cr_expect_gt(fitting(plain, "path.tracked"), 0);
 	cr_expect_eq(fitting(cache, "path.tracked"), 0);
 	cr_expect_gt(fitting(cache, "cache.killed"), 0);
-	cr_expect_eq(fitting(ipvs, "cache.killed"), 0, "there is nothing to fall back to");
+	cr_expect_eq(fitting(original, "cache."), 0, "what only Nodens has is not asked of it");
+	cr_expect_eq(fitting(original, "load.by-cache"), 0);
+	cr_expect_eq(fitting(original, "path."), fitting(cache, "path."));
+	cr_expect_eq(fitting(original, "teardown."), fitting(cache, "teardown."));
+	cr_expect_eq(fitting(ipvs, "cache.killed-local"), 1);
+	cr_expect_eq(fitting(ipvs, "cache.killed"), 1, "at the cluster DNS's address there is nothing to fall back to");
 }
 
 Test(judge, leftovers_are_told_line_by_line)

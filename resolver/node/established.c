@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines of /proc/net/tcp and tcp6 to entries of the connection table, by conntrack netlink. */
+#include "resolver/node/established.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "resolver/node/proc_net.h"
+
+#define BATCH    32 /* each is acknowledged, and a socket has room for some hundred acknowledgements */
+#define LEFT_S   60 /* until the first packet; then the kernel's own times hold */
+#define LINE_MAX 512
+
+/* include/net/tcp_states.h */
+enum { ESTABLISHED = 1, SYN_RECEIVED = 3, FIN_WAIT1 = 4, FIN_WAIT2 = 5, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+
+bool established_parse(const char *line, struct established *ret)
+{
+	struct established e;
+	char local[33], client[33];
+	unsigned port, client_port, state;
+
+	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x", local, &port, client, &client_port, &state) != 5 ||
+	    !proc_net_addr(local, &e.local) || !proc_net_addr(client, &e.client))
+		return false;
+	switch (state) {
+	case ESTABLISHED:
+	case SYN_RECEIVED:
+		e.closing = false;
+		break;
+	case FIN_WAIT1:
+	case FIN_WAIT2:
+	case CLOSE_WAIT:
+	case LAST_ACK:
+	case CLOSING:
+		e.closing = true;
+		break;
+	default:
+		return false;
+	}
+	e.port = (uint16_t)port;
+	e.client_port = (uint16_t)client_port;
+	*ret = e;
+	return true;
+}
+
+static void put_tuple(struct nl_buf *b, uint16_t which, const struct in6_addr *src, uint16_t sport, const struct in6_addr *dst,
+		      uint16_t dport)
+{
+	bool v4 = IN6_IS_ADDR_V4MAPPED(src);
+	size_t skip = v4 ? 12 : 0, len = v4 ? 4 : 16, tuple = nl_nest(b, which), part = nl_nest(b, CTA_TUPLE_IP);
+
+	nl_put(b, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, src->s6_addr + skip, len);
+	nl_put(b, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, dst->s6_addr + skip, len);
+	nl_end(b, part);
+	part = nl_nest(b, CTA_TUPLE_PROTO);
+	nl_put_u8(b, CTA_PROTO_NUM, IPPROTO_TCP);
+	nl_put_be16(b, CTA_PROTO_SRC_PORT, sport);
+	nl_put_be16(b, CTA_PROTO_DST_PORT, dport);
+	nl_end(b, part);
+	nl_end(b, tuple);
+}
+
+/* Sequence numbers were never seen, so none is called wrong. One that is closing is in TIME_WAIT, where
+ * a new SYN from the same port begins anew, by kube-proxy's rules. */
+static void put_state(struct nl_buf *b, bool closing)
+{
+	uint8_t bits = (uint8_t)(IP_CT_TCP_FLAG_BE_LIBERAL | (closing ? IP_CT_TCP_FLAG_CLOSE_INIT : 0));
+	struct nf_ct_tcp_flags flags = {.flags = bits, .mask = bits};
+	size_t info = nl_nest(b, CTA_PROTOINFO), tcp = nl_nest(b, CTA_PROTOINFO_TCP);
+
+	nl_put_u8(b, CTA_PROTOINFO_TCP_STATE, closing ? TCP_CONNTRACK_TIME_WAIT : TCP_CONNTRACK_ESTABLISHED);
+	nl_put(b, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, &flags, sizeof flags);
+	nl_put(b, CTA_PROTOINFO_TCP_FLAGS_REPLY, &flags, sizeof flags);
+	nl_end(b, tcp);
+	nl_end(b, info);
+}
+
+void established_put(struct nl_buf *b, const struct established *e)
+{
+	struct nfgenmsg *g = nl_begin(b, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, NLM_F_CREATE, sizeof *g);
+
+	if (g)
+		g->nfgen_family = IN6_IS_ADDR_V4MAPPED(&e->client) ? AF_INET : AF_INET6;
+	put_tuple(b, CTA_TUPLE_ORIG, &e->client, e->client_port, &e->local, e->port);
+	put_tuple(b, CTA_TUPLE_REPLY, &e->local, e->port, &e->client, e->client_port);
+	/* Seen both ways: nobody looks for a translation of it any more. */
+	nl_put_be32(b, CTA_STATUS, IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED);
+	nl_put_be32(b, CTA_TIMEOUT, LEFT_S);
+	put_state(b, e->closing);
+}
+
+static bool is_ours(const struct established *e, const struct flags_ip *ip, size_t n_ips, uint16_t port)
+{
+	bool ours = false;
+
+	for (size_t i = 0; i < n_ips; i++)
+		ours |= e->port == port && IN6_ARE_ADDR_EQUAL(&e->local, &ip[i].addr);
+	return ours;
+}
+
+/* One family's file; where the kernel has it not there is nothing to enter. */
+static int enter_from(const char *file, struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
+{
+	struct nl_buf b;
+	struct established e;
+	unsigned n = 0;
+	int first = 0;
+	char line[LINE_MAX];
+	FILE *f = fopen(file, "re");
+
+	nl_init(&b);
+	while (f && fgets(line, sizeof line, f)) {
+		if (!established_parse(line, &e) || !is_ours(&e, ip, n_ips, port))
+			continue;
+		established_put(&b, &e);
+		if (++n % BATCH)
+			continue;
+		first = first ? first : netlink_send(nl, &b, NULL, NULL, "conntrack: entering connections", d);
+		nl_init(&b);
+	}
+	if (f)
+		fclose(f);
+	if (!first && n % BATCH)
+		first = netlink_send(nl, &b, NULL, NULL, "conntrack: entering connections", d);
+	return first;
+}
+
+int established_enter(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
+{
+	int v4 = enter_from("/proc/net/tcp", nl, ip, n_ips, port, d), v6 = enter_from("/proc/net/tcp6", nl, ip, n_ips, port, v4 ? NULL : d);
+
+	return v4 ? v4 : v6;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections of clients that outlive the rules by a moment. Their segments were
+ * not tracked; without rules the next one is, and it is taken for the first of a
+ * connection: a client's goes to a server that knows nothing of it and resets it,
+ * and our own makes an entry whose other end is the client, by which whatever the
+ * client sends from that port later is delivered here, for a day. So each
+ * gets an entry beforehand that says what it is: established, with us.
+ */
+#ifndef NODENS_ESTABLISHED_H
+#define NODENS_ESTABLISHED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "resolver/config/flags.h"
+#include "resolver/node/netlink.h"
+
+/* Enters all TCP connections of this network namespace to a port of these addresses, handshakes and those
+ * that are still to be accepted among them. Entries that are there already are brought up to date. */
+int established_enter(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d);
+
+/* The part of it that is no system call. A line of /proc/net/tcp or tcp6 (proc(5)). */
+struct established {
+	struct in6_addr local, client;
+	uint16_t port, client_port;
+	bool closing; /* one end at least has said that it is done */
+};
+/* False: no connection, or one whose ends have both gone. */
+bool established_parse(const char *line, struct established *ret);
+/* One message that enters it. */
+void established_put(struct nl_buf *b, const struct established *e);
+
+#endif

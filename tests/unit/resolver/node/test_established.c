@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections of a network namespace that dies with the test, entered and read back. */
+#include "resolver/node/established.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ATTRS 32
+
+/* Every state of include/net/tcp_states.h: 1 entered, 2 as closing. */
+Test(established, lines)
+{
+	static const char of_state[] = {0, 1, 0, 1, 2, 2, 0, 0, 2, 2, 0, 2, 0};
+	struct established e;
+	char line[200];
+
+	for (unsigned state = 1; state < sizeof(of_state); state++) {
+		snprintf(line, sizeof(line), "   3: 0A00600A:0035 0500F40A:C6FA %02X 00000000:00000000 00:00000000 00000000", state);
+		cr_expect_eq(established_parse(line, &e), of_state[state] != 0, "state %u", state);
+		if (!of_state[state])
+			continue;
+		cr_expect_eq(e.closing, of_state[state] == 2, "state %u", state);
+		cr_expect_eq(e.local.s6_addr32[3], inet_addr("10.96.0.10"));
+		cr_expect_eq(e.client.s6_addr32[3], inet_addr("10.244.0.5"));
+		cr_expect(IN6_IS_ADDR_V4MAPPED(&e.client));
+		cr_expect(e.port == 53 && e.client_port == 50938);
+	}
+	cr_expect(established_parse("0: 000000FD960000000000000A00000000:0035 000000FD440200000500000000000000:0401 01", &e));
+	cr_expect_eq(e.local.s6_addr[0], 0xfd);
+	cr_expect_eq(e.client_port, 1025);
+	cr_expect_not(established_parse("  sl  local_address rem_address   st tx_queue rx_queue", &e));
+	cr_expect_not(established_parse("", &e));
+	cr_expect_not(established_parse("0: 0A0060:0035 0500F40A:C6FA 01", &e), "half an address");
+}
+
+struct seen {
+	unsigned n, state[16], odd;
+};
+
+static void entry_seen(void *ctx, const struct nlmsghdr *h)
+{
+	struct nl_attr a[ATTRS], info[ATTRS], tcp[ATTRS];
+	struct seen *s = ctx;
+
+	nl_parse(h, sizeof(struct nfgenmsg), a, ATTRS);
+	nl_parse_nest(a[CTA_PROTOINFO], info, ATTRS);
+	nl_parse_nest(info[CTA_PROTOINFO_TCP], tcp, ATTRS);
+	s->n++;
+	s->state[*(const uint8_t *)tcp[CTA_PROTOINFO_TCP_STATE].data & 15]++;
+	uint32_t both = IPS_SEEN_REPLY | IPS_ASSURED, nat = IPS_SRC_NAT | IPS_DST_NAT;
+
+	s->odd += (nl_be32(a[CTA_STATUS]) & (both | nat)) != both || nl_be32(a[CTA_TIMEOUT]) > 60;
+}
+
+static struct seen look(struct netlink *nl)
+{
+	struct seen s = {0};
+	struct nl_buf b;
+	struct nfgenmsg *g;
+
+	nl_init(&b);
+	g = nl_begin(&b, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, sizeof(*g));
+	g->nfgen_family = AF_UNSPEC;
+	cr_assert_eq(netlink_send(nl, &b, entry_seen, &s, "look", NULL), 0);
+	return s;
+}
+
+static int listening(const struct flags_ip *ip, uint16_t port)
+{
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = ip->addr};
+	int fd = socket(AF_INET6, SOCK_STREAM, 0), off = 0;
+
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	cr_assert_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	cr_assert_eq(listen(fd, 100), 0);
+	return fd;
+}
+
+static int asking(const struct flags_ip *ip, uint16_t port)
+{
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = ip->addr};
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+Test(established, entered)
+{
+	struct flags_ip ip[2] = {{.is_v4 = true}, {.is_v4 = false}};
+	struct netlink *nl;
+	struct diag d = {""};
+
+	if (unshare(CLONE_NEWNET) || system("ip link set lo up"))
+		cr_skip_test("no network namespace");
+	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
+	if (established_enter(nl, ip, 0, 53, &d) || system("conntrack -L >/dev/null 2>&1"))
+		cr_skip_test("no conntrack netlink");
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &ip[0].addr);
+	inet_pton(AF_INET6, "::1", &ip[1].addr);
+	int server[2], elsewhere = listening(&ip[0], 54);
+
+	for (int f = 0; f < 2; f++) {
+		server[f] = listening(&ip[f], 53);
+		for (int i = 0; i < 40; i++) /* more than one message full, all still to be accepted */
+			asking(&ip[f], 53);
+		asking(&ip[f], 53);
+	}
+	shutdown(accept(server[0], NULL, NULL), SHUT_WR);
+	asking(&ip[0], 54);
+	cr_assert_eq(established_enter(nl, ip, 2, 53, &d), 0, "%s", d.text);
+	struct seen s = look(nl);
+
+	cr_expect_eq(s.n, 82, "got %u", s.n);
+	cr_expect_eq(s.state[TCP_CONNTRACK_ESTABLISHED], 81);
+	cr_expect_eq(s.state[TCP_CONNTRACK_TIME_WAIT], 1);
+	cr_expect_eq(s.odd, 0);
+	shutdown(accept(server[1], NULL, NULL), SHUT_WR);
+	cr_assert_eq(established_enter(nl, ip, 2, 53, &d), 0, "again: %s", d.text);
+	s = look(nl);
+	cr_expect_eq(s.n, 82, "got %u", s.n);
+	cr_expect_eq(s.state[TCP_CONNTRACK_TIME_WAIT], 2, "brought up to date");
+	close(elsewhere);
+	netlink_close(nl);
+}
