@@ -97,14 +97,24 @@ static void put_strongest(const struct plan_found *p, int figure, const char *wo
 			v->f[figure] / v->base[figure]);
 }
 
+/* Of the slowest lookup in a hundred and of the load, each with a cache as a share of what it is without. */
+static const char *verdict(double p99, double load)
+{
+	static const char *const words[3][2] = {
+		{ "makes lookups quicker, and spares cluster DNS little", "pays" },
+		{ "changes little here", "spares cluster DNS, and changes little for slow lookups" },
+		{ "does harm here", "spares cluster DNS, and makes slow lookups slower" },
+	};
+	return words[p99 < 0.9 ? 0 : p99 > 1.1 ? 2 : 1][load < 0.5];
+}
+
 static void put_advice(const struct plan_found *p, FILE *out)
 {
 	const double *f = p->f;
 	double have = p->in.number[PN_REPLICAS], want[2] = { plan_replicas(f[PF_UP_OFF]), plan_replicas(f[PF_UP_ON]) };
 	char a[24], b[24];
-	bool pays = f[PF_P99_ON] < 0.9 * f[PF_P99_OFF] || f[PF_UP_ON] < 0.5 * f[PF_UP_OFF];
 	fprintf(out, "- A cache on each node %s: 99 of 100 lookups within %s instead of %s, %.2g times the questions at cluster DNS.\n",
-		pays ? "pays" : "changes little here", ns(f[PF_P99_ON], b), ns(f[PF_P99_OFF], a), f[PF_UP_ON] / f[PF_UP_OFF]);
+		verdict(f[PF_P99_ON] / f[PF_P99_OFF], f[PF_UP_ON] / f[PF_UP_OFF]), ns(f[PF_P99_ON], b), ns(f[PF_P99_OFF], a), f[PF_UP_ON] / f[PF_UP_OFF]);
 	fprintf(out, "- Cluster DNS: %.0f servers%s are enough with the cache, %.0f without.\n", want[1],
 		have < want[1] ? " (more than there are)" : "", want[0]);
 	for (int on = 0; on < 2; on++)
