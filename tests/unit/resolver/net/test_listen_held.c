@@ -118,24 +118,32 @@ Test(listen_held, what_a_round_answers_counts_within_it)
 	cr_assert_lt(tcp->peak_bytes, l.held_client_bytes / 2, "%zu", tcp->peak_bytes);
 }
 
-/* Who has closed its half and does not read has answers in the kernel, which are its own until it
- * has taken them or its time is over, whatever else happens meanwhile. */
-Test(listen_held, who_has_closed_its_half_and_reads_nothing_is_counted)
+/* A client that has asked, closed its half, and reads nothing; its end. 48,000 octets are its answer. */
+static int half_closed(uint64_t write_ns)
 {
 	static uint8_t large[48000];
-	struct tcp_conn *c = NULL;
 	struct tcp_limits l;
+
 	tcp_limits_default(&l);
-	l.timers.write_ns = 400 * NS_PER_MS;
+	l.timers.write_ns = write_ns;
 	start(&l, "127.0.0.1");
 	int fd = client_slow(NULL);
 	query_tcp(fd, 1, LATER);
 	shutdown(fd, SHUT_WR);
 	while (n_parked < 1)
 		step();
+	tcp_reply(tcp, &parked[0], large, sizeof(large));
+	return fd;
+}
+
+/* Who has closed its half and does not read has answers in the kernel, which are its own until it
+ * has taken them or its time is over, whatever else happens meanwhile. */
+Test(listen_held, who_has_closed_its_half_and_reads_nothing_is_counted)
+{
+	struct tcp_conn *c = NULL;
+	int fd = half_closed(400 * NS_PER_MS);
 	for (unsigned i = 0; i < tcp->n_slots && !c; i++)
 		c = tcp->conn[i];
-	tcp_reply(tcp, &parked[0], large, sizeof(large));
 	for (int i = 0; i < 3; i++)
 		step();
 	cr_assert(c->ending, "all is said, and a part of it not taken: %zu %u", c->stream.out_len, c->kernel_out_bytes);
@@ -175,17 +183,7 @@ Test(listen_held, who_has_read_all_is_done)
 /* As soon as it has taken all, it is gone. */
 Test(listen_held, who_has_closed_its_half_and_reads_late_gets_all)
 {
-	static uint8_t large[48000];
-	struct tcp_limits l;
-	tcp_limits_default(&l);
-	l.timers.write_ns = 10 * NS_PER_S;
-	start(&l, "127.0.0.1");
-	int fd = client_slow(NULL);
-	query_tcp(fd, 1, LATER);
-	shutdown(fd, SHUT_WR);
-	while (n_parked < 1)
-		step();
-	tcp_reply(tcp, &parked[0], large, sizeof(large));
+	int fd = half_closed(10 * NS_PER_S);
 	for (int i = 0; i < 10; i++)
 		step();
 	cr_assert_eq(tcp_server_open(tcp), 1);

@@ -9,7 +9,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 
 #include "lib/base/clock.h"
 #include "resolver/node/gates.h"
+#include "tests/fixtures/netfilter_world.h"
 
 enum { ATTRS = 32 };
 
@@ -71,13 +71,7 @@ static const char *held(struct netlink *nl, const char *set)
 
 static struct netlink *kernel_open(void)
 {
-	struct netlink *nl;
-	struct diag d;
-
-	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		cr_skip_test("no network namespace here");
-	if (netlink_open(&nl, NETLINK_NETFILTER, &d))
-		cr_skip_test("no netfilter here");
+	struct netlink *nl = netfilter_open();
 	/* not asked through what is tested: that could not fail then */
 	struct nl_buf b;
 	struct nfgenmsg *g;
@@ -86,7 +80,7 @@ static struct netlink *kernel_open(void)
 	g = nl_begin(&b, (uint16_t)(NFNL_SUBSYS_IPSET << 8 | IPSET_CMD_PROTOCOL), 0, sizeof(*g));
 	g->version = NFNETLINK_V0;
 	nl_put_u8(&b, IPSET_ATTR_PROTOCOL, 6);
-	if (netlink_send(nl, &b, NULL, NULL, "protocol", &d))
+	if (netlink_send(nl, &b, NULL, NULL, "protocol", NULL))
 		cr_skip_test("no ipset here");
 	return nl;
 }
