@@ -36,16 +36,12 @@ static bool chain_add(struct scrub *s, const uint8_t *name)
 	return true;
 }
 
-/* What a DNAME makes of a name below its owner (RFC 6672 section 2.2). */
-static bool chain_substitute(struct scrub *s, const uint8_t *owner, const uint8_t *target)
+/* What a DNAME makes of `from`, a name below its owner (RFC 6672 section 2.2). */
+static bool chain_substitute(struct scrub *s, const struct name *from, const uint8_t *owner, const uint8_t *target)
 {
-	const struct name *from = below(s, owner);
 	struct name head, made;
-	size_t keep;
+	size_t keep = from->len - name_len(owner);
 
-	if (!from)
-		return false;
-	keep = from->len - name_len(owner);
 	memcpy(head.b, from->b, keep);
 	head.b[keep] = 0;
 	head.len = (uint8_t)(keep + 1);
@@ -60,6 +56,7 @@ static enum alias chain_step(struct scrub *s, struct wire *w)
 	struct name owner = {.len = 1}, target = {.len = 1};
 	size_t start = w->off;
 	struct dns_rr rr = {0};
+	const struct name *from = NULL;
 	bool known;
 
 	wire_name(w, &owner);
@@ -67,7 +64,9 @@ static enum alias chain_step(struct scrub *s, struct wire *w)
 	wire_rr(w, &rr);
 	if (w->err)
 		return ALIAS_NONE;
-	known = rr.type == DNS_DNAME ? below(s, owner.b) != NULL : in_chain(s, owner.b);
+	if (rr.type == DNS_DNAME)
+		from = below(s, owner.b);
+	known = from || (rr.type != DNS_DNAME && in_chain(s, owner.b));
 	s->is_to_it |= known || in_chain(s, owner.b);
 	if (rr.type != DNS_DNAME && rr.type != DNS_CNAME)
 		return ALIAS_NONE;
@@ -78,7 +77,7 @@ static enum alias chain_step(struct scrub *s, struct wire *w)
 	if (w->err)
 		return ALIAS_NONE;
 	w->off = rr.end;
-	known = rr.type == DNS_DNAME ? chain_substitute(s, owner.b, target.b) : chain_add(s, target.b);
+	known = from ? chain_substitute(s, from, owner.b, target.b) : chain_add(s, target.b);
 	return known ? ALIAS_GROWS : ALIAS_FOLLOWED;
 }
 

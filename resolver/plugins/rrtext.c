@@ -65,25 +65,23 @@ static bool ttl_parse(const char *s, uint32_t *ret)
 {
 	uint64_t total = 0;
 
-	if (*s < '0' || *s > '9')
-		return false;
-	while (*s) {
+	do {
 		char *end;
-		uint64_t v = strtoul(s, &end, 10);
 
-		if (end == s)
+		if (*s < '0' || *s > '9') /* strtoul would take blanks and signs */
 			return false;
+		uint64_t v = strtoul(s, &end, 10);
 		static const char units[] = "smhdw";
 		static const uint32_t unit_s[] = {1, 60, 3600, 86400, 604800};
 		const char *u = *end ? strchr(units, *end | 32) : NULL;
 
-		if (*end && !u)
+		if ((*end && !u) || v > INT32_MAX)
 			return false;
 		total += v * (u ? unit_s[u - units] : 1);
+		if (total > INT32_MAX)
+			return false;
 		s = end + (u != NULL);
-	}
-	if (total > INT32_MAX)
-		return false;
+	} while (*s);
 	*ret = (uint32_t)total;
 	return true;
 }

@@ -9,8 +9,8 @@
  *
  * BLOCKS is what the traced library has, as `addr2line -a` tells it of every call of the
  * tracer: an address, then file:line, in the order of addresses. A line that begins no block
- * belongs to the last one that begins above it in its file, or to the first one there is: a
- * table in front of all code.
+ * belongs to the last two that begin above it in its file (the last may be what an `if` in between
+ * returns), or to the first one there is: a table in front of all code.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS_MAX = 200000, ROWS_MAX = 10000, LINE_MAX_LEN = 4096 };
+enum { BLOCKS_MAX = 200000, ROWS_MAX = 10000, LINE_MAX_LEN = 4096, LINES_MAX = 10000 };
 
 struct block {
 	uint64_t address;
@@ -119,25 +119,33 @@ static bool ends_with(const char *path, const char *end)
 	return n >= m && !strcmp(path + n - m, end);
 }
 
+/* The last line up to `line` that begins a block of the file; 0: there is none. */
+static unsigned begin_of(const char *file, unsigned line)
+{
+	unsigned begins = 0;
+
+	for (size_t i = 0; i < n_blocks; i++)
+		if (blocks[i].line <= line && blocks[i].line > begins && ends_with(blocks[i].file, file))
+			begins = blocks[i].line;
+	return begins;
+}
+
 /* The blocks that a line belongs to, by their places in a row. */
 static size_t blocks_of(const char *file, unsigned line, size_t *at)
 {
-	unsigned begins = 0, first = 0;
+	unsigned begins = begin_of(file, line), before = begins;
 	size_t n = 0;
 
-	for (size_t i = 0; i < n_blocks; i++)
-		if (ends_with(blocks[i].file, file) && (!first || blocks[i].line < first))
-			first = blocks[i].line;
-	line = line > first ? line : first;
-	for (size_t i = 0; i < n_blocks; i++) {
-		if (blocks[i].line > line || blocks[i].line < begins ||
-		    !ends_with(blocks[i].file, file))
-			continue;
-		if (blocks[i].line > begins)
-			n = 0;
-		begins = blocks[i].line;
-		at[n++] = i;
+	if (!begins) {
+		for (begins = line + 1; begins < line + LINES_MAX && begin_of(file, begins) != begins; begins++)
+			;
+		before = begins;
+	} else if (begins < line) {
+		before = begin_of(file, begins - 1);
 	}
+	for (size_t i = 0; i < n_blocks; i++)
+		if ((blocks[i].line == begins || blocks[i].line == before) && ends_with(blocks[i].file, file))
+			at[n++] = i;
 	return n;
 }
 

@@ -150,6 +150,12 @@ Test(corefile_forward, host_names_are_looked_up_once)
 	cr_assert_str_eq(p->conf.upstream[1].tls_name, "dns.example.net");
 	cr_assert_str_eq(p->conf.upstream[2].label, "198.51.100.2:54");
 	corefile_plan_free(p);
+	p = plan_of(". {\n forward . dns.example.net:1 dns.example.net:65535\n}\n");
+	cr_assert_str_eq(p->conf.upstream[0].label, "198.51.100.1:1");
+	cr_assert_str_eq(p->conf.upstream[1].label, "198.51.100.1:65535");
+	corefile_plan_free(p);
+	assert_refused(". {\n forward . dns.example.net:0\n}\n", "0");
+	assert_refused(". {\n forward . dns.example.net:65536\n}\n", "65536");
 	assert_refused(". {\n forward . other.example.net\n}\n",
 		       "no address is known for the name");
 	assert_refused(". {\n forward . 300.1.1.1\n}\n", "not an IP address or file");

@@ -78,7 +78,8 @@ Test(rrtext, what_is_not)
 {
 	static const char *const cases[] = {
 		"", " ", "a", "a 60", "a A", "a 60 IN", "a.. A 192.0.2.1", "a 2147483648 A 192.0.2.1", "a 1y A 192.0.2.1",
-		"a 1h- A 192.0.2.1", "a 60 60 A 192.0.2.1", "a IN IN A 192.0.2.1", "a XX A 192.0.2.1", "a A 192.0.2.256",
+		"a 1h- A 192.0.2.1", "a 1hh A 192.0.2.1", "a 1h-5m A 192.0.2.1", "a 1h+5m A 192.0.2.1",
+		"a 18446744073709551615w1w A 192.0.2.1", "a 3551w A 192.0.2.1", "a 60 60 A 192.0.2.1", "a IN IN A 192.0.2.1", "a XX A 192.0.2.1", "a A 192.0.2.256",
 		"a A 192.0.2.1 x", "a A ::1", "a AAAA 192.0.2.1", "a NS b..c", "a MX b.", "a MX 65536 b.", "a MX -1 b.",
 		"a MX x b.", "a MX 1x b.", "a MX 1 b. c.", "a SRV 1 2 b.", "a TXT", "a TXT \"x", "a HINFO c", "a HINFO c o s",
 		"a SOA b. c. 4294967296 1 2 3 4", "a SOA b. c. 1 2 3 4", "a SOA b. c. 1 x 2 3 4", "a CAA 256 issue x",

@@ -270,6 +270,14 @@ Test(loopcheck, link_local)
 	up[0] = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	while (bind(up[0], &sa.sa, len) < 0) /* the kernel takes a moment to know it */
 		poll(NULL, 0, 5);
+	for (char c; recv(up[0], &c, 1, 0) < 0; poll(NULL, 0, 5)) { /* and another to lead there */
+		int s = socket(AF_INET6, SOCK_DGRAM, 0);
+
+		cr_assert_leq(sendto(s, "", 1, 0, &sa.sa, len), 1);
+		close(s);
+	}
+	while (recv(up[0], text, 1, 0) >= 0)
+		;
 	snprintf(text, sizeof(text), "example.org:5300 {\n bind %s\n loop\n forward . [fe80::1%%lo]:5301\n}\n", addr);
 	struct corefile_plan *p = plan_of(text);
 
