@@ -46,7 +46,7 @@ static struct core_client client_of(unsigned i)
 	return c;
 }
 
-static void asks(unsigned i, const char *text)
+static void asks_for(unsigned i, const char *text, uint16_t type)
 {
 	static uint8_t out[DNS_MSG_MAX];
 	struct core_client c = client_of(i);
@@ -59,8 +59,13 @@ static void asks(unsigned i, const char *text)
 	cr_assert_eq(name_from_text(&name, text), 0);
 	wire_out_init(&o, query, sizeof(query));
 	wire_put_header(&o, &h);
-	wire_put_question(&o, name.b, DNS_A, DNS_IN);
+	wire_put_question(&o, name.b, type, DNS_IN);
 	core_query(core, now_ns, &c, query, o.len, out, &len);
+}
+
+static void asks(unsigned i, const char *text)
+{
+	asks_for(i, text, DNS_A);
 }
 
 /* The whole list, and a second later the next. */
@@ -84,6 +89,20 @@ static unsigned known(unsigned from, unsigned to)
 			n += core->path[k].in_use && core->path[k].learnt_ns && !memcmp(&core->path[k].addr, &c.addr, sizeof(c.addr));
 	}
 	return n;
+}
+
+/* Most stubs ask for both types of each name of the list, and some for one of them twice. */
+Test(autopath, each_step_may_come_more_than_once)
+{
+	static const char *const list[] = {"www.a.com.ns1.svc.cluster.local", "www.a.com.svc.cluster.local",
+					   "www.a.com.cluster.local", "www.a.com"};
+
+	for (unsigned k = 0; k < 4; k++) {
+		asks_for(1, list[k], DNS_A);
+		asks_for(1, list[k], DNS_AAAA);
+		asks_for(1, list[k], DNS_A);
+		cr_expect_eq(known(1, 2), k == 3);
+	}
 }
 
 /* A place is free before somebody gives way, so that few fill it without a loss. */

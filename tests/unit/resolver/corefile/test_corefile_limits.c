@@ -180,6 +180,8 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 		 9},
 		{"x\nerrors\n}\nlog x {\n y\n}\nimport nowhere\n} z\n", {":3:1: ", ":7:8: ", ":8:1: "}, 3},
 		{"x\n}\nerrors\n}\n", {":2:1: ", ":4:1: "}, 2},
+		{"x {\n}\ny z\n errors\n", {":3:1: "}, 1},
+		{"(a) {\n import a\n import a\n}\n. {\n import a\n}\n", {":2:2: more than 10000 imports", ":5:3: "}, 2},
 		{". {\n import a b c d\n cahce\n import \"\"\n whoami\n}\n", {":2:11: ", ":4:9: "}, 2},
 		{"x {\n rewrite name a\n rewrite ttl a -\n acl {\n block type X\n drop net y\n }\n}\n",
 		 {":2:10: ", ":3:16: ", ":5:13: ", ":6:11: "},
@@ -193,7 +195,7 @@ Test(corefile_limits, each_fault_is_told_and_the_rest_read)
 		cr_expect_null(strstr(out, "warning: "), "%s", out);
 		for (size_t k = 0; cases[i].told[k]; k++)
 			cr_expect(strstr(out, cases[i].told[k]), "nothing at %s in\n%s", cases[i].told[k], out);
-		snprintf(count, sizeof(count), ": %u errors, ", cases[i].n);
+		snprintf(count, sizeof(count), ": %u error%s, ", cases[i].n, cases[i].n == 1 ? "" : "s");
 		cr_expect(strstr(out, count), "not%s in\n%s", count, out);
 		free(out);
 	}

@@ -95,6 +95,7 @@ Test(plugin_template, go_templates)
 		 "007"},
 		{"{{ $a := .Group.h }}{{ if true }}{{ $a = print $a `-` 5 }}{{ end }}x. TXT {{ $a }}",
 		 "a-5"},
+		{"{{ $a := print .Group.h `-` 5 }}x. TXT {{ 7 }}{{ len $a }}{{ $a }}", "73a-5"},
 		{"x. TXT {{ .Group.h | printf `%s-%02x-%s%%` `p` 255 }}", "p-ff-a%"},
 		{"x. TXT {{ printf `%%%s%%` .Type }}", "%TXT%"},
 		{"x. TXT {{ len \\\"a\\\\b\\\" }}.{{ len `a\\\\b` }}", "3.4"},
