@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -121,4 +122,17 @@ Test(fdpass, a_hand_overs_message_is_ours_or_none, .init = up)
 	cr_expect_eq(n, HANDOVER_FDS_MAX);
 	cr_expect_eq(in.n, 3);
 	cr_expect_eq(strnlen(in.text, sizeof in.text), sizeof in.text - 1);
+}
+
+Test(fdpass, what_is_given_up_is_closed)
+{
+	int fd[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		cr_assert_geq(fd[i] = eventfd(0, 0), 0);
+	fdpass_close(fd, 2);
+	cr_expect_lt(fcntl(fd[0], F_GETFD), 0);
+	cr_expect_lt(fcntl(fd[1], F_GETFD), 0);
+	cr_expect_geq(fcntl(fd[2], F_GETFD), 0, "and no other");
+	close(fd[2]);
 }
