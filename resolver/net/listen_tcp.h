@@ -63,7 +63,8 @@ void tcp_server_set_timers(struct tcp_server *s, uint8_t slot, const struct tcp_
 int tcp_listener_start(struct tcp_listener *l, struct tcp_server *s, int fd, uint8_t slot);
 void tcp_server_place(struct tcp_server *s, uint8_t slot, int index);
 void tcp_listener_stop(struct tcp_listener *l);
-/* Idle connections (of one listener, or slot -1: all) close, others after their replies. */
+/* Idle connections (of one listener, or slot -1: all) close, others after their replies; those that have
+ * not asked yet with the reply to their first query, or after `read_ns` without one. */
 void tcp_server_drain(struct tcp_server *s, int slot);
 /* All of them end with the next reply, and each to come has one query. That is when a client that asks
  * one question after the other has none on its way; of an idle one's, the end and a question may pass

@@ -95,11 +95,18 @@ static void conn_end(struct tcp_conn *c)
 	conn_set_deadline(c, c->server->loop->now_ns + c->server->timers[c->listener].write_ns);
 }
 
-/* Of one that is to end: a query that is here already has come in time. */
+/* Of one that is to end: a query that is here already, or a part of it, has come in time. */
 static bool owes_more(const struct tcp_conn *c)
 {
 	char first;
-	return recv(c->watch.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return c->stream.in_len || recv(c->watch.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* An idle one that is to end. Who has not asked yet has connected for nothing else, and has the time
+ * for it that anybody has: where clients get no processor for long, they lose no question. */
+static bool has_ended(const struct tcp_conn *c)
+{
+	return c->stream.eof || c->full || (c->drain && c->served && !owes_more(c));
 }
 
 /* A last answer and the end are one segment: whoever asks one question after the other could ask
@@ -128,7 +135,7 @@ static void conn_settle(struct tcp_conn *c)
 	if (c->stream.out_len)
 		ev |= EPOLLOUT;
 	tcp_share_count(c);
-	if (idle && (c->stream.eof || c->full || (c->drain && !owes_more(c)))) {
+	if (idle && has_ended(c)) {
 		conn_end(c);
 		return;
 	}

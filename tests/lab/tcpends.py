@@ -4,8 +4,10 @@
 Six connections ask one question after the other, with pauses; each must end together with an answer,
 because a question that meets the end on its way is lost. One more is always owed an answer that takes
 its time, and asks others meanwhile; all are to be answered, also when the rules have gone and new
-questions go to the cluster DNS: "gone" is how many were asked then. Says "asking", and at the end
-"with=N between=N broken=N owed=WHO, gone=N".
+questions go to the cluster DNS: "gone" is how many were asked then. And somebody connects without end
+and does not ask, as who gets no processor: at each of the last second's connections one question is
+asked when the rules have gone, and must be answered, by the cache with its end. Says "asking", and at the
+end "with=N between=N broken=N owed=WHO, gone=N, late=WHO".
 """
 import re
 import select
@@ -19,6 +21,8 @@ PATIENCE_S = 8
 PAUSE_S = 0.03
 DELAY_MS = 1900  # of a slow question
 SLOW_EACH_S = 1
+LATE_S = 1  # no processor for so long; the cache waits three times as long for a first question
+LATE_EACH_S = 0.1
 AFTER = 10  # questions of the one after the rules have gone; then it only waits, so that none meets the end on its way
 SLOW = 0x8000  # in a slow one's id
 server = sys.argv[1]
@@ -26,6 +30,7 @@ count = {"with": 0, "between": 0, "broken": 0}
 lock = threading.Lock()
 gone = threading.Event()  # questions from new ports are the cluster DNS's
 over = threading.Event()
+late_by = set()
 
 
 def query(n, *labels):
@@ -97,6 +102,37 @@ def looking():
         time.sleep(PAUSE_S)
 
 
+def who_is_late(s):
+    """Whose server answers a question that comes late, and whether it then ends at once."""
+    s.settimeout(PATIENCE_S)
+    put(s, query(1, "a"))
+    by = get(s)[1]
+    return by + ("" if by == "cluster" or has_ended(s) else " stays")
+
+
+def late():
+    """Who answers at connections that have not asked for up to a second when the rules go."""
+    open_since, by = [], set()
+    while not gone.is_set():
+        s = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_STREAM)
+        s.settimeout(LATE_EACH_S)  # it may meet the moment in which nobody hears it
+        try:
+            s.connect((server, 53))
+            open_since.append((time.monotonic(), s))
+        except OSError:
+            s.close()
+        gone.wait(LATE_EACH_S)
+    last = time.monotonic()
+    for t, s in open_since:
+        try:
+            if last - t < LATE_S:
+                by.add(who_is_late(s))
+        except (OSError, EOFError, struct.error) as e:
+            by.add(type(e).__name__)
+        s.close()
+    late_by.update(by)
+
+
 def owed(s):
     """A slow question is always open; others are asked until a while after the rules have gone."""
     sent, answered, after, slow, end = 0, {}, 0, [], time.monotonic() + PATIENCE_S
@@ -122,6 +158,7 @@ def owed(s):
 
 
 threads = [threading.Thread(target=asking) for _ in range(6)]
+threads.append(threading.Thread(target=late))
 looker = threading.Thread(target=looking)
 for t in threads + [looker]:
     t.start()
@@ -130,4 +167,5 @@ for t in threads:
     t.join()
 over.set()
 looker.join()
-print("with=%(with)d between=%(between)d broken=%(broken)d" % count, said)
+late_by.discard("cluster")  # led there before anybody noticed that the rules had gone
+print("with=%(with)d between=%(between)d broken=%(broken)d" % count, said + ", late=" + "+".join(sorted(late_by)))

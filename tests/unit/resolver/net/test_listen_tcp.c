@@ -70,6 +70,59 @@ Test(listen_tcp, draining_looks_whether_a_query_is_there)
 	cr_expect_eq(end_of(client[0]), 0);
 }
 
+/* Who has connected and not asked yet has the time for that which anybody has, and no more. */
+Test(listen_tcp, draining_waits_for_a_first_query)
+{
+	struct tcp_limits l;
+	int client[2];
+	uint8_t b[14];
+
+	tcp_limits_default(&l);
+	l.timers.read_ns = 300 * NS_PER_MS;
+	start(&l, "127.0.0.1");
+	for (int i = 0; i < 2; i++) {
+		client[i] = client_from(SOCK_STREAM, NULL);
+		conn_of(client[i]);
+	}
+	uint64_t until = conn_of(client[1])->deadline_ns;
+
+	tcp_server_part(tcp);
+	tcp_server_drain(tcp, -1);
+	for (int i = 0; i < 3; i++)
+		step();
+	cr_expect_eq(tcp_server_open(tcp), 2);
+	query_tcp(client[0], 1, NOW);
+	cr_assert_eq(read_some(client[0], b, sizeof(b)), sizeof(b));
+	cr_expect_eq(ended(client[0]), 0, "with its answer");
+	cr_expect_eq(tcp_server_open(tcp), 1);
+	until_closed();
+	cr_expect_geq(loop.now_ns, until);
+	cr_expect_lt(loop.now_ns, until + NS_PER_S);
+	cr_expect_eq(end_of(client[1]), 0);
+	cr_expect_eq(stats.tcp_timeouts, 1);
+}
+
+/* A query of which a part is here has come in time, too. */
+Test(listen_tcp, draining_waits_for_the_rest_of_a_query)
+{
+	int client;
+	uint8_t b[14], q[22] = {0, 20, 7, [21] = NOW};
+
+	start_default();
+	served_one(&client);
+	cr_assert_eq(write(client, q, 5), 5);
+	while (conn_of(client)->stream.in_len < 5)
+		step();
+	tcp_server_drain(tcp, -1);
+	for (int i = 0; i < 3; i++)
+		step();
+	cr_expect_eq(tcp_server_open(tcp), 1);
+	cr_assert_eq(write(client, q + 5, 17), 17);
+	cr_assert_eq(read_some(client, b, sizeof(b)), sizeof(b));
+	cr_expect_eq(ended(client), 0);
+	until_closed();
+}
+
 /* Its listener is gone: what it has asked is answered, what it says then is not read. */
 Test(listen_tcp, whose_listener_is_gone)
 {
