@@ -15,9 +15,10 @@
 #define PART_NS        ((PART_IDLE_MS + 50) * NS_PER_MS) /* and ends within that */
 #define PART_LOOK_NS   NS_PER_MS
 
+/* From now on, not from when the loop last looked at the clock: what the rules need may have taken seconds. */
 static void timer_in(struct supervisor *s, uint64_t ns)
 {
-	loop_timer_set(&s->process.loop, &s->ending.timer, s->process.loop.now_ns + ns);
+	loop_timer_set(&s->process.loop, &s->ending.timer, clock_mono_ns() + ns);
 }
 
 static void done(struct supervisor *s)
