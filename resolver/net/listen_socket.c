@@ -19,7 +19,6 @@
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
 #endif
-#define TCP_BACKLOG 512
 
 static void option_on(int fd, int level, int name)
 {

@@ -102,14 +102,12 @@ static void listener_rested(struct loop_timer *t)
 	loop_mod(l->server->loop, &l->watch, EPOLLIN);
 }
 
-static void listener_ready(struct loop_fd *w, uint32_t events)
+static void accept_waiting(struct tcp_listener *l, int max)
 {
-	struct tcp_listener *l = container_of(w, struct tcp_listener, watch);
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
+	for (int i = 0; i < max; i++) {
 		union sockaddr_any from;
 		socklen_t len = sizeof(from);
-		int fd = accept4(w->fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(l->watch.fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
 			accept_one(l, fd, &from);
 		else if (errno == EMFILE || errno == ENFILE) {
@@ -120,6 +118,17 @@ static void listener_ready(struct loop_fd *w, uint32_t events)
 		} else if (errno != EINTR && errno != ECONNABORTED)
 			break;
 	}
+}
+
+static void listener_ready(struct loop_fd *w, uint32_t events)
+{
+	(void)events;
+	accept_waiting(container_of(w, struct tcp_listener, watch), ACCEPTS_A_ROUND);
+}
+
+void tcp_listener_empty(struct tcp_listener *l)
+{
+	accept_waiting(l, 2 * TCP_BACKLOG);
 }
 
 /* Connections inherit them. */

@@ -63,6 +63,9 @@ void tcp_server_set_timers(struct tcp_server *s, uint8_t slot, const struct tcp_
 int tcp_listener_start(struct tcp_listener *l, struct tcp_server *s, int fd, uint8_t slot);
 void tcp_server_place(struct tcp_server *s, uint8_t slot, int index);
 void tcp_listener_stop(struct tcp_listener *l);
+#define TCP_BACKLOG 512
+/* Before it stops for good: takes all who wait to be accepted, twice TCP_BACKLOG at most. */
+void tcp_listener_empty(struct tcp_listener *l);
 /* Idle connections (of one listener, or slot -1: all) close, others after their replies; those that have
  * not asked yet with the reply to their first query, or after `read_ns` without one. */
 void tcp_server_drain(struct tcp_server *s, int slot);

@@ -21,6 +21,7 @@
 #define SLOT_LEN  512u          /* first octets of a query: nearly always all */
 #define LARGE_LEN 65536u        /* address space for a whole large one */
 #define ARENA_LEN (128u * 1024) /* replies waiting to leave; > CORE_UDP_MAX */
+#define EMPTY_BATCHES_MAX 64
 #define ALONE_MAX 16            /* queries taken one by one before a batch is asked for again */
 
 union control { /* room for either family's packet info */
@@ -368,6 +369,13 @@ HOT static void udp_ready(struct loop_fd *w, uint32_t events)
 	} else if (take_batch(q->listener, w->fd) == 1 && !q->listener->need_local) {
 		q->n_alone = ALONE_MAX;
 	}
+}
+
+void udp_listener_empty(struct udp_listener *u)
+{
+	for (unsigned i = 0; i < u->n_queues; i++)
+		for (unsigned n = 0; n < EMPTY_BATCHES_MAX && take_batch(u, u->queue[i].watch.fd) == UDP_BATCH; n++)
+			;
 }
 
 int udp_listener_start(struct udp_listener *u, struct loop *loop, struct core *core)

@@ -63,6 +63,8 @@ void udp_listener_add(struct udp_listener *u, int fd);
 void udp_listener_release(struct udp_listener *u);
 int udp_listener_start(struct udp_listener *u, struct loop *loop, struct core *core);
 void udp_listener_stop(struct udp_listener *u);
+/* Before it stops for good: takes what has arrived, of each queue some thousand datagrams at most. */
+void udp_listener_empty(struct udp_listener *u);
 
 /* Queue a reply; sends by itself when the batch is full. */
 void udp_reply(struct udp_listener *u, const struct core_client *c, const uint8_t *bytes, size_t len);

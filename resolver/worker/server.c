@@ -296,6 +296,7 @@ void server_part_idle(struct server *s)
 
 void server_drain(struct server *s)
 {
+	listeners_empty(s);
 	listeners_pause(s, true);
 	tcp_server_drain(s->tcp, -1);
 }

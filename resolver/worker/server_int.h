@@ -53,6 +53,7 @@ void listeners_commit(struct server *s, const struct server_sockets *sk, struct 
 void listeners_discard(struct server *s, struct listeners_next *next);
 /* The sockets stay open, and nothing is taken from them; those that are read on only if `all`. */
 void listeners_pause(struct server *s, bool all);
+void listeners_empty(struct server *s); /* takes all that waits, before the last pause */
 /* A successor reads them: those of TCP are closed, and with `udp` those of UDP too,
  * after which replies to parked queries are dropped. Those that are read on stay.
  * Connections go on. */

@@ -186,6 +186,20 @@ void listeners_pause(struct server *s, bool all)
 			listener_pause(&s->listener[i]);
 }
 
+/* What has arrived has come in time, however long this process had no processor; but for what others read. */
+void listeners_empty(struct server *s)
+{
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		struct listener *l = &s->listener[i];
+		if (s->held && !reads_on(s, l))
+			continue;
+		if (l->udp_on)
+			udp_listener_empty(&l->udp);
+		if (l->tcp_on)
+			tcp_listener_empty(&l->tcp);
+	}
+}
+
 static void udp_leave(struct listener *l)
 {
 	udp_flush(&l->udp);

@@ -227,6 +227,54 @@ Test(server, held_until_it_serves)
 	close(tcp);
 }
 
+/* Who had no processor for long has much before it at the end, and all of it came in time. */
+Test(server, what_waits_when_it_ends)
+{
+	struct server_sockets sk = {0};
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	int udp[100], tcp[30];
+
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	for (int i = 0; i < 100; i++) {
+		udp[i] = client_open(port, SOCK_DGRAM);
+		ask(udp[i], false);
+	}
+	for (int i = 0; i < 30; i++) {
+		tcp[i] = client_open(port, SOCK_STREAM);
+		ask(tcp[i], true);
+	}
+	server_drain(server);
+	for (int i = 0; i < 30; i++) {
+		cr_expect_eq(answer(tcp[i], true), 1, "over TCP, %d", i);
+		close(tcp[i]);
+	}
+	for (int i = 0; i < 100; i++) {
+		cr_expect_eq(answer(udp[i], false), 1, "over UDP, %d", i);
+		close(udp[i]);
+	}
+	while (!server_idle(server))
+		step();
+}
+
+/* What others read, whose turn it is, stays there. */
+Test(server, what_waits_when_others_read_on)
+{
+	struct server_sockets sk = {0};
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	int udp = client_open(port, SOCK_DGRAM), tcp = client_open(port, SOCK_STREAM);
+
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	server_hold(server, NULL, 0);
+	ask(udp, false);
+	ask(tcp, true);
+	server_drain(server);
+	step();
+	cr_expect_eq(shm->driver.udp_received, 0);
+	cr_expect_eq(shm->driver.tcp_accepted, 0);
+	close(udp);
+	close(tcp);
+}
+
 /* The last block's word at a listener holds for its connections. */
 Test(server, queries_of_a_connection_are_counted)
 {
