@@ -318,8 +318,6 @@ static enum step_state step_look(struct core *c, const struct visit *v, const st
 	}
 	if (shield_denies(c, zone, v->client->listener, &k, v->now_ns))
 		return STEP_ABSENT;
-	if (failures_find(&c->failures, key_mark(&k), v->now_ns))
-		return STEP_UNCLEAR;
 	return park_for(c, v, &k, zone, WAITS_PATH, step) ? STEP_PARKED : STEP_UNCLEAR;
 }
 
