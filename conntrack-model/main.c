@@ -11,6 +11,7 @@
 #include "conntrack-model/validate.h"
 #include "conntrack-model/watch.h"
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 
@@ -306,24 +307,15 @@ static int run_prediction(int argc, char **argv)
 	return rc == 0 ? 0 : EXIT_INVALID;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, char **given)
 {
 	struct diag d = {{0}};
 	char special;
-	char **given = calloc((size_t)argc + 1, sizeof(*given)); /* the parser moves argv about */
 
-	if (!given)
-		return EXIT_INVALID;
-	memcpy(given, argv, (size_t)argc * sizeof(*given));
-	log_setup("conntrack-model", LOG_STYLE_TOOL, LOG_LVL_INFO);
-	if (argc > 1 && strcmp(argv[1], "watch") == 0) {
-		int rc = watch_main(argc - 1, argv + 1, argc, given);
-		free(given);
-		return rc;
-	}
+	if (argc > 1 && strcmp(argv[1], "watch") == 0)
+		return watch_main(argc - 1, argv + 1, argc, given);
 	int n = opt_parse(&program, argc, argv, &special, &d);
 	if (special) {
-		free(given);
 		if (special == 'h') {
 			opt_help(&program, stdout);
 			puts("\nverbs:\n  watch      a live node's table: what is in it, what comes of it");
@@ -339,10 +331,25 @@ int main(int argc, char **argv)
 		n = build_conf(&d);
 	if (n < 0) {
 		log_error("%s", d.text);
-		free(given);
 		return EXIT_USAGE;
 	}
-	int rc = o.validate ? run_validation(argc, given) : run_prediction(argc, given);
+	return o.validate ? run_validation(argc, given) : run_prediction(argc, given);
+}
+
+int main(int argc, char **argv)
+{
+	struct diag d = {{0}};
+	char **given = calloc((size_t)argc + 1, sizeof(*given)); /* the parser moves argv about */
+
+	if (!given)
+		return EXIT_INVALID;
+	memcpy(given, argv, (size_t)argc * sizeof(*given));
+	log_setup("conntrack-model", LOG_STYLE_TOOL, LOG_LVL_INFO);
+	int status = run(argc, argv, given);
+	if (file_stdout_done(&d) < 0) {
+		log_error("%s", d.text);
+		status = EXIT_INVALID;
+	}
 	free(given);
-	return rc;
+	return status;
 }

@@ -27,7 +27,7 @@ struct watcher {
 	struct ctnl *ct; /* NULL: no events */
 	uint64_t begin_ns, now_ns;
 	uint64_t within; /* events of this fetch, a nanosecond apart: they stay in order */
-	struct watch_counters first;
+	struct watch_counters before, sum;
 };
 
 /* --- events --- */
@@ -142,14 +142,13 @@ static int sample(struct watcher *x, struct diag *d)
 	rc = rc ? rc : count_read(&count, d);
 	if (rc < 0)
 		return rc;
-	if (w->n_samples == 0)
-		x->first = c;
-	const struct watch_counters *f = &x->first;
+	if (w->n_samples)
+		watch_counters_add(&x->sum, &x->before, &c);
+	x->before = c;
 	w->sample[w->n_samples++] = (struct watch_sample){
 		.t_s = (double)(clock_mono_ns() - x->begin_ns) / 1e9,
 		.count = count,
-		.c = {c.drop - f->drop, c.early_drop - f->early_drop, c.insert_failed - f->insert_failed,
-		      c.clash_resolve - f->clash_resolve, c.invalid - f->invalid, c.chain_too_long - f->chain_too_long},
+		.c = x->sum,
 	};
 	return 0;
 }
@@ -237,6 +236,25 @@ static int listen_to(struct watcher *x, struct diag *d)
 	return 0;
 }
 
+static bool same_table(const struct ct_conf *a, const struct ct_conf *b)
+{
+	return a->max == b->max && a->buckets == b->buckets && a->udp_s == b->udp_s && a->udp_stream_s == b->udp_stream_s &&
+	       memcmp(a->tcp_s, b->tcp_s, sizeof(a->tcp_s)) == 0;
+}
+
+/* Somebody, or kube-proxy at its start, may set the table anew meanwhile. */
+static int look_again(struct watch *w, struct diag *d)
+{
+	struct watch_node n;
+	int rc = watch_node_read(&n, d);
+
+	if (rc < 0)
+		return rc;
+	w->changed = !same_table(&n.table, &w->node.table);
+	w->node = n;
+	return 0;
+}
+
 int watch_span(struct watch *ret, const struct watch_conf *c, struct diag *d)
 {
 	struct watcher x = {.w = ret, .c = c};
@@ -255,6 +273,8 @@ int watch_span(struct watch *ret, const struct watch_conf *c, struct diag *d)
 	ret->span_s = (double)(clock_mono_ns() - x.begin_ns) / 1e9;
 	ret->cpu_s = cpu_s() - cpu_before_s;
 	ctnl_close(x.ct);
+	if (rc == 0)
+		rc = look_again(ret, d);
 	if (rc == 0 && c->dump)
 		rc = dump(ret, d);
 	if (rc < 0)

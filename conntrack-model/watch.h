@@ -38,6 +38,10 @@ struct watch_counters { /* of one namespace, since it was made */
  * for each processor. Columns are found by their names, for kernels have not all the same. */
 int watch_counters_parse(struct watch_counters *ret, const char *text, struct diag *d);
 
+/* What was counted between two looks. A counter that went back has come round (each processor's has 32 bits), or begun
+ * anew when it is not near there. */
+void watch_counters_add(struct watch_counters *sum, const struct watch_counters *before, const struct watch_counters *now);
+
 struct watch_sample {
 	double t_s;
 	uint64_t count; /* nf_conntrack_count */
@@ -76,6 +80,7 @@ struct watch {
 	double span_s, cpu_s;
 	uint64_t n_events, n_lost_reads;
 	uint64_t n_other_protocols; /* entries of neither UDP nor TCP: counted, in no prediction */
+	bool changed;		 /* sysctls of the table, while it was watched; `node` has the last */
 	bool interrupted, heard; /* events were listened to */
 	bool overfull;		 /* more than flows_max: not listened to any longer */
 	struct watch_live live;
@@ -95,6 +100,7 @@ struct watch_load {
 	uint64_t n_flows, n_dns, n_gone, n_unanswered;
 	uint64_t n_left_open;  /* connections that were not closed while watched */
 	uint64_t n_older;      /* entries that stood before and stand at the end */
+	uint64_t n_untold;     /* made while watched, and the kernel did not tell: events were lost */
 	uint64_t sweep_ns;     /* when a sweep of the gc was seen to begin; T_NEVER: none was */
 	struct watch_opener opener[WATCH_OPENERS];
 	size_t n_openers;

@@ -231,8 +231,12 @@ int watch_load_make(struct watch_load *ret, struct watch *w)
 		samples_fill(w, &t);
 		l.sweep_ns = sweep_find(&t);
 		openers_find(&l, w);
+		/* a load that has stopped is dead entries as well: the walk goes on to the end of the watch */
+		l.once.end_ns = (uint64_t)(w->span_s * 1e9);
 		uint64_t known = l.n_flows - l.n_gone, count = w->n_samples ? w->sample[w->n_samples - 1].count : 0;
-		l.n_older = count > known ? count - known : 0;
+		uint64_t others = count > known ? count - known : 0, first = w->n_samples ? w->sample[0].count : 0;
+		l.n_older = others < first ? others : first;
+		l.n_untold = others - l.n_older;
 		ct_events_sort(&l.once);
 		rc = l.once.err;
 	}

@@ -92,6 +92,16 @@ int watch_counters_parse(struct watch_counters *ret, const char *text, struct di
 	return 0;
 }
 
+void watch_counters_add(struct watch_counters *sum, const struct watch_counters *before, const struct watch_counters *now)
+{
+	for (size_t i = 0; i < N_COLUMNS; i++) {
+		uint64_t was = *(const uint64_t *)((const char *)before + columns[i].at);
+		uint64_t is = *(const uint64_t *)((const char *)now + columns[i].at);
+		uint64_t round = was > is && was - is > 1u << 31 ? is + (1ull << 32) - was : is;
+		*(uint64_t *)((char *)sum + columns[i].at) += is >= was ? is - was : round;
+	}
+}
+
 /* --- sysctls --- */
 
 /* One number; a sysctl that this kernel does not have leaves *ret as it is. */

@@ -7,6 +7,8 @@
 
 #include "lib/record/table.h"
 
+static const char changed[] = "sysctls of the table were changed while it was watched; these are those of the end";
+
 static const struct watch_sample *last(const struct watch *w)
 {
 	return &w->sample[w->n_samples - 1];
@@ -37,6 +39,8 @@ static void print_node(const struct watch *w, FILE *out)
 
 	fprintf(out, "node           Linux %s, HZ %u%s, nf_conntrack_max %" PRIu64 ", buckets %u, UDP %u s, stream %u s\n",
 		w->node.release, t->hz, w->node.hz_known ? "" : " (assumed)", t->max, t->buckets, t->udp_s, t->udp_stream_s);
+	if (w->changed)
+		fprintf(out, "               %s\n", changed);
 }
 
 static void print_load(const struct watch_said *s, FILE *out)
@@ -67,6 +71,8 @@ static void print_entries(const struct watch_said *s, FILE *out)
 		fprintf(out, " (%.1f %% of max)", share_percent(peak, (double)max));
 	if (w->heard)
 		fprintf(out, "; %" PRIu64 " are older than the watch", s->load->n_older);
+	if (s->load->n_untold)
+		fprintf(out, "; of %" PRIu64 " the kernel did not tell", s->load->n_untold);
 	fprintf(out, "\n");
 	if (w->live.cpu_s >= 0)
 		fprintf(out, "               a dump, after: %" PRIu64 " live, %" PRIu64 " of them ASSURED, %" PRIu64 " to port 53; it took %.1f ms of a processor\n",
@@ -184,6 +190,7 @@ static void put_events(struct result *r, const struct watch_said *s)
 	result_num(r, "watch.flows_dns", (double)l->n_dns);
 	result_num(r, "watch.flows_gone", (double)l->n_gone);
 	result_num(r, "watch.older", (double)l->n_older);
+	result_num(r, "watch.untold", (double)l->n_untold);
 	if (s->times) {
 		result_num(r, "watch.known_peak", (double)s->check.kernel_peak);
 		result_num(r, "watch.known_mean", s->check.kernel_mean);
@@ -216,6 +223,8 @@ void watch_said_write(struct result *r, void *arg)
 		put_events(r, s);
 	if (w->interrupted)
 		result_remark(r, "note", "the watch was interrupted");
+	if (w->changed)
+		result_remark(r, "note", changed);
 	if (!w->node.hz_known)
 		result_remark(r, "note", "CONFIG_HZ is not known: 250 assumed");
 }

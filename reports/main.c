@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 #include "lib/record/result_dir.h"
@@ -215,12 +216,12 @@ static bool options_hold(struct threshold *t, struct diag *d)
 	return true;
 }
 
-int main(int argc, char **argv)
+static int begin(int argc, char **argv)
 {
 	static struct threshold thresholds[OPT_LIST_MAX];
 	struct diag d = { "" };
 	char special;
-	log_setup(program.name, LOG_STYLE_TOOL, LOG_LVL_INFO);
+
 	for (size_t i = 0; argc > 1 && i < N_VERBS; i++)
 		if (!strcmp(argv[1], verbs[i].name))
 			return verbs[i].run(argc - 1, argv + 1);
@@ -238,4 +239,17 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return run(argv + 1, (size_t)n, thresholds);
+}
+
+int main(int argc, char **argv)
+{
+	struct diag d = { "" };
+
+	log_setup(program.name, LOG_STYLE_TOOL, LOG_LVL_INFO);
+	int status = begin(argc, argv);
+	if (file_stdout_done(&d) < 0) {
+		log_error("%s", d.text);
+		return EXIT_INVALID;
+	}
+	return status;
 }

@@ -134,3 +134,12 @@ int file_write_atomic(const char *path, const char *text, size_t len, struct dia
 		unlink(tmp);
 	return err;
 }
+
+int file_stdout_done(struct diag *d)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	errno = errno ? errno : EIO;
+	return diag_errno(d, "standard output");
+}

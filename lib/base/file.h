@@ -16,5 +16,7 @@ FILE *file_open_ready(const char *path, struct diag *d); /* NULL: `d` says why *
 int file_read_ready(const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d);
 /* Written beside and renamed over, so that a reader sees the old or the new. */
 int file_write_atomic(const char *path, const char *text, size_t len, struct diag *d);
+/* Before a program ends: has all that was printed got out? */
+int file_stdout_done(struct diag *d);
 
 #endif
