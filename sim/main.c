@@ -8,15 +8,38 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 #include "sim/answer/ask.h"
 
 enum { EXIT_UNMET = 1, EXIT_INVALID = 2, EXIT_USAGE = 3 };
 
-static struct sim_ask o = {.replications = 1, .surge_times = 3, .surge_ns = 10 * NS_PER_S};
+static struct sim_ask o;
 static bool only_costs;
 static const char *costs_path;
+
+/* What a surge of a scenario takes. */
+static int take_times(void *value, const char *text, struct diag *d)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end || !(v > 0 && v <= 10000))
+		return diag_set(d, ERR_RANGE, "'%s' is not a number above 0, up to 10000", text);
+	*(double *)value = v;
+	return 0;
+}
+
+static int take_surge(void *value, const char *text, struct diag *d)
+{
+	uint64_t ns;
+
+	if (opt_duration(text, NS_PER_S, &ns) < 0 || ns < NS_PER_MS || ns > 7 * 86400 * NS_PER_S)
+		return diag_set(d, ERR_RANGE, "'%s' is not a duration (10s) of 1ms to 7 days", text);
+	*(uint64_t *)value = ns;
+	return 0;
+}
 
 /* clang-format off */
 static const struct opt_def defs[] = {
@@ -25,14 +48,14 @@ static const struct opt_def defs[] = {
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record for each cell below it", 0, 0, NULL},
 	{"nodes", 'n', OPT_U64, &o.nodes, "N", "simulate so many of the scenario's nodes, scale up the rest (all, at most 16)", 1, 100000, NULL},
 	{"part", 0, OPT_U64, &o.part, "N", "simulate so many nodes together (1; 64 where the cluster DNS is ever busy)", 1, 100000, NULL},
-	{"replications", 'r', OPT_U64, &o.replications, "N", "run each cell so often, from seeds of its own, for intervals", 1, 10000, NULL},
+	{"replications", 'r', OPT_U64, &o.replications, "N", "run each cell so often, from seeds of its own, for intervals (1)", 1, 10000, NULL},
 	{"jobs", 'j', OPT_U64, &o.threads, "N", "threads (one a processor); changes nothing but the time", 1, 1024, NULL},
 	{"set", 0, OPT_LIST, &o.sets, "KEY=VALUE", "a key of the scenario otherwise than the file has it; may be repeated", 0, 0, NULL},
 	{"sweep", 0, OPT_TEXT, &o.sweep, "FILE", "sweep, merge: which keys take which values", 0, 0, NULL},
 	{"shard", 0, OPT_TEXT, &o.shard, "I/N", "sweep: only every N-th task from the I-th on (from 0), into a file of parts", 0, 0, NULL},
 	{"slo", 0, OPT_TEXT, &o.slo, "TEXT", "size: what must hold, such as 'p99<=10ms,lost<=0.01%'", 0, 0, NULL},
-	{"surge-times", 0, OPT_F64, &o.surge_times, "X", "cliff: the load during the surge, in times (3)", 0, 0, NULL},
-	{"surge-for", 0, OPT_DURATION, &o.surge_ns, "TIME", "cliff: how long it lasts (10s)", 0, 0, NULL},
+	{"surge-times", 0, OPT_CUSTOM, &o.surge_times, "X", "cliff: the load during the surge, in times (3)", 0, 0, take_times},
+	{"surge-for", 0, OPT_CUSTOM, &o.surge_ns, "TIME", "cliff: how long it lasts (10s)", 0, 0, take_surge},
 	{"seldom", 0, OPT_LIST, &o.seldom, "DIR", "calibrate: records of the same with fewer lookups, for what pauses cost; may be repeated", 0, 0, NULL},
 	{"costs", 0, OPT_TEXT, &costs_path, "FILE", "what things cost in time, in place of the defaults", 0, 0, NULL},
 	{"print-costs", 0, OPT_BOOL, &only_costs, NULL, "print the costs in the form --costs reads, and exit", 0, 0, NULL},
@@ -94,17 +117,55 @@ static int run(const struct verb *v)
 	return rc < 0 ? EXIT_INVALID : o.unmet ? EXIT_UNMET : 0;
 }
 
+/* An option that does nothing to what was asked for was meant for something else. */
+static const char *misplaced(const struct verb *v)
+{
+	const char *name = v ? v->name : "predict";
+	const struct {
+		const char *verbs;
+		bool given;
+		const char *words;
+	} of[] = {
+		{"predict size cliff calibrate", o.scenario, "no --scenario: --sweep FILE names it"},
+		{"sweep merge", o.sweep, "--sweep goes with sweep and merge"},
+		{"sweep", o.shard, "--shard goes with sweep"},
+		{"size", o.slo, "--slo goes with size"},
+		{"cliff", o.surge_times > 0, "--surge-times goes with cliff"},
+		{"cliff", o.surge_ns > 0, "--surge-for goes with cliff"},
+		{"calibrate", o.seldom.n > 0, "--seldom goes with calibrate"},
+		{"predict", o.qs, "--qs goes with no verb"},
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if (of[i].given && !strstr(of[i].verbs, name))
+			return of[i].words;
+	return NULL;
+}
+
 static const char *wrong_usage(const struct verb *v, bool known, int n)
 {
-	if (!known)
-		return "verbs are size, cliff, sweep, merge and calibrate";
+	const char *wrong = known ? misplaced(v) : "verbs are size, cliff, sweep, merge and calibrate";
+
+	if (wrong)
+		return wrong;
 	if (v && v->by == BY_SWEEP)
-		return o.sweep ? NULL : "give --sweep FILE";
+		return !o.sweep ? "give --sweep FILE" : v->run == sweep && n > 1 ? "sweep: give no operands" : NULL;
 	if (v && v->by == BY_RECORDS)
 		return NULL;
 	if (!o.scenario && !only_costs)
 		return "give --scenario FILE, and no operands";
 	return n > 1 ? "give no operands" : NULL;
+}
+
+/* What was not said. */
+static void fill_in(const struct verb *v)
+{
+	if (!o.replications && !(v && v->by == BY_SWEEP)) /* there the file may say it */
+		o.replications = 1;
+	if (!(o.surge_times > 0))
+		o.surge_times = 3;
+	if (!o.surge_ns)
+		o.surge_ns = 10 * NS_PER_S;
 }
 
 int main(int argc, char **argv)
@@ -136,7 +197,12 @@ int main(int argc, char **argv)
 	} else if (wrong) {
 		log_error("%s", wrong);
 	} else {
+		fill_in(v);
 		status = run(v);
+	}
+	if (file_stdout_done(&d) < 0) {
+		log_error("%s", d.text);
+		status = EXIT_INVALID;
 	}
 	free(words);
 	return status;

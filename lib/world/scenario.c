@@ -79,7 +79,7 @@ static const struct field burst_fields[] = {
 };
 static const struct field replica_fields[] = {
 	{ "service", read_delay, OFF(s.replica.service), 0, 60.0 * NS_PER_S },
-	{ "workers", read_unsigned, OFF(s.replica.workers), 1, 64 },
+	{ "workers", read_unsigned, OFF(s.replica.workers), 1, SCEN_WORKERS_MAX },
 	{ "cpu_limit", read_number, OFF(s.replica.cpu_limit), 0, 64 },
 	{ "cpu_period", read_duration, OFF(s.replica.period_ns), 1.0 * NS_PER_MS, 1.0 * NS_PER_S },
 	{ "queue", read_unsigned, OFF(s.replica.queue), 1, 1e8 },
@@ -104,7 +104,7 @@ static const struct field cluster_fields[] = {
 	{ "cluster_dns", read_ipv4, OFF(s.cluster_dns) },
 	{ "upstream_dns", read_ipv4, OFF(s.upstream_dns) },
 	{ "local_dns", read_ipv4, OFF(s.local_dns) },
-	{ "backends", read_unsigned, OFF(s.n_backends), 1, 64 },
+	{ "backends", read_unsigned, OFF(s.n_backends), 1, SCEN_BACKENDS_MAX },
 	{ "backend_delay", read_delay, OFF(s.backend_delay), 0, 60.0 * NS_PER_S },
 	{ "loss", read_share, OFF(s.loss), 0, 1 },
 	{ "burst", read_section, .sub = burst_fields },
@@ -153,7 +153,7 @@ static const struct field top_fields[] = {
 	  .required = true },
 	{ "warmup", read_duration, OFF(s.warmup_ns), 0, 86400.0 * NS_PER_S },
 	{ "pods", read_section, .required = true, .sub = pods_fields },
-	{ "growth", read_number, OFF(s.growth), 1e-6, 1e6 },
+	{ "growth", read_number, OFF(s.growth), 1e-6, SCEN_GROWTH_MAX },
 	{ "surges", read_surges },
 	{ "loads", read_loads, .required = true },
 	{ "names", read_section, .required = true, .sub = names_fields },
@@ -186,7 +186,7 @@ static void set_defaults(struct draft *t)
 	s->growth = 1;
 	s->burst_loss = 1;
 	s->replica = (struct scen_replica){ .workers = 1, .period_ns = 100 * NS_PER_MS, .queue = 256 };
-	s->scaler = (struct scen_scaler){ .min = 2, .max = 32, .nodes_per_replica = 16, .cores_per_replica = 256,
+	s->scaler = (struct scen_scaler){ .min = 2, .nodes_per_replica = 16, .cores_per_replica = 256,
 					  .cores_per_node = 4, .target = 0.8, .request = 0.1,
 					  .sync_ns = 15 * NS_PER_S, .start_ns = 5 * NS_PER_S, .calm_ns = 300 * NS_PER_S };
 	s->endpoints_ns = NS_PER_S;
@@ -201,8 +201,8 @@ static void set_defaults(struct draft *t)
 	s->cache_negative_ttl_s = 5;
 }
 
-/* The checks that need several values. */
-static int check_whole(struct reading *r, const struct draft *t, struct yaml_at root)
+/* The checks and defaults that need several values. */
+static int check_whole(struct reading *r, struct draft *t, struct yaml_at root)
 {
 	const struct scenario *s = &t->s;
 	double weight = 0;
@@ -217,8 +217,16 @@ static int check_whole(struct reading *r, const struct draft *t, struct yaml_at 
 	    s->upstream_dns.s_addr == s->local_dns.s_addr)
 		return yaml_err(root, r->d, ERR_RANGE,
 				"cluster_dns, upstream_dns and local_dns must be three addresses");
+	if (!s->scaler.max) /* upstream the formula has no bound; an HPA must be given one */
+		t->s.scaler.max = s->scaler.kind == SCEN_PROPORTIONAL ? SCEN_BACKENDS_MAX
+				  : s->scaler.min > 32		      ? s->scaler.min
+								      : 32;
+	unsigned most = s->scaler.kind == SCEN_FIXED || s->scaler.max < s->n_backends ? s->n_backends : s->scaler.max;
 	for (size_t i = 0; i < s->n_events; i++)
-		if (s->event[i].what == SCEN_FAIL && s->event[i].backend > s->n_backends)
+		if (s->event[i].what == SCEN_SCALE && s->event[i].to > most)
+			most = s->event[i].to;
+	for (size_t i = 0; i < s->n_events; i++)
+		if (s->event[i].what == SCEN_FAIL && s->event[i].backend > most)
 			return yaml_err(root, r->d, ERR_RANGE, "cluster.events: there is no backend %u",
 					s->event[i].backend);
 	if (s->burst_ns && s->loss >= s->burst_loss)

@@ -25,7 +25,9 @@
 #define SCEN_RECORDS_MAX  4096
 #define SCEN_EVENTS_MAX   64
 #define SCEN_SURGES_MAX   8
-#define SCEN_BACKENDS_MAX 64
+#define SCEN_BACKENDS_MAX 512
+#define SCEN_WORKERS_MAX  64
+#define SCEN_GROWTH_MAX   1e6
 
 /* Kinds of kube-proxy rules, in the order in which cells are run; bits, so that a scenario
  * can name several. */

@@ -12,7 +12,7 @@
 
 #define OUTSIDE_NAMES 50
 #define ZIPF          0.9
-#define SIM_REPLICAS_MAX 64 /* what the simulator takes */
+#define SIM_REPLICAS_MAX 64 /* simulated; they are never busy here, more would do the same */
 #define WARM_S           600 /* after so long a cache asks a few percent more than after an hour; after 30 s half as much again */
 
 void plan_share(const struct plan_input *in, double lookups, double warm_lookups, struct plan_share *ret)

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
+#include "sim/world/life.h"
+
 unsigned ask_threads(const struct sim_ask *a)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -48,6 +51,19 @@ static void choose_cells(struct loaded *l, const struct sim_ask *a)
 		}
 }
 
+/* Once: a sweep's points are loaded one by one. */
+static void warn_bounds(const struct scenario *s)
+{
+	static bool said;
+	unsigned wish = life_proportional_wish(s);
+
+	if (said || s->scaler.kind != SCEN_PROPORTIONAL || wish <= s->scaler.max)
+		return;
+	said = true;
+	log_warn("cluster-proportional-autoscaler's formula says %u replicas; cluster.autoscaler.max holds them at %u", wish,
+		 s->scaler.max);
+}
+
 int ask_load(struct loaded *ret, const struct sim_ask *a, const char *const *sets, size_t n_sets,
 	     struct diag *d)
 {
@@ -63,6 +79,7 @@ int ask_load(struct loaded *ret, const struct sim_ask *a, const char *const *set
 	if (rc == 0) {
 		if (a->seed)
 			ret->s->seed = a->seed;
+		warn_bounds(ret->s);
 		rc = zone_new(&ret->zone, ret->s, d);
 	}
 	if (rc == 0) {

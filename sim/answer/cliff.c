@@ -18,6 +18,7 @@
 #define LEVEL_LAST 1.15
 #define WELL_LOST 0.01	/* more lost than this is not well */
 #define WELL_TIMES 20	/* nor is a mean so many times that of the calm before */
+#define GROWTH_LEAST 1e-3 /* less is no load */
 #define WINDOW 4	/* before: the first quarter of the load; after: the last */
 
 struct window {
@@ -180,22 +181,50 @@ static const struct {
 
 #define CHANGES (sizeof(changes) / sizeof(changes[0]))
 
-static int change_texts(struct search *s, double growth, char ret[][64], struct diag *d)
+/* What would change nothing, or cannot be had, is left out. */
+static bool applies(const char *what, const struct scenario *s)
+{
+	if (strcmp(what, "applications do not ask again") == 0)
+		return s->retries > 0;
+	if (strcmp(what, "stubs ask once") == 0)
+		return s->attempts > 1;
+	if (strcmp(what, "no CPU limit") == 0)
+		return s->replica.cpu_limit > 0;
+	if (strcmp(what, "a short queue (64)") == 0)
+		return s->replica.queue > 64;
+	if (strcmp(what, "one worker more") == 0)
+		return s->replica.workers < SCEN_WORKERS_MAX;
+	if (strcmp(what, "one replica more") == 0)
+		return s->scaler.kind == SCEN_FIXED && s->n_backends < SCEN_BACKENDS_MAX;
+	return true;
+}
+
+struct change {
+	const char *what;
+	char text[64];
+};
+
+static int change_texts(struct search *s, double growth, struct change ret[CHANGES], size_t *ret_n, struct diag *d)
 {
 	struct loaded l;
 	int rc = ask_load(&l, s->a, NULL, 0, d);
 
+	*ret_n = 0;
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < CHANGES; i++) {
+		if (!applies(changes[i].what, l.s))
+			continue;
+		struct change *c = &ret[(*ret_n)++];
+		c->what = changes[i].what;
 		if (changes[i].set)
-			snprintf(ret[i], 64, "%s", changes[i].set);
-		else if (strstr(changes[i].what, "worker"))
-			snprintf(ret[i], 64, "cluster.replica.workers=%u", l.s->replica.workers + 1);
-		else if (strstr(changes[i].what, "replica"))
-			snprintf(ret[i], 64, "cluster.backends=%u", l.s->n_backends + 1);
+			snprintf(c->text, sizeof(c->text), "%s", changes[i].set);
+		else if (strstr(c->what, "worker"))
+			snprintf(c->text, sizeof(c->text), "cluster.replica.workers=%u", l.s->replica.workers + 1);
+		else if (strstr(c->what, "replica"))
+			snprintf(c->text, sizeof(c->text), "cluster.backends=%u", l.s->n_backends + 1);
 		else
-			snprintf(ret[i], 64, "growth=%.9g", growth / 2);
+			snprintf(c->text, sizeof(c->text), "growth=%.9g", growth / 2);
 	}
 	ask_release(&l);
 	return 0;
@@ -204,23 +233,25 @@ static int change_texts(struct search *s, double growth, char ret[][64], struct 
 static int try_changes(struct search *s, const struct level *first, double calm_ms, struct diag *d)
 {
 	struct trial *t = calloc(CHANGES, sizeof(*t)); /* they hold histograms */
-	char text[CHANGES][64];
-	int rc = t ? change_texts(s, first->growth, text, d) : diag_set(d, ERR_NOMEM, "out of memory");
+	struct change change[CHANGES];
+	size_t n = 0;
+	int rc = t ? change_texts(s, first->growth, change, &n, d) : diag_set(d, ERR_NOMEM, "out of memory");
 
-	for (size_t i = 0; rc == 0 && i < CHANGES; i++)
-		level_trial(s, &t[i], first->growth, text[i]);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		level_trial(s, &t[i], first->growth, change[i].text);
 	if (rc == 0)
-		rc = trials_run(t, CHANGES, s->a, s->cell, s->name, d);
+		rc = trials_run(t, n, s->a, s->cell, s->name, d);
 	if (rc == 0)
 		printf("\nAt %.3f, the same surge with one thing changed:\n", first->growth);
-	for (size_t i = 0; rc == 0 && i < CHANGES; i++) {
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct level at = {.growth = first->growth};
 		judge_surge(s, &at, &t[i], calm_ms);
-		printf("  %-32s %s (lost %.2f %% after)\n", changes[i].what, at.surge_well ? "recovers" : "stays down",
+		printf("  %-32s %s (lost %.2f %% after)\n", change[i].what, at.surge_well ? "recovers" : "stays down",
 		       100 * at.after.lost);
 		if (s->csv)
 			fprintf(s->csv, "%s,%.6g,,%s,,,%.6g,%.6g,,\"%s\"\n", s->name, at.growth,
-				at.surge_well ? "change recovers" : "change stays down", at.after.lost, at.after.mean_ms, text[i]);
+				at.surge_well ? "change recovers" : "change stays down", at.after.lost, at.after.mean_ms,
+				change[i].text);
 		trial_release(&t[i]);
 	}
 	free(t);
@@ -229,23 +260,41 @@ static int try_changes(struct search *s, const struct level *first, double calm_
 
 /* --- a cell --- */
 
-/* The growth at which the servers would be all used. */
-static int find_capacity(struct search *s, struct diag *d)
+/* Share of the servers that the load times `growth` uses. */
+static int used_at(struct search *s, double growth, double *ret, struct diag *d)
 {
 	struct trial t = {0};
 
-	trial_set(&t, "growth=%.9g", s->growth);
+	trial_set(&t, "growth=%.9g", growth);
 	trial_set(&t, "surges=[]");
 	int rc = trial_run(&t, s->a, s->cell, d);
+	if (rc == 0)
+		*ret = trial_number(&t, "utilisation").mean;
+	trial_release(&t);
+	return rc;
+}
+
+/* The growth at which the servers would be all used. Under a load that is too much for them they say only that
+ * they are: less is tried. */
+static int find_capacity(struct search *s, struct diag *d)
+{
+	double used = 1, growth = s->growth;
+	int rc = 0;
+
+	for (; rc == 0 && growth > GROWTH_LEAST; growth /= 4) {
+		rc = used_at(s, growth, &used, d);
+		if (used <= 0.9)
+			break;
+		if (rc == 0 && growth == s->growth)
+			log_warn("%s: the load as given uses %.0f %% already", s->name, 100 * used);
+	}
 	if (rc < 0)
 		return rc;
-	double used = trial_number(&t, "utilisation").mean;
-	trial_release(&t);
 	if (used <= 0)
 		return diag_set(d, ERR_MISSING, "cliff: the servers are never busy: give cluster.replica.service");
-	s->capacity = s->growth / used;
-	if (used > 0.9) /* what it does not get done it cannot tell */
-		log_warn("%s: the load as given uses %.0f %% already", s->name, 100 * used);
+	s->capacity = growth / used;
+	if (s->capacity * LEVEL_LAST > SCEN_GROWTH_MAX)
+		return diag_set(d, ERR_RANGE, "cliff: it takes %.3g times the load to use all servers", s->capacity / s->growth);
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "sim/world/replica.h"
+
 double numbers_quantile(const struct hist *h, double q)
 {
 	double want = q * (double)h->n, before = 0;
@@ -41,10 +43,7 @@ static double share(uint64_t part, uint64_t whole)
 /* Processor time used of what there was, under a limit or without. */
 static double utilisation(const struct sim_result *r, const struct scenario *s)
 {
-	bool limited = s->replica.cpu_limit > 0 && s->replica.cpu_limit < s->replica.workers;
-	double cores = limited ? s->replica.cpu_limit : s->replica.workers;
-
-	return r->replica_ns ? (double)r->replica_cpu_ns / ((double)r->replica_ns * cores) : 0;
+	return r->replica_ns ? (double)r->replica_used_ns / ((double)r->replica_ns * replica_cores(s)) : 0;
 }
 
 void numbers_of(struct numbers *ret, const struct sim_result *r, const struct scenario *s)

@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/base/hash.h"
 
 #define SAMPLES_MAX 4096 /* a cell has 600 */
 
@@ -46,10 +49,10 @@ static void put_sample(FILE *f, const struct sim_sample *s)
 
 void part_head(FILE *f, const char *digest)
 {
-	fprintf(f, "#nodens-sim-part 2\nsweep %s\n", digest);
+	fprintf(f, "#nodens-sim-part 3\nsweep %s\n", digest);
 }
 
-void part_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
+static void put_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
 {
 	fprintf(f, "task %" PRIu64 " %" PRIu64 "\n", job, rep);
 #define PUT(field, how) fprintf(f, "num " #field " %" PRIu64 "\n", r->field);
@@ -73,7 +76,25 @@ void part_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
 	put_heat(f, &r->heat);
 	for (size_t i = 0; i < r->n_samples; i++)
 		put_sample(f, &r->sample[i]);
-	fprintf(f, "end\n");
+}
+
+int part_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
+{
+	char *text = NULL, hex[65];
+	size_t len = 0;
+	FILE *whole = open_memstream(&text, &len);
+
+	if (!whole)
+		return ERR_NOMEM;
+	put_task(whole, job, rep, r);
+	if (fclose(whole) != 0) {
+		free(text);
+		return ERR_NOMEM;
+	}
+	hash_sha256_hex(text, len, hex);
+	fprintf(f, "%send %s\n", text, hex);
+	free(text);
+	return ferror(f) ? ERR_SYS : 0;
 }
 
 void part_done(FILE *f, uint64_t n_tasks)
@@ -105,8 +126,8 @@ int part_open(struct part_reader *p, const char *path, const char *digest, struc
 	*p = (struct part_reader){.path = path, .f = fopen(path, "re")};
 	if (!p->f)
 		return diag_errno(d, "%s", path);
-	if (!next_line(p) || strcmp(p->text, "#nodens-sim-part 2") != 0)
-		return bad(p, d, "'#nodens-sim-part 2'");
+	if (!next_line(p) || strcmp(p->text, "#nodens-sim-part 3") != 0)
+		return bad(p, d, "'#nodens-sim-part 3'");
 	if (!next_line(p) || strncmp(p->text, "sweep ", 6) != 0)
 		return bad(p, d, "'sweep SHA256'");
 	if (strcmp(p->text + 6, digest) != 0)
@@ -119,6 +140,32 @@ void part_close(struct part_reader *p)
 	if (p->f)
 		fclose(p->f);
 	p->f = NULL;
+	free(p->task);
+	p->task = NULL;
+}
+
+/* The line, as it was written, to those of its task. */
+static bool keep_line(struct part_reader *p)
+{
+	size_t n = strlen(p->text);
+
+	if (p->len + n + 1 > p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : 65536;
+		char *more = realloc(p->task, cap);
+		if (!more)
+			return false;
+		p->task = more;
+		p->cap = cap;
+	}
+	memcpy(p->task + p->len, p->text, n);
+	p->task[p->len + n] = '\n';
+	p->len += n + 1;
+	return true;
+}
+
+static bool is_end(const char *text)
+{
+	return strncmp(text, "end ", 4) == 0;
 }
 
 /* So many numbers after the word; false: fewer, more, or none. */
@@ -165,12 +212,15 @@ static bool take_hist(struct sim_result *r, const char *text, struct hist **ret)
 	if (sscanf(text, "%15s %u %" SCNu64 " %" SCNu64 " %" SCNu64 " %la%n", name, &i, &h.n, &h.min, &h.max, &h.sum,
 		   &used) != 6 || text[used] || i >= SCEN_LOADS_MAX)
 		return false;
-	if (strcmp(name, "path") == 0 && i >= SIM_PATHS_N)
+	if ((strcmp(name, "path") == 0 && i >= SIM_PATHS_N) || !h.n || h.min > h.max || !isfinite(h.sum))
 		return false;
-	*ret = strcmp(name, "latency") == 0 ? &r->latency[i]
-	       : strcmp(name, "path") == 0 ? &r->path[i]
-	       : strcmp(name, "sli") == 0  ? &r->sli
-					   : &r->node_peak;
+	*ret = strcmp(name, "latency") == 0	? &r->latency[i]
+	       : strcmp(name, "path") == 0	? &r->path[i]
+	       : strcmp(name, "sli") == 0	? &r->sli
+	       : strcmp(name, "node_peak") == 0 ? &r->node_peak
+						: NULL;
+	if (!*ret || (*ret)->n)
+		return false;
 	(*ret)->n = h.n;
 	(*ret)->min = h.min;
 	(*ret)->max = h.max;
@@ -246,6 +296,7 @@ int part_next(struct part_reader *p, uint64_t *ret_job, uint64_t *ret_rep, struc
 {
 	struct hist *h = NULL;
 	uint64_t v[2];
+	char hex[65];
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned i = 0; i < SCEN_LOADS_MAX; i++)
@@ -261,14 +312,20 @@ int part_next(struct part_reader *p, uint64_t *ret_job, uint64_t *ret_rep, struc
 		return v[0] == p->n_tasks ? 0 : bad(p, d, "the number of tasks before it");
 	if (strncmp(p->text, "task", 4) != 0 || !numbers(p->text + 4, v, 2))
 		return bad(p, d, "'task JOB REPLICATION'");
-	while (next_line(p) && strcmp(p->text, "end") != 0)
+	p->len = 0;
+	bool kept = keep_line(p);
+	while (kept && next_line(p) && !is_end(p->text)) {
+		kept = keep_line(p);
 		if (!take_line(ret, p->text, &h)) {
 			sim_result_release(ret);
 			return bad(p, d, "a line of a task");
 		}
-	if (strcmp(p->text, "end") != 0 || !ret->n_nodes) {
+	}
+	if (kept)
+		hash_sha256_hex(p->task, p->len, hex);
+	if (!kept || !is_end(p->text) || strcmp(p->text + 4, hex) != 0 || !ret->n_nodes) {
 		sim_result_release(ret);
-		return bad(p, d, "'end' of a whole task");
+		return kept ? bad(p, d, "'end' and the digest of a whole task") : diag_set(d, ERR_NOMEM, "out of memory");
 	}
 	p->n_tasks++;
 	*ret_job = v[0];

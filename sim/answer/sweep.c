@@ -108,9 +108,8 @@ static int on_whole(void *ctx, size_t job, unsigned rep, const struct sim_result
 {
 	struct chunk *c = ctx;
 
-	part_task(c->p->part, (uint64_t)c->first * c->p->n_cells + job, rep, r);
 	c->p->n_parts++;
-	return ferror(c->p->part) ? ERR_SYS : 0;
+	return part_task(c->p->part, (uint64_t)c->first * c->p->n_cells + job, rep, r);
 }
 
 static int chunk_load(struct chunk *c, struct diag *d)
@@ -150,13 +149,27 @@ static int chunk_run(struct chunk *c, struct diag *d)
 	return rc;
 }
 
+/* What the last point says wrong is said before the first is run. */
+static int check_all(struct sweep_plan *p, struct sweep_pt *pt, struct diag *d)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < p->file.n_points; i++) {
+		rc = sweep_point_load(p, i, pt, d);
+		ask_release(&pt->l);
+	}
+	return rc;
+}
+
 static int run_all(struct sweep_plan *p, struct diag *d)
 {
 	struct chunk *c = calloc(1, sizeof(*c));
-	int rc = 0;
+	int rc = c ? check_all(p, &c->point[0], d) : diag_set(d, ERR_NOMEM, "out of memory");
 
-	if (!c)
-		return diag_set(d, ERR_NOMEM, "out of memory");
+	if (rc < 0) {
+		free(c);
+		return rc;
+	}
 	c->p = p;
 	for (c->first = 0; rc == 0 && c->first < p->file.n_points; c->first += CHUNK) {
 		unsigned left = p->file.n_points - c->first;
@@ -176,8 +189,8 @@ static void digest(struct sweep_plan *p, const char *scenario)
 	char value[COST_TEXT];
 	size_t n = 0;
 
-	n += (size_t)snprintf(text, sizeof(text), "%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", p->file.digest,
-			      scenario, p->a->nodes, p->a->part, p->a->seed, p->a->replications, opt_version());
+	n += (size_t)snprintf(text, sizeof(text), "%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %s", p->file.digest,
+			      scenario, p->a->nodes, p->a->part, p->a->seed, p->a->replications, p->a->no_verify, opt_version());
 	for (const struct cost_def *k = cost_defs; k->name && n < sizeof(text); k++) {
 		sim_cost_text(&p->a->costs, k, value);
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", value);
@@ -197,8 +210,8 @@ int sweep_plan_load(struct sweep_plan *p, struct sim_ask *a, struct diag *d)
 	int rc = first ? sweep_file_load(&p->file, a->sweep, d) : diag_set(d, ERR_NOMEM, "out of memory");
 	if (rc == 0) {
 		a->scenario = p->file.scenario;
-		if (p->file.replications)
-			a->replications = p->file.replications;
+		if (!a->replications)
+			a->replications = p->file.replications ? p->file.replications : 1;
 		rc = sweep_point_load(p, 0, first, d);
 	}
 	if (rc == 0) {

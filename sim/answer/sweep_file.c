@@ -25,6 +25,17 @@ static int take_text(struct yaml_at n, const char *what, char *ret, size_t size,
 	return 0;
 }
 
+static int check_once(struct yaml_at map, struct diag *d)
+{
+	struct yaml_at key, other, value;
+
+	for (size_t i = 0; yaml_pair(map, i, &key, &value); i++)
+		for (size_t k = 0; k < i && yaml_pair(map, k, &other, &value); k++)
+			if (yaml_text(key) && yaml_text(other) && strcmp(yaml_text(key), yaml_text(other)) == 0)
+				return yaml_err(key, d, ERR_EXISTS, "key '%.40s' is given twice", yaml_text(key));
+	return 0;
+}
+
 static int take_values(struct sweep_key *k, struct yaml_at n, struct diag *d)
 {
 	struct yaml_at at;
@@ -37,10 +48,10 @@ static int take_values(struct sweep_key *k, struct yaml_at n, struct diag *d)
 	return rc;
 }
 
-static int take_key(struct sweep_key *k, struct yaml_at n, struct diag *d)
+static int take_key(const struct sweep_file *s, struct sweep_key *k, struct yaml_at n, struct diag *d)
 {
 	struct yaml_at key, value;
-	int rc = 0;
+	int rc = check_once(n, d);
 
 	for (size_t i = 0; !rc && yaml_pair(n, i, &key, &value); i++) {
 		const char *word = yaml_text(key) ? yaml_text(key) : "";
@@ -51,6 +62,9 @@ static int take_key(struct sweep_key *k, struct yaml_at n, struct diag *d)
 		else
 			rc = yaml_err(key, d, ERR_UNKNOWN, "unknown key '%.40s'; accepted: key, values", word);
 	}
+	for (const struct sweep_key *other = s->key; !rc && other < k; other++)
+		if (strcmp(other->key, k->key) == 0)
+			rc = yaml_err(n, d, ERR_EXISTS, "vary: '%.40s' is there twice", k->key);
 	if (!rc && (!k->key[0] || !k->n_values))
 		rc = yaml_err(n, d, ERR_MISSING, "expected {key: KEY, values: [...]}");
 	return rc;
@@ -64,7 +78,7 @@ static int take_vary(struct sweep_file *s, struct yaml_at n, struct diag *d)
 	if (yaml_kind(n) != YAML_LIST || yaml_len(n) > SWEEP_KEYS_MAX)
 		return yaml_err(n, d, ERR_SYNTAX, "vary: expected a list of at most %d keys", SWEEP_KEYS_MAX);
 	for (size_t i = 0; !rc && yaml_item(n, i, &at); i++) {
-		rc = take_key(&s->key[s->n_keys], at, d);
+		rc = take_key(s, &s->key[s->n_keys], at, d);
 		s->n_points *= s->key[s->n_keys].n_values;
 		s->n_keys++;
 		if (!rc && s->n_points > SWEEP_POINTS_MAX)
@@ -103,7 +117,7 @@ static int take_top(struct sweep_file *s, const char *path, struct yaml_at root,
 {
 	struct yaml_at key, value;
 	bool version = false;
-	int rc = 0;
+	int rc = check_once(root, d);
 
 	for (size_t i = 0; !rc && yaml_pair(root, i, &key, &value); i++) {
 		const char *word = yaml_text(key) ? yaml_text(key) : "";

@@ -25,7 +25,7 @@ void replicas_init(struct world *w)
 	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
 		struct replica *r = &w->replica[i];
 		snprintf(r->id, sizeof(r->id), "backend-%u", i + 1);
-		rng_seed_stream(&r->rng, w->seed, 0x6261636bull << 32 | (uint64_t)w->c->first_node << 8 | i);
+		rng_seed_stream(&r->rng, w->seed, 0x6261636bull << 32 | (uint64_t)(i >> 8) << 28 | (uint64_t)w->c->first_node << 8 | (i & 0xff));
 		r->n_workers = s->replica.workers ? s->replica.workers : 1;
 		r->phase_ns = rng_below(&r->rng, s->replica.period_ns ? s->replica.period_ns : 1);
 	}
@@ -39,15 +39,28 @@ void replicas_release(struct world *w)
 
 /* --- processor time --- */
 
+static uint64_t quota_of(const struct scenario *s)
+{
+	uint64_t ns = (uint64_t)(s->replica.cpu_limit * (double)s->replica.period_ns);
+
+	return ns > QUOTA_MIN_NS ? ns : QUOTA_MIN_NS;
+}
+
+double replica_cores(const struct scenario *s)
+{
+	double cores = (double)quota_of(s) / (double)s->replica.period_ns;
+
+	return s->replica.cpu_limit > 0 && cores < s->replica.workers ? cores : s->replica.workers;
+}
+
 /* When work of `cpu_ns` that begins at `t_ns` is done, under the quota. */
 static uint64_t work(struct world *w, struct replica *r, uint64_t t_ns, uint64_t cpu_ns)
 {
 	uint64_t period_ns = w->s->replica.period_ns;
-	uint64_t quota_ns = (uint64_t)(w->s->replica.cpu_limit * (double)period_ns);
+	uint64_t quota_ns = quota_of(w->s);
 
 	if (w->s->replica.cpu_limit <= 0)
 		return t_ns + cpu_ns;
-	quota_ns = quota_ns > QUOTA_MIN_NS ? quota_ns : QUOTA_MIN_NS;
 	while (cpu_ns) {
 		uint64_t index = (t_ns + r->phase_ns) / period_ns;
 		uint64_t end_ns = (index + 1) * period_ns - r->phase_ns;

@@ -17,6 +17,8 @@ void replicas_release(struct world *w);
 uint64_t replica_take(struct world *w, struct replica *r, uint64_t t_ns, bool may_drop);
 /* The same now, after the queries of nodes that are not simulated. */
 uint64_t replica_serve(struct world *w, struct replica *r, bool may_drop);
+/* Processors that one server can use, under its limit; the least the kubelet sets is 1 ms a period. */
+double replica_cores(const struct scenario *s);
 size_t replica_waiting(const struct replica *r, uint64_t t_ns);
 
 #endif

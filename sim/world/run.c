@@ -156,10 +156,10 @@ static void step(struct world *w, const struct event *e)
 		flow_repair(w, e->a, arg);
 		break;
 	case EV_LIFE:
-		life_happen(w, e->a, (enum life_step)arg);
+		life_happen(w, e->a, arg);
 		break;
-	case EV_SCALE:
-		life_scale(w, e->a, w->s->event[arg].for_ns, w->s->event[arg].grace_ns);
+	case EV_EVENT:
+		life_event(w, e->a);
 		break;
 	case EV_SCALER:
 		life_scaler(w);
@@ -183,6 +183,8 @@ static void run(struct world *w)
 	       evq_pop(&w->q, &e)) {
 		w->now_ns = e.t_ns;
 		w->r->events++;
+		if (w->now_ns > w->end_ns && !w->load_over)
+			life_load_over(w);
 		step(w, &e);
 	}
 	if (w->q.failed)

@@ -34,7 +34,7 @@ static void look(struct world *w, struct sim_sample *s, bool final)
 		if (final)
 			r->ct_client_final += n[MARK_POD].live;
 	}
-	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
+	for (unsigned i = 0; i < w->n_slots; i++) {
 		s->waiting += w->replica[i].n_wait ? replica_waiting(&w->replica[i], w->now_ns) : 0;
 		s->replicas += w->replica[i].serves;
 	}

@@ -40,8 +40,8 @@ enum sim_event {
 	EV_AT_POD,
 	EV_TICK,     /* the core's deadline; a: node */
 	EV_REPAIR,   /* a connection repeats what was lost; a: flow and direction, p: generation */
-	EV_LIFE,     /* something becomes of a replica; a: replica, p: enum life_step */
-	EV_SCALE,    /* so many replicas are wanted from now on; a: how many */
+	EV_LIFE,     /* something becomes of a replica; a: replica, p: its pod and an enum life_step */
+	EV_EVENT,    /* one of the scenario's; a: which */
 	EV_SCALER,   /* the autoscaler looks */
 	EV_ORIGINAL, /* a question of the original cache has waited long enough; a: node, p: question */
 	EV_SAMPLE,
@@ -137,18 +137,21 @@ static inline bool node_has_cache(const struct node *n)
 	return n->core || n->original;
 }
 
+#define GREW_N 16
 #define PERIODS 8 /* of a CPU quota, remembered: those that queries under way reach into */
 
 struct replica { /* a cluster-DNS server */
 	char id[24];
 	struct rng rng;
-	bool serves, listed;
+	bool wanted, serves, listed;
+	uint32_t pod;	  /* which one of those that had this place */
+	uint64_t back_ns; /* silent till then */
 	uint32_t life; /* how often it began anew: connections to an earlier one are dead */
 	uint64_t last_ns;
 	double gap_ns; /* mean, between the queries of the simulated nodes */
 	uint64_t n;
 	unsigned n_workers;
-	uint64_t free_ns[64]; /* when each worker is through */
+	uint64_t free_ns[SCEN_WORKERS_MAX]; /* when each worker is through */
 	uint64_t *start_ns;   /* ring: when those who wait will begin */
 	size_t n_wait, first_wait, cap_wait;
 	uint64_t phase_ns; /* of the quota's periods */
@@ -171,7 +174,7 @@ struct world {
 	uint64_t now_ns, end_ns, sample_ns, told_ns, told_events;
 	struct workload *load;
 	struct lookup next;
-	bool have_next;
+	bool have_next, load_over;
 	struct stub_conf stub_conf[SCEN_LOADS_MAX];
 	uint32_t n_runs, cap_runs, free_run, n_active;
 	struct lookup_run **run;
@@ -184,9 +187,15 @@ struct world {
 	uint64_t replica_queue;
 	struct replica replica[SIM_BACKENDS_MAX];
 	unsigned n_replicas; /* wanted now */
+	unsigned n_slots;    /* of replica[] that ever had one */
 	unsigned n_listed;
 	uint16_t listed[SIM_BACKENDS_MAX]; /* kube-proxy's endpoints */
-	unsigned wished[64], n_wished;	   /* the autoscaler's, newest last */
+	uint64_t wished_ns[SIM_BACKENDS_MAX + 1]; /* when the autoscaler last wished for so many */
+	struct grew {
+		uint64_t t_ns;
+		unsigned n;
+	} grew[GREW_N]; /* how many it added lately; it looks once a second at most */
+	unsigned n_grew;
 	struct core_conf *core_conf;
 	struct corefile_plan *plan;
 	struct answers *answers;

@@ -202,6 +202,93 @@ Test(life, rules_without_endpoints_lead_nowhere)
 	lab_free(l);
 }
 
+static unsigned replicas_at(const struct sim_result *r, double t_s)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->n_samples && (double)r->sample[i].t_ns <= t_s * 1e9; i++)
+		n = (unsigned)r->sample[i].replicas;
+	return n;
+}
+
+/* What was planned for a pod is void when the pod is gone: neither the end of its silence nor its turn in a
+ * roll-out brings it back. */
+Test(life, a_server_that_was_taken_away_stays_away)
+{
+	struct lab *l = lab_new(LIVES("glibc", "    - {what: scale, at: 1s, to: 4}\n"
+					       "    - {what: fail, at: 12s, for: 20s, unready: 2s, backend: 2}\n"
+					       "    - {what: scale, at: 15s, to: 1}\n"
+					       "    - {what: rollout, at: 40s}\n"),
+				false);
+	const struct sim_result *r = lab_run(l);
+
+	cr_expect_eq(replicas_at(r, 11), 4);
+	cr_expect_eq(replicas_at(r, 21), 1);
+	cr_expect_eq(replicas_at(r, 39), 1, "%u: one has come back from its silence", replicas_at(r, 39));
+	cr_expect_eq(replicas_at(r, 60), 1, "%u: the roll-out replaced who is not there", replicas_at(r, 60));
+	lab_free(l);
+}
+
+/* A pod that comes while another still ends is not that one, and does not end with it. */
+Test(life, servers_taken_away_and_wanted_again)
+{
+	struct lab *l = lab_new(LIVES("glibc", "    - {what: scale, at: 1s, to: 4}\n"
+					       "    - {what: scale, at: 20s, to: 2}\n"
+					       "    - {what: scale, at: 21s, to: 4, for: 0s}\n"),
+				false);
+	const struct sim_result *r = lab_run(l);
+
+	cr_expect_eq(r->lost, 0, "%lu lost", (unsigned long)r->lost);
+	cr_expect_eq(replicas_at(r, 60), 4);
+	lab_free(l);
+}
+
+Test(life, two_silences_end_when_the_later_one_does)
+{
+	struct lab *l = lab_new(LIVES("glibc", "    - {what: fail, at: 10s, for: 30s, unready: 1h}\n"
+					       "    - {what: fail, at: 11s, for: 1s, unready: 1h}\n"),
+				false);
+	const struct sim_result *r = lab_run(l);
+
+	cr_expect_eq(replicas_at(r, 39), 1);
+	cr_expect_float_eq(lost_between(r, 15, 38), 0.5, 0.04, "%g", lost_between(r, 15, 38));
+	cr_expect_eq(replicas_at(r, 41), 2);
+	lab_free(l);
+}
+
+/* Those that came by scaling are rolled too: each of four loses its connections in turn. */
+Test(life, a_roll_out_is_of_those_that_are_there)
+{
+	struct lab *l = lab_new(LIVES("glibc", "    - {what: scale, at: 1s, to: 4}\n"
+					       "    - {what: rollout, at: 15s, for: 6s}\n"),
+				false);
+	const struct sim_result *r = lab_run(l);
+
+	for (double t_s = 15; t_s < 51; t_s += 9) { /* six until the next is there, three until it is listed */
+		cr_expect_eq(replicas_at(r, t_s + 5.5), 3, "%u at %g s", replicas_at(r, t_s + 5.5), t_s + 5.5);
+		cr_expect_eq(replicas_at(r, t_s + 8), 4, "%u at %g s", replicas_at(r, t_s + 8), t_s + 8);
+	}
+	lab_free(l);
+}
+
+/* However often it looks: twice as many or four more in 15 s, fewer when 300 s have passed. */
+Test(life, an_hpa_that_looks_each_second_keeps_its_times)
+{
+	struct lab *l = lab_new(HEAD "duration: 450s\npods: {per_node: 10}\nsurges: [{at: 20s, for: 60s, times: 8}]\n"
+				     "loads:\n  - {name: a, transport: new-port, rate: 20/s, family: a, arrivals: even}\n"
+				     "names:\n  ask: [web.default.svc.cluster.local.]\ncluster:\n  backends: 2\n"
+				     "  replica: {service: 1ms}\n"
+				     "  autoscaler: {kind: hpa, sync: 1s, start: 0s, target: 80%, request: 0.1}\n" WEB,
+				false);
+	const struct sim_result *r = lab_run(l);
+
+	cr_expect_leq(replicas_at(r, 30), 7, "%u", replicas_at(r, 30));
+	cr_expect_geq(replicas_at(r, 78), 20, "%u", replicas_at(r, 78));
+	cr_expect_geq(replicas_at(r, 370), 20, "%u: before its calm time was over", replicas_at(r, 370));
+	cr_expect_leq(replicas_at(r, 400), 4, "%u", replicas_at(r, 400));
+	lab_free(l);
+}
+
 Test(life, the_proportional_autoscaler_is_its_formula)
 {
 	struct scenario s = {.n_nodes = 333,
