@@ -6,6 +6,7 @@
 #include "lib/base/opt.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -45,7 +46,7 @@ static void default_print(const struct opt_def *o, char *buf, size_t cap)
 		snprintf(buf, cap, "%s", *(const char **)o->value);
 	else if (o->type == OPT_U64 && *(uint64_t *)o->value)
 		snprintf(buf, cap, "%" PRIu64, *(uint64_t *)o->value);
-	else if (o->type == OPT_F64 && *(double *)o->value)
+	else if (o->type == OPT_F64 && *(double *)o->value && !isnan(*(double *)o->value))
 		snprintf(buf, cap, "%g", *(double *)o->value);
 	else if (o->type == OPT_DURATION && *(uint64_t *)o->value)
 		duration_print(*(uint64_t *)o->value, buf, cap);

@@ -61,6 +61,19 @@ static void sum(const struct out *o, const char *name, uint64_t value)
 	result_num(o->r, name, (double)value * o->scale);
 }
 
+/* The record's quantiles are upper bounds of a distribution's buckets, those of a replication are not: an interval
+ * reaches to the bounds of the buckets it ends in, or a quantile would stand outside of its own. */
+static struct interval to_buckets(struct interval v)
+{
+	uint64_t low, high;
+
+	hist_bounds(hist_index((uint64_t)v.low), &low, &high);
+	v.low = (double)low;
+	hist_bounds(hist_index((uint64_t)v.high), &low, &high);
+	v.high = (double)high;
+	return v;
+}
+
 /* The table's own means and quantiles, with their intervals; from several replications only. */
 static void put_numbers(const struct out *o, const struct cell_outcome *out)
 {
@@ -78,6 +91,8 @@ static void put_numbers(const struct out *o, const struct cell_outcome *out)
 			result_num(o->r, metric, whole.p9999_ns);
 		if (out->n_reps < 2)
 			continue;
+		if (strncmp(metric, "latency.all.p", 13) == 0)
+			v = to_buckets(v);
 		snprintf(name, sizeof(name), "%s.low", metric);
 		result_num(o->r, name, v.low);
 		snprintf(name, sizeof(name), "%s.high", metric);
