@@ -73,6 +73,29 @@ Test(server_listen, one_is_read_while_the_rest_is_held)
 	cr_expect_lt(fcntl(sk.tcp[1], F_GETFD), 0);
 }
 
+/* Whichever place it has: those behind it are held, left and read again. */
+Test(server_listen, the_first_is_read_while_the_rest_is_held)
+{
+	struct server_sockets sk = {0};
+	struct ctl_listener but;
+	uint16_t port[2];
+
+	two_open(port, &sk);
+	but = named(port[0]);
+	server_hold(server, &but, 1);
+	for (int tcp = 0; tcp < 2; tcp++) {
+		cr_expect(is_answered(port[0], tcp));
+		cr_expect_not(is_answered(port[1], tcp));
+	}
+	cr_expect_eq(server_serve(server, &d), 0);
+	cr_expect(is_answered(port[1], false) && is_answered(port[1], true));
+	server_hold(server, &but, 1);
+	cr_expect_not(server_leave(server, false, false));
+	cr_expect_lt(fcntl(sk.udp[1], F_GETFD), 0);
+	cr_expect_lt(fcntl(sk.tcp[1], F_GETFD), 0);
+	cr_expect(is_answered(port[0], false) && is_answered(port[0], true));
+}
+
 Test(server_listen, at_once_leaves_all)
 {
 	struct server_sockets sk = {0};
