@@ -44,6 +44,7 @@ void ct_events_release(struct ct_events *e);
 
 struct ct_stream { /* what a query stream says of itself */
 	uint64_t n_skipped; /* records without an address: counted, not taken */
+	uint64_t n_back;    /* records earlier than the one before: they are sorted */
 	bool upstream;      /* taken between node and backends */
 	bool captured;      /* from a capture: its servers are real addresses */
 };

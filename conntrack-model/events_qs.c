@@ -36,10 +36,12 @@ int ct_events_from_qs(struct ct_events *e, const char *path, struct ct_stream *r
 
 	if (rc < 0)
 		return rc;
+	qs_reader_any_order(r);
 	while ((rc = qs_reader_next(r, &rec, d)) > 0)
 		n_skipped += !add_record(e, &rec);
 	const char *point = qs_reader_fact(r, "point"), *source = qs_reader_fact(r, "source");
 	struct ct_stream s = {.n_skipped = n_skipped,
+			      .n_back = qs_reader_went_back(r),
 			      .upstream = point && strcmp(point, "upstream") == 0,
 			      .captured = source && strcmp(source, "capture") == 0};
 	qs_reader_close(r);

@@ -282,6 +282,8 @@ static int load_events(struct ct_events *e, struct diag *d)
 	if (stream.n_skipped)
 		log_warn("%s: %llu records without addresses were left out", o.qs,
 			 (unsigned long long)stream.n_skipped);
+	if (stream.n_back)
+		log_warn("%s: %llu records are earlier than the one before: sorted", o.qs, (unsigned long long)stream.n_back);
 	ct_events_sort(e);
 	return rc;
 }

@@ -22,7 +22,8 @@ struct fact {
 struct qs_reader {
 	FILE *f;
 	char *path;
-	uint64_t line_no, last_t_ns;
+	uint64_t line_no, last_t_ns, n_back;
+	bool any_order;
 	size_t n_columns;
 	const struct qs_column *column[QS_COLUMNS_MAX]; /* NULL: not ours */
 	size_t n_facts;
@@ -196,7 +197,8 @@ static int parse_record(struct qs_reader *r, struct qrec *rec)
 	}
 	if (i < r->n_columns)
 		return fail(r, ERR_SYNTAX, "fewer fields than columns", "");
-	if (rec->t_ns < r->last_t_ns)
+	r->n_back += rec->t_ns < r->last_t_ns;
+	if (rec->t_ns < r->last_t_ns && !r->any_order)
 		return fail(r, ERR_RANGE, "t_ns is less than in the record before", "");
 	r->last_t_ns = rec->t_ns;
 	return 1;
@@ -218,6 +220,16 @@ int qs_reader_next(struct qs_reader *r, struct qrec *ret, struct diag *d)
 	else if (rc < 0 && d)
 		*d = r->diag;
 	return rc;
+}
+
+void qs_reader_any_order(struct qs_reader *r)
+{
+	r->any_order = true;
+}
+
+uint64_t qs_reader_went_back(const struct qs_reader *r)
+{
+	return r->n_back;
 }
 
 const char *qs_reader_fact(const struct qs_reader *r, const char *key)

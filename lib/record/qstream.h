@@ -47,6 +47,9 @@ int qs_reader_open(struct qs_reader **ret, const char *path, struct diag *d);
 /* 1 and a record, 0 at the end, or a negative code (the stream stays there:
  * a bad line is never the end of the file). */
 int qs_reader_next(struct qs_reader *r, struct qrec *ret, struct diag *d);
+/* For who sorts what was read: a record earlier than the one before is no error from now on; how many there were. */
+void qs_reader_any_order(struct qs_reader *r);
+uint64_t qs_reader_went_back(const struct qs_reader *r);
 const char *qs_reader_fact(const struct qs_reader *r, const char *key);
 void qs_reader_close(struct qs_reader *r);
 

@@ -219,7 +219,7 @@ static int grown(struct sizing *z, double growth, bool tell, bool *ret_ok, char 
 		const struct goal *broken = goals_broken(&z->goals, &t.out);
 		struct pressure p = trial_pressure(&t);
 		*ret_ok = !broken;
-		snprintf(why, 160, "%s: %s", broken ? broken->text : "meets all", broken ? trial_bottleneck(&t) : "");
+		snprintf(why, 160, "%s%s%s", broken ? broken->text : "meets all", broken ? ": " : "", broken ? trial_bottleneck(&t) : "");
 		snprintf(what, sizeof(what), "load x%g", growth);
 		snprintf(note, sizeof(note), "lost %.4f %%; replicas %.0f %%, table %.0f %%, cache %.0f %% used; %s%s",
 			 100 * trial_number(&t, "lost_share").mean, 100 * p.replicas, 100 * p.table, 100 * p.cache,
