@@ -3,6 +3,7 @@
  * The scenario's cells, each a line for a person and a record.
  */
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -28,12 +29,15 @@ static void name_streams(struct run *r, const struct sim_ask *a)
 static int show(struct run *r, const struct sim_ask *a, double took_s, struct diag *d)
 {
 	uint64_t events = 0;
+	struct rusage u;
 	int rc = 0;
 
 	for (size_t i = 0; i < r->l.n_cells; i++)
 		events += r->out[i].sum.events;
-	log_info("%.0f events in %.2f s, %.0f a second", (double)events, took_s,
-		 (double)events / (took_s > 0 ? took_s : 1));
+	getrusage(RUSAGE_SELF, &u);
+	double cpu_s = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	log_info("%.0f events in %.2f s, %.0f a second; %.2f s of processors, %.0f MiB at most", (double)events, took_s,
+		 (double)events / (took_s > 0 ? took_s : 1), cpu_s, (double)u.ru_maxrss / 1024);
 	sim_print_head(stdout);
 	for (size_t i = 0; i < r->l.n_cells; i++) {
 		sim_print_row(&r->out[i], &r->l.cell[i], stdout);

@@ -209,12 +209,12 @@ static unsigned free_slot(const struct world *w)
 static bool add_one(struct world *w, uint64_t start_ns)
 {
 	unsigned i = free_slot(w);
-	struct replica *r = &w->replica[i];
 
-	if (i >= SIM_BACKENDS_MAX)
+	if (i >= w->room)
 		return false;
 	if (i >= w->n_slots)
 		w->n_slots = i + 1;
+	struct replica *r = &w->replica[i];
 	r->wanted = true;
 	r->back_ns = 0;
 	r->pod++;

@@ -12,7 +12,17 @@
 #define QUOTA_MIN_NS NS_PER_MS /* of the kubelet and of the kernel: a smaller limit is this one */
 #define RATE_MEMORY 256 /* queries over which the rate of arrivals is averaged */
 
-void replicas_init(struct world *w)
+/* A node holds a world: places for servers that nothing can make cost each of five thousand. */
+static unsigned room_of(const struct scenario *s)
+{
+	bool grows = s->scaler.kind != SCEN_FIXED;
+
+	for (size_t i = 0; i < s->n_events; i++)
+		grows |= s->event[i].what == SCEN_SCALE;
+	return grows ? SIM_BACKENDS_MAX : s->n_backends;
+}
+
+int replicas_init(struct world *w)
 {
 	const struct scenario *s = w->s;
 	bool own = s->replica.service.median_ns > 0;
@@ -22,19 +32,25 @@ void replicas_init(struct world *w)
 	else
 		w->service = w->c->costs->backend_cpu;
 	w->replica_queue = own ? s->replica.queue : w->c->costs->backend_queue;
-	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++) {
+	w->room = room_of(s);
+	w->replica = calloc(w->room, sizeof(*w->replica));
+	if (!w->replica)
+		return ERR_NOMEM;
+	for (unsigned i = 0; i < w->room; i++) {
 		struct replica *r = &w->replica[i];
 		snprintf(r->id, sizeof(r->id), "backend-%u", i + 1);
 		rng_seed_stream(&r->rng, w->seed, 0x6261636bull << 32 | (uint64_t)(i >> 8) << 28 | (uint64_t)w->c->first_node << 8 | (i & 0xff));
 		r->n_workers = s->replica.workers ? s->replica.workers : 1;
 		r->phase_ns = rng_below(&r->rng, s->replica.period_ns ? s->replica.period_ns : 1);
 	}
+	return 0;
 }
 
 void replicas_release(struct world *w)
 {
-	for (unsigned i = 0; i < SIM_BACKENDS_MAX; i++)
+	for (unsigned i = 0; w->replica && i < w->room; i++)
 		free(w->replica[i].start_ns);
+	free(w->replica);
 }
 
 /* --- processor time --- */

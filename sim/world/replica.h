@@ -10,7 +10,7 @@
 
 #include "sim/world/world.h"
 
-void replicas_init(struct world *w);
+int replicas_init(struct world *w); /* ERR_NOMEM */
 void replicas_release(struct world *w);
 /* A query has come. When its answer leaves, 0: the queue was full; TCP waits
  * in the sender's socket instead. */

@@ -67,7 +67,8 @@ static int build(struct world *w, struct diag *d)
 		return diag_set(d, ERR_NOMEM, "out of memory");
 	w->free_flow = FLOW_NONE;
 	leg_set(&w->backend_delay, w->s->backend_delay);
-	replicas_init(w);
+	if (replicas_init(w) < 0)
+		return diag_set(d, ERR_NOMEM, "out of memory");
 	life_init(w);
 	name_from_text(&w->domain, w->s->domain); /* the scenario has seen to it that it is one */
 	hist_init(&w->r->node_peak);

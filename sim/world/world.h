@@ -185,7 +185,8 @@ struct world {
 	struct node *node;
 	struct leg backend_delay, service;
 	uint64_t replica_queue;
-	struct replica replica[SIM_BACKENDS_MAX];
+	struct replica *replica; /* [room]: as many as there can ever be */
+	unsigned room;
 	unsigned n_replicas; /* wanted now */
 	unsigned n_slots;    /* of replica[] that ever had one */
 	unsigned n_listed;
