@@ -8,6 +8,7 @@
 #include "lib/dns/name.h"
 #include "lib/dns/wire.h"
 #include "pcap-replay/whatif/play.h"
+#include "tests/fixtures/at_end.h"
 
 static struct budget budget;
 static struct asked asked;
@@ -21,7 +22,7 @@ static void setup(void)
 static void teardown(void)
 {
 	asked_release(&asked);
-	cr_assert_eq(budget.used, 0, "what was taken from the budget is given back: %zu", budget.used);
+	AT_END(budget.used == 0); /* what was taken is given back */
 }
 
 TestSuite(whatif, .init = setup, .fini = teardown);

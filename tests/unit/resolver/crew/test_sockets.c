@@ -10,6 +10,7 @@
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
 #include "resolver/net/sockaddr.h"
+#include "tests/fixtures/at_end.h"
 #include "tests/fixtures/corefile_util.h"
 
 static struct sockets s;
@@ -35,8 +36,8 @@ static void setup(void)
 static void teardown(void)
 {
 	sockets_close(&s);
-	cr_expect_eq(s.n, 0);
-	cr_expect_eq(descriptors(), before, "all are closed");
+	AT_END(s.n == 0);
+	AT_END(descriptors() == before);
 }
 
 TestSuite(sockets, .init = setup, .fini = teardown, .timeout = 60);

@@ -19,6 +19,7 @@
 #include "lib/base/log.h"
 #include "resolver/observe/shm.h"
 #include "resolver/worker/ctl.h"
+#include "tests/fixtures/at_end.h"
 
 enum { N = 3 };
 static struct loop loop;
@@ -111,7 +112,7 @@ static void teardown(void)
 			close(sockets.set[i].more[k]);
 	loop_release(&loop);
 	free(shm);
-	cr_expect_eq(descriptors(), before, "none is left");
+	AT_END(descriptors() == before);
 }
 
 TestSuite(workers, .init = setup, .fini = teardown, .timeout = 60);
