@@ -4,7 +4,9 @@
  */
 #include "sim/answer/ask.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -97,4 +99,33 @@ void ask_release(struct loaded *l)
 	zone_free(l->zone);
 	scenario_free(l->s);
 	*l = (struct loaded){0};
+}
+
+int ask_out_open(const struct sim_ask *a, const char *hidden, FILE **ret, struct diag *d)
+{
+	char path[4200];
+
+	if (mkdir(a->out, 0777) < 0 && errno != EEXIST)
+		return diag_errno(d, "%s", a->out);
+	snprintf(path, sizeof(path), "%s/%s", a->out, hidden + 1);
+	unlink(path); /* of another run */
+	snprintf(path, sizeof(path), "%s/%s", a->out, hidden);
+	*ret = fopen(path, "we");
+	return *ret ? 0 : diag_errno(d, "%s", path);
+}
+
+int ask_out_close(const struct sim_ask *a, const char *hidden, FILE *f, int rc, struct diag *d)
+{
+	char from[4200], to[4200];
+	bool bad = ferror(f);
+
+	if ((fclose(f) != 0 || bad) && rc == 0)
+		rc = diag_set(d, ERR_SYS, "%s/%s could not be written whole", a->out, hidden);
+	snprintf(from, sizeof(from), "%s/%s", a->out, hidden);
+	snprintf(to, sizeof(to), "%s/%s", a->out, hidden + 1);
+	if (rc < 0)
+		unlink(from);
+	else if (rename(from, to) < 0)
+		return diag_errno(d, "%s", to);
+	return rc;
 }

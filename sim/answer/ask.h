@@ -5,6 +5,8 @@
 #ifndef NODENS_SIM_ASK_H
 #define NODENS_SIM_ASK_H
 
+#include <stdio.h>
+
 #include "lib/base/opt.h"
 #include "sim/answer/cells.h"
 #include "sim/answer/record.h"
@@ -43,6 +45,10 @@ int ask_load(struct loaded *ret, const struct sim_ask *a, const char *const *set
 	     struct diag *d);
 void ask_release(struct loaded *l);
 unsigned ask_threads(const struct sim_ask *a);
+/* A file of the results' folder, which is made when it is not there. It is hidden (.NAME) until it is whole: a run that
+ * was killed leaves none that could be taken for one. */
+int ask_out_open(const struct sim_ask *a, const char *hidden, FILE **ret, struct diag *d);
+int ask_out_close(const struct sim_ask *a, const char *hidden, FILE *f, int rc, struct diag *d); /* the first error */
 
 /* The verbs. */
 int ask_predict(struct sim_ask *a, struct diag *d); /* none: each cell, a line and a record */

@@ -4,11 +4,9 @@
  * calm and with a surge that ends: what is well in calm and not well long after the surge is
  * metastable. Then single changes are tried on the first such level: which of them lets it recover?
  */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/log.h"
 #include "sim/answer/trial.h"
@@ -351,16 +349,10 @@ static int cliff_cell(struct search *s, struct diag *d)
 
 static int csv_open(struct search *s, struct diag *d)
 {
-	char path[4200];
+	int rc = s->a->out ? ask_out_open(s->a, ".cliff.csv", &s->csv, d) : 0;
 
-	if (!s->a->out)
-		return 0;
-	if (mkdir(s->a->out, 0777) < 0 && errno != EEXIST)
-		return diag_errno(d, "%s", s->a->out);
-	snprintf(path, sizeof(path), "%s/cliff.csv", s->a->out);
-	s->csv = fopen(path, "we");
-	if (!s->csv)
-		return diag_errno(d, "%s", path);
+	if (rc < 0 || !s->csv)
+		return rc;
 	fprintf(s->csv, "cell,growth,utilisation,state,lost_before,lost_during,lost_after,mean_after_ms,retried_after,note\n");
 	return 0;
 }
@@ -388,7 +380,5 @@ int cliff(struct sim_ask *a, struct diag *d)
 		rc = cliff_cell(&s, d);
 	}
 	ask_release(&l);
-	if (s.csv && fclose(s.csv) != 0 && rc == 0)
-		rc = diag_errno(d, "%s/cliff.csv", a->out);
-	return rc;
+	return s.csv ? ask_out_close(a, ".cliff.csv", s.csv, rc, d) : rc;
 }

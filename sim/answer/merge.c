@@ -115,12 +115,12 @@ static int merge_all(struct merge *m, struct diag *d)
 			rc = diag_set(d, ERR_MISSING, "replication %" PRIu64 " of job %" PRIu64 " is in no part",
 				      t % a->replications, t / a->replications);
 	if (rc == 0)
-		rc = sweep_out_open(a, "sweep.csv", &m->p.table, d);
+		rc = ask_out_open(a, SWEEP_TABLE, &m->p.table, d);
 	if (rc < 0)
 		return rc;
 	sweep_table_head(&m->p);
 	sim_print_head(stdout);
-	return sweep_out_close(m->p.table, merge_points(m, d), d);
+	return ask_out_close(a, SWEEP_TABLE, m->p.table, merge_points(m, d), d);
 }
 
 int sweep_merge(struct sim_ask *a, struct diag *d)

@@ -3,10 +3,8 @@
  * dns-sim size: the least that meets the goals (replicas, then entries of the cache, then the table's
  * limit), what autoscalers would make of it, and what breaks first when the load grows.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/log.h"
 #include "sim/answer/goal.h"
@@ -290,16 +288,10 @@ static int size_cell(struct sizing *z, struct diag *d)
 
 static int csv_open(struct sizing *z, struct diag *d)
 {
-	char path[4200];
+	int rc = z->a->out ? ask_out_open(z->a, ".size.csv", &z->csv, d) : 0;
 
-	if (!z->a->out)
-		return 0;
-	if (mkdir(z->a->out, 0777) < 0 && errno != EEXIST)
-		return diag_errno(d, "%s", z->a->out);
-	snprintf(path, sizeof(path), "%s/size.csv", z->a->out);
-	z->csv = fopen(path, "we");
-	if (!z->csv)
-		return diag_errno(d, "%s", path);
+	if (rc < 0 || !z->csv)
+		return rc;
 	fprintf(z->csv, "cell,what,value,unit,note\n");
 	return 0;
 }
@@ -327,7 +319,5 @@ int size(struct sim_ask *a, struct diag *d)
 		rc = size_cell(&z, d);
 	}
 	ask_release(&l);
-	if (z.csv && fclose(z.csv) != 0 && rc == 0)
-		rc = diag_errno(d, "%s/size.csv", a->out);
-	return rc;
+	return z.csv ? ask_out_close(a, ".size.csv", z.csv, rc, d) : rc;
 }

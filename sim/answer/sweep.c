@@ -3,12 +3,9 @@
  * A sweep's points are run some at a time, so that memory does not grow with their number. A task
  * is one replication of one cell of one point; shard I of N takes every N-th.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
@@ -223,26 +220,6 @@ int sweep_plan_load(struct sweep_plan *p, struct sim_ask *a, struct diag *d)
 	return rc;
 }
 
-int sweep_out_open(const struct sim_ask *a, const char *name, FILE **ret, struct diag *d)
-{
-	char path[4200];
-
-	if (mkdir(a->out, 0777) < 0 && errno != EEXIST)
-		return diag_errno(d, "%s", a->out);
-	snprintf(path, sizeof(path), "%s/%s", a->out, name);
-	*ret = fopen(path, "we");
-	return *ret ? 0 : diag_errno(d, "%s", path);
-}
-
-int sweep_out_close(FILE *f, int rc, struct diag *d)
-{
-	bool bad = f && ferror(f);
-
-	if (f && (fclose(f) != 0 || bad) && rc == 0)
-		return diag_set(d, ERR_SYS, "a file could not be written whole");
-	return rc;
-}
-
 static int shard_parse(struct sweep_plan *p, struct diag *d)
 {
 	char *end;
@@ -256,21 +233,6 @@ static int shard_parse(struct sweep_plan *p, struct diag *d)
 	return 0;
 }
 
-/* A part has its name when it is whole: one that was killed leaves none, only a hidden file that the next try
- * begins anew. */
-static int part_name(const struct sweep_plan *p, const char *hidden, int rc, struct diag *d)
-{
-	char from[4200], to[4200];
-
-	snprintf(from, sizeof(from), "%s/%s", p->a->out, hidden);
-	snprintf(to, sizeof(to), "%s/%s", p->a->out, hidden + 1);
-	if (rc < 0)
-		unlink(from);
-	else if (rename(from, to) < 0)
-		return diag_errno(d, "%s", to);
-	return rc;
-}
-
 static int run_shard(struct sweep_plan *p, struct diag *d)
 {
 	char name[64];
@@ -278,14 +240,14 @@ static int run_shard(struct sweep_plan *p, struct diag *d)
 
 	snprintf(name, sizeof(name), ".part-%" PRIu64 "-of-%" PRIu64, p->shard, p->n_shards);
 	if (rc == 0)
-		rc = sweep_out_open(p->a, name, &p->part, d);
+		rc = ask_out_open(p->a, name, &p->part, d);
 	if (rc < 0)
 		return rc;
 	part_head(p->part, p->digest);
 	rc = run_all(p, d);
 	if (rc == 0)
 		part_done(p->part, p->n_parts);
-	rc = part_name(p, name, sweep_out_close(p->part, rc, d), d);
+	rc = ask_out_close(p->a, name, p->part, rc, d);
 	if (rc == 0)
 		log_info("%s: %" PRIu64 " tasks", name + 1, p->n_parts);
 	return rc;
@@ -300,10 +262,10 @@ int sweep(struct sim_ask *a, struct diag *d)
 		return rc;
 	if (a->shard)
 		return run_shard(&p, d);
-	rc = sweep_out_open(a, "sweep.csv", &p.table, d);
+	rc = ask_out_open(a, SWEEP_TABLE, &p.table, d);
 	if (rc < 0)
 		return rc;
 	sweep_table_head(&p);
 	sim_print_head(stdout);
-	return sweep_out_close(p.table, run_all(&p, d), d);
+	return ask_out_close(a, SWEEP_TABLE, p.table, run_all(&p, d), d);
 }

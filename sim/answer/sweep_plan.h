@@ -32,8 +32,6 @@ void sweep_table_head(struct sweep_plan *p);
 /* DIR/point-0003/CELL and a row of the table. */
 int sweep_point_write(struct sweep_plan *p, unsigned i, const struct sweep_pt *pt, size_t c,
 		      const struct cell_outcome *o, struct diag *d);
-/* A file of the results' folder, which is made when it is not there. */
-int sweep_out_open(const struct sim_ask *a, const char *name, FILE **ret, struct diag *d);
-int sweep_out_close(FILE *f, int rc, struct diag *d); /* NULL allowed; the first error */
+#define SWEEP_TABLE ".sweep.csv" /* until it is whole */
 
 #endif
