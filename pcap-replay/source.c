@@ -2,6 +2,8 @@
 /* The pipe between the child that parses and the one who asked. */
 #include "pcap-replay/source.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +12,29 @@
 
 #include "lib/base/parent.h"
 #include "pcap-replay/pass.h"
+#include "pcap-replay/read/inflow.h"
 
-bool source_is_stream(const char *path)
+/* No capture, packed or not, begins with the character that every stream begins with. Waits for it. */
+static bool stdin_is_stream(void)
+{
+	uint8_t first;
+	ssize_t n;
+	do
+		n = read(STDIN_FILENO, &first, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1 && first == '#')
+		return ungetc(first, stdin) == first;
+	if (n == 1)
+		inflow_stdin_put_back(first);
+	return false;
+}
+
+static bool is_stream(const char *path)
 {
 	char magic[4] = "";
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : NULL;
+	if (!strcmp(path, "-"))
+		return stdin_is_stream();
+	FILE *f = fopen(path, "re");
 	if (!f)
 		return false;
 	size_t n = fread(magic, 1, 3, f);
@@ -30,12 +50,28 @@ static int parse_in_child(const char *const *paths, size_t n, const struct readi
 	return pass_run(&c);
 }
 
+static void on_interrupt(int sig)
+{
+	(void)sig;
+}
+
+/* The first Ctrl-C ends standard input, at who writes it and at who parses it, and then is the time to send what came. */
+static void interrupts_end_input(const char *const *paths, size_t n)
+{
+	struct sigaction sa = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART}, before;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(paths[i], "-") && !sigaction(SIGINT, NULL, &before) && before.sa_handler == SIG_DFL)
+			sigaction(SIGINT, &sa, NULL);
+}
+
 int source_plan(struct plan *ret, const char *const *paths, size_t n, const struct reading *r, struct diag *d)
 {
 	int fds[2], status = 0;
 	char path[32];
-	if (n == 1 && source_is_stream(paths[0]))
+	if (n == 1 && is_stream(paths[0])) {
+		interrupts_end_input(paths, n);
 		return plan_read(ret, paths[0], r->memory_bytes, d);
+	}
 	if (pipe(fds))
 		return diag_errno(d, "pipe");
 	fflush(NULL);
@@ -48,6 +84,7 @@ int source_plan(struct plan *ret, const char *const *paths, size_t n, const stru
 		close(fds[0]);
 		_exit(parse_in_child(paths, n, r, fds[1]));
 	}
+	interrupts_end_input(paths, n);
 	close(fds[1]);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
 	int rc = plan_read(ret, path, r->memory_bytes, d);

@@ -10,8 +10,8 @@
 #include "pcap-replay/send/plan.h"
 #include "pcap-replay/verbs.h"
 
+/* "-" is standard input: captures, or alone a query stream. The first SIGINT ends it and not this process, unless the caller
+ * ignores or handles that. */
 int source_plan(struct plan *ret, const char *const *paths, size_t n, const struct reading *r, struct diag *d);
-/* Begins "#qs"? */
-bool source_is_stream(const char *path);
 
 #endif

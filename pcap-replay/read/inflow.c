@@ -163,10 +163,22 @@ static void interrupts_end_input(void)
 		sigaction(SIGINT, &sa, NULL);
 }
 
+static int put_back = -1;
+
+void inflow_stdin_put_back(uint8_t octet)
+{
+	put_back = octet;
+}
+
 /* What one read brings, of a pipe that is less; 0 at the end. */
 static long file_read_some(struct inflow *f, uint8_t *buf, size_t cap, struct diag *d)
 {
 	ssize_t n;
+	if (f->fd == STDIN_FILENO && put_back >= 0) {
+		*buf = (uint8_t)put_back;
+		put_back = -1;
+		return 1;
+	}
 	do
 		n = f->fd == STDIN_FILENO && interrupted ? 0 : read(f->fd, buf, cap);
 	while (n < 0 && errno == EINTR);

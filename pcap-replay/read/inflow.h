@@ -15,6 +15,8 @@
 struct inflow;
 /* `path` "-" is standard input, which the first SIGINT ends, unless the caller ignores or handles that. */
 int inflow_open(struct inflow **ret, const char *path, struct diag *d);
+/* What was taken from standard input to see what it is comes first again. */
+void inflow_stdin_put_back(uint8_t octet);
 /* The next `n` octets in one piece at *ret, without a copy where they lie so already, and
  * taken; fewer only at the end. Valid until the next call. Negative on error. */
 long inflow_take(struct inflow *f, size_t n, const uint8_t **ret, struct diag *d);

@@ -67,9 +67,20 @@ static void warm(struct sender *s, const struct pending *p, uint64_t took_ns)
 		heat_record(&s->r->heat, p->due_ns > s->start_ns ? p->due_ns - s->start_ns : 0, took_ns);
 }
 
+static bool is_over(const struct sender *s, uint64_t now_ns)
+{
+	return s->oldest && now_ns >= s->oldest->sent_ns + s->c->timeout_ns;
+}
+
+/* What lies in the sockets was in time, however late we look (the machine gave us none, or somebody stopped us); and
+ * what has not been sent is no loss. Both are heard of first. */
 void sender_expire(struct sender *s, uint64_t now_ns)
 {
-	while (s->oldest && now_ns >= s->oldest->sent_ns + s->c->timeout_ns) {
+	for (size_t n = s->n_out + 1; is_over(s, now_ns) && s->n_out < n;) {
+		n = s->n_out;
+		socks_hear(s->socks, 0);
+	}
+	while (is_over(s, now_ns)) {
 		struct pending *p = s->oldest;
 		s->r->target[p->target].timeouts++;
 		warm(s, p, s->c->timeout_ns);
@@ -87,7 +98,7 @@ static bool is_answer(const struct sender *s, const struct pending *p, const uin
 		return false;
 	dns_msg_parse(&a, asked, q->len);
 	dns_reply_parse(&b, reply, len);
-	return !a.q.name || !b.q.name || (a.q.qtype == b.q.qtype && name_eq(a.q.name, b.q.name));
+	return !a.q.name || !b.q.name || (a.q.qtype == b.q.qtype && a.q.qclass == b.q.qclass && name_eq(a.q.name, b.q.name));
 }
 
 void sender_got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len, uint64_t now_ns)
@@ -98,7 +109,9 @@ void sender_got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len, 
 	for (; p; p = p->next)
 		if (is_answer(s, p, reply, len))
 			hit = p; /* the oldest of them stands last */
-	if (!hit) {
+	/* its time is over, if that has not been looked at yet; a stream has no stamps, and when that came is not known */
+	bool late = hit && !sock->tcp && !sock->tls && now_ns >= hit->sent_ns + s->c->timeout_ns;
+	if (!hit || late) {
 		c->unexpected++;
 		return;
 	}

@@ -203,9 +203,10 @@ static int plain_open(struct socks *k, struct sock *s)
 		if (!s->in_ring || uring_receive(k->ring, s->fd, s))
 			return 0;
 	}
+	int why = errno;
 	if (s->fd >= 0)
 		close(s->fd);
-	return ERR_SYS;
+	return why == EMFILE || why == ENFILE ? ERR_LIMIT : ERR_SYS;
 }
 
 static struct sock *sock_new(struct socks *k, uint32_t flow, unsigned target, bool tcp)
@@ -214,7 +215,12 @@ static struct sock *sock_new(struct socks *k, uint32_t flow, unsigned target, bo
 	if (!s)
 		return NULL;
 	*s = (struct sock){.flow = flow, .target = target, .tcp = tcp, .owner = k};
-	if (k->c.target[target].via == TARGET_DNS ? plain_open(k, s) : tls_open(k, s)) {
+	int rc = k->c.target[target].via == TARGET_DNS ? plain_open(k, s) : tls_open(k, s);
+	if (rc == ERR_LIMIT && k->n) { /* fewer descriptors than thought: somebody's who has no use for it */
+		k->max = k->n;
+		rc = make_room(k) ? plain_open(k, s) : rc;
+	}
+	if (rc) {
 		free(s);
 		return NULL;
 	}

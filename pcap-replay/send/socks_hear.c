@@ -3,6 +3,7 @@
 #include "pcap-replay/send/socks_int.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -85,11 +86,17 @@ static void receive(struct socks *k, struct sock *s, uint32_t events)
 		tcp_receive(k, s, k->buf, sizeof(k->buf));
 }
 
+/* epoll_pwait2 is of Linux 5.11, and filters of before it refuse it: ppoll(2) waits as exactly. */
 static void epoll_hear(struct socks *k, uint64_t wait_ns)
 {
 	struct epoll_event ev[EVENTS];
 	struct timespec ts = {(time_t)(wait_ns / NS_PER_S), (long)(wait_ns % NS_PER_S)};
-	int n = epoll_pwait2(k->ep, ev, EVENTS, &ts, NULL);
+	int n = k->old_epoll ? -1 : epoll_pwait2(k->ep, ev, EVENTS, &ts, NULL);
+	if (n < 0 && (k->old_epoll || errno == ENOSYS || errno == EPERM)) {
+		struct pollfd p = {.fd = k->ep, .events = POLLIN};
+		k->old_epoll = true;
+		n = wait_ns && ppoll(&p, 1, &ts, NULL) <= 0 ? 0 : epoll_wait(k->ep, ev, EVENTS, 0);
+	}
 	for (int i = 0; i < n; i++)
 		receive(k, ev[i].data.ptr, ev[i].events);
 }

@@ -16,6 +16,7 @@ struct socks {
 	size_t n, max;
 	uint64_t made;
 	int ep;
+	bool old_epoll;     /* the kernel waits in whole milliseconds only */
 	struct uring *ring; /* NULL: none */
 	uint8_t buf[65536];
 	char fault[160];
