@@ -95,14 +95,24 @@ static uint64_t zero_of(const char *text)
 	return s * NS_PER_S + ns;
 }
 
+/* Facts are free text, which may name a node or a customer; these words are of docs/formats.md. The time of day (`zero`)
+ * stays with whoever has the key. */
+static bool is_harmless(const char *fact)
+{
+	static const char *const words[] = {"pod", "node", "upstream", "capture"};
+	bool ours = false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		ours |= !strcmp(fact, words[i]);
+	return ours;
+}
+
 static void facts(struct convert *c)
 {
 	static const char *const known[] = {"point", "source", "zero"};
 	c->begun = true;
-	/* the time of day stays with whoever has the key */
-	for (size_t i = 0; c->qs_in && c->qs_out && i < (c->hides ? 2 : 3); i++) {
+	for (size_t i = 0; c->qs_in && c->qs_out && i < 3; i++) {
 		const char *v = qs_reader_fact(c->qs_in, known[i]);
-		if (v)
+		if (v && (!c->hides || is_harmless(v)))
 			qs_writer_fact(c->qs_out, known[i], v);
 	}
 	const char *zero = c->qs_in && c->pcap_out && !c->hides ? qs_reader_fact(c->qs_in, "zero") : NULL;

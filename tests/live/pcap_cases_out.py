@@ -76,6 +76,10 @@ def _():
         f.write(b"sixteen octets and more")
     out = [run(REPLAY, "convert", "--private", path("key"), path("conv.qs"), "-").stdout.decode() for _ in range(2)]
     assert out[0] == out[1] and "www" not in out[0] and "10.244" not in out[0] and "zero" not in out[0]
+    told = open(path("conv.qs"), "rb").read().split(b"\n", 1)
+    told = told[0] + b"\n#! point=node\n#! source=worker-7.corp.example\n# by Erika\n" + told[1]
+    told = run(REPLAY, "convert", "--private", path("key"), "-", "-", stdin=told).stdout
+    assert b"point=node" in told and b"worker" not in told and b"Erika" not in told, told[:300]
     rows_ = [l.split("\t") for l in out[0].splitlines() if not l.startswith("#")]
     names = [r[8] for r in rows_ if r[1] == "q"]
     assert names[1] == names[2] + "cluster.local." and names[0].endswith(".svc.cluster.local."), names
