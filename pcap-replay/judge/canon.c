@@ -94,6 +94,7 @@ void canon_read(struct canon *ret, const uint8_t *msg, size_t len, const uint8_t
 	ret->edns = m.edns.present;
 	ret->do_bit = m.edns.do_bit;
 	ret->udp_size = m.edns.udp_size;
+	ret->has_question = m.q.name;
 	dns_msg_parse(&q, asked, asked_len);
 	ret->same_spelling = q.q.name && m.q.name && q.q.name_len == m.q.name_len && !memcmp(q.q.name, m.q.name, q.q.name_len);
 	if (!ret->readable)

@@ -26,6 +26,7 @@ struct canon {
 	uint8_t opcode;
 	bool edns, do_bit;
 	uint16_t udp_size;
+	bool has_question;
 	bool same_spelling;    /* the question is spelt as it was asked */
 	struct canon_set answer, authority;
 };

@@ -12,6 +12,7 @@ const struct criterion_row criteria[N_CMP] = {
 	[CMP_TTL_LESS] = {"ttl-less", "TTLs are less: a cache counts down", CLASS_EXPECTED},
 	[CMP_EDNS_SIZE] = {"edns-size", "another EDNS buffer size: each hop's own", CLASS_EXPECTED},
 	[CMP_SPELLING] = {"spelling", "the question is spelt otherwise than asked", CLASS_EXPECTED},
+	[CMP_COPIED] = {"copied", "RD or CD, which are the question's, on one side", CLASS_BENIGN},
 	[CMP_AA] = {"aa", "authoritative on one side", CLASS_BENIGN},
 	[CMP_RA] = {"ra", "recursion available on one side", CLASS_BENIGN},
 	[CMP_AD] = {"ad", "authenticated on one side", CLASS_BENIGN},
@@ -22,6 +23,7 @@ const struct criterion_row criteria[N_CMP] = {
 	[CMP_ANSWER] = {"answer", "other records", CLASS_DEFECT},
 	[CMP_NODATA] = {"nodata", "records on one side, none on the other", CLASS_DEFECT},
 	[CMP_RCODE] = {"rcode", "another rcode", CLASS_DEFECT},
+	[CMP_QUESTION] = {"question", "the question is missing on one side, or the opcode is another: stubs drop that", CLASS_DEFECT},
 	[CMP_UNREADABLE] = {"unreadable", "one side's answer cannot be read", CLASS_DEFECT},
 	[CMP_SILENT_A] = {"silent-a", "only B answered", CLASS_BENIGN},
 	[CMP_SILENT_B] = {"silent-b", "only A answered", CLASS_DEFECT},
@@ -36,6 +38,7 @@ static void worse(enum criterion *c, bool differs, enum criterion by)
 static void compare_flags(enum criterion *c, const struct canon *a, const struct canon *b)
 {
 	uint16_t d = a->flags ^ b->flags;
+	worse(c, d & (DNS_RD | DNS_CD), CMP_COPIED);
 	worse(c, d & DNS_AA, CMP_AA);
 	worse(c, d & DNS_RA, CMP_RA);
 	worse(c, d & DNS_AD, CMP_AD);
@@ -43,6 +46,8 @@ static void compare_flags(enum criterion *c, const struct canon *a, const struct
 	worse(c, a->edns != b->edns || a->do_bit != b->do_bit, CMP_EDNS);
 	worse(c, a->edns && b->edns && a->udp_size != b->udp_size, CMP_EDNS_SIZE);
 	worse(c, a->same_spelling != b->same_spelling, CMP_SPELLING);
+	/* who could not read the question need not repeat it */
+	worse(c, a->opcode != b->opcode || (a->has_question != b->has_question && (a->rcode | b->rcode) != DNS_FORMERR), CMP_QUESTION);
 }
 
 /* Record by record: one that a cache has counted down does not hide another that it has not. */

@@ -18,9 +18,12 @@ enum criterion {
 	CMP_EDNS_SIZE,  /* sizes are each hop's own */
 	CMP_SPELLING,   /* the question is not spelt as asked at one side (0x20) */
 	/* benign */
+	CMP_COPIED,     /* RD or CD, which are the question's */
 	CMP_AA, CMP_RA, CMP_AD, CMP_EDNS, CMP_AUTHORITY, CMP_TTL_MORE,
 	/* defects */
-	CMP_TC, CMP_ANSWER, CMP_NODATA, CMP_RCODE, CMP_UNREADABLE, CMP_SILENT_A, CMP_SILENT_B,
+	CMP_TC, CMP_ANSWER, CMP_NODATA, CMP_RCODE,
+	CMP_QUESTION,   /* what is asked is not repeated, or not as another operation: stubs drop that */
+	CMP_UNREADABLE, CMP_SILENT_A, CMP_SILENT_B,
 	N_CMP,
 };
 enum verdict_class { CLASS_SAME, CLASS_EXPECTED, CLASS_BENIGN, CLASS_DEFECT, N_CLASSES };

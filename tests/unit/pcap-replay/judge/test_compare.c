@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What two answers differ by, criterion by criterion. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "lib/dns/wire.h"
 #include "pcap-replay/judge/compare.h"
@@ -82,6 +83,23 @@ Test(compare, who_answers_more_is_no_defect)
 	cr_expect_eq(differ(NULL, NULL), CMP_SAME);
 }
 
+Test(compare, what_is_copied_from_the_question)
+{
+	struct made a = reply(DNS_RA | DNS_RD, 30, 2, 2, PLAIN), no_rd = reply(DNS_RA, 30, 2, 2, PLAIN), cd = reply(DNS_RA | DNS_RD | DNS_CD, 30, 2, 2, PLAIN),
+		    update = reply(DNS_RA | DNS_RD | 5 << 11, 30, 2, 2, PLAIN), bare = reply(DNS_RA | DNS_RD, 30, 2, 0, PLAIN), empty = bare,
+		    formerr = reply(DNS_RA | DNS_RD | DNS_FORMERR, 30, 2, 0, PLAIN), formerr_bare = formerr;
+	bare.b[5] = formerr_bare.b[5] = 0;
+	bare.n = formerr_bare.n = DNS_HEADER_LEN;
+	cr_expect_eq(differ(&a, &no_rd), CMP_COPIED);
+	cr_expect_eq(differ(&a, &cd), CMP_COPIED);
+	cr_expect_eq(criteria[CMP_COPIED].is, CLASS_BENIGN);
+	cr_expect_eq(differ(&a, &update), CMP_QUESTION);
+	cr_expect_eq(differ(&empty, &bare), CMP_QUESTION);
+	cr_expect_eq(differ(&bare, &empty), CMP_QUESTION);
+	cr_expect_eq(criteria[CMP_QUESTION].is, CLASS_DEFECT);
+	cr_expect_leq(differ(&formerr, &formerr_bare), CMP_SPELLING, "who could not read it");
+}
+
 Test(compare, damage_is_seen_and_survived)
 {
 	struct made a = reply(DNS_RA, 30, 2, 2, PLAIN), b = a;
@@ -124,6 +142,33 @@ Test(compare, every_record_counts_however_many_there_are)
 		cr_expect_eq(differ_long(n, 1, 30, 300), CMP_SAME);
 		cr_expect_eq(differ_long(n, 2, 30, 300), CMP_ANSWER, "the last of %u", n);
 	}
+}
+
+/* An answer of no records with an OPT record of this size and these flags. */
+static struct made reply_edns(uint16_t size, uint16_t flags)
+{
+	struct made m = reply(DNS_RA, 30, 2, 0, PLAIN);
+	const uint8_t opt[] = {0, 0, DNS_OPT, (uint8_t)(size >> 8), (uint8_t)size, 0, 0, (uint8_t)(flags >> 8), (uint8_t)flags, 0, 0};
+	memcpy(m.b + m.n, opt, sizeof(opt));
+	m.n += sizeof(opt);
+	m.b[11] = 1;
+	return m;
+}
+
+Test(compare, edns_and_its_bit_do)
+{
+	struct made none = reply(DNS_RA, 30, 2, 0, PLAIN), plain = reply_edns(1232, 0), wide = reply_edns(4096, 0), secure = reply_edns(1232, 0x8000),
+		    wide_secure = reply_edns(4096, 0x8000), other = reply_edns(1232, 0x4000);
+	cr_expect_eq(differ(&plain, &plain), CMP_SAME);
+	cr_expect_eq(differ(&none, &plain), CMP_EDNS);
+	cr_expect_eq(differ(&plain, &none), CMP_EDNS);
+	cr_expect_eq(differ(&plain, &secure), CMP_EDNS);
+	cr_expect_eq(differ(&secure, &plain), CMP_EDNS);
+	cr_expect_eq(differ(&secure, &secure), CMP_SAME);
+	cr_expect_eq(differ(&plain, &wide), CMP_EDNS_SIZE);
+	cr_expect_eq(differ(&plain, &wide_secure), CMP_EDNS, "the worse of two");
+	cr_expect_eq(differ(&plain, &other), CMP_SAME, "no bit that means anything");
+	cr_expect_eq(criteria[CMP_EDNS].is, CLASS_BENIGN);
 }
 
 Test(compare, ttls_are_compared_record_by_record)
