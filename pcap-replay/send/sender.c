@@ -23,6 +23,7 @@
 #define BURST  64 /* questions sent before answers are looked for */
 #define FIRST  4096 /* questions whose UDP sockets are made before the clock starts */
 #define AHEAD  16 /* questions whose sockets are made before their time */
+#define GRACE_NS NS_PER_S /* so long after the end what was due before it is still sent */
 #define NEAR_NS (60 * NS_PER_US) /* a sleep may end that much too late: the rest is spent awake */
 
 static uint64_t due_of(const struct sender *s, uint64_t number)
@@ -235,9 +236,16 @@ static void progress(struct sender *s, uint64_t now_ns)
 	s->c->progress(s->c->ctx, now_ns - s->start_ns, s->r->target[0].sent, s->r->target[0].answered);
 }
 
-static bool is_stopped(const struct sender *s)
+static uint64_t end_of(const struct sender *s)
 {
-	return (s->c->stop && *s->c->stop) || (s->c->limit_ns && clock_mono_ns() >= s->start_ns + s->c->limit_ns);
+	return s->c->limit_ns ? s->start_ns + s->c->limit_ns : T_NEVER;
+}
+
+/* What is due within the limit is sent, though that be a little late; who cannot keep up is not waited for. */
+static bool is_stopped(const struct sender *s, uint64_t due_ns)
+{
+	uint64_t end_ns = end_of(s);
+	return (s->c->stop && *s->c->stop) || due_ns >= end_ns || (s->c->limit_ns && clock_mono_ns() >= end_ns + GRACE_NS);
 }
 
 static void loop(struct sender *s)
@@ -246,7 +254,7 @@ static void loop(struct sender *s)
 	bool stopped = false;
 	while (number < total || s->n_out) {
 		uint64_t due_ns = number < total ? due_of(s, number) : T_NEVER;
-		for (int i = 0; i < BURST && due_ns <= clock_mono_ns(); i++) {
+		for (int i = 0; i < BURST && due_ns <= clock_mono_ns() && due_ns < end_of(s); i++) {
 			send_due(s, number++, due_ns);
 			due_ns = number < total ? due_of(s, number) : T_NEVER;
 		}
@@ -264,7 +272,7 @@ static void loop(struct sender *s)
 		prepare(s, number, total);
 		if (number < total || s->n_out)
 			wait_until(s, until_ns);
-		if (!stopped && number < total && is_stopped(s)) {
+		if (!stopped && number < total && is_stopped(s, due_ns)) {
 			stopped = true;
 			total = number;
 			s->r->stopped = true;

@@ -8,6 +8,8 @@
 #include "lib/dns/wire.h"
 #include "lib/record/qstream.h"
 
+#define STAMP_NS NS_PER_MS /* when one of a batch was sent is an estimate */
+
 void sender_told(struct sender *s, const struct pending *p, uint64_t now_ns, const uint8_t *reply, size_t len)
 {
 	struct sender_done d = {s->c->plan, p->query, p->number, p->target, p->due_ns, p->sent_ns, reply ? now_ns : 0, reply, len};
@@ -109,6 +111,8 @@ void sender_got(void *ctx, struct sock *sock, const uint8_t *reply, size_t len, 
 	for (; p; p = p->next)
 		if (is_answer(s, p, reply, len))
 			hit = p; /* the oldest of them stands last */
+	if (hit && now_ns + STAMP_NS < hit->sent_ns) /* the wall clock stepped while it lay there */
+		now_ns = clock_mono_ns();
 	/* its time is over, if that has not been looked at yet; a stream has no stamps, and when that came is not known */
 	bool late = hit && !sock->tcp && !sock->tls && now_ns >= hit->sent_ns + s->c->timeout_ns;
 	if (!hit || late) {

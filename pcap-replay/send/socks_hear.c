@@ -44,11 +44,11 @@ static void tcp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t ca
 }
 
 /* The kernel stamps by the wall clock, which may step: only the datagram's age is taken
- * from it, and only one that can be. */
+ * from it. Whether it can be so old, who knows when its question was sent says. */
 static uint64_t came_ns(uint64_t stamp_ns)
 {
 	uint64_t now_ns = clock_mono_ns(), wall_ns = clock_real_ns();
-	return stamp_ns && stamp_ns <= wall_ns && wall_ns - stamp_ns < NS_PER_S ? now_ns - (wall_ns - stamp_ns) : now_ns;
+	return stamp_ns && stamp_ns <= wall_ns && wall_ns - stamp_ns < now_ns ? now_ns - (wall_ns - stamp_ns) : now_ns;
 }
 
 static void udp_receive(struct socks *k, struct sock *s, uint8_t *buf, size_t cap)
