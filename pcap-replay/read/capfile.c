@@ -303,6 +303,8 @@ static int detect(struct capfile *c, struct diag *d)
 	}
 	c->swap = magic == bswap_32(PCAP_MAGIC_US) || magic == bswap_32(PCAP_MAGIC_NS);
 	magic = u32(c, h);
+	if (inflow_packing(h))
+		return diag_set(d, ERR_UNKNOWN, "%s: packed twice, inside with %s: unpack it once", c->path, inflow_packing(h));
 	if (magic != PCAP_MAGIC_US && magic != PCAP_MAGIC_NS)
 		return diag_set(d, ERR_SYNTAX, "%s: not a capture: expected pcap or pcapng (plain, gzip, zstd, lz4 or xz), "
 				"found %02x %02x %02x %02x", c->path, h[0], h[1], h[2], h[3]);

@@ -305,6 +305,14 @@ static int window_room(struct inflow *f, size_t n, struct diag *d)
 	return 0;
 }
 
+const char *inflow_packing(const uint8_t octets[4])
+{
+	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
+		if (!memcmp(octets, codecs[i].magic, codecs[i].n_magic))
+			return codecs[i].name;
+	return NULL;
+}
+
 long inflow_take(struct inflow *f, size_t n, const uint8_t **ret, struct diag *d)
 {
 	if (f->to - f->from < n) {

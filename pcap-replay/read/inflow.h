@@ -20,6 +20,8 @@ void inflow_stdin_put_back(uint8_t octet);
 /* The next `n` octets in one piece at *ret, without a copy where they lie so already, and
  * taken; fewer only at the end. Valid until the next call. Negative on error. */
 long inflow_take(struct inflow *f, size_t n, const uint8_t **ret, struct diag *d);
+/* What is packed so begins with these octets; NULL: none that is known. */
+const char *inflow_packing(const uint8_t octets[4]);
 void inflow_close(struct inflow *f);
 
 #endif

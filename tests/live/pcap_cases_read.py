@@ -142,6 +142,14 @@ def _():
     expect(metrics(z), queries__sent=22)
 
 
+@case("what is packed twice is said to be")
+def _():
+    with open(path("d2"), "rb") as f:
+        twice = gzip.compress(gzip.compress(f.read()))
+    r = run(REPLAY, "summary", "-", stdin=twice)
+    assert r.returncode == 1 and b"packed twice, inside with gzip" in r.stderr, r
+
+
 @case("D26: a segment of 250 kB full of the shortest messages")
 def _():
     m = framed(struct.pack("!6H", 1, 0x0100, 0, 0, 0, 0))
