@@ -126,9 +126,9 @@ static void turn_params(const struct turning *t, size_t at, size_t end)
 	while (at + 4 <= end) {
 		uint16_t key = get_be16(t->msg + at), n = get_be16(t->msg + at + 2);
 		size_t width = key == 4 ? 4 : key == 6 ? 16 : 0;
+		if (n > end - at - 4)
+			break; /* then these four are no key and length */
 		at += 4;
-		if (n > end - at)
-			break;
 		for (size_t i = 0; width && i + width <= n; i += width)
 			turn_address(t, t->msg + at + i, width);
 		if (!width && key > 3)
@@ -165,9 +165,9 @@ static void turn_options(const struct turning *t, size_t at, size_t end)
 {
 	while (at + 4 <= end) {
 		uint16_t code = get_be16(t->msg + at), n = get_be16(t->msg + at + 2);
-		at += 4;
-		if (n > end - at)
+		if (n > end - at - 4)
 			break;
+		at += 4;
 		if (code == EDNS_ECS)
 			turn_subnet(t, t->msg + at, n);
 		else if (code == EDNS_EDE)

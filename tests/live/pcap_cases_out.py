@@ -177,11 +177,12 @@ def _():
 
     clock = struct.pack("!HIH", 0, 1700000123, 300)
     soa = name("a.example") * 2 + bytes(20)
-    records = [rr(6, soa + b"secret"), rr(47, name("b.example") + b"\0\1\x40" + b"secret"), rr(50, b"\1\0\0\0\0\1h\0\1\x40secret")]
-    options = option(12, b"padsecret") + option(9, b"expsecret") + option(11, b"keepsecret") + option(9, b"\0\0\0\7") + option(11, b"\0\x64")
+    records = [rr(6, soa + b"secret"), rr(47, name("b.example") + b"\0\1\x40" + b"secret"), rr(50, b"\1\0\0\0\0\1h\0\1\x40secret"),
+               rr(64, b"\0\1" + name("c.example") + b"\0\4\0\4\xc6\x33\x64\7" + b"cats")]
+    options = option(12, b"padsecret") + option(9, b"expsecret") + option(11, b"keepsecret") + option(9, b"\0\0\0\7") + option(11, b"\0\x64") + b"dogs"
     opt = b"\0" + struct.pack("!2HIH", 41, 1232, 0, len(options)) + options
     tsig = rr(250, name("k.example") + clock + b"\0\4macs" + bytes(6), 255)
-    reply = struct.pack("!6H", 9, 0x8180, 1, 3, 0, 2) + name("www.example") + struct.pack("!2H", 1, 1) + b"".join(records) + opt + tsig
+    reply = struct.pack("!6H", 9, 0x8180, 1, 4, 0, 2) + name("www.example") + struct.pack("!2H", 1, 1) + b"".join(records) + opt + tsig
     p = Pcap(path("odd"))
     p.put(0, eth(dns(POD, 40000, VIP, 53, query(9, "www.example"), 1)))
     p.put(MS, eth(dns(VIP, 53, POD, 40000, reply, 2)))
@@ -192,7 +193,7 @@ def _():
     assert run(REPLAY, "convert", "--private", path("key"), "--to", "pcap", path("odd.qs"), path("odd2")).returncode == 0
     a = [b[28:] for _, b in packets(path("odd2"))][1]
     assert len(a) == len(reply), a
-    for word in (b"secret", b"macs", clock[:6]):
+    for word in (b"secret", b"macs", clock[:6], b"cats", b"dogs"):
         assert word not in a, (word, a)
     for kept in (option(12, bytes(9)), option(9, b"\0\0\0\7") + option(11, b"\0\x64"), bytes(6) + clock[6:], b"\0\1\x40"):
         assert kept in a, (kept, a)
