@@ -71,12 +71,18 @@ pods_net() { # what kindnet would do: a veth and a route a pod, routes between t
 		for other in $nodes; do [ "$n" = "$other" ] || ip -n "$n" route replace "${node_net[$other]}" via "${node_ip[$other]}"; done
 	done
 }
+proxies_tell() { # its pod is ready before it serves
+	local n in
+	said=
+	for n in $nodes; do
+		in=$(in_net "$n" curl -sf -m 5 http://127.0.0.1:10249/proxyMode) || return 1
+		said="$said $n $in;"
+	done
+}
 proxies_as_asked() { # kube-proxy falls back without a word where the kernel lacks something
-	local n got=
 	wait_for 60 rolled daemonset/kube-proxy || return 1
-	for n in $nodes; do got="$got $n $(in_net "$n" curl -sf -m 5 http://127.0.0.1:10249/proxyMode);"; done
-	said=$got
-	[ "$(grep -o " $mode;" <<<"$got" | wc -l)" = 2 ]
+	wait_for 30 proxies_tell || { said="kube-proxy does not tell its mode: $said"; return 1; }
+	[ "$(grep -o " $mode;" <<<"$said" | wc -l)" = 2 ]
 }
 images_loaded() {
 	local a
