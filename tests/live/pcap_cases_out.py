@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 
 from pcap_case import *
 
@@ -241,8 +242,10 @@ def _():
     for i in range(60):
         r = subprocess.Popen([REPLAY, "replay", "--to", "127.0.0.1:5399", "--quiet", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         children = "/proc/%d/task/%d/children" % (r.pid, r.pid)
+        r.stdin.write(b"\xd4")  # a capture's first octet: a stream has no reader
+        until = time.monotonic() + 60
         while not open(children).read():
-            assert r.poll() is None
+            assert r.poll() is None and time.monotonic() < until
         r.send_signal(signal.SIGTERM)  # the reader may be a moment old
         left = select.select([r.stdout], [], [], 60)[0]  # it holds standard output, too
         r.stdin.close()  # which ends one that is left
