@@ -12,10 +12,20 @@ tmp=$(mktemp -d /tmp/nodens-live.XXXXXX)
 pids=()
 n_tests=0 n_bad=0
 
-cleanup() {
+# Numbers of processes come round within two minutes of a whole run: whoever has ended may be
+# somebody else by now.
+process_is_own() { # PID: a child of this shell, or of its group
+	local stat ppid pgrp
+	read -r stat <"/proc/$1/stat" && read -r _ ppid pgrp _ <<<"${stat##*) }" && { [ "$ppid" = $$ ] || [ "$pgrp" = "$own_group" ]; }
+} 2>/dev/null
+read -r own_group </proc/$$/stat && read -r _ _ own_group _ <<<"${own_group##*) }"
+end_own() {
 	local p
-	for p in "${pids[@]}"; do kill -9 "$p"; done 2>/dev/null
+	for p in "${pids[@]}"; do process_is_own "$p" && kill -9 "$p"; done 2>/dev/null
 	wait 2>/dev/null
+}
+cleanup() {
+	end_own
 	rm -rf "$tmp"
 }
 trap cleanup EXIT

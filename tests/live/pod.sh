@@ -18,9 +18,7 @@ mkdir "$root"
 mount -t tmpfs none "$root"
 trap 'cleanup_in' EXIT
 cleanup_in() {
-	local p
-	for p in "${pids[@]}"; do kill -9 "$p"; done 2>/dev/null
-	wait 2>/dev/null
+	end_own
 	umount -R "$root" 2>/dev/null
 	rm -rf "$tmp"
 }
