@@ -282,6 +282,7 @@ bench-callgrind: $(O)/tests/bench/hits
 bench-pause: $(O)/tests/bench/hits
 	@taskset -c 0 $(O)/tests/bench/hits pause 1000
 bench-replay: $(O)/bin/pcap-replay $(addprefix $(O)/tests/bench/,echo decode floor)
+	@tools/deps packages-bench.txt
 	@O=$(O) tests/bench/replay
 bench-lifecycle: $(BENCH_BINS)
 	@O=$(O) tests/bench/lifecycle
