@@ -67,18 +67,6 @@ static ldns_pkt *pkt_parse(const uint8_t *buf, size_t len)
 	return ldns_wire2pkt(&pkt, buf, len) == LDNS_STATUS_OK ? pkt : NULL;
 }
 
-char *msg_to_text(const uint8_t *buf, size_t len)
-{
-	ldns_pkt *pkt = pkt_parse(buf, len);
-	char *text;
-
-	if (!pkt)
-		return NULL;
-	text = ldns_pkt2str(pkt);
-	ldns_pkt_free(pkt);
-	return text;
-}
-
 int msg_check(const uint8_t *buf, size_t len)
 {
 	ldns_pkt *pkt = pkt_parse(buf, len);

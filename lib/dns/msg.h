@@ -19,8 +19,6 @@
 int msg_rr_from_text(const char *text, uint32_t default_ttl_s, struct name *ret_owner,
 		     uint16_t *ret_type, uint32_t *ret_ttl_s, uint8_t *rdata, size_t cap,
 		     size_t *ret_len, struct diag *d);
-/* A message as dig prints it; caller frees. NULL when ldns cannot parse it. */
-char *msg_to_text(const uint8_t *buf, size_t len);
 /* Canonical text of one section (0 answer, 1 authority, 2 additional without
  * OPT), one record a line, sorted, TTLs left out when `no_ttl`; caller frees. */
 char *msg_section_text(const uint8_t *buf, size_t len, int section, int no_ttl);

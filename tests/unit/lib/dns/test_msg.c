@@ -92,14 +92,14 @@ Test(msg, what_we_write_ldns_reads)
 {
 	uint8_t buf[512];
 	size_t len = reply_build(buf, sizeof(buf), false);
-	char *text = msg_to_text(buf, len);
+	char *text = msg_section_text(buf, len, DNS_SEC_ANSWER, 1);
 
 	cr_assert_eq(msg_check(buf, len), 0);
 	cr_assert_not_null(strstr(text, "192.0.2.2"));
-	cr_assert_not_null(strstr(text, "flags: do"));
 	free(text);
 	cr_assert_neq(msg_check(buf, len - 1), 0);
-	cr_assert_null(msg_to_text(buf, 11));
+	cr_assert_neq(msg_check(buf, 11), 0);
+	cr_assert_null(msg_section_text(buf, 11, DNS_SEC_ANSWER, 1));
 }
 
 Test(msg, section_text_is_canonical)
