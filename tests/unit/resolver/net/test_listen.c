@@ -347,54 +347,6 @@ Test(listen, too_many_in_flight_pause_reading_and_resume)
 	}
 }
 
-/* Wherever among the places there are gaps. */
-Test(listen, draining_ends_all)
-{
-	int fd[5];
-	start_default();
-	for (int i = 0; i < 5; i++) {
-		uint8_t b[14];
-		fd[i] = client_from(SOCK_STREAM, NULL);
-		query_tcp(fd[i], 1, NOW);
-		cr_assert_eq(read_some(fd[i], b, 14), 14);
-	}
-	for (int i = 0; i < 5; i += 2)
-		close(fd[i]);
-	while (tcp_server_open(tcp) > 2)
-		step();
-	tcp_server_drain(tcp, -1);
-	step();
-	cr_assert_eq(tcp_server_open(tcp), 0);
-}
-
-Test(listen, draining_ends_idle_connections_now_and_busy_ones_after_their_reply)
-{
-	uint8_t b[14], r[12] = { 0 };
-	start_default();
-	int idle = client_from(SOCK_STREAM, NULL), busy = client_from(SOCK_STREAM, NULL);
-	query_tcp(idle, 1, NOW);
-	cr_assert_eq(read_some(idle, b, 14), 14);
-	query_tcp(busy, 1, LATER);
-	while (n_parked < 1)
-		step();
-	tcp_listener_stop(&tcp_l);
-	tcp_server_drain(tcp, -1);
-	step();
-	cr_assert_eq(tcp_server_open(tcp), 1);
-	cr_assert(is_closed(idle));
-	cr_assert_eq(parked[0].keepalive_ds, 100);
-	query_tcp(busy, 2, LATER);
-	while (n_parked < 2)
-		step();
-	cr_assert_eq(parked[1].keepalive_ds, 0, "please close");
-	tcp_reply(tcp, &parked[1], r, 12);
-	cr_assert_eq(read_some(busy, b, 14), 14);
-	tcp_reply(tcp, &parked[0], r, 12);
-	cr_assert_eq(read_some(busy, b, 14), 14);
-	while (tcp_server_open(tcp))
-		step();
-}
-
 Test(listen, a_connection_that_asked_all_it_may_ends_after_its_replies)
 {
 	uint8_t b[3 * 14], r[12] = { 0 };
