@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "lib/dns/wire.h"
 #include "resolver/net/listen_tcp.h"
 #include "resolver/net/listen_udp.h"
+#include "tests/fixtures/own_net.h"
 
 #define N 4
 static int fd[N];
@@ -161,10 +161,7 @@ Test(listen_socket, a_client_has_one_queue_and_clients_are_spread, .init = setup
 Test(listen_socket, each_word_of_an_ipv6_address_counts)
 {
 	static const char *const round[][2] = {{"fd00:", "::1"}, {"fd00:0:0:", "::1"}, {"fd00::", ":0:1"}, {"fd00::", ""}};
-	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		cr_skip_test("no network namespace here");
-	if (system("{ ip link set lo up && ip -6 route add local fd00::/8 dev lo; } 2>/dev/null"))
-		cr_skip_test("no ipv6 here");
+	own_net("ip -6 route add local fd00::/8 dev lo");
 	setup_any();
 	cr_assert_eq(udp_socket_steer(fd[0], 1, N, 7), 0);
 	for (int k = 0; k < 4; k++) {

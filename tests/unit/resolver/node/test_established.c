@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections of a network namespace that dies with the test, entered and read back. */
 #include "resolver/node/established.h"
+#include "tests/fixtures/own_net.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -9,7 +10,6 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,8 +101,7 @@ Test(established, entered)
 	struct netlink *nl;
 	struct diag d = {""};
 
-	if (unshare(CLONE_NEWNET) || system("ip link set lo up"))
-		cr_skip_test("no network namespace");
+	own_net(NULL);
 	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
 	if (established_enter(nl, ip, 0, 53, &d) || system("conntrack -L >/dev/null 2>&1"))
 		cr_skip_test("no conntrack netlink");

@@ -7,7 +7,6 @@
 #include "resolver/node/keeper.h"
 
 #include <criterion/criterion.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "resolver/node/iptables.h"
 #include "tests/fixtures/fake_iptables.h"
+#include "tests/fixtures/own_net.h"
 
 enum { FINE = 42 };
 
@@ -35,8 +35,7 @@ static void setup(void)
 				    .intercept = INTERCEPT_NOTRACK,
 				    .failopen_ns = 60 * NS_PER_S};
 	cr_assert_eq(flags_ip_parse("169.254.20.10", &flags.localip[0]), 0);
-	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		cr_skip_test("no network namespace here");
+	own_net(NULL);
 	if (!iptables_present(true))
 		cr_skip_test("no iptables here");
 	struct node *n;

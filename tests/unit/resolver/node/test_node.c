@@ -48,7 +48,7 @@ Test(node, nftables)
 Test(node, without_an_end_nothing_is_renewed)
 {
 	flags_fill(RULES_NFTABLES);
-	namespace_enter();
+	own_net(NULL);
 	flags.failopen_ns = 0;
 	if (node_open(&node, &flags, &words))
 		cr_skip_test("no netlink here");
@@ -65,7 +65,7 @@ Test(node, rewriting)
 	struct in6_addr vip, target;
 
 	flags_fill(RULES_IPTABLES);
-	namespace_enter();
+	own_net(NULL);
 	flags.intercept = INTERCEPT_REWRITE;
 	flags.n_intercept_vips = 1;
 	cr_assert_eq(flags_ip_parse("10.96.0.99", &flags.intercept_vip[0]), 0);
@@ -90,7 +90,7 @@ Test(node, no_rules)
 		     {true, INTERCEPT_NONE, RULES_IPTABLES},
 		     {true, INTERCEPT_NOTRACK, RULES_NONE}};
 
-	namespace_enter();
+	own_net(NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		bool changed = true;
 
@@ -203,7 +203,7 @@ Test(node, an_interface_that_was_there)
 Test(node, an_interface_that_cannot_be)
 {
 	flags_fill(RULES_NFTABLES);
-	namespace_enter();
+	own_net(NULL);
 	flags.interface_name = "a-name-that-no-interface-can-have";
 	if (node_open(&node, &flags, &words))
 		cr_skip_test("no netlink here");
@@ -249,7 +249,7 @@ Test(node, without_descriptors)
 
 	flags_fill(RULES_NFTABLES);
 	flags.setup_interface = false;
-	namespace_enter();
+	own_net(NULL);
 	close(next = dup(0));
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
 	for (int i = 0; i < 4; i++) {

@@ -50,7 +50,7 @@ Test(node_iptables, programs_of_the_families_there_are)
 	char dir[] = "/tmp/node-path-XXXXXX", path[64];
 
 	cr_assert(mkdtemp(dir));
-	namespace_enter();
+	own_net(NULL);
 	cr_assert_eq(setenv("PATH", dir, 1), 0);
 	for (int v6 = 0; v6 < 2; v6++) {
 		for (int i = 0; i < 2; i++) {
@@ -82,7 +82,7 @@ Test(node_iptables, a_cleanup_that_fails_in_part)
 	char dir[] = "/tmp/node-path-XXXXXX", path[64];
 
 	cr_assert(mkdtemp(dir));
-	namespace_enter();
+	own_net(NULL);
 	cr_assert_eq(setenv("PATH", dir, 1), 0);
 	flags_fill(RULES_AUTO);
 	flags.setup_interface = false;

@@ -6,7 +6,6 @@
 #include "resolver/supervisor/endpoints.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "lib/base/log.h"
 #include "resolver/net/sockaddr.h"
 #include "tests/fixtures/corefile_util.h"
+#include "tests/fixtures/own_net.h"
 
 enum { N = 3 };
 static struct node_flags flags;
@@ -369,8 +369,7 @@ Test(endpoints, top)
 /* Those of a network that is not the node's share a page a second; the node's own get theirs. */
 Test(endpoints, a_page_for_strangers)
 {
-	if (unshare(CLONE_NEWNET) || system("ip link set lo up && ip addr add 192.0.2.1/24 dev lo && ip addr add 192.0.2.2/24 dev lo"))
-		cr_skip_test("no network namespace here");
+	own_net("ip addr add 192.0.2.1/24 dev lo && ip addr add 192.0.2.2/24 dev lo");
 	strcpy(addr, "192.0.2.1");
 	flags.metrics_listen = "192.0.2.1:9353";
 	flags.debug_top = DEBUG_TOP_NODE;

@@ -4,7 +4,6 @@
 
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "resolver/net/sockaddr.h"
 #include "tests/fixtures/corefile_util.h"
+#include "tests/fixtures/own_net.h"
 
 static struct loop loop;
 static struct loopcheck_shared shared;
@@ -261,9 +261,7 @@ Test(loopcheck, link_local)
 	union sockaddr_any sa;
 	char text[200];
 
-	if ((unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET)) ||
-	    system("ip link set lo up && ip addr add fe80::1/64 dev lo nodad 2>/dev/null"))
-		cr_skip_test("no network namespace here");
+	own_net("ip addr add fe80::1/64 dev lo nodad");
 	socklen_t len = sockaddr_from(&sa, &a, 5301, if_nametoindex("lo"));
 
 	close(up[0]);

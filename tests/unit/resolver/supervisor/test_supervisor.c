@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start, signals, reloads and the end, of the daemon whole. */
 #include "tests/fixtures/daemon_world.h"
+#include "tests/fixtures/own_net.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 
 #include "resolver/supervisor/pidfile.h"
@@ -565,8 +565,7 @@ Test(supervisor, rules_while_it_serves)
 {
 	static const char *const more[] = {"-setupiptables=true", "-rules", "nftables", "-dns.port", "5300", "-failopen", "3s", NULL};
 
-	if (unshare(CLONE_NEWNET) || system("ip link set lo up") || system("nft list tables >/dev/null 2>&1"))
-		cr_skip_test("no network namespace with nftables here");
+	own_net("nft list tables >/dev/null");
 	world_write("Corefile", CONF);
 	pid_t pid = daemon_launch("log", more);
 
