@@ -266,6 +266,8 @@ void question_fail(struct core *c, uint32_t qi, unsigned rcode, int ede, bool no
 	uint8_t msg[ANSWER_EMPTY_MAX], data[2];
 	struct answer a;
 
+	if (rcode > 15)
+		rcode = DNS_SERVFAIL; /* the upper bits were for us; the lower alone would mean another */
 	if (note)
 		question_failed_note(c, q, rcode, ede > 0 ? (unsigned)ede : 0, now_ns);
 	set_be16(data, (uint16_t)ede);

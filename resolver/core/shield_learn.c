@@ -82,8 +82,6 @@ static void level_give_up(struct core *c, const struct question *q, unsigned lev
 {
 	char name[NAME_MAX_TEXT], zone[NAME_MAX_TEXT];
 
-	if (c->shield_given_up[q->zone] & 1u << level)
-		return;
 	c->shield_given_up[q->zone] |= (uint8_t)(1u << level);
 	name_to_text(cut->name, name, sizeof(name));
 	name_to_text(c->conf->zone[q->zone].z.origin.b, zone, sizeof(zone));
