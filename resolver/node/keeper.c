@@ -91,8 +91,7 @@ static int ensure(struct keeper *k, bool *ret_changed, struct diag *d)
 {
 	int err;
 
-	child_stop = 0;
-	ensuring = 1;
+	ensuring = 1; /* before and behind it no signal stops anything */
 	node_deadline_set(k->node, clock_mono_ns() + ENSURE_LIMIT_NS);
 	err = node_rules_ensure(k->node, ret_changed, d);
 	ensuring = 0;

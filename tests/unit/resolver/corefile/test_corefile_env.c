@@ -127,8 +127,12 @@ Test(corefile_env, servers_are_asked_in_turn, .timeout = 60)
 {
 	struct in6_addr at[2] = {addr_of("127.0.0.1"), addr_of("127.0.0.1")}, got[4];
 	const uint16_t port[2] = {1, 1};
+	int free_fd = dup(0);
 
+	close(free_fd);
 	cr_expect_eq(corefile_host_addrs(NULL, "h.test", at, port, 2, got, 4), 0, "nobody there");
+	cr_expect_eq(dup(0), free_fd, "nothing stays open");
+	close(free_fd);
 	cr_expect_eq(corefile_host_addrs(NULL, "h..test", at, port, 2, got, 4), 0, "no name");
 	cr_assert_eq(corefile_host_addrs(NULL, "localhost", NULL, NULL, 0, got, 1), 1);
 	cr_expect(IN6_IS_ADDR_LOOPBACK(&got[0]) || (IN6_IS_ADDR_V4MAPPED(&got[0]) && got[0].s6_addr[12] == 127));

@@ -31,6 +31,29 @@ static void setup(void)
 		cr_assert_geq(fd[i] = udp_socket_open(&a, ntohs(where.sin_port), 0, 1, NULL), 0);
 }
 
+/* Another program's connections, which end behind it, hold no port: its listener shared addresses, not ports. */
+Test(listen_socket, after_another_program)
+{
+	struct in6_addr a;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int other, client, one = 1;
+	char b;
+	own_net(NULL);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &a);
+	other = socket(AF_INET, SOCK_STREAM, 0);
+	client = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	cr_assert_eq(bind(other, (struct sockaddr *)&at, len) | listen(other, 1), 0);
+	cr_assert_eq(getsockname(other, (struct sockaddr *)&at, &len), 0);
+	cr_assert_eq(connect(client, (struct sockaddr *)&at, len), 0);
+	close(accept(other, NULL, NULL)); /* it ends first, so the wait is at its port */
+	cr_assert_eq(recv(client, &b, 1, 0), 0);
+	close(client);
+	close(other);
+	cr_expect_geq(tcp_socket_open(&a, ntohs(at.sin_port), 0, NULL), 0);
+}
+
 /* Which socket a query of a new client arrives at. */
 static int taker(const char *text, uint16_t qtype, bool edns)
 {

@@ -187,6 +187,15 @@ Test(gates, one_family)
 	cr_expect_str_eq(held(nl, "nodelocaldns6"), "");
 	cr_expect_eq(gates_renew(&g, &d), 0);
 	cr_expect_eq(gates_flush(&g, &d), 0);
+	gates_destroy(nl, true);
+	f.localip[0] = f.localip[1];
+	gates_init(&g, &f, nl);
+	gates_prepare(&g);
+	cr_expect_eq(g.kind, NODE_GATE_SET);
+	cr_expect_str_eq(held(nl, "nodelocaldns4"), "");
+	cr_expect_str_eq(held(nl, "nodelocaldns6"), OURS6 "fd00000000000000000000000000000a about 120 s\n");
+	cr_expect_eq(gates_renew(&g, &d), 0);
+	cr_expect_eq(gates_flush(&g, &d), 0);
 	netlink_close(nl);
 }
 

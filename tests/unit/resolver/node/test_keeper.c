@@ -382,6 +382,41 @@ Test(keeper, an_end_does_not_wait_for_programs, .init = setup_fake, .fini = fake
 	cr_expect_eq(front_end(front_start(supervise_is_stopped)), FINE);
 }
 
+/* The next request has all its time, whatever it is. */
+static int supervise_is_stopped_and_removes(const struct node_flags *f, int fd)
+{
+	uint64_t start = clock_mono_ns();
+	sigset_t set;
+	int sig = 0;
+
+	(void)f;
+	if (!asked(fd, KEEPER_ENSURE) || r.err)
+		return 1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	kill(getppid(), SIGTERM); /* nothing runs: nothing is stopped by it */
+	sigwait(&set, &sig);
+	if (!asked(fd, KEEPER_REMOVE) || r.err)
+		return 2;
+	fake_set("hang", true);
+	if (!told(fd, KEEPER_ENSURE))
+		return 3;
+	while (!fake_is("hangs") && clock_mono_ns() < start + 10 * NS_PER_S)
+		pass_ms(10);
+	kill(getppid(), SIGTERM);
+	if (recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r) || !r.err)
+		return 4;
+	sigwait(&set, &sig);
+	fake_set("hang", false);
+	return asked(fd, KEEPER_REMOVE) && !r.err ? FINE : 5;
+}
+
+Test(keeper, an_end_stops_what_runs_and_nothing_else, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	cr_expect_eq(front_end(front_start(supervise_is_stopped_and_removes)), FINE);
+	cr_expect_eq(rules_count(), 0);
+}
+
 /* --- without work --- */
 
 /* Clock ticks that a process has used, and what it calls itself. */
@@ -436,12 +471,16 @@ Test(keeper, none_where_none_is_needed)
 	flags = (struct node_flags){.n_localips = 1, .interface_name = "x", .dns_port = 53, .intercept = INTERCEPT_NOTRACK};
 	cr_assert_eq(flags_ip_parse("169.254.20.10", &flags.localip[0]), 0);
 	whose = getpid();
+	int free_fd = dup(0);
+
+	close(free_fd);
 	cr_expect_eq(keeper_run(&flags, supervise_alone), FINE);
 	flags.setup_iptables = true;
 	flags.rules = RULES_NONE;
 	cr_expect_eq(keeper_run(&flags, supervise_alone), FINE);
 	flags.rules = RULES_NFTABLES;
 	cr_expect_eq(keeper_run(&flags, supervise_alone), FINE);
+	cr_expect_eq(dup(0), free_fd, "what it looked with is closed");
 }
 
 /* Nor where there can be none: the rules are the supervisor's own business then. */

@@ -135,6 +135,28 @@ Test(node, the_interface)
 	cr_expect_eq(node_iface_remove(node, &words), 0);
 }
 
+/* Where nothing is set up nothing is rewritten either, nor to no address. */
+Test(node, rewriting_without_rules_or_target)
+{
+	struct in6_addr vip, target;
+
+	flags_fill(RULES_AUTO);
+	own_net(NULL);
+	flags.intercept = INTERCEPT_REWRITE;
+	flags.n_intercept_vips = 1;
+	flags.setup_interface = flags.setup_iptables = false;
+	cr_assert_eq(flags_ip_parse("10.96.0.99", &flags.intercept_vip[0]), 0);
+	cr_assert_eq(node_open(&node, &flags, &words), 0);
+	cr_expect_not(node_rewrites(node, true, &vip, &target));
+	node_close(node);
+	flags.setup_iptables = true;
+	flags.localip[0] = flags.localip[1];
+	flags.n_localips = 1;
+	if (node_open(&node, &flags, &words))
+		cr_skip_test("no netlink here");
+	cr_expect_not(node_rewrites(node, true, &vip, &target));
+}
+
 /* An interface that is no dummy, which somebody made beforehand. */
 static void bridge_make(const char *name)
 {

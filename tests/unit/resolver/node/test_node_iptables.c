@@ -75,6 +75,52 @@ Test(node_iptables, programs_of_the_families_there_are)
 	rmdir(dir);
 }
 
+/* Nor is any run for it: with the programs of one family all goes as it does with both. */
+Test(node_iptables, nothing_is_done_for_a_family_that_no_address_is_of)
+{
+	static const char *const all[] = {"iptables-restore", "iptables-save", "ip6tables-restore", "ip6tables-save"};
+	char dir[] = "/tmp/node-path-XXXXXX", path[64], real[64];
+	const char *old = getenv("PATH");
+
+	if (!iptables_present(true) || !iptables_present(false))
+		cr_skip_test("no iptables here");
+	open_as(RULES_IPTABLES);
+	ensure(); /* whether there are such rules here at all */
+	cr_assert_eq(node_rules_remove(node, &words), 0);
+	node_close(node);
+	cr_assert(mkdtemp(dir));
+	old = strdup(old ? old : "");
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (int i = 0; i < 4; i++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
+			snprintf(real, sizeof(real), "/usr/sbin/%s", all[i]);
+			unlink(path);
+			if (i / 2 == v6)
+				cr_assert_eq(symlink(real, path), 0);
+		}
+		cr_assert_eq(setenv("PATH", dir, 1), 0);
+		flags_fill(RULES_IPTABLES);
+		flags.localip[0] = flags.localip[v6];
+		flags.n_localips = 1;
+		cr_assert_eq(node_open(&node, &flags, &words), 0);
+		cr_expect_eq(node_rules_ensure(node, NULL, &words), 0, "%s", words.text);
+		cr_expect(stand());
+		cr_expect_eq(node_rules_refresh(node, &words), 0, "%s", words.text);
+		cr_expect_eq(node_rules_lapse(node, &words), 0, "%s", words.text);
+		cr_expect_eq(node_rules_withdraw(node, &words), 0, "%s", words.text);
+		cr_expect_eq(node_rules_remove(node, &words), 0, "%s", words.text);
+		cr_expect_eq(errors(), 0);
+		node_close(node);
+		cr_assert_eq(setenv("PATH", old, 1), 0);
+	}
+	node = NULL;
+	for (int i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, all[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
 /* What fails in one family is told, whatever becomes of the other. */
 Test(node_iptables, a_cleanup_that_fails_in_part)
 {

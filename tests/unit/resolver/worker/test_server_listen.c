@@ -157,6 +157,34 @@ Test(server_listen, places)
 	cr_expect_eq(asked(port[1], false), 1);
 }
 
+/* What is no longer served is others': who holds the socket besides gets what comes, whatever has the old
+ * number by then. */
+Test(server_listen, what_is_gone_is_read_no_more)
+{
+	struct server_sockets sk = {0}, next = {0};
+	uint16_t port[2];
+	uint8_t b[64];
+
+	two_open(port, &sk);
+	int keep[] = {dup(sk.udp[0]), dup(sk.tcp[0])};
+
+	next.udp[0] = dup(sk.udp[1]);
+	next.tcp[0] = dup(sk.tcp[1]);
+	configure(plan_at(port + 1, 1, "192.0.2.1", ""), &next);
+	cr_assert_eq(dup2(keep[0], sk.udp[0]), sk.udp[0]);
+	cr_assert_eq(dup2(keep[1], sk.tcp[0]), sk.tcp[0]);
+	int udp = client_open(port[0], SOCK_DGRAM), tcp = client_open(port[0], SOCK_STREAM);
+
+	ask(udp, false);
+	for (int i = 0; i < 4; i++)
+		step();
+	cr_expect_eq(recv(keep[0], b, sizeof(b), 0), sizeof(query) - 2);
+	cr_expect_geq(accept(keep[1], NULL, NULL), 0);
+	cr_expect_eq(asked(port[1], false), 1);
+	close(udp);
+	close(tcp);
+}
+
 /* Each of its times is that of the last block at a listener that has one; without a word they are the usual ones. */
 Test(server_listen, whose_times_hold)
 {
