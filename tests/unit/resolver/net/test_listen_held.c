@@ -120,6 +120,25 @@ Test(listen_held, what_a_round_answers_counts_within_it)
 	cr_assert_lt(tcp->peak_bytes, l.held_client_bytes / 2, "%zu", tcp->peak_bytes);
 }
 
+/* What one answer spends is seen before the next query, also of those that came with it. */
+Test(listen_held, one_large_answer_may_be_enough)
+{
+	uint8_t b[3 * 22];
+	struct tcp_limits l;
+	tcp_limits_default(&l);
+	l.held_client_bytes = 200 * 1024;
+	start(&l, "127.0.0.1");
+	pipelined(b, sizeof(b), BIG);
+	int fd = client_slow(NULL);
+	conn_of(fd);
+	cr_assert_eq(send(fd, b, sizeof(b), 0), (ssize_t)sizeof(b));
+	for (int i = 0; i < 6; i++)
+		step();
+	cr_expect_geq(stats.tcp_held_up, 1);
+	cr_expect_eq(stats.tcp_paused, 0, "three of them never wait together");
+	sums_hold();
+}
+
 /* A client that has asked, closed its half, and reads nothing; its end. 48,000 octets are its answer. */
 static int half_closed(uint64_t write_ns)
 {
