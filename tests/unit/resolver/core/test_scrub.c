@@ -5,6 +5,7 @@
 
 #include "lib/base/err.h"
 #include "resolver/core/answer.h"
+#include "resolver/core/scrub.h"
 
 static uint8_t msg[DNS_MSG_MAX];
 static struct wire_out out;
@@ -124,4 +125,21 @@ Test(scrub, what_leads_nowhere)
 	put(deep.b, DNS_A, DNS_IN, "\300\0\2\1", 4);
 	head.n_an = 2;
 	cr_expect_eq(taken(DNS_IN, &dropped), 1);
+}
+
+/* Copies of an alias lead where it leads: no chain is longer for them, nor for one that goes round. */
+Test(scrub, what_is_said_again)
+{
+	struct name to;
+	unsigned dropped;
+
+	begin();
+	cr_assert_eq(name_from_text(&to, "to.example."), 0);
+	for (; head.n_an < SCRUB_CHAIN_MAX + 4; head.n_an++)
+		put(asked.b, DNS_CNAME, DNS_IN, to.b, to.len);
+	put(to.b, DNS_CNAME, DNS_IN, asked.b, asked.len);
+	put(to.b, DNS_A, DNS_IN, "\300\0\2\1", 4);
+	head.n_an += 2;
+	cr_expect_eq(taken(DNS_IN, &dropped), SCRUB_CHAIN_MAX + 6);
+	cr_expect_eq(dropped, 0);
 }
