@@ -138,7 +138,7 @@ static void hold_change(struct clients *t, enum holds what, uint32_t row, int by
 
 	if (h->n)
 		level_leave(t, what, row);
-	h->n = by > 0 ? h->n + 1 : h->n - 1;
+	h->n += (uint32_t)by;
 	if (h->n)
 		level_enter(t, what, row);
 	if (h->n > k->most)

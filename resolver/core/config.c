@@ -208,15 +208,11 @@ static bool same_limits(const struct core_cache_conf *a, const struct core_cache
 /* Blocks with the same upstreams share entries unless they keep them differently. */
 static void views_split(struct config *c)
 {
-	for (size_t i = 1; i < c->n_zones; i++) {
-		for (size_t j = 0; j < i; j++) {
+	for (size_t i = 1; i < c->n_zones; i++)
+		for (size_t j = 0; j < i; j++) /* the first of a view stands behind the first of that below it */
 			if (c->zone[j].view == c->zone[i].view &&
-			    !same_limits(&c->zone[j].z.cache, &c->zone[i].z.cache)) {
+			    !same_limits(&c->zone[j].z.cache, &c->zone[i].z.cache))
 				c->zone[i].view++;
-				j = 0;
-			}
-		}
-	}
 }
 
 static int route_cmp(const void *a, const void *b)

@@ -47,6 +47,8 @@
 #include "resolver/core/upstream.h"
 
 #define UPSTREAM_NONE UINT16_MAX
+#define HEDGE_COST 100 /* hundredths */
+#define HEDGE_CREDIT_MAX (10 * HEDGE_COST)
 #define FOLLOW_HEAD_MAX 2048 /* the CNAMEs an answer begins with, as a message */
 /* Levels of lib/base/log.h, whose header brings output functions with it. */
 enum event_level { EVENT_DEBUG, EVENT_INFO, EVENT_WARNING, EVENT_ERROR };

@@ -37,7 +37,6 @@ static void upstreams_carry(const struct core *c, const struct config *conf, str
 			upstream_fresh(c, &to[i], &conf->upstream[i]);
 		to[i].is_probing = false;
 		to[i].probe_id = 0;
-		to[i].probe_failed = 0;
 	}
 }
 

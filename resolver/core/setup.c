@@ -223,7 +223,7 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
 	c->stats = stats;
 	c->key = *key;
 	rng_seed(&c->rng, seed);
-	c->hedge_credit = 1000;
+	c->hedge_credit = HEDGE_CREDIT_MAX;
 	err = config_new(&c->conf, conf, d);
 	if (!err) {
 		err = tables_new(c, conf);

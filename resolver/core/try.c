@@ -16,8 +16,6 @@
 
 #include <assert.h>
 
-#define HEDGE_COST       100             /* hundredths */
-#define HEDGE_CREDIT_MAX (10 * HEDGE_COST)
 #define ROUND_PAUSE_NS   (250 * NS_PER_MS) /* when each target has failed at once */
 
 static struct forward_state *state_of(struct core *c, const struct question *q)

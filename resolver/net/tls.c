@@ -79,7 +79,6 @@ int tls_ctx_new(struct tls_ctx **ret, const struct tls_conf *conf, struct diag *
 	struct tls_ctx *c = calloc(1, sizeof(*c));
 	if (!c)
 		return diag_set(d, ERR_NOMEM, "tls: no memory");
-	ERR_clear_error();
 	c->ssl = SSL_CTX_new(TLS_client_method());
 	c->server_name = conf->server_name;
 	c->alpn = conf->alpn;

@@ -65,6 +65,20 @@ Test(reconfigure, without_a_zone_or_a_listener_is_refused)
 	zone_answers();
 }
 
+/* What is under way is none any more at once: gauges do not wait for the next tick. */
+Test(reconfigure, gauges_are_of_now)
+{
+	struct diag d;
+
+	zone_answers();
+	clients_gauge(core);
+	cr_expect_eq(stats->inflight, 1);
+	cr_expect_eq(stats->waiters, 1);
+	cr_assert_eq(core_reconfigure(core, &conf, NS_PER_S, &d), 0);
+	cr_expect_eq(stats->inflight, 0);
+	cr_expect_eq(stats->waiters, 1);
+}
+
 /* As many as can be: 0, and it answers; one more: words, and all is as before. */
 static void refused(const struct core_conf *with, const char *words)
 {

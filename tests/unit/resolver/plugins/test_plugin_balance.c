@@ -184,7 +184,7 @@ Test(plugin_loadbalance, weights_to_the_tenth)
 	struct corefile_plan *p;
 	const struct plugin_step *s = weighted(&p,
 					       "Y.example.org.\n 192.0.2.1 200\nX.Example.org\n192.0.2.1\t6\r\n10.0.0.4 2 # c\n"
-					       "192.0.2.3  1\nfd01::2 7\n",
+					       "192.0.2.3  1\n \tfd01::2 7\n",
 					       path);
 	unsigned seen[5] = {0}, seen6[4] = {0};
 
