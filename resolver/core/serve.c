@@ -36,7 +36,6 @@ HOT static void opts_fill(const struct core *c, const struct visit *v, struct re
 	o->nsid_len = v->zone ? v->zone->nsid_len : 0;
 	o->limit = reply_limit(v->q, udp, o->bufsize, v->cap);
 	o->ede = NULL;
-	o->ede_len = 0;
 	o->has_keepalive = v->q->want_keepalive && !udp; /* over UDP it is ignored */
 	o->keepalive_ds = v->client->keepalive_ds;
 	o->has_cookie = v->q->cookie && cookies_given(c, v);

@@ -48,6 +48,7 @@ Test(failures, a_pair_holds_two_and_the_older_gives_way)
 	cr_assert_null(failures_find(&f, 4, 3 * NS_PER_MS));
 	cr_assert_not_null(failures_find(&f, 8, 3 * NS_PER_MS));
 	cr_assert_not_null(failures_find(&f, 12, 3 * NS_PER_MS));
+	cr_assert_null(failures_find(&f, 12, 2 * NS_PER_MS + NS_PER_S), "it rests for what it did, not for whose place it has");
 }
 
 Test(failures, are_cleared_by_an_answer)

@@ -79,6 +79,23 @@ Test(reconfigure, gauges_are_of_now)
 	cr_expect_eq(stats->waiters, 1);
 }
 
+/* Tables that no zone needs are not made, by whatever way. */
+Test(reconfigure, what_nobody_needs_is_not_there)
+{
+	struct diag d;
+
+	cr_expect_null(core->path);
+	cr_expect_null(core->follow);
+	zone.autopath = true;
+	cr_assert_eq(core_reconfigure(core, &conf, NS_PER_S, &d), 0);
+	cr_expect_not_null(core->path);
+	cr_expect_null(core->follow);
+	zone.autopath = false;
+	cr_assert_eq(core_reconfigure(core, &conf, NS_PER_S, &d), 0);
+	cr_expect_null(core->path);
+	cr_expect_null(core->follow);
+}
+
 /* As many as can be: 0, and it answers; one more: words, and all is as before. */
 static void refused(const struct core_conf *with, const char *words)
 {

@@ -60,6 +60,19 @@ Test(plugin_template, what_is_not_known_before_is_no_fault)
 	corefile_plan_free(p);
 }
 
+/* Without an expression there is the name, which is match 0, and no group by any name. */
+Test(plugin_template, groups_without_an_expression)
+{
+	struct corefile_plan *p;
+	struct asked a;
+	const struct plugin_step *s = step_of(&p, "template IN TXT . {\n answer \"{{ .Name }} 60 IN TXT "
+						  "<{{ .Group.h }}{{ index .Match 1 }}{{ index .Match 0 }}>\"\n}");
+
+	cr_assert_eq(ask(s, &a, "a.b", DNS_TXT), PLUGIN_REPLY);
+	cr_expect(strstr(section_of(a.out, a.len, 0), "<a.b.>"), "%s", section_of(a.out, a.len, 0));
+	corefile_plan_free(p);
+}
+
 /* What the template makes of a.b-7.example.org, asked for TXT. */
 static const char *made(const char *template)
 {
