@@ -12,6 +12,7 @@
 #include "conntrack-model/watch.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/interrupt.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 
@@ -298,8 +299,13 @@ static int run_prediction(int argc, char **argv)
 	int rc = load_events(&e, &d);
 	if (rc == 0 && (rc = predict(&p, &o.predict, &e)) < 0)
 		diag_set(&d, rc, "out of memory");
-	if (rc == 0 && o.out)
+	if (rc == 0 && o.out) {
+		interrupt_hold();
 		rc = predict_write(&p, &o.predict, &src, o.out, &d);
+		if (rc == 0)
+			interrupt_left("the record in %s is whole", o.out);
+		interrupt_release();
+	}
 	if (rc == 0)
 		predict_print(&p, &o.predict, stdout);
 	else
@@ -335,6 +341,7 @@ static int run(int argc, char **argv, char **given)
 		log_error("%s", d.text);
 		return EXIT_USAGE;
 	}
+	interrupt_begin("conntrack-model");
 	return o.validate ? run_validation(argc, given) : run_prediction(argc, given);
 }
 

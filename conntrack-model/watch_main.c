@@ -18,6 +18,7 @@
 #include "conntrack-model/watch.h"
 #include "conntrack-model/watch_said.h"
 #include "lib/base/clock.h"
+#include "lib/base/interrupt.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 
@@ -72,11 +73,15 @@ static void on_stop(int sig)
 	stop = 1;
 }
 
-/* To predict may take longer than to watch: that ends as any program does. */
+/* To predict may take longer than to watch: that ends as it does in the other verbs. */
 static void catch_stop(bool watches)
 {
-	struct sigaction sa = {.sa_handler = watches ? on_stop : SIG_DFL}; /* no SA_RESTART: a sleep ends at once */
+	struct sigaction sa = {.sa_handler = on_stop}; /* no SA_RESTART: a sleep ends at once */
 
+	if (!watches) {
+		interrupt_begin("conntrack-model");
+		return;
+	}
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 }
@@ -199,8 +204,13 @@ static int report(const struct watch *w, struct watch_load *l, int argc, char **
 		p.peak_free = watch_settings(w, o.predict.headroom, &p.settings);
 	else if (w->n_lost_reads || w->overfull)
 		settings_not_lower(&p.settings, &w->node.table, p.peak_free);
-	if (o.out)
+	if (o.out) {
+		interrupt_hold();
 		rc = predict_write(&p, &o.predict, &src, o.out, d);
+		if (rc == 0)
+			interrupt_left("the record in %s is whole", o.out);
+		interrupt_release();
+	}
 	if (rc == 0) {
 		watch_said_print(&said, stdout);
 		if (loaded) {

@@ -9,6 +9,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/interrupt.h"
 #include "lib/base/log.h"
 #include "lib/base/opt.h"
 #include "sim/answer/ask.h"
@@ -106,6 +107,7 @@ static int run(const struct verb *v)
 {
 	struct diag d = {{0}};
 
+	interrupt_begin("dns-sim");
 	sim_costs_init(&o.costs);
 	int rc = costs_path ? sim_costs_load(&o.costs, costs_path, &d) : 0;
 	if (rc == 0 && only_costs)

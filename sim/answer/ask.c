@@ -5,10 +5,12 @@
 #include "sim/answer/ask.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/interrupt.h"
 #include "lib/base/log.h"
 #include "sim/world/life.h"
 
@@ -110,6 +112,9 @@ int ask_out_open(const struct sim_ask *a, const char *hidden, FILE **ret, struct
 	snprintf(path, sizeof(path), "%s/%s", a->out, hidden + 1);
 	unlink(path); /* of another run */
 	snprintf(path, sizeof(path), "%s/%s", a->out, hidden);
+	int rc = interrupt_file(path, d);
+	if (rc < 0)
+		return rc;
 	*ret = fopen(path, "we");
 	return *ret ? 0 : diag_errno(d, "%s", path);
 }
@@ -123,9 +128,27 @@ int ask_out_close(const struct sim_ask *a, const char *hidden, FILE *f, int rc, 
 		rc = diag_set(d, ERR_SYS, "%s/%s could not be written whole", a->out, hidden);
 	snprintf(from, sizeof(from), "%s/%s", a->out, hidden);
 	snprintf(to, sizeof(to), "%s/%s", a->out, hidden + 1);
+	interrupt_hold();
 	if (rc < 0)
 		unlink(from);
 	else if (rename(from, to) < 0)
-		return diag_errno(d, "%s", to);
+		rc = diag_errno(d, "%s", to);
+	interrupt_files_forget();
+	interrupt_release();
+	return rc;
+}
+
+int ask_record(struct sim_ask *a, const struct cell_outcome *o, const struct cell_job *j, const char *point, const char *dir,
+	       struct diag *d)
+{
+	struct sim_source src = a->src;
+
+	src.point = point;
+	interrupt_hold();
+	int rc = sim_record_write(o, j, &src, dir, d);
+	a->n_records += rc == 0;
+	if (rc == 0)
+		interrupt_left("%" PRIu64 " record%s below %s, each whole, and no more", a->n_records, a->n_records == 1 ? " is" : "s are", a->out);
+	interrupt_release();
 	return rc;
 }

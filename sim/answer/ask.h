@@ -19,6 +19,7 @@ struct sim_ask {
 	struct opt_list cells, sets, seldom;
 	uint64_t nodes, part, seed, replications, threads;
 	bool no_verify;
+	uint64_t n_records; /* written so far */
 	struct sim_costs costs;
 	struct sim_source src;
 	/* sweep, merge */
@@ -49,6 +50,10 @@ unsigned ask_threads(const struct sim_ask *a);
  * was killed leaves none that could be taken for one. */
 int ask_out_open(const struct sim_ask *a, const char *hidden, FILE **ret, struct diag *d);
 int ask_out_close(const struct sim_ask *a, const char *hidden, FILE *f, int rc, struct diag *d); /* the first error */
+
+/* A record below DIR, of a point of a sweep or NULL; what is said of an interrupted run knows of it. */
+int ask_record(struct sim_ask *a, const struct cell_outcome *o, const struct cell_job *j, const char *point, const char *dir,
+	       struct diag *d);
 
 /* The verbs. */
 int ask_predict(struct sim_ask *a, struct diag *d); /* none: each cell, a line and a record */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
 #include "sim/answer/part.h"
@@ -67,17 +68,15 @@ static void table_row(struct sweep_plan *p, unsigned i, const struct sweep_pt *p
 int sweep_point_write(struct sweep_plan *p, unsigned i, const struct sweep_pt *pt, size_t c, const struct cell_outcome *o,
 		       struct diag *d)
 {
-	struct sim_source src = p->a->src;
 	char dir[4200];
 
 	table_row(p, i, pt, c, o);
 	printf("%s\n", pt->name);
 	sim_print_row(o, &pt->l.cell[c], stdout);
-	if (!p->a->out)
-		return 0;
-	src.point = pt->name;
+	if (file_stdout_done(d) < 0)
+		return ERR_SYS;
 	snprintf(dir, sizeof(dir), "%s/point-%04u", p->a->out, i);
-	return sim_record_write(o, &pt->l.cell[c], &src, dir, d);
+	return ask_record(p->a, o, &pt->l.cell[c], pt->name, dir, d);
 }
 
 /* --- running --- */
