@@ -8,19 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "sim/answer/trial.h"
 
 #define LEVELS 14
 #define LEVEL_FIRST 0.3 /* of what the servers can do */
 #define LEVEL_LAST 1.15
-#define WELL_LOST 0.01	/* more lost than this is not well */
+#define WELL_LOST 0.01	/* more lost than this, beyond what is lost whatever the load, is not well */
 #define WELL_TIMES 20	/* nor is a mean so many times that of the calm before */
 #define GROWTH_LEAST 1e-3 /* less is no load */
 #define WINDOW 4	/* before: the first quarter of the load; after: the last */
 
 struct window {
 	double lost, mean_ms, retried;
+	double asked; /* lookups */
 };
 struct level {
 	double growth, utilisation;
@@ -34,6 +36,7 @@ struct search {
 	size_t cell;
 	double growth, capacity; /* capacity: the growth at which the servers are all used */
 	double surge_at_s, surge_for_s, end_s;
+	double always_lost; /* share, by links or by servers that are dead: far below the cliff as well */
 	FILE *csv;
 	char name[32];
 };
@@ -68,25 +71,29 @@ static struct window window_of(const struct sim_result *r, double from_s, double
 	double open = asked - done - 3 * sqrt(2 * late_s / span_s + 1);
 	open = open > 0 ? open : 0;
 	return (struct window){
+		.asked = asked,
 		.lost = asked > 0 ? ((double)(b->lost - a->lost) + open) / fmax(asked, done) : 0,
 		.mean_ms = done > 0 ? (double)(b->late_ns - a->late_ns) / done / 1e6 : INFINITY,
 		.retried = queries > 0 ? (double)(b->retried - a->retried) / queries : 0,
 	};
 }
 
-static bool is_well(const struct window *w, double calm_ms)
+/* `always`: the share lost whatever the load; of few lookups it may be three deviations more. */
+static bool is_well(double always, const struct window *w, double calm_ms)
 {
-	return w->lost <= WELL_LOST && w->mean_ms <= calm_ms * WELL_TIMES + 5;
+	double more = w->asked > 0 ? 3 * sqrt(always * (1 - always) / w->asked) : 0;
+
+	return w->lost <= always + more + WELL_LOST && w->mean_ms <= calm_ms * WELL_TIMES + 5;
 }
 
-static double recovery(const struct search *s, const struct sim_result *r, double calm_ms)
+static double recovery(const struct search *s, const struct sim_result *r, double always, double calm_ms)
 {
 	double end_s = s->surge_at_s + s->surge_for_s, step_s = (s->end_s - end_s) / 40;
 	double well_since = -1;
 
 	for (double t = end_s; t + step_s <= s->end_s; t += step_s) {
 		struct window w = window_of(r, t, t + step_s);
-		if (!is_well(&w, calm_ms))
+		if (!is_well(always, &w, calm_ms))
 			well_since = -1;
 		else if (well_since < 0)
 			well_since = t - end_s;
@@ -116,18 +123,38 @@ static void calm_trial(struct trial *t, double growth)
 	trial_set(t, "surges=[]");
 }
 
+static struct window calm_first(const struct search *s, const struct trial *t)
+{
+	return window_of(&t->out.sum, s->surge_at_s / 2, s->surge_at_s);
+}
+
+static struct window calm_last(const struct search *s, const struct trial *t)
+{
+	return window_of(&t->out.sum, s->end_s - s->end_s / WINDOW, s->end_s);
+}
+
+/* What is lost at the lowest level, where nothing is full, is lost at all of them, and no sign of a cliff. */
+static double lost_always(const struct search *s, const struct trial *lowest)
+{
+	static const enum sim_cause full[] = {CAUSE_TABLE, CAUSE_REPLICA_QUEUE, CAUSE_CACHE_QUEUE, CAUSE_OUTSIDE, CAUSE_BACKLOG};
+
+	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++)
+		if (lowest->out.sum.dropped[full[i]])
+			return 0;
+	return fmax(calm_first(s, lowest).lost, calm_last(s, lowest).lost);
+}
+
 static void judge_calm(const struct search *s, struct level *l, const struct trial *t, double *ret_ms)
 {
-	struct window first = window_of(&t->out.sum, s->surge_at_s / 2, s->surge_at_s);
-	struct window last = window_of(&t->out.sum, s->end_s - s->end_s / WINDOW, s->end_s);
+	struct window first = calm_first(s, t), last = calm_last(s, t);
 
 	*ret_ms = first.mean_ms;
 	l->utilisation = trial_number(t, "utilisation").mean;
 	l->table = t->out.sum.dropped[CAUSE_TABLE] > 0;
-	l->calm_well = is_well(&last, first.mean_ms) && first.lost <= WELL_LOST;
+	l->calm_well = is_well(s->always_lost, &last, first.mean_ms) && is_well(s->always_lost, &first, first.mean_ms);
 }
 
-static void judge_surge(const struct search *s, struct level *l, const struct trial *t, double calm_ms)
+static void judge_surge(const struct search *s, struct level *l, const struct trial *t, double always, double calm_ms)
 {
 	const struct sim_result *r = &t->out.sum;
 	double end_s = s->surge_at_s + s->surge_for_s;
@@ -135,22 +162,22 @@ static void judge_surge(const struct search *s, struct level *l, const struct tr
 	l->before = window_of(r, s->surge_at_s / 2, s->surge_at_s);
 	l->during = window_of(r, s->surge_at_s, end_s);
 	l->after = window_of(r, s->end_s - (s->end_s - end_s) / WINDOW, s->end_s);
-	l->recovered_s = recovery(s, r, calm_ms);
-	l->surge_well = is_well(&l->after, calm_ms);
+	l->recovered_s = recovery(s, r, always, calm_ms);
+	l->surge_well = is_well(always, &l->after, calm_ms);
 }
 
 /* The run with the surge, to be drawn. */
 static int write_level(const struct search *s, const struct level *l, const struct trial *t, struct diag *d)
 {
-	struct sim_source src = s->a->src;
 	char dir[4200], point[64];
 
+	if (file_stdout_done(d) < 0)
+		return ERR_SYS;
 	if (!s->a->out)
 		return 0;
 	snprintf(point, sizeof(point), "growth=%.4g", l->growth);
 	snprintf(dir, sizeof(dir), "%s/growth-%.4g", s->a->out, l->growth);
-	src.point = point;
-	return sim_record_write(&t->out, &t->l.cell[t->cell], &src, dir, d);
+	return ask_record(s->a, &t->out, &t->l.cell[t->cell], point, dir, d);
 }
 
 static void tell(struct search *s, const struct level *l)
@@ -247,7 +274,9 @@ static int try_changes(struct search *s, const struct level *first, double calm_
 		printf("\nAt %.3f, the same surge with one thing changed:\n", first->growth);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct level at = {.growth = first->growth};
-		judge_surge(s, &at, &t[i], calm_ms);
+		/* with the change more may be lost always: what a try repaired before */
+		struct window before = window_of(&t[i].out.sum, s->surge_at_s / 2, s->surge_at_s);
+		judge_surge(s, &at, &t[i], fmax(s->always_lost, before.lost), calm_ms);
 		printf("  %-32s %s (lost %.2f %% after)\n", change[i].what, at.surge_well ? "recovers" : "stays down",
 		       100 * at.after.lost);
 		if (s->csv)
@@ -317,6 +346,7 @@ static int cliff_cell(struct search *s, struct diag *d)
 	if (rc == 0)
 		rc = trials_run(surge, LEVELS, s->a, s->cell, s->name, d);
 	if (rc == 0) {
+		s->always_lost = lost_always(s, &calm[0]);
 		printf("\n%s: a surge of x%g for %g s at %g s\n", s->name, s->a->surge_times, s->surge_for_s, s->surge_at_s);
 		printf("%8s %8s  %-11s %9s %9s %9s %9s %10s\n", "growth", "used", "state", "before %", "during %", "after %",
 		       "repeats %", "recovers s");
@@ -325,7 +355,7 @@ static int cliff_cell(struct search *s, struct diag *d)
 		struct level l = {.growth = surge[i].l.s->growth};
 		double calm_ms;
 		judge_calm(s, &l, &calm[i], &calm_ms);
-		judge_surge(s, &l, &surge[i], calm_ms);
+		judge_surge(s, &l, &surge[i], s->always_lost, calm_ms);
 		tell(s, &l);
 		rc = write_level(s, &l, &surge[i], d);
 		full = full ? full : l.table && !l.calm_well ? l.growth : 0;
