@@ -82,15 +82,17 @@ void ctable_kinds(struct ctable *t, uint64_t now_ns, unsigned netns,
 
 void ctable_marks(struct ctable *t, uint64_t now_ns, unsigned netns, struct ct_kind *ret, unsigned n)
 {
-	memset(ret, 0, n * sizeof(*ret));
+	struct ct_kind all[1 << 8] = {{0}}; /* without a branch: what comes next cannot be foretold */
+
 	ctable_advance(t, now_ns);
 	for (uint32_t i = 0; i < t->n_entries; i++) {
 		const struct ct_entry *e = &t->entry[i];
-		if (!e->status || e->key[0].netns != netns || e->mark >= n)
-			continue;
-		ret[e->mark].counted++;
-		ret[e->mark].live += !ct_expired(e, t->now_j);
+		bool there = (e->status != 0) & (e->key[0].netns == netns);
+		all[e->mark].counted += there;
+		all[e->mark].live += there & !ct_expired(e, t->now_j);
 	}
+	for (unsigned i = 0; i < n; i++)
+		ret[i] = i < sizeof(all) / sizeof(all[0]) ? all[i] : (struct ct_kind){0};
 }
 
 void ctable_dump(struct ctable *t, uint64_t now_ns)

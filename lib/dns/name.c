@@ -255,8 +255,8 @@ static int text_label(struct name *n, const char **text)
 	const char *t = *text;
 
 	while (*t && *t != '.') {
-		uint8_t c;
-		size_t used = text_octet(t, &c);
+		uint8_t c = (uint8_t)*t;
+		size_t used = c == '\\' ? text_octet(t, &c) : 1;
 
 		if (used == 0)
 			return ERR_SYNTAX;
@@ -275,8 +275,9 @@ static int text_label(struct name *n, const char **text)
 
 int name_from_text(struct name *ret, const char *text)
 {
-	struct name n = {0};
+	struct name n;
 
+	n.len = 0;
 	if (text[0] == '.' && !text[1])
 		text++;
 	else if (!text[0])

@@ -27,7 +27,7 @@ struct ask *ask_find(struct core *c, uint32_t id, uint32_t *ret_qi)
 	uint32_t slot = id & ((1u << c->id_bits) - 1), qi = slot / ASKS_MAX;
 	struct question *q;
 
-	if (!id || qi >= c->tab.question_places)
+	if (!id || qi >= c->tab.questions_taken)
 		return NULL;
 	q = &c->tab.question[qi];
 	if (!q->in_use || q->is_hidden || q->ask[slot % ASKS_MAX].id != id)

@@ -33,7 +33,7 @@ int clients_init(struct clients *t, const struct hash_key *key, uint32_t n_waite
 	t->n_rows = n_waiters + n_questions; /* each holds at least one thing */
 	t->n_buckets = t->n_rows;
 	t->free = NIL;
-	t->row = calloc(t->n_rows, sizeof(*t->row));
+	t->row = malloc(t->n_rows * sizeof(*t->row)); /* each is filled when it is first used */
 	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
 	if (!t->row || !t->bucket || table_init(&t->of[HOLDS_WAITERS], n_waiters) < 0 ||
 	    table_init(&t->of[HOLDS_QUESTIONS], n_questions) < 0)

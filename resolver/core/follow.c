@@ -78,7 +78,7 @@ void follow_check(const struct core *c)
 	const struct follow *f = c->follow;
 	unsigned n = 0;
 
-	for (uint32_t qi = 0; f && qi < c->tab.question_places; qi++) {
+	for (uint32_t qi = 0; f && qi < c->tab.questions_taken; qi++) {
 		const struct question *q = &c->tab.question[qi];
 
 		assert(!q->in_use || q->head <= f->n_used);

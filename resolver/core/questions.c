@@ -20,8 +20,9 @@ int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_q
 	t->n_buckets = n_questions;
 	t->question_places = n_questions + HOLDS_LEAVING_MAX;
 	t->waiter_places = n_waiters + HOLDS_LEAVING_MAX;
-	t->question = calloc(t->question_places, sizeof(*t->question));
-	t->waiter = calloc(t->waiter_places, sizeof(*t->waiter));
+	/* not cleared: nobody looks at a place that was never taken, and who takes one fills it */
+	t->question = malloc(t->question_places * sizeof(*t->question));
+	t->waiter = malloc(t->waiter_places * sizeof(*t->waiter));
 	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
 	if (!t->question || !t->waiter || !t->bucket ||
 	    clients_init(&t->clients, key, n_waiters, n_questions) < 0)
@@ -71,8 +72,8 @@ static uint32_t question_take(struct questions *t)
 		return NIL;
 	if (i != NIL)
 		t->free_question = t->question[i].next;
-	else if (t->in_use + t->hidden < t->question_places)
-		i = t->in_use + t->hidden;
+	else if (t->questions_taken < t->question_places)
+		i = t->questions_taken++;
 	return i;
 }
 

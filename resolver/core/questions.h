@@ -125,6 +125,7 @@ struct questions {
 	uint32_t *bucket; /* by a mix of the whole key: no name has a chain of its own */
 	uint32_t n_buckets, n_questions, n_waiters; /* n: how many there may be */
 	uint32_t question_places, waiter_places;    /* ... and with those that leave */
+	uint32_t questions_taken;                   /* places of questions that ever were */
 	uint32_t free_question, free_waiter;
 	uint32_t in_use, waiting;   /* not counting these: */
 	uint32_t hidden, leaving;

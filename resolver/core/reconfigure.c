@@ -57,7 +57,7 @@ static void waiters_put_off(struct core *c, const struct config *to)
 
 	for (size_t i = 0; i < c->conf->n_listeners; i++)
 		moved[i] = listener_in(to, &c->conf->listener[i]);
-	for (uint32_t qi = 0; qi < c->tab.question_places; qi++) {
+	for (uint32_t qi = 0; qi < c->tab.questions_taken; qi++) {
 		struct question *q = &c->tab.question[qi];
 
 		while (q->in_use && q->first_waiter != NIL)
@@ -76,7 +76,7 @@ static void waiters_put_off(struct core *c, const struct config *to)
 
 static void questions_end(struct core *c)
 {
-	for (uint32_t qi = 0; qi < c->tab.question_places; qi++) {
+	for (uint32_t qi = 0; qi < c->tab.questions_taken; qi++) {
 		struct question *q = &c->tab.question[qi];
 
 		if (!q->in_use)

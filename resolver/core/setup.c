@@ -61,7 +61,7 @@ static uint16_t server_row(struct core_stats *s, const char *server, const char 
 	if (i == s->n_servers) {
 		if (i == STATS_SERVERS_MAX)
 			return STATS_SERVERS_MAX - 1;
-		s->server[i].key = key;
+		s->server[i] = (struct stats_server){.key = key};
 		label_copy(s->server[i].server, sizeof(s->server[i].server), server);
 		label_copy(s->server[i].zone, sizeof(s->server[i].zone), zone);
 		s->n_servers++;
@@ -81,7 +81,7 @@ static uint16_t upstream_row(struct core_stats *s, const char *to)
 	if (i == s->n_upstreams) {
 		if (i == CORE_UPSTREAMS_MAX)
 			return CORE_UPSTREAMS_MAX - 1;
-		s->upstream[i].key = key;
+		s->upstream[i] = (struct stats_upstream){.key = key};
 		label_copy(s->upstream[i].to, sizeof(s->upstream[i].to), to);
 		s->n_upstreams++;
 	}

@@ -42,23 +42,25 @@ void answers_free(struct answers *a)
 	free(a);
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
+/* The product of both has bits of all of both. */
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
-	return h ^ h >> 29;
+	unsigned __int128 p = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xd1b54a32d192ed03ull);
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
 static size_t slot_of(const uint8_t *q, size_t len, bool tcp)
 {
-	uint64_t h = mix(len, tcp), word;
+	uint64_t h = len << 1 | tcp, word[2];
 
 	for (; len >= sizeof(word); len -= sizeof(word), q += sizeof(word)) {
-		memcpy(&word, q, sizeof(word));
-		h = mix(h, word);
+		memcpy(word, q, sizeof(word));
+		h = mix(h ^ word[0], word[1]);
 	}
-	word = 0;
-	memcpy(&word, q, len);
-	return mix(h, word) % SLOTS;
+	memset(word, 0, sizeof(word));
+	memcpy(word, q, len);
+	return mix(h ^ word[0], word[1]) % SLOTS;
 }
 
 static bool holds(const struct slot *s, const struct zone *z, const uint8_t *q, size_t len, size_t id_len, bool tcp)

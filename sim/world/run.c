@@ -196,7 +196,7 @@ static void run(struct world *w)
  * tables come from a heap with holes in it, and are cleared page by page though most are never used. */
 void sim_memory_init(void)
 {
-	sim_memory_keep(false);
+	sim_memory_keep(true); /* until cells_run knows: a zone's thousands of records each want 64 KiB for a moment */
 }
 
 /* Pages that are given back and come anew cost a node more than a third of its time: each of some five hundred is a fault. */
