@@ -4,14 +4,13 @@
  */
 #include "sim/answer/ask.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/interrupt.h"
 #include "lib/base/log.h"
+#include "lib/record/result_dir.h"
 #include "sim/world/life.h"
 
 unsigned ask_threads(const struct sim_ask *a)
@@ -103,12 +102,21 @@ void ask_release(struct loaded *l)
 	*l = (struct loaded){0};
 }
 
+int ask_out_ready(const struct sim_ask *a, struct diag *d)
+{
+	char path[4200];
+	int rc = dirs_make(a->out, d);
+
+	snprintf(path, sizeof(path), "%s/.", a->out);
+	return rc < 0 ? rc : access(path, W_OK) < 0 ? diag_errno(d, "%s", a->out) : 0;
+}
+
 int ask_out_open(const struct sim_ask *a, const char *hidden, FILE **ret, struct diag *d)
 {
 	char path[4200];
 
-	if (mkdir(a->out, 0777) < 0 && errno != EEXIST)
-		return diag_errno(d, "%s", a->out);
+	if (ask_out_ready(a, d) < 0)
+		return ERR_SYS;
 	snprintf(path, sizeof(path), "%s/%s", a->out, hidden + 1);
 	unlink(path); /* of another run */
 	snprintf(path, sizeof(path), "%s/%s", a->out, hidden);

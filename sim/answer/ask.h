@@ -46,6 +46,8 @@ int ask_load(struct loaded *ret, const struct sim_ask *a, const char *const *set
 	     struct diag *d);
 void ask_release(struct loaded *l);
 unsigned ask_threads(const struct sim_ask *a);
+/* The results' folder is there, or is made: what cannot be is told before hours are computed for it. */
+int ask_out_ready(const struct sim_ask *a, struct diag *d);
 /* A file of the results' folder, which is made when it is not there. It is hidden (.NAME) until it is whole: a run that
  * was killed leaves none that could be taken for one. */
 int ask_out_open(const struct sim_ask *a, const char *hidden, FILE **ret, struct diag *d);

@@ -4,6 +4,7 @@
  */
 #include "sim/answer/goal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,7 @@ static int bound_of(struct goal *g, const char *text)
 		g->bound /= 100;
 		end++;
 	}
-	return end == text || *end || !(g->bound >= 0) ? ERR_SYNTAX : 0;
+	return end == text || *end || !(g->bound >= 0) || isinf(g->bound) ? ERR_SYNTAX : 0;
 }
 
 static int parse_one(struct goal *g, char *text, struct diag *d)

@@ -92,9 +92,12 @@ int part_task(FILE *f, uint64_t job, uint64_t rep, const struct sim_result *r)
 		return ERR_NOMEM;
 	}
 	hash_sha256_hex(text, len, hex);
-	fprintf(f, "%send %s\n", text, hex);
+	/* errno is of the write: at once, and not at the end of a long shard */
+	bool written = fprintf(f, "%send %s\n", text, hex) >= 0 && fflush(f) == 0;
+	int why = errno;
 	free(text);
-	return ferror(f) ? ERR_SYS : 0;
+	errno = why;
+	return written ? 0 : ERR_SYS;
 }
 
 void part_done(FILE *f, uint64_t n_tasks)

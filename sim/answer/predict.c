@@ -83,7 +83,9 @@ int ask_predict(struct sim_ask *a, struct diag *d)
 		return diag_set(d, ERR_NOMEM, "out of memory");
 	int rc = ask_load(&r->l, a, NULL, 0, d);
 	if (rc == 0) {
-		rc = name_streams(r, a, d);
+		rc = a->out ? ask_out_ready(a, d) : 0;
+		if (rc == 0)
+			rc = name_streams(r, a, d);
 		if (rc == 0)
 			rc = cells_run(r->l.cell, r->l.n_cells, ask_threads(a), r->l.s->name, r->out, NULL, d);
 		rc = show_streams(r, a, rc, d);

@@ -3,6 +3,7 @@
  * A sweep's points are run some at a time, so that memory does not grow with their number. A task
  * is one replication of one cell of one point; shard I of N takes every N-th.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,10 @@ static int on_whole(void *ctx, size_t job, unsigned rep, const struct sim_result
 	struct chunk *c = ctx;
 
 	c->p->n_parts++;
-	return part_task(c->p->part, (uint64_t)c->first * c->p->n_cells + job, rep, r);
+	int rc = part_task(c->p->part, (uint64_t)c->first * c->p->n_cells + job, rep, r);
+	if (rc == ERR_SYS)
+		c->p->part_errno = errno;
+	return rc;
 }
 
 static int chunk_load(struct chunk *c, struct diag *d)
@@ -244,6 +248,10 @@ static int run_shard(struct sweep_plan *p, struct diag *d)
 		return rc;
 	part_head(p->part, p->digest);
 	rc = run_all(p, d);
+	if (p->part_errno) {
+		errno = p->part_errno;
+		diag_errno(d, "%s/%s", p->a->out, name + 1);
+	}
 	if (rc == 0)
 		part_done(p->part, p->n_parts);
 	rc = ask_out_close(p->a, name, p->part, rc, d);

@@ -17,6 +17,7 @@ struct sweep_plan {
 	uint64_t shard, n_shards;
 	FILE *part; /* a shard's */
 	uint64_t n_parts;
+	int part_errno; /* why it could not be written */
 	FILE *table;
 };
 

@@ -103,6 +103,18 @@ static const struct cost_def *find(const char *name, size_t len)
 	return NULL;
 }
 
+#define COST_MOST (7 * 86400 * NS_PER_S) /* as a scenario's durations: sums of them stay far from what 64 bits hold */
+
+static int duration(const char *text, uint64_t *ret_ns)
+{
+	uint64_t ns;
+
+	if (opt_duration(text, 0, &ns) < 0 || ns > COST_MOST)
+		return ERR_SYNTAX;
+	*ret_ns = ns;
+	return 0;
+}
+
 /* "0:8us 0.5:12us 1:2ms" */
 static int set_points(struct leg *l, char *first, char **save)
 {
@@ -114,7 +126,7 @@ static int set_points(struct leg *l, char *first, char **save)
 		if (n == LEG_POINTS_MAX)
 			return ERR_LIMIT;
 		p[n].share = strtod(word, &end);
-		if (*end != ':' || opt_duration(end + 1, 0, &p[n].ns) < 0)
+		if (*end != ':' || duration(end + 1, &p[n].ns) < 0)
 			return ERR_SYNTAX;
 	}
 	return leg_set_points(l, p, n) ? 0 : ERR_SYNTAX;
@@ -135,7 +147,7 @@ static int set_idle(struct idle *i, char *first, char **save)
 		if (n == IDLE_POINTS_MAX || !more)
 			return ERR_SYNTAX;
 		*more++ = 0;
-		if (opt_duration(word, 0, &p[n].pause_ns) < 0 || opt_duration(more, 0, &p[n].more_ns) < 0)
+		if (duration(word, &p[n].pause_ns) < 0 || duration(more, &p[n].more_ns) < 0)
 			return ERR_SYNTAX;
 	}
 	return idle_set(i, p, n) ? 0 : ERR_SYNTAX;
@@ -156,15 +168,15 @@ static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 		return ERR_SYNTAX;
 	if (def->kind == COST_DELAY) {
 		struct scen_delay v;
-		if (opt_duration(first, 0, &v.median_ns) < 0 ||
-		    opt_duration(second ? second : first, 0, &v.p99_ns) < 0 ||
+		if (duration(first, &v.median_ns) < 0 ||
+		    duration(second ? second : first, &v.p99_ns) < 0 ||
 		    v.p99_ns < v.median_ns)
 			return ERR_SYNTAX;
 		leg_set(at, v);
 		return 0;
 	}
 	if (def->kind == COST_NS)
-		return opt_duration(first, 0, at) < 0 ? ERR_SYNTAX : 0;
+		return duration(first, at) < 0 ? ERR_SYNTAX : 0;
 	double v = strtod(first, &end);
 	if (*end || !(v >= 0) || (def->kind == COST_SHARE && v > 1) || v > 1e9)
 		return ERR_SYNTAX;
@@ -177,9 +189,9 @@ static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 
 static int load_line(struct sim_costs *c, const char *path, unsigned n, char *line, struct diag *d)
 {
-	static const char *const takes[] = {("a duration, or median and p99 ('12us 80us'), "
+	static const char *const takes[] = {("a duration up to 7 days, or median and p99 ('12us 80us'), "
 					    "or shares and durations from 0 to 1 ('0:8us 0.5:12us 1:2ms')"),
-					    "a duration ('12us')", "a count",
+					    "a duration up to 7 days ('12us')", "a count",
 					    "a share from 0 to 1",
 					    "pauses from 0 and what each adds ('0s:0us 5ms:100us'), or 0"};
 	const char *names[64];

@@ -239,6 +239,7 @@ static void memory(const char *path)
 		fprintf(stderr, "simspeed: %s\n", d.text);
 		exit(2);
 	}
+	sim_memory_keep(false); /* as cells_run has it where nodes share a world */
 	for (unsigned i = 0; i < 2; i++) {
 		struct sim_conf c = {.s = s, .zone = z, .proxy = SCEN_NFTABLES, .cache = SIM_CACHE, .n_nodes = i ? 40 : 8, .costs = &costs};
 		if (sim_run(&r, &c, &d) < 0)
