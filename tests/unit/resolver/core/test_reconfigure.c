@@ -96,6 +96,22 @@ Test(reconfigure, what_nobody_needs_is_not_there)
 	cr_expect_null(core->follow);
 }
 
+/* However a zone is spelled, its names are found. */
+Test(reconfigure, zones_are_spelled_as_anybody_likes)
+{
+	static const uint8_t query[] = {0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 2, 'i', 'n', 0, 0, 1, 0, 1};
+	static uint8_t out[DNS_MSG_MAX];
+	struct core_client c = {.port = 1024};
+	size_t len = 0;
+	struct diag d;
+
+	cr_assert_eq(name_from_text(&zone.origin, "iN"), 0);
+	zone.origin.b[1] = 'I';
+	cr_assert_eq(core_reconfigure(core, &conf, NS_PER_S, &d), 0);
+	cr_expect_eq(core_query(core, NS_PER_S, &c, query, sizeof(query), out, &len), CORE_WAIT, "not refused");
+	zone.origin = (struct name){.len = 1};
+}
+
 /* As many as can be: 0, and it answers; one more: words, and all is as before. */
 static void refused(const struct core_conf *with, const char *words)
 {

@@ -84,12 +84,13 @@ Test(corefile, environment_is_put_in_and_never_split)
 /* What a variable holds is text, whatever it looks like; 64 are put into a token. */
 Test(corefile, what_is_put_in_is_not_looked_at_again)
 {
-	struct corefile *c = parse("x {\n log {$REF} a{$REF}{$IP}b\n}\n");
+	struct corefile *c = parse("x {\n log {$REF} a{$REF}{$IP}b c{$NONE}{$IP}d\n}\n");
 	const struct cf_node *log = &c->server[0].node[0];
 	char text[700] = "x {\n log ", *at;
 
 	cr_assert_str_eq(log->tok[1].text, "{$REF}{$IP}");
 	cr_assert_str_eq(log->tok[2].text, "a{$REF}{$IP}192.0.2.7b");
+	cr_assert_str_eq(log->tok[3].text, "c192.0.2.7d", "nothing was put in, so nothing is passed over");
 	corefile_free(c);
 	for (int i = 0; i < 65; i++)
 		strcat(text, "{$IP}");

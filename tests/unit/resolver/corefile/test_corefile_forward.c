@@ -137,6 +137,18 @@ Test(corefile_forward, resolv_conf_is_read_and_watched)
 	close(fd);
 	unlink(path);
 	assert_refused(text, "No such file");
+	struct corefile_env e = test_env();
+	struct corefile *c;
+	struct diag d;
+
+	e.lint = true;
+	cr_assert_eq(corefile_parse_text(&c, "f", text, strlen(text), &e, &d), 0);
+	cr_assert_eq(corefile_compile(&p, c, &e, &d), 0, "%s", d.text);
+	for (size_t i = 0; i < p->n_warnings; i++)
+		cr_expect_null(strstr(p->warning[i], "nameserver"), "nothing is said of what was not read: %s", p->warning[i]);
+	assert_warned(p, "No such file");
+	corefile_plan_free(p);
+	corefile_free(c);
 }
 
 Test(corefile_forward, host_names_are_looked_up_once)
