@@ -176,13 +176,18 @@ void sockets_steer(const struct sockets *s, bool narrow)
 		set_steer(&s->set[i], narrow);
 }
 
+static bool wanted(const struct socket_set *t, const struct corefile_plan *p)
+{
+	for (size_t i = 0; p && i < p->conf.n_listeners; i++)
+		if (is_for(t, &p->conf.listener[i]))
+			return true;
+	return false;
+}
+
 void sockets_trim(struct sockets *s, const struct corefile_plan *p)
 {
 	for (unsigned j = 0; j < s->n;) {
-		bool wanted = false;
-		for (size_t i = 0; i < p->conf.n_listeners; i++)
-			wanted |= is_for(&s->set[j], &p->conf.listener[i]);
-		if (wanted) {
+		if (wanted(&s->set[j], p)) {
 			j++;
 			continue;
 		}
@@ -197,11 +202,18 @@ void sockets_close(struct sockets *s)
 		set_close(s, &s->set[--s->n]);
 }
 
-void sockets_deafen(const struct sockets *s)
+void sockets_deafen(const struct sockets *s, const struct corefile_plan *but)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		for (unsigned k = 0; !wanted(&s->set[i], but) && k < s->set[i].n; k++)
+			tcp_socket_deafen(s->set[i].tcp[k]);
+}
+
+void sockets_hear(const struct sockets *s)
 {
 	for (unsigned i = 0; i < s->n; i++)
 		for (unsigned k = 0; k < s->set[i].n; k++)
-			tcp_socket_deafen(s->set[i].tcp[k]);
+			tcp_socket_hear(s->set[i].tcp[k]);
 }
 
 uint16_t sockets_private_port(void)

@@ -44,8 +44,9 @@ void sockets_steer(const struct sockets *s, bool narrow);
 /* Closes what the plan no longer names: after the workers have switched. */
 void sockets_trim(struct sockets *s, const struct corefile_plan *p);
 void sockets_close(struct sockets *s);
-/* No new connections, see tcp_socket_deafen. */
-void sockets_deafen(const struct sockets *s);
+/* No new connections, but to those that `but` listens at (NULL: at none); see tcp_socket_deafen. */
+void sockets_deafen(const struct sockets *s, const struct corefile_plan *but);
+void sockets_hear(const struct sockets *s); /* all of them, again */
 /* A port of 127.0.0.1 that nobody has, outside what the kernel gives out. */
 uint16_t sockets_private_port(void);
 /* Datagrams lost because a receive buffer was full. */

@@ -334,6 +334,14 @@ unsigned workers_connections(const struct workers *w)
 	return n;
 }
 
+uint64_t workers_waiters(const struct workers *w)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < w->n; i++)
+		n += w->slot[i].pid ? w->shm->worker[i].core.waiters : 0;
+	return n;
+}
+
 void workers_drain(struct workers *w, uint32_t allowed_ms)
 {
 	struct ctl_msg m = { .type = CTL_DRAIN, .value = allowed_ms };

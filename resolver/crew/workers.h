@@ -72,6 +72,8 @@ bool workers_prompt(const struct workers *w, uint64_t age_ns);
 void workers_part(struct workers *w, uint32_t idle_ms);
 /* Connections of clients that are open. */
 unsigned workers_connections(const struct workers *w);
+/* Queries that wait for an answer. */
+uint64_t workers_waiters(const struct workers *w);
 /* No replacement any more; they exit by themselves when done. */
 void workers_drain(struct workers *w, uint32_t allowed_ms);
 void workers_kill(struct workers *w);

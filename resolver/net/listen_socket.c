@@ -124,3 +124,9 @@ void tcp_socket_deafen(int fd)
 	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
+
+void tcp_socket_hear(int fd)
+{
+	int none = 0;
+	setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+}

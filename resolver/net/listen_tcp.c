@@ -102,12 +102,15 @@ static void listener_rested(struct loop_timer *t)
 	loop_mod(l->server->loop, &l->watch, EPOLLIN);
 }
 
-static void accept_waiting(struct tcp_listener *l, int max)
+/* How many there were. */
+static int accept_waiting(struct tcp_listener *l, int max)
 {
+	int n = 0;
 	for (int i = 0; i < max; i++) {
 		union sockaddr_any from;
 		socklen_t len = sizeof(from);
 		int fd = accept4(l->watch.fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		n += fd >= 0;
 		if (fd >= 0)
 			accept_one(l, fd, &from);
 		else if (errno == EMFILE || errno == ENFILE) {
@@ -118,6 +121,7 @@ static void accept_waiting(struct tcp_listener *l, int max)
 		} else if (errno != EINTR && errno != ECONNABORTED)
 			break;
 	}
+	return n;
 }
 
 static void listener_ready(struct loop_fd *w, uint32_t events)
@@ -126,9 +130,21 @@ static void listener_ready(struct loop_fd *w, uint32_t events)
 	accept_waiting(container_of(w, struct tcp_listener, watch), ACCEPTS_A_ROUND);
 }
 
+static void conns_turn(struct tcp_server *s)
+{
+	s->round++;
+	loop_turn(&s->conns, s->limits.conns_a_round);
+}
+
+/* Who comes in is heard before so many others have come that it would have to make room for them. */
 void tcp_listener_empty(struct tcp_listener *l)
 {
-	accept_waiting(l, 2 * TCP_BACKLOG);
+	int n = ACCEPTS_A_ROUND;
+	for (int taken = 0; taken < 2 * TCP_BACKLOG && n == ACCEPTS_A_ROUND; taken += n) {
+		n = accept_waiting(l, ACCEPTS_A_ROUND);
+		conns_turn(l->server);
+		tcp_flush(l->server);
+	}
 }
 
 /* Connections inherit them. */
@@ -159,10 +175,8 @@ void tcp_listener_stop(struct tcp_listener *l)
  * client's would be what each wait tells of, and others' sockets come up rarely. */
 static void conns_ready(struct loop_fd *w, uint32_t events)
 {
-	struct tcp_server *s = container_of(w, struct tcp_server, conns_watch);
 	(void)events;
-	s->round++;
-	loop_turn(&s->conns, s->limits.conns_a_round);
+	conns_turn(container_of(w, struct tcp_server, conns_watch));
 }
 
 struct tcp_server *tcp_server_new(struct loop *loop, const struct tcp_limits *limits,

@@ -89,5 +89,6 @@ int tcp_socket_open(const struct in6_addr *addr, uint16_t port, uint32_t scope_i
 /* From now on it gets no first segment of a connection: whoever begins one hears nothing and tries again a
  * second later. Handshakes that have begun are finished. */
 void tcp_socket_deafen(int fd);
+void tcp_socket_hear(int fd); /* again, if it did not */
 
 #endif

@@ -34,16 +34,28 @@ static bool has_family(const struct node_flags *f, bool v4)
 	return false;
 }
 
-/* Of a family, those that somebody listens at. */
-static size_t busy_ips(const struct gates *g, bool v4, struct flags_ip ret[FLAGS_LOCALIPS_MAX])
+/* Of a family, those that rules are for, or those that they leave alone. */
+static size_t some_ips(const struct gates *g, bool v4, bool idle, struct flags_ip ret[FLAGS_LOCALIPS_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->f->n_localips; i++) {
-		if (g->f->localip[i].is_v4 == v4 && !(g->idle >> i & 1))
+		if (g->f->localip[i].is_v4 == v4 && (g->idle >> i & 1) == idle)
 			ret[n++] = g->f->localip[i];
 	}
 	return n;
+}
+
+/* At once: until it lapsed, what is sent there would find nobody. */
+static int idle_take(struct gates *g, bool v4, struct diag *d)
+{
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
+	size_t n = some_ips(g, v4, true, ip);
+
+	if (!n)
+		return 0;
+	return g->kind == NODE_GATE_SET ? ipset_take(g->netfilter, gates_name(v4), ip, n, v4, d)
+					: recent_take(gates_name(v4), ip, n, v4, d);
 }
 
 int gates_renew(struct gates *g, struct diag *d)
@@ -52,9 +64,11 @@ int gates_renew(struct gates *g, struct diag *d)
 	int first = 0;
 
 	for (int v4 = 0; v4 < 2 && g->kind; v4++) {
+		size_t n = some_ips(g, v4, false, ip);
+		int err = idle_take(g, v4, first ? NULL : d);
+
+		first = first ? first : err;
 		struct diag *words = first ? NULL : d;
-		size_t n = busy_ips(g, v4, ip);
-		int err;
 
 		if (!n)
 			continue;

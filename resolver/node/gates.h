@@ -34,6 +34,7 @@ void gates_prepare(struct gates *g);
 /* When they stand: fills what exists only now, once. After that only a proof of
  * life renews. */
 int gates_installed(struct gates *g, struct diag *d);
+/* And those that are left out are out at once. */
 int gates_renew(struct gates *g, struct diag *d);
 /* Every address is out, at once. Tries all, returns the first failure. */
 int gates_flush(struct gates *g, struct diag *d);

@@ -40,27 +40,42 @@ int ipset_create(struct netlink *nl, const char *set, bool v4, struct diag *d)
 	return netlink_send(nl, &b, NULL, NULL, "ipset: creating a set", d);
 }
 
+static void put_entry(struct nl_buf *b, uint16_t command, const char *set, const struct flags_ip *ip, uint32_t timeout_s)
+{
+	size_t data, addr;
+
+	begin(b, command, 0, set);
+	data = nl_nest(b, IPSET_ATTR_DATA);
+	addr = nl_nest(b, IPSET_ATTR_IP);
+	nl_put(b, (ip->is_v4 ? IPSET_ATTR_IPADDR_IPV4 : IPSET_ATTR_IPADDR_IPV6) | NLA_F_NET_BYTEORDER,
+	       ip->addr.s6_addr + (ip->is_v4 ? 12 : 0), ip->is_v4 ? 4 : 16);
+	nl_end(b, addr);
+	if (timeout_s)
+		nl_put_be32(b, IPSET_ATTR_TIMEOUT | NLA_F_NET_BYTEORDER, timeout_s);
+	nl_end(b, data);
+}
+
 int ipset_put(struct netlink *nl, const char *set, const struct flags_ip *ip, size_t n, bool v4, uint32_t timeout_s,
 	      struct diag *d)
 {
 	struct nl_buf b;
 
 	nl_init(&b);
-	for (size_t i = 0; i < n; i++) {
-		size_t data, addr;
-
-		if (ip[i].is_v4 != v4)
-			continue;
-		begin(&b, IPSET_CMD_ADD, 0, set);
-		data = nl_nest(&b, IPSET_ATTR_DATA);
-		addr = nl_nest(&b, IPSET_ATTR_IP);
-		nl_put(&b, (v4 ? IPSET_ATTR_IPADDR_IPV4 : IPSET_ATTR_IPADDR_IPV6) | NLA_F_NET_BYTEORDER,
-		       ip[i].addr.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
-		nl_end(&b, addr);
-		nl_put_be32(&b, IPSET_ATTR_TIMEOUT | NLA_F_NET_BYTEORDER, timeout_s);
-		nl_end(&b, data);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (ip[i].is_v4 == v4)
+			put_entry(&b, IPSET_CMD_ADD, set, &ip[i], timeout_s);
 	return netlink_send(nl, &b, NULL, NULL, "ipset: renewing addresses", d);
+}
+
+int ipset_take(struct netlink *nl, const char *set, const struct flags_ip *ip, size_t n, bool v4, struct diag *d)
+{
+	struct nl_buf b;
+
+	nl_init(&b);
+	for (size_t i = 0; i < n; i++)
+		if (ip[i].is_v4 == v4)
+			put_entry(&b, IPSET_CMD_DEL, set, &ip[i], 0);
+	return netlink_send(nl, &b, NULL, NULL, "ipset: withdrawing addresses", d);
 }
 
 int ipset_flush(struct netlink *nl, const char *set, struct diag *d)

@@ -20,6 +20,8 @@ int ipset_create(struct netlink *netfilter, const char *set, bool v4, struct dia
 /* All addresses of the family, or their time starts anew. */
 int ipset_put(struct netlink *netfilter, const char *set, const struct flags_ip *ip, size_t n, bool v4,
 	      uint32_t timeout_s, struct diag *d);
+/* Those of the family, which need not be there. */
+int ipset_take(struct netlink *netfilter, const char *set, const struct flags_ip *ip, size_t n, bool v4, struct diag *d);
 int ipset_flush(struct netlink *netfilter, const char *set, struct diag *d);
 /* Success when there is none. Rules that were just deleted may hold a set for
  * a few milliseconds more: that is waited for, within limits. */

@@ -314,11 +314,17 @@ int node_rules_withdraw(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? iptables_withdraw(n, d) : 0;
 }
 
-int node_connections_keep(struct node *n, struct diag *d)
+int node_connections_keep(struct node *n, uint64_t which, struct diag *d)
 {
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
+	size_t n_ips = 0;
+
 	if (n->kind == RULES_NONE || !n->netfilter)
 		return 0;
-	return established_enter(n->netfilter, n->f->localip, n->f->n_localips, n->f->dns_port, d);
+	for (size_t i = 0; i < n->f->n_localips; i++)
+		if (which >> i & 1)
+			ip[n_ips++] = n->f->localip[i];
+	return n_ips ? established_enter(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
 }
 
 int node_rules_remove(struct node *n, struct diag *d)

@@ -52,9 +52,9 @@ bool node_rules_swept(const struct node *n);
  * still go untracked: what is tracked of them would stand in the way of the client's next
  * questions. To be followed by node_rules_remove when nothing is owed any more. */
 int node_rules_withdraw(struct node *n, struct diag *d);
-/* TCP connections of ours go on as such when questions take the other way; to be called before that
- * (established.h). */
-int node_connections_keep(struct node *n, struct diag *d);
+/* TCP connections of ours (of local addresses, a bit each) go on as such when questions take the other way;
+ * to be called before that (established.h). */
+int node_connections_keep(struct node *n, uint64_t which, struct diag *d);
 int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */

@@ -28,9 +28,9 @@ static int command(const char *text, const char *list, struct diag *d)
 	return err;
 }
 
-int recent_put(const char *list, const struct flags_ip *ip, size_t n, bool v4, struct diag *d)
+static int each(char what, const char *list, const struct flags_ip *ip, size_t n, bool v4, struct diag *d)
 {
-	char text[1 + INET6_ADDRSTRLEN] = "+";
+	char text[1 + INET6_ADDRSTRLEN] = {what};
 	int err = 0;
 
 	for (size_t i = 0; i < n && !err; i++) {
@@ -40,6 +40,16 @@ int recent_put(const char *list, const struct flags_ip *ip, size_t n, bool v4, s
 		err = command(text, list, d);
 	}
 	return err;
+}
+
+int recent_put(const char *list, const struct flags_ip *ip, size_t n, bool v4, struct diag *d)
+{
+	return each('+', list, ip, n, v4, d);
+}
+
+int recent_take(const char *list, const struct flags_ip *ip, size_t n, bool v4, struct diag *d)
+{
+	return each('-', list, ip, n, v4, d);
 }
 
 int recent_flush(const char *list, struct diag *d)

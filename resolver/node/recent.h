@@ -15,6 +15,8 @@
 
 /* All addresses of the family have just been seen. */
 int recent_put(const char *list, const struct flags_ip *ip, size_t n, bool v4, struct diag *d);
+/* None of these has. */
+int recent_take(const char *list, const struct flags_ip *ip, size_t n, bool v4, struct diag *d);
 /* None has ever been. */
 int recent_flush(const char *list, struct diag *d);
 

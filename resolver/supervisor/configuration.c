@@ -17,6 +17,9 @@
 #define POLL_NS      (10 * NS_PER_S) /* where inotify is missing: the original's interval */
 #define POLL_RARE_NS (60 * NS_PER_S) /* it does not tell of mounts, nor of what other hosts write */
 #define SETTLE_NS    (50 * NS_PER_MS)
+#define LEAVE_MIN_NS (100 * NS_PER_MS) /* datagrams already on their way still find us */
+#define LEAVE_MAX_NS (2 * NS_PER_S)    /* most questions have their answer by then; the rest is told SERVFAIL */
+#define LEAVE_LOOK_NS (20 * NS_PER_MS)
 #define REFUSED_NS   (30 * NS_PER_S) /* then what workers or sockets refused is tried again */
 
 static void trouble_count(struct configuration *c)
@@ -163,11 +166,12 @@ static void pending_refuse(struct configuration *c, const char *why)
 		log_error("Corefile changed but reload failed: %s", why);
 	sockets_trim(c->sockets, c->serves.plan);
 	workers_configure(c->workers, &c->serves, &d);
+	c->hook->stayed(c->ctx);
 }
 
 void configuration_answered(struct configuration *c, const char *why)
 {
-	if (!c->pending.plan) /* a replaced worker has caught up */
+	if (!c->pending.plan || c->leave.armed) /* a replaced worker has caught up */
 		return;
 	if (why)
 		pending_refuse(c, why);
@@ -193,11 +197,33 @@ static int fresh_apply(struct configuration *c, struct config *fresh, bool told,
 {
 	rendered_write(c, fresh, told);
 	int rc = sockets_open(c->sockets, fresh->plan, c->workers->n, d);
-	if (rc == 0)
+	if (rc < 0)
+		return rc;
+	if (c->serves.plan && c->hook->leaving(c->ctx, fresh->plan)) {
+		c->leave_since_ns = clock_mono_ns(); /* what was done for it may have taken a while */
+		loop_timer_set(&c->p->loop, &c->leave, c->leave_since_ns + LEAVE_MIN_NS);
+	} else {
 		rc = workers_configure(c->workers, fresh, d);
+	}
 	if (rc == 0)
 		c->pending = *fresh;
+	else if (c->serves.plan)
+		c->hook->stayed(c->ctx);
 	return rc;
+}
+
+/* The last of those who asked where nobody asks any more have been answered, or have had their time. */
+static void leave_due(struct loop_timer *t)
+{
+	struct configuration *c = container_of(t, struct configuration, leave);
+	uint64_t now = c->p->loop.now_ns;
+	struct diag d;
+	if (c->p->phase >= PHASE_DRAINING)
+		return;
+	if (workers_waiters(c->workers) && now < c->leave_since_ns + LEAVE_MAX_NS)
+		loop_timer_set(&c->p->loop, t, now + LEAVE_LOOK_NS);
+	else if (workers_configure(c->workers, &c->pending, &d) < 0)
+		configuration_answered(c, d.text);
 }
 
 /* Nothing to switch: it is what runs, perhaps again after something worse. */
@@ -353,6 +379,7 @@ void configuration_init(struct configuration *c, struct process *p, struct socke
 {
 	*c = (struct configuration){ .p = p, .sockets = sockets, .workers = workers, .hook = hook, .ctx = ctx };
 	c->watch.fd.fd = -1;
+	c->leave.due = leave_due;
 	config_source_init(&c->source, p->flags);
 }
 
@@ -392,6 +419,7 @@ void configuration_release(struct configuration *c)
 	watch_release(&c->watch);
 	loop_timer_set(&c->p->loop, &c->poll, T_NEVER);
 	loop_timer_set(&c->p->loop, &c->later, T_NEVER);
+	loop_timer_set(&c->p->loop, &c->leave, T_NEVER);
 	config_release(&c->serves);
 	config_release(&c->pending);
 	config_refused_release(&c->refusals);

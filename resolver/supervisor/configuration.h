@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Configuration of a running daemon. A change goes: read and compile here ->
- * open new sockets -> workers switch -> old sockets close. Until the workers
- * have switched, everything old stays; if one refuses, it stays altogether.
+ * open new sockets -> no more questions come to those that go -> workers switch ->
+ * old sockets close. Until the workers have switched, everything old stays; if one
+ * refuses, it stays altogether.
  */
 #ifndef NODENS_SUPERVISOR_CONFIGURATION_H
 #define NODENS_SUPERVISOR_CONFIGURATION_H
@@ -15,6 +16,10 @@
 #include "resolver/supervisor/process.h"
 
 struct configuration_hooks {
+	/* Workers are about to serve `next`. True: to a socket that goes questions have come until now, and
+	 * they are to be answered first. */
+	bool (*leaving)(void *ctx, const struct corefile_plan *next);
+	void (*stayed)(void *ctx); /* they are not */
 	void (*switched)(void *ctx, bool first); /* process.plan is what all workers serve */
 	void (*unservable)(void *ctx);           /* the first was refused: there is nothing to go back to */
 };
@@ -27,7 +32,9 @@ struct configuration {
 	void *ctx;
 	struct config_source source;
 	struct config serves;           /* the workers do; process.plan is its plan */
-	struct config pending;          /* what they were told to serve */
+	struct config pending;          /* what they were told to serve, or will be when `leave` has come */
+	struct loop_timer leave;
+	uint64_t leave_since_ns;
 	bool again;                     /* a reload was put off */
 	struct loop_timer later;        /* one that came too soon after others */
 	bool told;                      /* what was put off is to be answered in words */

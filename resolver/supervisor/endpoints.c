@@ -98,7 +98,7 @@ static struct http_page *metrics_page(struct endpoints *e)
 	}
 	if (rules_counters(e->rules, &counters))
 		in.counters = &counters;
-	e->p->metrics.rules_active = rules_hold_now(e->rules, in.counters);
+	e->p->metrics.rules_active = rules_active(e->rules, in.counters);
 	FILE *f = text_open(&text, &len);
 	if (!f)
 		return NULL;

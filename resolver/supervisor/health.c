@@ -82,10 +82,8 @@ static void selftest_done(void *ctx, const struct selftest_result *r)
 	 * reply proves nothing about us: the workers' loops must turn as well. */
 	if (r->ok && workers_prompt(h->workers, PROMPT_NS)) {
 		/* A queue that somebody fills loses a question, too. */
-		if (r->led_here)
-			rules_led_here(h->rules);
-		else if (sockets_drops(h->workers->sockets) == h->drops)
-			rules_led_astray(h->rules, r->words);
+		bool full = sockets_drops(h->workers->sockets) != h->drops;
+		rules_led(h->rules, full ? r->asked & ~r->astray : r->asked, full ? 0 : r->astray, r->words);
 		selftest_passed(h);
 	} else
 		selftest_failed(h, r->ok ? "a worker does not move" : r->words);
@@ -97,13 +95,21 @@ static struct selftest_ways ways(const struct health *h)
 {
 	const struct node_flags *f = h->p->flags;
 	struct selftest_ways w = { .port = f->dns_port, .holds = rules_hold_now(h->rules, NULL) };
-	for (int i = 0; i < 2; i++)
+	uint64_t idle = rules_idle(&h->rules->idle);
+	for (int i = 0; i < 2; i++) {
 		w.set[i] = node_rewrites(h->p->node, i == 0, &w.vip[i], &w.target[i]);
+		for (size_t k = 0; w.set[i] && k < f->n_localips; k++)
+			if (IN6_ARE_ADDR_EQUAL(&f->localip[k].addr, &w.target[i]))
+				w.vip_bit[i] = (uint64_t)1 << k & ~idle;
+	}
 	if (w.set[0] || w.set[1])
 		return w;
-	for (size_t i = 0; i < f->n_localips && w.n_services < SELFTEST_SERVICES_MAX; i++)
-		if (!corefile_never_service(&f->localip[i].addr) && !(rules_idle(&h->rules->idle) >> i & 1))
-			w.service[w.n_services++] = f->localip[i].addr;
+	for (size_t i = 0; i < f->n_localips && w.n_services < SELFTEST_SERVICES_MAX; i++) {
+		if (corefile_never_service(&f->localip[i].addr) || idle >> i & 1)
+			continue;
+		w.service_bit[w.n_services] = (uint64_t)1 << i;
+		w.service[w.n_services++] = f->localip[i].addr;
+	}
 	return w;
 }
 

@@ -22,9 +22,6 @@
 #define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
 #define SAY_AGAIN_NS   (60 * NS_PER_S)
 #define TOUCHED_NS     (10 * NS_PER_S) /* between looks at iptables' rules because somebody changed some: kube-proxy does all the time */
-#define ASTRAY_TESTS   2
-#define ASTRAY_PAUSE_MIN_NS (10 * NS_PER_S)
-#define ASTRAY_PAUSE_MAX_NS (60 * NS_PER_S)
 
 bool rules_kept(const struct rules *r)
 {
@@ -76,9 +73,22 @@ int rules_privileges(struct rules *r, struct diag *d)
 	return sandbox_supervisor(r->has_raw ? SANDBOX_ANY_PROGRAM : iptables ? SANDBOX_LAST_PROGRAM : SANDBOX_NO_PROGRAM, d);
 }
 
+/* Only a process can take them away, and only all of them. */
+static bool all_or_none(const struct rules *r)
+{
+	return rules_kept(r) && !node_failopen(r->p->node);
+}
+
 static bool may_hold(const struct rules *r)
 {
-	return r->p->good && r->p->loop.now_ns >= r->astray.until_ns;
+	return r->p->good && !(all_or_none(r) && rules_astray_now(&r->astray, r->p->loop.now_ns));
+}
+
+static void idle_look(struct rules *r)
+{
+	if (!all_or_none(r))
+		rules_idle_astray(&r->idle, r->p, rules_astray_now(&r->astray, r->p->loop.now_ns));
+	rules_idle_look(&r->idle, r->p);
 }
 
 static void ensured(struct rules *r, int err, bool changed, const char *text)
@@ -213,7 +223,7 @@ void rules_ensure(struct rules *r)
 	 * cluster's address has just been seen not to lead here. */
 	if (!r->p->good || (r->lapsed && !may_hold(r)))
 		return;
-	rules_idle_look(&r->idle, r->p);
+	idle_look(r);
 	if (!rules_kept(r)) {
 		int rc = node_rules_ensure(r->p->node, &changed, &d);
 		r->swept = node_rules_swept(r->p->node);
@@ -245,8 +255,8 @@ void rules_refresh(struct rules *r)
 		rules_ensure(r);
 		return;
 	}
-	rules_idle_look(&r->idle, r->p);
-	if (rules_kept(r) && !node_failopen(r->p->node)) {
+	idle_look(r);
+	if (all_or_none(r)) {
 		keeper_tell(r, KEEPER_ALIVE);
 		r->renewed_ns = clock_mono_ns();
 	} else if (node_rules_refresh(r->p->node, &d) < 0) { /* somebody took them away */
@@ -265,8 +275,33 @@ void rules_refresh(struct rules *r)
 
 void rules_listeners(struct rules *r)
 {
-	if (rules_idle_listeners(&r->idle, r->p) && r->on && r->p->good && !r->lapsed)
+	if (rules_idle_listeners(&r->idle, r->p, NULL) && r->on && r->p->good && !r->lapsed)
 		rules_refresh(r);
+}
+
+/* The first look takes its time where there are many; what began meanwhile is the second's, and then
+ * nothing begins any more that would have its handshake here and its question elsewhere. */
+static void connections_keep(struct rules *r, uint64_t which, const struct corefile_plan *but)
+{
+	struct diag d;
+	int rc = node_connections_keep(r->p->node, which, &d);
+	r->hook->leaving(r->ctx, but);
+	if (rc == 0)
+		rc = node_connections_keep(r->p->node, which, &d);
+	if (rc < 0)
+		log_warn("rules: TCP connections that are open may break: %s", d.text);
+}
+
+bool rules_leave(struct rules *r, const struct corefile_plan *next)
+{
+	uint64_t before = rules_idle(&r->idle), go;
+	bool changed = rules_idle_listeners(&r->idle, r->p, next);
+	go = rules_idle(&r->idle) & ~before;
+	if (!changed || !go || !rules_expire(r) || r->lapsed || all_or_none(r))
+		return false;
+	connections_keep(r, go, next);
+	rules_refresh(r);
+	return true;
 }
 
 void rules_lapse(struct rules *r)
@@ -275,33 +310,21 @@ void rules_lapse(struct rules *r)
 	if (!rules_expire(r))
 		return;
 	r->lapsed = true;
-	if (rules_kept(r) && !node_failopen(r->p->node))
+	if (all_or_none(r))
 		keeper_tell(r, KEEPER_LAPSE);
 	else if (node_rules_lapse(r->p->node, &d) < 0)
 		log_error("rules: %s", d.text);
 }
 
-/* The cache answers, but what is sent to the cluster's address does not get there, so that
- * the rules do harm. They go for a while, and for longer each time that they come back in
- * vain; whether they work cannot be told without them. */
-void rules_led_astray(struct rules *r, const char *words)
+void rules_led(struct rules *r, uint64_t asked, uint64_t astray, const char *words)
 {
-	if (r->lapsed || r->p->loop.now_ns < r->astray.until_ns || ++r->astray.n < ASTRAY_TESTS)
+	if (r->lapsed || !rules_astray_note(&r->astray, asked, astray, r->p->loop.now_ns))
 		return;
 	log_error("rules: questions to the cluster's address get no answer: %s", words);
-	if (r->astray.pause_ns < ASTRAY_PAUSE_MIN_NS)
-		r->astray.pause_ns = ASTRAY_PAUSE_MIN_NS;
-	r->astray.until_ns = r->p->loop.now_ns + r->astray.pause_ns;
-	r->astray.pause_ns = r->astray.pause_ns * 2 < ASTRAY_PAUSE_MAX_NS ? r->astray.pause_ns * 2 : ASTRAY_PAUSE_MAX_NS;
-	r->astray.n = 0;
-	rules_lapse(r);
-}
-
-void rules_led_here(struct rules *r)
-{
-	r->astray.n = 0;
-	if (!r->lapsed && r->p->loop.now_ns > r->astray.until_ns + ASTRAY_PAUSE_MAX_NS)
-		r->astray.pause_ns = 0;
+	if (all_or_none(r))
+		rules_lapse(r);
+	else if (rules_expire(r))
+		idle_look(r); /* until they are renewed, which is next */
 }
 
 static void take_away(struct rules *r, uint32_t what, int (*act)(struct node *n, struct diag *d))
@@ -318,22 +341,9 @@ static void take_away(struct rules *r, uint32_t what, int (*act)(struct node *n,
 		log_error("rules: removing them takes longer than %d ms", REMOVE_WAIT_MS);
 }
 
-/* The first look takes its time where there are many; what began meanwhile is the second's, and then
- * nothing begins any more that would have its handshake here and its question elsewhere. */
-static void connections_keep(struct rules *r)
-{
-	struct diag d;
-	int rc = node_connections_keep(r->p->node, &d);
-	r->hook->leaving(r->ctx);
-	if (rc == 0)
-		rc = node_connections_keep(r->p->node, &d);
-	if (rc < 0)
-		log_warn("rules: TCP connections that are open may break: %s", d.text);
-}
-
 static void rules_withdraw(struct rules *r)
 {
-	connections_keep(r);
+	connections_keep(r, UINT64_MAX, NULL);
 	if (rules_kept(r) && node_failopen(r->p->node)) /* at once, whatever holds up the rest */
 		node_rules_lapse(r->p->node, NULL);
 	take_away(r, KEEPER_WITHDRAW, node_rules_withdraw);
@@ -383,6 +393,11 @@ bool rules_hold_now(const struct rules *r, const struct node_counters *seen)
 	if (rules_idle(&r->idle) + 1 == (uint64_t)1 << r->p->flags->n_localips)
 		return false; /* for no address */
 	return hold == 0 || clock_mono_ns() - r->renewed_ns < hold;
+}
+
+bool rules_active(const struct rules *r, const struct node_counters *seen)
+{
+	return !r->idle.astray && rules_hold_now(r, seen);
 }
 
 static void count_due(struct loop_timer *t)

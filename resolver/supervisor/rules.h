@@ -8,13 +8,15 @@
 #define NODENS_SUPERVISOR_RULES_H
 
 #include "resolver/supervisor/process.h"
+#include "resolver/supervisor/rules_astray.h"
 #include "resolver/supervisor/rules_idle.h"
 
 struct rules_hooks {
 	void (*retry)(void *ctx, uint64_t in_ns); /* they could not be had: rules_ensure again, if that is sooner */
 	void (*counted)(void *ctx);               /* rules_count has come to its end, or takes too long */
 	void (*lost)(void *ctx);                  /* the keeper is gone */
-	void (*leaving)(void *ctx);               /* questions are about to take the other way: no new connections */
+	/* Questions are about to take the other way, but to where `but` listens (NULL: nowhere): no new connections. */
+	void (*leaving)(void *ctx, const struct corefile_plan *but);
 };
 
 struct rules {
@@ -33,10 +35,7 @@ struct rules {
 	uint64_t asked_ns;      /* and when they were last asked for */
 	bool said_no_failopen;
 	uint64_t said_left_ns;  /* until then nothing is said of what other dialects left */
-	struct {                /* what is sent to the cluster's address does not come to us */
-		unsigned n;     /* self-tests in a row */
-		uint64_t until_ns, pause_ns; /* rules stay away; for how long the next time */
-	} astray;
+	struct rules_astray astray;
 	struct {
 		bool known;     /* `last` was read once */
 		bool asked, late; /* the keeper has been; and takes long */
@@ -55,11 +54,13 @@ int rules_privileges(struct rules *r, struct diag *d);
 void rules_ensure(struct rules *r);
 void rules_refresh(struct rules *r); /* the self-test has passed */
 void rules_lapse(struct rules *r);   /* it has failed, and not once */
-/* It passed, and what was sent to Services' addresses was answered, or was not. */
-void rules_led_here(struct rules *r);
-void rules_led_astray(struct rules *r, const char *words);
+/* It passed, and what was sent to Services' addresses (of ours, a bit each) was answered, or was not (words). */
+void rules_led(struct rules *r, uint64_t asked, uint64_t astray, const char *words);
 /* Other listeners than before: rules are for addresses with one only (rules_idle.h). */
 void rules_listeners(struct rules *r);
+/* There are about to be: to an address that `next` does not listen at no more questions come from now on, and
+ * connections go on. True: until now some came. */
+bool rules_leave(struct rules *r, const struct corefile_plan *next);
 /* Questions go elsewhere from now on, unless rules are to stay (-skipteardown, another instance's). */
 void rules_off(struct rules *r);
 /* Then, when no reply is owed any more. */
@@ -68,8 +69,10 @@ bool rules_kept(const struct rules *r);    /* by a process in front of us */
 bool rules_swept(const struct rules *r);   /* else rules_ensure looks again for what an instance before left */
 bool rules_stand(const struct rules *r);   /* they were installed, and not removed */
 bool rules_expire(const struct rules *r);  /* and lapse without rules_refresh */
-/* nodens_rules_active. `seen`: counters just read, or NULL. */
+/* For some address at least. `seen`: counters just read, or NULL. */
 bool rules_hold_now(const struct rules *r, const struct node_counters *seen);
+/* nodens_rules_active: and there is none from which they had to go. */
+bool rules_active(const struct rules *r, const struct node_counters *seen);
 /* False: not yet, `counted` follows. Never waits. */
 bool rules_count(struct rules *r);
 /* As of the last rules_count; false: there are none. */

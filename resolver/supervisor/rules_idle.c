@@ -29,18 +29,26 @@ static void say(const struct process *p, uint64_t which, const char *why)
 			log_warn("-localip %s: %s: its questions take kube-proxy's way", p->flags->localip[i].text, why);
 }
 
-bool rules_idle_listeners(struct rules_idle *i, const struct process *p)
+bool rules_idle_listeners(struct rules_idle *i, const struct process *p, const struct corefile_plan *next)
 {
 	const struct node_flags *f = p->flags;
 	uint64_t unheard = 0, before = rules_idle(i);
 	char why[64];
 	for (size_t k = 0; k < f->n_localips; k++)
-		unheard |= (uint64_t)!listened(&p->plan->conf, &f->localip[k].addr, f->dns_port) << k;
+		unheard |= (uint64_t)(!listened(&p->plan->conf, &f->localip[k].addr, f->dns_port) ||
+				      (next && !listened(&next->conf, &f->localip[k].addr, f->dns_port))) << k;
 	snprintf(why, sizeof(why), "no server block listens there at port %u", f->dns_port);
 	say(p, unheard & ~i->unheard, why);
 	i->unheard = unheard;
 	node_idle_set(p->node, rules_idle(i));
 	return rules_idle(i) != before;
+}
+
+void rules_idle_astray(struct rules_idle *i, const struct process *p, uint64_t astray)
+{
+	say(p, astray & ~i->astray, "what is sent there gets no answer");
+	i->astray = astray;
+	node_idle_set(p->node, rules_idle(i));
 }
 
 /* Somebody who takes addresses away again and again is told of once a minute. An address of IPv6 that
@@ -63,5 +71,5 @@ void rules_idle_look(struct rules_idle *i, const struct process *p)
 
 uint64_t rules_idle(const struct rules_idle *i)
 {
-	return i->unheard | i->absent;
+	return i->unheard | i->absent | i->astray;
 }

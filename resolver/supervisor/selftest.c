@@ -41,7 +41,7 @@ struct probe {
 	struct in6_addr addr;
 	uint16_t port, id;
 	bool open, tcp, sent;
-	bool through;        /* asks a Service's address as pods do */
+	uint64_t through;    /* asks a Service's address as pods do: its bit */
 	bool is_target;      /* of rewriting: the socket is not connected */
 	struct in6_addr vip; /* of a target: where its reply may come from */
 };
@@ -56,7 +56,7 @@ struct selftest {
 	uint64_t own_ns; /* when the last of our own addresses had answered */
 	struct loop_timer timer;
 	struct selftest_ways ways;
-	bool led_astray;
+	uint64_t asked, lost; /* Services' addresses, by bits */
 	char astray[160];
 	struct probe probe[CORE_LISTENERS_MAX + 1 + 4 + SELFTEST_SERVICES_MAX];
 };
@@ -90,7 +90,7 @@ static void words_of(const struct probe *p, const char *why, char *ret, size_t s
 
 static void finish(struct selftest *t, const struct probe *failed, const char *why)
 {
-	struct selftest_result r = { .ok = !failed, .led_here = !t->led_astray,
+	struct selftest_result r = { .ok = !failed, .asked = t->asked, .astray = t->lost,
 				     .took_ns = t->loop->now_ns - t->start_ns };
 	if (failed)
 		words_of(failed, why, r.words, sizeof(r.words));
@@ -103,13 +103,19 @@ static void finish(struct selftest *t, const struct probe *failed, const char *w
 	t->done(t->ctx, &r);
 }
 
+static void lost(struct probe *p, const char *why)
+{
+	struct selftest *t = p->test;
+	if (!t->lost)
+		words_of(p, why, t->astray, sizeof(t->astray));
+	t->lost |= p->through;
+}
+
 /* What was asked by the cluster's address failed: the others go on. */
 static void astray(struct probe *p, const char *why)
 {
 	struct selftest *t = p->test;
-	if (!t->led_astray)
-		words_of(p, why, t->astray, sizeof(t->astray));
-	t->led_astray = true;
+	lost(p, why);
 	probe_close(p);
 	if (t->n_open == 0)
 		finish(t, NULL, NULL);
@@ -249,21 +255,22 @@ static void probe_through(struct selftest *t, int f, bool tcp)
 	union sockaddr_any sa;
 	socklen_t len = sockaddr_from(&sa, &t->ways.vip[f], t->ways.port, 0);
 	*p = (struct probe){ .test = t, .addr = t->ways.vip[f], .port = t->ways.port, .tcp = tcp,
-			     .through = true, .id = rng_os_u16(), .watch.ready = probe_ready };
+			     .through = t->ways.vip_bit[f], .id = rng_os_u16(), .watch.ready = probe_ready };
+	t->asked |= p->through;
 	if (probe_start(p, &sa, NULL, len) == 0 || errno == ENETUNREACH || errno == EHOSTUNREACH)
 		return;
-	words_of(p, strerror(errno), t->astray, sizeof(t->astray));
-	t->led_astray = true;
+	lost(p, strerror(errno));
 }
 
 /* What does not even leave is a matter of this host's own packets. */
-static void probe_service(struct selftest *t, const struct in6_addr *addr)
+static void probe_service(struct selftest *t, const struct in6_addr *addr, uint64_t bit)
 {
 	struct probe *p = &t->probe[t->n++];
 	union sockaddr_any sa;
 	socklen_t len = sockaddr_from(&sa, addr, t->ways.port, 0);
-	*p = (struct probe){ .test = t, .addr = *addr, .port = t->ways.port, .through = true, .id = rng_os_u16(),
+	*p = (struct probe){ .test = t, .addr = *addr, .port = t->ways.port, .through = bit, .id = rng_os_u16(),
 			     .watch.ready = probe_ready };
+	t->asked |= bit;
 	if (probe_start(p, &sa, NULL, len) < 0)
 		probe_close(p);
 }
@@ -278,11 +285,8 @@ static void step(struct loop_timer *timer)
 			continue;
 		if (!p->through)
 			waiting = p;
-		else if (t->loop->now_ns >= t->deadline_ns && !t->led_astray && t->own_ns < t->start_ns + t->step_ns) {
-			/* else all of us are slow: this one may be, too */
-			words_of(p, "no answer", t->astray, sizeof(t->astray));
-			t->led_astray = true;
-		}
+		else if (t->loop->now_ns >= t->deadline_ns && t->own_ns < t->start_ns + t->step_ns)
+			lost(p, "no answer"); /* else all of us are slow: this one may be, too */
 		if (!p->tcp)
 			probe_send(p);
 	}
@@ -313,7 +317,7 @@ void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32
 	t->n = t->n_open = 0;
 	t->own_ns = t->loop->now_ns;
 	t->ways = ways ? *ways : (struct selftest_ways){ .holds = false };
-	t->led_astray = false;
+	t->asked = t->lost = 0;
 	*t->astray = '\0';
 	t->start_ns = t->loop->now_ns;
 	t->deadline_ns = t->start_ns + timeout_ns;
@@ -334,11 +338,11 @@ void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32
 		tcp_asked |= tcp;
 	}
 	for (int f = 0; f < 2 && t->ways.holds; f++) {
-		for (int tcp = 0; t->ways.set[f] && tcp < 2; tcp++)
+		for (int tcp = 0; t->ways.set[f] && t->ways.vip_bit[f] && tcp < 2; tcp++)
 			probe_through(t, f, tcp);
 	}
 	for (unsigned i = 0; t->ways.holds && i < t->ways.n_services; i++)
-		probe_service(t, &t->ways.service[i]);
+		probe_service(t, &t->ways.service[i], t->ways.service_bit[i]);
 }
 
 bool selftest_busy(const struct selftest *t)

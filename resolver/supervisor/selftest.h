@@ -26,16 +26,18 @@ struct selftest_ways {
 	 * `target` replies comes from `vip`. */
 	bool set[2]; /* 0 IPv4, 1 IPv6 */
 	struct in6_addr vip[2], target[2];
+	uint64_t vip_bit[2]; /* what `asked` calls it; 0: not asked, for they leave it alone */
 	/* Else: those that are ours while rules hold. */
 	unsigned n_services;
 	struct in6_addr service[SELFTEST_SERVICES_MAX];
+	uint64_t service_bit[SELFTEST_SERVICES_MAX];
 };
 
 struct selftest_result {
 	bool ok;
-	bool led_here; /* what was sent to a Service's address was answered, or nothing was sent */
+	uint64_t asked, astray; /* Services' addresses, by their bits: where one was sent to, and of these, got no answer */
 	uint64_t took_ns;
-	char words[160]; /* what failed */
+	char words[160]; /* what failed; of those that got no answer, the first */
 };
 typedef void selftest_done_f(void *ctx, const struct selftest_result *r);
 

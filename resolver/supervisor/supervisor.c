@@ -161,15 +161,28 @@ static void rules_counted(void *ctx)
 	endpoints_resume(&s->endpoints);
 }
 
-static void rules_leaving(void *ctx)
+static void rules_leaving(void *ctx, const struct corefile_plan *but)
 {
 	struct supervisor *s = ctx;
-	sockets_deafen(&s->sockets);
+	sockets_deafen(&s->sockets, but);
 }
 
 static void keeper_gone(void *ctx)
 {
 	ending_stop(ctx, false);
+}
+
+static bool leaving(void *ctx, const struct corefile_plan *next)
+{
+	struct supervisor *s = ctx;
+	return rules_leave(&s->rules, next);
+}
+
+static void stayed(void *ctx)
+{
+	struct supervisor *s = ctx;
+	sockets_hear(&s->sockets);
+	rules_listeners(&s->rules);
 }
 
 static void switched(void *ctx, bool first)
@@ -214,7 +227,8 @@ static void late(struct loop_timer *t)
 static const struct health_hooks health_hooks = { .beat = test_begins, .first = first_passed };
 static const struct rules_hooks rules_hooks = { .retry = rules_retry, .counted = rules_counted, .lost = keeper_gone,
 						 .leaving = rules_leaving };
-static const struct configuration_hooks configuration_hooks = { .switched = switched, .unservable = unservable };
+static const struct configuration_hooks configuration_hooks = { .leaving = leaving, .stayed = stayed, .switched = switched,
+								   .unservable = unservable };
 
 /* --- the start --- */
 

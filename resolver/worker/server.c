@@ -179,15 +179,18 @@ static int next_prepare(struct server *s, struct server_next *next, const struct
 }
 
 /* One switch: the core is the last that can fail, and says nothing while all of it
- * changes hands; nobody has seen a part of it. */
+ * changes hands; nobody has seen a part of it. Who waits at a listener that is gone
+ * hears it from there, so its sockets close when the core has had its turn. */
 int server_configure(struct server *s, struct corefile_plan **plan, const struct server_sockets *sk,
 		     struct diag *d)
 {
 	struct corefile_plan *old = s->plan, *p = *plan;
 	struct server_next next;
 	int rc = next_prepare(s, &next, p, sk, d);
-	if (rc == 0)
+	if (rc == 0) {
+		listeners_going(s, &next.listeners);
 		rc = core_switch(s, p, d);
+	}
 	if (rc < 0) {
 		next_discard(s, &next);
 		return rc;
@@ -202,6 +205,8 @@ int server_configure(struct server *s, struct corefile_plan **plan, const struct
 	listeners_commit(s, sk, &next.listeners);
 	observe_commit(s->observe, next.observe);
 	core_set_done(s->core, observe_wants_done(s->observe) ? on_done : NULL);
+	core_settle(s);
+	listeners_gone(s);
 	corefile_plan_free(old);
 	return 0;
 }
@@ -276,10 +281,13 @@ int server_serve(struct server *s, struct diag *d)
 
 bool server_leave(struct server *s, bool all, bool now)
 {
-	bool udp = now || s->shm->core.waiters == 0;
-	if (all || now)
-		s->n_read_on = 0;
+	bool udp;
 	s->held = true;
+	if (all || now) {
+		listeners_empty(s); /* those that nobody else reads */
+		s->n_read_on = 0;
+	}
+	udp = now || s->shm->core.waiters == 0;
 	listeners_leave(s, udp);
 	return udp && s->n_read_on == 0;
 }

@@ -8,6 +8,7 @@
 
 struct listener {
 	bool used, udp_on, tcp_on;
+	bool goes; /* with this switch */
 	uint32_t generation; /* of the slot: replies to a predecessor's clients are dropped */
 	struct in6_addr addr;
 	uint16_t port;
@@ -41,7 +42,9 @@ struct server {
  * are watched then, but nothing is taken from them before the loop's next round. 0,
  * or an error with nothing changed. With the second, to s->plan, the descriptors
  * become ours: known ones keep their slot and their sockets, of which the
- * descriptors are other names; those of a listener that is gone are closed. */
+ * descriptors are other names. Before the core switches, listeners_going takes what has arrived at those that go, which is
+ * answered as it was until now; who still waits there is told with the core's next turn, and then
+ * listeners_gone closes them. */
 struct listeners_next {
 	unsigned n;
 	struct listener *of[CORE_LISTENERS_MAX];
@@ -49,7 +52,9 @@ struct listeners_next {
 };
 int listeners_prepare(struct server *s, const struct core_conf *conf, const struct server_sockets *sk,
 		      struct listeners_next *next, struct diag *d);
+void listeners_going(struct server *s, const struct listeners_next *next);
 void listeners_commit(struct server *s, const struct server_sockets *sk, struct listeners_next *next);
+void listeners_gone(struct server *s);
 void listeners_discard(struct server *s, struct listeners_next *next);
 /* The sockets stay open, and nothing is taken from them; those that are read on only if `all`. */
 void listeners_pause(struct server *s, bool all);

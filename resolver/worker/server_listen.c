@@ -24,6 +24,7 @@ static void listener_close(struct server *s, struct listener *l)
 {
 	if (l->udp_on) {
 		udp_listener_stop(&l->udp);
+		udp_flush(&l->udp);
 		udp_listener_release(&l->udp);
 	}
 	if (l->tcp_on)
@@ -37,7 +38,7 @@ static void listener_close(struct server *s, struct listener *l)
 	for (unsigned k = 0; k < l->n_more; k++)
 		close(l->more[k]);
 	l->n_more = 0;
-	l->used = l->udp_on = l->tcp_on = false;
+	l->used = l->goes = l->udp_on = l->tcp_on = false;
 	l->generation++;
 }
 
@@ -123,6 +124,8 @@ void listeners_discard(struct server *s, struct listeners_next *next)
 		l->n_more = 0;
 		listener_close(s, l);
 	}
+	for (unsigned i = 0; i < s->n_slots; i++)
+		s->listener[i].goes = false;
 	next->n = 0;
 }
 
@@ -155,12 +158,11 @@ int listeners_prepare(struct server *s, const struct core_conf *conf, const stru
 
 void listeners_commit(struct server *s, const struct server_sockets *sk, struct listeners_next *next)
 {
-	bool keep[TCP_SLOTS] = { 0 };
-	for (unsigned i = 0; i < next->n; i++)
-		keep[next->of[i] - s->listener] = true;
 	for (unsigned i = 0; i < s->n_slots; i++)
-		if (s->listener[i].used && !keep[i])
-			listener_close(s, &s->listener[i]);
+		if (s->listener[i].goes) {
+			listener_pause(&s->listener[i]);
+			tcp_server_place(s->tcp, (uint8_t)i, -1);
+		}
 	for (unsigned i = 0; i < next->n; i++) {
 		struct listener *l = next->of[i];
 		uint8_t slot = (uint8_t)(l - s->listener);
@@ -187,17 +189,40 @@ void listeners_pause(struct server *s, bool all)
 }
 
 /* What has arrived has come in time, however long this process had no processor; but for what others read. */
+static void listener_empty(struct server *s, struct listener *l)
+{
+	if (s->held && !reads_on(s, l))
+		return;
+	if (l->udp_on)
+		udp_listener_empty(&l->udp);
+	if (l->tcp_on)
+		tcp_listener_empty(&l->tcp);
+}
+
 void listeners_empty(struct server *s)
 {
+	for (unsigned i = 0; i < s->n_slots; i++)
+		listener_empty(s, &s->listener[i]);
+}
+
+void listeners_going(struct server *s, const struct listeners_next *next)
+{
+	bool keep[TCP_SLOTS] = { 0 };
+	for (unsigned i = 0; i < next->n; i++)
+		keep[next->of[i] - s->listener] = true;
 	for (unsigned i = 0; i < s->n_slots; i++) {
 		struct listener *l = &s->listener[i];
-		if (s->held && !reads_on(s, l))
-			continue;
-		if (l->udp_on)
-			udp_listener_empty(&l->udp);
-		if (l->tcp_on)
-			tcp_listener_empty(&l->tcp);
+		l->goes = l->used && !keep[i];
+		if (l->goes)
+			listener_empty(s, l);
 	}
+}
+
+void listeners_gone(struct server *s)
+{
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->listener[i].goes)
+			listener_close(s, &s->listener[i]);
 }
 
 static void udp_leave(struct listener *l)

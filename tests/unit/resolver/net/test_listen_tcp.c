@@ -219,6 +219,9 @@ Test(listen_tcp, deaf)
 		step();
 	cr_expect_eq(poll(&(struct pollfd){.fd = late, .events = POLLOUT}, 1, 0), 0, "not even refused");
 	close(late);
+	tcp_socket_hear(tcp_l.watch.fd);
+	served_one(&late);
+	close(late);
 }
 
 /* Before a hand-over each that comes has one query. */

@@ -113,6 +113,10 @@ Test(ipset, one_family)
 	cr_expect(strstr(held(nl, "six"), "about 100 s"));
 	cr_expect_eq(ipset_put(nl, "six", f.localip, f.n_localips, false, 200, &d), 0, "renewed");
 	cr_expect(strstr(held(nl, "six"), "about 200 s"));
+	cr_expect_eq(ipset_take(nl, "six", f.localip, f.n_localips, false, &d), 0);
+	cr_expect_str_eq(held(nl, "six"), "six hash:ip family 10 timeout 0 max 64\n");
+	cr_expect_eq(ipset_take(nl, "six", f.localip, f.n_localips, false, &d), 0, "none there is fine");
+	cr_expect_eq(ipset_put(nl, "six", f.localip, f.n_localips, false, 200, &d), 0);
 	cr_expect_eq(ipset_flush(nl, "six", &d), 0);
 	cr_expect_str_eq(held(nl, "six"), "six hash:ip family 10 timeout 0 max 64\n");
 	cr_expect_eq(ipset_destroy(nl, "six", &d), 0);

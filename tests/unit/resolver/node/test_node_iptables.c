@@ -239,12 +239,14 @@ Test(node_iptables, without_sets, .fini = fake_iptables_remove)
 	cr_expect_eq(recent_lines("nodelocaldns6"), 0);
 	cr_expect_not(ensure(), "the rules were there all the time");
 	cr_expect_eq(recent_lines("nodelocaldns4"), 0, "only a proof of life renews");
-	node_idle_set(node, 4); /* nobody listens at 10.96.0.10 */
-	cr_expect_eq(node_rules_refresh(node, &words), 0);
-	cr_expect_eq(recent_lines("nodelocaldns4"), 1);
-	node_idle_set(node, 0);
-	cr_expect_eq(node_rules_refresh(node, &words), 0);
-	cr_expect_eq(recent_lines("nodelocaldns4"), 2);
+	for (int i = 0; i < 2; i++) { /* what is there already goes, too */
+		node_idle_set(node, 4); /* nobody listens at 10.96.0.10 */
+		cr_expect_eq(node_rules_refresh(node, &words), 0);
+		cr_expect_eq(recent_lines("nodelocaldns4"), 1);
+		node_idle_set(node, 0);
+		cr_expect_eq(node_rules_refresh(node, &words), 0);
+		cr_expect_eq(recent_lines("nodelocaldns4"), 2);
+	}
 	fake_set("lock", true);
 	cr_expect_neq(node_rules_remove(node, &words), 0);
 	cr_expect_eq(recent_lines("nodelocaldns4"), 0, "questions need not wait for a lock");

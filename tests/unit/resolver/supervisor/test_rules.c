@@ -112,39 +112,71 @@ Test(rules, lapse_and_come_back)
 	cr_expect_not(r.lapsed, "they never do");
 }
 
-/* Twice in a row, then they stay away for longer and longer. */
+/* Twice in a row, then they stay away from that address for longer and longer; the other has its. */
 Test(rules, astray)
 {
 	static const unsigned pause_s[] = {10, 20, 40, 60, 60};
+	enum { LINK = 1, VIP = 2 };
+	struct node_counters c = {.stand = true};
 
 	nft_begin();
 	p.loop.now_ns = clock_mono_ns();
-	rules_led_astray(&r, "why");
-	cr_expect_not(r.lapsed);
-	rules_led_here(&r);
-	rules_led_astray(&r, "why");
-	cr_expect_not(r.lapsed, "not in a row");
+	rules_led(&r, VIP, VIP, "why");
+	rules_led(&r, LINK | VIP, LINK, "why");
+	cr_expect_eq(rules_idle(&r.idle), 0);
+	rules_led(&r, VIP, VIP, "why");
+	cr_expect_eq(rules_idle(&r.idle), 0, "not in a row");
 	for (unsigned i = 0; i < 5; i++) {
 		if (i)
-			rules_led_astray(&r, "why");
-		cr_expect_not(r.lapsed);
-		rules_led_astray(&r, "why");
-		cr_assert(r.lapsed);
-		rules_led_astray(&r, "why");
-		rules_led_here(&r);
+			rules_led(&r, VIP, VIP, "why");
+		cr_expect_eq(rules_idle(&r.idle), 0);
+		cr_expect(rules_active(&r, &c));
+		rules_led(&r, VIP, VIP, "why");
+		cr_assert_eq(rules_idle(&r.idle), VIP);
+		cr_expect_not(rules_active(&r, &c), "not as they should be");
+		cr_expect(!r.lapsed && rules_hold_now(&r, &c), "for the other");
+		rules_led(&r, VIP, VIP, "why");
+		rules_led(&r, LINK, 0, "");
 		p.loop.now_ns += pause_s[i] * NS_PER_S - 1;
 		rules_refresh(&r);
-		cr_expect(r.lapsed, "%u: not yet", i);
+		cr_expect_eq(rules_idle(&r.idle), VIP, "%u: not yet", i);
 		p.loop.now_ns++;
 		rules_refresh(&r);
-		cr_expect_not(r.lapsed, "%u", i);
+		cr_expect_eq(rules_idle(&r.idle), 0, "%u", i);
 	}
 	p.loop.now_ns += 60 * NS_PER_S;
-	rules_led_here(&r);
-	cr_expect_gt(r.astray.pause_ns, 0);
+	rules_led(&r, VIP, 0, "");
+	cr_expect_gt(r.astray.of[1].pause_ns, 0);
 	p.loop.now_ns++;
-	rules_led_here(&r);
-	cr_expect_eq(r.astray.pause_ns, 0, "forgotten");
+	rules_led(&r, VIP, 0, "");
+	cr_expect_eq(r.astray.of[1].pause_ns, 0, "forgotten");
+	rules_led(&r, LINK | VIP, LINK | VIP, "why");
+	rules_led(&r, LINK | VIP, LINK | VIP, "why");
+	cr_expect_not(rules_hold_now(&r, &c), "for no address");
+	flags.failopen_ns = 0;
+	p.loop.now_ns += 60 * NS_PER_S;
+	rules_refresh(&r);
+	cr_expect_eq(rules_idle(&r.idle), LINK | VIP, "they never go: nor do they come");
+}
+
+/* Before a listener goes no more come to it; it stays after all, and they do again. */
+Test(rules, a_listener_that_is_about_to_go)
+{
+	struct corefile_plan *next = plan_of(".:53 {\n bind 169.254.20.10 192.0.2.1\n forward . 192.0.2.1\n}\n");
+
+	nft_begin();
+	rules_listeners(&r);
+	cr_expect_not(rules_leave(&r, p.plan), "all stay");
+	cr_expect(rules_leave(&r, next));
+	cr_expect_eq(rules_idle(&r.idle), 2);
+	cr_expect_eq(n_leaving, 1);
+	cr_expect_not(rules_leave(&r, next), "nobody has come since");
+	cr_expect_eq(n_leaving, 1);
+	rules_listeners(&r);
+	cr_expect_eq(rules_idle(&r.idle), 0);
+	rules_lapse(&r);
+	cr_expect_not(rules_leave(&r, next), "nobody comes");
+	corefile_plan_free(next);
 }
 
 /* Addresses that nobody listens at are nobody's; a wildcard listens at all of its family. */

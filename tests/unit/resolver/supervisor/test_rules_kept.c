@@ -109,8 +109,8 @@ Test(rules_kept, kept_and_lapsed_meanwhile)
 		cr_expect_eq(asked(), KEEPER_ENSURE);
 		if (astray) {
 			p.loop.now_ns += NS_PER_S;
-			rules_led_astray(&r, "why");
-			rules_led_astray(&r, "why");
+			rules_led(&r, 2, 2, "why");
+			rules_led(&r, 2, 2, "why");
 		} else {
 			p.good = false;
 			rules_lapse(&r);

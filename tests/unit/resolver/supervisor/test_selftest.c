@@ -148,7 +148,7 @@ Test(selftest, each_over_udp_and_one_over_tcp)
 	conf.n_listeners = 3;
 	const struct selftest_result *r = run(NULL, LONG_NS);
 
-	cr_expect(r->ok && r->led_here && !r->words[0], "%s", r->words);
+	cr_expect(r->ok && !r->astray && !r->words[0], "%s", r->words);
 	cr_expect_lt(r->took_ns, LONG_NS);
 	for (unsigned i = 0; i < 3; i++) {
 		cr_expect_eq(host[i].n_asked[UDP], 1);
@@ -169,7 +169,7 @@ Test(selftest, no_answer)
 		snprintf(words, sizeof(words), "udp %s:5300: no answer", address[0]);
 		const struct selftest_result *r = run(NULL, SHORT_NS);
 
-		cr_expect(!r->ok && r->led_here, "%u", i);
+		cr_expect(!r->ok && !r->astray, "%u", i);
 		cr_expect_str_eq(r->words, words);
 		cr_expect_geq(r->took_ns, SHORT_NS);
 		cr_expect_geq(host[0].n_asked[UDP], 3, "asked again: a datagram may meet a full buffer");
@@ -221,9 +221,11 @@ Test(selftest, services_are_left_out)
 	cr_expect(strstr(result.words, "Connection refused"), "%s", result.words);
 }
 
+enum { VIP = 4, FIRST = 2, SECOND = 8 }; /* bits */
+
 static struct selftest_ways rewriting(bool holds)
 {
-	return (struct selftest_ways){.set = {true, false}, .vip = {host[2].at.addr}, .target = {host[0].at.addr},
+	return (struct selftest_ways){.set = {true, false}, .vip = {host[2].at.addr}, .vip_bit = {VIP}, .target = {host[0].at.addr},
 					 .port = 5300, .holds = holds};
 }
 
@@ -234,19 +236,24 @@ Test(selftest, rewriting)
 
 	conf.n_listeners = 2;
 	cr_expect(run(&w, LONG_NS)->ok);
-	cr_expect(result.led_here);
+	cr_expect(!result.asked && !result.astray);
 	cr_expect_eq(host[0].n_asked[TCP], 0);
 	cr_expect_eq(host[1].n_asked[TCP], 1);
 	cr_expect_eq(host[2].n_asked[UDP], 0, "the rules do not hold");
 	w.holds = true;
 	cr_expect(run(&w, LONG_NS)->ok);
-	cr_expect(result.led_here);
+	cr_expect(result.asked == VIP && !result.astray);
 	cr_expect_eq(host[2].n_asked[UDP], 1);
 	cr_expect_eq(host[2].n_asked[TCP], 1);
+	w.vip_bit[0] = 0;
+	cr_expect(run(&w, LONG_NS)->ok);
+	cr_expect_eq(result.asked, 0, "they leave it alone");
+	cr_expect_eq(host[2].n_asked[UDP], 1);
 	w = rewriting(false);
 	w.set[1] = w.set[0];
 	w.target[1] = w.target[0];
 	w.vip[1] = w.vip[0];
+	w.vip_bit[1] = w.vip_bit[0];
 	w.set[0] = false;
 	cr_expect(run(&w, LONG_NS)->ok);
 	cr_expect_eq(host[0].n_asked[TCP], 0, "of either family");
@@ -291,24 +298,24 @@ Test(selftest, astray)
 	conf.n_listeners = 2;
 	host[2].reply[UDP] = SILENT;
 	cr_expect(run(&w, SHORT_NS)->ok);
-	cr_expect_not(result.led_here);
+	cr_expect_eq(result.astray, VIP);
 	snprintf(words, sizeof(words), "udp %s:5300: no answer", address[2]);
 	cr_expect_str_eq(result.words, words);
 	cr_expect_geq(host[2].n_asked[UDP], 3);
 	host[2].reply[UDP] = RIGHT;
 	host[2].reply[TCP] = CLOSES;
 	cr_expect(run(&w, LONG_NS)->ok);
-	cr_expect_not(result.led_here);
+	cr_expect_eq(result.astray, VIP);
 	lag = 50; /* the last that is waited for */
 	cr_expect(run(&w, LONG_NS)->ok);
-	cr_expect_not(result.led_here);
+	cr_expect_eq(result.astray, VIP);
 	snprintf(words, sizeof(words), "tcp %s:5300: closed", address[2]);
 	cr_expect_str_eq(result.words, words);
 	close(host[2].fd[TCP]);
 	host[2].fd[TCP] = -1;
 	host[2].reply[UDP] = SILENT;
 	cr_expect(run(&w, SHORT_NS)->ok);
-	cr_expect_not(result.led_here);
+	cr_expect_eq(result.astray, VIP);
 	snprintf(words, sizeof(words), "tcp %s:5300: Connection refused", address[2]);
 	cr_expect_str_eq(result.words, words, "the first that failed");
 	host[0].reply[UDP] = SILENT;
@@ -316,37 +323,39 @@ Test(selftest, astray)
 	w.vip[0] = addr_of("255.255.255.255");
 	host[0].reply[UDP] = RIGHT;
 	cr_expect(run(&w, SHORT_NS)->ok);
-	cr_expect_not(result.led_here, "what cannot even be sent");
+	cr_expect_eq(result.astray, VIP, "what cannot even be sent");
 	cr_expect(strstr(result.words, "255.255.255.255:5300: "), "%s", result.words);
 }
 
 /* Addresses of Services that are ours while rules hold: asked then, over UDP, by who is no listener. */
 Test(selftest, services)
 {
-	struct selftest_ways w = {.port = 5300, .n_services = 2, .service = {host[2].at.addr, host[1].at.addr}};
+	struct selftest_ways w = {.port = 5300, .n_services = 2, .service = {host[2].at.addr, host[1].at.addr},
+				  .service_bit = {FIRST, SECOND}};
 	char words[100];
 
 	conf.n_listeners = 1;
-	cr_expect(run(&w, LONG_NS)->ok && result.led_here);
+	cr_expect(run(&w, LONG_NS)->ok && !result.asked);
 	cr_expect_eq(host[1].n_asked[UDP] + host[2].n_asked[UDP], 0, "the rules do not hold");
 	w.holds = true;
-	cr_expect(run(&w, LONG_NS)->ok && result.led_here);
+	cr_expect(run(&w, LONG_NS)->ok && !result.astray);
+	cr_expect_eq(result.asked, FIRST | SECOND);
 	cr_expect_eq(host[1].n_asked[UDP], 1);
 	cr_expect_eq(host[2].n_asked[UDP], 1);
 	cr_expect_eq(host[1].n_asked[TCP] + host[2].n_asked[TCP], 0);
 	host[2].reply[UDP] = SILENT;
 	cr_expect(run(&w, SHORT_NS)->ok, "it is well");
-	cr_expect_not(result.led_here);
+	cr_expect_eq(result.astray, FIRST, "and the other is");
 	snprintf(words, sizeof(words), "udp %s:5300: no answer", address[2]);
 	cr_expect_str_eq(result.words, words);
 	cr_expect_geq(host[2].n_asked[UDP], 4, "asked three times");
 	host[0].n_slow = 2; /* its answer comes to the third try: who is slow there may be slow here */
-	cr_expect(run(&w, SHORT_NS)->ok && result.led_here, "%s", result.words);
+	cr_expect(run(&w, SHORT_NS)->ok && !result.astray, "%s", result.words);
 	host[0].n_slow = 0;
 	w.service[0] = addr_of("255.255.255.255"); /* it does not leave */
-	cr_expect(run(&w, LONG_NS)->ok && result.led_here, "%s", result.words);
+	cr_expect(run(&w, LONG_NS)->ok && !result.astray, "%s", result.words);
 	w.n_services = 0;
-	cr_expect(run(&w, LONG_NS)->ok && result.led_here);
+	cr_expect(run(&w, LONG_NS)->ok && !result.astray);
 }
 
 Test(selftest, ended_in_the_middle)

@@ -2,6 +2,8 @@
 /* One worker's data plane on real sockets: served, reconfigured, held, drained, ended. */
 #include "tests/fixtures/server_world.h"
 
+#include <sys/resource.h>
+
 TestSuite(server, .init = world_setup, .fini = world_teardown, .timeout = 30);
 
 Test(server, both_transports_are_served_and_all_is_closed)
@@ -254,6 +256,68 @@ Test(server, what_waits_when_it_ends)
 	}
 	while (!server_idle(server))
 		step();
+}
+
+/* So it is when a reload takes the listener away: what came before that is answered as it was until then. */
+Test(server, what_waits_at_a_listener_that_goes)
+{
+	struct server_sockets sk = {0}, next = {0};
+	uint16_t port[2] = {pair_open(&sk.udp[0], &sk.tcp[0]), pair_open(&sk.udp[1], &sk.tcp[1])};
+	int udp[100], tcp[30];
+
+	cr_assert_eq(listen(sk.tcp[0], 30), 0);
+	configure(plan_at(port, 2, "192.0.2.1", ""), &sk);
+	for (int i = 0; i < 100; i++) {
+		udp[i] = client_open(port[0], SOCK_DGRAM);
+		ask(udp[i], false);
+	}
+	for (int i = 0; i < 30; i++) {
+		tcp[i] = client_open(port[0], SOCK_STREAM);
+		ask(tcp[i], true);
+	}
+	next.udp[0] = dup(sk.udp[1]);
+	next.tcp[0] = dup(sk.tcp[1]);
+	configure(plan_at(port + 1, 1, "192.0.2.2", ""), &next);
+	for (int i = 0; i < 30; i++) {
+		cr_expect_eq(answer(tcp[i], true), 1, "over TCP, %d", i);
+		close(tcp[i]);
+	}
+	for (int i = 0; i < 100; i++) {
+		cr_expect_eq(answer(udp[i], false), 1, "over UDP, %d", i);
+		close(udp[i]);
+	}
+	cr_expect_eq(asked(port[1], false), 2);
+	cr_expect_eq(asked(port[0], false), -1, "nobody there");
+}
+
+/* More connections of one client than it may have open: each is heard before the next ones come in. */
+Test(server, many_of_one_client_wait_when_it_ends)
+{
+	enum { CONNS = 400 }; /* of 256 */
+	struct server_sockets sk = {0};
+	struct rlimit r;
+	uint16_t port;
+	static int tcp[CONNS];
+
+	getrlimit(RLIMIT_NOFILE, &r);
+	r.rlim_cur = r.rlim_max < 4096 ? r.rlim_max : 4096;
+	if (setrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur < 4096)
+		cr_skip("4096 descriptors may not be had");
+	world_teardown(); /* what it may have is decided when it is made */
+	world_setup();
+	port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	cr_assert_eq(listen(sk.tcp[0], CONNS), 0);
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	for (int i = 0; i < CONNS; i++) {
+		tcp[i] = client_open(port, SOCK_STREAM);
+		ask(tcp[i], true);
+	}
+	server_part(server);
+	server_drain(server);
+	for (int i = 0; i < CONNS; i++) {
+		cr_expect_eq(answer(tcp[i], true), 1, "%d", i);
+		close(tcp[i]);
+	}
 }
 
 /* What others read, whose turn it is, stays there. */

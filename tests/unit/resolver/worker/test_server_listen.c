@@ -110,6 +110,28 @@ Test(server_listen, at_once_leaves_all)
 		cr_expect(fcntl(sk.udp[i], F_GETFD) < 0 && fcntl(sk.tcp[i], F_GETFD) < 0);
 }
 
+/* Nobody else reads it, so what waits there is taken before it closes. */
+Test(server_listen, what_waits_where_nobody_else_reads)
+{
+	struct server_sockets sk = {0};
+	struct ctl_listener but;
+	uint16_t port[2];
+	int udp, tcp;
+
+	two_open(port, &sk);
+	but = named(port[1]);
+	server_hold(server, &but, 1);
+	udp = client_open(port[1], SOCK_DGRAM);
+	tcp = client_open(port[1], SOCK_STREAM);
+	ask(udp, false);
+	ask(tcp, true);
+	cr_expect(server_leave(server, true, false));
+	cr_expect_eq(answer(udp, false), 1);
+	cr_expect_eq(answer(tcp, true), 1);
+	close(udp);
+	close(tcp);
+}
+
 /* What leaving has closed is not closed again: by then the numbers are others'. */
 Test(server_listen, what_was_left_is_forgotten)
 {
