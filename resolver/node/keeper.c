@@ -24,6 +24,7 @@
 #define WITHDRAW_LIMIT_NS (2 * NS_PER_S)
 #define CLEAR_LIMIT_NS  (12 * NS_PER_S) /* when nobody is left to ask for more */
 #define CLEAR_STEP_NS   (200 * NS_PER_MS)
+#define END_NS          (16 * NS_PER_S) /* from the withdrawal on, whoever holds the lock: a pod has 30 s to end */
 
 struct keeper {
 	const struct node_flags *f;
@@ -33,6 +34,7 @@ struct keeper {
 	bool standing, lapsed; /* rules were put there; and taken away for silence */
 	bool released;         /* the node knows that there was an instance before */
 	uint64_t alive_ns, told[NODE_ERRORS];
+	uint64_t end_ns; /* nothing is tried after that; 0: no end is near */
 };
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGHUP};
@@ -102,9 +104,16 @@ static int ensure(struct keeper *k, bool *ret_changed, struct diag *d)
 	return err;
 }
 
+static void deadline_within(struct keeper *k, uint64_t ns)
+{
+	uint64_t at = clock_mono_ns() + ns;
+
+	node_deadline_set(k->node, k->end_ns && k->end_ns < at ? k->end_ns : at);
+}
+
 static int remove_rules(struct keeper *k, struct diag *d)
 {
-	node_deadline_set(k->node, clock_mono_ns() + REMOVE_LIMIT_NS);
+	deadline_within(k, REMOVE_LIMIT_NS);
 	return node_rules_remove(k->node, d);
 }
 
@@ -146,6 +155,7 @@ static void serve(struct keeper *k, const struct keeper_asked *q)
 		r.err = ensure(k, &r.changed, &d);
 		break;
 	case KEEPER_WITHDRAW:
+		k->end_ns = clock_mono_ns() + END_NS;
 		r.err = withdraw(k, &d);
 		break;
 	case KEEPER_REMOVE:
@@ -227,7 +237,7 @@ static void keep(struct keeper *k)
 static void clear(struct keeper *k)
 {
 	struct diag d;
-	uint64_t end = clock_mono_ns() + CLEAR_LIMIT_NS;
+	uint64_t end = k->end_ns ? k->end_ns : clock_mono_ns() + CLEAR_LIMIT_NS;
 	int err;
 
 	/* Memory or a lock may be short for a moment. */
