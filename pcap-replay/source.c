@@ -3,6 +3,7 @@
 #include "pcap-replay/source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,9 +51,19 @@ static int parse_in_child(const char *const *paths, size_t n, const struct readi
 	return pass_run(&c);
 }
 
+static volatile pid_t parser; /* 0: this process reads standard input itself */
+
+/* A terminal tells all of a pipeline, kill(1) only this process: whoever parses hears it by another
+ * signal, twice is no harm. Read here it is at its end, though its writer may hold it open. */
 static void on_interrupt(int sig)
 {
+	int was = errno, fd = -1;
 	(void)sig;
+	if (parser)
+		kill(parser, SIGUSR1);
+	else if ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		dup2(fd, STDIN_FILENO);
+	errno = was;
 }
 
 /* The first Ctrl-C ends standard input, at who writes it and at who parses it, and then is the time to send what came. */
@@ -75,7 +86,10 @@ int source_plan(struct plan *ret, const char *const *paths, size_t n, const stru
 	if (pipe(fds))
 		return diag_errno(d, "pipe");
 	fflush(NULL);
+	inflow_stdin_ends_by(SIGUSR1); /* before there is a child that could be told */
 	pid_t self = getpid(), pid = fork();
+	if (pid != 0)
+		signal(SIGUSR1, SIG_DFL);
 	if (pid < 0)
 		return diag_errno(d, "fork");
 	if (pid == 0) {
@@ -84,12 +98,14 @@ int source_plan(struct plan *ret, const char *const *paths, size_t n, const stru
 		close(fds[0]);
 		_exit(parse_in_child(paths, n, r, fds[1]));
 	}
+	parser = pid;
 	interrupts_end_input(paths, n);
 	close(fds[1]);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
 	int rc = plan_read(ret, path, r->memory_bytes, d);
 	close(fds[0]);
 	/* a capture cut at its end (it is still being written) has said so; what is there is used */
+	parser = 0;
 	if (waitpid(pid, &status, 0) == pid && rc == 0 && status && ret->n == 0)
 		rc = diag_set(d, ERR_SYNTAX, "%s: nothing to send", paths[0]);
 	return rc;

@@ -163,6 +163,12 @@ static void interrupts_end_input(void)
 		sigaction(SIGINT, &sa, NULL);
 }
 
+void inflow_stdin_ends_by(int sig)
+{
+	struct sigaction sa = {.sa_handler = on_interrupt};
+	sigaction(sig, &sa, NULL);
+}
+
 static int put_back = -1;
 
 void inflow_stdin_put_back(uint8_t octet)
