@@ -154,8 +154,9 @@ static void on_tcp(struct ev *e, uint32_t events)
 
 #define SHARED_RCVBUF (4 << 20)
 
-/* What a machine that stood still for a moment lets pile up is for the load to read late, and not for its
- * own socket to drop: of many lookups, that is. Without the right to it, as much as anybody may have. */
+/* What a machine that stood still for a moment lets pile up is for the load to read late, and not
+ * for its own socket to drop: of many lookups, that is. Without the right to it, as much as anybody
+ * may have. */
 static void room_for_many(int fd)
 {
 	int room = SHARED_RCVBUF;
