@@ -229,31 +229,43 @@ Test(server, held_until_it_serves)
 	close(tcp);
 }
 
+/* Clients of whom each has asked. */
+static struct { int udp[100], tcp[30]; } crowd;
+
+static void crowd_ask(uint16_t port)
+{
+	for (int i = 0; i < 100; i++) {
+		crowd.udp[i] = client_open(port, SOCK_DGRAM);
+		ask(crowd.udp[i], false);
+	}
+	for (int i = 0; i < 30; i++) {
+		crowd.tcp[i] = client_open(port, SOCK_STREAM);
+		ask(crowd.tcp[i], true);
+	}
+}
+
+static void crowd_answered(void)
+{
+	for (int i = 0; i < 30; i++) {
+		cr_expect_eq(answer(crowd.tcp[i], true), 1, "over TCP, %d", i);
+		close(crowd.tcp[i]);
+	}
+	for (int i = 0; i < 100; i++) {
+		cr_expect_eq(answer(crowd.udp[i], false), 1, "over UDP, %d", i);
+		close(crowd.udp[i]);
+	}
+}
+
 /* Who had no processor for long has much before it at the end, and all of it came in time. */
 Test(server, what_waits_when_it_ends)
 {
 	struct server_sockets sk = {0};
 	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
-	int udp[100], tcp[30];
 
 	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
-	for (int i = 0; i < 100; i++) {
-		udp[i] = client_open(port, SOCK_DGRAM);
-		ask(udp[i], false);
-	}
-	for (int i = 0; i < 30; i++) {
-		tcp[i] = client_open(port, SOCK_STREAM);
-		ask(tcp[i], true);
-	}
+	crowd_ask(port);
 	server_drain(server);
-	for (int i = 0; i < 30; i++) {
-		cr_expect_eq(answer(tcp[i], true), 1, "over TCP, %d", i);
-		close(tcp[i]);
-	}
-	for (int i = 0; i < 100; i++) {
-		cr_expect_eq(answer(udp[i], false), 1, "over UDP, %d", i);
-		close(udp[i]);
-	}
+	crowd_answered();
 	while (!server_idle(server))
 		step();
 }
@@ -263,29 +275,14 @@ Test(server, what_waits_at_a_listener_that_goes)
 {
 	struct server_sockets sk = {0}, next = {0};
 	uint16_t port[2] = {pair_open(&sk.udp[0], &sk.tcp[0]), pair_open(&sk.udp[1], &sk.tcp[1])};
-	int udp[100], tcp[30];
 
 	cr_assert_eq(listen(sk.tcp[0], 30), 0);
 	configure(plan_at(port, 2, "192.0.2.1", ""), &sk);
-	for (int i = 0; i < 100; i++) {
-		udp[i] = client_open(port[0], SOCK_DGRAM);
-		ask(udp[i], false);
-	}
-	for (int i = 0; i < 30; i++) {
-		tcp[i] = client_open(port[0], SOCK_STREAM);
-		ask(tcp[i], true);
-	}
+	crowd_ask(port[0]);
 	next.udp[0] = dup(sk.udp[1]);
 	next.tcp[0] = dup(sk.tcp[1]);
 	configure(plan_at(port + 1, 1, "192.0.2.2", ""), &next);
-	for (int i = 0; i < 30; i++) {
-		cr_expect_eq(answer(tcp[i], true), 1, "over TCP, %d", i);
-		close(tcp[i]);
-	}
-	for (int i = 0; i < 100; i++) {
-		cr_expect_eq(answer(udp[i], false), 1, "over UDP, %d", i);
-		close(udp[i]);
-	}
+	crowd_answered();
 	cr_expect_eq(asked(port[1], false), 2);
 	cr_expect_eq(asked(port[0], false), -1, "nobody there");
 }
