@@ -7,6 +7,7 @@
  *
  * Labels (anywhere in the name; several combine):
  *   delay-MS     answer so much later          ttl-S        TTL of the records
+ *   held[-TYPE]  (this type, by number) answer when this program is let go (below)
  *   drop[-N]     no answer (to the first N)    tc           TC over UDP, whole over TCP
  *   wrongid[-N]  another id first              wrongq[-N]   another question
  *   rst[-N] fin[-N]  TCP: reset, close instead of answering
@@ -26,6 +27,9 @@
  * The question stats. TXT is answered with totals since the start:
  *   "udp=4 tcp=9 conns=2 open=1 peak=5 ports=4 wrong=0"
  *   (peak: unanswered at once on one connection; ports: distinct UDP source ports)
+ *
+ * SIGUSR2 holds back what has the label held, until SIGUSR1 lets it go: for what must come
+ * between a question and its answer, however long that takes on a busy machine.
  */
 #include <errno.h>
 #include <signal.h>
@@ -55,6 +59,7 @@ struct reply { /* waits for its time */
 	struct conn *conn; /* NULL: UDP */
 	unsigned conn_number;
 	union sockaddr_any to;
+	bool held;
 	size_t len;
 	uint8_t b[];
 };
@@ -64,7 +69,7 @@ struct seen {
 	unsigned n;
 };
 struct orders { /* what the labels said */
-	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa, torn, guess, empty;
+	unsigned delay_ms, ttl_s, drop, wrongid, wrongq, rst, fin, rcode, rcode_n, big, ede, soa_ttl, soa_min, deny, denynosoa, torn, guess, empty, held;
 	bool tc, nx, nxnosoa, nodata, cname, fat, dup, torntcp;
 };
 
@@ -75,6 +80,7 @@ static struct conn *conns;
 static struct seen *seen[1024];
 static uint8_t port_seen[65536];
 static const char *name_of_this = "upstream";
+static volatile sig_atomic_t holds;
 static unsigned n_conns, n_open, n_udp, n_tcp, n_peak, n_ports;
 
 /* --- what is wanted --- */
@@ -98,7 +104,7 @@ static void order_read(struct orders *o, const char *label)
 		{ "torn", &o->torn, 5 },		{ "guess", &o->guess, ~0u },
 		{ "ede", &o->ede, 0 },	      { "soa", &o->soa_ttl, 0 },
 		{ "deny", &o->deny, 0 },	      { "empty", &o->empty, 0 },
-		{ "denynosoa", &o->denynosoa, 0 },
+		{ "denynosoa", &o->denynosoa, 0 }, { "held", &o->held, ~0u },
 	};
 	struct {
 		const char *word;
@@ -284,6 +290,10 @@ static void reply_due(struct loop_timer *t)
 {
 	struct reply *r = container_of(t, struct reply, timer);
 	struct conn *c = conns;
+	if (r->held && holds) {
+		loop_timer_set(&loop, t, loop.now_ns + 5 * NS_PER_MS);
+		return;
+	}
 	if (!r->conn_number) {
 		socklen_t len = r->to.sa.sa_family == AF_INET ? sizeof(r->to.v4) : sizeof(r->to.v6);
 		sendto(udp.fd, r->b, r->len, 0, &r->to.sa, len);
@@ -300,7 +310,7 @@ static void reply_due(struct loop_timer *t)
 }
 
 static void reply_send(struct conn *c, const union sockaddr_any *to, const uint8_t *b, size_t len,
-		       unsigned delay_ms)
+		       const struct orders *o)
 {
 	struct reply *r = calloc(1, sizeof(*r) + len);
 	if (!r)
@@ -309,12 +319,13 @@ static void reply_send(struct conn *c, const union sockaddr_any *to, const uint8
 	r->conn_number = c ? c->number : 0;
 	if (to)
 		r->to = *to;
+	r->held = o->held;
 	r->len = len;
 	memcpy(r->b, b, len);
 	if (c && ++c->n_waiting > n_peak)
 		n_peak = c->n_waiting;
-	if (delay_ms)
-		loop_timer_set(&loop, &r->timer, loop.now_ns + delay_ms * NS_PER_MS);
+	if (o->delay_ms)
+		loop_timer_set(&loop, &r->timer, loop.now_ns + o->delay_ms * NS_PER_MS);
 	else
 		reply_due(&r->timer);
 }
@@ -331,6 +342,7 @@ static void answer(struct conn *c, const union sockaddr_any *from, const uint8_t
 	orders_read(&o, m.q.name);
 	o.nx |= o.deny == m.q.qtype;
 	o.nxnosoa |= o.denynosoa == m.q.qtype;
+	o.held = o.held == ~0u || o.held == m.q.qtype;
 	unsigned n = count(m.q.name, m.q.qtype);
 	snprintf(text, sizeof(text), "by=%s proto=%s conn=%u n=%u port=%u", name_of_this, c ? "tcp" : "udp",
 		 c ? c->number : 0, n, c ? 0 : ntohs(from->v4.sin_port));
@@ -354,22 +366,22 @@ static void answer(struct conn *c, const union sockaddr_any *from, const uint8_t
 		len -= o.torn < len ? o.torn : 0;
 	for (unsigned i = 1; !c && n <= o.guess && i <= 20; i++) {
 		b[1] = (uint8_t)(m.h.id + i);
-		reply_send(c, from, b, len, 0);
+		reply_send(c, from, b, len, &o);
 	}
 	if (!c && n <= o.guess)
 		return;
 	if (n <= o.wrongid) {
 		b[0] ^= 0x5a;
-		reply_send(c, from, b, len, o.delay_ms);
+		reply_send(c, from, b, len, &o);
 		b[0] ^= 0x5a;
 		if (o.wrongid == ~0u)
 			return;
 	}
 	if (n <= o.wrongq)
 		b[13] ^= 1;
-	reply_send(c, from, b, len, o.delay_ms);
+	reply_send(c, from, b, len, &o);
 	if (o.dup && !c)
-		reply_send(c, from, b, len, o.delay_ms);
+		reply_send(c, from, b, len, &o);
 }
 
 /* --- receiving --- */
@@ -426,6 +438,11 @@ static void tcp_ready(struct loop_fd *w, uint32_t events)
 	loop_add(&loop, &c->watch, fd, EPOLLIN);
 }
 
+static void told(int sig)
+{
+	holds = sig == SIGUSR2;
+}
+
 int main(int argc, char **argv)
 {
 	struct in6_addr addr;
@@ -443,6 +460,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, told);
+	signal(SIGUSR2, told);
 	udp.ready = udp_ready;
 	tcp.ready = tcp_ready;
 	if (loop_init(&loop, &d) < 0 || (udp.fd = udp_socket_open(&addr, port, 0, 1, &d)) < 0 ||
