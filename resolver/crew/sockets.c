@@ -119,7 +119,19 @@ static bool is_for(const struct socket_set *t, const struct core_listener *l)
 	return t->port == l->port && memcmp(&t->addr, &l->addr, sizeof(l->addr)) == 0;
 }
 
-int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d)
+/* Is what is sent to `l` another listener's of ours, one at all addresses? */
+static bool is_covered(const struct sockets *s, const struct core_listener *l)
+{
+	for (unsigned j = 0; j < s->n; j++) {
+		const struct socket_set *t = &s->set[j];
+		bool both = !IN6_IS_ADDR_V4MAPPED(&t->addr) || IN6_IS_ADDR_V4MAPPED(&l->addr);
+		if (t->port == l->port && addr_is_any(&t->addr) && both)
+			return true;
+	}
+	return false;
+}
+
+static int open_some(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, bool covered, struct diag *d)
 {
 	unsigned before = s->n;
 	/* Later on it may be ourselves, who are not done with what was closed. */
@@ -129,7 +141,7 @@ int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_wo
 		unsigned j = 0;
 		while (j < s->n && !is_for(&s->set[j], l))
 			j++;
-		if (j < s->n)
+		if (j < s->n || (!covered && is_covered(s, l)))
 			continue;
 		int rc = s->n == CORE_LISTENERS_MAX
 				 ? diag_set(d, ERR_LIMIT, "more than %d listeners", CORE_LISTENERS_MAX)
@@ -146,13 +158,23 @@ int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_wo
 	return 0;
 }
 
+int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d)
+{
+	return open_some(s, p, n_workers, true, d);
+}
+
+int sockets_open_ahead(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d)
+{
+	return open_some(s, p, n_workers, false, d);
+}
+
 int sockets_adopt(struct sockets *s, const struct in6_addr *addr, uint16_t port, uint32_t scope_id,
 		  unsigned n, unsigned n_more, const int *udp, const int *tcp, const int *more)
 {
 	if (s->n == CORE_LISTENERS_MAX || n > SHM_WORKERS_MAX || n_more > SOCKETS_MORE_MAX || n_more % n)
 		return ERR_LIMIT;
 	struct socket_set *t = &s->set[s->n++];
-	*t = (struct socket_set){ .addr = *addr, .port = port, .scope_id = scope_id, .n = n, .n_more = n_more };
+	*t = (struct socket_set){ .addr = *addr, .port = port, .scope_id = scope_id, .n = n, .n_more = n_more, .adopted = true };
 	memcpy(t->udp, udp, n * sizeof(*udp));
 	memcpy(t->tcp, tcp, n * sizeof(*tcp));
 	memcpy(t->more, more, n_more * sizeof(*more));
@@ -176,7 +198,7 @@ void sockets_steer(const struct sockets *s, bool narrow)
 		set_steer(&s->set[i], narrow);
 }
 
-static bool wanted(const struct socket_set *t, const struct corefile_plan *p)
+bool sockets_wanted(const struct socket_set *t, const struct corefile_plan *p)
 {
 	for (size_t i = 0; p && i < p->conf.n_listeners; i++)
 		if (is_for(t, &p->conf.listener[i]))
@@ -187,7 +209,7 @@ static bool wanted(const struct socket_set *t, const struct corefile_plan *p)
 void sockets_trim(struct sockets *s, const struct corefile_plan *p)
 {
 	for (unsigned j = 0; j < s->n;) {
-		if (wanted(&s->set[j], p)) {
+		if (sockets_wanted(&s->set[j], p)) {
 			j++;
 			continue;
 		}
@@ -205,7 +227,7 @@ void sockets_close(struct sockets *s)
 void sockets_deafen(const struct sockets *s, const struct corefile_plan *but)
 {
 	for (unsigned i = 0; i < s->n; i++)
-		for (unsigned k = 0; !wanted(&s->set[i], but) && k < s->set[i].n; k++)
+		for (unsigned k = 0; !sockets_wanted(&s->set[i], but) && k < s->set[i].n; k++)
 			tcp_socket_deafen(s->set[i].tcp[k]);
 }
 

@@ -19,6 +19,7 @@ struct socket_set { /* one listener's */
 	struct in6_addr addr;
 	uint16_t port;
 	uint32_t scope_id;
+	bool adopted;       /* from an instance before */
 	unsigned n, n_more; /* of each worker one; the other queues, k * n + worker */
 	int udp[SHM_WORKERS_MAX], tcp[SHM_WORKERS_MAX];
 	int more[SOCKETS_MORE_MAX];
@@ -31,6 +32,9 @@ struct sockets {
 
 /* Opens what the plan needs and is not open yet; on failure nothing changed. */
 int sockets_open(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d);
+/* The same long before workers read them: but for those at one address where a listener of ours is at all.
+ * What is sent there is that one's until they are open, and then theirs, read or not. */
+int sockets_open_ahead(struct sockets *s, const struct corefile_plan *p, unsigned n_workers, struct diag *d);
 /* Sockets of another process, `n` of each kind and `n_more` queues, for one listener:
  * ours from now on. */
 int sockets_adopt(struct sockets *s, const struct in6_addr *addr, uint16_t port, uint32_t scope_id,
@@ -41,6 +45,7 @@ void sockets_extend(struct sockets *s);
 /* Queries go to all queues, clients being spread anew; or, `narrow`, only to the
  * first of each worker, so that the others run empty. */
 void sockets_steer(const struct sockets *s, bool narrow);
+bool sockets_wanted(const struct socket_set *t, const struct corefile_plan *p);
 /* Closes what the plan no longer names: after the workers have switched. */
 void sockets_trim(struct sockets *s, const struct corefile_plan *p);
 void sockets_close(struct sockets *s);

@@ -318,12 +318,29 @@ bool workers_prompt(const struct workers *w, uint64_t age_ns)
 	return true;
 }
 
+static void all_tell(const struct workers *w, const struct ctl_msg *m)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->slot[i].pid)
+			ctl_send(w->slot[i].ctl.fd, m, NULL, 0);
+}
+
 void workers_part(struct workers *w, uint32_t idle_ms)
 {
 	struct ctl_msg m = { .type = CTL_PART, .value = idle_ms };
-	for (unsigned i = 0; i < w->n; i++)
-		if (w->slot[i].pid)
-			ctl_send(w->slot[i].ctl.fd, &m, NULL, 0);
+	all_tell(w, &m);
+}
+
+void workers_part_but(struct workers *w, const struct corefile_plan *next)
+{
+	struct ctl_msg m = { .type = CTL_PART };
+	for (unsigned i = 0; i < w->sockets->n; i++) {
+		const struct socket_set *t = &w->sockets->set[i];
+		if (!sockets_wanted(t, next))
+			m.listener[m.n_listeners++] = (struct ctl_listener){ .addr = t->addr, .port = t->port };
+	}
+	if (m.n_listeners)
+		all_tell(w, &m);
 }
 
 unsigned workers_connections(const struct workers *w)

@@ -38,6 +38,7 @@ struct workers {
 	bool stopping;
 	bool held;            /* they read no listening socket */
 	uint64_t held_but;    /* except of these sets, a bit each */
+	bool held_adopted;    /* or, before a take-over: except of those that we have opened, which nobody else reads */
 	uint32_t generation;  /* of the configuration; 0: none yet */
 	int text_fd;          /* Corefile and files, in memory */
 	uint32_t text_len;    /* of the Corefile */
@@ -70,6 +71,8 @@ void workers_ping(struct workers *w, uint64_t patience_ns);
 bool workers_prompt(const struct workers *w, uint64_t age_ns);
 /* Connections end with their next reply, or idle, after so long; whoever comes meanwhile is served one reply. */
 void workers_part(struct workers *w, uint32_t idle_ms);
+/* Those at listeners that the plan, which is next, does not name: with their next reply. */
+void workers_part_but(struct workers *w, const struct corefile_plan *next);
 /* Connections of clients that are open. */
 unsigned workers_connections(const struct workers *w);
 /* Queries that wait for an answer. */

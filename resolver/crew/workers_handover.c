@@ -28,10 +28,11 @@ static void tell(struct worker_slot *s, uint32_t type, const int *fd, uint32_t a
 int workers_hold_one(const struct workers *w, int ctl_fd)
 {
 	struct ctl_msg m = { .type = CTL_HOLD };
-	for (unsigned i = 0; i < w->sockets->n && i < 64; i++)
-		if (w->held_but >> i & 1)
-			m.listener[m.n_listeners++] = (struct ctl_listener){ .addr = w->sockets->set[i].addr,
-									     .port = w->sockets->set[i].port };
+	for (unsigned i = 0; i < w->sockets->n && i < 64; i++) {
+		const struct socket_set *t = &w->sockets->set[i];
+		if (w->held_adopted ? !t->adopted : w->held_but >> i & 1)
+			m.listener[m.n_listeners++] = (struct ctl_listener){ .addr = t->addr, .port = t->port };
+	}
 	return ctl_send(ctl_fd, &m, NULL, 0);
 }
 
@@ -46,6 +47,7 @@ static void tell_all(struct workers *w, uint32_t type, uint32_t answer)
 void workers_hold(struct workers *w, uint64_t but)
 {
 	w->held = true;
+	w->held_adopted = false;
 	w->held_but = but;
 	for (unsigned i = 0; i < w->n; i++) {
 		struct worker_slot *s = &w->slot[i];

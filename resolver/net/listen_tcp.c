@@ -244,6 +244,7 @@ void tcp_server_place(struct tcp_server *s, uint8_t slot, int index)
 {
 	if (index >= 0) {
 		s->place[slot] = (uint8_t)index;
+		s->parting_at[slot] = false; /* it was to go, and stays */
 		return;
 	}
 	for (unsigned i = 0; i < s->n_slots; i++)
@@ -263,12 +264,12 @@ void tcp_server_drain(struct tcp_server *s, int slot)
 	}
 }
 
-void tcp_server_part(struct tcp_server *s)
+void tcp_server_part(struct tcp_server *s, int slot)
 {
-	s->parting = true;
+	*(slot < 0 ? &s->parting : &s->parting_at[slot]) = true;
 	for (unsigned i = 0; i < s->n_slots; i++) {
 		struct tcp_conn *c = s->conn[i];
-		if (c && c->in_flight)
+		if (c && c->in_flight && (slot < 0 || c->listener == slot))
 			c->drain = true;
 	}
 }

@@ -71,8 +71,9 @@ void tcp_listener_empty(struct tcp_listener *l);
 void tcp_server_drain(struct tcp_server *s, int slot);
 /* All of them end with the next reply, and each to come has one query. That is when a client that asks
  * one question after the other has none on its way; of an idle one's, the end and a question may pass
- * each other, so that tcp_server_drain is for those that have not asked for a while. */
-void tcp_server_part(struct tcp_server *s);
+ * each other, so that tcp_server_drain is for those that have not asked for a while. Of one listener, until
+ * tcp_server_place says that it stays, or slot -1: all. */
+void tcp_server_part(struct tcp_server *s, int slot);
 unsigned tcp_server_open(const struct tcp_server *s);
 
 /* Closes the connection that has been idle longest, for somebody who needs its

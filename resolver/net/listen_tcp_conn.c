@@ -180,7 +180,7 @@ static bool conn_query(void *ctx, const uint8_t *msg, size_t len)
 	const struct tcp_timers *t = &s->timers[c->listener];
 	size_t reply_len = 0;
 	c->served = true;
-	c->drain |= s->parting;
+	c->drain |= s->parting || s->parting_at[c->listener];
 	c->client.listener = s->place[c->listener];
 	c->client.keepalive_ds = keepalive_of(c, t);
 	tcp_list_remove(c, TCP_IDLE);

@@ -64,6 +64,7 @@ struct tcp_server {
 	uint64_t looked_ns;            /* when all that hold were last asked */
 	uint64_t told_ns, n_told;      /* the log line about it */
 	bool parting;             /* a connection's first query is its last */
+	bool parting_at[TCP_SLOTS]; /* the same, of one listener's */
 	uint8_t place[TCP_SLOTS]; /* listener slot -> core_client.listener */
 	uint8_t reply[DNS_MSG_MAX];
 };

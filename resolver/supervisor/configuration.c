@@ -20,6 +20,7 @@
 #define LEAVE_MIN_NS (100 * NS_PER_MS) /* datagrams already on their way still find us */
 #define LEAVE_MAX_NS (2 * NS_PER_S)    /* most questions have their answer by then; the rest is told SERVFAIL */
 #define LEAVE_LOOK_NS (20 * NS_PER_MS)
+#define LEAVE_PART_NS (500 * NS_PER_MS) /* a connection that is in use asks again within it, and ends with the answer */
 #define REFUSED_NS   (30 * NS_PER_S) /* then what workers or sockets refused is tried again */
 
 static void trouble_count(struct configuration *c)
@@ -193,17 +194,24 @@ static bool refused_before(struct configuration *c, const struct config *fresh)
 	return false;
 }
 
+static int switch_begin(struct configuration *c, const struct config *next, struct diag *d)
+{
+	int rc = sockets_open(c->sockets, next->plan, c->workers->n, d);
+	return rc < 0 ? rc : workers_configure(c->workers, next, d);
+}
+
 static int fresh_apply(struct configuration *c, struct config *fresh, bool told, struct diag *d)
 {
 	rendered_write(c, fresh, told);
-	int rc = sockets_open(c->sockets, fresh->plan, c->workers->n, d);
+	int rc = sockets_open_ahead(c->sockets, fresh->plan, c->workers->n, d);
 	if (rc < 0)
 		return rc;
 	if (c->serves.plan && c->hook->leaving(c->ctx, fresh->plan)) {
+		workers_part_but(c->workers, fresh->plan);
 		c->leave_since_ns = clock_mono_ns(); /* what was done for it may have taken a while */
 		loop_timer_set(&c->p->loop, &c->leave, c->leave_since_ns + LEAVE_MIN_NS);
 	} else {
-		rc = workers_configure(c->workers, fresh, d);
+		rc = switch_begin(c, fresh, d);
 	}
 	if (rc == 0)
 		c->pending = *fresh;
@@ -212,7 +220,14 @@ static int fresh_apply(struct configuration *c, struct config *fresh, bool told,
 	return rc;
 }
 
-/* The last of those who asked where nobody asks any more have been answered, or have had their time. */
+/* Somebody is owed an answer where nobody asks any more, or may be about to ask at a connection. */
+static bool leave_waits(const struct configuration *c, uint64_t now)
+{
+	uint64_t for_ns = now - c->leave_since_ns;
+	return (workers_waiters(c->workers) && for_ns < LEAVE_MAX_NS) ||
+	       (workers_connections(c->workers) && for_ns < LEAVE_PART_NS);
+}
+
 static void leave_due(struct loop_timer *t)
 {
 	struct configuration *c = container_of(t, struct configuration, leave);
@@ -220,9 +235,9 @@ static void leave_due(struct loop_timer *t)
 	struct diag d;
 	if (c->p->phase >= PHASE_DRAINING)
 		return;
-	if (workers_waiters(c->workers) && now < c->leave_since_ns + LEAVE_MAX_NS)
+	if (leave_waits(c, now))
 		loop_timer_set(&c->p->loop, t, now + LEAVE_LOOK_NS);
-	else if (workers_configure(c->workers, &c->pending, &d) < 0)
+	else if (switch_begin(c, &c->pending, &d) < 0)
 		configuration_answered(c, d.text);
 }
 
@@ -306,10 +321,22 @@ static int reload_try(struct configuration *c, const struct config_newest *newes
 	return rc;
 }
 
+/* One at a time; and who takes over names what it reads, and must find it so when its turn comes. */
+static bool not_now(const struct configuration *c)
+{
+	bool takes_over = c->p->not_ours && c->p->phase == PHASE_STARTING;
+	return c->pending.plan || !c->serves.plan || handover_busy(c->p->handover) || takes_over;
+}
+
 void configuration_reload(struct configuration *c, bool told)
 {
 	struct config_newest newest;
-	if (c->pending.plan || !c->serves.plan || handover_busy(c->p->handover)) { /* one at a time */
+	if (c->p->phase > PHASE_SERVING) { /* addresses that we would listen at may be a successor's by now */
+		if (told)
+			log_info("Reloading: not any more, this instance ends");
+		return;
+	}
+	if (not_now(c)) {
 		c->again = true;
 		c->told |= told;
 		return;

@@ -301,6 +301,7 @@ bool rules_leave(struct rules *r, const struct corefile_plan *next)
 		return false;
 	connections_keep(r, go, next);
 	rules_refresh(r);
+	r->hook->left(r->ctx); /* a listener at all addresses goes as a whole, and some of those may stay */
 	return true;
 }
 

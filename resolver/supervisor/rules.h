@@ -17,6 +17,7 @@ struct rules_hooks {
 	void (*lost)(void *ctx);                  /* the keeper is gone */
 	/* Questions are about to take the other way, but to where `but` listens (NULL: nowhere): no new connections. */
 	void (*leaving)(void *ctx, const struct corefile_plan *but);
+	void (*left)(void *ctx); /* they take it: who comes now comes for what stays */
 };
 
 struct rules {

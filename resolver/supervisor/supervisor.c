@@ -141,6 +141,7 @@ static void first_passed(void *ctx)
 	upkeep_now(&s->upkeep);
 	handover_serving(p->handover);
 	s->pidfile_written |= pidfile_write(p->flags->pidfile);
+	configuration_resume(&s->configuration); /* asked for while we took over */
 }
 
 static void test_begins(void *ctx)
@@ -167,6 +168,12 @@ static void rules_leaving(void *ctx, const struct corefile_plan *but)
 	sockets_deafen(&s->sockets, but);
 }
 
+static void rules_left(void *ctx)
+{
+	struct supervisor *s = ctx;
+	sockets_hear(&s->sockets);
+}
+
 static void keeper_gone(void *ctx)
 {
 	ending_stop(ctx, false);
@@ -181,7 +188,6 @@ static bool leaving(void *ctx, const struct corefile_plan *next)
 static void stayed(void *ctx)
 {
 	struct supervisor *s = ctx;
-	sockets_hear(&s->sockets);
 	rules_listeners(&s->rules);
 }
 
@@ -226,7 +232,7 @@ static void late(struct loop_timer *t)
 
 static const struct health_hooks health_hooks = { .beat = test_begins, .first = first_passed };
 static const struct rules_hooks rules_hooks = { .retry = rules_retry, .counted = rules_counted, .lost = keeper_gone,
-						 .leaving = rules_leaving };
+						 .leaving = rules_leaving, .left = rules_left };
 static const struct configuration_hooks configuration_hooks = { .leaving = leaving, .stayed = stayed, .switched = switched,
 								   .unservable = unservable };
 
@@ -287,7 +293,7 @@ static int workers_begin(struct supervisor *s, unsigned n, struct diag *d)
 		s->workers.private_port = sockets_private_port();
 	s->workers.changed = worker_changed;
 	s->workers.answered = workers_answered;
-	s->workers.held = handover_waiting(p->handover);
+	s->workers.held = s->workers.held_adopted = handover_waiting(p->handover);
 	s->workers.ctx = s;
 	upkeep_now(&s->upkeep); /* the interface; rules come after the self-test */
 	rc = configuration_start(&s->configuration, s->workers.private_port, d);

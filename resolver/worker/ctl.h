@@ -18,7 +18,8 @@ enum ctl_type {
 	CTL_CONFIGURE, /* fds: memory with the Corefile, `text_len` octets, and config_texts_pack behind it;
 			* then per listener UDP, TCP, then per listener the other queues of UDP */
 	CTL_DRAIN,     /* finish and exit; `value`: milliseconds allowed */
-	CTL_PART,      /* connections end with their next reply; `value`: those that ask nothing after so many milliseconds */
+	CTL_PART,      /* connections end with their next reply; `value`: those that ask nothing after so many milliseconds;
+			* or, with `listener`, those at these do, which the next configuration takes away */
 	CTL_PING,      /* does your loop turn? */
 	CTL_HOLD,      /* read no listening socket until CTL_SERVE, but those of `listener` */
 	CTL_SERVE,

@@ -294,7 +294,14 @@ bool server_leave(struct server *s, bool all, bool now)
 
 void server_part(struct server *s)
 {
-	tcp_server_part(s->tcp);
+	tcp_server_part(s->tcp, -1);
+}
+
+void server_part_at(struct server *s, const struct ctl_listener *at, size_t n)
+{
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->listener[i].used && listener_among(&s->listener[i], at, n))
+			tcp_server_part(s->tcp, (int)i);
 }
 
 void server_part_idle(struct server *s)

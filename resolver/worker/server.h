@@ -48,6 +48,8 @@ int server_serve(struct server *s, struct diag *d);
 bool server_leave(struct server *s, bool all, bool now);
 /* Connections end with their next reply, those to come with their first; idle ones with server_part_idle. */
 void server_part(struct server *s);
+/* The same of those at listeners that a configuration to come takes away; one that keeps them undoes it. */
+void server_part_at(struct server *s, const struct ctl_listener *at, size_t n);
 void server_part_idle(struct server *s);
 /* No new connection or query; what was accepted is still answered. */
 void server_drain(struct server *s);

@@ -56,6 +56,7 @@ void listeners_going(struct server *s, const struct listeners_next *next);
 void listeners_commit(struct server *s, const struct server_sockets *sk, struct listeners_next *next);
 void listeners_gone(struct server *s);
 void listeners_discard(struct server *s, struct listeners_next *next);
+bool listener_among(const struct listener *l, const struct ctl_listener *of, size_t n);
 /* The sockets stay open, and nothing is taken from them; those that are read on only if `all`. */
 void listeners_pause(struct server *s, bool all);
 void listeners_empty(struct server *s); /* takes all that waits, before the last pause */

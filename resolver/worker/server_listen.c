@@ -42,13 +42,18 @@ static void listener_close(struct server *s, struct listener *l)
 	l->generation++;
 }
 
+bool listener_among(const struct listener *l, const struct ctl_listener *of, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (of[i].port == l->port && memcmp(&of[i].addr, &l->addr, sizeof(l->addr)) == 0)
+			return true;
+	return false;
+}
+
 /* Held, and read all the same. */
 static bool reads_on(const struct server *s, const struct listener *l)
 {
-	for (size_t i = 0; i < s->n_read_on; i++)
-		if (s->read_on[i].port == l->port && memcmp(&s->read_on[i].addr, &l->addr, sizeof(l->addr)) == 0)
-			return true;
-	return false;
+	return listener_among(l, s->read_on, s->n_read_on);
 }
 
 static void listener_pause(struct listener *l)

@@ -191,10 +191,14 @@ static void part_due(struct loop_timer *t)
 	server_part_idle(w->server);
 }
 
-static void part_begin(struct worker *w, uint32_t idle_ms)
+static void part_begin(struct worker *w, const struct ctl_msg *m)
 {
+	if (m->n_listeners) {
+		server_part_at(w->server, m->listener, m->n_listeners <= CORE_LISTENERS_MAX ? m->n_listeners : 0);
+		return;
+	}
 	server_part(w->server);
-	loop_timer_set(&w->loop, &w->part, w->loop.now_ns + idle_ms * NS_PER_MS);
+	loop_timer_set(&w->loop, &w->part, w->loop.now_ns + m->value * NS_PER_MS);
 }
 
 static void drain_begin(struct worker *w, uint32_t allowed_ms)
@@ -278,7 +282,7 @@ static void command(struct worker *w, const struct ctl_msg *m, const int *fds, u
 		finish_begin(w, m->value);
 		break;
 	case CTL_PART:
-		part_begin(w, m->value);
+		part_begin(w, m);
 		break;
 	case CTL_DRAIN:
 		drain_begin(w, m->value);

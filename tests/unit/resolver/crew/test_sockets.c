@@ -396,3 +396,32 @@ Test(sockets, a_private_port)
 		cr_expect(port >= 20000 && port < 30000);
 	}
 }
+
+/* What is sent to one address is a wildcard's until that address has sockets of its own: then nobody would read them yet. */
+Test(sockets, ahead)
+{
+	static const struct {
+		const char *all, *one;
+		bool covered;
+	} c[] = {{"::", "127.0.0.1", true}, {"::", "::1", true}, {"0.0.0.0", "127.0.0.1", true}, {"0.0.0.0", "::1", false}, {"127.0.0.2", "127.0.0.1", false}};
+
+	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		char text[400];
+
+		snprintf(text, sizeof(text), ".:5301 {\n bind %s\n forward . 192.0.2.1\n}\n", c[i].all);
+		struct corefile_plan *all = plan_of(text);
+		snprintf(text, sizeof(text), ".:5301 .:5302 {\n bind %s\n forward . 192.0.2.1\n}\n", c[i].one);
+		struct corefile_plan *one = plan_of(text);
+
+		cr_assert_eq(sockets_open_ahead(&s, all, 1, &d), 0, "%s", d.text);
+		cr_expect_eq(s.n, 1);
+		cr_assert_eq(sockets_open_ahead(&s, one, 1, &d), 0, "%s", d.text);
+		cr_expect_eq(s.n, c[i].covered ? 2 : 3, "%s, %s", c[i].all, c[i].one);
+		cr_assert_eq(sockets_open(&s, one, 1, &d), 0, "%s", d.text);
+		cr_expect_eq(s.n, 3);
+		cr_expect(sockets_wanted(&s.set[2], one) && !sockets_wanted(&s.set[0], one) && sockets_wanted(&s.set[0], all));
+		sockets_close(&s);
+		corefile_plan_free(all);
+		corefile_plan_free(one);
+	}
+}

@@ -283,6 +283,56 @@ Test(workers, held)
 	}
 }
 
+/* Before a take-over: what the instance before reads is held, and nobody else reads what we opened. */
+Test(workers, held_before_a_take_over)
+{
+	sockets_put();
+	sockets.set[0].adopted = true;
+	w.held = w.held_adopted = true;
+	configured(".:53 {\n}\n");
+	for (unsigned i = 0; i < N; i++) {
+		cr_assert_eq(told(i), CTL_HOLD);
+		cr_assert_eq(m.n_listeners, 1, "but the second set");
+		cr_expect_eq(m.listener[0].port, 54);
+		cr_assert_eq(told(i), CTL_CONFIGURE);
+		fdpass_close(fds, n_fds);
+	}
+	workers_serve(&w);
+	for (unsigned i = 0; i < N; i++)
+		cr_assert_eq(told(i), CTL_SERVE);
+	workers_hold(&w, 1); /* and when another takes over from us it is as that says */
+	for (unsigned i = 0; i < N; i++) {
+		cr_assert_eq(told(i), CTL_HOLD);
+		cr_assert_eq(m.n_listeners, 1);
+		cr_expect_eq(m.listener[0].port, 53);
+	}
+}
+
+/* Connections at what the next plan does not name. */
+Test(workers, parting_where_a_listener_goes)
+{
+	struct core_listener l[2];
+	struct corefile_plan next = {.conf = {.n_listeners = 1, .listener = l}};
+
+	memset(l, 0, sizeof(l));
+	sockets_put();
+	for (unsigned i = 0; i < 2; i++) {
+		l[i].addr = sockets.set[i].addr;
+		l[i].port = sockets.set[i].port;
+	}
+	workers_part_but(&w, &next);
+	for (unsigned i = 0; i < N; i++) {
+		cr_assert_eq(told(i), CTL_PART);
+		cr_assert_eq(m.n_listeners, 1, "the second set");
+		cr_expect_eq(m.listener[0].port, 54);
+		cr_expect_eq(m.listener[0].addr.s6_addr[15], 2);
+	}
+	next.conf.n_listeners = 2;
+	workers_part_but(&w, &next);
+	for (unsigned i = 0; i < N; i++)
+		cr_expect_eq(told(i), 0, "none goes: else it would be all");
+}
+
 /* Who is not there, or cannot be told, is not waited for; who dies has answered. */
 Test(workers, the_dead_are_not_waited_for)
 {

@@ -86,7 +86,7 @@ Test(listen_tcp, draining_waits_for_a_first_query)
 	}
 	uint64_t until = conn_of(client[1])->deadline_ns;
 
-	tcp_server_part(tcp);
+	tcp_server_part(tcp, -1);
 	tcp_server_drain(tcp, -1);
 	for (int i = 0; i < 3; i++)
 		step();
@@ -164,7 +164,7 @@ Test(listen_tcp, parting_ends_with_an_answer)
 	query_tcp(client[1], 1, LATER);
 	while (!n_parked)
 		step();
-	tcp_server_part(tcp);
+	tcp_server_part(tcp, -1);
 	tcp_flush(tcp);
 	cr_expect_eq(end_of(client[0]), EAGAIN, "it may ask once more");
 	tcp_reply(tcp, &parked[0], large, 12);
@@ -176,6 +176,41 @@ Test(listen_tcp, parting_ends_with_an_answer)
 		step();
 	cr_expect_eq(read_some(client[0], b, sizeof(b)), sizeof(b));
 	cr_expect_eq(end_of(client[0]), 0);
+}
+
+/* Of a listener that is to go, and not of another; one that stays after all has connections as ever. */
+Test(listen_tcp, parting_of_one_listener)
+{
+	int client;
+	uint8_t b[14];
+
+	start_default();
+	served_one(&client);
+	tcp_server_part(tcp, tcp_l.slot + 1);
+	query_tcp(client, 7, NOW);
+	cr_expect_eq(read_some(client, b, sizeof(b)), sizeof(b));
+	cr_expect_eq(end_of(client), EAGAIN, "another's");
+	tcp_server_part(tcp, tcp_l.slot);
+	tcp_server_place(tcp, tcp_l.slot, 0);
+	query_tcp(client, 7, NOW);
+	cr_expect_eq(read_some(client, b, sizeof(b)), sizeof(b));
+	cr_expect_eq(end_of(client), EAGAIN, "it stays");
+	query_tcp(client, 1, LATER);
+	while (!n_parked)
+		step();
+	tcp_server_part(tcp, tcp_l.slot + 1);
+	cr_expect_not(conn_of(client)->drain);
+	tcp_server_part(tcp, tcp_l.slot);
+	cr_expect(conn_of(client)->drain, "owed an answer, which is its last");
+	tcp_reply(tcp, &parked[0], large, 12);
+	tcp_flush(tcp);
+	cr_expect_eq(read_some(client, b, sizeof(b)), sizeof(b));
+	cr_expect_eq(end_of(client), 0);
+	client = client_from(SOCK_STREAM, NULL); /* whoever comes has one */
+	query_tcp(client, 1, NOW);
+	cr_expect_eq(read_some(client, b, sizeof(b)), sizeof(b));
+	until_closed();
+	cr_expect_eq(end_of(client), 0);
 }
 
 /* Who asks again behind its last question is not kept waiting for either answer. */
@@ -232,7 +267,7 @@ Test(listen_tcp, parting)
 
 	start_default();
 	close(client);
-	tcp_server_part(tcp);
+	tcp_server_part(tcp, -1);
 	client = client_from(SOCK_STREAM, NULL);
 	conn_of(client);
 	for (int i = 0; i < 3; i++)

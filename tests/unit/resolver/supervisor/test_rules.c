@@ -40,6 +40,7 @@ Test(rules, come_and_go)
 	cr_expect_eq(n_leaving, 0);
 	rules_off(&r);
 	cr_expect_eq(n_leaving, 1);
+	cr_expect_eq(n_left, 0, "nobody comes after the end");
 	cr_expect_not(rules_stand(&r));
 	cr_expect_not(rules_hold_now(&r, NULL));
 	cr_expect_not(rules_expire(&r));
@@ -170,8 +171,10 @@ Test(rules, a_listener_that_is_about_to_go)
 	cr_expect(rules_leave(&r, next));
 	cr_expect_eq(rules_idle(&r.idle), 2);
 	cr_expect_eq(n_leaving, 1);
+	cr_expect_eq(n_left, 1, "and all are heard again");
 	cr_expect_not(rules_leave(&r, next), "nobody has come since");
 	cr_expect_eq(n_leaving, 1);
+	cr_expect_eq(n_left, 1);
 	rules_listeners(&r);
 	cr_expect_eq(rules_idle(&r.idle), 0);
 	rules_lapse(&r);

@@ -110,6 +110,26 @@ Test(server_listen, at_once_leaves_all)
 		cr_expect(fcntl(sk.udp[i], F_GETFD) < 0 && fcntl(sk.tcp[i], F_GETFD) < 0);
 }
 
+/* By address and port, whatever their places. */
+Test(server_listen, connections_part_where_it_goes)
+{
+	struct server_sockets sk = {0};
+	struct ctl_listener at[2];
+	uint16_t port[2];
+
+	two_open(port, &sk);
+	at[0] = named(port[0]);
+	at[0].addr.s6_addr[15] = 2; /* another address's */
+	at[1] = named(port[1]);
+	server_part_at(server, at, 2);
+	cr_expect_not(server->tcp->parting || server->tcp->parting_at[0]);
+	cr_expect(server->tcp->parting_at[1]);
+	server_part_at(server, NULL, 0);
+	cr_expect_not(server->tcp->parting_at[0]);
+	server_part(server);
+	cr_expect(server->tcp->parting);
+}
+
 /* Nobody else reads it, so what waits there is taken before it closes. */
 Test(server_listen, what_waits_where_nobody_else_reads)
 {
