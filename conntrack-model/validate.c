@@ -12,6 +12,7 @@
 
 #include "conntrack-model/walk.h"
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 
 /* --- what the model says --- */
 
@@ -173,7 +174,7 @@ static void measured_case(const struct truth_case *c, const char *dir, struct tr
 	row->measured = c->measured;
 	if (!dir || snprintf(path, sizeof(path), "%s/%s.csv", dir, c->name) >= (int)sizeof(path))
 		return;
-	FILE *f = fopen(path, "re");
+	FILE *f = file_open(path, NULL);
 	if (!f)
 		return;
 	measured_from(f, c, &row->measured);

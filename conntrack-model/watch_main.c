@@ -91,7 +91,7 @@ static int enter(const char *name, struct diag *d)
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "/run/netns/", name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return diag_errno(d, "--netns %s", path);
 	int rc = setns(fd, CLONE_NEWNET) < 0 ? diag_errno(d, "--netns %s", path) : 0;

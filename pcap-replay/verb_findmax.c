@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "pcap-replay/send/sender.h"
 #include "pcap-replay/source.h"
@@ -326,12 +327,13 @@ static int run(int n, char **argv, int n_given, char **given)
 		return verb_usage("expected --to TARGET, a capture or stream, --first, --within, --step and --timeout above 0");
 	}
 	int status = EXIT_USAGE, rc = criterion_parse(&s->c, o.criterion, &d);
+	rc = rc || !o.trust.ca_file ? rc : file_check(o.trust.ca_file, &d);
 	rc = rc ? rc : target_parse(&s->target, o.to, &d);
 	rc = rc ? rc : target_check(&s->target, o.to, &o.may, &d);
 	rc = rc ? rc : limits(s, &d);
 	if (rc == 0) {
 		status = EXIT_FAILED;
-		rc = source_plan(&s->plan, (const char *const *)(argv + 1), (size_t)n, &o.reading, &d);
+		rc = source_plan(&s->plan, (const char *const *)(argv + 1), (size_t)n, &o.reading, NULL, &d);
 	}
 	if (rc == 0 && s->plan.n == 0)
 		rc = diag_set(&d, ERR_MISSING, "%s: no question in it", argv[1]);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/record/heat_table.h"
 #include "lib/record/metrics_common.h"
@@ -174,6 +175,8 @@ static void progress(void *ctx, uint64_t elapsed_ns, uint64_t sent, uint64_t ans
 static int targets(struct run *r, struct diag *d)
 {
 	const char *text[] = {o.to, o.and_to};
+	if (o.trust.ca_file && file_check(o.trust.ca_file, d)) /* libcurl would wait for a FIFO */
+		return ERR_SYS;
 	for (unsigned i = 0; i < 2 && text[i]; i++, r->n_targets++) {
 		int rc = target_parse(&r->target[i], text[i], d);
 		rc = rc ? rc : target_check(&r->target[i], text[i], &o.may, d);
@@ -419,7 +422,8 @@ static int send_all(bool compares, int n, char **argv, int n_given, char **given
 	int rc = targets(r, &d), status = EXIT_USAGE;
 	if (rc == 0) {
 		status = EXIT_FAILED;
-		rc = source_plan(&r->plan, (const char *const *)(argv + 1), (size_t)n, &o.reading, &d);
+		struct plan_until until = {{o.speed, o.rate, o.ramp, o.duration_ns}, o.duration_ns, o.timeout_ns};
+		rc = source_plan(&r->plan, (const char *const *)(argv + 1), (size_t)n, &o.reading, o.duration_ns ? &until : NULL, &d);
 	}
 	if (rc == 0 && r->plan.n == 0)
 		rc = diag_set(&d, ERR_MISSING, "%s: no question in it", argv[1]);

@@ -21,30 +21,52 @@ static bool is_unnamed_pipe(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
 }
 
-FILE *file_open_ready(const char *path, struct diag *d)
+static const char *kind_of(mode_t mode)
+{
+	return S_ISFIFO(mode) ? "a pipe" : S_ISDIR(mode) ? "a folder" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+static FILE *open_as(const char *path, bool regular, struct diag *d)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
-	FILE *f;
+	FILE *f = NULL;
 
-	if (fd < 0) {
+	if (fd < 0 || fstat(fd, &st) < 0) {
 		diag_errno(d, "%s", path);
-		return NULL;
+	} else if (S_ISFIFO(st.st_mode) && !is_unnamed_pipe(fd)) {
+		diag_set(d, ERR_SYS, "%s: expected a file, found a FIFO, which may keep a reader waiting", path);
+	} else if (regular && !S_ISREG(st.st_mode)) {
+		diag_set(d, ERR_SYS, "%s: expected a file, which can be read twice, found %s", path, kind_of(st.st_mode));
+	} else {
+		fcntl(fd, F_SETFL, 0); /* what waits from here on was asked for */
+		f = fdopen(fd, "r");
+		if (!f)
+			diag_errno(d, "%s", path);
 	}
-	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
-		if (!is_unnamed_pipe(fd)) {
-			diag_set(d, ERR_SYS, "%s: is a FIFO, which may keep a reader waiting", path);
-			close(fd);
-			return NULL;
-		}
-		fcntl(fd, F_SETFL, 0);
-	}
-	f = fdopen(fd, "r");
-	if (!f) {
-		diag_errno(d, "%s", path);
+	if (!f && fd >= 0)
 		close(fd);
-	}
 	return f;
+}
+
+FILE *file_open(const char *path, struct diag *d)
+{
+	return open_as(path, false, d);
+}
+
+FILE *file_open_regular(const char *path, struct diag *d)
+{
+	return open_as(path, true, d);
+}
+
+int file_check(const char *path, struct diag *d)
+{
+	FILE *f = file_open(path, d);
+
+	if (!f)
+		return ERR_SYS;
+	fclose(f);
+	return 0;
 }
 
 /* All of it; closes it. NULL: could not be opened, and `d` says why. */
@@ -89,14 +111,21 @@ static int read_all(FILE *f, const char *path, size_t max, char **ret_text, size
 
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d)
 {
-	FILE *f = fopen(path, "re");
-
-	return f ? read_all(f, path, max, ret_text, ret_len, d) : diag_errno(d, "%s", path);
+	return read_all(file_open(path, d), path, max, ret_text, ret_len, d);
 }
 
-int file_read_ready(const char *path, size_t max, char **ret_text, size_t *ret_len, struct diag *d)
+int file_read_stdin(size_t max, char **ret_text, size_t *ret_len, struct diag *d)
 {
-	return read_all(file_open_ready(path, d), path, max, ret_text, ret_len, d);
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+	if (!f) {
+		int rc = diag_errno(d, "standard input");
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	return read_all(f, "standard input", max, ret_text, ret_len, d);
 }
 
 static int write_all(int fd, const char *text, size_t len)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/err.h"
@@ -224,10 +225,15 @@ int hash_sha256_file(const char *path, char hex[65])
 	uint8_t buf[16384], digest[32];
 	struct sha256 s;
 	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
 
 	if (fd < 0)
 		return ERR_SYS;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) { /* a pipe is read once, a device may have no end */
+		close(fd);
+		return ERR_UNSUPPORTED;
+	}
 	sha256_init(&s);
 	while ((n = read(fd, buf, sizeof(buf))) != 0) {
 		if (n < 0 && errno == EINTR)

@@ -28,7 +28,7 @@ static inline uint64_t hash_pair(const struct hash_key *key, uint64_t a, uint64_
  * `hex` receives 64 digits and a NUL. */
 void hash_sha256(const void *data, size_t len, uint8_t ret_digest[32]);
 void hash_sha256_hex(const void *data, size_t len, char hex[65]);
-/* Digest of a file's content; 0, or ERR_SYS. */
+/* Digest of a file's content; 0, ERR_SYS, or ERR_UNSUPPORTED: it is a pipe, a device or a folder. */
 int hash_sha256_file(const char *path, char hex[65]);
 
 #endif

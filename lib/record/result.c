@@ -156,8 +156,14 @@ void result_seed(struct result *r, uint64_t seed)
 
 void result_input(struct result *r, const char *path)
 {
-	char hex[65];
-	if (hash_sha256_file(path, hex)) {
+	char hex[65], text[4200];
+	int rc = strcmp(path, "-") ? hash_sha256_file(path, hex) : ERR_UNSUPPORTED;
+	if (rc == ERR_UNSUPPORTED) {
+		snprintf(text, sizeof(text), "input %.4000s: no file, so nothing says later what was in it", strcmp(path, "-") ? path : "standard input");
+		result_remark(r, "note", text);
+		return;
+	}
+	if (rc) {
 		stick(r, ERR_SYS, "cannot read input ", path);
 		return;
 	}

@@ -35,7 +35,7 @@ struct result; /* errors stick; result_close reports the first */
 int result_open(struct result **ret, const char *dir, const char *tool,
 		const struct metric_def *defs, int argc, char **argv, struct diag *d);
 void result_seed(struct result *r, uint64_t seed);
-void result_input(struct result *r, const char *path); /* name and SHA-256 */
+void result_input(struct result *r, const char *path); /* name and SHA-256; a remark of what is no file */
 void result_label(struct result *r, const char *key, const char *value); /* "cell": "iptables-cache" */
 void result_num(struct result *r, const char *metric, double value);
 /* One histogram: hist-<name>.csv/.hgrm and metrics <name>.{n,mean,p50,p90,p99,p999,max}. Values in ns. */

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/file.h"
 
 #define LINE_OCTETS 2048
 
@@ -206,14 +208,13 @@ int record_table(const struct record *r, const char *name, struct table *ret, st
 	char path[4200], line[LINE_OCTETS];
 	struct table t = { 0 };
 	struct reading s = { path, 0, d };
-	struct stat st;
 	int rc = 0;
 	snprintf(path, sizeof(path), "%.4000s/table-%.100s.csv", record_dir(r), name);
-	if (!stat(path, &st) && !S_ISREG(st.st_mode)) /* a FIFO would be waited for */
-		return diag_set(d, ERR_SYNTAX, "%s: not a file", path);
-	FILE *f = fopen(path, "re");
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return ERR_MISSING;
+	FILE *f = file_open_regular(path, d);
 	if (!f)
-		return errno == ENOENT ? ERR_MISSING : diag_errno(d, "%s", path);
+		return ERR_SYS;
 	while (!rc && fgets(line, sizeof(line), f)) {
 		size_t len = strlen(line);
 		s.line++;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/hash.h"
 
 static_assert(sizeof(enum scen_proxy) == sizeof(int), "read_choice stores an int");
@@ -345,9 +346,9 @@ int scenario_parse(struct scenario **ret, const char *path, const char *text, si
  * refuses it then. Freed by the caller. */
 static int slurp(const char *path, char **ret_text, size_t *ret_len, struct diag *d)
 {
-	FILE *f = fopen(path, "re");
+	FILE *f = file_open(path, d);
 	if (!f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	char *text = malloc(YAML_SIZE_MAX + 1);
 	size_t len = text ? fread(text, 1, YAML_SIZE_MAX + 1, f) : 0;
 	int rc = 0;

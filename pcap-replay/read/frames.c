@@ -102,7 +102,8 @@ static uint64_t first_time(const char *path)
 	struct frame f;
 	struct diag d;
 	uint64_t t_ns = 0;
-	if (!strcmp(path, "-") || capfile_open(&file, path, &d))
+	struct stat st;
+	if (!strcmp(path, "-") || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) || capfile_open(&file, path, &d)) /* no pipe is read twice */
 		return 0;
 	for (int i = 0; i < TIMELESS_MAX && !t_ns && capfile_next(file, &f, &d) > 0; i++)
 		t_ns = f.has_time ? f.t_ns : 0;

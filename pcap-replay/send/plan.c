@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/hash.h"
 #include "lib/base/rng.h"
 #include "lib/dns/wire.h"
@@ -181,12 +182,22 @@ static int reply(struct reading *r, const struct qrec *q)
 	return 0;
 }
 
-static int all(struct reading *r, struct qs_reader *in, size_t max_bytes, const char *path, struct diag *d)
+/* Is the newest question one that will not be sent? */
+static bool is_beyond(const struct plan *p, const struct plan_until *until)
+{
+	return until && p->n && schedule_due_ns(&until->schedule, p->n - 1, p->n, p->query[p->n - 1].t_ns, 0) >= until->limit_ns;
+}
+
+static int all(struct reading *r, struct qs_reader *in, size_t max_bytes, const char *path, const struct plan_until *until, struct diag *d)
 {
 	struct qrec q;
-	uint64_t first_ns = 0;
+	uint64_t first_ns = 0, end_ns = T_NEVER;
 	int rc;
 	while ((rc = qs_reader_next(in, &q, d)) > 0) {
+		if (q.t_ns > end_ns) {
+			r->p->has_enough = true;
+			return 0;
+		}
 		if (!r->p->n)
 			first_ns = q.t_ns;
 		rc = q.kind == QS_QUESTION ? question(r, &q, first_ns) : q.kind == QS_REPLY ? reply(r, &q) : 0;
@@ -194,11 +205,13 @@ static int all(struct reading *r, struct qs_reader *in, size_t max_bytes, const 
 			return diag_set(d, rc, "%s: out of memory", path);
 		if (r->p->n_octets + r->p->n * sizeof(struct plan_query) > max_bytes)
 			return diag_set(d, ERR_LIMIT, "%s: more than %zu octets of questions; see --memory", path, max_bytes);
+		if (end_ns == T_NEVER && is_beyond(r->p, until))
+			end_ns = q.t_ns + until->answers_ns;
 	}
 	return rc;
 }
 
-int plan_read(struct plan *ret, const char *path, size_t max_bytes, struct diag *d)
+int plan_read(struct plan *ret, const char *path, size_t max_bytes, const struct plan_until *until, struct diag *d)
 {
 	struct plan p = {0};
 	struct reading r = {.p = &p};
@@ -207,7 +220,7 @@ int plan_read(struct plan *ret, const char *path, size_t max_bytes, struct diag 
 	if (rc)
 		return rc;
 	rng_os_bytes(&r.key, sizeof(r.key));
-	rc = all(&r, in, max_bytes, path, d);
+	rc = all(&r, in, max_bytes, path, until, d);
 	qs_reader_close(in);
 	free(r.flow);
 	free(r.slot);

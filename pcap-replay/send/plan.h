@@ -6,10 +6,12 @@
 #ifndef NODENS_SEND_PLAN_H
 #define NODENS_SEND_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "pcap-replay/send/schedule.h"
 
 struct plan_query {
 	uint64_t t_ns;         /* since the first question */
@@ -29,10 +31,18 @@ struct plan {
 	size_t max_bytes;      /* of octets and queries together */
 	uint64_t n_made_up;    /* questions without octets in the stream: made from name and type */
 	uint64_t n_unusable;   /* questions with neither */
+	bool has_enough;       /* not read to its end: no more would be sent */
 };
 
-/* From a query stream; "-" is standard input. More than `max_bytes` is an error. */
-int plan_read(struct plan *ret, const char *path, size_t max_bytes, struct diag *d);
+/* When a sending ends by the clock, and so how much of a stream, which may have no end, it takes. */
+struct plan_until {
+	struct schedule schedule;
+	uint64_t limit_ns;     /* what is due later is not sent */
+	uint64_t answers_ns;   /* of the captured clock: recorded answers of the last questions */
+};
+
+/* From a query stream; "-" is standard input. More than `max_bytes` is an error. `until` may be NULL. */
+int plan_read(struct plan *ret, const char *path, size_t max_bytes, const struct plan_until *until, struct diag *d);
 void plan_release(struct plan *p);
 static inline uint64_t plan_span_ns(const struct plan *p)
 {

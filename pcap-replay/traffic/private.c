@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/file.h"
+
 int private_key(struct hash_key *ret, const char *path, struct diag *d)
 {
 	uint8_t octets[4096], digest[32];
-	FILE *f = fopen(path, "re");
+	FILE *f = file_open(path, d);
 	if (!f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	size_t n = fread(octets, 1, sizeof(octets), f);
 	int bad = ferror(f);
 	fclose(f);

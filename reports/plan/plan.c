@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/record/result.h"
 #include "lib/record/result_dir.h"
@@ -49,6 +50,10 @@ const struct opt_prog plan_prog = { "capacity-report plan", "[options]",
 /* A capture becomes a record and a stream. */
 static int take_capture(const struct plan_work *w, struct plan_input *in, struct diag *d)
 {
+	FILE *twice = file_open_regular(o.capture, d); /* the summary's, and the stream's */
+	if (!twice)
+		return ERR_SYS;
+	fclose(twice);
 	char dir[4200], *capture = realpath(o.capture, NULL);
 	if (!capture)
 		return diag_errno(d, "%s", o.capture);

@@ -14,7 +14,7 @@ int config_rendered_write(const struct config_source *s, const struct config *c,
 	struct diag ignored;
 	if (!c->rendered || !*path || strcmp(path, "stdin") == 0)
 		return 0;
-	bool same = file_read_ready(path, COREFILE_MAX, &old, NULL, &ignored) == 0 && strcmp(old, c->text) == 0;
+	bool same = file_read(path, COREFILE_MAX, &old, NULL, &ignored) == 0 && strcmp(old, c->text) == 0;
 	free(old);
 	return same ? 0 : file_write_atomic(path, c->text, c->len, d);
 }

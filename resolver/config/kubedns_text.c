@@ -23,7 +23,7 @@ static int key_read(const char *dir, const char *key, char **ret, struct diag *d
 		return diag_set(d, ERR_LIMIT, "%s: path too long", dir);
 	if (stat(path, &st) && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
-	return file_read_ready(path, VALUE_MAX, ret, NULL, d);
+	return file_read(path, VALUE_MAX, ret, NULL, d);
 }
 
 int kubedns_text_read(const char *dir, struct kubedns_text *ret, struct diag *d)

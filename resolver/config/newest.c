@@ -37,7 +37,7 @@ const char *config_kubedns_dir(const struct node_flags *f)
 static int stdin_read(struct config_source *s, char **ret, struct diag *d)
 {
 	if (!s->stdin_text) {
-		int rc = file_read("/dev/stdin", COREFILE_MAX, &s->stdin_text, NULL, d);
+		int rc = file_read_stdin(COREFILE_MAX, &s->stdin_text, NULL, d);
 		if (rc < 0)
 			return rc;
 	}
@@ -58,7 +58,7 @@ void config_newest_read(struct config_source *s, bool rendered_before, struct co
 	n->rendered = rendered_before || access(f->base_corefile, F_OK) == 0;
 	if (n->rendered && !*f->conf)
 		n->name = f->base_corefile;
-	n->corefile_rc = file_read_ready(n->rendered ? f->base_corefile : n->name, COREFILE_MAX, &n->corefile, NULL,
+	n->corefile_rc = file_read(n->rendered ? f->base_corefile : n->name, COREFILE_MAX, &n->corefile, NULL,
 				   &n->corefile_why);
 	if (n->rendered && dir)
 		n->kubedns_rc = kubedns_text_read(dir, &n->kubedns, &n->kubedns_why);

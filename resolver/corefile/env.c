@@ -61,7 +61,7 @@ static bool env_readable(void *ctx, const char *path)
 int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag *d)
 {
 	bool is_stdin = strcmp(path, "stdin") == 0;
-	FILE *f = is_stdin ? stdin : file_open_ready(path, d);
+	FILE *f = is_stdin ? stdin : file_open(path, d);
 	char *text = NULL;
 	size_t n = 0, cap = 0;
 	struct stat st;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/hash.h"
 
 #define SAMPLES_MAX 4096 /* a cell has 600 */
@@ -126,9 +127,9 @@ static bool next_line(struct part_reader *p)
 
 int part_open(struct part_reader *p, const char *path, const char *digest, struct diag *d)
 {
-	*p = (struct part_reader){.path = path, .f = fopen(path, "re")};
+	*p = (struct part_reader){.path = path, .f = file_open_regular(path, d)}; /* each task is come back to */
 	if (!p->f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	if (!next_line(p) || strcmp(p->text, "#nodens-sim-part 3") != 0)
 		return bad(p, d, "'#nodens-sim-part 3'");
 	if (!next_line(p) || strncmp(p->text, "sweep ", 6) != 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/opt.h"
 
 #define US NS_PER_US
@@ -225,11 +226,11 @@ static int load_line(struct sim_costs *c, const char *path, unsigned n, char *li
 int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d)
 {
 	char line[2048];
-	FILE *f = fopen(path, "re");
+	FILE *f = file_open(path, d);
 	int rc = 0;
 
 	if (!f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	for (unsigned n = 1; rc == 0 && fgets(line, sizeof(line), f); n++)
 		rc = load_line(c, path, n, line, d);
 	fclose(f);

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fd = memfd_create("plan", MFD_CLOEXEC);
 	assert(fd >= 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (write(fd, data, size) == (ssize_t)size && plan_read(&p, path, MAX_BYTES, &d) == 0) {
+	if (write(fd, data, size) == (ssize_t)size && plan_read(&p, path, MAX_BYTES, NULL, &d) == 0) {
 		struct schedule as_it_was = {.speed = 1};
 		uint64_t last_ns = 0;
 		assert(p.n_octets + p.n * sizeof(*p.query) <= MAX_BYTES);

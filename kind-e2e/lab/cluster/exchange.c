@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/dns/wire.h"
 
 #define TRIES 3
@@ -35,13 +36,13 @@ static int parse_line(struct exchange_question *q, char *line, const char *path,
 
 int exchange_list_read(struct exchange_list *ret, const char *path, struct diag *d)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "r") : stdin;
+	FILE *f = strcmp(path, "-") ? file_open(path, d) : stdin;
 	struct exchange_list l = {NULL, 0};
 	char line[1024];
 	int rc = 0;
 
 	if (!f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	for (unsigned n = 1; rc >= 0 && fgets(line, sizeof line, f); n++) {
 		struct exchange_question *more = realloc(l.q, (l.n + 1) * sizeof *more);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 
 #define LINE_MAX_LEN 4096
@@ -227,15 +228,13 @@ char *same_rules_canonical(const char *dump, const struct opt_list *ignore)
 
 static char *slurp(const char *path, struct diag *d)
 {
-	FILE *f = fopen(path, "r");
+	FILE *f = file_open(path, d);
 	char *text = NULL;
 	size_t cap = 0;
 	ssize_t n;
 
-	if (!f) {
-		diag_errno(d, "%s", path);
+	if (!f)
 		return NULL;
-	}
 	n = getdelim(&text, &cap, 0, f);
 	fclose(f);
 	if (n < 0) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/record/metrics_common.h"
 
@@ -127,13 +128,13 @@ static int take_check(struct book *b, char *line, const char *path, unsigned n, 
 
 static int book_read(struct book *b, const char *path, struct diag *d)
 {
-	FILE *f = fopen(path, "r");
+	FILE *f = file_open(path, d);
 	char *line = NULL;
 	size_t cap = 0;
 	int rc = 0;
 
 	if (!f)
-		return diag_errno(d, "%s", path);
+		return ERR_SYS;
 	for (unsigned n = 1; !rc && getline(&line, &cap, f) >= 0; n++) {
 		line[strcspn(line, "\n")] = 0;
 		if (*line == '=' || *line == '@')
