@@ -359,3 +359,11 @@ void flags_usage(FILE *out)
 	flags_table(&f, defs);
 	opt_help(&p, out);
 }
+
+bool flags_has_family(const struct node_flags *f, bool v4)
+{
+	for (size_t i = 0; i < f->n_localips; i++)
+		if (f->localip[i].is_v4 == v4)
+			return true;
+	return false;
+}

@@ -97,5 +97,7 @@ void flags_usage(FILE *out);
 int flags_sync_interval(const char *text, uint64_t *ret_ns);
 /* One literal, no brackets, no zone. */
 int flags_ip_parse(const char *text, struct flags_ip *ret);
+/* Is one of `-localip` of that family? */
+bool flags_has_family(const struct node_flags *f, bool v4);
 
 #endif

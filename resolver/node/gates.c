@@ -25,15 +25,6 @@ uint32_t gates_hold_s(const struct node_flags *f)
 	return f->failopen_ns < 2 * NS_PER_S ? 1 : (uint32_t)(f->failopen_ns / NS_PER_S);
 }
 
-static bool has_family(const struct node_flags *f, bool v4)
-{
-	for (size_t i = 0; i < f->n_localips; i++) {
-		if (f->localip[i].is_v4 == v4)
-			return true;
-	}
-	return false;
-}
-
 /* Of a family, those that rules are for, or those that they leave alone. */
 static size_t some_ips(const struct gates *g, bool v4, bool idle, struct flags_ip ret[FLAGS_LOCALIPS_MAX])
 {
@@ -89,7 +80,7 @@ int gates_flush(struct gates *g, struct diag *d)
 		struct diag *words = first ? NULL : d;
 		int err;
 
-		if (!has_family(g->f, v4))
+		if (!flags_has_family(g->f, v4))
 			continue;
 		err = g->kind == NODE_GATE_SET ? ipset_flush(g->netfilter, gates_name(v4), words)
 					       : recent_flush(gates_name(v4), words);
@@ -101,7 +92,7 @@ int gates_flush(struct gates *g, struct diag *d)
 static bool sets_create(struct gates *g)
 {
 	for (int v4 = 0; v4 < 2; v4++) {
-		if (has_family(g->f, v4) && ipset_create(g->netfilter, gates_name(v4), v4, NULL))
+		if (flags_has_family(g->f, v4) && ipset_create(g->netfilter, gates_name(v4), v4, NULL))
 			return false;
 	}
 	return true;

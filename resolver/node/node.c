@@ -33,7 +33,7 @@ const char *const node_path_label[NODE_PATHS] = {
 
 static bool iptables_usable(const struct node_flags *f)
 {
-	return (!node_has_family(f, true) || iptables_present(true)) && (!node_has_family(f, false) || iptables_present(false));
+	return (!flags_has_family(f, true) || iptables_present(true)) && (!flags_has_family(f, false) || iptables_present(false));
 }
 
 static enum flags_rules decide(const struct node *n)
@@ -170,7 +170,7 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 		struct ipt_conf c = node_ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
 		int err;
 
-		if (!node_has_family(n->f, v4))
+		if (!flags_has_family(n->f, v4))
 			continue;
 		err = iptables_apply(&c, intent, &changed, &fault, first ? NULL : d);
 		if (ret_changed)
@@ -222,7 +222,7 @@ static int iptables_drop_both(struct node *n, enum ipt_part part, struct diag *d
 
 	for (int v4 = 1; v4 >= 0; v4--) {
 		struct ipt_conf c = node_ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
-		int err = node_has_family(n->f, v4) ? iptables_drop(&c, part, first ? NULL : d) : 0;
+		int err = flags_has_family(n->f, v4) ? iptables_drop(&c, part, first ? NULL : d) : 0;
 
 		first = first ? first : err;
 	}
@@ -428,7 +428,7 @@ int node_counters_read(struct node *n, struct node_counters *ret, struct diag *d
 	for (int v4 = 0; n->kind == RULES_IPTABLES && !err && v4 < 2; v4++) {
 		struct ipt_conf conf = node_ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
 
-		if (node_has_family(n->f, v4))
+		if (flags_has_family(n->f, v4))
 			err = iptables_counters(&conf, &c, d);
 	}
 	if (!err)

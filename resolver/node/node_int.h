@@ -27,15 +27,6 @@ struct node {
 	char words[128];
 };
 
-static inline bool node_has_family(const struct node_flags *f, bool v4)
-{
-	for (size_t i = 0; i < f->n_localips; i++) {
-		if (f->localip[i].is_v4 == v4)
-			return true;
-	}
-	return false;
-}
-
 static inline struct ipt_conf node_ipt_conf(const struct node_flags *f, bool v4, enum node_gate gate, uint64_t deadline_ns,
 					     struct netlink *netfilter)
 {

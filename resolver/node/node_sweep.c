@@ -89,7 +89,7 @@ bool node_sweep_wants_raw(const struct node *n)
 static void sweep_sets(struct node *n)
 {
 	for (int v4 = 0; v4 < 2; v4++) {
-		if (n->kind != RULES_IPTABLES || n->gates.kind != NODE_GATE_SET || !node_has_family(n->f, v4))
+		if (n->kind != RULES_IPTABLES || n->gates.kind != NODE_GATE_SET || !flags_has_family(n->f, v4))
 			gates_destroy(n->netfilter, v4);
 	}
 }

@@ -287,6 +287,31 @@ Test(server, what_waits_at_a_listener_that_goes)
 	cr_expect_eq(asked(port[0], false), -1, "nobody there");
 }
 
+/* Who has asked and is idle ends, whoever has not yet may. */
+Test(server, draining_ends_who_is_idle)
+{
+	struct server_sockets sk = {0};
+	uint16_t port = pair_open(&sk.udp[0], &sk.tcp[0]);
+	int idle = client_open(port, SOCK_STREAM), late = client_open(port, SOCK_STREAM);
+	char c;
+
+	configure(plan_at(&port, 1, "192.0.2.1", ""), &sk);
+	ask(idle, true);
+	cr_expect_eq(answer(idle, true), 1);
+	for (int i = 0; i < 4; i++)
+		step();
+	cr_expect(recv(idle, &c, 1, 0) < 0 && errno == EAGAIN, "not yet");
+	server_drain(server);
+	for (int i = 0; i < 4; i++)
+		step();
+	cr_expect_eq(recv(idle, &c, 1, 0), 0);
+	cr_expect(recv(late, &c, 1, 0) < 0 && errno == EAGAIN);
+	ask(late, true);
+	cr_expect_eq(answer(late, true), 1);
+	close(idle);
+	close(late);
+}
+
 /* More connections of one client than it may have open: each is heard before the next ones come in. */
 Test(server, many_of_one_client_wait_when_it_ends)
 {
