@@ -144,6 +144,41 @@ Test(upool_choice, how_many)
 	cr_expect_eq(n_fails, 0);
 }
 
+/* With as many as there may be, none of which takes it: one that is kept apart does. */
+Test(upool_choice, when_no_other_takes_it)
+{
+	struct upool *p = &ups.up[0]->tcp;
+
+	for (uint32_t id = 1; id <= 8; id++) {
+		for (struct upool_conn *o = p->conns; o; o = o->next)
+			o->suspect = true;
+		ask(id, CORE_TCP);
+	}
+	cr_assert_eq(p->n_conns, 8);
+	for (struct upool_conn *o = p->conns; o; o = o->next)
+		o->draining = o->next != NULL;
+	struct upool_conn *last = p->conns;
+
+	while (last->next)
+		last = last->next;
+	last->is_apart = true;
+	unsigned before = last->ids.n;
+
+	ask(9, CORE_TCP);
+	cr_expect_eq(last->ids.n, before + 1);
+	pass();
+	cr_expect_eq(n_fails, 0);
+	p->conns->draining = false;
+	before = p->conns->ids.n;
+	ask(10, CORE_TCP);
+	cr_expect_eq(p->conns->ids.n, before + 1, "the other is kept for those that connections break under");
+	p->conns->draining = last->draining = true;
+	ask(11, CORE_TCP);
+	pass();
+	cr_expect_eq(n_fails, 1, "there is none");
+	cr_expect_eq(p->n_conns, 8);
+}
+
 /* Silence counts from the question that nothing else was under way with. */
 Test(upool_choice, since_when_it_is_silent)
 {

@@ -413,6 +413,34 @@ Test(nft, what_the_replies_of_the_one_before_need)
 	netlink_close(nl);
 }
 
+/* And one that rewrites, too: what is sent back from its own target is its own, another's is owed, however alike they are. */
+Test(nft, what_the_replies_of_the_one_before_need_beside_ours)
+{
+	struct netlink *nl = kernel_open();
+	struct nft_conf old = conf_both(), c = old;
+	struct flags_ip next[4] = {ip_of("169.254.20.11"), ip_of("fd00::b"), ip_of("169.254.20.10"), ip_of("fd00::a")};
+
+	cr_expect(ensure(nl, &old));
+	c.handed_over = true;
+	c.port = 1053; /* it is built anew */
+	cr_expect(ensure(nl, &c));
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "back4"), "back4 " OURS4 " to " VIP4 " 0 ms\n");
+	cr_expect_str_eq(held(nl, NFT_MSG_GETSETELEM, "back6"), "back6 " OURS6 " to " VIP6 " 0 ms\n");
+	c.ip = next;
+	c.n_ips = 4; /* ours, but rewritten to no more */
+	c.target[0] = &next[0];
+	c.target[1] = &next[1];
+	cr_expect(ensure(nl, &c));
+	held(nl, NFT_MSG_GETSETELEM, "back4");
+	cr_expect(strstr(told, "back4 a9fe140b to " VIP4 " 0 ms\n") && strstr(told, "back4 " OURS4 " to " VIP4 " 25000 ms\n"), "%s", told);
+	held(nl, NFT_MSG_GETSETELEM, "back6");
+	cr_expect(strstr(told, "back6 fd00000000000000000000000000000b to " VIP6 " 0 ms\n") &&
+			  strstr(told, "back6 " OURS6 " to " VIP6 " 25000 ms\n"), "%s", told);
+	held(nl, NFT_MSG_GETSETELEM, "own6");
+	cr_expect_null(strstr(told, " 25000 ms"), "%s", told);
+	netlink_close(nl);
+}
+
 Test(nft, counters_survive_a_rebuild)
 {
 	static const char *const names[] = {"in_udp", "in_tcp", "host_udp", "host_tcp",

@@ -179,6 +179,15 @@ Test(plugin_rewrite, answers_are_mapped_back)
 			 "0 a.x.org. 60 IN MX 10 mail.a.x.org.\na.x.org. 60 IN SRV 1 2 3 s.org.\n");
 }
 
+/* What one answer rule makes is a whole name to the next, however it is spelt. */
+Test(plugin_rewrite, answer_rules_in_a_row)
+{
+	cr_assert_str_eq(answer_of("rewrite stop {\n name suffix .a.test .b.test\n answer name ^(.*)\\.c\\.test\\.$ {1}.d.test\n"
+				   " answer name ^(.*)\\.b\\.test\\.$ {1}.C.test\n}",
+				   "x.a.test", 0, (const char *const[]){"x.b.test. 60 A 192.0.2.1", NULL}),
+			 "0 x.d.test. 60 IN A 192.0.2.1\n");
+}
+
 /* Another step's reply stands under the question as rewritten. */
 Test(plugin_rewrite, the_question_is_put_back)
 {
