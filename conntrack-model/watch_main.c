@@ -202,7 +202,7 @@ static int report(const struct watch *w, struct watch_load *l, int argc, char **
 		return diag_set(d, rc, "out of memory");
 	if (!loaded)
 		p.peak_free = watch_settings(w, o.predict.headroom, &p.settings);
-	else if (w->n_lost_reads || w->overfull)
+	else if (w->n_lost_reads || w->overfull || watch_was_full(w))
 		settings_not_lower(&p.settings, &w->node.table, p.peak_free);
 	if (o.out) {
 		interrupt_hold();

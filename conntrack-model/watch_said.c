@@ -59,6 +59,50 @@ static void print_load(const struct watch_said *s, FILE *out)
 		fprintf(out, "               %" PRIu64 " more are neither UDP nor TCP: counted, in no prediction\n", w->n_other_protocols);
 }
 
+/* New flows that found the table full. A packet that lost a race for a tuple is in both counters. */
+static uint64_t turned_away(const struct watch *w)
+{
+	const struct watch_counters *c = &last(w)->c;
+
+	return c->drop > c->insert_failed ? c->drop - c->insert_failed : 0;
+}
+
+bool watch_was_full(const struct watch *w)
+{
+	uint64_t max = w->node.table.max;
+
+	return max && (last(w)->c.early_drop || (turned_away(w) && count_peak(w) >= max - max / 20)); /* looks are seldom */
+}
+
+/* What a full table did, a sentence a line; "" when it was none. */
+static void full_text(const struct watch *w, char ret[2][160])
+{
+	uint64_t away = turned_away(w), evicted = last(w)->c.early_drop;
+
+	ret[0][0] = ret[1][0] = '\0';
+	if (!watch_was_full(w))
+		return;
+	if (away)
+		snprintf(ret[0], sizeof(ret[0]), "the table was full: %" PRIu64 " packets of new flows were dropped, which no event tells of: "
+			 "flows made are too few, so is what is predicted", away);
+	if (evicted)
+		snprintf(ret[1], sizeof(ret[1]), "the table was full: %" PRIu64 " entries were evicted for new flows; a prediction keeps "
+			 "those older than the watch", evicted);
+}
+
+static void print_full(const struct watch *w, FILE *out)
+{
+	char text[2][160];
+
+	full_text(w, text);
+	for (unsigned i = 0; i < 2; i++)
+		if (*text[i])
+			fprintf(out, "               %s\n", text[i]);
+	if (last(w)->c.insert_failed)
+		fprintf(out, "               %" PRIu64 " packets were dropped, for another entry had their addresses and ports by then\n",
+			last(w)->c.insert_failed);
+}
+
 static void print_entries(const struct watch_said *s, FILE *out)
 {
 	const struct watch *w = s->w;
@@ -81,6 +125,7 @@ static void print_entries(const struct watch_said *s, FILE *out)
 		"counters       drop %" PRIu64 ", early_drop %" PRIu64 ", insert_failed %" PRIu64 ", clash_resolve %" PRIu64
 		", chaintoolong %" PRIu64 ", invalid %" PRIu64 "\n",
 		c->drop, c->early_drop, c->insert_failed, c->clash_resolve, c->chain_too_long, c->invalid);
+	print_full(w, out);
 }
 
 static void print_cost(const struct watch *w, FILE *out)
@@ -116,7 +161,8 @@ void watch_said_print(const struct watch_said *s, FILE *out)
 	print_openers(s->load, out);
 	if (!s->times) {
 		if (s->w->heard)
-			fprintf(out, "prediction     none: the kernel told of no flow in this namespace\n");
+			fprintf(out, "prediction     none: the kernel told of no flow in this namespace%s\n",
+				watch_was_full(s->w) && turned_away(s->w) ? ": those that came found its table full" : "");
 		return;
 	}
 	fprintf(out,
@@ -208,7 +254,12 @@ void watch_said_write(struct result *r, void *arg)
 	const struct watch_said *s = arg;
 	const struct watch *w = s->w;
 	const struct watch_counters *c = &last(w)->c;
+	char text[2][160];
 
+	full_text(w, text);
+	for (unsigned i = 0; i < 2; i++)
+		if (*text[i])
+			result_remark(r, "note", text[i]);
 	result_num(r, "watch.span_s", w->span_s);
 	result_num(r, "watch.cpu_s", w->cpu_s);
 	result_num(r, "watch.count_first", (double)w->sample[0].count);
