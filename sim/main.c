@@ -82,13 +82,16 @@ static const struct verb {
 	{"calibrate", calibrate, BY_RECORDS},
 };
 
-static void print_costs(const struct sim_costs *c)
+static void print_costs(const struct sim_costs *c, const struct sim_costs *nft)
 {
-	char value[COST_TEXT];
+	char value[COST_TEXT], other[COST_TEXT];
 
 	for (const struct cost_def *k = cost_defs; k->name; k++) {
 		sim_cost_text(c, k, value);
+		sim_cost_text(nft, k, other);
 		printf("%-14s = %-14s # %s\n", k->name, value, k->help);
+		if (strcmp(value, other) != 0)
+			printf(COST_NFT "%s = %s\n", k->name, other);
 	}
 }
 
@@ -109,9 +112,10 @@ static int run(const struct verb *v)
 
 	interrupt_begin("dns-sim");
 	sim_costs_init(&o.costs);
-	int rc = costs_path ? sim_costs_load(&o.costs, costs_path, &d) : 0;
+	sim_costs_init(&o.nft_costs);
+	int rc = costs_path ? sim_costs_load(&o.costs, &o.nft_costs, costs_path, &d) : 0;
 	if (rc == 0 && only_costs)
-		print_costs(&o.costs);
+		print_costs(&o.costs, &o.nft_costs);
 	else if (rc == 0)
 		rc = v ? v->run(&o, &d) : ask_predict(&o, &d);
 	if (rc < 0)

@@ -44,7 +44,7 @@ static void choose_cells(struct loaded *l, const struct sim_ask *a)
 			l->cell[l->n_cells++] =
 				(struct cell_job){.s = l->s,
 						  .zone = l->zone,
-						  .costs = &a->costs,
+						  .costs = modes[i] == SCEN_NFTABLES ? &a->nft_costs : &a->costs,
 						  .proxy = modes[i],
 						  .cache = cache,
 						  .verify = !a->no_verify,

@@ -20,7 +20,7 @@ struct sim_ask {
 	uint64_t nodes, part, seed, replications, threads;
 	bool no_verify;
 	uint64_t n_records; /* written so far */
-	struct sim_costs costs;
+	struct sim_costs costs, nft_costs; /* of cells with nftables' rules the second */
 	struct sim_source src;
 	/* sweep, merge */
 	const char *sweep, *shard;

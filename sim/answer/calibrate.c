@@ -10,8 +10,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "sim/answer/ask.h"
 #include "sim/answer/seldom.h"
 
@@ -33,10 +35,13 @@ struct cell { /* of the lab */
 	struct hist late;
 };
 
-struct fit {
+struct fit { /* under one kind of rules */
+	enum scen_proxy proxy;
+	struct sim_costs *k;
 	struct cell off, on;
 	struct took sim_off, sim_on;
 	struct cell_outcome out[2];
+	struct hist late; /* of the first: of all cells */
 };
 
 #define TOOK_HISTS(t) &(t)->fresh, &(t)->same, &(t)->tcp, &(t)->miss
@@ -244,7 +249,7 @@ static void took_of(struct took *t, const struct scenario *s, const struct sim_r
 				*to[i] = r->latency[k];
 }
 
-static int fit_rounds(struct fit *f, struct sim_ask *a, struct diag *d)
+static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 {
 	struct loaded l;
 	int rc = ask_load(&l, a, NULL, 0, d);
@@ -254,7 +259,8 @@ static int fit_rounds(struct fit *f, struct sim_ask *a, struct diag *d)
 	struct cell_job job[2] = {l.cell[0], l.cell[0]};
 	job[0].cache = SIM_NOCACHE;
 	job[1].cache = SIM_CACHE;
-	job[0].proxy = job[1].proxy = SCEN_IPTABLES;
+	job[0].proxy = job[1].proxy = f->proxy;
+	job[0].costs = job[1].costs = f->k;
 	job[0].verify = job[1].verify = false;
 	job[0].n_reps = job[1].n_reps = REPS;
 	for (unsigned i = 0; i < ROUNDS && rc == 0; i++) {
@@ -265,7 +271,7 @@ static int fit_rounds(struct fit *f, struct sim_ask *a, struct diag *d)
 		took_of(&f->sim_on, l.s, &f->out[1].sum);
 		cell_outcome_release(&f->out[0]);
 		cell_outcome_release(&f->out[1]);
-		mend(&a->costs, f);
+		mend(f->k, f);
 	}
 	ask_release(&l);
 	return rc;
@@ -284,10 +290,10 @@ static void lateness(struct leg *l, const struct hist *late)
 
 /* --- the file --- */
 
-static int costs_write(const struct sim_costs *k, const struct cell *on, const char *path, struct diag *d)
+static int costs_write(const struct sim_costs *k, const struct sim_costs *nft, const struct cell *on, const char *path, struct diag *d)
 {
 	FILE *f = fopen(path, "we");
-	char value[COST_TEXT];
+	char value[COST_TEXT], other[COST_TEXT];
 
 	if (!f)
 		return diag_errno(d, "%s", path);
@@ -297,39 +303,97 @@ static int costs_write(const struct sim_costs *k, const struct cell *on, const c
 		sim_cost_text(k, c, value);
 		fprintf(f, "%s = %s # %s\n", c->name, value, c->help);
 	}
+	if (nft)
+		fprintf(f, "# What differs in cells with nftables' rules.\n");
+	for (const struct cost_def *c = cost_defs; nft && c->name; c++) {
+		sim_cost_text(k, c, value);
+		sim_cost_text(nft, c, other);
+		if (strcmp(value, other) != 0)
+			fprintf(f, COST_NFT "%s = %s\n", c->name, other);
+	}
 	return fclose(f) == 0 ? 0 : diag_errno(d, "%s", path);
+}
+
+static int fit_load(struct fit *f, const struct sim_ask *a, struct diag *d)
+{
+	char name[32];
+	int rc = cell_choose(&f->off, a, sim_cell_str(f->proxy, SIM_NOCACHE, name), d);
+
+	return rc ? rc : cell_choose(&f->on, a, sim_cell_str(f->proxy, SIM_CACHE, name), d);
+}
+
+static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
+{
+	guess(f->k, f);
+	int rc = fit_rounds(f, a, d);
+	if (rc == 0)
+		printf("%s: a hit's way %.0f us, a backend's %.0f us at the median; %.0f and %.0f us at the 99th percentile\n",
+		       scen_proxy_str(f->proxy), (double)f->k->pod_cache.d.median_ns / 1e3, (double)f->k->pod_backend.d.median_ns / 1e3,
+		       (double)f->k->pod_cache.d.p99_ns / 1e3, (double)f->k->pod_backend.d.p99_ns / 1e3);
+	return rc;
+}
+
+/* Records from before the calibration had nftables' cells are read as ever. */
+static bool has_nftables(const struct sim_ask *a)
+{
+	char path[4200];
+
+	for (int i = 0; i < a->n_operands; i++) {
+		snprintf(path, sizeof(path), "%s/nftables-cache/run.json", a->operand[i]);
+		if (access(path, F_OK) < 0)
+			return false;
+	}
+	return true;
+}
+
+static int fit_all(struct fit *f, struct sim_ask *a, struct diag *d)
+{
+	bool both = has_nftables(a);
+	int rc = fit_load(&f[0], a, d);
+
+	if (rc == 0 && both)
+		rc = fit_load(&f[1], a, d);
+	/* how deep what is woken slept is not a matter of the rules */
+	if (rc == 0)
+		rc = pauses(&a->costs.idle_cache, &f[0].on, a, "iptables-cache", d);
+	if (rc == 0)
+		rc = pauses(&a->costs.idle_backend, &f[0].off, a, "iptables-nocache", d);
+	a->nft_costs.idle_cache = a->costs.idle_cache;
+	a->nft_costs.idle_backend = a->costs.idle_backend;
+	for (unsigned i = 0; rc == 0 && i < (both ? 2 : 1); i++)
+		rc = fit_costs(&f[i], a, d);
+	if (rc < 0)
+		return rc;
+	if (!both)
+		log_warn("no record of nftables' cells: the costs are iptables' alone");
+	for (unsigned i = 0; i < (both ? 2 : 1); i++) { /* the load program's, whoever is asked */
+		hist_merge(&f[0].late, &f[i].on.late);
+		hist_merge(&f[0].late, &f[i].off.late);
+	}
+	lateness(&a->costs.start, &f[0].late);
+	a->nft_costs.start = a->costs.start;
+	return costs_write(&a->costs, both ? &a->nft_costs : NULL, &f[0].on, a->out, d);
 }
 
 int calibrate(struct sim_ask *a, struct diag *d)
 {
-	struct fit *f = calloc(1, sizeof(*f)); /* it holds histograms */
-	int rc = f ? 0 : diag_set(d, ERR_NOMEM, "out of memory");
+	struct fit *f;
 
-	if (rc == 0 && (!a->scenario || !a->out || a->n_operands < 1))
-		rc = diag_set(d, ERR_MISSING, "calibrate: give --scenario FILE, --out FILE and folders of the lab's records");
-	if (rc == 0)
-		rc = cell_choose(&f->off, a, "iptables-nocache", d);
-	if (rc == 0)
-		rc = cell_choose(&f->on, a, "iptables-cache", d);
-	if (rc == 0)
-		rc = pauses(&a->costs.idle_cache, &f->on, a, "iptables-cache", d);
-	if (rc == 0)
-		rc = pauses(&a->costs.idle_backend, &f->off, a, "iptables-nocache", d);
-	if (rc == 0) {
-		guess(&a->costs, f);
-		rc = fit_rounds(f, a, d);
+	if (!a->scenario || !a->out || a->n_operands < 1)
+		return diag_set(d, ERR_MISSING, "calibrate: give --scenario FILE, --out FILE and folders of the lab's records");
+	f = calloc(2, sizeof(*f)); /* they hold histograms */
+	if (!f)
+		return diag_set(d, ERR_NOMEM, "out of memory");
+	f[0].proxy = SCEN_IPTABLES;
+	f[0].k = &a->costs;
+	f[1].proxy = SCEN_NFTABLES;
+	f[1].k = &a->nft_costs;
+	hist_init(&f[0].late);
+	int rc = fit_all(f, a, d);
+	for (unsigned i = 0; i < 2; i++) {
+		record_free(f[i].on.r);
+		record_free(f[i].off.r);
 	}
-	if (rc == 0) {
-		hist_merge(&f->on.late, &f->off.late); /* the load program's, whoever is asked */
-		lateness(&a->costs.start, &f->on.late);
-		rc = costs_write(&a->costs, &f->on, a->out, d);
-	}
-	if (rc == 0)
-		printf("a hit's way %.0f us, a backend's %.0f us at the median; %.0f and %.0f us at the 99th percentile\n",
-		       (double)a->costs.pod_cache.d.median_ns / 1e3, (double)a->costs.pod_backend.d.median_ns / 1e3,
-		       (double)a->costs.pod_cache.d.p99_ns / 1e3, (double)a->costs.pod_backend.d.p99_ns / 1e3);
-	for (unsigned i = 0; f && i < 2; i++)
-		record_free(i ? f->on.r : f->off.r);
 	free(f);
 	return rc;
 }

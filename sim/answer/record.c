@@ -259,6 +259,8 @@ static void put_remarks(const struct out *o, const struct cell_outcome *out, con
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s=%s;", k->name, value);
 	}
 	result_remark(o->r, "note", text);
+	if (c->proxy == SCEN_NFTABLES && c->costs->measured[0] && !c->costs->by_dialect)
+		result_remark(o->r, "note", "the costs were measured under iptables alone: nothing is known of what nftables' rules cost here");
 	if (c->n_nodes < c->s->n_nodes) {
 		snprintf(text, sizeof(text), "%u of %u nodes were simulated; sums are scaled by %g",
 			 c->n_nodes, c->s->n_nodes, (double)c->s->n_nodes / c->n_nodes);

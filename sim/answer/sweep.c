@@ -185,7 +185,7 @@ static int run_all(struct sweep_plan *p, struct diag *d)
 /* What two shards must have in common. */
 static void digest(struct sweep_plan *p, const char *scenario)
 {
-	static char text[65536]; /* each cost may be a distribution */
+	static char text[131072]; /* each cost may be a distribution */
 	char value[COST_TEXT];
 	size_t n = 0;
 
@@ -193,6 +193,10 @@ static void digest(struct sweep_plan *p, const char *scenario)
 			      scenario, p->a->nodes, p->a->part, p->a->seed, p->a->replications, p->a->no_verify, opt_version());
 	for (const struct cost_def *k = cost_defs; k->name && n < sizeof(text); k++) {
 		sim_cost_text(&p->a->costs, k, value);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", value);
+		if (!p->a->nft_costs.by_dialect || n >= sizeof(text))
+			continue;
+		sim_cost_text(&p->a->nft_costs, k, value);
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", value);
 	}
 	for (size_t i = 0; i < p->a->sets.n && n < sizeof(text); i++)

@@ -188,7 +188,19 @@ static int set(struct sim_costs *c, const struct cost_def *def, char *text)
 	return 0;
 }
 
-static int load_line(struct sim_costs *c, const char *path, unsigned n, char *line, struct diag *d)
+/* For both lists, or only the second. */
+static int set_both(struct sim_costs *c, struct sim_costs *nft, bool only_nft, const struct cost_def *def, char *text)
+{
+	char again[2048];
+	int rc = 0;
+
+	snprintf(again, sizeof(again), "%s", text);
+	if (!only_nft)
+		rc = set(c, def, text);
+	return rc == 0 ? set(nft, def, again) : rc;
+}
+
+static int load_line(struct sim_costs *c, struct sim_costs *nft, const char *path, unsigned n, char *line, struct diag *d)
 {
 	static const char *const takes[] = {("a duration up to 7 days, or median and p99 ('12us 80us'), "
 					    "or shares and durations from 0 to 1 ('0:8us 0.5:12us 1:2ms')"),
@@ -198,19 +210,24 @@ static int load_line(struct sim_costs *c, const char *path, unsigned n, char *li
 	const char *names[64];
 	size_t n_names = 0;
 
-	if (strncmp(line, "#! measured=", 12) == 0)
+	if (strncmp(line, "#! measured=", 12) == 0) {
 		snprintf(c->measured, sizeof(c->measured), "%.*s", (int)strcspn(line + 12, "\n"), line + 12);
+		memcpy(nft->measured, c->measured, sizeof(nft->measured));
+	}
 	line[strcspn(line, "#\n")] = 0;
 	char *name = line + strspn(line, " \t");
 	if (!*name)
 		return 0;
+	bool only_nft = strncmp(name, COST_NFT, strlen(COST_NFT)) == 0;
+	name += only_nft ? strlen(COST_NFT) : 0;
+	nft->by_dialect |= only_nft;
 	size_t len = strcspn(name, " \t=");
 	char *value = name + len + strspn(name + len, " \t");
 	const struct cost_def *def = find(name, len);
 	if (*value != '=')
 		return diag_at(d, ERR_SYNTAX, path, n, 0, "expected NAME = VALUE");
 	if (def)
-		return set(c, def, value + 1) == 0
+		return set_both(c, nft, only_nft, def, value + 1) == 0
 			       ? 0
 			       : diag_at(d, ERR_SYNTAX, path, n, 0, "%s takes %s", def->name,
 					 takes[def->kind]);
@@ -223,8 +240,9 @@ static int load_line(struct sim_costs *c, const char *path, unsigned n, char *li
 		       near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d)
+int sim_costs_load(struct sim_costs *c, struct sim_costs *nft, const char *path, struct diag *d)
 {
+	struct sim_costs nobodys = *c;
 	char line[2048];
 	FILE *f = file_open(path, d);
 	int rc = 0;
@@ -232,7 +250,7 @@ int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d)
 	if (!f)
 		return ERR_SYS;
 	for (unsigned n = 1; rc == 0 && fgets(line, sizeof(line), f); n++)
-		rc = load_line(c, path, n, line, d);
+		rc = load_line(c, nft ? nft : &nobodys, path, n, line, d);
 	fclose(f);
 	return rc;
 }

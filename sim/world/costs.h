@@ -8,6 +8,7 @@
 #ifndef NODENS_SIM_COSTS_H
 #define NODENS_SIM_COSTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct sim_costs {
 	uint64_t rto_ns, syn_rto_ns;			 /* TCP's first retransmission */
 	uint64_t conn_idle_ns, conn_age_ns;		 /* the cache's connections */
 	uint64_t cache_queue, backend_queue;		 /* datagrams a socket buffer holds */
+	bool by_dialect; /* of nftables' list: the file had lines of its own for it */
 	char measured[160]; /* when and where, as the file says: "#! measured=..."; empty: the stock list */
 	double race_share; /* pairs of packets that race for one entry; 0 for glibc on one CPU */
 };
@@ -52,7 +54,9 @@ extern const struct cost_def cost_defs[]; /* ends with a NULL name */
 void sim_costs_init(struct sim_costs *c);
 /* "name = 12us", "name = 12us 80us" (median, p99), "name = 0:8us 0.5:12us 1:2ms" (share of
  * messages that take no longer), "name = 0s:0us 5ms:100us" (pauses, and what they add), "name = 0.01"; # remarks. */
-int sim_costs_load(struct sim_costs *c, const char *path, struct diag *d);
+/* A line "nftables.name = ..." is of cells with nftables' rules alone, and goes into `nft` (or NULL); any other into both. */
+#define COST_NFT "nftables."
+int sim_costs_load(struct sim_costs *c, struct sim_costs *nft, const char *path, struct diag *d);
 /* "12us 80us": as the file would say it. */
 #define COST_TEXT 1024
 void sim_cost_text(const struct sim_costs *c, const struct cost_def *def, char buf[COST_TEXT]);

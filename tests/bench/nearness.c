@@ -14,6 +14,13 @@
 #include "sim/answer/numbers.h"
 
 static unsigned n_rows, n_off, n_noise;
+static struct {
+	const char *name;
+	unsigned rows, off;
+	double p50_sum; /* of errors' sizes */
+	unsigned p50s;
+} dialect[] = {{.name = "iptables"}, {.name = "nftables"}};
+#define DIALECTS (sizeof(dialect) / sizeof(dialect[0]))
 
 #define LABS_MAX 8
 static const char *const lab_cells[] = {"iptables-nocache", "iptables-cache", "nftables-nocache", "nftables-cache"};
@@ -42,6 +49,14 @@ static void latency_row(const char *cell, const char *name, double q, const stru
 	n_rows++;
 	n_off += !near && !within;
 	n_noise += !near && within;
+	for (size_t i = 0; i < DIALECTS; i++) {
+		if (strncmp(cell, dialect[i].name, strlen(dialect[i].name)) != 0)
+			continue;
+		dialect[i].rows++;
+		dialect[i].off += !near && !within;
+		dialect[i].p50_sum += q == 0.5 ? fabs(error) : 0;
+		dialect[i].p50s += q == 0.5;
+	}
 }
 
 static void latency(const char *sim, char **labs, int n_labs)
@@ -81,6 +96,10 @@ static void latency(const char *sim, char **labs, int n_labs)
 			record_free(m[i]);
 	}
 	printf("%u rows, %u off, %u by more than 10 %% but no more than the lab's runs or samples of their size differ\n", n_rows, n_off, n_noise);
+	for (size_t i = 0; i < DIALECTS; i++)
+		if (dialect[i].p50s)
+			printf("%s: %u rows, %u off, medians %.1f %% away in the mean\n", dialect[i].name, dialect[i].rows, dialect[i].off,
+			       100 * dialect[i].p50_sum / dialect[i].p50s);
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "sim/world/evq.h"
@@ -123,9 +124,35 @@ static int load_costs(struct sim_costs *c, const char *text, struct diag *d)
 
 	fputs(text, f);
 	fclose(f);
-	int rc = sim_costs_load(c, path, d);
+	int rc = sim_costs_load(c, NULL, path, d);
 	remove(path);
 	return rc;
+}
+
+Test(costs, a_line_of_nftables_is_of_its_cells_alone)
+{
+	static const char text[] = "#! measured=today\nhit_cpu = 3us\nnftables.pod_backend = 10us 40us\nnftables.hit_cpu = 4us\n";
+	char path[] = "/tmp/test_sim_costs_XXXXXX";
+	int fd = mkstemp(path);
+	struct sim_costs c, nft, stock;
+	struct diag d;
+
+	cr_assert_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	close(fd);
+	sim_costs_init(&stock);
+	sim_costs_init(&c);
+	sim_costs_init(&nft);
+	cr_assert_eq(sim_costs_load(&c, &nft, path, &d), 0, "%s", d.text);
+	remove(path);
+	cr_expect_eq(c.hit_cpu_ns, 3000);
+	cr_expect_eq(nft.hit_cpu_ns, 4000);
+	cr_expect_eq(c.pod_backend.d.median_ns, stock.pod_backend.d.median_ns);
+	cr_expect_eq(nft.pod_backend.d.median_ns, 10000);
+	cr_expect_str_eq(nft.measured, "today");
+	cr_expect(nft.by_dialect);
+	cr_expect_not(c.by_dialect);
+	cr_expect_eq(load_costs(&c, "nftables.hit_cpi = 3us\n", &d), ERR_UNKNOWN);
+	cr_expect_eq(load_costs(&c, "nftables.hit_cpu = many\n", &d), ERR_SYNTAX);
 }
 
 Test(costs, file_replaces_and_complains)
