@@ -57,17 +57,14 @@ static int parse_in_child(const char *const *paths, size_t n, const struct readi
 
 static volatile pid_t parser; /* 0: this process reads standard input itself */
 
-/* At who reads it: whoever parses hears it by another signal, twice is no harm. Read here it is at its end, though
- * its writer may hold it open. */
+/* At who reads it: whoever parses hears it by another signal, twice is no harm. */
 static void end_input(void)
 {
-	int was = errno, fd = -1;
-	if (parser) {
+	int was = errno;
+	if (parser)
 		kill(parser, SIGUSR1);
-	} else if ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0) {
-		dup2(fd, STDIN_FILENO);
-		close(fd);
-	}
+	else
+		inflow_stdin_end();
 	errno = was;
 }
 

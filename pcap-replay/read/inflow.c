@@ -147,25 +147,37 @@ static const struct codec codecs[] = {
 	{"xz", {0xfd, '7', 'z', 'X'}, 4, xz_start, xz_step, xz_stop},
 };
 
-static volatile sig_atomic_t interrupted;
+/* At its end, though its writer may hold it open: what has arrived is what there is. A read that waits begins anew,
+ * there; one that is about to begin is not too late; and a write that waits is not given up, as it would be if
+ * the signal's part were to interrupt calls. */
+void inflow_stdin_end(void)
+{
+	int was = errno, fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		dup2(fd, STDIN_FILENO);
+		close(fd);
+	}
+	errno = was;
+}
 
 static void on_interrupt(int sig)
 {
-	interrupted = sig;
+	(void)sig;
+	inflow_stdin_end();
 }
 
-/* Who sends down a pipe has come to its end by the same Ctrl-C, or never will: what has
- * arrived is what there is. The second one ends the process, as ever. */
+/* Who sends down a pipe has come to its end by the same Ctrl-C, or never will. The second one
+ * ends the process, as ever. */
 static void interrupts_end_input(void)
 {
-	struct sigaction sa = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}, before;
+	struct sigaction sa = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART}, before;
 	if (!sigaction(SIGINT, NULL, &before) && before.sa_handler == SIG_DFL)
 		sigaction(SIGINT, &sa, NULL);
 }
 
 void inflow_stdin_ends_by(int sig)
 {
-	struct sigaction sa = {.sa_handler = on_interrupt};
+	struct sigaction sa = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
 	sigaction(sig, &sa, NULL);
 }
 
@@ -186,7 +198,7 @@ static long file_read_some(struct inflow *f, uint8_t *buf, size_t cap, struct di
 		return 1;
 	}
 	do
-		n = f->fd == STDIN_FILENO && interrupted ? 0 : read(f->fd, buf, cap);
+		n = read(f->fd, buf, cap);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return diag_errno(d, "%s", f->path);

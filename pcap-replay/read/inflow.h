@@ -17,6 +17,8 @@ struct inflow;
 int inflow_open(struct inflow **ret, const char *path, struct diag *d);
 /* So does this signal, from now on and in children, and as often as it comes. */
 void inflow_stdin_ends_by(int sig);
+/* Now, as a signal's handler may. */
+void inflow_stdin_end(void);
 /* What was taken from standard input to see what it is comes first again. */
 void inflow_stdin_put_back(uint8_t octet);
 /* The next `n` octets in one piece at *ret, without a copy where they lie so already, and
