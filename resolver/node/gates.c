@@ -72,6 +72,20 @@ int gates_renew(struct gates *g, struct diag *d)
 	return first;
 }
 
+int gates_adopt(struct gates *g)
+{
+	static const enum node_gate kinds[] = {NODE_GATE_RECENT, NODE_GATE_SET};
+	enum node_gate found = NODE_GATE_NONE;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		g->kind = kinds[i];
+		if ((g->kind != NODE_GATE_SET || g->netfilter) && !gates_renew(g, NULL))
+			found = g->kind;
+	}
+	g->kind = found;
+	return found ? 0 : ERR_MISSING;
+}
+
 int gates_flush(struct gates *g, struct diag *d)
 {
 	int first = 0;

@@ -36,6 +36,8 @@ void gates_prepare(struct gates *g);
 int gates_installed(struct gates *g, struct diag *d);
 /* And those that are left out are out at once. */
 int gates_renew(struct gates *g, struct diag *d);
+/* Where another process's rules stand: renews what there is of either kind, and goes on from there. */
+int gates_adopt(struct gates *g);
 /* Every address is out, at once. Tries all, returns the first failure. */
 int gates_flush(struct gates *g, struct diag *d);
 /* After the rules: removes what would stay. */

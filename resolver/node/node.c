@@ -352,6 +352,11 @@ int node_rules_refresh(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? gates_renew(&n->gates, d) : 0;
 }
 
+int node_rules_adopt(struct node *n)
+{
+	return n->kind == RULES_IPTABLES && n->f->failopen_ns ? gates_adopt(&n->gates) : ERR_MISSING;
+}
+
 uint32_t node_rules_generation(const struct node *n)
 {
 	return n->netfilter ? nft_look_generation(n->netfilter) : NFT_ANY_GENERATION;

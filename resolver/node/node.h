@@ -59,6 +59,9 @@ int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */
 int node_rules_refresh(struct node *n, struct diag *d);
+/* The same for iptables' rules of the instance before, until node_rules_ensure has come back: that takes
+ * as long as others hold xtables' lock. ERR_MISSING: there are none that lapse. */
+int node_rules_adopt(struct node *n);
 /* A number that is another one when somebody has changed nf_tables since, where iptables of the newer kind
  * writes, too; the same for ever where that cannot be told. Cheap (one netlink message). */
 uint32_t node_rules_generation(const struct node *n);

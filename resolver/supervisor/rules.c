@@ -17,6 +17,7 @@
 
 #define RETRY_NS       (2 * NS_PER_S) /* after a failure, if that is sooner than the next check */
 #define FIRST_WAIT_MS  2000 /* for the first rules: what comes after them waits for them */
+#define HEIR_WAIT_MS   500  /* where there are some: those are to be renewed meanwhile */
 #define REMOVE_WAIT_MS 3000 /* the keeper goes on after that by itself */
 #define COUNT_WAIT_NS  (300 * NS_PER_MS) /* then those of the last time are shown */
 #define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
@@ -210,6 +211,21 @@ static bool keeper_wait(struct rules *r, uint32_t what, unsigned ms)
 
 /* --- what others ask for --- */
 
+/* A hand-over on a node where kube-proxy holds the lock for seconds opens no gap. */
+static void heir_renew(struct rules *r)
+{
+	if (!r->heir || r->on)
+		return;
+	idle_look(r);
+	if (node_rules_adopt(r->p->node) == 0)
+		r->renewed_ns = clock_mono_ns();
+}
+
+void rules_inherit(struct rules *r)
+{
+	r->heir = true;
+}
+
 void rules_ensure(struct rules *r)
 {
 	struct diag d = { "" };
@@ -233,8 +249,9 @@ void rules_ensure(struct rules *r)
 	r->ensuring = true;
 	r->asked_ns = r->p->loop.now_ns;
 	keeper_tell(r, KEEPER_ENSURE);
+	heir_renew(r);
 	if (first)
-		keeper_wait(r, KEEPER_ENSURE, FIRST_WAIT_MS);
+		keeper_wait(r, KEEPER_ENSURE, r->heir ? HEIR_WAIT_MS : FIRST_WAIT_MS);
 }
 
 /* Renewing a gate looks at no rule. Who has flushed the tables is not left alone until the next sync: a
@@ -249,6 +266,7 @@ static void touched_look(struct rules *r)
 void rules_refresh(struct rules *r)
 {
 	struct diag d = { "" };
+	heir_renew(r);
 	if (!rules_expire(r))
 		return;
 	if (r->lapsed) {

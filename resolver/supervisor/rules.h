@@ -27,6 +27,7 @@ struct rules {
 	struct loop_fd keeper;  /* fd -1: none */
 	bool on;                /* in place, or lapsed */
 	bool lapsed, ensuring, repairing;
+	bool heir;              /* until then those of the instance before lead to us */
 	struct rules_idle idle; /* addresses that they are not for */
 	bool swept;             /* nothing of an instance before is left, as far as was looked */
 	bool withdrawn;         /* off, and what replies need stands */
@@ -62,6 +63,8 @@ void rules_listeners(struct rules *r);
 /* There are about to be: to an address that `next` does not listen at no more questions come from now on, and
  * connections go on. True: until now some came. */
 bool rules_leave(struct rules *r, const struct corefile_plan *next);
+/* We read what rules of an instance before lead to: they are renewed until ours are in place. */
+void rules_inherit(struct rules *r);
 /* Questions go elsewhere from now on, unless rules are to stay (-skipteardown, another instance's). */
 void rules_off(struct rules *r);
 /* Then, when no reply is owed any more. */

@@ -52,6 +52,7 @@ static void prove(void *ctx)
 {
 	struct supervisor *s = ctx;
 	s->process.metrics.handovers++;
+	rules_inherit(&s->rules);
 	upkeep_lend(&s->upkeep); /* the test asks at all our addresses, and rules lead to them */
 	health_test(&s->health);
 }

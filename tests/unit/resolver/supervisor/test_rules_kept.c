@@ -77,6 +77,56 @@ Test(rules_kept, kept)
 	cr_expect_eq(asked(), -1, "it ends");
 }
 
+static bool gate_open(void)
+{
+	return system("ipset -q test nodelocaldns4 10.96.0.10 2>/dev/null") == 0;
+}
+
+/* Another instance's rules lead to us; ours are late. */
+Test(rules_kept, inherited)
+{
+	begin(RULES_IPTABLES, true);
+	if (system("ipset create nodelocaldns4 hash:ip timeout 0 2>/dev/null"))
+		cr_skip_test("no ipset here");
+	p.good = false;
+	rules_inherit(&r);
+	rules_ensure(&r);
+	cr_expect_eq(asked(), -1);
+	cr_expect_not(gate_open(), "not before the self-test has passed");
+	p.good = true;
+	uint64_t before = clock_mono_ns();
+
+	rules_ensure(&r);
+	cr_expect_lt(clock_mono_ns() - before, 1500 * NS_PER_MS, "those that stand do meanwhile");
+	cr_expect_eq(asked(), KEEPER_ENSURE);
+	cr_expect(gate_open() && !rules_stand(&r));
+	cr_assert_eq(system("ipset flush nodelocaldns4"), 0);
+	rules_refresh(&r);
+	cr_expect(gate_open() && !rules_stand(&r), "each time that the self-test passes");
+	reply((struct keeper_reply){.ask = KEEPER_ENSURE, .err = ERR_SYS, .text = "no"});
+	r.keeper.ready(&r.keeper, EPOLLIN);
+	cr_assert_eq(system("ipset flush nodelocaldns4"), 0);
+	rules_refresh(&r);
+	cr_expect(gate_open(), "though ours could not be had");
+	reply((struct keeper_reply){.ask = KEEPER_ENSURE, .changed = true, .gate = NODE_GATE_NONE});
+	r.keeper.ready(&r.keeper, EPOLLIN);
+	cr_expect(rules_stand(&r));
+	cr_assert_eq(system("ipset flush nodelocaldns4"), 0);
+	rules_refresh(&r);
+	cr_expect_not(gate_open(), "ours ask no gate");
+}
+
+Test(rules_kept, nobody_before)
+{
+	begin(RULES_IPTABLES, true);
+	if (system("ipset create nodelocaldns4 hash:ip timeout 0 2>/dev/null"))
+		cr_skip_test("no ipset here");
+	rules_ensure(&r);
+	cr_expect_eq(asked(), KEEPER_ENSURE);
+	rules_refresh(&r);
+	cr_expect_not(gate_open(), "what a dead one left stays lapsed until it is looked at");
+}
+
 Test(rules_kept, kept_and_renewed)
 {
 	kept_begin();
