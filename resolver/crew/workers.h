@@ -64,8 +64,10 @@ bool workers_ready(const struct workers *w);
 unsigned workers_alive(const struct workers *w);
 /* After SIGCHLD: collect the dead, replace them. */
 void workers_reap(struct workers *w);
+#define WORKERS_HANG_NS (3 * NS_PER_S) /* a starved machine is slower than a test */
 /* Ask each whether its loop turns, and kill one that has not answered for
- * `patience_ns`: a hung worker is worth less than a new one. */
+ * `patience_ns`: a hung worker is worth less than a new one, and one that is to end
+ * holds connections that would end with it. */
 void workers_ping(struct workers *w, uint64_t patience_ns);
 /* Every worker's loop answered lately: no ping is older than `age_ns`. */
 bool workers_prompt(const struct workers *w, uint64_t age_ns);

@@ -14,6 +14,7 @@
 #define PART_IDLE_MS   500 /* a connection that is in use asks again within it */
 #define PART_NS        ((PART_IDLE_MS + 50) * NS_PER_MS) /* and ends within that */
 #define PART_LOOK_NS   NS_PER_MS
+#define MOVE_LOOK_NS   (500 * NS_PER_MS)
 
 /* From now on, not from when the loop last looked at the clock: what the rules need may have taken seconds. */
 static void timer_in(struct supervisor *s, uint64_t ns)
@@ -98,6 +99,16 @@ static void part(struct supervisor *s)
 		timer_in(s, PART_LOOK_NS);
 }
 
+/* One that hangs would keep its connections, and its part in sockets that others bind, for as long as those
+ * that work may finish: nobody tests us any more. */
+static void look_due(struct loop_timer *t)
+{
+	struct supervisor *s = container_of(t, struct supervisor, ending.look);
+	workers_ping(&s->workers, WORKERS_HANG_NS);
+	if (workers_alive(&s->workers))
+		loop_timer_set(&s->process.loop, t, s->process.loop.now_ns + MOVE_LOOK_NS);
+}
+
 void ending_handed_over(struct supervisor *s, uint32_t allowed_ms)
 {
 	s->process.not_ours = true;
@@ -111,6 +122,7 @@ void ending_handed_over(struct supervisor *s, uint32_t allowed_ms)
 		all_finished(s);
 	else
 		timer_in(s, allowed_ms * NS_PER_MS + DRAIN_SLACK_NS);
+	look_due(&s->ending.look);
 }
 
 void ending_quit(struct supervisor *s, int code)
@@ -189,4 +201,5 @@ static void due(struct loop_timer *t)
 void ending_init(struct supervisor *s)
 {
 	s->ending.timer.due = due;
+	s->ending.look.due = look_due;
 }

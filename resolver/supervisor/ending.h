@@ -16,6 +16,7 @@ struct ending {
 	int exit_code;
 	uint64_t part_until_ns; /* connections are told to end, and the rules stand so long; 0: not told */
 	struct loop_timer timer;
+	struct loop_timer look; /* after a hand-over: do workers move? */
 	bool told;            /* to stop */
 	bool later, lameduck; /* told while it is being settled who serves */
 	bool stays;           /* handed over and finished, but not told to stop */

@@ -10,7 +10,6 @@
 #define TEST_INTERVAL_NS NS_PER_S
 #define LAPSE_FAILURES   2
 #define PROMPT_NS        (250 * NS_PER_MS)
-#define HANG_NS          (3 * NS_PER_S) /* a starved machine is slower than a test */
 
 static bool health_configured(const struct health *h)
 {
@@ -21,14 +20,14 @@ static bool health_configured(const struct health *h)
 }
 
 /* Three refreshes fit into the time after which the rules lapse. With nothing
- * to refresh and nobody asking for health there is no reason to wake up. */
+ * to refresh, nobody asking for health and all workers well there is no reason to wake up. */
 static uint64_t interval(const struct health *h)
 {
 	if (h->p->phase == PHASE_STARTING)
 		return START_RETRY_NS;
 	if (rules_expire(h->rules) && node_hold_ns(h->p->node) / 3 < TEST_INTERVAL_NS)
 		return node_hold_ns(h->p->node) / 3;
-	if (rules_expire(h->rules) || health_configured(h) || h->failures)
+	if (rules_expire(h->rules) || health_configured(h) || h->failures || !workers_prompt(h->workers, 0))
 		return TEST_INTERVAL_NS;
 	return h->p->flags->sync_interval_ns;
 }
@@ -122,8 +121,8 @@ static void selftest_begin(struct health *h, uint64_t due_ns)
 	if (!selftest_busy(h->selftest))
 		h->due_ns = due_ns;
 	h->hook->beat(h->ctx);
-	if (h->p->phase == PHASE_SERVING)
-		workers_ping(h->workers, HANG_NS);
+	if (h->p->phase >= PHASE_SERVING)
+		workers_ping(h->workers, WORKERS_HANG_NS);
 	loop_timer_set(&h->p->loop, &h->timer, T_NEVER);
 	if (!selftest_busy(h->selftest))
 		h->drops = sockets_drops(h->workers->sockets);

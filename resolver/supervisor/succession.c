@@ -24,6 +24,7 @@ static void hold(void *ctx)
 {
 	struct supervisor *s = ctx;
 	health_stop(&s->health);
+	workers_ping(&s->workers, WORKERS_HANG_NS);
 	rules_refresh(&s->rules);
 }
 

@@ -63,6 +63,41 @@ Test(handover, other_listeners_and_workers)
 	cr_expect_eq(daemon_signal_end(two, SIGTERM), 0);
 }
 
+/* A connection of the old one's, whose worker hangs: it ends long before those that finish have to, and
+ * nothing of that worker's is left where others listen. */
+Test(handover, a_worker_that_hangs_while_it_finishes)
+{
+	uint8_t b[512], got[512];
+	struct name n;
+
+	world_write("Corefile", CONF);
+	pid_t one = daemon_start(flag), w = daemon_worker(one), two;
+	int fd = client_to(world_addr, SERVE_PORT, SOCK_STREAM);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	cr_assert_eq(name_from_text(&n, "a.test"), 0);
+	size_t len = dns_query_build(b + 2, sizeof(b) - 2, 4711, n.b, DNS_A, DNS_RD, 0, false, false);
+
+	set_be16(b, (uint16_t)len);
+	cr_assert_eq(send(fd, b, len + 2, 0), (ssize_t)len + 2);
+	cr_assert_gt(recv(fd, got, sizeof(got), 0), 12);
+	two = daemon_launch("log2", flag);
+	UNTIL_SAID("handed over to pid ");
+	kill(w, SIGSTOP);
+	uint64_t begin = clock_mono_ns();
+
+	cr_assert_eq(send(fd, b, len + 2, 0), (ssize_t)len + 2);
+	cr_expect_eq(poll(&p, 1, (int)(PATIENCE_NS / NS_PER_MS)), 1, "neither an answer nor an end");
+	cr_expect_leq(recv(fd, got, sizeof(got), MSG_DONTWAIT), 0);
+	cr_expect_geq(clock_mono_ns() - begin, 2900 * NS_PER_MS, "a busy one is given time");
+	UNTIL(daemon_serves(two));
+	cr_expect_eq(daemon_end(one), 0);
+	cr_expect(world_says("log", "has not moved for ") && !world_says("log", "workers did not finish in time"));
+	cr_expect_eq(asked("a.test"), 1);
+	cr_expect_eq(daemon_signal_end(two, SIGTERM), 0);
+	close(fd);
+}
+
 /* Launches one as the first process of a namespace, as a container's is; *ret_pid is its number here. */
 static pid_t first_launch(pid_t *ret_pid)
 {

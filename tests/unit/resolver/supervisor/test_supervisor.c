@@ -159,6 +159,21 @@ Test(supervisor, lameduck)
 	cr_expect(world_says("log", "lameduck mode for 1.5s"));
 }
 
+/* As long as that lasts it serves, and so does a worker's successor. */
+Test(supervisor, a_worker_that_hangs_in_lameduck)
+{
+	world_write("Corefile", ".:5300 {\n " CONF_HEAD " health @:8080 {\n lameduck 60s\n }\n}\n");
+	pid_t pid = daemon_start(NULL), w = daemon_worker(pid);
+
+	kill(pid, SIGTERM);
+	UNTIL_SAID("lameduck mode for 60s");
+	kill(w, SIGSTOP);
+	UNTIL_SAID("has not moved for ");
+	cr_expect_eq(asked("a.test"), 1);
+	cr_expect_eq(metric("nodens_worker_restarts_total "), 1);
+	cr_expect_eq(daemon_signal_end(pid, SIGINT), 2);
+}
+
 Test(supervisor, sigint_twice)
 {
 	world_write("Corefile", ".:5300 {\n bind @\n forward . @:5399\n health @:8080 {\n lameduck 60s\n }\n}\n");
@@ -273,6 +288,22 @@ Test(supervisor, workers_die_and_hang)
 	cr_expect(world_says("log", "self-test passes again"));
 	cr_expect_geq(metric("nodens_selftest_failed_total "), 2);
 	UNTIL(metric("nodens_worker_restarts_total ") == 2);
+	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
+}
+
+/* Where nobody asks how we are workers are looked at rarely; one that does not answer is looked at again at once,
+ * though the others answer the self-test. */
+Test(supervisor, a_worker_that_hangs_where_nobody_asks)
+{
+	static const char *const more[] = {"-syncinterval=8s", "-workers=8", NULL};
+
+	world_write("Corefile", ".:5300 {\n " CONF_HEAD "}\n");
+	pid_t pid = daemon_start(more);
+
+	kill(daemon_worker(pid), SIGSTOP);
+	UNTIL_SAID("has not moved for ");
+	cr_expect_lt(atof(strstr(world_read("log"), "has not moved for ") + strlen("has not moved for ")), 8);
+	cr_expect_eq(asked("a.test"), 1);
 	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
 }
 
