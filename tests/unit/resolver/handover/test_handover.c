@@ -98,6 +98,29 @@ Test(handover, a_worker_that_hangs_while_it_finishes)
 	close(fd);
 }
 
+/* What is new while one takes over is its own to reload, when it has. */
+Test(handover, a_reload_that_is_asked_for_too_early)
+{
+	world_write("Corefile", CONF);
+	pid_t one = daemon_start(flag), w = daemon_worker(one), two;
+
+	kill(w, SIGSTOP); /* it exports nothing until it goes on */
+	two = daemon_launch("log2", flag);
+	UNTIL(daemon_worker(two) && world_says("log", "handing over to pid "));
+	world_write("Corefile", ".:5300 .:5301 {\n " CONF_HEAD "}\n");
+	kill(two, SIGUSR1);
+	UNTIL(world_says("log2", "SIGUSR1: Reloading"));
+	kill(w, SIGCONT);
+	UNTIL(daemon_serves(two) && world_says("log2", "Reloading complete"));
+	const char *log = world_read("log2"), *took = strstr(log, "took over from pid ");
+
+	cr_assert(took, "%s", log);
+	cr_expect_lt((void *)took, (void *)strstr(log, "Reloading complete"), "%s", log);
+	cr_expect_eq(ask_at(world_addr, 5301, "a.test", NULL), 0);
+	cr_expect_eq(daemon_end(one), 0);
+	cr_expect_eq(daemon_signal_end(two, SIGTERM), 0);
+}
+
 /* Launches one as the first process of a namespace, as a container's is; *ret_pid is its number here. */
 static pid_t first_launch(pid_t *ret_pid)
 {
