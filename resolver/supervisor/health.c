@@ -121,8 +121,7 @@ static void selftest_begin(struct health *h, uint64_t due_ns)
 	if (!selftest_busy(h->selftest))
 		h->due_ns = due_ns;
 	h->hook->beat(h->ctx);
-	if (h->p->phase >= PHASE_SERVING)
-		workers_ping(h->workers, WORKERS_HANG_NS);
+	workers_ping(h->workers, WORKERS_HANG_NS);
 	loop_timer_set(&h->p->loop, &h->timer, T_NEVER);
 	if (!selftest_busy(h->selftest))
 		h->drops = sockets_drops(h->workers->sockets);

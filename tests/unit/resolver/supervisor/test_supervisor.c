@@ -159,6 +159,22 @@ Test(supervisor, lameduck)
 	cr_expect(world_says("log", "lameduck mode for 1.5s"));
 }
 
+/* Nobody has one of the addresses, so no self-test passes: what hangs meanwhile is replaced all the same. */
+Test(supervisor, a_worker_that_hangs_before_the_first_self_test)
+{
+	world_write("Corefile", ".:5300 {\n " CONF_HEAD " bind 192.0.2.77\n}\n");
+	pid_t pid = daemon_launch("log", NULL), w;
+
+	UNTIL(daemon_worker(pid));
+	w = daemon_worker(pid);
+	cr_expect_eq(asked("a.test"), 1);
+	kill(w, SIGSTOP);
+	UNTIL_SAID("has not moved for ");
+	cr_expect_eq(asked("a.test"), 1);
+	cr_expect_not(daemon_serves(pid));
+	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
+}
+
 /* As long as that lasts it serves, and so does a worker's successor. */
 Test(supervisor, a_worker_that_hangs_in_lameduck)
 {
