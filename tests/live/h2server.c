@@ -247,13 +247,28 @@ static int on_frame(nghttp2_session *s, const nghttp2_frame *f, void *ctx)
 
 /* --- one connection --- */
 
+/* In records as large as they get: what comes at once is to be met at once. */
 static bool send_all(void)
 {
+	static uint8_t record[SSL3_RT_MAX_PLAIN_LENGTH];
+	size_t len = 0;
 	const uint8_t *b;
 	ssize_t n;
 	while ((n = nghttp2_session_mem_send(session, &b)) > 0)
-		if (SSL_write(ssl, b, (int)n) != n)
-			return false;
+		while (n > 0) {
+			size_t some = sizeof(record) - len < (size_t)n ? sizeof(record) - len : (size_t)n;
+			memcpy(record + len, b, some);
+			len += some;
+			b += some;
+			n -= (ssize_t)some;
+			if (len < sizeof(record))
+				continue;
+			if (SSL_write(ssl, record, (int)len) != (int)len)
+				return false;
+			len = 0;
+		}
+	if (len && SSL_write(ssl, record, (int)len) != (int)len)
+		return false;
 	return n == 0 && !must_close;
 }
 
