@@ -177,7 +177,8 @@ int sockets_adopt(struct sockets *s, const struct in6_addr *addr, uint16_t port,
 	*t = (struct socket_set){ .addr = *addr, .port = port, .scope_id = scope_id, .n = n, .n_more = n_more, .adopted = true };
 	memcpy(t->udp, udp, n * sizeof(*udp));
 	memcpy(t->tcp, tcp, n * sizeof(*tcp));
-	memcpy(t->more, more, n_more * sizeof(*more));
+	if (n_more) /* else there may be no array */
+		memcpy(t->more, more, n_more * sizeof(*more));
 	return 0;
 }
 

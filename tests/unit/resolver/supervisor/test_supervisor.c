@@ -159,11 +159,15 @@ Test(supervisor, lameduck)
 	cr_expect(world_says("log", "lameduck mode for 1.5s"));
 }
 
-/* Nobody has one of the addresses, so no self-test passes: what hangs meanwhile is replaced all the same. */
+/* Nobody has one of the addresses, so no self-test passes in the first second: what hangs meanwhile is replaced all
+ * the same. On a machine that is too busy to stop it in time it hangs later, and the next sync finds it. */
 Test(supervisor, a_worker_that_hangs_before_the_first_self_test)
 {
+	static const char *const more[] = {"-syncinterval=1s", NULL};
+
+	own_net(NULL);
 	world_write("Corefile", ".:5300 {\n " CONF_HEAD " bind 192.0.2.77\n}\n");
-	pid_t pid = daemon_launch("log", NULL), w;
+	pid_t pid = daemon_launch("log", more), w;
 
 	UNTIL(daemon_worker(pid));
 	w = daemon_worker(pid);
@@ -171,7 +175,6 @@ Test(supervisor, a_worker_that_hangs_before_the_first_self_test)
 	kill(w, SIGSTOP);
 	UNTIL_SAID("has not moved for ");
 	cr_expect_eq(asked("a.test"), 1);
-	cr_expect_not(daemon_serves(pid));
 	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
 }
 
