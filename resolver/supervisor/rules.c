@@ -110,6 +110,7 @@ static void ensured(struct rules *r, int err, bool changed, const char *text)
 	if (!was_on && node_rules_kind(r->p->node) != RULES_NONE)
 		log_info("Rules in place: %s", node_rules_words(r->p->node));
 	r->on = true;
+	r->heir = false;
 	if (r->lapsed && !may_hold(r)) { /* since they were asked for */
 		rules_lapse(r);
 		return;
@@ -214,7 +215,7 @@ static bool keeper_wait(struct rules *r, uint32_t what, unsigned ms)
 /* A hand-over on a node where kube-proxy holds the lock for seconds opens no gap. */
 static void heir_renew(struct rules *r)
 {
-	if (!r->heir || r->on)
+	if (!r->heir)
 		return;
 	idle_look(r);
 	if (node_rules_adopt(r->p->node) == 0)
@@ -223,7 +224,7 @@ static void heir_renew(struct rules *r)
 
 void rules_inherit(struct rules *r)
 {
-	r->heir = true;
+	r->heir = r->p->flags->setup_iptables;
 }
 
 void rules_ensure(struct rules *r)
@@ -378,6 +379,7 @@ void rules_remove(struct rules *r)
 
 void rules_off(struct rules *r)
 {
+	r->heir = false;
 	if (r->p->flags->skip_teardown || r->p->not_ours || !r->p->node) {
 		keeper_tell(r, KEEPER_LEAVE);
 		return;

@@ -27,7 +27,7 @@ struct rules {
 	struct loop_fd keeper;  /* fd -1: none */
 	bool on;                /* in place, or lapsed */
 	bool lapsed, ensuring, repairing;
-	bool heir;              /* until then those of the instance before lead to us */
+	bool heir;              /* not yet, and those of the instance before lead to us */
 	struct rules_idle idle; /* addresses that they are not for */
 	bool swept;             /* nothing of an instance before is left, as far as was looked */
 	bool withdrawn;         /* off, and what replies need stands */

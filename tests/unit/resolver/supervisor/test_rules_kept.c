@@ -114,6 +114,21 @@ Test(rules_kept, inherited)
 	cr_assert_eq(system("ipset flush nodelocaldns4"), 0);
 	rules_refresh(&r);
 	cr_expect_not(gate_open(), "ours ask no gate");
+	reply((struct keeper_reply){.ask = KEEPER_WITHDRAW});
+	rules_off(&r);
+	rules_refresh(&r);
+	cr_expect_not(gate_open(), "what has gone stays so");
+}
+
+Test(rules_kept, inherited_and_not_wanted)
+{
+	begin(RULES_IPTABLES, true);
+	if (system("ipset create nodelocaldns4 hash:ip timeout 0 2>/dev/null"))
+		cr_skip_test("no ipset here");
+	flags.setup_iptables = false;
+	rules_inherit(&r);
+	rules_refresh(&r);
+	cr_expect_not(gate_open(), "rules are somebody else's business");
 }
 
 Test(rules_kept, nobody_before)
