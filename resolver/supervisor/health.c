@@ -25,9 +25,9 @@ static uint64_t interval(const struct health *h)
 {
 	if (h->p->phase == PHASE_STARTING)
 		return START_RETRY_NS;
-	if (rules_expire(h->rules) && node_hold_ns(h->p->node) / 3 < TEST_INTERVAL_NS)
+	if (rules_renewed(h->rules) && node_hold_ns(h->p->node) / 3 < TEST_INTERVAL_NS)
 		return node_hold_ns(h->p->node) / 3;
-	if (rules_expire(h->rules) || health_configured(h) || h->failures || !workers_prompt(h->workers, 0))
+	if (rules_renewed(h->rules) || health_configured(h) || h->failures || !workers_prompt(h->workers, 0))
 		return TEST_INTERVAL_NS;
 	return h->p->flags->sync_interval_ns;
 }

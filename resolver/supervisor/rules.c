@@ -404,6 +404,11 @@ bool rules_expire(const struct rules *r)
 	return r->on && r->p->flags->failopen_ns > 0;
 }
 
+bool rules_renewed(const struct rules *r)
+{
+	return (r->on || r->heir) && r->p->flags->failopen_ns > 0;
+}
+
 /* What the kernel does with packets now, as far as it can be told from here: what
  * was put there has not been taken away, withdrawn, or left to expire. */
 bool rules_hold_now(const struct rules *r, const struct node_counters *seen)

@@ -73,6 +73,7 @@ bool rules_kept(const struct rules *r);    /* by a process in front of us */
 bool rules_swept(const struct rules *r);   /* else rules_ensure looks again for what an instance before left */
 bool rules_stand(const struct rules *r);   /* they were installed, and not removed */
 bool rules_expire(const struct rules *r);  /* and lapse without rules_refresh */
+bool rules_renewed(const struct rules *r); /* so, or inherited: rules_refresh is due three times in the fail-open time */
 /* For some address at least. `seen`: counters just read, or NULL. */
 bool rules_hold_now(const struct rules *r, const struct node_counters *seen);
 /* nodens_rules_active: and there is none from which they had to go. */

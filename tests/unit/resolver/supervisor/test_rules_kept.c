@@ -100,6 +100,7 @@ Test(rules_kept, inherited)
 	cr_expect_lt(clock_mono_ns() - before, 1500 * NS_PER_MS, "those that stand do meanwhile");
 	cr_expect_eq(asked(), KEEPER_ENSURE);
 	cr_expect(gate_open() && !rules_stand(&r));
+	cr_expect(rules_renewed(&r) && !rules_expire(&r), "as often as our own");
 	cr_assert_eq(system("ipset flush nodelocaldns4"), 0);
 	rules_refresh(&r);
 	cr_expect(gate_open() && !rules_stand(&r), "each time that the self-test passes");
@@ -118,6 +119,7 @@ Test(rules_kept, inherited)
 	rules_off(&r);
 	rules_refresh(&r);
 	cr_expect_not(gate_open(), "what has gone stays so");
+	cr_expect_not(rules_renewed(&r));
 }
 
 Test(rules_kept, inherited_and_not_wanted)
