@@ -80,6 +80,13 @@ int cf_no_block(struct cf_setup *s, const struct cf_node *n)
 	return 0;
 }
 
+int cf_args_only(struct cf_setup *s, const struct cf_node *n, unsigned min, unsigned max, const char *usage)
+{
+	int err = cf_args(s, n, min, max, usage);
+
+	return err ? err : cf_no_block(s, n);
+}
+
 /* "a, b or c" out of a NULL-terminated list. */
 static const char *list_text(struct arena *a, const char *const *list)
 {

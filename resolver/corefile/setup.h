@@ -110,6 +110,8 @@ enum { CF_MANY = 1000 };
 int cf_args(struct cf_setup *s, const struct cf_node *n, unsigned min, unsigned max,
 	    const char *usage);
 int cf_no_block(struct cf_setup *s, const struct cf_node *n);
+/* Both: of a directive that has no options. */
+int cf_args_only(struct cf_setup *s, const struct cf_node *n, unsigned min, unsigned max, const char *usage);
 /* Each line of n's block through its row of `table` (ends with a NULL name). */
 int cf_options(struct cf_setup *s, const struct cf_node *n, const struct cf_option *table,
 	       void *to);

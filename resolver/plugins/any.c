@@ -32,7 +32,7 @@ static const struct plugin_ops ops = {.name = "any", .arrive = any_arrive};
 
 int setup_any(struct cf_setup *s, const struct cf_node *n)
 {
-	int err = cf_args(s, n, 0, 0, "");
+	int err = cf_args_only(s, n, 0, 0, "");
 
 	if (err)
 		return err;

@@ -5,10 +5,8 @@
 int setup_bufsize(struct cf_setup *s, const struct cf_node *n)
 {
 	uint64_t size = 1232;
-	int err = cf_args(s, n, 0, 1, "[SIZE]");
+	int err = cf_args_only(s, n, 0, 1, "[SIZE]");
 
-	if (err == 0)
-		err = cf_no_block(s, n);
 	if (err == 0 && n->n > 1)
 		err = cf_number(s, &n->tok[1], 512, 4096, &size);
 	if (err == 0)

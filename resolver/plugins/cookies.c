@@ -10,5 +10,5 @@
 int setup_cookies(struct cf_setup *s, const struct cf_node *n)
 {
 	s->b->zone.cookies = true;
-	return cf_args(s, n, 0, 0, "");
+	return cf_args_only(s, n, 0, 0, "");
 }

@@ -4,8 +4,6 @@
 
 int setup_debug(struct cf_setup *s, const struct cf_node *n)
 {
-	int err = cf_args(s, n, 0, 0, "");
-
-	s->b->out.debug = err == 0;
-	return err;
+	s->b->out.debug = true;
+	return cf_args_only(s, n, 0, 0, "");
 }

@@ -5,10 +5,6 @@
 
 int setup_loop(struct cf_setup *s, const struct cf_node *n)
 {
-	int err = cf_args(s, n, 0, 0, "");
-
-	if (err == 0)
-		err = cf_no_block(s, n);
-	s->b->out.loop = err == 0;
-	return err;
+	s->b->out.loop = true;
+	return cf_args_only(s, n, 0, 0, "");
 }

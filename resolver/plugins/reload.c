@@ -8,10 +8,8 @@
 int setup_reload(struct cf_setup *s, const struct cf_node *n)
 {
 	uint64_t ns;
-	int err = cf_args(s, n, 0, 2, "[INTERVAL] [JITTER]");
+	int err = cf_args_only(s, n, 0, 2, "[INTERVAL] [JITTER]");
 
-	if (err == 0)
-		err = cf_no_block(s, n);
 	if (err == 0 && n->n == 2 && strcmp(n->tok[1].text, "0") == 0)
 		return 0; /* CoreDNS: 0 switches it off */
 	if (err == 0 && n->n > 1)

@@ -460,6 +460,37 @@ Test(corefile_plan, every_directive_and_option_is_documented)
 		options_documented(with_options[i], page);
 }
 
+/* No directive passes over what it does not know: it says so, or that it does nothing at all. */
+Test(corefile_plan, a_block_of_nonsense_is_refused)
+{
+	static const char *const with_words[][2] = {{"bind", "::1"}, {"forward", ". 192.0.2.1"}, {"dnstap", "/x"}, {"template", "IN A"},
+						    {"bufsize", "512"}, {"reload", "5s 1s"}, {"nsid", "x"}};
+	unsigned n_idle = 0;
+
+	for (const struct cf_directive *row = cf_directives; row->name; row++) {
+		const char *words = "";
+		struct corefile_plan *p;
+		char text[200];
+		struct diag d;
+
+		if (row->flags & CF_NOT_HERE)
+			continue;
+		for (size_t i = 0; i < sizeof(with_words) / sizeof(with_words[0]); i++)
+			if (!strcmp(row->name, with_words[i][0]))
+				words = with_words[i][1];
+		snprintf(text, sizeof(text), "x {\n%s %s {\nzzzzzzzz\n}\n}\n", row->name, words);
+		p = plan_try(text, &d);
+		if (p)
+			cr_expect(p->n_warnings == 1 && (strstr(p->warning[0], "is accepted and does nothing") || strstr(p->warning[0], "are not used")),
+				  "%s\nwas taken", text);
+		else
+			cr_expect(strstr(d.text, "zzzzzzzz"), "%s\n%s", text, d.text);
+		n_idle += p != NULL;
+		corefile_plan_free(p);
+	}
+	cr_expect_eq(n_idle, 8, "%u", n_idle);
+}
+
 /* A block answers at all the ports of its names, and on all addresses it binds to. */
 Test(corefile_plan, listeners_of_a_block)
 {
