@@ -165,12 +165,10 @@ int cf_listeners(struct cf_setup *s)
 	}
 	int err = private_listener(s, &list, &scope);
 
-	if (err)
-		return err;
 	s->plan->conf.listener = list;
 	s->plan->listener_scope = scope;
 	for (size_t i = 0; i < s->n_blocks; i++)
 		for (size_t k = 0; k < s->block[i].n_names; k++)
 			name_check_clash(s, i, k);
-	return 0;
+	return err;
 }

@@ -7,34 +7,14 @@
 
 #include "resolver/plugins/plugins.h"
 
-/* The OPT record, wherever it stands in the additional section. */
-static bool opt_find(struct wire *w, unsigned n, size_t *ret_off, size_t *ret_end)
-{
-	struct dns_rr rr;
-
-	for (unsigned i = 0; i < n; i++) {
-		size_t off = w->off;
-
-		wire_rr(w, &rr);
-		if (w->err)
-			return false;
-		if (rr.type == DNS_OPT) {
-			*ret_off = off;
-			*ret_end = rr.end;
-			return true;
-		}
-	}
-	return false;
-}
-
 static size_t minimal_answered(const struct plugin_step *s, struct plugin_query *q,
 			       uint8_t *msg, size_t len, size_t cap)
 {
-	size_t opt = 0, opt_end = 0, end;
 	struct dns_question question;
 	struct dns_header h;
-	struct dns_rr rr;
+	struct dns_rr rr, opt = {0};
 	struct wire w;
+	size_t end;
 
 	(void)s;
 	(void)q;
@@ -50,27 +30,25 @@ static size_t minimal_answered(const struct plugin_step *s, struct plugin_query 
 		return len;
 	for (unsigned i = 0; i < h.n_an; i++)
 		wire_rr(&w, &rr);
-	if (w.err)
-		return len;
 	end = w.off;
-	bool has_opt = opt_find(&w, (unsigned)h.n_ns + h.n_ar, &opt, &opt_end);
-
+	for (unsigned i = 0; i < (unsigned)h.n_ns + h.n_ar; i++) {
+		wire_rr(&w, &rr);
+		if (rr.type == DNS_OPT && !opt.end)
+			opt = rr;
+	}
 	if (w.err)
 		return len;
-	if (has_opt) { /* owner is the root: no pointers in it */
-		memmove(msg + end, msg + opt, opt_end - opt);
-		end += opt_end - opt;
-	}
+	memmove(msg + end, msg + opt.off, opt.end - opt.off); /* owner is the root: no pointers in it */
 	set_be16(msg + 8, 0);
-	set_be16(msg + 10, has_opt);
-	return end;
+	set_be16(msg + 10, opt.end != 0);
+	return end + opt.end - opt.off;
 }
 
 static const struct plugin_ops ops = {.name = "minimal", .answered = minimal_answered};
 
 int setup_minimal(struct cf_setup *s, const struct cf_node *n)
 {
-	int err = cf_args(s, n, 0, 0, "");
+	int err = cf_args_only(s, n, 0, 0, "");
 
 	if (err)
 		return err;

@@ -43,8 +43,7 @@ struct rewrite_run {
 	unsigned n_answers;   /* records of the answer section */
 	unsigned turned;      /* which of them, from 1 on, is a CNAME with a new target */
 	unsigned n_kept;      /* CNAMEs whose new target is the old one and is there */
-	const uint8_t *msg;   /* the answer as it came */
-	size_t len;
+	struct wire came;     /* the answer as it came */
 };
 
 static void undo_add(struct rewrite_run *run, const struct undo *u)
@@ -206,9 +205,9 @@ static bool is_in_hand(const struct rewrite_run *run, const char *target)
 	struct dns_msg m;
 	struct wire w;
 
-	if (name_from_text(&want, target) != 0 || dns_msg_parse(&m, run->msg, run->len) != 0)
+	if (name_from_text(&want, target) != 0 || dns_msg_parse(&m, run->came.base, run->came.len) != 0)
 		return false;
-	wire_init(&w, run->msg, run->len);
+	w = run->came;
 	w.off = m.answer_off;
 	for (unsigned i = 0; i < m.h.n_an && !w.err; i++) {
 		struct wire head = w;
@@ -300,8 +299,7 @@ static size_t rewrite_answered(const struct plugin_step *s, struct plugin_query 
 	uint16_t flags = get_be16(msg + 2);
 
 	run.n_answers = get_be16(msg + 6);
-	run.msg = msg;
-	run.len = len;
+	wire_init(&run.came, msg, len);
 	if (run.has_rcode && DNS_RCODE(flags) == run.rcode_from)
 		set_be16(msg + 2, (uint16_t)((flags & ~15) | run.rcode_to));
 	struct message_map map = {

@@ -107,8 +107,6 @@ static bool head_parse(const struct rrwords *w, struct rrhead *h)
 	unsigned i = 1;
 
 	*h = (struct rrhead){.ttl_s = 3600, .rclass = DNS_IN};
-	if (name_from_text(&h->owner, w->word[0]) != 0)
-		return false;
 	for (; i < w->n; i++) {
 		if (!has_ttl && ttl_parse(w->word[i], &h->ttl_s))
 			has_ttl = true;
@@ -118,8 +116,8 @@ static bool head_parse(const struct rrwords *w, struct rrhead *h)
 			break;
 	}
 	h->rdata = i + 1;
-	return i < w->n && (dns_type_from_str(w->word[i], &h->type) == 0 ||
-			    (strcasecmp(w->word[i], "CAA") == 0 && (h->type = CAA)));
+	return name_from_text(&h->owner, w->word[0]) == 0 && i < w->n &&
+	       (dns_type_from_str(w->word[i], &h->type) == 0 || (strcasecmp(w->word[i], "CAA") == 0 && (h->type = CAA)));
 }
 
 static bool put_number(struct wire_out *o, const char *s, int octets)

@@ -39,9 +39,19 @@ Test(corefile, keys_directives_blocks)
 
 Test(corefile, comma_without_blank_separates_keys)
 {
-	struct corefile *c = parse("a.org,b.org {\n}\n");
+	static const struct {
+		const char *text;
+		unsigned line, col;
+	} want[] = {{"a.org", 1, 2}, {"b", 1, 8}, {"c.org:53", 1, 11}, {"d", 2, 1}, {"e", 2, 3}};
+	struct corefile *c = parse(" a.org,b,,c.org:53,\nd,e {\n}\n");
 
-	cr_assert_eq(c->server[0].n_keys, 2);
+	cr_assert_eq(c->server[0].n_keys, 5);
+	for (size_t i = 0; i < 5; i++) {
+		const struct cf_token *k = &c->server[0].key[i];
+
+		cr_expect_str_eq(k->text, want[i].text);
+		cr_expect(k->line == want[i].line && k->col == want[i].col, "%s is at %u:%u", k->text, k->line, k->col);
+	}
 	corefile_free(c);
 }
 

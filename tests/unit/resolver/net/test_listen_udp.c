@@ -137,6 +137,10 @@ Test(listen_udp, a_reply_that_cannot_be_sent_holds_nobody_up)
 	cr_assert_eq(stats.udp_send_errors, 2);
 	udp_flush(&udp_l);
 	cr_assert_eq(stats.udp_sent, 4, "nothing leaves twice");
+	udp_reply(&udp_l, &nobody, q, 20); /* nor does one alone */
+	udp_flush(&udp_l);
+	cr_assert_eq(stats.udp_sent, 4);
+	cr_assert_eq(stats.udp_send_errors, 3);
 }
 
 /* What the core knows leaves before the next socket has its turn. */

@@ -232,3 +232,24 @@ Test(stream, a_reset_is_an_error)
 	cr_assert_not(s.eof);
 	stream_release(&s);
 }
+
+/* Nothing is held on to: whoever ends it once more ends nothing. */
+Test(stream, released_it_holds_nothing)
+{
+	int fd[2], small = 1;
+	static uint8_t big[60000];
+	struct stream s;
+	pair(fd);
+	cr_assert_eq(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	stream_init(&s, fd[0]);
+	cr_assert_eq(write(fd[1], "\0\11half", 6), 6);
+	cr_assert_eq(stream_read(&s, &scratch, take, NULL), STREAM_OK);
+	cr_assert_eq(stream_put(&s, big, sizeof(big)), 0);
+	cr_assert_gt(stream_flush(&s), 0);
+	cr_assert(s.in && s.in_len == 6 && s.in_cap && s.out && s.out_off && s.out_len && s.out_cap);
+	for (int i = 0; i < 2; i++) {
+		stream_release(&s);
+		cr_expect(!s.in && !s.in_len && !s.in_cap && !s.out && !s.out_off && !s.out_len && !s.out_cap);
+	}
+	close(fd[1]);
+}

@@ -183,6 +183,31 @@ Test(iptables, removal_names_each_rule_as_saved)
 	free(saved);
 }
 
+/* Of the tables two are ours: the same words in another, before, between and behind them, are somebody else's. */
+Test(iptables, other_tables_are_nobody_s)
+{
+	static const char *const others[] = {"nat", "mangle", "security", "ra", "raw2", "filte", "filters", ""};
+	char *saved = as_saved(EXPECTED), *filter = strstr(saved, "*filter\n"), *text;
+	char *raw = strndup(saved + 5, (size_t)(filter - saved - 5));
+	struct ipt_plan p;
+
+	filter += 8;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		const char *o = others[i];
+
+		cr_assert_geq(asprintf(&text, "*%s\n%s*%s\n%s*raw\nCOMMIT\n*%s\n%s*filter\nCOMMIT\n*%s\n%s", o, raw, o, filter, o, raw, o,
+				       filter), 0);
+		p = plan(text, "169.254.20.10", IPT_ENSURE);
+		cr_expect_str_eq(p.text ? p.text : "", EXPECTED, "among '%s'", o);
+		free(p.text);
+		p = plan(text, "169.254.20.10", IPT_REMOVE);
+		cr_expect_null(p.text, "of '%s': %s", o, p.text);
+		free(text);
+	}
+	free(raw);
+	free(saved);
+}
+
 Test(iptables, ipv6)
 {
 	struct ipt_plan p = plan("", "fd00::a", IPT_ENSURE);

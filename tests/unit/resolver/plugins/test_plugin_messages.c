@@ -195,6 +195,43 @@ Test(plugin_messages, replies_without_room)
 	}
 }
 
+/* Of the question a reply has the id, RD and CD; what else stands in its header is the step's. */
+Test(plugin_messages, headers_of_replies)
+{
+	static const struct {
+		const char *directive;
+		uint16_t qtype, flags, n[3];
+	} cases[] = {
+		{"whoami", DNS_A, DNS_AA, {0, 0, 2}},
+		{"any", DNS_ANY, 0, {1, 0, 0}},
+		{"hosts {\n 192.0.2.1 a.example.org\n 192.0.2.2 a.example.org\n}", DNS_A, DNS_AA, {2, 0, 0}},
+		{"template IN A {\n answer \"{{ .Name }} 60 IN A 192.0.2.1\"\n authority \"a. 60 IN NS b.\"\n rcode NXDOMAIN\n}", DNS_A,
+		 DNS_AA | DNS_NXDOMAIN, {1, 1, 0}},
+	};
+	static const uint16_t asked[] = {0, DNS_RD, DNS_CD, DNS_RD | DNS_CD, DNS_RD | DNS_AD, (uint16_t)~DNS_CD};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) * sizeof(asked) / sizeof(asked[0]); i++) {
+		size_t k = i / (sizeof(asked) / sizeof(asked[0])), f = i % (sizeof(asked) / sizeof(asked[0]));
+		struct corefile_plan *p;
+		const struct plugin_step *s = step_of(&p, cases[k].directive);
+		struct dns_header h;
+		struct asked a;
+		struct wire w;
+
+		ask_init(&a, "a.example.org", cases[k].qtype, "10.0.0.1");
+		a.q.flags = asked[f];
+		cr_assert_eq((s->ops->arrive ? s->ops->arrive : s->ops->ask)(s, &a.q, &a.o, &a.len), PLUGIN_REPLY);
+		wire_init(&w, a.out, a.len);
+		wire_header(&w, &h);
+		cr_expect_eq(h.id, 4711);
+		cr_expect_eq(h.flags, DNS_QR | (asked[f] & (DNS_RD | DNS_CD)) | cases[k].flags, "%s, %x: %x", cases[k].directive, asked[f], h.flags);
+		cr_expect_eq(h.n_qd, 1);
+		cr_expect(h.n_an == cases[k].n[0] && h.n_ns == cases[k].n[1] && h.n_ar == cases[k].n[2], "%s: %u %u %u",
+			  cases[k].directive, h.n_an, h.n_ns, h.n_ar);
+		corefile_plan_free(p);
+	}
+}
+
 /* At 253 octets of text a name ends: one more is SERVFAIL, by whichever rule it grew. */
 Test(plugin_messages, names_that_grow)
 {

@@ -118,6 +118,30 @@ Test(plugin_minimal, keeps_answers_and_opt)
 	cr_assert(m.h.n_an == 1 && m.h.n_ns == 0 && m.h.n_ar == 1 && m.edns.present &&
 		  m.edns.udp_size == 1232);
 	cr_assert_eq(now, len + 11);
+	/* the first of two, with records on both sides; without any, none is made */
+	for (int with = 0; with < 2; with++) {
+		len = reply_make(msg, sizeof(msg), "x.example.org", DNS_A, 0, (const char *const[]){"x.example.org. 60 A 192.0.2.1", NULL});
+		wire_out_init(&o, msg, sizeof(msg));
+		o.len = len;
+		for (unsigned i = 0; i < 4; i++) {
+			if (with && (i == 1 || i == 2)) {
+				mark = wire_opt_begin(&o, (uint16_t)(600 + i), 0, 0, false);
+				wire_put_bytes(&o, "\0\3\0\1x", i == 1 ? 5 : 0);
+				wire_opt_end(&o, mark);
+				continue;
+			}
+			mark = wire_rr_begin(&o, ns.b, DNS_NS, DNS_IN, 60);
+			wire_put_name(&o, ns.b);
+			wire_rr_end(&o, mark);
+		}
+		set_be16(msg + 8, 1);
+		set_be16(msg + 10, 3);
+		now = s->ops->answered(s, &a.q, msg, o.len, sizeof(msg));
+		cr_assert_eq(dns_msg_parse(&m, msg, now), 0);
+		cr_expect(m.h.n_an == 1 && m.h.n_ns == 0 && m.h.n_ar == with && m.edns.present == with);
+		cr_expect_eq(now, len + (with ? 16u : 0));
+		cr_expect(!with || (m.edns.udp_size == 601 && m.edns.opts_len == 5));
+	}
 	/* a denial keeps its SOA */
 	len = reply_make(msg, sizeof(msg), "x.example.org", DNS_A, DNS_NXDOMAIN, NULL);
 	cr_assert_eq(s->ops->answered(s, &a.q, msg, len, sizeof(msg)), len);
@@ -151,6 +175,15 @@ Test(plugin_dns64, asks_for_a_only_where_it_helps)
 	ask_init(&a, "x.example.org", DNS_AAAA, "10.0.0.1");
 	cr_assert_eq(s->ops->reask(s, &a.q, empty, n_empty), 0);
 	cr_assert_eq(t->ops->reask(t, &a.q, empty, n_empty), DNS_A);
+	/* to the last octet of a header */
+	cr_assert_eq(t->ops->reask(t, &a.q, empty, DNS_HEADER_LEN), DNS_A);
+	cr_assert_eq(t->ops->reask(t, &a.q, empty, DNS_HEADER_LEN - 1), 0);
+	a.q.qclass = DNS_CH;
+	cr_assert_eq(t->ops->reask(t, &a.q, empty, n_empty), 0);
+	ask_init(&a, "x.example.org", DNS_AAAA, "2001:db8::9");
+	a.q.client = NULL; /* a question of our own */
+	cr_assert_eq(s->ops->reask(s, &a.q, empty, n_empty), 0);
+	cr_assert_eq(t->ops->reask(t, &a.q, empty, n_empty), 0);
 	corefile_plan_free(p);
 	corefile_plan_free(all);
 }
