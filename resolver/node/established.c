@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of /proc/net/tcp and tcp6 to entries of the connection table, by conntrack netlink. */
+/* Lines of /proc/net/tcp and tcp6 to entries of the connection table, and to entries that go, by conntrack netlink. */
 #include "resolver/node/established.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -81,13 +82,24 @@ static void put_state(struct nl_buf *b, bool closing)
 	nl_end(b, info);
 }
 
-void established_put(struct nl_buf *b, const struct established *e)
+/* By the tuple that a client's segments have. */
+static void put_head(struct nl_buf *b, const struct established *e, uint16_t type, uint16_t flags)
 {
-	struct nfgenmsg *g = nl_begin(b, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, NLM_F_CREATE, sizeof *g);
+	struct nfgenmsg *g = nl_begin(b, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type), flags, sizeof *g);
 
 	if (g)
 		g->nfgen_family = IN6_IS_ADDR_V4MAPPED(&e->client) ? AF_INET : AF_INET6;
 	put_tuple(b, CTA_TUPLE_ORIG, &e->client, e->client_port, &e->local, e->port);
+}
+
+void established_put_end(struct nl_buf *b, const struct established *e)
+{
+	put_head(b, e, IPCTNL_MSG_CT_DELETE, 0);
+}
+
+void established_put(struct nl_buf *b, const struct established *e)
+{
+	put_head(b, e, IPCTNL_MSG_CT_NEW, NLM_F_CREATE);
 	put_tuple(b, CTA_TUPLE_REPLY, &e->local, e->port, &e->client, e->client_port);
 	/* Seen both ways: nobody looks for a translation of it any more. */
 	nl_put_be32(b, CTA_STATUS, IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED);
@@ -104,36 +116,71 @@ static bool is_ours(const struct established *e, const struct flags_ip *ip, size
 	return ours;
 }
 
-/* One family's file; where the kernel has it not there is nothing to enter. */
-static int enter_from(const char *file, struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
+struct walk {
+	struct netlink *nl;
+	const struct flags_ip *ip;
+	size_t n_ips;
+	uint16_t port;
+	void (*put)(struct nl_buf *b, const struct established *e);
+	const char *what;
+};
+
+/* Nothing there to delete is as it should be. */
+static int batch_send(const struct walk *w, struct nl_buf *b, struct diag *d)
+{
+	struct diag words = {""};
+	int err = netlink_send(w->nl, b, NULL, NULL, w->what, &words);
+
+	nl_init(b);
+	if (!err || netlink_errno(w->nl) == ENOENT)
+		return 0;
+	return diag_set(d, err, "%s", words.text);
+}
+
+/* One family's file; where the kernel has it not there is nothing to do. */
+static int walk_file(const struct walk *w, const char *file, struct diag *d)
 {
 	struct nl_buf b;
 	struct established e;
 	unsigned n = 0;
-	int first = 0;
+	int first = 0, err;
 	char line[LINE_MAX];
 	FILE *f = fopen(file, "re");
 
 	nl_init(&b);
 	while (f && fgets(line, sizeof line, f)) {
-		if (!established_parse(line, &e) || !is_ours(&e, ip, n_ips, port))
+		if (!established_parse(line, &e) || !is_ours(&e, w->ip, w->n_ips, w->port))
 			continue;
-		established_put(&b, &e);
+		w->put(&b, &e);
 		if (++n % BATCH)
 			continue;
-		first = first ? first : netlink_send(nl, &b, NULL, NULL, "conntrack: entering connections", d);
-		nl_init(&b);
+		err = batch_send(w, &b, first ? NULL : d);
+		first = first ? first : err;
 	}
 	if (f)
 		fclose(f);
-	if (!first && n % BATCH)
-		first = netlink_send(nl, &b, NULL, NULL, "conntrack: entering connections", d);
-	return first;
+	err = n % BATCH ? batch_send(w, &b, first ? NULL : d) : 0;
+	return first ? first : err;
+}
+
+static int walk_all(const struct walk *w, struct diag *d)
+{
+	int v4 = walk_file(w, "/proc/net/tcp", d), v6 = walk_file(w, "/proc/net/tcp6", v4 ? NULL : d);
+
+	return v4 ? v4 : v6;
+}
+
+int established_clear(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
+{
+	struct walk w = {nl, ip, n_ips, port, established_put_end, "conntrack: deleting what others left"};
+
+	return walk_all(&w, d);
 }
 
 int established_enter(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
 {
-	int v4 = enter_from("/proc/net/tcp", nl, ip, n_ips, port, d), v6 = enter_from("/proc/net/tcp6", nl, ip, n_ips, port, v4 ? NULL : d);
+	struct walk w = {nl, ip, n_ips, port, established_put, "conntrack: entering connections"};
+	int cleared = established_clear(nl, ip, n_ips, port, d), entered = walk_all(&w, cleared ? NULL : d);
 
-	return v4 ? v4 : v6;
+	return cleared ? cleared : entered;
 }

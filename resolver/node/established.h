@@ -6,6 +6,11 @@
  * and our own makes an entry whose other end is the client, by which whatever the
  * client sends from that port later is delivered here, for a day. So each
  * gets an entry beforehand that says what it is: established, with us.
+ *
+ * From the client's port there may be an entry already, of a connection that it had with the
+ * cluster DNS while there were no rules (in TIME_WAIT for two minutes; for days, when rules came in
+ * the middle of it). Our segments clash with that one: the kernel has them leave from another port than
+ * 53, the client resets what it does not know, and waits for an answer for ever. So such go first.
  */
 #ifndef NODENS_ESTABLISHED_H
 #define NODENS_ESTABLISHED_H
@@ -17,8 +22,10 @@
 #include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
 
-/* Enters all TCP connections of this network namespace to a port of these addresses, handshakes and those
- * that are still to be accepted among them. Entries that are there already are brought up to date. */
+/* Of all TCP connections of this network namespace to a port of these addresses, handshakes and those
+ * that are still to be accepted among them: what entries there are by their clients' addresses and ports goes. */
+int established_clear(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d);
+/* And each gets one. Again: they are brought up to date. */
 int established_enter(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d);
 
 /* The part of it that is no system call. A line of /proc/net/tcp or tcp6 (proc(5)). */
@@ -29,7 +36,8 @@ struct established {
 };
 /* False: no connection, or one whose ends have both gone. */
 bool established_parse(const char *line, struct established *ret);
-/* One message that enters it. */
+/* One message that enters it; or that deletes what is entered. */
 void established_put(struct nl_buf *b, const struct established *e);
+void established_put_end(struct nl_buf *b, const struct established *e);
 
 #endif

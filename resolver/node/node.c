@@ -314,7 +314,9 @@ int node_rules_withdraw(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? iptables_withdraw(n, d) : 0;
 }
 
-int node_connections_keep(struct node *n, uint64_t which, struct diag *d)
+static int connections_each(struct node *n, uint64_t which,
+			    int (*act)(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d),
+			    struct diag *d)
 {
 	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
 	size_t n_ips = 0;
@@ -324,7 +326,17 @@ int node_connections_keep(struct node *n, uint64_t which, struct diag *d)
 	for (size_t i = 0; i < n->f->n_localips; i++)
 		if (which >> i & 1)
 			ip[n_ips++] = n->f->localip[i];
-	return n_ips ? established_enter(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
+	return n_ips ? act(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
+}
+
+int node_connections_keep(struct node *n, uint64_t which, struct diag *d)
+{
+	return connections_each(n, which, established_enter, d);
+}
+
+int node_connections_clear(struct node *n, uint64_t which, struct diag *d)
+{
+	return connections_each(n, which, established_clear, d);
 }
 
 int node_rules_remove(struct node *n, struct diag *d)

@@ -55,6 +55,8 @@ int node_rules_withdraw(struct node *n, struct diag *d);
 /* TCP connections of ours (of local addresses, a bit each) go on as such when questions take the other way;
  * to be called before that (established.h). */
 int node_connections_keep(struct node *n, uint64_t which, struct diag *d);
+/* No reply to them is taken for another connection's when it is tracked; to be called before that. */
+int node_connections_clear(struct node *n, uint64_t which, struct diag *d);
 int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */

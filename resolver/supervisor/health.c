@@ -49,6 +49,8 @@ static void selftest_failed(struct health *h, const char *words)
 	if (h->failures == LAPSE_FAILURES) {
 		log_error("self-test failed: %s", words);
 		rules_lapse(h->rules);
+	} else if (h->failures < LAPSE_FAILURES) {
+		rules_doubt(h->rules);
 	}
 	h->p->good = h->failures < LAPSE_FAILURES;
 }

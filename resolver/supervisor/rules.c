@@ -324,11 +324,27 @@ bool rules_leave(struct rules *r, const struct corefile_plan *next)
 	return true;
 }
 
+/* Without rules the replies of connections that are open are tracked. Those at addresses that rules
+ * leave alone are so already, as what they are. */
+static void connections_clear(struct rules *r, uint64_t which)
+{
+	struct diag d = { "" };
+	if (node_connections_clear(r->p->node, which & ~rules_idle(&r->idle), &d) < 0)
+		log_warn("rules: answers over TCP may be lost: %s", d.text);
+}
+
+void rules_doubt(struct rules *r)
+{
+	if (rules_expire(r) && !r->lapsed)
+		connections_clear(r, UINT64_MAX);
+}
+
 void rules_lapse(struct rules *r)
 {
 	struct diag d = { "" };
 	if (!rules_expire(r))
 		return;
+	rules_doubt(r);
 	r->lapsed = true;
 	if (all_or_none(r))
 		keeper_tell(r, KEEPER_LAPSE);
@@ -338,13 +354,16 @@ void rules_lapse(struct rules *r)
 
 void rules_led(struct rules *r, uint64_t asked, uint64_t astray, const char *words)
 {
-	if (r->lapsed || !rules_astray_note(&r->astray, asked, astray, r->p->loop.now_ns))
+	uint64_t go = r->lapsed ? 0 : rules_astray_note(&r->astray, asked, astray, r->p->loop.now_ns);
+	if (!go)
 		return;
 	log_error("rules: questions to the cluster's address get no answer: %s", words);
-	if (all_or_none(r))
+	if (all_or_none(r)) {
 		rules_lapse(r);
-	else if (rules_expire(r))
+	} else if (rules_expire(r)) {
+		connections_clear(r, go);
 		idle_look(r); /* until they are renewed, which is next */
+	}
 }
 
 static void take_away(struct rules *r, uint32_t what, int (*act)(struct node *n, struct diag *d))

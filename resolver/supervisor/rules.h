@@ -55,6 +55,7 @@ int rules_privileges(struct rules *r, struct diag *d);
 /* As they should be, or asked for. Never while the self-test fails. */
 void rules_ensure(struct rules *r);
 void rules_refresh(struct rules *r); /* the self-test has passed */
+void rules_doubt(struct rules *r);   /* it has failed once: they may lapse by themselves before the next */
 void rules_lapse(struct rules *r);   /* it has failed, and not once */
 /* It passed, and what was sent to Services' addresses (of ours, a bit each) was answered, or was not (words). */
 void rules_led(struct rules *r, uint64_t asked, uint64_t astray, const char *words);

@@ -129,6 +129,38 @@ Test(established, entered)
 	s = look(nl);
 	cr_expect_eq(s.n, 82, "got %u", s.n);
 	cr_expect_eq(s.state[TCP_CONNTRACK_TIME_WAIT], 2, "brought up to date");
+	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, &d), 0, "%s", d.text);
+	cr_expect_eq(look(nl).n, 41, "the other family's are left");
+	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, &d), 0, "none is none: %s", d.text);
 	close(elsewhere);
+	netlink_close(nl);
+}
+
+/* From the client's port it had a connection that was translated. */
+Test(established, instead_of_what_was_left)
+{
+	struct flags_ip ip = {.is_v4 = true};
+	struct sockaddr_in6 from;
+	struct netlink *nl;
+	struct diag d = {""};
+	socklen_t len = sizeof(from);
+	char left[200];
+
+	own_net(NULL);
+	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &ip.addr);
+	listening(&ip, 53);
+	cr_assert_eq(getsockname(asking(&ip, 53), (struct sockaddr *)&from, &len), 0);
+	snprintf(left, sizeof(left), "conntrack -I -p tcp -s 127.0.0.1 -d 127.0.0.1 --sport %u --dport 53 --dst-nat 127.0.0.2 -t 9 "
+		 "--state TIME_WAIT >/dev/null 2>&1", ntohs(from.sin6_port));
+	if (system(left))
+		cr_skip_test("no conntrack, or no translation");
+	cr_expect_eq(look(nl).odd, 1);
+	cr_assert_eq(established_enter(nl, &ip, 1, 53, &d), 0, "%s", d.text);
+	struct seen s = look(nl);
+
+	cr_expect_eq(s.n, 1);
+	cr_expect_eq(s.state[TCP_CONNTRACK_ESTABLISHED], 1);
+	cr_expect_eq(s.odd, 0, "it is not translated any more");
 	netlink_close(nl);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When rules of nftables are asked for, renewed, withdrawn and given up, and whose addresses go meanwhile. */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 
 #include "resolver/handover/handover_session.h"
 #include "tests/fixtures/rules_world.h"
@@ -180,6 +182,83 @@ Test(rules, a_listener_that_is_about_to_go)
 	rules_lapse(&r);
 	cr_expect_not(rules_leave(&r, next), "nobody comes");
 	corefile_plan_free(next);
+}
+
+static int entries(const char *addr)
+{
+	char command[120];
+
+	snprintf(command, sizeof(command), "exit $(conntrack -L -p tcp -d %s --dport 53 2>/dev/null | wc -l)", addr);
+	return WEXITSTATUS(system(command));
+}
+
+/* A connection from that port to whoever answers when there are no rules, long ago. */
+static void left_behind(const char *addr, int fd)
+{
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	char command[200];
+
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&from, &len), 0);
+	snprintf(command, sizeof(command), "conntrack -I -p tcp -s %s -d %s --sport %u --dport 53 --dst-nat 192.0.2.9 -t 99 --state TIME_WAIT "
+		 ">/dev/null 2>&1", inet_ntoa(from.sin_addr), addr, ntohs(from.sin_port));
+	if (system(command))
+		cr_skip_test("no conntrack, or no translation");
+}
+
+static int connected(const char *addr)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = inet_addr(addr)};
+	int server = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	cr_assert_eq(bind(server, (struct sockaddr *)&at, sizeof(at)), 0);
+	cr_assert_eq(listen(server, 8), 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+/* When rules lapse no connection's answer clashes with what was left; one at an address that rules have left
+ * before is in the table as what it is, and stays there. */
+Test(rules, connections_when_they_lapse)
+{
+	struct corefile_plan *next = plan_of(".:53 {\n bind 169.254.20.10\n forward . 192.0.2.1\n}\n");
+
+	nft_begin();
+	int link = connected("169.254.20.10");
+
+	connected("10.96.0.10");
+	cr_expect_eq(entries("169.254.20.10") + entries("10.96.0.10"), 0, "they are not tracked");
+	left_behind("169.254.20.10", link);
+	cr_expect(rules_leave(&r, next));
+	cr_expect_eq(entries("10.96.0.10"), 1);
+	cr_expect_eq(entries("169.254.20.10"), 1);
+	rules_doubt(&r);
+	cr_expect_eq(entries("169.254.20.10"), 0);
+	cr_expect_eq(entries("10.96.0.10"), 1);
+	left_behind("169.254.20.10", link);
+	rules_lapse(&r);
+	cr_expect_eq(entries("169.254.20.10"), 0);
+	cr_expect_eq(entries("10.96.0.10"), 1);
+	left_behind("169.254.20.10", link);
+	rules_doubt(&r);
+	cr_expect_eq(entries("169.254.20.10"), 1, "they have lapsed: it may be a living one by now");
+	corefile_plan_free(next);
+}
+
+/* One address leads astray: those at it, and no others. */
+Test(rules, connections_when_one_leads_astray)
+{
+	enum { LINK = 1, VIP = 2 };
+
+	nft_begin();
+	p.loop.now_ns = clock_mono_ns();
+	left_behind("169.254.20.10", connected("169.254.20.10"));
+	left_behind("10.96.0.10", connected("10.96.0.10"));
+	rules_led(&r, LINK | VIP, VIP, "why");
+	cr_expect_eq(entries("10.96.0.10"), 1, "once is chance");
+	rules_led(&r, LINK | VIP, VIP, "why");
+	cr_expect_eq(entries("10.96.0.10"), 0);
+	cr_expect_eq(entries("169.254.20.10"), 1);
 }
 
 /* Addresses that nobody listens at are nobody's; a wildcard listens at all of its family. */
