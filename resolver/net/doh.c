@@ -188,17 +188,15 @@ static int on_close(nghttp2_session *session, int32_t number, uint32_t code, voi
 static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *ctx)
 {
 	struct doh *d = ctx;
-	struct doh_stream *s = d->streams;
+	struct doh_stream *s = frame->hd.type == NGHTTP2_HEADERS ? d->streams : NULL;
 	(void)error;
-	if (frame->hd.type != NGHTTP2_HEADERS)
-		return 0;
 	while (s && s->number != frame->hd.stream_id)
 		s = s->next;
-	if (!s)
-		return 0;
-	nghttp2_session_set_stream_user_data(session, s->number, NULL);
-	d->events.fail(d->events.ctx, s->id, s->has_fault ? s->fault : DOH_REFUSED, 0);
-	stream_free(s);
+	if (s) {
+		nghttp2_session_set_stream_user_data(session, s->number, NULL);
+		d->events.fail(d->events.ctx, s->id, s->has_fault ? s->fault : DOH_REFUSED, 0);
+		stream_free(s);
+	}
 	return 0;
 }
 

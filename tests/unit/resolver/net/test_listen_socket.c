@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,6 +53,25 @@ Test(listen_socket, after_another_program)
 	close(client);
 	close(other);
 	cr_expect_geq(tcp_socket_open(&a, ntohs(at.sin_port), 0, NULL), 0);
+}
+
+/* Where there is no descriptor the words say so, and not what comes of having none. */
+Test(listen_socket, without_a_descriptor)
+{
+	struct rlimit few, all;
+	struct in6_addr a;
+	struct diag d[2];
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &a);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	few.rlim_cur = 0;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int udp = udp_socket_open(&a, 0, 0, 1, &d[0]), tcp = tcp_socket_open(&a, 0, 0, &d[1]);
+	bool taken = udp_socket_taken(&a, 1, 0);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	cr_expect(udp < 0 && tcp < 0 && !taken);
+	for (int i = 0; i < 2; i++)
+		cr_expect_str_eq(d[i].text, "socket: Too many open files");
 }
 
 /* Which socket a query of a new client arrives at. */

@@ -46,6 +46,12 @@ static void setup(void)
 	node_close(n);
 }
 
+static void setup_fake(void)
+{
+	setup();
+	fake_iptables_make();
+}
+
 TestSuite(keeper, .timeout = 60);
 
 static struct keeper_reply r;
@@ -182,6 +188,21 @@ Test(keeper, lapse_and_life, .init = setup)
 	cr_expect_eq(rules_count(), 0);
 }
 
+/* Without gates they are gone meanwhile: only life brings them back, not a question about them. */
+static int supervise_lapses_ungated(const struct node_flags *f, int fd)
+{
+	if (!asked(fd, KEEPER_ENSURE) || r.err || r.gate != NODE_GATE_NONE)
+		return 5;
+	return supervise_lapses(f, fd);
+}
+
+Test(keeper, lapse_and_life_without_gates, .init = setup_fake, .fini = fake_iptables_remove)
+{
+	fake_refuse(FAKE_GATES);
+	cr_expect_eq(front_end(front_start(supervise_lapses_ungated)), FINE);
+	cr_expect_eq(rules_count(), 0);
+}
+
 /* Whatever has been withdrawn is still removed, also when nobody is left to ask for it. */
 static int supervise_withdraws(const struct node_flags *f, int fd)
 {
@@ -223,12 +244,6 @@ Test(keeper, signals_are_passed_on, .init = setup)
 }
 
 /* --- with an iptables that refuses --- */
-
-static void setup_fake(void)
-{
-	setup();
-	fake_iptables_make();
-}
 
 static void pass_ms(uint64_t ms)
 {

@@ -150,6 +150,38 @@ Test(plugin_minimal, keeps_answers_and_opt)
 	corefile_plan_free(p);
 }
 
+/* Only an answer to one question loses what stands beside it; all else stays as it is, whatever its header says. */
+Test(plugin_minimal, what_is_no_answer_stays_whole)
+{
+	static const uint16_t rcodes[] = {DNS_NOERROR, DNS_SERVFAIL, DNS_NXDOMAIN, DNS_REFUSED};
+	struct corefile_plan *p;
+	const struct plugin_step *s = step_of(&p, "minimal");
+	uint8_t whole[512], msg[512];
+	struct asked a;
+	size_t len = reply_make(whole, sizeof(whole), "x.example.org", DNS_CNAME, 0,
+				(const char *const[]){"x.example.org. 60 CNAME y.example.org.", "y.example.org. 60 CNAME z.example.org.",
+						      "example.org. 60 NS a.example.org.", NULL});
+
+	ask_init(&a, "x.example.org", DNS_CNAME, "10.0.0.1");
+	for (uint16_t n_qd = 0; n_qd < 3; n_qd++)
+		for (size_t r = 0; r < sizeof(rcodes) / sizeof(rcodes[0]); r++)
+			for (uint16_t n_an = 0; n_an < 4; n_an++) {
+				bool shrinks = n_qd == 1 && rcodes[r] == DNS_NOERROR && (n_an == 1 || n_an == 2);
+
+				set_be16(whole + 2, (uint16_t)(DNS_QR | rcodes[r]));
+				set_be16(whole + 4, n_qd);
+				set_be16(whole + 6, n_an);
+				set_be16(whole + 8, n_an < 2);
+				set_be16(whole + 10, (uint16_t)(n_an < 2 ? 2 - n_an : 3 - n_an));
+				memcpy(msg, whole, len);
+				size_t now = s->ops->answered(s, &a.q, msg, len, sizeof(msg));
+
+				cr_expect_eq(now < len, shrinks, "%u questions, %u answers, rcode %u", n_qd, n_an, rcodes[r]);
+				cr_expect(shrinks ? get_be32(msg + 8) == 0 : !memcmp(msg, whole, len));
+			}
+	corefile_plan_free(p);
+}
+
 Test(plugin_dns64, asks_for_a_only_where_it_helps)
 {
 	struct corefile_plan *p, *all;
