@@ -54,6 +54,7 @@ static void slot_configure(struct worker_slot *s)
 	}
 	if (ctl_send(s->ctl.fd, &m, fds, n) < 0)
 		log_error("worker %u: cannot be configured: %s", s->index, strerror(errno));
+	workers_look(w);
 }
 
 static void slot_message(struct worker_slot *s, const struct ctl_msg *m)
@@ -66,6 +67,7 @@ static void slot_message(struct worker_slot *s, const struct ctl_msg *m)
 		return; /* about a configuration already replaced */
 	if (m->type == CTL_READY) {
 		s->ready = m->value;
+		s->hangs = 0;
 		w->changed(w->ctx, NULL);
 	} else if (m->type == CTL_FAILED) {
 		w->changed(w->ctx, m->text);
@@ -291,33 +293,6 @@ unsigned workers_alive(const struct workers *w)
 	return n;
 }
 
-void workers_ping(struct workers *w, uint64_t patience_ns)
-{
-	struct ctl_msg m = { .type = CTL_PING };
-	uint64_t now = w->loop->now_ns;
-	for (unsigned i = 0; i < w->n; i++) {
-		struct worker_slot *s = &w->slot[i];
-		if (!s->pid)
-			continue;
-		if (!s->ping_ns) {
-			ctl_send(s->ctl.fd, &m, NULL, 0);
-			s->ping_ns = now;
-		} else if (now - s->ping_ns > patience_ns) {
-			log_error("worker %u has not moved for %.1f s", i, (double)(now - s->ping_ns) / 1e9);
-			kill(s->pid, SIGKILL);
-			s->ping_ns = 0;
-		}
-	}
-}
-
-bool workers_prompt(const struct workers *w, uint64_t age_ns)
-{
-	for (unsigned i = 0; i < w->n; i++)
-		if (w->slot[i].ping_ns && w->loop->now_ns - w->slot[i].ping_ns > age_ns)
-			return false;
-	return true;
-}
-
 static void all_tell(const struct workers *w, const struct ctl_msg *m)
 {
 	for (unsigned i = 0; i < w->n; i++)
@@ -389,6 +364,8 @@ void workers_release(struct workers *w)
 		close(s->ctl.fd);
 	}
 	workers_export_close(w);
+	if (w->loop)
+		loop_timer_set(w->loop, &w->look, T_NEVER);
 	if (w->text_fd >= 0)
 		close(w->text_fd);
 	w->text_fd = -1;

@@ -24,6 +24,7 @@ struct worker_slot {
 	struct loop_timer restart;
 	unsigned index, quick_deaths;
 	uint64_t started_ns, ping_ns; /* ping_ns: the oldest without an answer, 0: none */
+	unsigned hangs;       /* in a row while it was being configured */
 	uint32_t ready;       /* last configuration it serves */
 	uint32_t awaits;      /* enum ctl_type of the answer that is due; 0: none */
 	int cache_fd;         /* memory file of an export; -1: none */
@@ -36,6 +37,7 @@ struct workers {
 	uint16_t dns_port, private_port;
 	unsigned n;
 	bool stopping;
+	struct loop_timer look; /* while any is being configured: does it move? */
 	bool held;            /* they read no listening socket */
 	uint64_t held_but;    /* except of these sets, a bit each */
 	bool held_adopted;    /* or, before a take-over: except of those that we have opened, which nobody else reads */
@@ -67,10 +69,14 @@ void workers_reap(struct workers *w);
 #define WORKERS_HANG_NS (3 * NS_PER_S) /* a starved machine is slower than a test */
 /* Ask each whether its loop turns, and kill one that has not answered for
  * `patience_ns`: a hung worker is worth less than a new one, and one that is to end
- * holds connections that would end with it. */
+ * holds connections that would end with it. Asked by itself while one is being configured: who
+ * then does not move for so long may have much to read, so its successor gets twice the time,
+ * and so on up to 32 times. */
 void workers_ping(struct workers *w, uint64_t patience_ns);
 /* Every worker's loop answered lately: no ping is older than `age_ns`. */
 bool workers_prompt(const struct workers *w, uint64_t age_ns);
+/* For workers.c: one is being configured. */
+void workers_look(struct workers *w);
 /* Connections end with their next reply, or idle, after so long; whoever comes meanwhile is served one reply. */
 void workers_part(struct workers *w, uint32_t idle_ms);
 /* Those at listeners that the plan, which is next, does not name: with their next reply. */

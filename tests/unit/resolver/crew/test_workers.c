@@ -469,6 +469,63 @@ Test(workers, pings)
 	w.slot[1].pid = pid[1];
 }
 
+/* Who has much to read moves late. Its successor has twice the time, and so on. */
+Test(workers, being_configured)
+{
+	struct ctl_msg ready = {.type = CTL_READY, .value = 3}, pong = {.type = CTL_PONG};
+
+	loop.now_ns = 100 * NS_PER_S;
+	w.generation = 3;
+	w.slot[1].ready = w.slot[2].ready = 3;
+	workers_look(&w);
+	cr_assert(w.look.armed);
+	cr_expect_leq(w.look.at_ns, loop.now_ns + NS_PER_S, "in whatever phase its owner is");
+	for (unsigned round = 0; round < 7; round++) {
+		uint64_t patience = WORKERS_HANG_NS << (round < 5 ? round : 5);
+
+		loop_timer_set(&loop, &w.look, T_NEVER);
+		w.look.due(&w.look);
+		cr_assert(w.look.armed, "until all are");
+		cr_expect_eq(told(0), CTL_PING);
+		for (unsigned i = 1; i < N; i++) {
+			cr_expect_eq(told(i), CTL_PING);
+			cr_assert_eq(ctl_send(theirs[i], &pong, NULL, 0), 0);
+			w.slot[i].ctl.ready(&w.slot[i].ctl, EPOLLIN);
+		}
+		loop.now_ns += patience;
+		workers_ping(&w, WORKERS_HANG_NS);
+		cr_expect_eq(w.slot[0].ping_ns, loop.now_ns - patience, "%u: not yet", round);
+		for (unsigned i = 1; i < N; i++) {
+			cr_expect_eq(told(i), CTL_PING);
+			cr_assert_eq(ctl_send(theirs[i], &pong, NULL, 0), 0);
+			w.slot[i].ctl.ready(&w.slot[i].ctl, EPOLLIN);
+		}
+		loop.now_ns++;
+		workers_ping(&w, WORKERS_HANG_NS);
+		cr_expect_eq(status_of(0), SIGKILL, "%u", round);
+		for (unsigned i = 1; i < N; i++) {
+			cr_expect_eq(told(i), CTL_PING);
+			cr_assert_eq(ctl_send(theirs[i], &pong, NULL, 0), 0);
+			w.slot[i].ctl.ready(&w.slot[i].ctl, EPOLLIN);
+		}
+		loop_del(&loop, &w.slot[0].ctl);
+		close(w.slot[0].ctl.fd);
+		close(theirs[0]);
+		worker_put(0);
+	}
+	cr_assert_eq(ctl_send(theirs[0], &ready, NULL, 0), 0);
+	w.slot[0].ctl.ready(&w.slot[0].ctl, EPOLLIN);
+	cr_expect_eq(w.slot[0].hangs, 0, "it can");
+	loop_timer_set(&loop, &w.look, T_NEVER);
+	w.look.due(&w.look);
+	cr_expect_not(w.look.armed, "nobody is any more");
+	workers_ping(&w, WORKERS_HANG_NS);
+	loop.now_ns += WORKERS_HANG_NS + 1;
+	workers_ping(&w, WORKERS_HANG_NS);
+	cr_expect_eq(status_of(0), SIGKILL);
+	cr_expect_eq(w.slot[0].hangs, 0, "it had nothing to read");
+}
+
 Test(workers, ends)
 {
 	cr_expect_eq(workers_alive(&w), N);

@@ -24,6 +24,30 @@ Test(supervisor_workers, a_worker_that_hangs_before_the_first_self_test)
 	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
 }
 
+/* Nothing has been tested yet, and nobody is there who could answer: it reads for a while, and is stopped meanwhile. */
+Test(supervisor_workers, a_worker_that_hangs_while_it_is_configured)
+{
+	enum { NAMES = 200000 };
+	char *hosts = calloc(NAMES, 24), conf[600];
+	size_t at = 0;
+
+	cr_assert(hosts);
+	for (unsigned i = 0; i < NAMES; i++)
+		at += (size_t)sprintf(hosts + at, "10.0.0.1 h%u.big\n", i);
+	world_write("hosts", hosts);
+	snprintf(conf, sizeof(conf), ".:5300 {\n " CONF_HEAD " hosts %s {\n fallthrough\n }\n}\n", world_path("hosts"));
+	world_write("Corefile", conf);
+	pid_t pid = daemon_launch("log", NULL), w;
+
+	UNTIL((w = daemon_worker(pid)));
+	kill(w, SIGSTOP);
+	UNTIL_SAID("being configured");
+	UNTIL(daemon_serves(pid));
+	cr_expect_eq(asked("h199999.big"), 1);
+	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
+	free(hosts);
+}
+
 /* As long as that lasts it serves, and so does a worker's successor. */
 Test(supervisor_workers, a_worker_that_hangs_in_lameduck)
 {
