@@ -7,6 +7,7 @@
  */
 #include "resolver/corefile/compile.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,9 +140,13 @@ static int block_compile(struct cf_setup *s, const struct cf_server *src)
 		return cf_nomem(s);
 	for (size_t i = 0; i < src->n_keys; i++)
 		cf_key(s, b, &src->key[i]);
-	for (size_t i = 0; i < src->n_nodes; i++)
-		if (directive_setup(s, &src->node[i]) == ERR_NOMEM)
-			return ERR_NOMEM;
+	for (size_t i = 0; i < src->n_nodes; i++) {
+		int err = directive_setup(s, &src->node[i]);
+
+		assert(!err || err == ERR_NOMEM || s->report->n_errors); /* what fails has said so */
+		if (err == ERR_NOMEM)
+			return err;
+	}
 	steps_sort(b);
 	return block_names(s, b);
 }

@@ -17,18 +17,15 @@
 
 enum { ASK_WAIT_MS = 1500 };
 
-static bool addr_from_sockaddr(const struct sockaddr *sa, struct in6_addr *ret)
+/* getaddrinfo(3) knows two families. */
+static struct in6_addr addr_from_sockaddr(const struct sockaddr *sa)
 {
-	if (sa->sa_family == AF_INET6) {
-		*ret = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-	} else if (sa->sa_family == AF_INET) {
-		*ret = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-		memcpy(ret->s6_addr + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr,
-		       4);
-	} else {
-		return false;
-	}
-	return true;
+	struct in6_addr a = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+	if (sa->sa_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+	memcpy(a.s6_addr + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	return a;
 }
 
 static size_t addrs_of_system(const char *host, struct in6_addr *ret, size_t max)
@@ -39,7 +36,7 @@ static size_t addrs_of_system(const char *host, struct in6_addr *ret, size_t max
 	if (getaddrinfo(host, NULL, &hints, &list) != 0)
 		return 0;
 	for (const struct addrinfo *i = list; i && n < max; i = i->ai_next)
-		n += addr_from_sockaddr(i->ai_addr, &ret[n]);
+		ret[n++] = addr_from_sockaddr(i->ai_addr);
 	freeaddrinfo(list);
 	return n;
 }

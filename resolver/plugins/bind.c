@@ -21,15 +21,11 @@ static size_t bind_addrs(struct cf_setup *s, const struct cf_token *t, struct in
 	return n;
 }
 
+/* One that is there already is no other listener: cf_listeners has each once. */
 static int bind_add(struct cf_setup *s, const struct cf_token *t, const struct in6_addr *a,
 		    uint32_t scope)
 {
-	struct cf_block *b = s->b;
-
-	for (size_t i = 0; i < b->n_binds; i++)
-		if (memcmp(&b->bind[i].addr, a, sizeof(*a)) == 0 && b->bind[i].scope_id == scope)
-			return 0;
-	struct cf_bind *slot = arena_push(s->arena, &b->bind, &b->n_binds, sizeof(*slot));
+	struct cf_bind *slot = arena_push(s->arena, &s->b->bind, &s->b->n_binds, sizeof(*slot));
 
 	if (!slot)
 		return cf_nomem(s);

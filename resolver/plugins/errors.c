@@ -29,7 +29,9 @@ static int errors_consolidate(struct cf_setup *s, const struct cf_node *n, void 
 	int err = cf_duration(s, &n->tok[1], 0, NS_PER_MS, 86400 * NS_PER_S, &c.period_ns);
 
 	c.pattern = arena_str(s->arena, n->tok[2].text);
-	c.regex = c.pattern ? cf_regex(s, &n->tok[2], c.pattern) : NULL;
+	if (!c.pattern)
+		return cf_nomem(s);
+	c.regex = cf_regex(s, &n->tok[2], c.pattern);
 	if (i < n->n && strcmp(n->tok[i].text, "show_first") != 0) {
 		int level = cf_choice(s, &n->tok[i++], "level", levels);
 

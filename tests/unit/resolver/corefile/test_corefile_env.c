@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <glob.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -181,6 +183,41 @@ Test(corefile_env, interfaces_and_variables)
 	cr_expect_null(e.get_var(e.ctx, "COREFILE_ENV_TEST_NOT"));
 	cr_expect(e.readable(e.ctx, "/etc/passwd"));
 	cr_expect_not(e.readable(e.ctx, "/nonexistent"));
+}
+
+/* Without descriptors nothing can be asked: there are no addresses, and that is all. */
+Test(corefile_env, without_descriptors)
+{
+	struct in6_addr a[8], at = addr_of("127.0.0.1");
+	uint16_t port = 53;
+	struct rlimit few, all;
+	struct corefile_env e;
+	uint32_t scope[8];
+
+	corefile_env_defaults(&e);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	few.rlim_cur = 0;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	size_t n_if = e.if_addrs(e.ctx, "lo", a, scope, 8), n_host = e.host_addrs(e.ctx, "h.test", &at, &port, 1, a, 8);
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	cr_expect_eq(n_if, 0);
+	cr_expect_eq(n_host, 0);
+}
+
+/* A host without a name has one for NSID all the same. */
+Test(corefile_env, without_a_host_name)
+{
+	struct corefile_env e;
+
+	if (unshare(CLONE_NEWUTS) || sethostname("", 0))
+		cr_skip_test("no namespace for names here");
+	corefile_env_defaults(&e);
+	cr_expect_str_eq(e.hostname, "localhost");
+	cr_assert_eq(sethostname("n", 1), 0);
+	corefile_env_defaults(&e);
+	cr_expect_str_eq(e.hostname, "n");
 }
 
 static int glob_given(void *ctx, const char *pattern, char **ret)

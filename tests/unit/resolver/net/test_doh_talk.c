@@ -387,13 +387,14 @@ Test(doh_talk, the_server_goes_away, .init = setup)
 	cr_expect(doh_takes_more(doh));
 	cr_assert_eq(nghttp2_submit_goaway(server, 0, seen[1].stream, NGHTTP2_NO_ERROR, NULL, 0), 0);
 	cr_assert_eq(doh_ask(doh, 9, query, sizeof(query)), 0);
+	cr_assert_eq(doh_ask(doh, 8, query, sizeof(query)), 0);
 	const uint8_t *b;
 	ssize_t n;
 	while ((n = nghttp2_session_mem_send(server, &b)) > 0) /* while what is asked has not left yet */
 		cr_assert_eq(doh_input(doh, b, (size_t)n), 0);
 	cr_expect_eq(talk(), 0);
 	cr_expect_not(doh_takes_more(doh));
-	cr_expect_str_eq(told_since(), "2 fail 0 0 9 fail 0 0 ");
+	cr_expect_str_eq(told_since(), "2 fail 0 0 9 fail 0 0 8 fail 0 0 ");
 	ask(10);
 	cr_expect_str_eq(told_since(), "10 fail 0 0 ");
 	cr_expect_eq(respond(0, ok, reply, reply_len), 0);

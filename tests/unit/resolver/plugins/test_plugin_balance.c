@@ -104,6 +104,31 @@ Test(plugin_loadbalance, chance_is_each_query_s_own)
 	corefile_plan_free(p);
 }
 
+/* One whose records end before their number is nobody's to mix, wherever it is cut. */
+Test(plugin_loadbalance, cut_ones_are_left_alone)
+{
+	struct corefile_plan *p;
+	const struct plugin_step *s = step_of(&p, "loadbalance");
+	uint8_t whole[512], msg[512];
+	size_t len = reply_make(whole, sizeof(whole), "x.example.org", DNS_A, 0, four);
+	unsigned n_mixed = 0;
+
+	for (size_t n = DNS_HEADER_LEN; n <= len; n++)
+		for (unsigned i = 0; i < 8; i++) {
+			struct asked a;
+
+			memcpy(msg, whole, len);
+			ask_init(&a, "x.example.org", DNS_A, "10.0.0.1");
+			a.q.now_ns = i;
+			cr_expect_eq(s->ops->respond(s, &a.q, msg, n, sizeof(msg)), n);
+			if (n < len)
+				cr_expect_eq(memcmp(msg, whole, len), 0, "cut at %zu of %zu", n, len);
+			n_mixed += memcmp(msg, whole, len) != 0;
+		}
+	cr_expect_gt(n_mixed, 4);
+	corefile_plan_free(p);
+}
+
 Test(plugin_loadbalance, what_is_left_alone)
 {
 	struct corefile_plan *p;

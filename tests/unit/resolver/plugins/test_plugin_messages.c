@@ -283,6 +283,23 @@ Test(plugin_messages, names_that_grow)
 	}
 }
 
+/* What is too long even as text is no name either: never a shorter one. */
+Test(plugin_messages, texts_that_grow)
+{
+	struct corefile_plan *p;
+	const struct plugin_step *s = step_of(&p, "rewrite name regex ^(.*)[.]$ {1}.{1}");
+	char name[600];
+	struct asked a;
+	size_t n = 0;
+
+	for (unsigned k = 0; k < 130; k++) /* octets that are four characters each */
+		n += (size_t)snprintf(name + n, sizeof(name) - n, "%s\\001", k && k % 63 == 0 ? "." : "");
+	ask_init(&a, name, DNS_A, "10.0.0.1");
+	cr_expect_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_RCODE);
+	cr_expect_eq(a.len, DNS_SERVFAIL);
+	corefile_plan_free(p);
+}
+
 /* The options that a question gets, as "CODE:HEX". */
 static const char *options_of(const char *directive, const char *name, const char *client, int proto)
 {

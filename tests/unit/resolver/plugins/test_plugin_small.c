@@ -86,6 +86,19 @@ Test(plugin_whoami, tells_address_and_port)
 			 ". 0 IN AAAA 2001:db8::1\n_tcp. 0 IN SRV 0 0 40000 .\n");
 	a.q.client = NULL;
 	cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_NEXT, "a question of our own is nobody's");
+	/* below a name of 251 octets nothing more fits */
+	for (unsigned more = 0; more < 2; more++) {
+		char name[300];
+
+		snprintf(name, sizeof(name), "%063d.%063d.%063d.%0*d.", 1, 2, 3, 56 + (int)more, 4);
+		ask_init(&a, name, DNS_A, "10.0.0.1");
+		cr_assert_eq(s->ops->ask(s, &a.q, &a.o, &a.len), PLUGIN_REPLY);
+		cr_expect_eq(get_be16(a.out + 10), more ? 1 : 2);
+		cr_expect_eq(get_be32(a.out + 6), 0);
+		cr_expect(get_be16(a.out + 2) & DNS_AA);
+		cr_expect_eq(strstr(section_of(a.out, a.len, 2), "SRV") == NULL, more);
+		cr_expect(strstr(section_of(a.out, a.len, 2), "A 10.0.0.1"));
+	}
 	corefile_plan_free(p);
 }
 
@@ -123,7 +136,7 @@ Test(plugin_minimal, keeps_answers_and_opt)
 		len = reply_make(msg, sizeof(msg), "x.example.org", DNS_A, 0, (const char *const[]){"x.example.org. 60 A 192.0.2.1", NULL});
 		wire_out_init(&o, msg, sizeof(msg));
 		o.len = len;
-		for (unsigned i = 0; i < 4; i++) {
+		for (unsigned i = 0; i < 4; i++) { /* NS, OPT, OPT, NS */
 			if (with && (i == 1 || i == 2)) {
 				mark = wire_opt_begin(&o, (uint16_t)(600 + i), 0, 0, false);
 				wire_put_bytes(&o, "\0\3\0\1x", i == 1 ? 5 : 0);
@@ -136,7 +149,11 @@ Test(plugin_minimal, keeps_answers_and_opt)
 		}
 		set_be16(msg + 8, 1);
 		set_be16(msg + 10, 3);
-		now = s->ops->answered(s, &a.q, msg, o.len, sizeof(msg));
+		uint8_t *exact = memcpy(malloc(o.len), msg, o.len); /* nothing is read behind its end */
+
+		now = s->ops->answered(s, &a.q, exact, o.len, o.len);
+		memcpy(msg, exact, now);
+		free(exact);
 		cr_assert_eq(dns_msg_parse(&m, msg, now), 0);
 		cr_expect(m.h.n_an == 1 && m.h.n_ns == 0 && m.h.n_ar == with && m.edns.present == with);
 		cr_expect_eq(now, len + (with ? 16u : 0));

@@ -81,7 +81,7 @@ Test(rrtext, what_is_not)
 		"a 1h- A 192.0.2.1", "a 1hh A 192.0.2.1", "a 1h-5m A 192.0.2.1", "a 1h+5m A 192.0.2.1",
 		"a 18446744073709551615w1w A 192.0.2.1", "a 3551w A 192.0.2.1", "a 60 60 A 192.0.2.1", "a IN IN A 192.0.2.1", "a XX A 192.0.2.1", "a A 192.0.2.256",
 		"a A 192.0.2.1 x", "a A ::1", "a AAAA 192.0.2.1", "a NS b..c", "a MX b.", "a MX 65536 b.", "a MX -1 b.",
-		"a MX x b.", "a MX 1x b.", "a MX 1 b. c.", "a SRV 1 2 b.", "a TXT", "a TXT \"x", "a HINFO c", "a HINFO c o s",
+		"a MX x b.", "a MX 1x b.", "a MX 1 b. c.", "a SRV 1 2 b.", "a TXT", "a TXT \"x", "a TXT x y\\256",  "a TXT x y z\\1", "a HINFO c", "a HINFO c o s",
 		"a SOA b. c. 4294967296 1 2 3 4", "a SOA b. c. 1 2 3 4", "a SOA b. c. 1 x 2 3 4", "a CAA 256 issue x",
 		"a TYPE65280 x", "a TYPE65280 \\# 2 01", "a TYPE65280 \\# 1 0102", "a TYPE65280 \\# 1 1", "a TYPE65280 \\# 1 0g",
 		"a TYPE65280 \\#", "a TYPE65280 \\# x", "a TYPE65280 \\# 1x 01", "a FOO x", "a TXT a\\256", "a TXT a\\1", "a TXT a\\12x", "a TXT \"a\\999\"", "a CAA 0 issue \\256",
