@@ -250,8 +250,10 @@ size_t seal(struct core *c, const struct visit *v, uint8_t *msg, size_t len, con
 	    size_t ede_len);
 
 /* --- halves.c --- */
-/* The first half is in c->hook. Is a second needed, and there? 0: parked for it. */
-size_t halves_begin(struct core *c, const struct visit *v, size_t first_len);
+/* The first half is in c->hook, and has this extended error. Is a second needed, and there?
+ * 0: parked for it. */
+size_t halves_begin(struct core *c, const struct visit *v, size_t first_len, const uint8_t *ede,
+		    size_t ede_len);
 /* The second half of a merged reply came; NULL: it never will. `step`: what is known of
  * the first, which may not have been stored. 0: parked for that. */
 size_t serve_second(struct core *c, const struct visit *v, unsigned step,

@@ -53,7 +53,8 @@ static unsigned step_of(const uint8_t *first)
 	return DNS_RCODE(get_be16(first + 2)) | (get_be16(first + 6) ? STEP_RECORDS : 0);
 }
 
-size_t halves_begin(struct core *c, const struct visit *v, size_t first_len)
+size_t halves_begin(struct core *c, const struct visit *v, size_t first_len, const uint8_t *ede,
+		    size_t ede_len)
 {
 	const struct plugin_step *s = merger_of(v);
 	struct plugin_query p;
@@ -66,17 +67,17 @@ size_t halves_begin(struct core *c, const struct visit *v, size_t first_len)
 	key_of_query(c, v->q, v->zone, &k);
 	k.qtype = s->ops->reask(s, &p, c->hook, first_len);
 	if (!k.qtype || second_refused(c, v, k.qtype))
-		return seal(c, v, c->hook, first_len, NULL, 0);
+		return seal(c, v, c->hook, first_len, ede, ede_len);
 	e = v->zone->z.cache.enabled ? entry_fresh(cache_find(&c->cache, &k), v->now_ns) : NULL;
 	if (!e) {
 		if (park_for(c, v, &k, v->zone_index, WAITS_SECOND, step_of(c->hook)))
 			return 0;
-		return seal(c, v, c->hook, first_len, NULL, 0);
+		return seal(c, v, c->hook, first_len, ede, ede_len);
 	}
 	cache_touch(e, v->now_ns);
 	cache_answer(e, &second);
 	len = merge_seal(c, v, first_len, &second, (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
-	return len ? len : seal(c, v, c->hook, first_len, NULL, 0);
+	return len ? len : seal(c, v, c->hook, first_len, ede, ede_len);
 }
 
 size_t serve_second(struct core *c, const struct visit *v, unsigned step,
@@ -108,7 +109,7 @@ size_t serve_second(struct core *c, const struct visit *v, unsigned step,
 	if (len)
 		return len;
 	if (e || !(step & STEP_RECORDS))
-		return seal(c, v, c->hook, first.len, NULL, 0);
+		return seal(c, v, c->hook, first.len, first.ede, first.ede_len);
 	if (park_for(c, v, &k, v->zone_index, WAITS_FIRST, 0))
 		return 0;
 	return serve_rcode(c, v, DNS_SERVFAIL, -1);

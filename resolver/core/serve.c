@@ -184,10 +184,14 @@ HOT size_t serve_answer(struct core *c, const struct visit *v, const struct answ
 	if (v->zone->hooks & HOOK_TARGETS && targets_refuse(c, v, a, &len))
 		return len;
 	if (v->zone->hooks & (HOOK_RESPOND | HOOK_REASK)) {
+		if (!ede) {
+			ede = a->ede;
+			ede_len = a->ede_len;
+		}
 		reply_body(v->q, a, age, c->hook);
 		if (v->zone->hooks & HOOK_REASK)
-			return halves_begin(c, v, a->len);
-		return seal(c, v, c->hook, a->len, ede ? ede : a->ede, ede ? ede_len : a->ede_len);
+			return halves_begin(c, v, a->len, ede, ede_len);
+		return seal(c, v, c->hook, a->len, ede, ede_len);
 	}
 	opts_fill(c, v, &o);
 	o.ede = ede;
