@@ -50,6 +50,20 @@ Test(query, every_shorter_prefix_is_an_error)
 	}
 }
 
+/* The longest has 255 octets, whatever follows. */
+Test(query, a_name_too_long_is_an_error)
+{
+	for (unsigned last = 61; last <= 63; last++) { /* 3 * 64 + 1 + last + 1 octets */
+		uint8_t buf[512] = {0, 7, 1, 0, 0, 1};
+		struct query q;
+
+		for (unsigned i = 0; i < 4; i++)
+			buf[DNS_HEADER_LEN + 64 * i] = (uint8_t)(i < 3 ? 63 : last);
+		cr_expect_eq(query_parse(&q, buf, sizeof(buf)), last == 61 ? QUERY_OK : QUERY_FORMERR, "%u", last);
+		cr_expect_eq(q.name_len, last == 61 ? 255 : 0, "%u", last);
+	}
+}
+
 Test(query, compact_keeps_what_a_reply_needs)
 {
 	uint8_t buf[2048], small[QUERY_COMPACT_MAX];
