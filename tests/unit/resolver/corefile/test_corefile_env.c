@@ -14,6 +14,7 @@
 #include "resolver/corefile/parse.h"
 #include "resolver/corefile/setup.h"
 #include "tests/fixtures/corefile_util.h"
+#include "tests/fixtures/own_net.h"
 
 /* --- a server that answers two questions as it is told --- */
 
@@ -175,7 +176,12 @@ Test(corefile_env, interfaces_and_variables)
 	for (size_t i = 0; i < n; i++)
 		got_v6 += !IN6_IS_ADDR_V4MAPPED(&a[i]);
 	cr_expect_eq(got_v6, n_v6, "both families");
+	memset(a, 0x5a, sizeof(a));
+	memset(scope, 0x5a, sizeof(scope));
 	cr_expect_eq(e.if_addrs(e.ctx, "lo", a, scope, 1), 1);
+	for (size_t i = 16; i < sizeof(a); i++)
+		cr_assert_eq(((uint8_t *)a)[i], 0x5a, "nothing behind the one");
+	cr_expect(scope[0] == 0 && scope[1] == 0x5a5a5a5a);
 	cr_expect_eq(e.if_addrs(e.ctx, "lo", a, scope, 0), 0);
 	cr_expect_eq(e.if_addrs(e.ctx, "nothing", a, scope, 8), 0);
 	setenv("COREFILE_ENV_TEST", "x", 1);
@@ -183,6 +189,34 @@ Test(corefile_env, interfaces_and_variables)
 	cr_expect_null(e.get_var(e.ctx, "COREFILE_ENV_TEST_NOT"));
 	cr_expect(e.readable(e.ctx, "/etc/passwd"));
 	cr_expect_not(e.readable(e.ctx, "/nonexistent"));
+}
+
+/* An address of a link says of which; others are the same on all. */
+Test(corefile_env, addresses_of_a_link)
+{
+	static const struct {
+		const char *addr;
+		bool has_scope;
+	} want[] = {{"192.0.2.7", false}, {"fd00::7", false}, {"fe80::7", true}};
+	struct in6_addr a[8];
+	struct corefile_env e;
+	uint32_t scope[8];
+
+	own_net("ip link add d0 type dummy && ip addr add 192.0.2.7/24 dev d0 && ip addr add fd00::7/64 dev d0 nodad && "
+		"ip addr add fe80::7/64 dev d0 nodad");
+	corefile_env_defaults(&e);
+	size_t n = e.if_addrs(e.ctx, "d0", a, scope, 8);
+
+	cr_assert_eq(n, 3);
+	for (size_t i = 0; i < n; i++) {
+		struct in6_addr w = addr_of(want[i].addr);
+		size_t k = 0;
+
+		while (k < n && memcmp(&a[k], &w, sizeof(w)) != 0)
+			k++;
+		cr_assert_lt(k, n, "%s", want[i].addr);
+		cr_expect_eq(scope[k], want[i].has_scope ? if_nametoindex("d0") : 0, "%s", want[i].addr);
+	}
 }
 
 /* Without descriptors nothing can be asked: there are no addresses, and that is all. */
@@ -426,6 +460,23 @@ Test(corefile_env, a_check_ends_with_a_count)
 	snprintf(want, sizeof(want), "note: the list ends here; more was found\n%s: 3000 errors, 0 warnings\n", path);
 	cr_expect(strstr(out, want), "%s", out + (len > 200 ? len - 200 : 0));
 	free(out);
+	/* what there is of each; with a warning, and without anything */
+	for (int n = 0; n < 3; n++) {
+		static const char *const texts[] = {"a b c:54 {\n forward . 192.0.2.1\n}\n", "a {\n bind ::1 ::2 ::3\n pprof\n}\n",
+						    "a:1 b:2 {\n forward . 192.0.2.1 192.0.2.2 192.0.2.3\n}\n"};
+		static const char *const counts[] = {"3 zones, 2 listeners, 1 upstreams; 0 warnings", "1 zones, 3 listeners, 0 upstreams; 1 warnings",
+						     "2 zones, 2 listeners, 3 upstreams; 0 warnings"};
+
+		to = fopen(path, "we");
+		fputs(texts[n], to);
+		fclose(to);
+		to = open_memstream(&out, &len);
+		cr_expect_eq(corefile_check(path, &e, to), 0);
+		fclose(to);
+		snprintf(want, sizeof(want), "%s: good: %s\n", path, counts[n]);
+		cr_expect(n == 1 ? !strncmp(out, "warning: ", 9) && strstr(out, want) : !strcmp(out, want), "%s", out);
+		free(out);
+	}
 	unlink(path);
 }
 

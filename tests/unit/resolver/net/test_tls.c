@@ -109,6 +109,26 @@ Test(tls, whose_certificate_is_taken)
 	}
 }
 
+/* Without a file of the configuration's the system's are believed; with one, it alone. */
+Test(tls, whom_the_system_believes)
+{
+	static const struct {
+		bool system_knows;
+		const char *file; /* NULL: none is said */
+		bool is_taken;
+	} cases[] = {{true, NULL, true}, {false, NULL, false}, {true, stranger, false}, {false, good, true}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tls_conf conf = {.server_name = "dns.test", .ca_file = cases[i].file};
+
+		setenv("SSL_CERT_FILE", cases[i].system_knows ? good : stranger, 1);
+		setenv("SSL_CERT_DIR", dir, 1); /* where nothing has the name that is looked for */
+		cr_expect_eq(session_start(&conf), cases[i].is_taken ? 1 : ERR_PEER, "case %zu: %s", i, words.text);
+		session_end();
+		ctx_end();
+	}
+}
+
 Test(tls, files_that_are_no_good)
 {
 	static const char nobody[] = "/nonexistent/x.pem";

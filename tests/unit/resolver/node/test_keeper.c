@@ -6,6 +6,7 @@
  */
 #include "resolver/node/keeper.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -130,6 +131,47 @@ Test(keeper, does_what_it_is_asked, .init = setup)
 {
 	cr_expect_eq(front_end(front_start(supervise_asks)), FINE);
 	cr_expect_eq(rules_count(), 0);
+}
+
+/* Whose rules an instance before has left are not kept for a socket of its own; that is heard once. */
+static const char *released[2];
+
+static int supervise_takes_over(const struct node_flags *f, int fd)
+{
+	(void)f;
+	for (int i = 0; i < 2; i++) {
+		struct keeper_asked q = {.ask = KEEPER_ENSURE};
+
+		q.released.handed_over = released[i] != NULL;
+		q.released.n = 1;
+		if (inet_pton(AF_INET6, released[i] ? released[i] : "::ffff:127.0.0.2", &q.released.addr[0]) != 1)
+			return 1;
+		if (send(fd, &q, sizeof(q), 0) != (ssize_t)sizeof(q) || recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r) || r.err)
+			return 2;
+	}
+	unsigned n = rules_count();
+
+	return asked(fd, KEEPER_REMOVE) && !r.err ? (int)n : 3;
+}
+
+Test(keeper, what_was_left_before, .init = setup)
+{
+	static const struct {
+		const char *first, *then;
+		int rules; /* eight are ours */
+	} cases[] = {{NULL, NULL, 9}, {"::ffff:127.0.0.3", "::ffff:127.0.0.2", 9}, {NULL, "::ffff:127.0.0.2", 8}};
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0x7f000002)};
+	int held = socket(AF_INET, SOCK_DGRAM, 0);
+
+	cr_assert_eq(bind(held, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	cr_assert_eq(system("iptables -t raw -A PREROUTING -d 127.0.0.2/32 -p udp -m udp --dport 53 -m comment --comment "
+			    "'NodeLocal DNS Cache: skip conntrack' -j NOTRACK"), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		released[0] = cases[i].first;
+		released[1] = cases[i].then;
+		cr_expect_eq(front_end(front_start(supervise_takes_over)), cases[i].rules, "case %zu", i);
+	}
+	close(held);
 }
 
 /* Without a word about the rules they go with the supervisor, however it ends. */

@@ -149,12 +149,25 @@ Test(plugin_template, go_templates)
 		end += sprintf(end, " {{ $n }}{{ $n }}{{ $n }}");
 		cr_expect_eq(strcmp(made(many), "SERVFAIL") == 0, i == 10, "%u: %s", i, made(many));
 	}
+	sprintf(strstr(many, " {{ $n }}{{ $n }}{{ $n }}") + 9 * strlen(" {{ $n }}{{ $n }}{{ $n }}"), " %0110d", 7);
+	cr_expect_str_eq(made(many), "SERVFAIL", "text that stands there finds no room either");
+	many[strlen(many) - 50] = 0;
+	cr_expect_str_neq(made(many), "SERVFAIL");
+	/* what is kept in variables, and the blanks of a number, have as much room, and no more */
+	for (unsigned n = 0; n < 2; n++) {
+		end = many + sprintf(many, "{{ $a := print .Name .Name .Name .Name .Name .Name .Name .Name }}{{ $b := print 1 }}");
+		for (unsigned i = 0; i < 12 + n; i++) /* 144 octets each */
+			end += sprintf(end, "{{ $b = print $a }}");
+		sprintf(end, "x. TXT {{ printf `%%064d` 5 }}");
+		cr_expect_eq(strcmp(made(many), "SERVFAIL") == 0, n == 1, "%u: %s", n, made(many));
+	}
 	/* and so does all that is made of it */
 	static const char *const of[] = {"eq (parseInt `8` 8 8) 1", "eq 1 (parseInt `8` 8 8)", "eq 1 2 (parseInt `8` 8 8)",
 					 "lt (parseInt `8` 8 8) 1", "and 1 (parseInt `8` 8 8)", "and (parseInt `8` 8 8) 1",
 					 "or 0 (parseInt `8` 8 8)", "or (parseInt `8` 8 8) 1", "not (eq 1 (parseInt `8` 8 8))",
 					 "print 1 (parseInt `8` 8 8)", "printf `%d` (parseInt `8` 8 8)", "len (print (parseInt `8` 8 8))",
-					 "if eq 1 (parseInt `8` 8 8) }}1{{ end", "$a := parseInt `8` 8 8"};
+					 "if eq 1 (parseInt `8` 8 8) }}1{{ end", "if true }}{{ parseInt `8` 8 8 }}{{ end",
+					 "if false }}1{{ else }}{{ parseInt `8` 8 8 }}{{ end", "$a := parseInt `8` 8 8"};
 
 	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
 		char text[100];
