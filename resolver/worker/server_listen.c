@@ -129,8 +129,6 @@ void listeners_discard(struct server *s, struct listeners_next *next)
 		l->n_more = 0;
 		listener_close(s, l);
 	}
-	for (unsigned i = 0; i < s->n_slots; i++)
-		s->listener[i].goes = false;
 	next->n = 0;
 }
 

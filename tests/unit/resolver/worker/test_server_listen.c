@@ -118,6 +118,10 @@ Test(server_listen, connections_part_where_it_goes)
 	uint16_t port[2];
 
 	two_open(port, &sk);
+	int idle = client_open(port[1], SOCK_STREAM);
+
+	ask(idle, true);
+	cr_expect_eq(answer(idle, true), 1);
 	at[0] = named(port[0]);
 	at[0].addr.s6_addr[15] = 2; /* another address's */
 	at[1] = named(port[1]);
@@ -126,6 +130,16 @@ Test(server_listen, connections_part_where_it_goes)
 	cr_expect(server->tcp->parting_at[1]);
 	server_part_at(server, NULL, 0);
 	cr_expect_not(server->tcp->parting_at[0]);
+	step();
+	cr_expect_eq(tcp_server_open(server->tcp), 1);
+	server_part_idle(server);
+	step();
+	cr_expect_eq(answer(idle, true), -1);
+	cr_expect_eq(tcp_server_open(server->tcp), 0);
+	close(idle);
+	at[0] = named(port[0]);
+	server_part_at(server, at, 1);
+	cr_expect(server->tcp->parting_at[0]);
 	server_part(server);
 	cr_expect(server->tcp->parting);
 }
@@ -264,6 +278,8 @@ Test(server_listen, a_socket_that_is_no_good)
 		int bad;
 
 		port[1] = pair_open(&next.udp[1], &next.tcp[1]);
+		next.n_more[1] = 1;
+		next.more[1][0] = dup(next.udp[1]);
 		struct corefile_plan *p = plan_at(port, 2, "192.0.2.2", "");
 
 		bad = i ? next.tcp[1] : next.udp[1];
@@ -275,8 +291,8 @@ Test(server_listen, a_socket_that_is_no_good)
 		cr_expect_eq(server->n_slots <= 2 && !server->listener[1].used, 1);
 		cr_expect_geq(fcntl(i ? next.udp[1] : next.tcp[1], F_GETFD), 0);
 		close(i ? next.udp[1] : next.tcp[1]);
-		close(next.udp[0]);
-		close(next.tcp[0]);
+		cr_expect_eq(close(next.more[1][0]), 0, "%d", i);
+		cr_expect_eq(close(next.udp[0]) | close(next.tcp[0]), 0, "%d", i);
 		cr_expect_eq(asked(port[0], false), 1);
 		cr_expect_eq(asked(port[0], true), 1);
 	}
