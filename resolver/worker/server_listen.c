@@ -129,13 +129,11 @@ void listeners_discard(struct server *s, struct listeners_next *next)
 		l->n_more = 0;
 		listener_close(s, l);
 	}
-	next->n = 0;
 }
 
 int listeners_prepare(struct server *s, const struct core_conf *conf, const struct server_sockets *sk,
 		      struct listeners_next *next, struct diag *d)
 {
-	next->n = 0;
 	for (unsigned i = 0; i < conf->n_listeners; i++) {
 		struct listener *l = listener_find(s, &conf->listener[i]);
 		next->fresh[i] = !l;

@@ -97,6 +97,40 @@ Test(corefile_forward, our_own_address_is_no_upstream)
 	corefile_plan_free(p);
 }
 
+/* Which questions would come back, by what is bound and what is asked; a TLS port is never ours. */
+Test(corefile_forward, which_addresses_are_our_own)
+{
+	static const struct {
+		const char *bind, *to;
+		bool own;
+	} cases[] = {
+		{"bind 192.0.2.9", "192.0.2.9", true},	     {"bind 192.0.2.8 192.0.2.9", "192.0.2.9", true},
+		{"bind 192.0.2.9", "192.0.2.9:54", false},   {"bind 192.0.2.9", "tls://192.0.2.9:53", false},
+		{"bind 192.0.2.9", "192.0.2.8", false},	     {"bind 192.0.2.9", "0.0.0.0", true},
+		{"bind 192.0.2.9", "[::]:53", true},	     {"bind 192.0.2.9", "0.0.0.0:54", false},
+		{"bind 192.0.2.9", "tls://0.0.0.0:53", false}, {"bind 192.0.2.9", "127.0.0.1", false},
+		{"bind 192.0.2.9", "::1", false},	     {"", "127.0.0.1", true},
+		{"", "127.200.1.2", true},		     {"", "::1", true},
+		{"", "::", true},			     {"", "192.0.2.1", false},
+		{"", "fd00::1", false},			     {"", "127.0.0.1:54", false},
+		{"", "126.0.0.1", false},		     {"bind ::1", "::1", true},
+		{"bind 0.0.0.0", "127.0.0.1", true},	     {"bind 0.0.0.0", "192.0.2.1", false},
+		{"", "fd7f::7f00:1", false},
+	};
+	char text[200];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int beside = 0; beside < 2; beside++) {
+			snprintf(text, sizeof(text), ". {\n %s\n forward . %s%s\n}\n", cases[i].bind, beside ? "198.51.100.1 " : "", cases[i].to);
+			struct corefile_plan *p = plan_of(text);
+
+			cr_expect_eq(p->conf.zone[0].forward[0].n_to, !cases[i].own + beside, "%s", text);
+			cr_expect_eq(p->n_warnings, cases[i].own ? 2 - beside : 0, "%s: %s", text, p->n_warnings ? p->warning[0] : "");
+			corefile_plan_free(p);
+		}
+	}
+}
+
 Test(corefile_forward, resolv_conf_is_read_and_watched)
 {
 	char path[] = "/tmp/corefile-resolv-XXXXXX", text[300];

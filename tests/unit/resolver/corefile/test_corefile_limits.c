@@ -233,6 +233,8 @@ Test(corefile_limits, a_lint_asks_nobody)
 	cr_assert_eq(corefile_compile(&p, c, &e, &d), 0, "%s", d.text);
 	cr_expect_eq(n_looked_up, 0);
 	cr_assert_eq(p->conf.n_listeners, 3);
+	for (size_t i = 0; i < 3; i++)
+		cr_expect_eq(p->listener_scope[i], 0);
 	struct in6_addr want = addr_of("192.0.2.132"); /* 1 * 31 + 'e' */
 
 	cr_expect_eq(memcmp(&p->conf.listener[2].addr, &want, sizeof(want)), 0);

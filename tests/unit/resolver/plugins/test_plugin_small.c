@@ -51,6 +51,44 @@ Test(plugin_acl, first_policy_that_fits_decides)
 	assert_refused("x {\n acl {\n block net\n }\n}\n", "needs at least one value");
 }
 
+/* A star is all of its section, whatever stands beside it; the other section still decides. */
+Test(plugin_acl, a_star_among_others)
+{
+	static const struct {
+		const char *policy;
+		bool mx_far, mx_near, a_far; /* blocked: MX from afar, MX from 10.0.0.1, A from afar */
+	} cases[] = {
+		{"block type A", false, false, true},
+		{"block type *", true, true, true},
+		{"block type A *", true, true, true},
+		{"block type * A", true, true, true},
+		{"block net 10.0.0.0/8", false, true, false},
+		{"block net *", true, true, true},
+		{"block net 10.0.0.0/8 *", true, true, true},
+		{"block net * 10.0.0.0/8", true, true, true},
+		{"block type A * net 10.0.0.0/8", false, true, false},
+		{"block type A net * 10.0.0.0/8", false, false, true},
+		{"block", true, true, true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char directive[100];
+		struct corefile_plan *p;
+		struct asked a;
+
+		snprintf(directive, sizeof(directive), "acl {\n %s\n}", cases[i].policy);
+		const struct plugin_step *s = step_of(&p, directive);
+
+		ask_init(&a, "x.example.org", DNS_MX, "192.0.2.1");
+		cr_expect_eq(arrive(s, &a) == PLUGIN_RCODE, cases[i].mx_far, "%s", cases[i].policy);
+		ask_init(&a, "x.example.org", DNS_MX, "10.0.0.1");
+		cr_expect_eq(arrive(s, &a) == PLUGIN_RCODE, cases[i].mx_near, "%s", cases[i].policy);
+		ask_init(&a, "x.example.org", DNS_A, "192.0.2.1");
+		cr_expect_eq(arrive(s, &a) == PLUGIN_RCODE, cases[i].a_far, "%s", cases[i].policy);
+		corefile_plan_free(p);
+	}
+}
+
 Test(plugin_any, answers_hinfo)
 {
 	struct corefile_plan *p;
