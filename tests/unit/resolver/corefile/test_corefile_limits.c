@@ -146,7 +146,7 @@ Test(corefile_limits, borders)
 		{"forward . 192.0.2.1 {\n health_check %s\n}", "5s", "5"},
 		{"health {\n lameduck %s\n}", "5s", "5"},
 		{"hosts /etc/hosts {\n reload %s\n}", "5", "5x"},
-		{"loadbalance weighted /etc/hosts {\n reload %s\n}", "5s", "5"},
+		{"loadbalance {\n reload %s\n}", "5s", "5"},
 		{"reload %s", "5s", "5"},
 		{"reload 5s %s", "5s", "5"},
 		{"any %s", NULL, "x"},
