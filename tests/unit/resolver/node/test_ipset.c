@@ -203,6 +203,52 @@ Test(gates, one_family)
 	netlink_close(nl);
 }
 
+/* What is left out is out at once, in its own family; all else is renewed. */
+Test(gates, left_out)
+{
+	struct netlink *nl = kernel_open();
+	struct node_flags f = flags_of(120 * NS_PER_S);
+	struct gates g;
+	struct diag d;
+
+	gates_init(&g, &f, nl);
+	gates_prepare(&g);
+	cr_assert_eq(g.kind, NODE_GATE_SET);
+	for (unsigned idle = 0; idle < 8; idle++) {
+		g.idle = idle;
+		cr_expect_eq(gates_renew(&g, &d), 0);
+		held(nl, "nodelocaldns4");
+		cr_expect_eq(strstr(told, "a9fe140a about 120 s\n") == NULL, idle & 1, "%u: %s", idle, told);
+		cr_expect_eq(strstr(told, "0a60000a about 120 s\n") == NULL, idle >> 2, "%u: %s", idle, told);
+		held(nl, "nodelocaldns6");
+		cr_expect_eq(strstr(told, "fd00000000000000000000000000000a about 120 s\n") == NULL, idle >> 1 & 1, "%u: %s", idle, told);
+	}
+	netlink_close(nl);
+}
+
+/* Another process's rules ask what stands there: that is gone on with, and nothing is made. */
+Test(gates, adopted)
+{
+	struct netlink *nl = kernel_open();
+	struct node_flags f = flags_of(120 * NS_PER_S), shorter = flags_of(60 * NS_PER_S);
+	struct gates g, other;
+
+	gates_init(&g, &f, nl);
+	cr_expect_eq(gates_adopt(&g), ERR_MISSING);
+	cr_expect_eq(g.kind, NODE_GATE_NONE);
+	cr_expect_str_eq(held(nl, "nodelocaldns4"), "");
+	gates_init(&other, &shorter, nl);
+	gates_prepare(&other);
+	cr_assert_eq(other.kind, NODE_GATE_SET);
+	cr_expect(strstr(held(nl, "nodelocaldns4"), "a9fe140a about 60 s\n"));
+	cr_expect_eq(gates_adopt(&g), 0);
+	cr_expect_eq(g.kind, NODE_GATE_SET);
+	cr_expect(strstr(held(nl, "nodelocaldns4"), "a9fe140a about 120 s\n"), "%s", told);
+	gates_init(&g, &f, NULL);
+	cr_expect_eq(gates_adopt(&g), ERR_MISSING, "no way to it");
+	netlink_close(nl);
+}
+
 /* A set of another kind has the name: the older way is left. */
 Test(gates, fall_back_when_sets_cannot_be_made)
 {

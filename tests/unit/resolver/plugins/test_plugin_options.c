@@ -165,6 +165,9 @@ Test(plugin_options, of_forward)
 		{"max_fails 0", "max_fails 0"},
 		{"max_fails 7", "max_fails 7"},
 		{"max_connect_attempts 7", "max_connect_attempts 7"},
+		{"max_concurrent 0", ""},
+		{"max_connect_attempts 0", ""},
+		{"max_idle_conns 0", ""},
 		{"max_concurrent 7", "max_concurrent 7"},
 		{"max_idle_conns 7", ""},
 		{"read_timeout 60s", "read_timeout_ns 60000000000"},
@@ -200,7 +203,7 @@ Test(plugin_options, of_forward)
 		const struct core_forward *now = &p->conf.zone[0].forward[0];
 
 		cr_expect_str_eq(changed(forward_fields, now, f), cases[i][1], "%s: %s", cases[i][0], changed(forward_fields, now, f));
-		cr_expect_eq(p->upstream[0].max_idle_conns != usual->upstream[0].max_idle_conns, strstr(cases[i][0], "idle") != NULL);
+		cr_expect_eq(p->upstream[0].max_idle_conns != usual->upstream[0].max_idle_conns, strstr(cases[i][0], "idle_conns 7") != NULL);
 		cr_expect_eq(p->upstream[0].has_source, strstr(cases[i][0], "source") != NULL);
 		cr_expect_str_eq(names_text(&now->health_domain, 1), strstr(cases[i][0], "domain") ? "a.b." : ".");
 		if (now->n_except)
