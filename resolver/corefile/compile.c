@@ -7,7 +7,6 @@
  */
 #include "resolver/corefile/compile.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,11 +140,13 @@ static int block_compile(struct cf_setup *s, const struct cf_server *src)
 	for (size_t i = 0; i < src->n_keys; i++)
 		cf_key(s, b, &src->key[i]);
 	for (size_t i = 0; i < src->n_nodes; i++) {
+		size_t told = s->report->n_errors;
 		int err = directive_setup(s, &src->node[i]);
 
-		assert(!err || err == ERR_NOMEM || s->report->n_errors); /* what fails has said so */
 		if (err == ERR_NOMEM)
 			return err;
+		if (err && s->report->n_errors == told) /* who fails says why; a fault of ours never serves half of it */
+			cf_error(s, &src->node[i].tok[0], "%s: cannot be set up", src->node[i].tok[0].text);
 	}
 	steps_sort(b);
 	return block_names(s, b);
