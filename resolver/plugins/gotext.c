@@ -2,6 +2,7 @@
 /* Templates run; see gotext.h. */
 #include "resolver/plugins/gotext.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,18 +56,20 @@ static struct value group_of(const struct gotext_values *v, const struct gotext_
 static bool parse_int(const struct gotext_values *v, const struct value *s, int64_t base,
 		      int64_t bits, struct value *ret)
 {
-	char in[66], *end;
+	uint64_t n = 0, most = bits > 0 && bits < 63 ? (1ull << bits) - 1 : INT64_MAX;
 
 	*ret = (struct value){.n = 1};
 	if (v->trial)
 		return true;
-	if (s->len == 0 || s->len >= sizeof(in) || s->s[0] == '-' || s->s[0] == '+')
-		return false;
-	memcpy(in, s->s, s->len);
-	in[s->len] = 0;
-	unsigned long long n = strtoull(in, &end, (int)base);
+	for (size_t i = 0; i < s->len; i++) {
+		char c = s->s[i], low = c | 32;
+		unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : low >= 'a' && low <= 'z' ? (unsigned)(low - 'a') + 10 : UINT_MAX;
 
-	if (*end || n > INT64_MAX || (bits > 0 && bits < 63 && n >> bits))
+		if (digit >= base || digit > most || n > (most - digit) / (uint64_t)base)
+			return false;
+		n = n * (uint64_t)base + digit;
+	}
+	if (!s->len)
 		return false;
 	ret->n = (int64_t)n;
 	return true;

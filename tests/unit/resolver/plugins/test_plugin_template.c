@@ -111,6 +111,8 @@ Test(plugin_template, go_templates)
 		{"{{ $a := print .Group.h `-` 5 }}x. TXT {{ 7 }}{{ len $a }}{{ $a }}", "73a-5"},
 		{"x. TXT {{ .Group.h | printf `%s-%02x-%s%%` `p` 255 }}", "p-ff-a%"},
 		{"x. TXT {{ printf `%%%s%%` .Type }}", "%TXT%"},
+		{"x. TXT {{ printf `ab%dcd%%ef%sgh` 7 `i` }}", "ab7cd%efigh"},
+		{"x. TXT {{ printf `abc` }}", "abc"},
 		{"x. TXT {{ len \\\"a\\\\b\\\" }}.{{ len `a\\\\b` }}", "3.4"},
 		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
 		{"x. TXT {{ .Group.n | len | eq 1 }}", "true"},
@@ -174,6 +176,34 @@ Test(plugin_template, go_templates)
 
 		snprintf(text, sizeof(text), "x. TXT a{{ %s }}", of[i]);
 		cr_expect_str_eq(made(text), "SERVFAIL", "%s: %s", text, made(text));
+	}
+	/* digits and nothing else, of so many bits; 0: as many as there are */
+	static const struct {
+		const char *words, *made; /* NULL: nothing */
+	} numbers[] = {
+		{"`5` 10 0", "5"}, {"`+5` 10 8", NULL}, {"`-0` 10 8", NULL}, {"`-5` 10 8", NULL}, {"` 5` 10 8", NULL}, {"`5 ` 10 8", NULL}, {"`` 10 8", NULL}, {"`0x1f` 16 8", NULL}, {"`x` 16 8", NULL}, {"`fF` 16 8", "255"}, {"`Zz` 36 64", "1295"},
+		{"`A` 10 8", NULL}, {"`g` 16 8", NULL}, {"`/` 10 8", NULL}, {"`:` 36 8", NULL}, {"`@` 36 8", NULL}, {"`{` 36 8", NULL}, {"`[` 36 8", NULL}, {"`0009` 10 8", "9"},
+		{"`1` 10 1", "1"}, {"`2` 10 1", NULL}, {"`4611686018427387903` 10 62", "4611686018427387903"}, {"`4611686018427387904` 10 62", NULL},
+		{"`4611686018427387904` 10 63", "4611686018427387904"}, {"`9223372036854775807` 10 64", "9223372036854775807"},
+		{"`9223372036854775807` 10 0", "9223372036854775807"}, {"`9223372036854775808` 10 64", NULL}, {"`255` 10 8", "255"},
+	};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		char text[100];
+
+		snprintf(text, sizeof(text), "x. TXT {{ parseInt %s }}", numbers[i].words);
+		snprintf(want, sizeof(want), "x. 3600 IN TXT \"%s\"\n", numbers[i].made ? numbers[i].made : "");
+		cr_expect_str_eq(made(text), numbers[i].made ? want : "SERVFAIL", "%s: %s", text, made(text));
+	}
+	/* 2,048 octets of strings, and not one more */
+	for (int i_n = 0; i_n < 6; i_n++) {
+		int n = 171 + i_n / 2; /* and the three of its length */
+
+		end = many + sprintf(many, "{{ $a := print .Name .Name .Name .Name .Name .Name .Name .Name }}{{ $b := print 1 }}");
+		for (unsigned i = 0; i < 12; i++)
+			end += sprintf(end, "{{ $b = print $a }}");
+		sprintf(end, "{{ $b = print%s `%0*d` }}x. TXT {{ len $b }}", i_n & 1 ? "f" : "", n, 0);
+		snprintf(want, sizeof(want), "x. 3600 IN TXT \"%d\"\n", n);
+		cr_expect_str_eq(made(many), n < 173 ? want : "SERVFAIL", "%d: %s", n, made(many));
 	}
 	cr_assert_str_eq(made("x. TXT {{ parseInt `` 10 64 }}"), "SERVFAIL");
 	cr_assert_str_eq(made("x. TXT {{ parseInt `18446744073709551616` 10 64 }}"), "SERVFAIL");

@@ -252,6 +252,9 @@ Test(plugin_words, come_through)
 Test(plugin_words, are_refused)
 {
 	static const char *const cases[][2] = {
+		{"forward . https://[::1]:", "is not a number: expected 1 to 65535"},
+		{"forward . https://[::1]:0/q", "0 is out of range: expected 1 to 65535"},
+		{"forward . https://[::1]:x", "'x' is not a number"},
 		{"dnstap tls://192.0.2.1:1", "f:2:8: 'tls://192.0.2.1:1': dnstap over TLS is not supported: expected a path, unix:// or tcp://"},
 		{"dnstap udp://x", "f:2:8: unknown scheme in 'udp://x': expected a path, unix:// or tcp://"},
 		{"dnstap unix://", "f:2:8: 'unix://' names no socket"},
