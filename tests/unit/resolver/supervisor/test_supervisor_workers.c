@@ -106,6 +106,30 @@ Test(supervisor_workers, workers_die_and_hang)
 	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
 }
 
+/* Workers switch each for itself. The log tells when all have: not before one that hangs meanwhile has a successor. */
+Test(supervisor_workers, a_reload_is_complete_when_all_have_switched)
+{
+	static const char *const more[] = {"-workers=2", NULL};
+	pid_t w[2];
+
+	world_write("Corefile", CONF);
+	pid_t pid = daemon_start(more);
+
+	UNTIL(daemon_workers(pid, w, 2) == 2);
+	cr_expect_eq(asked("a.test"), 1);
+	kill(w[1], SIGSTOP);
+	world_write("Corefile", ".:5300 {\n bind @\n template IN A {\n answer \"{{ .Name }} 60 IN A 10.0.0.2\"\n }\n health @:8080\n prometheus @:9253\n}\n");
+	kill(pid, SIGUSR1);
+	UNTIL_SAID("Reloading complete");
+	const char *log = world_read("log"), *late = strstr(log, "has not moved for "), *all = strstr(log, "Reloading complete");
+
+	cr_assert(late, "the other one was not enough\n%s", log);
+	cr_expect_lt(late, all);
+	for (int i = 0; i < 8; i++)
+		cr_expect_eq(asked("a.test"), 2, "%d", i);
+	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 0);
+}
+
 /* Where nobody asks how we are workers are looked at rarely; one that does not answer is looked at again at once,
  * though the others answer the self-test. */
 Test(supervisor_workers, a_worker_that_hangs_where_nobody_asks)
