@@ -9,6 +9,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "resolver/node/proc_net.h"
@@ -16,6 +17,7 @@
 #define BATCH    32 /* each is acknowledged, and a socket has room for some hundred acknowledgements */
 #define LEFT_S   60 /* until the first packet; then the kernel's own times hold */
 #define LINE_MAX 512
+#define LEFT_MAX 512 /* deleted at a time: each of them is what a client or two have left */
 
 /* include/net/tcp_states.h */
 enum { ESTABLISHED = 1, SYN_RECEIVED = 3, FIN_WAIT1 = 4, FIN_WAIT2 = 5, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
@@ -175,6 +177,119 @@ int established_clear(struct netlink *nl, const struct flags_ip *ip, size_t n_ip
 	struct walk w = {nl, ip, n_ips, port, established_put_end, "conntrack: deleting what others left"};
 
 	return walk_all(&w, d);
+}
+
+/* --- what no connection is behind --- */
+
+/* net/netfilter/nf_conntrack_netlink.c; a kernel that knows no filters tells of all. By IPv6 addresses kernels choose
+ * all others, so addresses are looked at here. */
+enum { FILTER_PROTO = 1 << 3, FILTER_SPORT = 1 << 4, FILTER_DPORT = 1 << 5 };
+
+struct left {
+	const struct flags_ip *ip;
+	size_t n_ips;
+	uint16_t port;
+	bool v4;
+	bool from_us; /* entries that our segments made, else those that clients' did */
+	size_t n;
+	struct established one[LEFT_MAX];
+};
+
+static bool take_end(struct nl_attr addr, struct nl_attr port, bool v4, struct in6_addr *ret, uint16_t *ret_port)
+{
+	size_t len = v4 ? 4 : 16;
+
+	if (addr.len != len || port.len != 2)
+		return false;
+	*ret = (struct in6_addr){0};
+	if (v4)
+		ret->s6_addr[10] = ret->s6_addr[11] = 0xff;
+	memcpy(ret->s6_addr + 16 - len, addr.data, len);
+	*ret_port = (uint16_t)(((const uint8_t *)port.data)[0] << 8 | ((const uint8_t *)port.data)[1]);
+	return true;
+}
+
+static void entry_seen(void *ctx, const struct nlmsghdr *h)
+{
+	struct nl_attr a[CTA_TUPLE_ORIG + 1], tuple[CTA_TUPLE_PROTO + 1], ip[CTA_IP_V6_DST + 1], proto[CTA_PROTO_DST_PORT + 1];
+	struct left *l = ctx;
+	struct established e = {0};
+	bool v4 = l->v4;
+
+	nl_parse(h, sizeof(struct nfgenmsg), a, CTA_TUPLE_ORIG + 1);
+	nl_parse_nest(a[CTA_TUPLE_ORIG], tuple, CTA_TUPLE_PROTO + 1);
+	nl_parse_nest(tuple[CTA_TUPLE_IP], ip, CTA_IP_V6_DST + 1);
+	nl_parse_nest(tuple[CTA_TUPLE_PROTO], proto, CTA_PROTO_DST_PORT + 1);
+	if (proto[CTA_PROTO_NUM].len != 1 || *(const uint8_t *)proto[CTA_PROTO_NUM].data != IPPROTO_TCP ||
+	    !take_end(ip[v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC], proto[CTA_PROTO_SRC_PORT], v4, l->from_us ? &e.local : &e.client,
+		      l->from_us ? &e.port : &e.client_port) ||
+	    !take_end(ip[v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST], proto[CTA_PROTO_DST_PORT], v4, l->from_us ? &e.client : &e.local,
+		      l->from_us ? &e.client_port : &e.port))
+		return;
+	if (l->n < LEFT_MAX && is_ours(&e, l->ip, l->n_ips, l->port))
+		l->one[l->n++] = e;
+}
+
+static int left_look(struct netlink *nl, struct left *l, const struct in6_addr *one, struct diag *d)
+{
+	struct established us = {.local = *one, .client = *one, .port = l->port, .client_port = l->port};
+	uint32_t flags = FILTER_PROTO | (l->from_us ? FILTER_SPORT : FILTER_DPORT);
+	struct nl_buf b;
+	size_t nest;
+
+	nl_init(&b);
+	put_head(&b, &us, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+	nest = nl_nest(&b, CTA_FILTER);
+	nl_put_u32(&b, CTA_FILTER_ORIG_FLAGS, flags);
+	nl_put_u32(&b, CTA_FILTER_REPLY_FLAGS, 0);
+	nl_end(&b, nest);
+	return netlink_send(nl, &b, entry_seen, l, "conntrack: looking for what others left", d);
+}
+
+static int left_end(struct netlink *nl, const struct left *l, struct diag *d)
+{
+	struct walk w = {.nl = nl, .what = "conntrack: deleting what others left"};
+	struct nl_buf b;
+	int err = 0;
+
+	nl_init(&b);
+	for (size_t i = 0; i < l->n && !err; i++) {
+		established_put_end(&b, &l->one[i]);
+		if (i % BATCH == BATCH - 1 || i + 1 == l->n)
+			err = batch_send(&w, &b, d);
+	}
+	return err;
+}
+
+static const struct in6_addr *first_of(const struct flags_ip *ip, size_t n_ips, bool v4)
+{
+	for (size_t i = 0; i < n_ips; i++)
+		if (ip[i].is_v4 == v4)
+			return &ip[i].addr;
+	return NULL;
+}
+
+int established_sweep(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, unsigned part, struct diag *d)
+{
+	const struct in6_addr *one = first_of(ip, n_ips, part / 2);
+	struct left *l = one ? malloc(sizeof *l) : NULL;
+	int err;
+
+	if (!l)
+		return one ? diag_set(d, ERR_NOMEM, "conntrack: no memory to look") : 0;
+	l->ip = ip;
+	l->n_ips = n_ips;
+	l->port = port;
+	l->v4 = part / 2;
+	l->from_us = part % 2;
+	l->n = 0;
+	err = left_look(nl, l, one, d);
+	if (!err)
+		err = left_end(nl, l, d);
+	if (!err)
+		err = l->n == LEFT_MAX;
+	free(l);
+	return err;
 }
 
 int established_enter(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)

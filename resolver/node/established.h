@@ -28,6 +28,12 @@ int established_clear(struct netlink *netfilter, const struct flags_ip *ip, size
 /* And each gets one. Again: they are brought up to date. */
 int established_enter(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d);
 
+/* All entries of TCP connections to or from this port of these addresses go: while rules stand none of ours has one, and
+ * what the cluster DNS was asked before is answered or will not be. A part of them at a time, which takes a look at the whole
+ * table. 1: there may be more of it. */
+#define ESTABLISHED_PARTS 4
+int established_sweep(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, unsigned part, struct diag *d);
+
 /* The part of it that is no system call. A line of /proc/net/tcp or tcp6 (proc(5)). */
 struct established {
 	struct in6_addr local, client;

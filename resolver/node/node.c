@@ -314,29 +314,40 @@ int node_rules_withdraw(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? iptables_withdraw(n, d) : 0;
 }
 
-static int connections_each(struct node *n, uint64_t which,
-			    int (*act)(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d),
-			    struct diag *d)
+static size_t some_ips(const struct node *n, uint64_t which, struct flags_ip ret[FLAGS_LOCALIPS_MAX])
 {
-	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
 	size_t n_ips = 0;
 
-	if (n->kind == RULES_NONE || !n->netfilter)
-		return 0;
-	for (size_t i = 0; i < n->f->n_localips; i++)
+	for (size_t i = 0; n->kind != RULES_NONE && n->netfilter && i < n->f->n_localips; i++)
 		if (which >> i & 1)
-			ip[n_ips++] = n->f->localip[i];
-	return n_ips ? act(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
+			ret[n_ips++] = n->f->localip[i];
+	return n_ips;
 }
 
 int node_connections_keep(struct node *n, uint64_t which, struct diag *d)
 {
-	return connections_each(n, which, established_enter, d);
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
+	size_t n_ips = some_ips(n, which, ip);
+
+	return n_ips ? established_enter(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
 }
 
 int node_connections_clear(struct node *n, uint64_t which, struct diag *d)
 {
-	return connections_each(n, which, established_clear, d);
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
+	size_t n_ips = some_ips(n, which, ip);
+
+	return n_ips ? established_clear(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
+}
+
+int node_connections_sweep(struct node *n, uint64_t which, unsigned *part, struct diag *d)
+{
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
+	size_t n_ips = some_ips(n, which, ip);
+	int rc = n_ips ? established_sweep(n->netfilter, ip, n_ips, n->f->dns_port, *part, d) : 0;
+
+	*part += rc == 0;
+	return rc < 0 ? rc : n_ips && *part < ESTABLISHED_PARTS;
 }
 
 int node_rules_remove(struct node *n, struct diag *d)

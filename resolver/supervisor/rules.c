@@ -22,6 +22,10 @@
 #define COUNT_WAIT_NS  (300 * NS_PER_MS) /* then those of the last time are shown */
 #define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
 #define SAY_AGAIN_NS   (60 * NS_PER_S)
+#define SWEEP_NS       (10 * NS_PER_S) /* what was asked elsewhere has its answer by then */
+#define SWEEP_LONG_NS  (200 * NS_PER_MS) /* for a part: the table is very large, and renewing must not wait */
+#define SWEEP_REST_NS  (3600 * NS_PER_S)
+#define SWEEP_FOR_NS   (60 * NS_PER_S) /* then the rest is left */
 #define TOUCHED_NS     (10 * NS_PER_S) /* between looks at iptables' rules because somebody changed some: kube-proxy does all the time */
 
 bool rules_kept(const struct rules *r)
@@ -38,6 +42,17 @@ static void keeper_tell(struct rules *r, uint32_t ask)
 	}
 	if (rules_kept(r) && send(r->keeper.fd, &q, sizeof(q), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN)
 		log_error("rules: asking for them: %s", strerror(errno));
+}
+
+/* They hold from now on; if they did not until now, others' connections have left entries. */
+static void renewed(struct rules *r)
+{
+	uint64_t now = clock_mono_ns();
+	if (r->lapsed || !r->renewed_ns || now - r->renewed_ns >= node_hold_ns(r->p->node)) {
+		r->sweep_ns = now + SWEEP_NS;
+		r->sweep_part = 0;
+	}
+	r->renewed_ns = now;
 }
 
 /* --- outcomes --- */
@@ -118,9 +133,9 @@ static void ensured(struct rules *r, int err, bool changed, const char *text)
 	if (changed && was_on && !r->lapsed)
 		log_warn("rules were missing or changed: repaired");
 	r->p->metrics.rules_repaired += changed && was_on && !r->lapsed;
+	renewed(r);
 	r->lapsed = false;
 	r->count.last.stand = true; /* until somebody looks again */
-	r->renewed_ns = clock_mono_ns();
 	r->generation = node_rules_generation(r->p->node);
 	/* What was asked for took its time: the gates may have closed meanwhile. */
 	if (rules_kept(r) && r->p->good)
@@ -219,7 +234,7 @@ static void heir_renew(struct rules *r)
 		return;
 	idle_look(r);
 	if (node_rules_adopt(r->p->node) == 0)
-		r->renewed_ns = clock_mono_ns();
+		renewed(r);
 }
 
 void rules_inherit(struct rules *r)
@@ -264,6 +279,30 @@ static void touched_look(struct rules *r)
 		rules_ensure(r);
 }
 
+static void conntrack_failed(struct rules *r, const struct diag *d)
+{
+	if (!r->said_no_conntrack)
+		log_warn("rules: answers over TCP may be lost when they lapse: %s", d->text);
+	r->said_no_conntrack = true;
+}
+
+/* A while after they have come, a part each time. Not while they have lapsed again: then those are in use. */
+static void sweep_due(struct rules *r)
+{
+	struct diag d = { "" };
+	uint64_t now = clock_mono_ns();
+	int rc;
+	if (!r->sweep_ns || now < r->sweep_ns || now < r->sweep_rest_ns || !rules_hold_now(r, NULL) || handover_paused(r->p->handover))
+		return;
+	rc = node_connections_sweep(r->p->node, ~rules_idle(&r->idle), &r->sweep_part, &d);
+	if (rc <= 0 || now - r->sweep_ns > SWEEP_FOR_NS)
+		r->sweep_ns = 0;
+	if (rc < 0)
+		conntrack_failed(r, &d);
+	if (clock_mono_ns() - now > SWEEP_LONG_NS)
+		r->sweep_rest_ns = now + SWEEP_REST_NS;
+}
+
 void rules_refresh(struct rules *r)
 {
 	struct diag d = { "" };
@@ -277,7 +316,7 @@ void rules_refresh(struct rules *r)
 	idle_look(r);
 	if (all_or_none(r)) {
 		keeper_tell(r, KEEPER_ALIVE);
-		r->renewed_ns = clock_mono_ns();
+		renewed(r);
 	} else if (node_rules_refresh(r->p->node, &d) < 0) { /* somebody took them away */
 		if (!handover_paused(r->p->handover))
 			log_warn("rules: %s", d.text);
@@ -287,8 +326,9 @@ void rules_refresh(struct rules *r)
 			r->repairing = false;
 		}
 	} else {
-		r->renewed_ns = clock_mono_ns();
+		renewed(r);
 	}
+	sweep_due(r);
 	touched_look(r);
 }
 
@@ -330,7 +370,7 @@ static void connections_clear(struct rules *r, uint64_t which)
 {
 	struct diag d = { "" };
 	if (node_connections_clear(r->p->node, which & ~rules_idle(&r->idle), &d) < 0)
-		log_warn("rules: answers over TCP may be lost: %s", d.text);
+		conntrack_failed(r, &d);
 }
 
 void rules_doubt(struct rules *r)

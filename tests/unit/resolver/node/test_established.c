@@ -164,3 +164,33 @@ Test(established, instead_of_what_was_left)
 	cr_expect_eq(s.odd, 0, "it is not translated any more");
 	netlink_close(nl);
 }
+
+/* All that is left of connections to port 53 and from it, of these addresses and no others, whoever holds it. */
+Test(established, swept)
+{
+	struct flags_ip ip[2] = {{.is_v4 = true}, {.is_v4 = false}};
+	struct netlink *nl;
+	struct diag d = {""};
+
+	own_net(NULL);
+	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
+	if (system("{ for i in $(seq 520); do"
+		   " echo -I -p tcp -s 10.244.0.5 -d 10.96.0.10 --sport $((9999 + i)) --dport 53 --dst-nat 192.0.2.9 -t 99 --state ESTABLISHED; done;"
+		   " echo -I -p tcp -s 10.96.0.10 -d 10.244.0.5 --sport 53 --dport 9999 -t 99 --state ESTABLISHED;"
+		   " echo -I -p tcp -s fd00:244::5 -d fd00:96::a --sport 9999 --dport 53 --dst-nat fd00::9 -t 99 --state TIME_WAIT; } >/tmp/nodens-swept.$PPID;"
+		   " conntrack -R /tmp/nodens-swept.$PPID >/dev/null 2>&1; rc=$?; rm /tmp/nodens-swept.$PPID;"
+		   " conntrack -I -p tcp -s 10.244.0.5 -d 10.96.0.10 --sport 1 --dport 54 -t 99 --state ESTABLISHED >/dev/null 2>&1 &&"
+		   " conntrack -I -p udp -s 10.244.0.5 -d 10.96.0.10 --sport 1 --dport 53 -t 99 >/dev/null 2>&1 &&"
+		   " conntrack -I -p tcp -s 10.244.0.5 -d 10.96.0.11 --sport 1 --dport 53 -t 99 --state ESTABLISHED >/dev/null 2>&1 && exit $rc"))
+		cr_skip_test("no conntrack, or no translation");
+	inet_pton(AF_INET6, "::ffff:10.96.0.10", &ip[0].addr);
+	inet_pton(AF_INET6, "fd00:96::a", &ip[1].addr);
+	for (unsigned part = 0; part < ESTABLISHED_PARTS; part++) {
+		if (part == 2)
+			cr_expect_eq(established_sweep(nl, ip, 2, 53, part, &d), 1, "more than at a time: %s", d.text);
+		cr_expect_eq(established_sweep(nl, ip, 2, 53, part, &d), 0, "%u: %s", part, d.text);
+		cr_expect_eq(established_sweep(nl, ip, 0, 53, part, &d), 0, "none of them");
+	}
+cr_expect_eq(system("[ $({ conntrack -L -f ipv4; conntrack -L -f ipv6; } 2>/dev/null | wc -l) = 3 ]"), 0);
+	netlink_close(nl);
+}

@@ -245,6 +245,45 @@ Test(rules, connections_when_they_lapse)
 	corefile_plan_free(next);
 }
 
+/* Each time that they have come, and not at once; but for addresses that they are not for. */
+Test(rules, what_was_left_is_swept)
+{
+	struct corefile_plan *next = plan_of(".:53 {\n bind 169.254.20.10\n forward . 192.0.2.1\n}\n");
+
+	nft_begin();
+	int link = connected("169.254.20.10");
+
+	left_behind("169.254.20.10", link);
+	connected("10.96.0.10");
+	cr_expect(rules_leave(&r, next));
+	for (int i = 0; i < 5; i++)
+		rules_refresh(&r);
+	cr_expect_eq(entries("169.254.20.10"), 1, "not yet");
+	cr_expect_geq(r.sweep_ns, clock_mono_ns() - 60 * NS_PER_S);
+	r.sweep_ns = clock_mono_ns() - 1;
+	for (int i = 0; i < 5; i++)
+		rules_refresh(&r);
+	cr_expect_eq(entries("169.254.20.10"), 0);
+	cr_expect_eq(entries("10.96.0.10"), 1);
+	cr_expect_eq(r.sweep_ns, 0, "done");
+	rules_refresh(&r);
+	cr_expect_eq(r.sweep_ns, 0, "they stood");
+	r.renewed_ns -= 60 * NS_PER_S;
+	rules_refresh(&r);
+	cr_expect_gt(r.sweep_ns, clock_mono_ns(), "they had lapsed by themselves");
+	r.sweep_ns = 0;
+	rules_lapse(&r);
+	rules_refresh(&r);
+	cr_expect_gt(r.sweep_ns, clock_mono_ns());
+	r.sweep_ns = clock_mono_ns() - 1;
+	r.sweep_rest_ns = clock_mono_ns() + NS_PER_S;
+	left_behind("169.254.20.10", link);
+	for (int i = 0; i < 5; i++)
+		rules_refresh(&r);
+	cr_expect_eq(entries("169.254.20.10"), 1, "it took long the last time");
+	corefile_plan_free(next);
+}
+
 /* One address leads astray: those at it, and no others. */
 Test(rules, connections_when_one_leads_astray)
 {
