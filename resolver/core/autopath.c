@@ -271,7 +271,7 @@ static size_t path_deny(struct core *c, const struct visit *v)
 }
 
 static size_t path_found(struct core *c, const struct visit *v, const struct name *target,
-			 const struct answer *a, uint32_t age_s)
+			 const struct answer *a, uint32_t age_s, bool is_stale)
 {
 	struct answer_question q = {v->q->name, v->q->qtype, v->q->qclass};
 	struct reply_age age = {age_s, REPLY_KEEP_TTL};
@@ -284,7 +284,11 @@ static size_t path_found(struct core *c, const struct visit *v, const struct nam
 	    (c->conf->has_arrive && targets_refused(c, v, &alias)))
 		return path_deny(c, v);
 	c->stats->autopath_answers++;
-	set_be16(ede, EDE_SYNTHESIZED);
+	if (is_stale) {
+		plain.from = CORE_FROM_STALE;
+		age.fixed_s = v->zone->z.cache.stale_ttl_s;
+	}
+	set_be16(ede, is_stale ? EDE_STALE : EDE_SYNTHESIZED);
 	return serve_answer(c, &plain, &alias, age, ede, sizeof(ede));
 }
 
@@ -340,7 +344,7 @@ static size_t path_walk(struct core *c, const struct visit *v, const struct path
 		case STEP_FOUND:
 			cache_answer(e, &a);
 			return path_found(c, v, &name, &a,
-					  (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S));
+					  (uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S), false);
 		case STEP_PARKED:
 			return 0;
 		case STEP_UNCLEAR:
@@ -390,5 +394,5 @@ size_t path_resume(struct core *c, const struct visit *v, unsigned step, const s
 		return path_deny(c, v);
 	if (a->kind == ANSWER_NXDOMAIN)
 		return path_walk(c, v, list, base_len, step + 1);
-	return path_found(c, v, &name, a, 0);
+	return path_found(c, v, &name, a, 0, v->is_stale);
 }

@@ -107,6 +107,7 @@ struct visit {
 	bool is_unrouted;               /* turned away before a zone was looked for */
 	bool is_parked;                 /* it waits: too late to drop it */
 	bool is_again;                  /* was let in and counted under an earlier configuration */
+	bool is_stale;                  /* what it waited for besides its own answer is an old one */
 	struct entry *stale;            /* better than nothing */
 	uint64_t start_ns, now_ns;
 	uint8_t *out;

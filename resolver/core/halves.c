@@ -18,6 +18,17 @@ static const struct plugin_step *merger_of(const struct visit *v)
 	return NULL;
 }
 
+/* What was waited for is an old answer. */
+static size_t seal_stale(struct core *c, const struct visit *v, uint8_t *msg, size_t len)
+{
+	struct visit old = *v;
+	uint8_t ede[2];
+
+	old.from = CORE_FROM_STALE;
+	set_be16(ede, EDE_STALE);
+	return seal(c, &old, msg, len, ede, sizeof(ede));
+}
+
 /* 0: the second half changes nothing. */
 static size_t merge_seal(struct core *c, const struct visit *v, size_t first_len,
 			 const struct answer *second, uint32_t age_s)
@@ -30,10 +41,13 @@ static size_t merge_seal(struct core *c, const struct visit *v, size_t first_len
 		return 0;
 	plugin_query_fill(&p, v);
 	memcpy(c->second, second->msg, second->len);
-	for (unsigned i = 0; i < second->n_ttl && age_s; i++) {
+	for (unsigned i = 0; i < second->n_ttl && (age_s || v->is_stale); i++) {
 		uint8_t *ttl = c->second + second->ttl_at[i];
 
-		set_be32(ttl, get_be32(ttl) > age_s ? get_be32(ttl) - age_s : 0);
+		if (v->is_stale)
+			set_be32(ttl, v->zone->z.cache.stale_ttl_s);
+		else
+			set_be32(ttl, get_be32(ttl) > age_s ? get_be32(ttl) - age_s : 0);
 	}
 	len = s->ops->merge(s, &p, c->hook, first_len, c->second, second->len, c->merged,
 			    DNS_MSG_MAX);
@@ -41,7 +55,7 @@ static size_t merge_seal(struct core *c, const struct visit *v, size_t first_len
 		return 0;
 	p.event[p.n_events++] = (struct plugin_event){.what = s->ops->merge_event};
 	plugin_events_count(c, v->client->listener, &p);
-	return seal(c, v, c->merged, len, NULL, 0);
+	return v->is_stale ? seal_stale(c, v, c->merged, len) : seal(c, v, c->merged, len, NULL, 0);
 }
 
 /* What a waiter for a second half remembers of the first. */
@@ -117,8 +131,7 @@ size_t serve_second(struct core *c, const struct visit *v, unsigned step,
 
 size_t serve_first(struct core *c, const struct visit *v, const struct answer *first)
 {
-	struct reply_age age = {0, REPLY_KEEP_TTL};
-
+	struct reply_age age = {0, v->is_stale ? v->zone->z.cache.stale_ttl_s : REPLY_KEEP_TTL};
 	size_t len;
 
 	if (!first)
@@ -126,5 +139,7 @@ size_t serve_first(struct core *c, const struct visit *v, const struct answer *f
 	if (v->zone->hooks & HOOK_TARGETS && targets_refuse(c, v, first, &len))
 		return len;
 	reply_body(v->q, first, age, c->hook);
+	if (v->is_stale)
+		return seal_stale(c, v, c->hook, first->len);
 	return seal(c, v, c->hook, first->len, first->ede, first->ede_len);
 }

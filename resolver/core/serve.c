@@ -55,6 +55,10 @@ HOT static size_t account(struct core *c, const struct visit *v, size_t len, uns
 	if (v->is_unrouted)
 		return len;
 	row = stats_server_of(c->stats, cl->listener, v->zone_index);
+	if (v->from == CORE_FROM_STALE) {
+		c->stats->stale_served++;
+		row->cache_served_stale++;
+	}
 	row->responses[rcode < STATS_RCODES ? rcode : STATS_RCODES - 1]++;
 	stats_size_add(&row->response_size[cl->proto != CORE_UDP], len);
 	stats_duration_add(&row->duration, v->now_ns - v->start_ns);
@@ -200,14 +204,6 @@ HOT size_t serve_answer(struct core *c, const struct visit *v, const struct answ
 	return account(c, v, len, DNS_RCODE(get_be16(a->msg + 2)));
 }
 
-/* Counts one; the TTL that its records get. */
-static uint32_t stale_count(struct core *c, const struct visit *v)
-{
-	c->stats->stale_served++;
-	stats_server_of(c->stats, v->client->listener, v->zone_index)->cache_served_stale++;
-	return v->zone->z.cache.stale_ttl_s;
-}
-
 HOT size_t serve_entry(struct core *c, const struct visit *v, const struct entry *e, bool is_stale)
 {
 	struct reply_age age = {(uint32_t)((v->now_ns - e->stored_ns) / NS_PER_S), REPLY_KEEP_TTL};
@@ -216,7 +212,7 @@ HOT size_t serve_entry(struct core *c, const struct visit *v, const struct entry
 
 	cache_answer(e, &a);
 	if (is_stale) {
-		age.fixed_s = stale_count(c, v);
+		age.fixed_s = v->zone->z.cache.stale_ttl_s;
 		set_be16(ede, e->kind == ANSWER_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE);
 	} else if (v->zone->z.cache.keepttl) {
 		age.age_s = 0;
@@ -236,7 +232,7 @@ size_t serve_synthesized(struct core *c, const struct visit *v, const struct ans
 		return serve_rcode(c, v, DNS_SERVFAIL, -1);
 	c->stats->shield_synth++;
 	if (is_stale)
-		age.fixed_s = stale_count(c, v);
+		age.fixed_s = v->zone->z.cache.stale_ttl_s;
 	set_be16(ede, is_stale ? EDE_STALE_NXDOMAIN : EDE_SYNTHESIZED);
 	return serve_answer(c, v, &a, age, ede, sizeof(ede));
 }

@@ -86,8 +86,8 @@ bool targets_refuse(struct core *c, const struct visit *v, const struct answer *
 	verdict = targets_arrive(c, v, a, &p, &rcode);
 	if (verdict == PLUGIN_NEXT)
 		return false;
-	/* What it was found in is counted already; an upstream did not say this. */
-	if (v->from == CORE_FROM_UPSTREAM)
+	/* What it was found in is counted already; an upstream did not say this, nor is it old. */
+	if (v->from == CORE_FROM_UPSTREAM || v->from == CORE_FROM_STALE)
 		refused.from = CORE_FROM_PLUGIN;
 	refused.upstream = UPSTREAM_NONE;
 	*ret_len = 0;

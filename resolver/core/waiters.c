@@ -50,13 +50,14 @@ void waiters_serve_entry(struct core *c, struct question *q, struct entry *e, ui
 		size_t len;
 
 		visit_of(c, w, &query, &v, now_ns);
-		v.from = CORE_FROM_STALE;
 		if (w->waits == WAITS_ANSWER) {
+			v.from = CORE_FROM_STALE;
 			len = serve_entry(c, &v, e, true);
 		} else {
 			struct answer a;
 
 			cache_answer(e, &a);
+			v.is_stale = true;
 			len = serve_other(c, &v, w, &a);
 		}
 		waiter_send(c, wi, len);
@@ -96,10 +97,12 @@ void waiters_deny(struct core *c, struct question *q, const struct answer *cut, 
 
 		visit_of(c, w, &query, &v, now_ns);
 		v.upstream = upstream;
-		v.from = is_stale ? CORE_FROM_STALE : CORE_FROM_SHIELD;
-		len = w->waits == WAITS_ANSWER || w->waits == WAITS_FIRST ?
-			      serve_synthesized(c, &v, cut, age_s, is_stale) :
-			      serve_other(c, &v, w, cut);
+		if (w->waits == WAITS_ANSWER || w->waits == WAITS_FIRST) {
+			v.from = is_stale ? CORE_FROM_STALE : CORE_FROM_SHIELD;
+			len = serve_synthesized(c, &v, cut, age_s, is_stale);
+		} else {
+			len = serve_other(c, &v, w, cut);
+		}
 		waiter_send(c, wi, len);
 	}
 }
