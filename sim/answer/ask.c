@@ -48,6 +48,7 @@ static void choose_cells(struct loaded *l, const struct sim_ask *a)
 						  .proxy = modes[i],
 						  .cache = cache,
 						  .verify = !a->no_verify,
+						  .same_lookups = a->same_lookups,
 						  .n_nodes = n_nodes < l->s->n_nodes ? n_nodes : l->s->n_nodes,
 						  .part_nodes = (unsigned)a->part,
 						  .n_reps = (unsigned)a->replications};

@@ -17,8 +17,9 @@
 struct sim_ask {
 	const char *scenario, *out, *qs;
 	struct opt_list cells, sets, seldom;
+	uint64_t processors; /* calibrate: that the lab shares */
 	uint64_t nodes, part, seed, replications, threads;
-	bool no_verify;
+	bool no_verify, same_lookups;
 	uint64_t n_records; /* written so far */
 	struct sim_costs costs, nft_costs; /* of cells with nftables' rules the second */
 	struct sim_source src;

@@ -16,22 +16,21 @@
 #include "lib/base/log.h"
 #include "sim/answer/ask.h"
 #include "sim/answer/seldom.h"
+#include "sim/answer/shared.h"
 
 #define LEAST_NS 1000.0
 #define ROUNDS 6
 #define REPS 8
+#define SHARED_ROUNDS 14 /* by smaller steps, to what is no tail */
+#define SHARED_REPS 4
 
 static const double shares[] = {0,    0.01, 0.05, 0.1,  0.2,   0.3,  0.4,   0.5,   0.6,   0.7,   0.8,   0.85, 0.9,
 				0.93, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.999, 0.9995, 1};
 #define SHARES (sizeof(shares) / sizeof(shares[0]))
 
-struct took { /* lookups of a cell, from their beginning */
-	struct hist fresh, same, tcp, miss;
-};
-
 struct cell { /* of the lab */
 	struct record *r;
-	struct took took;
+	struct took took; /* from their beginning; where processors are shared, from when they were meant to begin */
 	struct hist late;
 };
 
@@ -42,6 +41,7 @@ struct fit { /* under one kind of rules */
 	struct took sim_off, sim_on;
 	struct cell_outcome out[2];
 	struct hist late; /* of the first: of all cells */
+	struct seen *lab, *sim; /* where processors are shared; else NULL */
 };
 
 #define TOOK_HISTS(t) &(t)->fresh, &(t)->same, &(t)->tcp, &(t)->miss
@@ -62,7 +62,7 @@ static bool took_load(struct took *t, const struct record *r, const char *kind)
 }
 
 /* A simulated record has no took.*, and nobody who is late in it but by its costs. */
-static int cell_load(struct cell *c, const char *lab, const char *name, struct diag *d)
+static int cell_load(struct cell *c, const char *lab, const char *name, bool shared, struct diag *d)
 {
 	char dir[4200];
 
@@ -71,7 +71,7 @@ static int cell_load(struct cell *c, const char *lab, const char *name, struct d
 	if (rc < 0)
 		return rc;
 	hist_init(&c->late);
-	bool measured = took_load(&c->took, c->r, "took") && record_hist(c->r, "late.all", &c->late);
+	bool measured = took_load(&c->took, c->r, shared ? "latency" : "took") && record_hist(c->r, "late.all", &c->late);
 	if ((!measured && !took_load(&c->took, c->r, "latency")) || c->took.same.n < 100 || c->took.tcp.n < 20 || c->took.miss.n < 20)
 		return diag_set(d, ERR_MISSING, "%s: no record of kind-e2e/scenarios/calibrate.yaml, or too few lookups", dir);
 	return 0;
@@ -101,7 +101,7 @@ static int cell_choose(struct cell *ret, const struct sim_ask *a, const char *na
 	int middle = (a->n_operands - 1) / 2, rc = c ? 0 : diag_set(d, ERR_NOMEM, "out of memory");
 
 	for (int i = 0; i < a->n_operands && rc == 0; i++)
-		rc = cell_load(&c[i], a->operand[i], name, d);
+		rc = cell_load(&c[i], a->operand[i], name, a->processors, d);
 	if (rc == 0) {
 		qsort(c, (size_t)a->n_operands, sizeof(*c), by_mean);
 		*ret = c[middle];
@@ -249,6 +249,13 @@ static void took_of(struct took *t, const struct scenario *s, const struct sim_r
 				*to[i] = r->latency[k];
 }
 
+static void mend_shared(struct fit *f)
+{
+	f->sim->off = f->sim_off;
+	f->sim->on = f->sim_on;
+	shared_mend(f->k, f->lab, f->sim);
+}
+
 static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 {
 	struct loaded l;
@@ -262,16 +269,24 @@ static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 	job[0].proxy = job[1].proxy = f->proxy;
 	job[0].costs = job[1].costs = f->k;
 	job[0].verify = job[1].verify = false;
-	job[0].n_reps = job[1].n_reps = REPS;
-	for (unsigned i = 0; i < ROUNDS && rc == 0; i++) {
+	job[0].n_reps = job[1].n_reps = f->sim ? SHARED_REPS : REPS;
+	job[0].same_lookups = job[1].same_lookups = f->sim; /* the lab had them */
+	for (unsigned i = 0; i < (f->sim ? SHARED_ROUNDS : ROUNDS) && rc == 0; i++) {
 		rc = cells_run(job, 2, ask_threads(a), NULL, f->out, NULL, d);
 		if (rc < 0)
 			break;
 		took_of(&f->sim_off, l.s, &f->out[0].sum);
 		took_of(&f->sim_on, l.s, &f->out[1].sum);
+		if (f->sim) {
+			f->sim->late = f->out[0].sum.late;
+			hist_merge(&f->sim->late, &f->out[1].sum.late);
+		}
 		cell_outcome_release(&f->out[0]);
 		cell_outcome_release(&f->out[1]);
-		mend(f->k, f);
+		if (f->sim)
+			mend_shared(f);
+		else
+			mend(f->k, f);
 	}
 	ask_release(&l);
 	return rc;
@@ -324,7 +339,16 @@ static int fit_load(struct fit *f, const struct sim_ask *a, struct diag *d)
 
 static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
 {
-	guess(f->k, f);
+	if (f->lab) {
+		processor(f->k, &f->on);
+		shared_guess(f->k, a->processors);
+		f->lab->off = f->off.took;
+		f->lab->on = f->on.took;
+		f->lab->late = f->off.late;
+		hist_merge(&f->lab->late, &f->on.late);
+	} else {
+		guess(f->k, f);
+	}
 	int rc = fit_rounds(f, a, d);
 	if (rc == 0)
 		printf("%s: a hit's way %.0f us, a backend's %.0f us at the median; %.0f and %.0f us at the 99th percentile\n",
@@ -370,8 +394,10 @@ static int fit_all(struct fit *f, struct sim_ask *a, struct diag *d)
 		hist_merge(&f[0].late, &f[i].on.late);
 		hist_merge(&f[0].late, &f[i].off.late);
 	}
-	lateness(&a->costs.start, &f[0].late);
-	a->nft_costs.start = a->costs.start;
+	if (!a->processors) {
+		lateness(&a->costs.start, &f[0].late);
+		a->nft_costs.start = a->costs.start;
+	}
 	return costs_write(&a->costs, both ? &a->nft_costs : NULL, &f[0].on, a->out, d);
 }
 
@@ -389,7 +415,13 @@ int calibrate(struct sim_ask *a, struct diag *d)
 	f[1].proxy = SCEN_NFTABLES;
 	f[1].k = &a->nft_costs;
 	hist_init(&f[0].late);
-	int rc = fit_all(f, a, d);
+	struct seen *seen = a->processors ? calloc(4, sizeof(*seen)) : NULL;
+	for (unsigned i = 0; seen && i < 2; i++) {
+		f[i].lab = &seen[2 * i];
+		f[i].sim = &seen[2 * i + 1];
+	}
+	int rc = a->processors && !seen ? diag_set(d, ERR_NOMEM, "out of memory") : fit_all(f, a, d);
+	free(seen);
 	for (unsigned i = 0; i < 2; i++) {
 		record_free(f[i].on.r);
 		record_free(f[i].off.r);

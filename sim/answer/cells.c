@@ -149,6 +149,7 @@ static int run_task(struct crew *c, const struct task *t, struct answers *answer
 		.proxy = j->proxy,
 		.cache = j->cache,
 		.verify = j->verify,
+		.same_lookups = j->same_lookups,
 		.seed = cells_seed(j->s->seed, rep),
 		.first_node = t->part * part,
 		.n_nodes = j->n_nodes - t->part * part < part ? j->n_nodes - t->part * part : part,

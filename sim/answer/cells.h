@@ -20,6 +20,7 @@ struct cell_job {
 	enum scen_proxy proxy;
 	enum sim_cache cache;
 	bool verify;
+	bool same_lookups;   /* in all replications, those of the scenario's seed */
 	unsigned n_nodes;    /* simulated; at most the scenario's */
 	unsigned part_nodes; /* together; 0: cells_part_nodes */
 	unsigned n_reps, first_rep, rep_step; /* replications first, first + step, ... below n_reps */

@@ -147,6 +147,8 @@ static void put_lookups(const struct out *o, const struct sim_result *r, const s
 		hist_merge(&all, &r->latency[i]);
 	}
 	result_hist(o->r, "latency.all", &all);
+	if (c->costs->processors)
+		result_hist(o->r, "late.all", &r->late);
 	for (unsigned i = 0; i < SIM_PATHS_N; i++)
 		if (r->path[i].n)
 			result_hist(o->r, sim_path_metric[i], &r->path[i]);

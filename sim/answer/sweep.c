@@ -189,8 +189,8 @@ static void digest(struct sweep_plan *p, const char *scenario)
 	char value[COST_TEXT];
 	size_t n = 0;
 
-	n += (size_t)snprintf(text, sizeof(text), "%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %s", p->file.digest,
-			      scenario, p->a->nodes, p->a->part, p->a->seed, p->a->replications, p->a->no_verify, opt_version());
+	n += (size_t)snprintf(text, sizeof(text), "%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d%s %s", p->file.digest,
+			      scenario, p->a->nodes, p->a->part, p->a->seed, p->a->replications, p->a->no_verify, p->a->same_lookups ? " same" : "", opt_version());
 	for (const struct cost_def *k = cost_defs; k->name && n < sizeof(text); k++) {
 		sim_cost_text(&p->a->costs, k, value);
 		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", value);

@@ -28,7 +28,7 @@ static void send_back(struct world *w, struct pkt *p, uint64_t leaves_ns)
 		net_drop(w, p, CAUSE_LINK);
 		return;
 	}
-	evq_push(&w->q, leaves_ns + way_ns, event, 0, p);
+	net_travel(w, p, leaves_ns, way_ns, event, NULL);
 }
 
 /* When the answer is ready; 0: there will be none. */

@@ -63,6 +63,7 @@ const struct cost_def cost_defs[] = {
 	ROW(node_world,   COST_DELAY, "cache to a resolver outside the cluster, one way"),
 	ROW(world_node,   COST_DELAY, "and back"),
 	ROW(tcp_setup,    COST_DELAY, "more for a pod's TCP connection: connect, accept, wake-ups"),
+	ROW(tcp_backend,  COST_DELAY, "and more where kube-proxy's rules lead it to a backend"),
 	ROW(client,       COST_DELAY, "the pod's thread wakes up and goes on"),
 	ROW(start,        COST_DELAY, "a lookup's intended start to its first packet: the load program"),
 	ROW(idle_cache,   COST_IDLE, "more for what goes to the cache after a pause, by its length"),
@@ -83,6 +84,8 @@ const struct cost_def cost_defs[] = {
 	ROW_NS(conn_age,     "the cache closes any connection after"),
 	ROW(cache_queue,   COST_COUNT, "datagrams that wait for the cache before more are lost"),
 	ROW(backend_queue, COST_COUNT, "datagrams that wait for a busy backend"),
+	ROW(processors,    COST_COUNT, "a node's pods, cache and backends share so many processors; 0: they wait for none"),
+	ROW_NS(aside,        "and for each way there is so much work more that nobody waits for"),
 	ROW(race_share,    COST_SHARE, "share of A/AAAA pairs from one socket that race for one entry"),
 	{0},
 };

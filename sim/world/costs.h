@@ -24,6 +24,7 @@ struct sim_costs {
 	struct leg node_backend, backend_node; /* cache to backend and back */
 	struct leg node_world, world_node;     /* cache to a resolver outside */
 	struct leg tcp_setup;		      /* more for a pod's TCP connection */
+	struct leg tcp_backend;		      /* more than that where it is to a backend */
 	struct leg client;		      /* pod's thread: wake up, go on */
 	struct leg start;		      /* intended start to first packet */
 	struct idle idle_cache, idle_backend; /* more for a way that was not used for long */
@@ -38,6 +39,8 @@ struct sim_costs {
 	uint64_t rto_ns, syn_rto_ns;			 /* TCP's first retransmission */
 	uint64_t conn_idle_ns, conn_age_ns;		 /* the cache's connections */
 	uint64_t cache_queue, backend_queue;		 /* datagrams a socket buffer holds */
+	uint64_t processors;				 /* shared by all that is on a node; 0: nobody waits for one */
+	uint64_t aside_ns;				 /* and what else comes of each message there */
 	bool by_dialect; /* of nftables' list: the file had lines of its own for it */
 	char measured[160]; /* when and where, as the file says: "#! measured=..."; empty: the stock list */
 	double race_share; /* pairs of packets that race for one entry; 0 for glibc on one CPU */

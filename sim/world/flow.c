@@ -104,11 +104,6 @@ static uint64_t rto_ns(const struct world *w, const struct flow *f, enum flow_di
 	return (w->c->costs->rto_ns + f->rtt_ns) << f->way[dir].backoff;
 }
 
-static void arrive(struct world *w, struct flow_way *way, struct pkt *p, uint64_t t_ns)
-{
-	evq_push(&w->q, net_in_order(&way->last_ns, t_ns), p->event, 0, p);
-}
-
 void flow_send(struct world *w, struct flow *f, enum flow_dir dir, struct pkt *p, uint64_t leaves_ns,
 	       uint64_t way_ns, enum sim_event event)
 {
@@ -119,7 +114,7 @@ void flow_send(struct world *w, struct flow *f, enum flow_dir dir, struct pkt *p
 	p->event = (uint8_t)event;
 	p->missing = segment_lost(w, f);
 	if (!p->missing && first) {
-		arrive(w, way, p, leaves_ns + way_ns);
+		net_travel(w, p, leaves_ns, way_ns, event, &way->last_ns);
 		return;
 	}
 	p->way_ns = way_ns;
@@ -155,7 +150,7 @@ void flow_repair(struct world *w, uint32_t a, uint64_t gen)
 	while (way->held && !way->held->missing) {
 		struct pkt *p = way->held;
 		way->held = p->next;
-		arrive(w, way, p, w->now_ns + p->way_ns);
+		net_travel(w, p, w->now_ns, p->way_ns, p->event, &way->last_ns);
 	}
 	if (!way->held) {
 		way->held_end = &way->held;

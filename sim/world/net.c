@@ -86,3 +86,19 @@ uint64_t net_in_order(uint64_t *last_ns, uint64_t t_ns)
 	*last_ns = t_ns;
 	return t_ns;
 }
+
+void net_travel(struct world *w, struct pkt *p, uint64_t leaves_ns, uint64_t way_ns, enum sim_event event, uint64_t *last_ns)
+{
+	uint64_t t_ns = leaves_ns + way_ns;
+
+	if (!w->node[p->node].processors) {
+		evq_push(&w->q, last_ns ? net_in_order(last_ns, t_ns) : t_ns, event, 0, p);
+		return;
+	}
+	p->event = (uint8_t)event;
+	p->way_ns = way_ns;
+	if (leaves_ns > w->now_ns)
+		evq_push(&w->q, leaves_ns, EV_WORK, 0, p);
+	else
+		processor_work(w, p);
+}

@@ -44,6 +44,9 @@ enum sim_cause net_cause(enum ct_verdict v); /* of one that dropped it */
 
 /* Not before the one before it. */
 uint64_t net_in_order(uint64_t *last_ns, uint64_t t_ns);
+/* A packet that leaves then and takes so long comes to its next station, not before one that came at *last_ns (or NULL); later
+ * where it waits for a processor, each of whose threads keeps order by itself. */
+void net_travel(struct world *w, struct pkt *p, uint64_t leaves_ns, uint64_t way_ns, enum sim_event event, uint64_t *last_ns);
 /* From the cache's node to a backend (or outside) and back. */
 /* How much longer the way from this node takes for what is sent now, by how long nothing was. */
 uint64_t net_idle(struct world *w, struct node *n, enum sim_way way);

@@ -198,9 +198,8 @@ static void ask_udp(struct world *w, struct node *n, unsigned upstream, struct p
 		net_drop(w, p, CAUSE_LINK);
 		return;
 	}
-	uint64_t t_ns = n->out_ns + net_way_out(w, n, p->backend) +
-			(v == CT_NEW ? w->c->costs->new_flow_ns : 0);
-	evq_push(&w->q, t_ns, EV_AT_BACKEND, 0, p);
+	uint64_t way_ns = net_way_out(w, n, p->backend) + (v == CT_NEW ? w->c->costs->new_flow_ns : 0);
+	net_travel(w, p, n->out_ns, way_ns, EV_AT_BACKEND, NULL);
 }
 
 void net_ask(struct world *w, struct node *n, const struct core_ask *a)

@@ -41,6 +41,15 @@ static uint64_t leaves_ns(struct world *w, struct node *n, const struct slot *s,
 	return softirq_pass(w, n, p, SOFTIRQ_OUT, s->ready_ns > w->now_ns ? s->ready_ns : w->now_ns);
 }
 
+/* One piece of work with the first message's, for the thread goes on. */
+static uint64_t opening(struct slot *s)
+{
+	uint64_t ns = s->opens_ns;
+
+	s->opens_ns = 0;
+	return ns;
+}
+
 static void send_datagram(struct world *w, struct node *n, struct slot *s, struct pkt *p)
 {
 	struct ct_tuple orig = pod_tuple(w, p->pod, p->port, false);
@@ -52,7 +61,7 @@ static void send_datagram(struct world *w, struct node *n, struct slot *s, struc
 		return;
 	}
 	v = races(w, n, s) ? race(w, n, &orig, p) : net_to_service(w, n, &orig, 0, &p->backend);
-	uint64_t way_ns = leg_draw(&w->c->costs->pod_backend, &n->rng) + net_idle(w, n, WAY_BACKEND);
+	uint64_t way_ns = leg_draw(&w->c->costs->pod_backend, &n->rng) + net_idle(w, n, WAY_BACKEND) + opening(s);
 	count_flow(w, v);
 	if (ct_verdict_dropped(v)) {
 		net_drop(w, p, net_cause(v));
@@ -66,7 +75,7 @@ static void send_datagram(struct world *w, struct node *n, struct slot *s, struc
 		s->new_ns = w->now_ns;
 		way_ns += w->c->costs->new_flow_ns;
 	}
-	evq_push(&w->q, left_ns + way_ns, EV_AT_BACKEND, 0, p);
+	net_travel(w, p, left_ns, way_ns, EV_AT_BACKEND, NULL);
 }
 
 void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
@@ -90,7 +99,7 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 		}
 		p->conn = s->flow;
 		p->conn_gen = f->gen;
-		flow_send(w, f, FLOW_OUT, p, from_ns, leg_draw(way, &n->rng) + net_idle(w, n, cached ? WAY_CACHE : WAY_BACKEND),
+		flow_send(w, f, FLOW_OUT, p, from_ns, leg_draw(way, &n->rng) + net_idle(w, n, cached ? WAY_CACHE : WAY_BACKEND) + opening(s),
 			  cached ? EV_AT_CACHE : EV_AT_BACKEND);
 		return;
 	}
@@ -102,7 +111,16 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 	if (left_ns == T_NEVER)
 		net_drop(w, p, CAUSE_BACKLOG);
 	else
-		evq_push(&w->q, left_ns + leg_draw(way, &n->rng) + net_idle(w, n, WAY_CACHE), EV_AT_CACHE, 0, p);
+		net_travel(w, p, left_ns, leg_draw(way, &n->rng) + net_idle(w, n, WAY_CACHE) + opening(s), EV_AT_CACHE, NULL);
+}
+
+/* When it is up; where processors are shared, it is work, as opening() is. */
+static uint64_t connecting(const struct node *n, struct slot *s, uint64_t ns)
+{
+	if (!n->processors)
+		return ns;
+	s->opens_ns += ns;
+	return 0;
 }
 
 static bool connect_cache(struct world *w, struct node *n, struct slot *s, uint64_t setup_ns)
@@ -112,7 +130,7 @@ static bool connect_cache(struct world *w, struct node *n, struct slot *s, uint6
 
 	w->r->notrack_in += 2;
 	w->r->notrack_out++;
-	s->flow = flow_open(w, n->index, BACKEND_WORLD, w->now_ns + setup_ns + rtt_ns, rtt_ns);
+	s->flow = flow_open(w, n->index, BACKEND_WORLD, w->now_ns + connecting(n, s, setup_ns + rtt_ns), rtt_ns);
 	return s->flow != FLOW_NONE;
 }
 
@@ -131,6 +149,7 @@ bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot)
 
 	if (node_has_cache(n))
 		return connect_cache(w, n, s, setup_ns);
+	setup_ns += leg_draw(&k->tcp_backend, &n->rng);
 	struct ct_tuple orig = pod_tuple(w, l->what.pod, s->port, true);
 	if (net_no_endpoint(w)) {
 		failed(w, l, CAUSE_NO_ENDPOINT);
@@ -158,7 +177,7 @@ bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot)
 	uint16_t ignored;
 	net_to_service(w, n, &orig, CT_ACK, &ignored);
 	uint64_t rtt_ns = leg_draw(&k->pod_backend, &n->rng) + leg_draw(&k->backend_pod, &n->rng) + net_idle(w, n, WAY_BACKEND);
-	s->flow = flow_open(w, n->index, s->backend, w->now_ns + setup_ns + k->new_flow_ns + rtt_ns,
+	s->flow = flow_open(w, n->index, s->backend, w->now_ns + connecting(n, s, setup_ns + k->new_flow_ns + rtt_ns),
 			    rtt_ns);
 	return s->flow != FLOW_NONE;
 }
@@ -214,5 +233,5 @@ void net_cache_reply(struct world *w, struct node *n, const struct core_client *
 		flow_send(w, w->flow[p->conn], FLOW_BACK, p, n->out_ns, way_ns, EV_AT_POD);
 		return;
 	}
-	evq_push(&w->q, n->out_ns + way_ns, EV_AT_POD, 0, p);
+	net_travel(w, p, n->out_ns, way_ns, EV_AT_POD, NULL);
 }

@@ -180,7 +180,7 @@ static uint64_t serve_answer(struct world *w, struct node *n, struct pkt *p)
 	return cpu_ns;
 }
 
-static void serve(struct world *w, struct node *n, struct pkt *p)
+uint64_t nodecache_works(struct world *w, struct node *n, struct pkt *p)
 {
 	uint64_t cpu_ns;
 
@@ -190,18 +190,24 @@ static void serve(struct world *w, struct node *n, struct pkt *p)
 		cpu_ns = p->from_node ? serve_answer(w, n, p) : serve_query(w, n, p);
 
 	pkt_free(w, p);
-	n->busy = true;
 	w->r->cache_cpu_ns += cpu_ns;
-	evq_push(&w->q, w->now_ns + cpu_ns, EV_CACHE_FREE, n->index, NULL);
 	if (n->core)
 		schedule_tick(w, n);
+	n->n_queue -= n->processors != NULL;
+	return cpu_ns;
+}
+
+static void serve(struct world *w, struct node *n, struct pkt *p)
+{
+	n->busy = true;
+	evq_push(&w->q, w->now_ns + nodecache_works(w, n, p), EV_CACHE_FREE, n->index, NULL);
 }
 
 void nodecache_receive(struct world *w, struct pkt *p)
 {
 	struct node *n = &w->node[p->node];
 
-	if (!n->busy) {
+	if (!n->busy && !n->processors) {
 		serve(w, n, p);
 		return;
 	}
@@ -210,9 +216,13 @@ void nodecache_receive(struct world *w, struct pkt *p)
 		return;
 	}
 	p->next = NULL;
-	*n->queue_end = p;
-	n->queue_end = &p->next;
 	n->n_queue++;
+	if (n->processors) {
+		processor_cache(w, n, p);
+	} else {
+		*n->queue_end = p;
+		n->queue_end = &p->next;
+	}
 	if (n->n_queue > w->r->cache_queue_peak)
 		w->r->cache_queue_peak = n->n_queue;
 }

@@ -218,7 +218,7 @@ static void ask(struct world *w, struct node *n, uint32_t id)
 			net_drop(w, p, net_cause(v));
 			return;
 		}
-		evq_push(&w->q, n->out_ns + net_way_out(w, n, p->backend), EV_AT_BACKEND, 0, p);
+		net_travel(w, p, n->out_ns, net_way_out(w, n, p->backend), EV_AT_BACKEND, NULL);
 		return;
 	}
 	struct flow *f = w->flow[q->sock->flow];

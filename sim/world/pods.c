@@ -31,7 +31,7 @@ int pods_init(struct world *w, struct diag *d)
 					w->s->load[i].name);
 	}
 	w->free_run = UINT32_MAX;
-	w->load = workload_new_nodes(w->s, w->seed, w->c->first_node, w->n_nodes);
+	w->load = workload_new_nodes(w->s, w->c->same_lookups ? w->s->seed : w->seed, w->c->first_node, w->n_nodes);
 	if (!w->load)
 		return diag_set(d, ERR_NOMEM, "out of memory");
 	next_lookup(w);
@@ -190,7 +190,10 @@ static void slot_open(struct world *w, uint32_t id, unsigned slot, bool tcp)
 
 	l->slot[slot] = (struct slot){.open = true, .tcp = tcp, .new_ns = T_NEVER};
 	l->slot[slot].port = same ? st->same_port : port_draw(&st->rng);
-	l->slot[slot].ready_ns = w->now_ns + (same ? 0 : w->c->costs->socket_ns);
+	if (!same && w->node[l->what.node].processors)
+		l->slot[slot].opens_ns = w->c->costs->socket_ns;
+	else
+		l->slot[slot].ready_ns = w->now_ns + (same ? 0 : w->c->costs->socket_ns);
 	if (!tcp)
 		return;
 	qs_put(w, l, &l->slot[slot], QS_OPEN, NULL, 0);
@@ -362,6 +365,22 @@ void pods_begin(struct world *w, uint32_t run, uint32_t gen)
 	pull(w, run);
 }
 
+static void count_late(struct world *w, const struct lookup_run *l, uint64_t late_ns)
+{
+	if (l->what.counted)
+		hist_record(&w->r->late, late_ns);
+}
+
+void pods_started(struct world *w, uint32_t run, uint32_t gen)
+{
+	struct lookup_run *l = run_of(w, run, gen);
+
+	if (!l)
+		return;
+	count_late(w, l, w->now_ns - l->what.t_ns);
+	pods_begin(w, run, gen);
+}
+
 void pods_lookup(struct world *w)
 {
 	uint32_t id;
@@ -373,8 +392,14 @@ void pods_lookup(struct world *w)
 	struct lookup_run *l = w->run[id];
 	l->what = w->next;
 	w->begun++;
+	struct node *n = &w->node[l->what.node];
 	uint64_t late_ns = leg_draw(&w->c->costs->start, &stream_of(w, &l->what)->rng);
-	evq_push(&w->q, w->now_ns + late_ns, EV_BEGIN, id, (void *)(uintptr_t)l->gen);
+	if (n->processors) {
+		processor_start(w, n, l->what.pod, id, l->gen, late_ns);
+	} else {
+		count_late(w, l, late_ns);
+		evq_push(&w->q, w->now_ns + late_ns, EV_BEGIN, id, (void *)(uintptr_t)l->gen);
+	}
 	next_lookup(w);
 }
 

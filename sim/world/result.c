@@ -88,6 +88,7 @@ int sim_result_add(struct sim_result *into, const struct sim_result *part)
 	}
 	for (unsigned i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_merge(&into->latency[i], &part->latency[i]);
+	hist_merge(&into->late, &part->late);
 	for (unsigned i = 0; i < SIM_PATHS_N; i++)
 		hist_merge(&into->path[i], &part->path[i]);
 	hist_merge(&into->sli, &part->sli);

@@ -69,12 +69,16 @@ static int build(struct world *w, struct diag *d)
 	leg_set(&w->backend_delay, w->s->backend_delay);
 	if (replicas_init(w) < 0)
 		return diag_set(d, ERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < w->n_nodes; i++)
+		if (processors_init(w, &w->node[i]) < 0)
+			return diag_set(d, ERR_NOMEM, "out of memory");
 	life_init(w);
 	name_from_text(&w->domain, w->s->domain); /* the scenario has seen to it that it is one */
 	hist_init(&w->r->node_peak);
 	heat_init(&w->r->heat, HEAT_STEP_NS);
 	for (size_t i = 0; i < SCEN_LOADS_MAX; i++)
 		hist_init(&w->r->latency[i]);
+	hist_init(&w->r->late);
 	for (size_t i = 0; i < SIM_PATHS_N; i++)
 		hist_init(&w->r->path[i]);
 	int rc = w->c->cache ? nodecache_init(w, d) : 0;
@@ -93,7 +97,7 @@ static void take_apart(struct world *w)
 
 	while (evq_pop(&w->q, &e)) /* what is still travelling */
 		if (e.kind == EV_AT_CACHE || e.kind == EV_AT_BACKEND || e.kind == EV_AT_NODE ||
-		    e.kind == EV_AT_POD)
+		    e.kind == EV_AT_POD || e.kind == EV_WORK)
 			pkt_free(w, e.p);
 	free(w->probers); /* of a world that was not run */
 	if (w->node) {
@@ -102,6 +106,7 @@ static void take_apart(struct world *w)
 			ctable_free(w->node[i].ct);
 			free(w->node[i].stream);
 			free(w->node[i].softirq_free_ns);
+			processors_release(w, &w->node[i]);
 		}
 	}
 	free(w->node);
@@ -167,6 +172,21 @@ static void step(struct world *w, const struct event *e)
 		break;
 	case EV_ORIGINAL:
 		original_timeout(w, &w->node[e->a], arg);
+		break;
+	case EV_WORK:
+		processor_work(w, e->p);
+		break;
+	case EV_WORKED:
+		processor_worked(w, e->a, arg);
+		break;
+	case EV_NEXT:
+		processor_next(w, e->a, arg);
+		break;
+	case EV_STARTED:
+		pods_started(w, e->a, (uint32_t)arg);
+		break;
+	case EV_CACHE_TURN:
+		processor_lasts(w, e->a, arg, nodecache_works(w, &w->node[e->a], processor_looks(w, e->a, arg)));
 		break;
 	case EV_SAMPLE:
 		sample_take(w);

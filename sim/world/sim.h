@@ -54,6 +54,7 @@ struct sim_conf {
 	enum sim_cache cache;
 	bool verify;	     /* check every answer against the zone */
 	uint64_t seed;	     /* 0: the scenario's */
+	bool same_lookups;   /* the lookups are those of the scenario's seed all the same */
 	unsigned first_node; /* nodes to simulate: these; the others only ask the replicas */
 	unsigned n_nodes;
 	const struct sim_costs *costs;
@@ -104,6 +105,7 @@ struct sim_result {
 	uint64_t backend_cpu_ns[SIM_BACKENDS_MAX]; /* ghosts included */
 	char why_wrong[96];		      /* of the first wrong answer */
 	struct hist latency[SCEN_LOADS_MAX];
+	struct hist late;		      /* how long after their intended start lookups began */
 	struct hist path[SIM_PATHS_N];	      /* the same lookups, by enum sim_path */
 	struct heat heat;		      /* of the counted lookups, by intended start */
 	struct hist sli;		      /* probers' p99s, one a window (probers.h) */

@@ -44,6 +44,11 @@ enum sim_event {
 	EV_EVENT,    /* one of the scenario's; a: which */
 	EV_SCALER,   /* the autoscaler looks */
 	EV_ORIGINAL, /* a question of the original cache has waited long enough; a: node, p: question */
+	EV_WORK,   /* a packet's way is due, and takes its turn where processors are shared */
+	EV_WORKED, /* a piece of work is done; a: node, p: its processor */
+	EV_NEXT,   /* and so is what came of it */
+	EV_STARTED,    /* a pod's program has come to a lookup; a: lookup, p: generation */
+	EV_CACHE_TURN, /* the cache has its turn on a processor; a: node, p: the processor */
 	EV_SAMPLE,
 };
 
@@ -68,6 +73,7 @@ struct slot {		    /* a socket of a lookup */
 	uint8_t n_syn;
 	uint16_t port, backend;
 	uint64_t ready_ns; /* UDP: when it can send */
+	uint64_t opens_ns; /* or, where processors are shared: what its first message takes longer */
 	uint64_t new_ns; /* UDP: when its flow got its entry */
 	uint32_t flow;	 /* up: index */
 	struct pkt *pending, **pending_end;
@@ -107,6 +113,7 @@ struct asked { /* which connection a question of the core went over */
 enum sim_way { WAY_CACHE, WAY_BACKEND, WAYS };
 
 struct original;
+struct processors;
 
 struct node {
 	struct world *w;
@@ -129,6 +136,7 @@ struct node {
 	uint64_t n_queue;
 	bool busy;
 	uint64_t out_ns; /* when what the core says now leaves */
+	struct processors *processors; /* that it shares with pods and backends, or NULL */
 	uint64_t tick_at_ns;
 	uint64_t used_ns[WAYS]; /* when something last went that way */
 };
@@ -220,6 +228,7 @@ uint16_t port_draw(struct rng *r);
 int pods_init(struct world *w, struct diag *d);
 void pods_release(struct world *w);
 void pods_lookup(struct world *w); /* EV_LOOKUP */
+void pods_started(struct world *w, uint32_t run, uint32_t gen); /* EV_STARTED */
 void pods_begin(struct world *w, uint32_t run, uint32_t gen);
 void pods_expire(struct world *w, uint32_t run, uint32_t gen);
 void pods_syn(struct world *w, uint32_t run, uint32_t gen, unsigned slot);
@@ -230,6 +239,20 @@ int softirq_init(struct world *w, struct node *n);
 enum softirq_way { SOFTIRQ_OUT, SOFTIRQ_IN };
 /* When it is through, not before `t_ns`; T_NEVER: there was no room. TCP waits, for it would come again. */
 uint64_t softirq_pass(struct world *w, struct node *n, const struct pkt *p, enum softirq_way way, uint64_t t_ns);
+
+/* processor.c: those that a node's pods, its cache and the backends share. Where they share none a node has NULL, and
+ * whatever is to be done takes its time at once. */
+int processors_init(struct world *w, struct node *n);
+void processors_release(struct world *w, struct node *n);
+/* A lookup starts in a pod, the cache has a message: each waits for its turn. */
+void processor_start(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns);
+void processor_cache(struct world *w, struct node *n, struct pkt *p);
+void processor_work(struct world *w, struct pkt *p);		     /* EV_WORK */
+void processor_worked(struct world *w, uint32_t node, uintptr_t arg); /* EV_WORKED */
+void processor_next(struct world *w, uint32_t node, uintptr_t arg);   /* EV_NEXT */
+/* EV_CACHE_TURN: what the cache looks at, and, when it has, how long that lasts from now. */
+struct pkt *processor_looks(struct world *w, uint32_t node, uintptr_t arg);
+void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns);
 
 /* net.c: what lies between */
 void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p);
@@ -252,6 +275,7 @@ void backend_receive(struct world *w, struct pkt *p); /* EV_AT_BACKEND */
 int nodecache_init(struct world *w, struct diag *d);
 void nodecache_release(struct world *w);
 void nodecache_receive(struct world *w, struct pkt *p); /* EV_AT_CACHE, EV_AT_NODE */
+uint64_t nodecache_works(struct world *w, struct node *n, struct pkt *p); /* on one message, for so many ns from now */
 void nodecache_free(struct world *w, uint32_t node);	/* EV_CACHE_FREE */
 void nodecache_tick(struct world *w, uint32_t node, uint64_t t_ns);
 void nodecache_acted(struct world *w, struct node *n); /* after a core_fail */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See the header. */
+#include "sim/answer/shared.h"
+
+#include "sim/answer/numbers.h"
+
+#define UNDISTURBED 0.25   /* of the lookups at least waited for nobody */
+#define GAIN 0.7	   /* who waits for longer pieces waits longer, too */
+#define PIECES 4	   /* a pair's questions and answers, one after another */
+#define ASIDE_STEP 4000.0 /* ns a round: how much is waited grows faster than what is waited for */
+
+static double alone(const struct hist *h)
+{
+	return numbers_quantile(h, UNDISTURBED);
+}
+
+/* A connection's pieces come in more than one order, whoever waits: half take the longer one. */
+static double usual(const struct hist *h)
+{
+	return numbers_quantile(h, 0.5);
+}
+
+static double waited(const struct hist *late)
+{
+	return hist_mean(late) - alone(late);
+}
+
+static double fresh_more(const struct took *t)
+{
+	return alone(&t->fresh) - alone(&t->same);
+}
+
+static void ns_add(uint64_t *ns, double by)
+{
+	double now = (double)*ns + by;
+
+	*ns = now > 0 ? (uint64_t)now : 0;
+}
+
+static void leg_add(struct leg *l, double by)
+{
+	uint64_t ns = l->d.median_ns;
+
+	ns_add(&ns, by);
+	leg_set(l, (struct scen_delay){ns, ns});
+}
+
+void shared_guess(struct sim_costs *k, uint64_t processors)
+{
+	struct leg *const legs[] = {&k->pod_cache,    &k->cache_pod, &k->pod_backend, &k->backend_pod, &k->node_backend, &k->backend_node,
+				    &k->node_world,   &k->world_node, &k->tcp_setup,   &k->tcp_backend, &k->start,	&k->client};
+
+	for (size_t i = 0; i < sizeof(legs) / sizeof(legs[0]); i++)
+		leg_set(legs[i], (struct scen_delay){0, 0});
+	k->socket_ns = k->new_flow_ns = k->aside_ns = 0;
+	k->processors = processors;
+}
+
+/* A way there and its way back are alike, as far as a latency tells. */
+static void ways_mend(struct leg *there, struct leg *back, const struct hist *lab, const struct hist *sim)
+{
+	leg_add(there, GAIN * (alone(lab) - alone(sim)) / PIECES);
+	*back = *there;
+}
+
+void shared_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
+{
+	double socket = fresh_more(&lab->on) - fresh_more(&sim->on), flow = fresh_more(&lab->off) - fresh_more(&sim->off) - socket;
+	double aside = waited(&lab->late) - waited(&sim->late);
+
+	ns_add(&k->aside_ns, aside > ASIDE_STEP ? ASIDE_STEP : aside < -ASIDE_STEP ? -ASIDE_STEP : aside);
+	leg_add(&k->start, GAIN * (alone(&lab->late) - alone(&sim->late)));
+	leg_add(&k->tcp_setup, GAIN * (usual(&lab->on.tcp) - usual(&sim->on.tcp)));
+	leg_add(&k->tcp_backend, GAIN * (usual(&lab->off.tcp) - usual(&sim->off.tcp)));
+	ways_mend(&k->pod_cache, &k->cache_pod, &lab->on.same, &sim->on.same);
+	ways_mend(&k->pod_backend, &k->backend_pod, &lab->off.same, &sim->off.same);
+	ways_mend(&k->node_backend, &k->backend_node, &lab->on.miss, &sim->on.miss);
+	k->node_world = k->node_backend;
+	k->world_node = k->backend_node;
+	ns_add(&k->socket_ns, GAIN * socket);
+	ns_add(&k->new_flow_ns, GAIN * flow);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a node's pods, its cache and the backends share processors, as in a lab on one machine. Each pod is a thread
+ * and so is the cache, as there; a way is work of the pod at its end, or of the cache where it asks. Turns are as Linux's
+ * fair scheduler gives them (kernel/sched/fair.c before 6.6): the thread that has run least is next and keeps its processor
+ * until it has nothing more to do; one that wakes takes it from one that has run a good deal more, and nobody keeps claims
+ * from long ago. A backend's delay is a timer, and waits for nobody.
+ */
+#include <stdlib.h>
+
+#include "sim/world/world.h"
+
+struct work {
+	struct work *next;
+	enum { WORK_START, WORK_WAY, WORK_CACHE, WORK_ASIDE } kind;
+	uint64_t ns;
+	struct pkt *p;	   /* a way's, the cache's */
+	uint64_t then_ns; /* of a way: what is another thread's of it */
+	uint32_t then;
+	uint32_t run, gen; /* the lookup that starts */
+};
+
+/* Of processor time: the lab's threads weigh 9548 (nice -10), by which the scheduler multiplies its own times. */
+#define WEIGHT (9548.0 / 1024)
+#define CLAIM_NS (3e6 * WEIGHT) /* half of sched_latency_ns: what a sleeper is given at most */
+#define GRAIN_NS 1e6		/* sched_wakeup_granularity_ns, which is weighed already */
+
+struct thread {
+	struct work *first, **end, *now; /* now: begun */
+	uint64_t left_ns;		 /* of it */
+	double ran_ns;			 /* as the scheduler counts it */
+	bool up;			 /* it runs, or waits for its turn */
+	uint64_t since;			 /* which turn it is that it waits for; 0: it waits for none */
+};
+
+struct processor {
+	bool busy;
+	uint32_t thread, gen;
+	uint64_t since_ns;
+	struct work *looks; /* the cache has its turn, and is about to look at this */
+};
+
+struct processors {
+	uint32_t n, n_threads;
+	uint64_t n_turns;
+	double least_ns; /* what all that are up have run, at least; never less than before */
+	struct processor *on;
+	struct thread *thread; /* pods, the cache, who is outside the cluster, backends, what is done aside */
+};
+
+int processors_init(struct world *w, struct node *n)
+{
+	uint32_t many = (uint32_t)w->c->costs->processors, n_threads = (uint32_t)w->s->n_pods + 3 + w->room;
+
+	if (!many)
+		return 0;
+	struct processors *ps = calloc(1, sizeof(*ps));
+	n->processors = ps;
+	if (!ps)
+		return ERR_NOMEM;
+	ps->n = many;
+	ps->on = calloc(many, sizeof(*ps->on));
+	ps->thread = calloc(n_threads, sizeof(*ps->thread));
+	if (!ps->on || !ps->thread)
+		return ERR_NOMEM;
+	ps->n_threads = n_threads;
+	for (uint32_t i = 0; i < n_threads; i++)
+		ps->thread[i].end = &ps->thread[i].first;
+	return 0;
+}
+
+static void work_free(struct world *w, struct work *k)
+{
+	if (k && k->p)
+		pkt_free(w, k->p);
+	free(k);
+}
+
+void processors_release(struct world *w, struct node *n)
+{
+	struct processors *ps = n->processors;
+
+	if (!ps)
+		return;
+	for (uint32_t i = 0; i < ps->n_threads; i++) {
+		for (struct work *k = ps->thread[i].first, *next; k; k = next) {
+			next = k->next;
+			work_free(w, k);
+		}
+		work_free(w, ps->thread[i].now);
+	}
+	for (uint32_t i = 0; ps->on && i < ps->n; i++)
+		work_free(w, ps->on[i].looks);
+	free(ps->on);
+	free(ps->thread);
+	free(ps);
+	n->processors = NULL;
+}
+
+/* --- turns --- */
+
+static void *event_arg(const struct processors *ps, uint32_t on)
+{
+	return (void *)((uintptr_t)ps->on[on].gen << 16 | on);
+}
+
+static void begin(struct world *w, struct node *n, uint32_t on, uint32_t thread)
+{
+	struct processors *ps = n->processors;
+	struct thread *t = &ps->thread[thread];
+
+	t->since = 0;
+	ps->on[on] = (struct processor){true, thread, ps->on[on].gen + 1, w->now_ns, NULL};
+	if (!t->now) {
+		struct work *k = t->first;
+		t->first = k->next;
+		if (!t->first)
+			t->end = &t->first;
+		k->next = NULL;
+		if (k->kind == WORK_CACHE) { /* how long is known when it has looked at it */
+			ps->on[on].looks = k;
+			evq_push(&w->q, w->now_ns, EV_CACHE_TURN, n->index, event_arg(ps, on));
+			return;
+		}
+		t->now = k;
+		t->left_ns = k->ns;
+	}
+	evq_push(&w->q, w->now_ns + t->left_ns, EV_WORKED, n->index, event_arg(ps, on));
+}
+
+/* What it has run since it was last counted. */
+static void count(struct world *w, struct processors *ps, uint32_t on)
+{
+	struct processor *c = &ps->on[on];
+	struct thread *t = &ps->thread[c->thread];
+	uint64_t ran_ns = w->now_ns - c->since_ns;
+	double least = t->ran_ns + (double)ran_ns;
+
+	t->ran_ns = least;
+	t->left_ns -= ran_ns;
+	c->since_ns = w->now_ns;
+	for (uint32_t i = 0; i < ps->n_threads; i++)
+		if (ps->thread[i].up && ps->thread[i].ran_ns < least)
+			least = ps->thread[i].ran_ns;
+	if (least > ps->least_ns)
+		ps->least_ns = least;
+}
+
+static void wait_turn(struct processors *ps, struct thread *t)
+{
+	t->since = ++ps->n_turns;
+}
+
+static void wake(struct world *w, struct node *n, uint32_t thread)
+{
+	struct processors *ps = n->processors;
+	struct thread *t = &ps->thread[thread];
+	uint32_t on = 0;
+
+	t->up = true;
+	for (uint32_t i = 0; i < ps->n; i++) {
+		if (!ps->on[i].busy) {
+			t->ran_ns = t->ran_ns > ps->least_ns - CLAIM_NS ? t->ran_ns : ps->least_ns - CLAIM_NS;
+			begin(w, n, i, thread);
+			return;
+		}
+		count(w, ps, i);
+		if (ps->thread[ps->on[i].thread].ran_ns > ps->thread[ps->on[on].thread].ran_ns)
+			on = i;
+	}
+	t->ran_ns = t->ran_ns > ps->least_ns - CLAIM_NS ? t->ran_ns : ps->least_ns - CLAIM_NS;
+	struct thread *other = &ps->thread[ps->on[on].thread];
+	if (!other->now || other->ran_ns - t->ran_ns <= GRAIN_NS) {
+		wait_turn(ps, t);
+		return;
+	}
+	wait_turn(ps, other);
+	begin(w, n, on, thread);
+}
+
+static void put(struct world *w, struct node *n, uint32_t thread, struct work what)
+{
+	struct thread *t = &n->processors->thread[thread];
+	struct work *k = malloc(sizeof(*k));
+
+	if (!k) {
+		w->err = ERR_NOMEM;
+		return;
+	}
+	*k = what;
+	*t->end = k;
+	t->end = &k->next;
+	if (!t->up)
+		wake(w, n, thread);
+}
+
+struct pkt *processor_looks(struct world *w, uint32_t node, uintptr_t arg)
+{
+	struct work *k = w->node[node].processors->on[arg & 0xffff].looks;
+	struct pkt *p = k->p;
+
+	k->p = NULL;
+	return p;
+}
+
+void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns)
+{
+	struct processors *ps = w->node[node].processors;
+	struct processor *c = &ps->on[arg & 0xffff];
+	struct thread *t = &ps->thread[c->thread];
+
+	t->now = c->looks;
+	c->looks = NULL;
+	t->left_ns = ns;
+	evq_push(&w->q, w->now_ns + ns, EV_WORKED, node, (void *)arg);
+}
+
+static void arrived(struct world *w, struct node *n, struct pkt *p)
+{
+	if (w->c->costs->aside_ns)
+		put(w, n, n->processors->n_threads - 1, (struct work){.kind = WORK_ASIDE, .ns = w->c->costs->aside_ns});
+	evq_push(&w->q, w->now_ns, p->event, 0, p);
+}
+
+void processor_worked(struct world *w, uint32_t node, uintptr_t arg)
+{
+	struct processors *ps = w->node[node].processors;
+	uint32_t on = arg & 0xffff;
+	struct thread *t = &ps->thread[ps->on[on].thread];
+
+	if (event_arg(ps, on) != (void *)arg)
+		return; /* another took its place */
+	count(w, ps, on);
+	struct work *k = t->now;
+	t->now = NULL;
+	if (k->kind == WORK_START)
+		evq_push(&w->q, w->now_ns, EV_STARTED, k->run, (void *)(uintptr_t)k->gen);
+	else if (k->kind == WORK_WAY && k->then_ns)
+		put(w, &w->node[node], k->then, (struct work){.kind = WORK_WAY, .ns = k->then_ns, .p = k->p});
+	else if (k->kind == WORK_WAY)
+		arrived(w, &w->node[node], k->p);
+	free(k);
+	/* what comes of it is this thread's, too, and comes first */
+	evq_push(&w->q, w->now_ns, EV_NEXT, node, (void *)arg);
+}
+
+void processor_next(struct world *w, uint32_t node, uintptr_t arg)
+{
+	struct node *n = &w->node[node];
+	struct processors *ps = n->processors;
+	uint32_t on = arg & 0xffff, thread = ps->on[on].thread;
+	struct thread *next = NULL;
+
+	if (ps->thread[thread].first) {
+		begin(w, n, on, thread);
+		return;
+	}
+	ps->thread[thread].up = false;
+	ps->on[on].busy = false;
+	for (uint32_t i = 0; i < ps->n_threads; i++) {
+		struct thread *t = &ps->thread[i];
+		if (t->since && (!next || t->ran_ns < next->ran_ns || (t->ran_ns <= next->ran_ns && t->since < next->since)))
+			next = t;
+	}
+	if (next)
+		begin(w, n, on, (uint32_t)(next - ps->thread));
+}
+
+/* --- what there is to do --- */
+
+void processor_start(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns)
+{
+	put(w, n, pod, (struct work){.kind = WORK_START, .ns = ns, .run = run, .gen = gen});
+}
+
+void processor_cache(struct world *w, struct node *n, struct pkt *p)
+{
+	put(w, n, (uint32_t)w->s->n_pods, (struct work){.kind = WORK_CACHE, .p = p});
+}
+
+/* Between pod and cache a way is the pod's, for the cache's part is told by its own processor time; and so one
+ * between cache and backend is the backend's. Between pod and backend each has its half. */
+void processor_work(struct world *w, struct pkt *p)
+{
+	struct node *n = &w->node[p->node];
+	uint32_t cache = (uint32_t)w->s->n_pods, backend = p->backend == BACKEND_WORLD ? cache + 1 : cache + 2 + p->backend;
+	struct work k = {.kind = WORK_WAY, .ns = p->way_ns, .p = p};
+	uint32_t who = p->from_node ? backend : p->pod;
+
+	if (!p->from_node && !node_has_cache(n)) {
+		bool there = p->event == EV_AT_BACKEND;
+		k.then_ns = p->way_ns / 2;
+		k.ns -= k.then_ns;
+		who = there ? p->pod : backend;
+		k.then = there ? backend : p->pod;
+	}
+	put(w, n, who, k);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processors that a node's pods, its cache and the backends share: what a lookup takes alone, who waits, who is let in. */
+#include "lib/base/clock.h"
+#include "tests/unit/sim/lab.h"
+
+#define ONE_NAME                                                                                                       \
+	"names:\n  ask: [web.default.svc.cluster.local.]\ncache: {ttl: 3600s}\ncluster:\n  backends: 2\n  backend_delay: 500us\n" \
+	"  ttl: 3600s\n  records:\n    - web.default.svc.cluster.local. 3600 A 10.96.10.1\n"                               \
+	"    - web.default.svc.cluster.local. 3600 AAAA 2001:db8::1\n"
+
+static void constant(struct leg *l, uint64_t us)
+{
+	leg_set(l, (struct scen_delay){us * NS_PER_US, us * NS_PER_US});
+}
+
+/* A pod's loads and what they cost: a node with so many processors, where only that costs anything. */
+static struct lab *shared(const char *loads, bool cache, uint64_t processors)
+{
+	char yaml[2048];
+
+	snprintf(yaml, sizeof(yaml), HEAD "duration: 100s\nwarmup: 1s\npods: {per_node: 1, search: []}\nloads:\n%s" ONE_NAME, loads);
+	struct lab *l = lab_new(yaml, cache);
+	memset(&l->costs, 0, sizeof(l->costs));
+	l->costs.processors = processors;
+	l->costs.cache_queue = l->costs.backend_queue = 1 << 20;
+	l->costs.rto_ns = l->costs.syn_rto_ns = l->costs.conn_idle_ns = l->costs.conn_age_ns = 1000 * NS_PER_S;
+	return l;
+}
+
+static double share_at_most(const struct hist *h, uint64_t ns)
+{
+	uint64_t n = 0, low, high;
+
+	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+		hist_bounds(i, &low, &high);
+		n += high <= ns ? h->count[i] : 0;
+	}
+	return (double)n / (double)h->n;
+}
+
+/* Both questions, what the cache does for each, both answers: one piece after another. */
+Test(processor, a_lookup_alone_takes_all_its_pieces)
+{
+	struct lab *l = shared("  - {name: a, transport: new-port, rate: 2/s}\n", true, 1);
+
+	constant(&l->costs.start, 10);
+	constant(&l->costs.pod_cache, 50);
+	constant(&l->costs.cache_pod, 40);
+	l->costs.hit_cpu_ns = 30 * NS_PER_US;
+	l->costs.socket_ns = 20 * NS_PER_US;
+	lab_run(l);
+	cr_expect_float_eq((double)hist_quantile(&l->r.latency[0], 0.5) / 1e3, 10 + 20 + 2 * (50 + 40 + 30), 5);
+	cr_expect_float_eq((double)hist_quantile(&l->r.late, 0.5) / 1e3, 10, 0.2);
+	lab_free(l);
+}
+
+/* A backend's delay is a timer: both wait for it together. */
+Test(processor, a_delay_is_nobodys_work)
+{
+	struct lab *l = shared("  - {name: a, transport: same-socket, rate: 2/s}\n", false, 1);
+
+	constant(&l->costs.pod_backend, 60);
+	constant(&l->costs.backend_pod, 60);
+	lab_run(l);
+	/* the second's delay ends while the first's answer is on its way */
+	cr_expect_float_eq((double)hist_quantile(&l->r.latency[0], 0.5) / 1e3, 4 * 60 + 500, 65, "%g us",
+			   (double)hist_quantile(&l->r.latency[0], 0.5) / 1e3);
+	lab_free(l);
+}
+
+/* Who comes at random finds the processor busy as often as it is (PASTA). Here all work is the pod's, so none is let in first. */
+Test(processor, as_many_wait_as_it_is_busy)
+{
+	for (uint64_t n = 1; n <= 2; n++) {
+		struct lab *l = shared("  - {name: a, transport: new-port, rate: 400/s, family: a}\n", true, n);
+
+		constant(&l->costs.start, 1);
+		constant(&l->costs.pod_cache, 600);
+		constant(&l->costs.cache_pod, 600);
+		lab_run(l);
+		/* a thread is on one processor at a time, however many there are */
+		cr_expect_float_eq(share_at_most(&l->r.late, 1100), 1 - 0.48, 0.02, "%g at once", share_at_most(&l->r.late, 1100));
+		lab_free(l);
+	}
+}
+
+/* The cache works for 1 ms a question, the pod for 20 us: the pod has run least, and what it begins goes first. On
+ * a processor of its own there is nobody to go before. */
+Test(processor, who_has_run_least_goes_first)
+{
+	struct lab *one = shared("  - {name: a, transport: new-port, rate: 600/s, family: a}\n", true, 1);
+
+	one->costs.hit_cpu_ns = NS_PER_MS;
+	constant(&one->costs.start, 10);
+	constant(&one->costs.pod_cache, 10);
+	lab_run(one);
+	cr_expect_gt(share_at_most(&one->r.late, 30000), 0.95, "%g at once", share_at_most(&one->r.late, 30000));
+	/* M/D/1 all the same, a little more for what goes before */
+	double rho = 0.6, want_us = 20 + 1000 + 1000 * rho / (2 * (1 - rho));
+	cr_expect_float_eq(hist_mean(&one->r.latency[0]) / 1e3, want_us, 0.06 * want_us, "%g us, %g", hist_mean(&one->r.latency[0]) / 1e3, want_us);
+	lab_free(one);
+}
+
+/* Two pods that are as busy: a second processor takes the waiting for the other away. */
+Test(processor, two_wait_less_than_one)
+{
+	static const char loads[] = "  - {name: a, transport: new-port, rate: 300/s, family: a}\n";
+	char yaml[2048];
+	double mean[3] = {0};
+
+	for (uint64_t n = 1; n <= 2; n++) {
+		snprintf(yaml, sizeof(yaml), HEAD "duration: 100s\nwarmup: 1s\npods: {per_node: 2, search: []}\nloads:\n%s" ONE_NAME, loads);
+		struct lab *l = lab_new(yaml, false);
+		constant(&l->costs.pod_backend, 600);
+		constant(&l->costs.backend_pod, 300);
+		l->costs.processors = n;
+		lab_run(l);
+		mean[n] = hist_mean(&l->r.latency[0]) / 1e3;
+		lab_free(l);
+	}
+	cr_expect_gt(mean[1], mean[2] + 300, "%g and %g us", mean[1], mean[2]);
+}
+
+/* What is done aside takes turns as all do, so that who begins waits more often; who meets no other lookup waits for one piece of it. */
+Test(processor, work_aside_keeps_it_busy)
+{
+	double late[2], alone[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct lab *l = shared("  - {name: a, transport: new-port, rate: 1000/s, family: a}\n", true, 1);
+		constant(&l->costs.start, 10);
+		constant(&l->costs.pod_cache, 100);
+		constant(&l->costs.cache_pod, 100);
+		l->costs.aside_ns = i * 60 * NS_PER_US;
+		lab_run(l);
+		late[i] = hist_mean(&l->r.late);
+		alone[i] = (double)l->r.latency[0].min;
+		lab_free(l);
+	}
+	cr_expect_gt(late[1], 1.3 * late[0], "%g and %g ns", late[0], late[1]);
+	cr_expect_leq(alone[1], alone[0] + 61e3, "%g and %g ns", alone[0], alone[1]);
+}
+
+/* Nothing is lost on the way: every stub, both transports, all caches, a run cut off in the middle. */
+Test(processor, whatever_is_asked_is_answered)
+{
+	static const char *const stubs[] = {"glibc", "musl", "go"};
+	static const char *const transports[] = {"new-port", "same-socket", "tcp"};
+	char yaml[2048];
+
+	for (unsigned i = 0; i < 27; i++) {
+		snprintf(yaml, sizeof(yaml), HEAD "duration: 5s\nwarmup: 1s\npods: {per_node: 3, stub: %s, search: []}\n"
+			 "loads:\n  - {name: a, transport: %s, rate: 50/s}\n" ONE_NAME, stubs[i % 3], transports[i / 3 % 3]);
+		struct lab *l = lab_new(yaml, false);
+		l->c.cache = (enum sim_cache)(i / 9);
+		l->costs.processors = 1;
+		const struct sim_result *r = lab_run(l);
+		cr_expect_gt(r->total, 500);
+		cr_expect_eq(r->ok, r->total, "%u: %lu of %lu", i, (unsigned long)r->ok, (unsigned long)r->total);
+		lab_free(l);
+	}
+}
