@@ -60,12 +60,9 @@ static uint16_t zone_in(const struct config *to, const struct core_zone *z)
 void path_move(struct core *c, const struct config *to)
 {
 	uint16_t moved[CORE_ZONES_MAX];
-	bool any = false;
 
-	for (size_t i = 0; i < c->conf->n_zones; i++) {
+	for (size_t i = 0; i < c->conf->n_zones; i++)
 		moved[i] = zone_in(to, &c->conf->zone[i].z);
-		any |= moved[i] != ZONE_NONE;
-	}
 	for (size_t i = 0; c->path && i < PATH_CLIENTS; i++) {
 		struct path_client *p = &c->path[i];
 
@@ -74,9 +71,7 @@ void path_move(struct core *c, const struct config *to)
 		if (p->zone == ZONE_NONE)
 			p->learnt_ns = 0;
 	}
-	for (size_t i = 0; !any && i < to->n_zones; i++)
-		any |= to->zone[i].z.autopath;
-	if (!any) {
+	if (!to->has_autopath) {
 		free(c->path);
 		c->path = NULL;
 	}

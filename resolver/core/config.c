@@ -278,6 +278,7 @@ int config_new(struct config **ret, const struct core_conf *conf, struct diag *d
 
 		zone_copy(&a, z, &conf->zone[i]);
 		z->hooks = hooks_of(&z->z);
+		c->has_autopath |= z->z.autopath;
 		z->view = view_of(conf, &z->z);
 		z->n_labels = (uint8_t)name_labels(z->z.origin.b);
 		z->nsid_len = z->z.nsid ? (uint8_t)strnlen(z->z.nsid, UINT8_MAX) : 0;

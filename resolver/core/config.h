@@ -34,6 +34,7 @@ struct route { /* of one listener, longest origin first */
 struct config {
 	size_t n_listeners, n_zones, n_upstreams;
 	bool has_arrive; /* some zone has HOOK_ARRIVE */
+	bool has_autopath; /* some zone has autopath */
 	struct config_zone *zone;
 	struct core_upstream *upstream;
 	struct core_listener *listener;

@@ -62,7 +62,6 @@ static enum core_verdict refuse(struct core *c, struct visit *v, size_t *ret_len
 		*ret_len = stale_serve(c, v, v->stale);
 		return *ret_len ? CORE_REPLY : CORE_WAIT;
 	}
-	v->from = CORE_FROM_SERVER;
 	*ret_len = serve_overload(c, v);
 	return CORE_REPLY;
 }
@@ -202,7 +201,6 @@ enum core_verdict miss_query(struct core *c, struct visit *v, const struct cache
 	bool failed = false;
 
 	if (k->qtype == DNS_HINFO && c->probes && probe_returned(c, k)) {
-		v->from = CORE_FROM_SERVER;
 		*ret_len = serve_rcode(c, v, DNS_SERVFAIL, EDE_NO_REACHABLE);
 		return CORE_REPLY;
 	}

@@ -129,12 +129,8 @@ int forwards_new(const struct config *conf, struct forward_state **ret, uint32_t
 
 int path_table(const struct config *conf, struct path_client **ret)
 {
-	bool wanted = false;
-
-	for (size_t i = 0; i < conf->n_zones; i++)
-		wanted |= conf->zone[i].z.autopath;
-	*ret = wanted ? calloc(PATH_CLIENTS, sizeof(**ret)) : NULL;
-	return wanted && !*ret ? ERR_NOMEM : 0;
+	*ret = conf->has_autopath ? calloc(PATH_CLIENTS, sizeof(**ret)) : NULL;
+	return conf->has_autopath && !*ret ? ERR_NOMEM : 0;
 }
 
 void upstream_fresh(const struct core *c, struct upstream *u, const struct core_upstream *conf)
