@@ -120,12 +120,12 @@ Test(corefile_forward, which_addresses_are_our_own)
 	char text[200];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		for (int beside = 0; beside < 2; beside++) {
+		for (size_t beside = 0; beside < 2; beside++) {
 			snprintf(text, sizeof(text), ". {\n %s\n forward . %s%s\n}\n", cases[i].bind, beside ? "198.51.100.1 " : "", cases[i].to);
 			struct corefile_plan *p = plan_of(text);
 
-			cr_expect_eq(p->conf.zone[0].forward[0].n_to, !cases[i].own + beside, "%s", text);
-			cr_expect_eq(p->n_warnings, cases[i].own ? 2 - beside : 0, "%s: %s", text, p->n_warnings ? p->warning[0] : "");
+			cr_expect_eq(p->conf.zone[0].forward[0].n_to, (size_t)!cases[i].own + beside, "%s", text);
+			cr_expect_eq(p->n_warnings, cases[i].own ? 2 - beside : (size_t)0, "%s: %s", text, p->n_warnings ? p->warning[0] : "");
 			corefile_plan_free(p);
 		}
 	}

@@ -113,6 +113,7 @@ Test(plugin_template, go_templates)
 		{"x. TXT {{ printf `%%%s%%` .Type }}", "%TXT%"},
 		{"x. TXT {{ printf `ab%dcd%%ef%sgh` 7 `i` }}", "ab7cd%efigh"},
 		{"x. TXT {{ printf `abc` }}", "abc"},
+		{"x. TXT {{ eq `` `` }}.{{ lt `` `a` }}.{{ gt `a` `` }}.{{ eq `a` `` }}.{{ ge `` `` }}.{{ lt `` `` }}", "true.true.true.false.true.false"},
 		{"x. TXT {{ len \\\"a\\\\b\\\" }}.{{ len `a\\\\b` }}", "3.4"},
 		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
 		{"x. TXT {{ .Group.n | len | eq 1 }}", "true"},
