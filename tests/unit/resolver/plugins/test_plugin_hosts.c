@@ -97,6 +97,25 @@ Test(plugin_hosts, reverse)
 	hosts_close(&h);
 }
 
+/* A star stands for one label: for none of the root's, for any octets, and for no name of an address. */
+Test(plugin_hosts, stars)
+{
+	struct hosts_case h;
+	struct asked a;
+
+	hosts_open(&h, "{\n 192.0.2.60 *.w.example.org real.example.org\n}");
+	cr_assert_eq(ask(&h, &a, "60.2.0.192.in-addr.arpa", DNS_PTR), PLUGIN_REPLY);
+	cr_expect_str_eq(section_of(a.out, a.len, 0), "60.2.0.192.in-addr.arpa. 3600 IN PTR real.example.org.\n");
+	cr_expect_eq(ask(&h, &a, "\\000.w.example.org", DNS_A), PLUGIN_REPLY);
+	hosts_close(&h);
+	h.p = plan_of(". {\n hosts /nowhere/hosts {\n 192.0.2.5 *\n }\n}\n");
+	h.s = h.p->conf.zone[0].step[0];
+	cr_expect_eq(ask(&h, &a, "x", DNS_A), PLUGIN_REPLY);
+	cr_expect_eq(ask(&h, &a, ".", DNS_A), PLUGIN_RCODE);
+	cr_expect_eq(ask(&h, &a, "x.y", DNS_A), PLUGIN_RCODE);
+	corefile_plan_free(h.p);
+}
+
 Test(plugin_hosts, fallthrough_and_inline)
 {
 	struct hosts_case h;

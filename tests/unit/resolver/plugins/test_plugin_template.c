@@ -113,6 +113,8 @@ Test(plugin_template, go_templates)
 		{"x. TXT {{ printf `%%%s%%` .Type }}", "%TXT%"},
 		{"x. TXT {{ printf `ab%dcd%%ef%sgh` 7 `i` }}", "ab7cd%efigh"},
 		{"x. TXT {{ printf `abc` }}", "abc"},
+		{"x. TXT {{ and `a` }}{{ or `b` }}", "ab"},
+		{"x. TXT {{ len \\\"a\\\\\"\\\" }}", "2"},
 		{"x. TXT {{ eq `` `` }}.{{ lt `` `a` }}.{{ gt `a` `` }}.{{ eq `a` `` }}.{{ ge `` `` }}.{{ lt `` `` }}", "true.true.true.false.true.false"},
 		{"x. TXT {{ len \\\"a\\\\b\\\" }}.{{ len `a\\\\b` }}", "3.4"},
 		{"x. TXT {{ len .Name }}.{{ lt 1 2 }}.{{ le `b` `a` }}", "18.true.false"},
@@ -336,6 +338,10 @@ Test(plugin_template, faults)
 		{"template IN A {\n answer \"{{ eq .Name 1 }}\"\n}", "values of different types"},
 		{"template IN A {\n answer \"{{ printf `%d` .Name }}\"\n}", "format's type"},
 		{"template IN A {\n answer \"{{ printf `%s` }}\"\n}", "fewer values"},
+		{"template IN A {\n answer \"{{`}}\"\n}", "a string that does not end"},
+		{"template IN A {\n answer \"{{ $x := nothing }}\"\n}", "is not supported"},
+		{"template IN A {\n answer \"{{ if true }}a{{ end x }}\"\n}", "is not supported"},
+		{"template IN A {\n answer \"{{ if true }}{{ $x := 1 }}{{ else }}{{ $x }}{{ end }}\"\n}", "a variable that is not set before"},
 		{"template IN A {\n answer \"{{ 12x }}\"\n}", "template expression '{{ 12x }}' is not supported"},
 		{"template IN A {\n answer \"{{ 9223372036854775807 }}\"\n}", "'{{ 9223372036854775807 }}' is not supported"},
 		{"template IN A {\n answer \"{{ print 18446744073709551616 }}\"\n}", "is not supported"},
@@ -387,4 +393,25 @@ Test(plugin_template, faults)
 		snprintf(text, sizeof(text), "x {\n%s\n}\n", bad[i][0]);
 		assert_refused(text, bad[i][1]);
 	}
+}
+
+/* So deep, and no deeper: brackets, and one `if` inside the other. */
+Test(plugin_template, how_deep)
+{
+	for (int ifs = 0; ifs < 2; ifs++)
+		for (int n = 15; n < 18; n++) {
+			struct corefile_plan *p;
+			char text[1000], *end = text + sprintf(text, "x {\ntemplate IN A {\nanswer \"x. TXT a%s", ifs ? "" : "{{ ");
+			struct diag d;
+
+			for (int i = 0; i < n; i++)
+				end += sprintf(end, "%s", ifs ? "{{ if true }}" : "(");
+			end += sprintf(end, "%s", ifs ? "b" : "1");
+			for (int i = 0; i < n; i++)
+				end += sprintf(end, "%s", ifs ? "{{ end }}" : ")");
+			sprintf(end, "%s\"\n}\n}\n", ifs ? "" : " }}");
+			p = plan_try(text, &d);
+			cr_expect_eq(p != NULL, n <= 16, "%d of %s: %s", n, ifs ? "if" : "(", d.text);
+			corefile_plan_free(p);
+		}
 }
