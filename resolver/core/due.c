@@ -44,7 +44,6 @@ static void waiter_turn_away(struct core *c, const struct waiter *w, struct visi
 static void waiter_refuse(struct core *c, const struct waiter *w, struct visit *v, unsigned rcode)
 {
 	v->zone = NULL;
-	v->zone_index = ZONE_NONE;
 	v->from = CORE_FROM_SERVER;
 	client_reply(c, &w->client, serve_rcode(c, v, rcode, -1));
 }

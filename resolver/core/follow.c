@@ -49,8 +49,7 @@ static struct head *head_take(struct core *c, struct question *q)
 	struct follow *f = c->follow;
 	uint16_t i;
 
-	if (q->head)
-		return &f->head[q->head - 1];
+	assert(!q->head); /* who has one follows its target, and is asked nothing */
 	if (!f || (f->free == HEADS && f->n_used == HEADS)) {
 		c->stats->follow_full++;
 		return NULL;
@@ -176,8 +175,7 @@ void follow_end(struct core *c, uint32_t qi, const struct answer *t, uint32_t ag
 	struct answer whole;
 
 	if (t->kind == ANSWER_FAILURE) {
-		question_fail(c, qi, DNS_RCODE(get_be16(t->msg + 2)),
-			      t->ede ? get_be16(t->ede) : -1, true, now_ns);
+		question_fail(c, qi, DNS_RCODE(get_be16(t->msg + 2)), -1, true, now_ns);
 	} else if (follow_whole(c, &c->tab.question[qi], t, age_s, &whole)) {
 		question_finish(c, qi, &whole, upstream, now_ns);
 		follow_whole_free(c);
