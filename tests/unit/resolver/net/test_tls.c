@@ -109,6 +109,41 @@ Test(tls, whose_certificate_is_taken)
 	}
 }
 
+/* Without a name the certificate is the address's, of IPv6 too. */
+Test(tls, an_address_of_ipv6)
+{
+	struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	const struct tls_conf conf = {.ca_file = good};
+	socklen_t len = sizeof(sa);
+	int l = socket(AF_INET6, SOCK_STREAM, 0), rc = 0, theirs = 0;
+
+	if (l < 0 || bind(l, (struct sockaddr *)&sa, len) || listen(l, 1))
+		cr_skip_test("no IPv6 here");
+	cr_assert_eq(getsockname(l, (struct sockaddr *)&sa, &len), 0);
+	cr_assert_eq(tls_ctx_new(&ctx, &conf, &words), 0, "%s", words.text);
+	client_fd = socket(AF_INET6, SOCK_STREAM, 0);
+	cr_assert_eq(connect(client_fd, (struct sockaddr *)&sa, len), 0);
+	cr_assert_eq(fcntl(client_fd, F_SETFL, O_NONBLOCK), 0);
+	int fd = accept(l, NULL, NULL);
+
+	cr_assert_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	server_take(fd);
+	session = tls_session_new(ctx, client_fd);
+	cr_assert(session);
+	words.text[0] = 0;
+	while (rc == 0) {
+		bool want_write;
+
+		rc = tls_handshake(session, &want_write, &words);
+		if (theirs != 1)
+			theirs = SSL_do_handshake(server);
+	}
+	cr_expect_eq(rc, 1, "%s", words.text);
+	session_end();
+	ctx_end();
+	close(l);
+}
+
 /* Without a file of the configuration's the system's are believed; with one, it alone. */
 Test(tls, whom_the_system_believes)
 {
