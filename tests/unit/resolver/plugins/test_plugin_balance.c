@@ -126,6 +126,16 @@ Test(plugin_loadbalance, cut_ones_are_left_alone)
 			n_mixed += memcmp(msg, whole, len) != 0;
 		}
 	cr_expect_gt(n_mixed, 4);
+	for (unsigned i = 0; i < 64; i++) { /* nor one without a question, or with two */
+		struct asked a;
+
+		memcpy(msg, whole, len);
+		set_be16(msg + 4, i & 2);
+		ask_init(&a, "x.example.org", DNS_A, "10.0.0.1");
+		a.q.now_ns = i;
+		s->ops->respond(s, &a.q, msg, len, sizeof(msg));
+		cr_expect_eq(memcmp(msg + 6, whole + 6, len - 6), 0, "%u questions", i & 2);
+	}
 	corefile_plan_free(p);
 }
 
