@@ -143,3 +143,25 @@ Test(scrub, what_is_said_again)
 	cr_expect_eq(taken(DNS_IN, &dropped), SCRUB_CHAIN_MAX + 6);
 	cr_expect_eq(dropped, 0);
 }
+
+/* So many aliases that stand before what leads to them are kept in mind, and no more. */
+Test(scrub, how_many_aliases_wait)
+{
+	struct name strange, to, end;
+	unsigned dropped;
+
+	cr_assert_eq(name_from_text(&strange, "strange."), 0);
+	cr_assert_eq(name_from_text(&to, "to.example."), 0);
+	cr_assert_eq(name_from_text(&end, "end.example."), 0);
+	for (unsigned n = SCRUB_WAITS_MAX - 1; n <= SCRUB_WAITS_MAX; n++) {
+		begin();
+		for (unsigned i = 0; i < n; i++)
+			put(strange.b, DNS_CNAME, DNS_IN, end.b, end.len);
+		put(to.b, DNS_CNAME, DNS_IN, end.b, end.len);
+		put(asked.b, DNS_CNAME, DNS_IN, to.b, to.len);
+		put(end.b, DNS_A, DNS_IN, "\300\0\2\1", 4);
+		head.n_an = (uint16_t)(n + 3);
+		cr_expect_eq(taken(DNS_IN, &dropped), n < SCRUB_WAITS_MAX ? 3 : 2, "%u", n);
+		cr_expect_eq(dropped, n + (n == SCRUB_WAITS_MAX), "%u", n);
+	}
+}
