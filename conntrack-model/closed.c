@@ -149,8 +149,8 @@ int closed_form(struct closed_form *ret, const struct ct_conf *c, const struct c
 		walks += 2 * k[i].rate_per_s; /* the look-up that misses, and that of the reply's tuple */
 	}
 	if (other && other->n) {
-		if (other->rate_per_s > 0)
-			return diag_set(d, ERR_UNKNOWN, "no formula for long-lived flows whose packets collect");
+		if (other->rate_per_s > 0 || other->evictable)
+			return diag_set(d, ERR_UNKNOWN, "no formula for long-lived flows whose packets collect, or that can be evicted");
 		k[n_classes++] = (struct class){.standing = (double)other->n,
 						.left_s = c->tcp_s[CT_ESTABLISHED],
 						.assured = true,

@@ -79,9 +79,10 @@ void ct_events_synth(struct ct_events *e, const struct ct_synth *loads, size_t n
 
 /* Long-lived flows beside the DNS load. rate_per_s 0: TCP connections, established and
  * silent. Above 0: UDP flows (ASSURED from their third second on) that each ask so many
- * times a second, their phases spread evenly; each packet of theirs walks a chain. */
+ * times a second, their phases spread evenly; each packet of theirs walks a chain. Of n that are silent, so many
+ * may be no more than begun: not ASSURED, so that a full table evicts them, and gone by their own time-out. */
 struct ct_other {
-	uint64_t n;
+	uint64_t n, evictable;
 	double rate_per_s;
 	uint64_t from_ns, until_ns;
 	uint8_t netns;

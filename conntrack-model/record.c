@@ -52,6 +52,7 @@ static const struct metric_def defs[] = {
 	{"watch.flows_dns", "flows", MERGE_SUM, "of these, to port 53"},
 	{"watch.flows_gone", "flows", MERGE_SUM, "of these, freed while watched"},
 	{"watch.older", "entries", MERGE_MAX, "entries that stood before and at the end of the watch"},
+	{"watch.older_evictable", "entries", MERGE_MAX, "of these, those that a full table evicts for new flows; none: not known"},
 	{"watch.untold", "entries", MERGE_SUM, "entries at the end, made while watched, of which the kernel did not tell"},
 	{"watch.count_first", "entries", MERGE_MAX, "nf_conntrack_count when the watch began"},
 	{"watch.count_last", "entries", MERGE_MAX, "and when it ended"},

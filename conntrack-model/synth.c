@@ -330,7 +330,7 @@ void ct_events_other(struct ct_events *e, const struct ct_other *o)
 			for (; at < (double)o->until_ns; at += every_ns)
 				put_exchange(e, &ev, (uint64_t)at);
 		} else {
-			put(e, &ev, o->from_ns, CTE_OPEN);
+			put(e, &ev, o->from_ns, i < o->evictable ? CTE_SYN : CTE_OPEN);
 		}
 	}
 }

@@ -290,3 +290,28 @@ void watch_span_release(struct watch *w)
 	w->seen = NULL;
 	w->n_samples = w->n_seen = 0;
 }
+
+uint64_t watch_count_peak(const struct watch *w)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < w->n_samples; i++)
+		most = w->sample[i].count > most ? w->sample[i].count : most;
+	return most;
+}
+
+/* A packet that lost a race for a tuple is in both counters. */
+uint64_t watch_turned_away(const struct watch *w)
+{
+	const struct watch_counters *c = &w->sample[w->n_samples - 1].c;
+
+	return c->drop > c->insert_failed ? c->drop - c->insert_failed : 0;
+}
+
+bool watch_was_full(const struct watch *w)
+{
+	uint64_t max = w->node.table.max;
+
+	/* looks are seldom */
+	return max && w->n_samples && (w->sample[w->n_samples - 1].c.early_drop || (watch_turned_away(w) && watch_count_peak(w) >= max - max / 20));
+}

@@ -88,6 +88,11 @@ struct watch {
 };
 int watch_span(struct watch *ret, const struct watch_conf *c, struct diag *d);
 void watch_span_release(struct watch *w);
+uint64_t watch_count_peak(const struct watch *w);
+/* New flows that found the table full and nothing to evict. */
+uint64_t watch_turned_away(const struct watch *w);
+/* Did new flows find the table full, or entries give way to them? */
+bool watch_was_full(const struct watch *w);
 
 /* --- what was seen, as a load (watch_flows.c) --- */
 
@@ -100,6 +105,8 @@ struct watch_load {
 	uint64_t n_flows, n_dns, n_gone, n_unanswered;
 	uint64_t n_left_open;  /* connections that were not closed while watched */
 	uint64_t n_older;      /* entries that stood before and stand at the end */
+	uint64_t n_begun;      /* UDP and TCP that stand at the end and are not ASSURED */
+	uint64_t n_left_assured; /* and that are */
 	uint64_t n_untold;     /* made while watched, and the kernel did not tell: events were lost */
 	uint64_t sweep_ns;     /* when a sweep of the gc was seen to begin; T_NEVER: none was */
 	struct watch_opener opener[WATCH_OPENERS];
@@ -107,6 +114,11 @@ struct watch_load {
 };
 /* Also fills n_new and n_gone of the samples. 0 or ERR_NOMEM. */
 int watch_load_make(struct watch_load *ret, struct watch *w);
+/* Of the older entries those that a full table evicts for a new flow, which are those that are not ASSURED (early_drop() in
+ * net/netfilter/nf_conntrack_core.c). Nothing tells of one; what does of all is a dump, or a table that was full: a new
+ * flow looks for one in the eight buckets from its own on, and each entry is in two buckets. */
+enum watch_evidence { WATCH_NO_EVIDENCE, WATCH_BY_DUMP, WATCH_BY_COUNTERS };
+uint64_t watch_evictable(const struct watch *w, const struct watch_load *l, enum watch_evidence *ret);
 void watch_load_release(struct watch_load *l);
 /* The watched time again and again, `times` in all, at new ports: appended to `to`, sorted.
  * A connection that was left open is closed one watched time after it was opened. */

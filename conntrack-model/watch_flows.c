@@ -6,6 +6,7 @@
  * packets in between it tells nothing, and what an entry was kept alive by is guessed in one
  * place: UDP that is ASSURED and was not freed has asked again at the end.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,8 @@ static void flow_end(struct watch_load *l, const struct flow *f, uint64_t end_ns
 	l->n_dns += s->server.port == 53;
 	l->n_gone += f->gone_ns != T_NEVER;
 	l->n_unanswered += f->answered_ns == T_NEVER;
+	l->n_begun += f->assured_ns == T_NEVER && f->gone_ns == T_NEVER;
+	l->n_left_assured += f->assured_ns != T_NEVER && f->gone_ns == T_NEVER;
 	if (s->proto == CT_UDP) {
 		put_udp(&l->once, f, &ev, end_ns);
 		return;
@@ -247,6 +250,31 @@ int watch_load_make(struct watch_load *ret, struct watch *w)
 	else
 		*ret = l;
 	return rc;
+}
+
+#define EVICTION_RANGE 8 /* buckets: NF_CT_EVICTION_RANGE */
+
+uint64_t watch_evictable(const struct watch *w, const struct watch_load *l, enum watch_evidence *ret)
+{
+	const struct watch_counters *c = w->n_samples ? &w->sample[w->n_samples - 1].c : NULL;
+	double older = (double)l->n_older;
+
+	*ret = WATCH_NO_EVIDENCE;
+	if (w->live.cpu_s >= 0) {
+		uint64_t assured = w->live.assured > l->n_left_assured ? w->live.assured - l->n_left_assured : 0;
+		*ret = WATCH_BY_DUMP;
+		return l->n_older > assured ? l->n_older - assured : 0;
+	}
+	if (!watch_was_full(w))
+		return 0;
+	*ret = WATCH_BY_COUNTERS;
+	double evicted = (double)c->early_drop, away = (double)watch_turned_away(w);
+	if (evicted <= 0)
+		return 0;
+	/* of those that found it full this share found none that could go: exp(-there * 2 * range / buckets) */
+	double there = away > 0 ? log((evicted + away) / away) * w->node.table.buckets / (2 * EVICTION_RANGE) : older;
+	there -= away > 0 ? (double)l->n_begun / 2 : 0; /* those made meanwhile were among them, in the mean half */
+	return there <= 0 ? 0 : there >= older ? l->n_older : (uint64_t)there;
 }
 
 void watch_load_release(struct watch_load *l)

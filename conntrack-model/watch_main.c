@@ -174,7 +174,8 @@ static unsigned times_of(const struct watch_load *l, double span_s)
 static int predict_from(struct prediction *p, const struct watch *w, const struct watch_load *l, unsigned times)
 {
 	struct ct_events e = {0};
-	struct ct_other older = {.n = l->n_older, .until_ns = times * (uint64_t)(w->span_s * 1e9)};
+	enum watch_evidence by;
+	struct ct_other older = {.n = l->n_older, .evictable = watch_evictable(w, l, &by), .until_ns = times * (uint64_t)(w->span_s * 1e9)};
 
 	walk_conf_make(&o.predict.walk, w, l);
 	o.predict.other = &older;

@@ -14,15 +14,6 @@ static const struct watch_sample *last(const struct watch *w)
 	return &w->sample[w->n_samples - 1];
 }
 
-static uint64_t count_peak(const struct watch *w)
-{
-	uint64_t most = 0;
-
-	for (size_t i = 0; i < w->n_samples; i++)
-		most = w->sample[i].count > most ? w->sample[i].count : most;
-	return most;
-}
-
 static double off_percent(double a, double b)
 {
 	return b > 0 ? 100 * (a / b - 1) : 0;
@@ -59,25 +50,10 @@ static void print_load(const struct watch_said *s, FILE *out)
 		fprintf(out, "               %" PRIu64 " more are neither UDP nor TCP: counted, in no prediction\n", w->n_other_protocols);
 }
 
-/* New flows that found the table full. A packet that lost a race for a tuple is in both counters. */
-static uint64_t turned_away(const struct watch *w)
-{
-	const struct watch_counters *c = &last(w)->c;
-
-	return c->drop > c->insert_failed ? c->drop - c->insert_failed : 0;
-}
-
-bool watch_was_full(const struct watch *w)
-{
-	uint64_t max = w->node.table.max;
-
-	return max && (last(w)->c.early_drop || (turned_away(w) && count_peak(w) >= max - max / 20)); /* looks are seldom */
-}
-
 /* What a full table did, a sentence a line; "" when it was none. */
 static void full_text(const struct watch *w, char ret[2][160])
 {
-	uint64_t away = turned_away(w), evicted = last(w)->c.early_drop;
+	uint64_t away = watch_turned_away(w), evicted = last(w)->c.early_drop;
 
 	ret[0][0] = ret[1][0] = '\0';
 	if (!watch_was_full(w))
@@ -86,8 +62,7 @@ static void full_text(const struct watch *w, char ret[2][160])
 		snprintf(ret[0], sizeof(ret[0]), "the table was full: %" PRIu64 " packets of new flows were dropped, which no event tells of: "
 			 "flows made are too few, so is what is predicted", away);
 	if (evicted)
-		snprintf(ret[1], sizeof(ret[1]), "the table was full: %" PRIu64 " entries were evicted for new flows; a prediction keeps "
-			 "those older than the watch", evicted);
+		snprintf(ret[1], sizeof(ret[1]), "the table was full: %" PRIu64 " entries were evicted for new flows", evicted);
 }
 
 static void print_full(const struct watch *w, FILE *out)
@@ -107,7 +82,7 @@ static void print_entries(const struct watch_said *s, FILE *out)
 {
 	const struct watch *w = s->w;
 	const struct watch_counters *c = &last(w)->c;
-	uint64_t peak = count_peak(w), max = w->node.table.max;
+	uint64_t peak = watch_count_peak(w), max = w->node.table.max;
 
 	fprintf(out, "entries        %" PRIu64 " at first, %" PRIu64 " at the end, %" PRIu64 " at most", w->sample[0].count, last(w)->count,
 		peak);
@@ -150,6 +125,17 @@ static void print_openers(const struct watch_load *l, FILE *out)
 	}
 }
 
+static void print_evictable(const struct watch_said *s, FILE *out)
+{
+	enum watch_evidence by;
+	uint64_t n = watch_evictable(s->w, s->load, &by);
+
+	if (by == WATCH_NO_EVIDENCE)
+		fprintf(out, "as if all were ASSURED (--dump tells)\n");
+	else
+		fprintf(out, "of which %" PRIu64 " can be evicted, by %s\n", n, by == WATCH_BY_DUMP ? "the dump" : "what the full table did");
+}
+
 void watch_said_print(const struct watch_said *s, FILE *out)
 {
 	const struct watch_check *c = &s->check;
@@ -162,7 +148,7 @@ void watch_said_print(const struct watch_said *s, FILE *out)
 	if (!s->times) {
 		if (s->w->heard)
 			fprintf(out, "prediction     none: the kernel told of no flow in this namespace%s\n",
-				watch_was_full(s->w) && turned_away(s->w) ? ": those that came found its table full" : "");
+				watch_was_full(s->w) && watch_turned_away(s->w) ? ": those that came found its table full" : "");
 		return;
 	}
 	fprintf(out,
@@ -172,7 +158,8 @@ void watch_said_print(const struct watch_said *s, FILE *out)
 		off_percent((double)c->model_peak, (double)c->kernel_peak));
 	if (s->w->n_lost_reads || s->w->overfull)
 		fprintf(out, "               events are missing: flows made are too few, so is what follows\n");
-	fprintf(out, "prediction     the watched time %u times over, beside %" PRIu64 " entries that stay\n", s->times, s->load->n_older);
+	fprintf(out, "prediction     the watched time %u times over, beside %" PRIu64 " older entries, ", s->times, s->load->n_older);
+	print_evictable(s, out);
 	if (s->load->n_left_open)
 		fprintf(out, "               %" PRIu64 " connections were left open; each is closed one watched time later\n",
 			s->load->n_left_open);
@@ -180,7 +167,7 @@ void watch_said_print(const struct watch_said *s, FILE *out)
 
 uint64_t watch_settings(const struct watch *w, double headroom, struct settings *ret)
 {
-	uint64_t peak = count_peak(w);
+	uint64_t peak = watch_count_peak(w);
 
 	settings_make(ret, &w->node.table, peak, headroom);
 	settings_not_lower(ret, &w->node.table, peak);
@@ -236,6 +223,10 @@ static void put_events(struct result *r, const struct watch_said *s)
 	result_num(r, "watch.flows_dns", (double)l->n_dns);
 	result_num(r, "watch.flows_gone", (double)l->n_gone);
 	result_num(r, "watch.older", (double)l->n_older);
+	enum watch_evidence by;
+	uint64_t evictable = watch_evictable(w, l, &by);
+	if (by != WATCH_NO_EVIDENCE)
+		result_num(r, "watch.older_evictable", (double)evictable);
 	result_num(r, "watch.untold", (double)l->n_untold);
 	if (s->times) {
 		result_num(r, "watch.known_peak", (double)s->check.kernel_peak);
@@ -264,7 +255,7 @@ void watch_said_write(struct result *r, void *arg)
 	result_num(r, "watch.cpu_s", w->cpu_s);
 	result_num(r, "watch.count_first", (double)w->sample[0].count);
 	result_num(r, "watch.count_last", (double)last(w)->count);
-	result_num(r, "watch.count_peak", (double)count_peak(w));
+	result_num(r, "watch.count_peak", (double)watch_count_peak(w));
 	result_num(r, "watch.drop", (double)c->drop);
 	result_num(r, "watch.early_drop", (double)c->early_drop);
 	result_num(r, "watch.insert_failed", (double)c->insert_failed);

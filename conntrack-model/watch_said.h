@@ -21,8 +21,6 @@ struct watch_said {
 };
 void watch_said_print(const struct watch_said *s, FILE *out);
 /* Settings from the highest count that was seen, which is returned: where no load is known. */
-/* Did new flows find the table full, or entries give way to them? */
-bool watch_was_full(const struct watch *w);
 uint64_t watch_settings(const struct watch *w, double headroom, struct settings *ret);
 void watch_said_write(struct result *r, void *said); /* struct watch_said */
 
