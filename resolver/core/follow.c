@@ -49,7 +49,8 @@ static struct head *head_take(struct core *c, struct question *q)
 	struct follow *f = c->follow;
 	uint16_t i;
 
-	assert(!q->head); /* who has one follows its target, and is asked nothing */
+	if (q->head) /* who has one is asked nothing; and if it were, that is no reason to end */
+		return &f->head[q->head - 1];
 	if (!f || (f->free == HEADS && f->n_used == HEADS)) {
 		c->stats->follow_full++;
 		return NULL;
