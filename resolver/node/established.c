@@ -4,10 +4,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/inet_diag.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,23 +211,31 @@ static bool take_end(struct nl_attr addr, struct nl_attr port, bool v4, struct i
 	return true;
 }
 
-static void entry_seen(void *ctx, const struct nlmsghdr *h)
+/* The client's end is the tuple's source. */
+static bool tuple_parse(struct nl_attr nest, bool v4, struct established *ret)
 {
-	struct nl_attr a[CTA_TUPLE_ORIG + 1], tuple[CTA_TUPLE_PROTO + 1], ip[CTA_IP_V6_DST + 1], proto[CTA_PROTO_DST_PORT + 1];
-	struct left *l = ctx;
-	struct established e = {0};
-	bool v4 = l->v4;
+	struct nl_attr tuple[CTA_TUPLE_PROTO + 1], ip[CTA_IP_V6_DST + 1], proto[CTA_PROTO_DST_PORT + 1];
 
-	nl_parse(h, sizeof(struct nfgenmsg), a, CTA_TUPLE_ORIG + 1);
-	nl_parse_nest(a[CTA_TUPLE_ORIG], tuple, CTA_TUPLE_PROTO + 1);
+	nl_parse_nest(nest, tuple, CTA_TUPLE_PROTO + 1);
 	nl_parse_nest(tuple[CTA_TUPLE_IP], ip, CTA_IP_V6_DST + 1);
 	nl_parse_nest(tuple[CTA_TUPLE_PROTO], proto, CTA_PROTO_DST_PORT + 1);
-	if (proto[CTA_PROTO_NUM].len != 1 || *(const uint8_t *)proto[CTA_PROTO_NUM].data != IPPROTO_TCP ||
-	    !take_end(ip[v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC], proto[CTA_PROTO_SRC_PORT], v4, l->from_us ? &e.local : &e.client,
-		      l->from_us ? &e.port : &e.client_port) ||
-	    !take_end(ip[v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST], proto[CTA_PROTO_DST_PORT], v4, l->from_us ? &e.client : &e.local,
-		      l->from_us ? &e.client_port : &e.port))
+	return proto[CTA_PROTO_NUM].len == 1 && *(const uint8_t *)proto[CTA_PROTO_NUM].data == IPPROTO_TCP &&
+	       take_end(ip[v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC], proto[CTA_PROTO_SRC_PORT], v4, &ret->client, &ret->client_port) &&
+	       take_end(ip[v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST], proto[CTA_PROTO_DST_PORT], v4, &ret->local, &ret->port);
+}
+
+static void entry_seen(void *ctx, const struct nlmsghdr *h)
+{
+	struct nl_attr a[CTA_TUPLE_ORIG + 1];
+	struct left *l = ctx;
+	struct established t = {0}, e;
+
+	nl_parse(h, sizeof(struct nfgenmsg), a, CTA_TUPLE_ORIG + 1);
+	if (!tuple_parse(a[CTA_TUPLE_ORIG], l->v4, &t))
 		return;
+	e = t;
+	if (l->from_us)
+		e = (struct established){.local = t.client, .port = t.client_port, .client = t.local, .client_port = t.port};
 	if (l->n < LEFT_MAX && is_ours(&e, l->ip, l->n_ips, l->port))
 		l->one[l->n++] = e;
 }
@@ -298,4 +308,84 @@ int established_enter(struct netlink *nl, const struct flags_ip *ip, size_t n_ip
 	int cleared = established_clear(nl, ip, n_ips, port, d), entered = walk_all(&w, cleared ? NULL : d);
 
 	return cleared ? cleared : entered;
+}
+
+/* --- ours that are none any more --- */
+
+struct asked {
+	const struct established *e;
+	bool elsewhere;
+};
+
+static void asked_seen(void *ctx, const struct nlmsghdr *h)
+{
+	struct nl_attr a[CTA_TUPLE_REPLY + 1];
+	struct asked *q = ctx;
+	struct established there = {0}, back = {0};
+	bool v4 = IN6_IS_ADDR_V4MAPPED(&q->e->client);
+
+	nl_parse(h, sizeof(struct nfgenmsg), a, CTA_TUPLE_REPLY + 1);
+	if (tuple_parse(a[CTA_TUPLE_ORIG], v4, &there) && tuple_parse(a[CTA_TUPLE_REPLY], v4, &back))
+		q->elsewhere = IN6_ARE_ADDR_EQUAL(&there.local, &q->e->local) && there.port == q->e->port &&
+			       !IN6_ARE_ADDR_EQUAL(&back.client, &q->e->local);
+}
+
+static bool is_elsewhere(struct netlink *nl, const struct established *e)
+{
+	struct asked q = {.e = e};
+	struct nl_buf b;
+
+	nl_init(&b);
+	put_head(&b, e, IPCTNL_MSG_CT_GET, 0);
+	return netlink_send(nl, &b, asked_seen, &q, "", NULL) == 0 && q.elsewhere;
+}
+
+static int socket_end(struct netlink *diag, const struct established *e, struct diag *d)
+{
+	struct inet_diag_req_v2 *r;
+	struct nl_buf b;
+	bool v4 = IN6_IS_ADDR_V4MAPPED(&e->client);
+
+	nl_init(&b);
+	r = nl_begin(&b, SOCK_DESTROY, 0, sizeof *r);
+	if (!r)
+		return ERR_LIMIT;
+	r->sdiag_family = v4 ? AF_INET : AF_INET6;
+	r->sdiag_protocol = IPPROTO_TCP;
+	r->idiag_states = UINT32_MAX;
+	r->id.idiag_sport = htons(e->port);
+	r->id.idiag_dport = htons(e->client_port);
+	memcpy(r->id.idiag_src, e->local.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
+	memcpy(r->id.idiag_dst, e->client.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
+	r->id.idiag_cookie[0] = r->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	int err = netlink_send(diag, &b, NULL, NULL, "ending what is elsewhere now", d);
+
+	return err && netlink_errno(diag) == ENOENT ? 0 : err; /* it has ended */
+}
+
+static int end_from(const char *file, struct netlink *nl, struct netlink *diag, const struct walk *w, struct diag *d)
+{
+	struct established e;
+	int first = 0;
+	char line[LINE_MAX];
+	FILE *f = fopen(file, "re");
+
+	while (f && fgets(line, sizeof line, f)) {
+		if (!established_parse(line, &e) || !is_ours(&e, w->ip, w->n_ips, w->port) || !is_elsewhere(nl, &e))
+			continue;
+		int err = socket_end(diag, &e, first ? NULL : d);
+
+		first = first ? first : err;
+	}
+	if (f)
+		fclose(f);
+	return first;
+}
+
+int established_end(struct netlink *nl, struct netlink *diag, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
+{
+	struct walk w = {.ip = ip, .n_ips = n_ips, .port = port};
+	int v4 = end_from("/proc/net/tcp", nl, diag, &w, d), v6 = end_from("/proc/net/tcp6", nl, diag, &w, v4 ? NULL : d);
+
+	return v4 ? v4 : v6;
 }

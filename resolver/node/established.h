@@ -34,6 +34,12 @@ int established_enter(struct netlink *netfilter, const struct flags_ip *ip, size
 #define ESTABLISHED_PARTS 4
 int established_sweep(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, unsigned part, struct diag *d);
 
+/* When rules are back: those of the same connections whose clients have asked the cluster DNS meanwhile, from the same port,
+ * end. Such a client's next segment comes here, to a socket that knows other numbers, and is told them again
+ * and again, and never reset. `diag` is of the bus NETLINK_SOCK_DIAG. */
+int established_end(struct netlink *netfilter, struct netlink *diag, const struct flags_ip *ip, size_t n_ips, uint16_t port,
+		    struct diag *d);
+
 /* The part of it that is no system call. A line of /proc/net/tcp or tcp6 (proc(5)). */
 struct established {
 	struct in6_addr local, client;

@@ -95,8 +95,10 @@ int node_open(struct node **ret, const struct node_flags *f, struct diag *d)
 	if (!err && f->setup_iptables && netlink_open(&n->netfilter, NETLINK_NETFILTER, d) &&
 	    (f->rules == RULES_NFTABLES || f->intercept == INTERCEPT_REWRITE))
 		err = ERR_SYS;
-	if (!err && f->setup_iptables)
+	if (!err && f->setup_iptables) {
 		netlink_open(&n->ways, NETLINK_ROUTE, NULL); /* without, all addresses count as here */
+		netlink_open(&n->diag, NETLINK_SOCK_DIAG, NULL);
+	}
 	if (err) {
 		node_close(n);
 		return err;
@@ -115,6 +117,7 @@ void node_close(struct node *n)
 	netlink_close(n->route);
 	netlink_close(n->netfilter);
 	netlink_close(n->ways);
+	netlink_close(n->diag);
 	free(n);
 }
 
@@ -338,6 +341,14 @@ int node_connections_clear(struct node *n, uint64_t which, struct diag *d)
 	size_t n_ips = some_ips(n, which, ip);
 
 	return n_ips ? established_clear(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
+}
+
+int node_connections_end(struct node *n, uint64_t which, struct diag *d)
+{
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
+	size_t n_ips = n->diag ? some_ips(n, which, ip) : 0;
+
+	return n_ips ? established_end(n->netfilter, n->diag, ip, n_ips, n->f->dns_port, d) : 0;
 }
 
 int node_connections_sweep(struct node *n, uint64_t which, unsigned *part, struct diag *d)

@@ -57,6 +57,8 @@ int node_rules_withdraw(struct node *n, struct diag *d);
 int node_connections_keep(struct node *n, uint64_t which, struct diag *d);
 /* No reply to them is taken for another connection's when it is tracked; to be called before that. */
 int node_connections_clear(struct node *n, uint64_t which, struct diag *d);
+/* Rules are back: those of them end whose clients have gone on elsewhere, from the same port. */
+int node_connections_end(struct node *n, uint64_t which, struct diag *d);
 /* Some time after rules have come: nothing is left of what was tracked before. *part from 0 on; 0: done, 1: to be
  * called again, with what *part is then. */
 int node_connections_sweep(struct node *n, uint64_t which, unsigned *part, struct diag *d);

@@ -13,6 +13,7 @@
 struct node {
 	const struct node_flags *f;
 	struct netlink *route, *netfilter; /* NULL when not needed */
+	struct netlink *diag; /* of sockets; NULL when not needed or not to be had */
 	struct netlink *ways; /* the host's routes; NULL when not needed */
 	struct iface iface;
 	enum flags_rules kind;

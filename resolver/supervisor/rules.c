@@ -44,13 +44,23 @@ static void keeper_tell(struct rules *r, uint32_t ask)
 		log_error("rules: asking for them: %s", strerror(errno));
 }
 
+static void conntrack_failed(struct rules *r, const struct diag *d)
+{
+	if (!r->said_no_conntrack)
+		log_warn("rules: answers over TCP may be lost when they lapse: %s", d->text);
+	r->said_no_conntrack = true;
+}
+
 /* They hold from now on; if they did not until now, others' connections have left entries. */
 static void renewed(struct rules *r)
 {
 	uint64_t now = clock_mono_ns();
+	struct diag d = { "" };
 	if (r->lapsed || !r->renewed_ns || now - r->renewed_ns >= node_hold_ns(r->p->node)) {
 		r->sweep_ns = now + SWEEP_NS;
 		r->sweep_part = 0;
+		if (node_connections_end(r->p->node, ~rules_idle(&r->idle), &d) < 0)
+			conntrack_failed(r, &d);
 	}
 	r->renewed_ns = now;
 }
@@ -277,13 +287,6 @@ static void touched_look(struct rules *r)
 	if (rules_kept(r) && !r->ensuring && r->p->loop.now_ns - r->asked_ns >= TOUCHED_NS &&
 	    node_rules_generation(r->p->node) != r->generation)
 		rules_ensure(r);
-}
-
-static void conntrack_failed(struct rules *r, const struct diag *d)
-{
-	if (!r->said_no_conntrack)
-		log_warn("rules: answers over TCP may be lost when they lapse: %s", d->text);
-	r->said_no_conntrack = true;
 }
 
 /* A while after they have come, a part each time. Not while they have lapsed again: then those are in use. */
