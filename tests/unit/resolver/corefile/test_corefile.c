@@ -233,7 +233,7 @@ Test(corefile, faults_name_place_and_expectation)
 		{"(a)\n", "f:1:1: snippet (a): expected '{' after its name"},
 		{"(a) {\n}\n(a) {\n}\n. {\n}\n", "redeclaration of previously declared snippet a"},
 		{". {\n {\n }\n}\n", "unexpected '{'"},
-		{"", "no server block"},
+		{"", "f: no server block"},
 		{"{\n}\n", "f:1:1: unexpected '{': expected a zone before it"},
 		{"a.org {\n}\nb.org\nerrors\n", "expected '{' after 'b.org'"},
 		{". {\n cache 30\n cache 40\n}\n", "f:3:2: plugin/cache: this plugin can only be "

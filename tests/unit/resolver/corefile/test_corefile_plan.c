@@ -124,6 +124,10 @@ Test(corefile_plan, keys)
 		cr_assert_str_eq(zone_text(p, cases[i].n - 1), cases[i].last);
 		corefile_plan_free(p);
 	}
+	struct corefile_plan *two = plan_of("a.org b.org {\n}\n");
+
+	cr_assert_str_eq(two->conf.zone[1].label_zones, "a.org.,b.org.");
+	corefile_plan_free(two);
 	assert_refused("tls://. {\n}\n", "only dns:// is served here");
 	assert_refused("foo://a {\n}\n", "unknown scheme in 'foo://a'");
 	assert_refused("foo://a:53 {\n}\n", "unknown scheme");
