@@ -104,6 +104,28 @@ Test(plugin_loadbalance, chance_is_each_query_s_own)
 	corefile_plan_free(p);
 }
 
+/* Only addresses are mixed, whatever else is as long as one. */
+Test(plugin_loadbalance, other_records_are_no_addresses)
+{
+	static const char *const texts[] = {"x.example.org. 60 TXT 123456789012345", "x.example.org. 60 TXT abcdefghijklmno",
+					    "x.example.org. 60 TXT ABCDEFGHIJKLMNO", NULL};
+	struct corefile_plan *p;
+	const struct plugin_step *s = step_of(&p, "loadbalance");
+	uint8_t whole[512], msg[512];
+	size_t len = reply_make(whole, sizeof(whole), "x.example.org", DNS_TXT, 0, texts);
+
+	for (unsigned i = 0; i < 32; i++) {
+		struct asked a;
+
+		memcpy(msg, whole, len);
+		ask_init(&a, "x.example.org", DNS_TXT, "10.0.0.1");
+		a.q.now_ns = i;
+		cr_expect_eq(s->ops->respond(s, &a.q, msg, len, sizeof(msg)), len);
+		cr_expect_eq(memcmp(msg, whole, len), 0);
+	}
+	corefile_plan_free(p);
+}
+
 /* One whose records end before their number is nobody's to mix, wherever it is cut. */
 Test(plugin_loadbalance, cut_ones_are_left_alone)
 {
