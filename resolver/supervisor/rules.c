@@ -22,10 +22,6 @@
 #define COUNT_WAIT_NS  (300 * NS_PER_MS) /* then those of the last time are shown */
 #define COUNT_FRESH_NS (250 * NS_PER_MS) /* each counting starts programs */
 #define SAY_AGAIN_NS   (60 * NS_PER_S)
-#define SWEEP_NS       (10 * NS_PER_S) /* what was asked elsewhere has its answer by then */
-#define SWEEP_LONG_NS  (200 * NS_PER_MS) /* for a part: the table is very large, and renewing must not wait */
-#define SWEEP_REST_NS  (3600 * NS_PER_S)
-#define SWEEP_FOR_NS   (60 * NS_PER_S) /* then the rest is left */
 #define TOUCHED_NS     (10 * NS_PER_S) /* between looks at iptables' rules because somebody changed some: kube-proxy does all the time */
 
 bool rules_kept(const struct rules *r)
@@ -44,24 +40,12 @@ static void keeper_tell(struct rules *r, uint32_t ask)
 		log_error("rules: asking for them: %s", strerror(errno));
 }
 
-static void conntrack_failed(struct rules *r, const struct diag *d)
-{
-	if (!r->said_no_conntrack)
-		log_warn("rules: answers over TCP may be lost when they lapse: %s", d->text);
-	r->said_no_conntrack = true;
-}
-
 /* They hold from now on; if they did not until now, others' connections have left entries. */
 static void renewed(struct rules *r)
 {
 	uint64_t now = clock_mono_ns();
-	struct diag d = { "" };
-	if (r->lapsed || !r->renewed_ns || now - r->renewed_ns >= node_hold_ns(r->p->node)) {
-		r->sweep_ns = now + SWEEP_NS;
-		r->sweep_part = 0;
-		if (node_connections_end(r->p->node, ~rules_idle(&r->idle), &d) < 0)
-			conntrack_failed(r, &d);
-	}
+	if (r->lapsed || !r->renewed_ns || now - r->renewed_ns >= node_hold_ns(r->p->node))
+		rules_tracked_came(&r->tracked, r->p->node, ~rules_idle(&r->idle));
 	r->renewed_ns = now;
 }
 
@@ -289,23 +273,6 @@ static void touched_look(struct rules *r)
 		rules_ensure(r);
 }
 
-/* A while after they have come, a part each time. Not while they have lapsed again: then those are in use. */
-static void sweep_due(struct rules *r)
-{
-	struct diag d = { "" };
-	uint64_t now = clock_mono_ns();
-	int rc;
-	if (!r->sweep_ns || now < r->sweep_ns || now < r->sweep_rest_ns || !rules_hold_now(r, NULL) || handover_paused(r->p->handover))
-		return;
-	rc = node_connections_sweep(r->p->node, ~rules_idle(&r->idle), &r->sweep_part, &d);
-	if (rc <= 0 || now - r->sweep_ns > SWEEP_FOR_NS)
-		r->sweep_ns = 0;
-	if (rc < 0)
-		conntrack_failed(r, &d);
-	if (clock_mono_ns() - now > SWEEP_LONG_NS)
-		r->sweep_rest_ns = now + SWEEP_REST_NS;
-}
-
 void rules_refresh(struct rules *r)
 {
 	struct diag d = { "" };
@@ -331,7 +298,8 @@ void rules_refresh(struct rules *r)
 	} else {
 		renewed(r);
 	}
-	sweep_due(r);
+	if (rules_hold_now(r, NULL) && !handover_paused(r->p->handover)) /* else what is tracked is in use */
+		rules_tracked_sweep(&r->tracked, r->p->node, ~rules_idle(&r->idle));
 	touched_look(r);
 }
 
@@ -371,9 +339,7 @@ bool rules_leave(struct rules *r, const struct corefile_plan *next)
  * leave alone are so already, as what they are. */
 static void connections_clear(struct rules *r, uint64_t which)
 {
-	struct diag d = { "" };
-	if (node_connections_clear(r->p->node, which & ~rules_idle(&r->idle), &d) < 0)
-		conntrack_failed(r, &d);
+	rules_tracked_clear(&r->tracked, r->p->node, which & ~rules_idle(&r->idle));
 }
 
 void rules_doubt(struct rules *r)

@@ -10,6 +10,7 @@
 #include "resolver/supervisor/process.h"
 #include "resolver/supervisor/rules_astray.h"
 #include "resolver/supervisor/rules_idle.h"
+#include "resolver/supervisor/rules_tracked.h"
 
 struct rules_hooks {
 	void (*retry)(void *ctx, uint64_t in_ns); /* they could not be had: rules_ensure again, if that is sooner */
@@ -33,12 +34,10 @@ struct rules {
 	bool withdrawn;         /* off, and what replies need stands */
 	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
 	uint64_t renewed_ns;    /* last */
-	uint64_t sweep_ns;      /* when what was tracked without them is to go; 0: it has */
-	uint64_t sweep_rest_ns; /* not before */
-	unsigned sweep_part;
+	struct rules_tracked tracked; /* what connection tracking has from times without them */
 	uint32_t generation;    /* of iptables' rules: when they were last seen standing */
 	uint64_t asked_ns;      /* and when they were last asked for */
-	bool said_no_failopen, said_no_conntrack;
+	bool said_no_failopen;
 	uint64_t said_left_ns;  /* until then nothing is said of what other dialects left */
 	struct rules_astray astray;
 	struct {

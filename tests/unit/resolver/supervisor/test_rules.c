@@ -259,24 +259,24 @@ Test(rules, what_was_left_is_swept)
 	for (int i = 0; i < 5; i++)
 		rules_refresh(&r);
 	cr_expect_eq(entries("169.254.20.10"), 1, "not yet");
-	cr_expect_geq(r.sweep_ns, clock_mono_ns() - 60 * NS_PER_S);
-	r.sweep_ns = clock_mono_ns() - 1;
+	cr_expect_geq(r.tracked.sweep_ns, clock_mono_ns() - 60 * NS_PER_S);
+	r.tracked.sweep_ns = clock_mono_ns() - 1;
 	for (int i = 0; i < 5; i++)
 		rules_refresh(&r);
 	cr_expect_eq(entries("169.254.20.10"), 0);
 	cr_expect_eq(entries("10.96.0.10"), 1);
-	cr_expect_eq(r.sweep_ns, 0, "done");
+	cr_expect_eq(r.tracked.sweep_ns, 0, "done");
 	rules_refresh(&r);
-	cr_expect_eq(r.sweep_ns, 0, "they stood");
+	cr_expect_eq(r.tracked.sweep_ns, 0, "they stood");
 	r.renewed_ns -= 60 * NS_PER_S;
 	rules_refresh(&r);
-	cr_expect_gt(r.sweep_ns, clock_mono_ns(), "they had lapsed by themselves");
-	r.sweep_ns = 0;
+	cr_expect_gt(r.tracked.sweep_ns, clock_mono_ns(), "they had lapsed by themselves");
+	r.tracked.sweep_ns = 0;
 	rules_lapse(&r);
 	rules_refresh(&r);
-	cr_expect_gt(r.sweep_ns, clock_mono_ns());
-	r.sweep_ns = clock_mono_ns() - 1;
-	r.sweep_rest_ns = clock_mono_ns() + NS_PER_S;
+	cr_expect_gt(r.tracked.sweep_ns, clock_mono_ns());
+	r.tracked.sweep_ns = clock_mono_ns() - 1;
+	r.tracked.rest_ns = clock_mono_ns() + NS_PER_S;
 	left_behind("169.254.20.10", link);
 	for (int i = 0; i < 5; i++)
 		rules_refresh(&r);
