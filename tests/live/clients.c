@@ -270,7 +270,10 @@ static void garbage(void)
 			;
 	}
 	close(fd);
-	ok(exchange(q, query(q, 8, "after.test", DNS_A, 0), 3000) > 12, "20,000 datagrams of garbage, then a question");
+	size_t n = 0; /* a queue that is still full loses a question, and who asks asks again */
+	for (int i = 0; i < 3 && n <= 12; i++)
+		n = exchange(q, query(q, 8, "after.test", DNS_A, 0), 1000);
+	ok(n > 12, "20,000 datagrams of garbage, then a question");
 }
 
 /* --- TCP --- */
