@@ -71,8 +71,8 @@ void workers_reap(struct workers *w);
  * `patience_ns`: a hung worker is worth less than a new one, and one that is to end
  * holds connections that would end with it. Asked by itself while one is being configured: who
  * then does not move for so long may have much to read, so its successor gets twice the time,
- * and so on up to 32 times. */
-void workers_ping(struct workers *w, uint64_t patience_ns);
+ * and so on up to 32 times. True: one was killed. */
+bool workers_ping(struct workers *w, uint64_t patience_ns);
 /* Every worker's loop answered lately: no ping is older than `age_ns`. */
 bool workers_prompt(const struct workers *w, uint64_t age_ns);
 /* For workers.c: one is being configured. */

@@ -34,7 +34,7 @@ void workers_look(struct workers *w)
 		loop_timer_set(w->loop, &w->look, w->loop->now_ns + LOOK_NS);
 }
 
-static void slot_ping(struct worker_slot *s, uint64_t patience_ns)
+static bool slot_ping(struct worker_slot *s, uint64_t patience_ns)
 {
 	struct ctl_msg m = { .type = CTL_PING };
 	uint64_t now = s->all->loop->now_ns;
@@ -48,14 +48,17 @@ static void slot_ping(struct worker_slot *s, uint64_t patience_ns)
 		s->hangs += loading && s->hangs < HANGS_MAX;
 		kill(s->pid, SIGKILL);
 		s->ping_ns = 0;
+		return true;
 	}
+	return false;
 }
 
-void workers_ping(struct workers *w, uint64_t patience_ns)
+bool workers_ping(struct workers *w, uint64_t patience_ns)
 {
+	bool killed = false;
 	for (unsigned i = 0; i < w->n; i++)
-		if (w->slot[i].pid)
-			slot_ping(&w->slot[i], patience_ns);
+		killed |= w->slot[i].pid && slot_ping(&w->slot[i], patience_ns);
+	return killed;
 }
 
 bool workers_prompt(const struct workers *w, uint64_t age_ns)

@@ -71,11 +71,12 @@ static void put_tuple(struct nl_buf *b, uint16_t which, const struct in6_addr *s
 	nl_end(b, tuple);
 }
 
-/* Sequence numbers were never seen, so none is called wrong. One that is closing is in TIME_WAIT, where
- * a new SYN from the same port begins anew, by kube-proxy's rules. */
+/* Sequence numbers were never seen, so none is called wrong. One that is closing is in TIME_WAIT, and one
+ * that is reset comes to CLOSE, where a new SYN from the same port begins anew, by kube-proxy's rules: of what has
+ * begun to close. Of others the kernel lets it through to us, as one more of a connection that is none, for ten seconds. */
 static void put_state(struct nl_buf *b, bool closing)
 {
-	uint8_t bits = (uint8_t)(IP_CT_TCP_FLAG_BE_LIBERAL | (closing ? IP_CT_TCP_FLAG_CLOSE_INIT : 0));
+	uint8_t bits = IP_CT_TCP_FLAG_BE_LIBERAL | IP_CT_TCP_FLAG_CLOSE_INIT;
 	struct nf_ct_tcp_flags flags = {.flags = bits, .mask = bits};
 	size_t info = nl_nest(b, CTA_PROTOINFO), tcp = nl_nest(b, CTA_PROTOINFO_TCP);
 

@@ -10,11 +10,13 @@
 
 #define DRAIN_MS       5000 /* as long as the original waits for its servers */
 #define DRAIN_SLACK_NS (500 * NS_PER_MS)
+#define EXIT_LATE      3
 #define STAY_LOOK_NS   NS_PER_S
 #define PART_IDLE_MS   500 /* a connection that is in use asks again within it */
 #define PART_NS        ((PART_IDLE_MS + 50) * NS_PER_MS) /* and ends within that */
 #define PART_LOOK_NS   NS_PER_MS
 #define MOVE_LOOK_NS   (500 * NS_PER_MS)
+#define KILLED_NS      NS_PER_S /* a process that is killed is gone long before */
 
 /* From now on, not from when the loop last looked at the clock: what the rules need may have taken seconds. */
 static void timer_in(struct supervisor *s, uint64_t ns)
@@ -72,6 +74,17 @@ static void host_leave(struct supervisor *s)
 	rules_off(&s->rules);
 }
 
+/* One that hangs would keep its connections, and its part in sockets that others bind, for as long as those
+ * that work may finish: nobody tests us any more. */
+static void look_due(struct loop_timer *t)
+{
+	struct supervisor *s = container_of(t, struct supervisor, ending.look);
+	if (workers_ping(&s->workers, WORKERS_HANG_NS) && !s->process.not_ours)
+		s->ending.exit_code = EXIT_LATE;
+	if (workers_alive(&s->workers))
+		loop_timer_set(&s->process.loop, t, s->process.loop.now_ns + MOVE_LOOK_NS);
+}
+
 static void drain(struct supervisor *s)
 {
 	log_info("Tearing down");
@@ -82,6 +95,20 @@ static void drain(struct supervisor *s)
 		done(s);
 	else
 		timer_in(s, DRAIN_MS * NS_PER_MS + DRAIN_SLACK_NS);
+	look_due(&s->ending.look);
+}
+
+/* Their connections are reset as they go, for which the kernel needs the addresses: those stay until then. */
+static void kill_all(struct supervisor *s, int code)
+{
+	s->ending.exit_code = code;
+	s->ending.killed = true;
+	s->process.phase = PHASE_DRAINING;
+	workers_kill(&s->workers);
+	if (workers_alive(&s->workers) == 0)
+		done(s);
+	else
+		timer_in(s, KILLED_NS);
 }
 
 /* Connections end first, and end with an answer: a question that comes while we are closing is lost to
@@ -97,16 +124,6 @@ static void part(struct supervisor *s)
 		drain(s);
 	else
 		timer_in(s, PART_LOOK_NS);
-}
-
-/* One that hangs would keep its connections, and its part in sockets that others bind, for as long as those
- * that work may finish: nobody tests us any more. */
-static void look_due(struct loop_timer *t)
-{
-	struct supervisor *s = container_of(t, struct supervisor, ending.look);
-	workers_ping(&s->workers, WORKERS_HANG_NS);
-	if (workers_alive(&s->workers))
-		loop_timer_set(&s->process.loop, t, s->process.loop.now_ns + MOVE_LOOK_NS);
 }
 
 void ending_handed_over(struct supervisor *s, uint32_t allowed_ms)
@@ -127,9 +144,13 @@ void ending_handed_over(struct supervisor *s, uint32_t allowed_ms)
 
 void ending_quit(struct supervisor *s, int code)
 {
+	if (s->ending.killed) { /* told again */
+		ending_done(s, code);
+		return;
+	}
+	s->ending.told = true;
 	host_leave(s);
-	workers_kill(&s->workers);
-	ending_done(s, code);
+	kill_all(s, code);
 }
 
 static uint64_t lameduck_ns(const struct corefile_plan *p)
@@ -191,10 +212,11 @@ static void due(struct loop_timer *t)
 			part(s);
 	} else if (s->process.phase == PHASE_DRAINING && s->ending.stays) {
 		all_finished(s);
+	} else if (s->process.phase == PHASE_DRAINING && s->ending.killed) {
+		done(s);
 	} else if (s->process.phase == PHASE_DRAINING) {
 		log_error("workers did not finish in time");
-		workers_kill(&s->workers);
-		ending_done(s, 3);
+		kill_all(s, EXIT_LATE);
 	}
 }
 

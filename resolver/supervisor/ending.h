@@ -16,7 +16,8 @@ struct ending {
 	int exit_code;
 	uint64_t part_until_ns; /* connections are told to end, and the rules stand so long; 0: not told */
 	struct loop_timer timer;
-	struct loop_timer look; /* after a hand-over: do workers move? */
+	struct loop_timer look; /* while workers finish: do they move? */
+	bool killed;          /* they are to finish no more, but to be gone */
 	bool told;            /* to stop */
 	bool later, lameduck; /* told while it is being settled who serves */
 	bool stays;           /* handed over and finished, but not told to stop */

@@ -63,17 +63,28 @@ Test(supervisor_workers, a_worker_that_hangs_in_lameduck)
 	cr_expect_eq(daemon_signal_end(pid, SIGINT), 2);
 }
 
-/* One that does not end when it should is ended, and the status says so. */
-Test(supervisor_workers, workers_that_do_not_finish)
+/* One that does not move is ended, long before those that do have to be done, and the status says so. */
+Test(supervisor_workers, workers_that_hang_while_they_finish)
 {
 	world_write("Corefile", CONF);
 	pid_t pid = daemon_start(NULL), w = daemon_worker(pid);
 
 	kill(w, SIGSTOP);
 	cr_expect_eq(daemon_signal_end(pid, SIGTERM), 3);
-	cr_expect(world_says("log", "workers did not finish in time"));
-	UNTIL(kill(w, 0) < 0);
+	cr_expect(world_says("log", "has not moved for ") && !world_says("log", "workers did not finish in time"));
+	cr_expect_lt(kill(w, 0), 0);
 	cr_expect_eq(access(world_path("pid"), F_OK), -1);
+}
+
+/* Nothing is waited for, but that nobody is left. */
+Test(supervisor_workers, workers_that_are_told_to_be_gone)
+{
+	world_write("Corefile", CONF);
+	pid_t pid = daemon_start(NULL), w = daemon_worker(pid);
+
+	kill(w, SIGSTOP);
+	cr_expect_eq(daemon_signal_end(pid, SIGQUIT), 0);
+	cr_expect_lt(kill(w, 0), 0);
 }
 
 Test(supervisor_workers, workers_die_and_hang)
