@@ -63,8 +63,10 @@ void ask_close(struct core *c, uint32_t qi, struct ask *a, bool cancel)
 
 	assert(c->tab.question[qi].in_use && id);
 	core_acts(c);
+	cancel = cancel && !a->failed;
+	SPOIL(a, sizeof(*a));
 	a->id = 0;
-	if (cancel && !a->failed && c->ops.cancel)
+	if (cancel && c->ops.cancel)
 		c->ops.cancel(c->ops.ctx, id);
 }
 
@@ -93,7 +95,7 @@ static void options_put(const struct core *c, const struct question *q, struct w
 	struct plugin_query p = {.qtype = q->qtype,
 				 .qclass = q->qclass,
 				 .flags = DNS_RD,
-				 .edns = &(const struct dns_edns){.present = false},
+				 .edns = &(const struct dns_edns){0},
 				 .zone = &z->z.origin};
 	uint8_t buf[PLUGIN_OPTIONS_MAX];
 	struct wire_out out;

@@ -156,6 +156,7 @@ static void walk_end(struct path_client *p, struct path_walk *w, uint16_t zone, 
 	p->list = w->list;
 	p->zone = zone;
 	p->learnt_ns = now_ns ? now_ns : 1;
+	SPOIL(w, sizeof(*w));
 	w->base.len = 0;
 	w->turn = 0;
 }
@@ -225,6 +226,25 @@ void path_observe(struct core *c, const struct visit *v)
 		    memcmp(p->walk[i].base.b, q->name, base_len) == 0 && p->walk[i].step == 1)
 			return;
 	walk_begin(p, q, base_len, ns);
+}
+
+void path_check(const struct core *c)
+{
+	for (unsigned i = 0; c->path && i < PATH_CLIENTS; i++) {
+		const struct path_client *p = &c->path[i];
+
+		if (!p->in_use)
+			continue;
+		assert(client_find(c, &p->addr) == p);
+		assert(!p->learnt_ns || (p->zone < c->conf->n_zones && p->list.n_extra <= PATH_EXTRA_MAX));
+		for (unsigned k = 0; k < PATH_WALKS; k++) {
+			const struct path_walk *w = &p->walk[k];
+
+			assert(w->turn <= p->turn && (w->base.len != 0) == (w->turn != 0));
+			assert(!w->turn || (w->step >= 1 && w->step <= 3 && w->list.n_extra <= PATH_EXTRA_MAX));
+			assert(!w->turn || w->step == 3 || !w->list.n_extra);
+		}
+	}
 }
 
 /* --- answering --- */

@@ -52,6 +52,7 @@ struct core;
 struct visit;
 struct answer;
 
+void path_check(const struct core *c); /* what must hold between two calls (check.c) */
 /* Every query passes here, when some zone has autopath: learns from it. */
 void path_observe(struct core *c, const struct visit *v);
 /* The visit's name does not exist. Is it the first step of a walk whose list is

@@ -70,7 +70,7 @@ uint32_t question_open(struct core *c, struct question_start *s, bool *ret_is_ne
 		p.qtype = s->key->qtype;
 		p.qclass = s->key->qclass;
 		p.flags = DNS_RD;
-		p.edns = &(const struct dns_edns){.present = false};
+		p.edns = &(const struct dns_edns){0};
 		p.zone = &z->z.origin;
 		/* c->buf may hold the answer that led here. */
 		s->verdict = hooks_run(z, &p, c->merged, &s->reply_len);

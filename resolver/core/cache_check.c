@@ -6,7 +6,7 @@
 
 struct ring_sums {
 	size_t used, dead;
-	uint64_t expiring, live;
+	uint64_t expiring, live; /* expiring: weighed by its second */
 };
 
 static void entry_check(const struct cache *c, const struct ring *r, const struct entry *e,
@@ -15,14 +15,17 @@ static void entry_check(const struct cache *c, const struct ring *r, const struc
 	bool is_due = e->kind == ENTRY_DEAD || e->expiry_s < r->now_s;
 
 	s->used += e->size;
-	if (e->is_counted)
-		*(is_due ? &s->dead : &s->expiring) += e->size;
-	else
-		assert(!is_due);
+	if (is_due)
+		s->dead += e->size;
+	else if (e->is_counted)
+		s->expiring += (uint64_t)e->size * (e->expiry_s % EXPIRY_SLOTS + 1);
+	assert(!is_due || e->is_counted);
 	if (e->kind == ENTRY_DEAD)
 		return;
 	s->live++;
-	assert(region_of(e->kind) == part);
+	assert(region_of(e->kind) == part && e->ring / 2u == part);
+	assert((r == &c->part[part].main) == (e->ring & 1));
+	assert(e->size >= sizeof(*e) + e->len + 2u * e->n_ttl + e->ede_len && e->size % 8 == 0);
 	assert(slot_of(c, e)->tag == (uint32_t)place_of(e));
 }
 
@@ -36,7 +39,7 @@ static uint64_t ring_check(const struct cache *c, const struct ring *r, unsigned
 	assert(s.used <= r->used && r->used <= r->cap);
 	assert(s.dead == r->dead);
 	for (unsigned i = 0; i < EXPIRY_SLOTS; i++)
-		expiring += r->expiring[i];
+		expiring += (uint64_t)r->expiring[i] * (i + 1);
 	assert(s.expiring == expiring);
 	return s.live;
 }

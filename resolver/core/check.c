@@ -22,8 +22,9 @@ static uint32_t question_used(const struct questions *t)
 
 /* --- waiters --- */
 
-static uint32_t waiters_of(const struct questions *t, uint32_t qi)
+static uint32_t waiters_of(const struct core *c, uint32_t qi)
 {
+	const struct questions *t = &c->tab;
 	const struct question *q = &t->question[qi];
 	uint32_t n = 0, before = NIL;
 
@@ -31,7 +32,8 @@ static uint32_t waiters_of(const struct questions *t, uint32_t qi)
 		const struct waiter *w = &t->waiter[i];
 
 		assert(n < t->waiter_places && w->question == qi && w->prev == before);
-		assert(!w->leaves && w->waits != WAITS_AGAIN);
+		assert(!w->leaves && w->waits < WAITS_AGAIN && w->zone < c->conf->n_zones);
+		assert(w->client.listener < c->conf->n_listeners && w->query_len <= sizeof(w->query));
 		assert(clients_owner(&t->clients, HOLDS_WAITERS, i));
 	}
 	assert(q->last_waiter == before);
@@ -46,7 +48,7 @@ static void waiters_check(const struct core *c, uint32_t n_used)
 
 	for (uint32_t qi = 0; qi < n_used; qi++)
 		if (t->question[qi].in_use)
-			attached += waiters_of(t, qi);
+			attached += waiters_of(c, qi);
 	for (uint32_t i = t->due_waiter_first; i != NIL; before = i, i = t->waiter[i].next) {
 		const struct waiter *w = &t->waiter[i];
 
@@ -138,7 +140,16 @@ static void asks_check(const struct core *c, uint32_t qi)
 		assert((a->id & ((1u << c->id_bits) - 1)) == qi * ASKS_MAX + i);
 		assert(a->upstream < c->conf->n_upstreams);
 		assert(!a->failed || q->is_hidden || q->due & DUE_FAILED);
+		assert(a->proto < CORE_PROTOS && !q->follows_target && q->n_tries + q->n_moved);
+		assert(!a->had_cookie || a->has_edns);
 	}
+}
+
+static uint64_t timer_of(const struct core *c, uint32_t item)
+{
+	uint32_t at = c->timers.where[item];
+
+	return at ? c->timers.heap[at - 1].at_ns : T_NEVER;
 }
 
 /* Somebody wakes it up: a timer, what is due, or the question it follows. */
@@ -150,10 +161,29 @@ static void wakes_check(const struct core *c, uint32_t qi)
 	assert(q->in_use || !has_timer);
 	if (!q->in_use)
 		return;
+	assert(timer_of(c, qi) == (q->is_hidden ? T_NEVER : question_wakes(q)));
 	assert(q->zone < c->conf->n_zones && q->listener < c->conf->n_listeners);
 	assert(!q->is_hidden || (q->due & DUE_GIVE_UP && !has_timer && q->leader == NIL));
 	assert(has_timer || q->due || (q->leader != NIL && q->follows_target));
 	assert(!q->head || c->follow);
+}
+
+/* What belongs to one state is at rest in the others. */
+static void states_check(const struct core *c, const struct question *q)
+{
+	unsigned targets = 0;
+
+	assert(q->is_counted <= (q->end_ns != T_NEVER) && q->is_settled <= (q->last_rcode && q->is_counted));
+	assert(q->hedge_ns == T_NEVER || (q->is_counted && !q->is_settled && q->retry_ns != T_NEVER));
+	assert(q->retry_ns == T_NEVER || q->is_counted);
+	assert(q->follow_ns == T_NEVER || (q->leader != NIL && !q->follows_target));
+	assert(!q->follows_target || (q->head && !q->is_counted && q->retry_ns == T_NEVER));
+	assert(!(q->due & DUE_BEGIN) || (!q->is_counted && q->leader == NIL));
+	if (q->is_counted) {
+		assert(q->forward < c->conf->zone[q->zone].z.n_forward);
+		targets = (1u << question_forward(c, q)->n_to) - 1;
+		assert(!((q->tried | q->damaged | q->respelled | q->no_edns) & ~targets));
+	}
 }
 
 static void questions_check(const struct core *c, uint32_t n_used)
@@ -169,8 +199,11 @@ static void questions_check(const struct core *c, uint32_t n_used)
 		hidden += q->in_use && q->is_hidden;
 		assert((q->in_use && !q->is_hidden) ||
 		       !clients_owner(&t->clients, HOLDS_QUESTIONS, qi));
-		if (q->in_use)
+		if (q->in_use) {
 			asks_check(c, qi);
+			if (!q->is_hidden)
+				states_check(c, q);
+		}
 	}
 	assert(n == t->in_use + t->hidden && hidden == t->hidden);
 	assert(t->in_use <= t->n_questions && t->hidden <= HOLDS_LEAVING_MAX);
@@ -194,10 +227,34 @@ static void forwards_check(const struct core *c, uint32_t n_used)
 	}
 }
 
+/* Those that hold as many are in one ring, and nobody else is. */
+static uint32_t levels_check(const struct clients *t, unsigned k)
+{
+	const struct client_table *of = &t->of[k];
+	uint32_t rows = 0;
+
+	for (uint32_t n = 1; n <= of->most; n++) {
+		uint32_t first = of->level[n], i = first;
+
+		if (first == NIL)
+			continue;
+		do {
+			const struct client_hold *h = &t->row[i].of[k];
+
+			assert(h->n == n && t->row[h->level_next].of[k].level_prev == i);
+			assert(rows++ < t->used);
+			i = h->level_next;
+		} while (i != first);
+	}
+	return rows;
+}
+
 static void holds_check(const struct clients *t)
 {
-	uint32_t in_use = 0, most[HOLDS_N] = {0};
+	uint32_t in_use = 0, most[HOLDS_N] = {0}, active[HOLDS_N] = {0}, is_free = 0;
 
+	for (uint32_t r = t->free; r != NIL; r = t->row[r].next)
+		assert(is_free++ < t->used);
 	for (uint32_t r = 0; r < t->used; r++) {
 		const struct client_hold *of = t->row[r].of;
 
@@ -210,22 +267,27 @@ static void holds_check(const struct clients *t)
 				assert(n < of[k].n && thing[i].whose == r + 1);
 			assert(n == of[k].n);
 			most[k] = n > most[k] ? n : most[k];
+			active[k] += n > 0;
 		}
 	}
-	assert(in_use == t->in_use);
-	for (unsigned k = 0; k < HOLDS_N; k++)
+	assert(in_use == t->in_use && in_use + is_free == t->used);
+	for (unsigned k = 0; k < HOLDS_N; k++) {
 		assert(most[k] == t->of[k].most);
+		assert(active[k] == t->of[k].active && levels_check(t, k) == active[k]);
+	}
 }
 
 static void upstreams_check(const struct core *c)
 {
 	for (unsigned u = 0; u < CORE_UPSTREAMS_MAX; u++) {
 		const struct upstream *up = &c->up[u];
+		bool has_timer = c->timers.where[c->tab.question_places + u] != 0;
 
-		if (u >= c->conf->n_upstreams)
-			assert(!c->timers.where[c->tab.question_places + u] && !up->is_probing);
-		else if (up->is_suspect)
-			assert(c->timers.where[c->tab.question_places + u]);
+		assert(u < c->conf->n_upstreams || (!has_timer && !up->is_suspect));
+		assert(has_timer == up->is_suspect && up->is_probing <= up->is_suspect);
+		assert(up->is_suspect || !up->fails);
+		assert(up->is_probing == (up->probe_id != 0));
+		assert(!up->is_probing || probe_find(c, up->probe_id) == (int)u);
 	}
 }
 
@@ -252,6 +314,8 @@ void core_check(const struct core *c)
 	holds_check(&c->tab.clients);
 	upstreams_check(c);
 	timers_check(&c->timers);
+	assert(c->hedge_credit <= HEDGE_CREDIT_MAX);
+	path_check(c);
 	follow_check(c);
 	if (c->cache.n_used < CHECK_CACHE)
 		cache_check(&c->cache);

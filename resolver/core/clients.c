@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/err.h"
 
 #define NIL UINT32_MAX
@@ -98,6 +99,8 @@ static void row_free(struct clients *t, uint32_t row)
 	while (*link != row)
 		link = &t->row[*link].next;
 	*link = t->row[row].next;
+	SPOIL(&t->row[row].addr, sizeof(t->row[row].addr));
+	SPOIL(&t->row[row].credit, sizeof(t->row[row].credit));
 	t->row[row].next = t->free;
 	t->free = row;
 	t->in_use--;
@@ -181,6 +184,7 @@ void clients_give(struct clients *t, enum holds what, uint32_t thing)
 	h = &t->row[row].of[what];
 	*(it->prev == NIL ? &h->first : &all[it->prev].next) = it->next;
 	*(it->next == NIL ? &h->last : &all[it->next].prev) = it->prev;
+	SPOIL(it, sizeof(*it));
 	it->whose = 0;
 	hold_change(t, what, row, -1);
 	if (!t->row[row].of[HOLDS_WAITERS].n && !t->row[row].of[HOLDS_QUESTIONS].n)

@@ -32,6 +32,7 @@
 
 #include <assert.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/clock.h"
 #include "lib/base/rng.h"
 #include "resolver/core/absent.h"
@@ -117,14 +118,9 @@ struct visit {
 /* --- check.c --- */
 /* The whole core, or once in a while when much is under way. */
 void core_check_some(struct core *c);
-#if defined(__SANITIZE_ADDRESS__) || defined(NODENS_CHECK)
+#if CHECKED
 #define CORE_CHECK(c) core_check_some(c)
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CORE_CHECK(c) core_check_some(c)
-#endif
-#endif
-#ifndef CORE_CHECK
+#else
 #define CORE_CHECK(c) ((void)0)
 #endif
 
@@ -330,7 +326,8 @@ bool room_for_more(const struct core *c, const struct core_client *client);
 void clients_gauge(struct core *c); /* not in core_leave: a hit changes nothing of it */
 
 /* --- when.c --- */
-void question_timer(struct core *c, uint32_t qi); /* to the next of its times */
+uint64_t question_wakes(const struct question *q); /* the next of its times, or T_NEVER */
+void question_timer(struct core *c, uint32_t qi);    /* to that */
 /* How long an upstream may be silent before somebody else is asked as well. */
 uint64_t hedge_delay(struct core *c, unsigned upstream);
 /* How long one waits for another question before it is asked itself. */

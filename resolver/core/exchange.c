@@ -115,7 +115,7 @@ static size_t question_answered(struct core *c, const struct question *q, size_t
 				 .qtype = q->qtype,
 				 .qclass = q->qclass,
 				 .flags = DNS_RD,
-				 .edns = &(const struct dns_edns){.present = false},
+				 .edns = &(const struct dns_edns){0},
 				 .zone = &z->z.origin};
 
 	p.name.len = q->name_len;

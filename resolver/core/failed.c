@@ -241,7 +241,6 @@ static void question_due(struct core *c, uint32_t qi, uint64_t now_ns)
 		follower_remove(&c->tab, qi);
 		question_ask(c, qi, now_ns);
 	} else if (q->retry_ns <= now_ns) {
-		q->retry_ns = T_NEVER;
 		if (!settle(c, qi, now_ns))
 			exchange_timeout(c, qi, now_ns);
 	} else if (q->hedge_ns <= now_ns) {

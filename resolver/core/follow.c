@@ -68,6 +68,7 @@ void follow_release(struct core *c, struct question *q)
 {
 	if (!q->head)
 		return;
+	SPOIL(&c->follow->head[q->head - 1], sizeof(c->follow->head[0]));
 	c->follow->head[q->head - 1].next_free = c->follow->free;
 	c->follow->free = (uint16_t)(q->head - 1);
 	q->head = 0;

@@ -31,6 +31,19 @@ static void probe_send(struct core *c, unsigned u, uint64_t now_ns)
 	c->ops.ask(c->ops.ctx, &a);
 }
 
+/* The transport that questions are asked by, but UDP where either will do: it costs least. */
+static enum core_proto probe_proto(const struct core_upstream *u, const struct core_forward *f, bool tcp)
+{
+	switch (u->transport) {
+	case CORE_TO_TLS:
+		return CORE_TLS;
+	case CORE_TO_HTTPS:
+		return CORE_HTTPS;
+	default:
+		return tcp && (f->force_tcp || u->transport == CORE_TO_TCP) ? CORE_TCP : CORE_UDP;
+	}
+}
+
 void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, bool tcp,
 		     uint64_t now_ns)
 {
@@ -43,13 +56,7 @@ void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, b
 	up->health_ns = f->health_ns;
 	up->probe_name = f->health_domain;
 	up->probe_rd = !f->health_no_rec;
-	up->probe_proto = CORE_UDP;
-	if (c->conf->upstream[u].transport == CORE_TO_TLS)
-		up->probe_proto = CORE_TLS;
-	else if (c->conf->upstream[u].transport == CORE_TO_HTTPS)
-		up->probe_proto = CORE_HTTPS;
-	else if (tcp && (f->force_tcp || c->conf->upstream[u].transport == CORE_TO_TCP))
-		up->probe_proto = CORE_TCP;
+	up->probe_proto = (uint8_t)probe_proto(&c->conf->upstream[u], f, tcp);
 	probe_send(c, u, now_ns);
 }
 
@@ -64,6 +71,8 @@ void upstream_answered(struct core *c, unsigned u, uint64_t now_ns)
 	if (up->is_probing && !up->probe_failed && c->ops.cancel)
 		c->ops.cancel(c->ops.ctx, up->probe_id);
 	up->is_suspect = false;
+	SPOIL(&up->probe_proto, sizeof(up->probe_proto));
+	SPOIL(&up->probe_name, sizeof(up->probe_name));
 	up->is_probing = false;
 	up->probe_id = 0;
 	up->fails = 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/clock.h"
 
 int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_questions,
@@ -136,6 +137,7 @@ void question_remove(struct questions *t, uint32_t qi)
 	       q->leader == NIL);
 	question_hide(t, qi);
 	due_forget(t, qi);
+	SPOIL(q, sizeof(*q));
 	q->in_use = false;
 	q->next = t->free_question;
 	t->free_question = qi;
@@ -225,7 +227,7 @@ void waiter_free(struct questions *t, uint32_t wi)
 	struct waiter *w = &t->waiter[wi];
 
 	*(w->leaves ? &t->leaving : &t->waiting) -= 1;
-	w->leaves = false;
+	SPOIL(w, sizeof(*w));
 	w->next = t->free_waiter;
 	t->free_waiter = wi;
 }

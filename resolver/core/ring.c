@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/base/checked.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #elif defined(__has_feature)
@@ -86,6 +88,7 @@ static void tail_free(struct ring *r)
 	size_t size = e->size;
 
 	tail_skip(r);
+	SPOIL(e, size);
 	asan_forbid(e, size);
 }
 
@@ -195,5 +198,6 @@ void ring_kill(struct ring *r, struct entry *e)
 	e->kind = ENTRY_DEAD;
 	e->is_counted = true;
 	r->dead += e->size;
+	SPOIL(e->msg, e->size - offsetof(struct entry, msg));
 	asan_forbid(e->msg, e->size - offsetof(struct entry, msg));
 }

@@ -6,9 +6,8 @@
 #define HEDGE_BLIND_NS   (400 * NS_PER_MS) /* while the upstream is unknown */
 #define FOLLOW_MAX_NS    (250 * NS_PER_MS)
 
-void question_timer(struct core *c, uint32_t qi)
+uint64_t question_wakes(const struct question *q)
 {
-	const struct question *q = &c->tab.question[qi];
 	uint64_t at = q->end_ns;
 
 	if (q->retry_ns < at)
@@ -19,7 +18,12 @@ void question_timer(struct core *c, uint32_t qi)
 		at = q->stale_ns;
 	if (q->follow_ns < at)
 		at = q->follow_ns;
-	timers_set(&c->timers, qi, at);
+	return at;
+}
+
+void question_timer(struct core *c, uint32_t qi)
+{
+	timers_set(&c->timers, qi, question_wakes(&c->tab.question[qi]));
 }
 
 uint64_t hedge_delay(struct core *c, unsigned upstream)
