@@ -12,7 +12,7 @@
 #   make validate   both models beside closed forms, real resolvers and kernels, and this machine's lab
 #   make mutants    what no test notices: SEED=n N=300
 #   make coverage   what the fast tests run of each folder
-#   make transcripts  what scenarios bring about besides what they expect, kept for comparison
+#   make transcripts  what scenarios and runs by chance bring about besides what is expected, kept for comparison
 #   make examples   worked plans, from twelve nodes to five thousand
 #   make image      node-cache as an OCI archive  IMAGE=NAME:TAG
 #   make krew       the kubectl plugin's archive and index file: URL=https://where/it/will/be
@@ -221,9 +221,10 @@ test: tests-build layers
 layers:
 	@tests/layers
 
-transcripts: $(O)/tests/scenario/run
+transcripts: $(O)/tests/scenario/run $(O)/tests/fuzz/fuzz_daemon
 	@mkdir -p tests/scenario/transcripts && rm -f tests/scenario/transcripts/*
 	@$(O)/tests/scenario/run transcripts tests/scenario/*.scn | grep -A 3 '^not ok' || true
+	@$(O)/tests/fuzz/fuzz_daemon runs 400 >tests/fuzz/daemon/known
 
 FUZZ_TIME ?= 60
 fuzz:

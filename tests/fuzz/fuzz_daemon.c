@@ -19,6 +19,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/world.h"
 
 #define STEP_LEN 4
@@ -294,6 +295,7 @@ static void finish(void)
 	if (w.shm->driver.tcp_open)
 		fault_found("%llu connections of clients are still open",
 			    (unsigned long long)w.shm->driver.tcp_open);
+	diary_sum_up();
 	life_end();
 	if (kernel_fds_open())
 		fault_found("%u descriptors are left open", kernel_fds_open());
@@ -330,6 +332,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < STEP_LEN)
 		return 0;
 	world_reset();
+	diary_begin();
 	life_begin();
 	life_reload(data[0] % n_confs, 0);
 	world_run(0);

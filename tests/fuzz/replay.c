@@ -17,6 +17,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* A target whose inputs take long may say how many variants of each are enough. */
 extern const size_t replay_variants __attribute__((weak));
+/* One that has commands of its own: exit status, or -1 when `argv` is none of them. */
+int replay_command(int argc, char **argv) __attribute__((weak));
 
 #define INPUT_MAX (1u << 20)
 #define VARIANTS_MAX 256
@@ -110,8 +112,11 @@ static int feed_corpus(const char *dir)
 int main(int argc, char **argv)
 {
 	char dir[512];
-	int bad = 0;
+	int bad = replay_command ? replay_command(argc, argv) : -1;
 
+	if (bad >= 0)
+		return bad;
+	bad = 0;
 	corpus_of(argv[0], dir, sizeof(dir));
 	if (argc == 1)
 		bad = feed_corpus(dir);

@@ -68,8 +68,50 @@ static const char *const texts[] = {
 	"10.0.1.0/24\n drop net 10.0.1.3/32\n }\n"
 	" bind 10.0.0.10 10.0.0.20 10.0.0.30\n forward . 10.1.0.1 10.1.0.2 10.1.0.3 10.1.0.4 "
 	"10.1.0.5 10.1.0.6 {\n policy random\n }\n }\n",
+	/* all sorts of rewrites, and what makes names and records */
+	". {\n errors {\n consolidate 5m \".*refused$\"\n }\n log\n " CACHE " bind 10.0.0.10 10.0.0.20\n"
+	" rewrite stop {\n name regex (.*)\\.alias\\.test {1}.example answer auto\n }\n"
+	" rewrite continue {\n ttl suffix .example. 10-40\n }\n"
+	" rewrite continue ttl exact int.corp 7\n"
+	" rewrite continue type ANY HINFO\n"
+	" rewrite continue class CH IN\n"
+	" rewrite name prefix rename b\n"
+	" rewrite name suffix .made.test .example\n"
+	" rewrite edns0 local set 0xffee abcd\n"
+	" rewrite edns0 nsid replace\n"
+	" rewrite rcode exact six.example. NXDOMAIN NOERROR\n"
+	" rewrite continue cname suffix example. int.corp.\n"
+	" template IN AAAA com {\n match ^x[.](?P<b>[a-z])[.]com[.]$\n answer \"{{ .Name }} 60 IN AAAA 2001:db8::{{ .Group.b }}\"\n rcode NOERROR\n fallthrough\n }\n"
+	" template IN TXT int.corp {\n rcode NXDOMAIN\n authority \"int.corp 60 IN SOA a.int.corp b.int.corp 1 2 3 4 60\"\n }\n"
+	" nsid here\n bufsize 700\n minimal\n"
+	" forward . 10.1.0.1 10.1.0.2 {\n policy round_robin\n expire 2s\n max_fails 2\n health_check 300ms\n }\n }\n",
+	/* hosts, dns64 with a prefix of its own, old answers under rewritten names, cookies */
+	". {\n bind 10.0.0.10 10.0.0.20\n cookies\n"
+	" cache 40 {\n success 64 20 2\n denial 16 10 1\n serve_stale 2m immediate\n servfail 3s\n prefetch 2 30s 50%\n keepttl\n disable denial int.corp\n }\n"
+	" hosts /dev/null {\n 192.0.2.9 hosts.test n1.test\n 2001:db8::9 hosts.test\n 10.0.0.1 n2.test\n ttl 33\n fallthrough\n }\n"
+	" dns64 64:ff9b:1::/96 {\n translate_all\n }\n"
+	" rewrite name regex ^(.)[.]example$ {1}.int.corp answer name (.)[.]int[.]corp {1}.example\n"
+	" loadbalance weighted /dev/null\n"
+	" template ANY ANY never.test {\n rcode REFUSED\n }\n"
+	" forward int.corp 10.1.0.4 10.1.0.5 {\n policy sequential\n force_tcp\n failover SERVFAIL REFUSED\n max_connect_attempts 2\n }\n"
+	" forward . 10.1.0.1 10.1.0.2 {\n policy sequential\n max_fails 1\n failfast_all_unhealthy_upstreams\n next SERVFAIL\n }\n forward . 10.1.0.3\n }\n",
+	/* a cluster's zones, their reverse ones and the shield over UDP; acl by names and nets */
+	"cluster.local in-addr.arpa ip6.arpa {\n errors\n cache {\n success 100 30\n denial 100 5\n serve_stale 10s verify 500ms\n }\n bind 10.0.0.10 10.0.0.20\n"
+	" search_path {\n cluster\n autopath\n }\n"
+	" acl {\n allow net 10.0.1.0/29\n block type A AAAA net 10.0.1.8/31\n filter type AAAA\n }\n"
+	" template ANY ANY never.test {\n rcode REFUSED\n }\n"
+	" forward . 10.1.0.1 10.1.0.2 {\n policy sequential\n failover SERVFAIL\n max_concurrent 4\n }\n }\n"
+	". {\n cache 30\n bind 10.0.0.10\n any\n loadbalance round_robin\n forward . 10.1.0.3 10.1.0.4 {\n except int.corp\n prefer_udp\n }\n }\n"
+	"int.corp {\n whoami\n bind 10.0.0.20\n }\n",
 };
-const unsigned n_confs = sizeof(texts) / sizeof(texts[0]);
+/* Corpora know so many; more are for runs alone (runs.c). */
+#define CONFS_OF_CORPORA 14
+unsigned n_confs = CONFS_OF_CORPORA;
+
+void confs_for_runs(void)
+{
+	n_confs = sizeof(texts) / sizeof(texts[0]);
+}
 
 struct fwd {
 	struct name from, except[2];
@@ -177,6 +219,11 @@ void confs_init(void)
 			zone_note(&n->zone[j], &p->conf, &p->conf.zone[j]);
 		corefile_plan_free(p);
 	}
+}
+
+bool conf_says_anything(unsigned i)
+{
+	return i >= CONFS_OF_CORPORA;
 }
 
 size_t conf_listeners(unsigned i, const struct core_listener **ret)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "resolver/net/sockaddr.h"
+#include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/kernel_int.h"
 
 /* --- clock and numbers --- */
@@ -56,6 +57,7 @@ int __wrap_close(int fd)
 {
 	if (fd < KFD_BASE)
 		return fd < 0 ? 0 : __real_close(fd);
+	diary(DIARY_INWARD, "close", (uint64_t)fd, 0, NULL, 0);
 	kfd_close(fd);
 	return 0;
 }
@@ -89,6 +91,7 @@ int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 	struct ksock *e = ksock_of(epfd), *s = ksock_of(fd);
 	struct kwatch *w = watch_find(e, fd);
 
+	diary(DIARY_INWARD, "watch", (uint64_t)fd << 8 | (unsigned)op, op == EPOLL_CTL_DEL ? 0 : ev->events, NULL, 0);
 	if ((op == EPOLL_CTL_ADD) == (w != NULL))
 		fault_found("descriptor %d: watched twice, or never", fd);
 	if (op == EPOLL_CTL_ADD) {
@@ -143,6 +146,7 @@ int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *at, struc
 	(void)flags, (void)old;
 	ksock_of(fd)->alarm_ns =
 		(uint64_t)at->it_value.tv_sec * NS_PER_S + (uint64_t)at->it_value.tv_nsec;
+	diary(DIARY_INWARD, "alarm", ksock_of(fd)->alarm_ns, 0, NULL, 0);
 	return 0;
 }
 
@@ -160,6 +164,7 @@ int __wrap_socket(int family, int type, int protocol)
 	s = ksock_new((type & 15) == SOCK_DGRAM ? K_UDP : K_STREAM);
 	s->v6 = family == AF_INET6;
 	fd = kfd_new(s);
+	diary(DIARY_INWARD, "socket", (uint64_t)family, (uint64_t)type, NULL, 0);
 	errno = EMFILE;
 	return fd;
 }
@@ -167,7 +172,7 @@ int __wrap_socket(int family, int type, int protocol)
 int __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len);
 int __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {
-	(void)fd, (void)sa, (void)len;
+	diary(DIARY_INWARD, "bind", (uint64_t)fd, 0, sa, len);
 	return kcall_fails(KC_BIND) ? -1 : 0;
 }
 
@@ -176,7 +181,7 @@ int __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 {
 	struct ksock *s = ksock_of(fd);
 
-	(void)len;
+	diary(DIARY_INWARD, "connect", (uint64_t)fd, 0, sa, len);
 	if (kcall_fails(KC_CONNECT))
 		return -1;
 	kname_read(sa, &s->peer, &s->peer_port);
@@ -195,7 +200,7 @@ int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
 	struct ksock *l = ksock_of(fd), *s;
 
-	(void)flags;
+	diary(DIARY_INWARD, "accept", (uint64_t)fd, (uint64_t)flags, NULL, 0);
 	if (kcall_fails(KC_ACCEPT))
 		return -1;
 	errno = EAGAIN;
@@ -222,7 +227,7 @@ int __wrap_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t len);
 int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t len)
 {
-	(void)level, (void)name, (void)v, (void)len;
+	diary(DIARY_INWARD, "option", (uint64_t)fd, (uint64_t)level << 32 | (unsigned)name, v, len);
 	ksock_of(fd);
 	return 0;
 }
@@ -253,7 +258,7 @@ int __wrap_getpeername(int fd, struct sockaddr *sa, socklen_t *len)
 int __wrap_shutdown(int fd, int how);
 int __wrap_shutdown(int fd, int how)
 {
-	(void)how;
+	diary(DIARY_INWARD, "shutdown", (uint64_t)fd, (uint64_t)how, NULL, 0);
 	ksock_of(fd);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "resolver/net/sockaddr.h"
+#include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/kernel_int.h"
 
 bool kcall_fails(enum kcall c)
@@ -122,7 +123,8 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct tim
 {
 	unsigned got = 0;
 
-	(void)flags, (void)t;
+	(void)t;
+	diary(DIARY_INWARD, "receive many", (uint64_t)fd << 32 | n, (uint64_t)flags, NULL, 0);
 	while (got < n) {
 		ssize_t len = datagram_recv(ksock_of(fd), &m[got].msg_hdr);
 
@@ -141,7 +143,7 @@ ssize_t __wrap_recvfrom(int fd, void *b, size_t cap, int flags, struct sockaddr 
 	struct msghdr h = {.msg_name = sa, .msg_namelen = *len, .msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n = datagram_recv(ksock_of(fd), &h);
 
-	(void)flags;
+	diary(DIARY_INWARD, "receive", (uint64_t)fd, (uint64_t)flags, NULL, 0);
 	*len = h.msg_namelen;
 	return n;
 }
@@ -200,7 +202,7 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
 {
 	unsigned sent = 0;
 
-	(void)flags;
+	diary(DIARY_INWARD, "send many", (uint64_t)fd << 32 | n, (uint64_t)flags, NULL, 0);
 	while (sent < n) {
 		ssize_t len = datagram_send(ksock_of(fd), &m[sent].msg_hdr);
 
@@ -220,7 +222,7 @@ ssize_t __wrap_sendto(int fd, const void *b, size_t len, int flags, const struct
 	struct msghdr h = {
 		.msg_name = (void *)sa, .msg_namelen = sa_len, .msg_iov = &iov, .msg_iovlen = 1};
 
-	(void)flags;
+	diary(DIARY_INWARD, "send to", (uint64_t)fd, (uint64_t)flags, NULL, 0);
 	return datagram_send(ksock_of(fd), &h);
 }
 
@@ -232,7 +234,7 @@ ssize_t __wrap_recv(int fd, void *b, size_t cap, int flags)
 	struct ksock *s = ksock_of(fd);
 	size_t n = s->in_len < cap ? s->in_len : cap;
 
-	(void)flags;
+	diary(DIARY_INWARD, "read", (uint64_t)fd << 32 | cap, (uint64_t)flags, NULL, 0);
 	if (kcall_fails(KC_STREAM_RECV))
 		return -1;
 	if (s->reset || s->error) {
@@ -259,6 +261,7 @@ ssize_t __wrap_send(int fd, const void *b, size_t len, int flags)
 	struct ksock *s = ksock_of(fd);
 	size_t n = len < s->room ? len : s->room;
 
+	diary(DIARY_INWARD, "write", (uint64_t)fd << 32 | len, (uint64_t)flags, NULL, 0);
 	if (!(flags & MSG_NOSIGNAL))
 		fault_found("a send that may raise SIGPIPE");
 	if (kcall_fails(KC_STREAM_SEND))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/world.h"
 
 static struct shm_worker shm;
@@ -18,6 +19,7 @@ static void reload_note(unsigned conf)
 	w.reload[w.n_reloads++] =
 		(struct wreload){.conf = conf, .from_ns = k.now_ns, .to_ns = T_NEVER};
 	w.last_reload_ns = k.now_ns;
+	w.is_damaged |= conf_says_anything(conf);
 }
 
 static void sockets_open(const struct corefile_plan *p, struct server_sockets *sk)
@@ -132,6 +134,7 @@ void life_hand_over(unsigned conf)
 	}
 	for (unsigned i = 0; i < w.n_queries; i++)
 		w.query[i].over |= w.query[i].arrived;
+	diary_sum_up();
 	life_end();
 	shm.core.waiters = shm.core.inflight = shm.core.clients = 0; /* a row of its own */
 	life_begin();

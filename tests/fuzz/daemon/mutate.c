@@ -3,17 +3,13 @@
  * Inputs of the whole-daemon target are lists of steps: they are changed a step at a
  * time, for octets out of step mean something else all the way to the end.
  */
-#ifdef LIBFUZZER
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#define STEP_LEN 4
+#include "tests/fuzz/daemon/world.h"
 
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
-				 uint8_t *out, size_t max_size, unsigned seed);
+#define STEP_LEN 4
 
 static uint64_t state;
 
@@ -35,6 +31,19 @@ static void step_make(uint8_t *s)
 	for (int i = 1; i < STEP_LEN; i++)
 		s[i] = (uint8_t)below(below(2) ? 256 : 16);
 }
+
+void steps_make(uint64_t seed, uint8_t *data, size_t n)
+{
+	state = seed * 0x9e3779b97f4a7c15ull + 1;
+	for (size_t i = 0; i < n; i++)
+		step_make(data + i * STEP_LEN);
+}
+
+#ifdef LIBFUZZER
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
+				 uint8_t *out, size_t max_size, unsigned seed);
 
 static size_t insert(uint8_t *data, size_t size, size_t max, size_t at, const uint8_t *what,
 		     size_t len)
@@ -115,6 +124,4 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *
 	memcpy(out + n, b + at, m);
 	return n + m;
 }
-#else
-typedef int not_needed_for_replay;
 #endif

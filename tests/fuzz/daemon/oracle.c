@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/world.h"
 
 #define TTL_MIN_S 5 /* what is less is raised to (CoreDNS) */
@@ -291,6 +292,7 @@ void oracle_reply(const uint8_t *b, size_t len, const struct in6_addr *from,
 	struct wquery *q = &w.query[i < w.n_queries ? i : 0];
 	struct dns_msg m;
 
+	diary(DIARY_OUTWARD, "reply", port, (uint64_t)conn, b, len);
 	if (len < DNS_HEADER_LEN || dns_msg_parse(&m, b, len) < 0 || m.end != len ||
 	    !(m.h.flags & DNS_QR))
 		fault_found("a reply of %zu octets that is none: id %04x, flags %04x", len,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/world.h"
 
 enum {
@@ -48,6 +49,7 @@ static void question_note(struct ksock *s, unsigned up, const uint8_t *b, size_t
 	struct pending *p = &w.pending[w.n_pending++ % PENDING_MAX];
 	struct dns_msg m;
 
+	diary(DIARY_OUTWARD, "question", up, s->kind, b, len);
 	if (len > sizeof(p->q) || dns_msg_parse(&m, b, len) < 0 || m.h.n_qd != 1 ||
 	    (m.h.flags & DNS_QR) || m.end != len)
 		fault_found("an upstream is asked what is no question");
@@ -82,6 +84,7 @@ void say_connect(struct ksock *s)
 	int up = upstream_of(&s->peer);
 	struct upconn *c = upconn_of(NULL);
 
+	diary(DIARY_OUTWARD, "connects", (uint64_t)up, s->local_port, NULL, 0);
 	s->error = up < 0 || !c || w.connects[up] == CONNECT_REFUSE ? ECONNREFUSED : 0;
 	if (s->error)
 		return;

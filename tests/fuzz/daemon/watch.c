@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/world.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
@@ -77,6 +78,21 @@ static void on_cancel(void *ctx, uint32_t id)
 	real.cancel(ctx, id);
 }
 
+static void on_event(void *ctx, int level, const char *text)
+{
+	diary(DIARY_OUTWARD, "says", (uint64_t)level, 0, text, strlen(text));
+	if (real.event)
+		real.event(ctx, level, text);
+}
+
+static void on_failed(void *ctx, const struct core_failed *f)
+{
+	diary(DIARY_OUTWARD, "failed", (uint64_t)f->qtype << 32 | (unsigned)f->rcode << 16 | f->zone,
+	      (uint64_t)f->upstream << 16 | (unsigned)f->proto << 8 | f->why, f->name, name_len(f->name));
+	if (real.failed)
+		real.failed(ctx, f);
+}
+
 int __real_core_new(struct core **ret, const struct core_conf *conf, const struct core_ops *ops,
 		    struct core_stats *stats, const struct hash_key *key, uint64_t seed,
 		    struct diag *d);
@@ -93,6 +109,8 @@ int __wrap_core_new(struct core **ret, const struct core_conf *conf, const struc
 	mine.reply = on_reply;
 	mine.ask = on_ask;
 	mine.cancel = on_cancel;
+	mine.event = on_event;
+	mine.failed = on_failed;
 	return __real_core_new(ret, conf, &mine, stats, key, seed, d);
 }
 
@@ -121,6 +139,7 @@ enum core_verdict __wrap_core_query(struct core *c, uint64_t now_ns, const struc
 	w.is_silent = true;
 	verdict = __real_core_query(c, now_ns, cl, in, len, out, ret_len);
 	w.is_silent = false;
+	diary(DIARY_INWARD, "query", verdict, core_deadline(c), NULL, 0);
 	if (q)
 		q->arrived = true;
 	w.n_dropped += verdict == CORE_DROP && cl->proto == CORE_UDP;
@@ -146,6 +165,7 @@ bool __wrap_core_answer(struct core *c, uint64_t now_ns, uint32_t ask_id, const 
 {
 	bool taken = __real_core_answer(c, now_ns, ask_id, b, len);
 
+	diary(DIARY_INWARD, "answer", taken, core_deadline(c), NULL, 0);
 	checked(c);
 	return taken;
 }
@@ -155,6 +175,7 @@ void __wrap_core_tick(struct core *c, uint64_t now_ns);
 void __wrap_core_tick(struct core *c, uint64_t now_ns)
 {
 	__real_core_tick(c, now_ns);
+	diary(DIARY_INWARD, "tick", 0, core_deadline(c), NULL, 0);
 	checked(c);
 }
 

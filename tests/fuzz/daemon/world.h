@@ -144,10 +144,12 @@ int upstream_of(const struct in6_addr *addr); /* -1: none of them */
 
 /* confs.c */
 void confs_init(void);
-extern const unsigned n_confs;
+extern unsigned n_confs;
+void confs_for_runs(void); /* all there are; before the first run */
 int conf_plan(unsigned i, struct corefile_plan **ret);
 bool conf_allows(unsigned i, const struct in6_addr *listener, const uint8_t *name, unsigned up);
 bool conf_is_loose(unsigned i); /* names and addresses are made or changed by plugins */
+bool conf_says_anything(unsigned i); /* the oracle knows nothing of its content */
 bool conf_has_dns64(unsigned i);
 bool conf_has_stale(unsigned i);
 size_t conf_listeners(unsigned i, const struct core_listener **ret);
@@ -156,6 +158,9 @@ size_t conf_listeners(unsigned i, const struct core_listener **ret);
 void oracle_reply(const uint8_t *b, size_t len, const struct in6_addr *from,
 		  const struct in6_addr *to, uint16_t port, int conn);
 void oracle_gone(int conn); /* the connection's queries will not be answered */
+
+/* mutate.c: steps of four octets by chance, each seed its own */
+void steps_make(uint64_t seed, uint8_t *data, size_t n);
 
 /* watch.c: round the core */
 void watch_idle(void); /* nobody may be waiting any more */
