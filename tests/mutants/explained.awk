@@ -11,6 +11,7 @@ function function_of(file, number,    line, n, f) {
 			}
 			in_function[file, n] = f
 			sub(/^[ \t]+/, "", line)
+			gsub(/\t/, " ", line) # as mutate prints it
 			stands[file, line] = stands[file, line] (stands[file, line] ? "," : "") f
 		}
 		close(file)

@@ -6,18 +6,21 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top" || exit 2
 out=$top/${O:-build/gcc}/mutants
 M=$out/b/mutants          # the tests, and the library as it is
+sanitized=$out/san/mutants # the same with sanitizers
 traced=$out/traced/mutants # the library that tells which of its blocks run
 
 # Builds in folder $1 what $2... says. What sanitized builds see is seen here as far as it costs
-# nothing: an index beyond an array ends the program, and what nobody has set is garbage.
+# nothing: an index beyond an array ends the program, what nobody has set is garbage, and the core
+# checks itself. `san`: as those builds are, for what this has not noticed.
 build() {
 	local dir=$1; shift
-	make -s --no-print-directory -f tests/mutants/mutants.mk O="${dir#"$top"/}" VERSION=mutant STATIC= SAN= DEBUG= HARDEN= \
+	make -s --no-print-directory -f tests/mutants/mutants.mk O="${dir#"$top"/}" VERSION=mutant STATIC= SAN="${san:-}" DEBUG= HARDEN= \
 		KINDS="$kinds" UNITS="$(tests | sed -n 's/^unit://p' | tr '\n' ' ')" \
-		CFLAGS="${flags:--O2 -fPIC -w -fsanitize=bounds -fsanitize-undefined-trap-on-error -ftrivial-auto-var-init=pattern}" "$@"
+		CFLAGS="${flags:--O2 -fPIC -w -DNODENS_CHECK -fsanitize=bounds -fsanitize-undefined-trap-on-error -ftrivial-auto-var-init=pattern}" "$@"
 }
+build_sanitized() { san=address,undefined flags='-O1 -g1 -fPIC -w -ftrivial-auto-var-init=pattern' build "$out/san" "$@"; }
 # Some of these KINDS alone, or only TESTS whose names match, cost less, and notice a little less.
-kinds=${KINDS:-scenario unit reload disturb fuzz_daemon fuzz_core}
+kinds=${KINDS:-scenario unit runs reload disturb fuzz_daemon fuzz_core}
 all_tests() {
 	local f
 	for f in tests/scenario/*.scn; do echo "scenario:$f"; done
@@ -25,6 +28,7 @@ all_tests() {
 		sed 's,^tests/\(.*\)[.]c$,unit:\1,' | sort
 	for f in $(grep -L '^# a reload changes this: ' tests/scenario/*.scn); do echo "reload:$f"; done
 	for f in tests/scenario/*.scn; do echo "disturb:$f"; done
+	echo runs:all # of the whole daemon (tests/fuzz/daemon/runs)
 	echo fuzz_daemon:all
 	echo fuzz_core:all
 }
@@ -43,9 +47,11 @@ play() {
 	unit) set -- "$@" --fail-fast ${ONLY:+--filter "$ONLY"} ;;
 	fuzz_core) set -- fuzz_core ;;
 	fuzz_daemon) lib=$lib/wrapped whole=$whole/wrapped; set -- fuzz_daemon tests/fuzz/corpus/daemon/* ;;
+	runs) lib=$lib/wrapped whole=$whole/wrapped; set -- fuzz_daemon runs tests/fuzz/daemon/known ;;
 	esac
 	(
 		ulimit -t "$limit" -c 0
+		export ASAN_OPTIONS=detect_odr_violation=0:malloc_context_size=4:quarantine_size_mb=32
 		LD_LIBRARY_PATH=$lib:$whole MALLOC_PERTURB_=165 exec timeout --kill-after=2 $((limit * 6)) "$M/$@" </dev/null
 	)
 }

@@ -13,7 +13,7 @@ REST := $(call archives,bench) # what else the tests are made of
 # fuzz_daemon's system calls and the core's doors are its own: its library leaves them open.
 WRAPS := $(addprefix -Wl$(comma)--wrap=,$(KERNEL_WRAPPED) $(CORE_WRAPPED))
 
-link_library = $(CC) -shared $(CFLAGS)
+link_library = $(CC) -shared $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN))
 $(M)/libnodens.so $(M)/wrapped/libnodens.so: $(LIB_OBJS) tests/mutants/mutants.mk
 	@mkdir -p $(@D)
 	$(Q)$(link_library) $(if $(findstring wrapped,$@),$(WRAPS)) -o $@ $(LIB_OBJS) $(test_libs)
@@ -32,7 +32,7 @@ $(M)/fuzz_daemon: $(call objs,$(DAEMON_SRC)) $(REST) | $(M)/wrapped/libnodens.so
 	$(link_test) $(WRAPS)
 
 mutants-libraries: $(M)/libnodens.so $(M)/wrapped/libnodens.so
-PLAYERS := $(patsubst reload,scenario,$(patsubst disturb,scenario,$(filter-out unit,$(KINDS))))
+PLAYERS := $(patsubst runs,fuzz_daemon,$(patsubst reload,scenario,$(patsubst disturb,scenario,$(filter-out unit,$(KINDS)))))
 mutants-tests: $(addprefix $(M)/,$(UNITS) $(sort $(PLAYERS)))
 # How one of the objects is compiled, and how it becomes a library.
 mutants-say:

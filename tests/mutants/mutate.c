@@ -276,12 +276,12 @@ static void code_only(char *code, bool *in_comment)
 		code[--n] = 0;
 }
 
-/* Not for behaviour: what is said to people, and what only checks (asan_ is for
- * the address sanitizer alone). Such a statement may go on over several lines. */
+/* Not for behaviour: what is said to people, and what only checks (asan_ and SPOIL are for
+ * builds that check themselves, core_acts asserts). Such a statement may go on over several lines. */
 static bool is_beside(const char *code)
 {
 	static const char *const beside[] = {"assert(", "diag_", "log_", "core_say(", "cf_error(",
-					     "cf_warn",	"static const", "asan_allow(", "asan_forbid("};
+					     "cf_warn",	"static const", "asan_allow(", "asan_forbid(", "SPOIL(", "core_acts("};
 
 	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
 		if (strstr(code, beside[i]))
