@@ -98,7 +98,7 @@ static void on_signal(int sig)
 struct half { /* the answer that came first of two */
 	uint8_t *p;
 	size_t n; /* length, and in the lowest bit whose it is */
-	bool seen;
+	bool seen, sent;
 };
 
 struct run {
@@ -151,6 +151,7 @@ static void done(void *ctx, const struct sender_done *d)
 	struct half *h = &r->half[d->number];
 	if (!h->seen) {
 		h->seen = true;
+		h->sent = d->sent_ns;
 		h->p = d->reply ? malloc(d->len) : NULL;
 		if (h->p)
 			memcpy(h->p, d->reply, d->len);
@@ -158,7 +159,7 @@ static void done(void *ctx, const struct sender_done *d)
 		return;
 	}
 	struct octets first = {h->p, h->n >> 1};
-	if (d->sent_ns)
+	if (d->sent_ns && h->sent) /* whom nobody asked is not silent */
 		judge(r, d->query, h->n & 1 ? live : first, h->n & 1 ? first : live);
 	free(h->p);
 	h->p = NULL;
