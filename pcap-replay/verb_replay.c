@@ -9,8 +9,10 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/dns/wire.h"
 #include "lib/record/heat_table.h"
 #include "lib/record/metrics_common.h"
+#include "pcap-replay/bar.h"
 #include "pcap-replay/judge/verdicts.h"
 #include "pcap-replay/send/sender.h"
 #include "pcap-replay/source.h"
@@ -50,7 +52,7 @@ static struct {
 	{"late", 0, OPT_DURATION, &o.late_ns, "TIME", "the run is INVALID when one question in a hundred was later", 0, 0, NULL}, \
 	{"missed", 0, OPT_F64, &o.missed_percent, "PERCENT", "the run is INVALID when more were not sent", 0, 0, NULL}, \
 	{"json", 'j', OPT_BOOL, &o.json, NULL, "print JSON instead of text", 0, 0, NULL}, \
-	{"quiet", 0, OPT_BOOL, &o.quiet, NULL, "no line a second on standard error", 0, 0, NULL}, \
+	{"quiet", 0, OPT_BOOL, &o.quiet, NULL, "no progress on standard error", 0, 0, NULL}, \
 	{"out", 'o', OPT_TEXT, &o.out, "DIR", "write a result record too", 0, 0, NULL}, \
 	READING_OPTIONS(o.reading)
 
@@ -114,6 +116,7 @@ struct run {
 		size_t query;    /* in the plan that was sent at first */
 	} *defect;               /* the worst of each question of the plan */
 	struct verdicts verdicts;
+	struct bar bar;
 	bool again;              /* second try: only `defect` is looked at */
 };
 
@@ -166,11 +169,10 @@ static void done(void *ctx, const struct sender_done *d)
 	h->seen = false;
 }
 
-static void progress(void *ctx, uint64_t elapsed_ns, uint64_t sent, uint64_t answered)
+static void progress(void *ctx, const struct sender_progress *p)
 {
-	const struct run *r = ctx;
-	fprintf(stderr, "pcap-replay: %3.0f s, %" PRIu64 " sent, %" PRIu64 " answered, late p99 %.0f us\n", (double)elapsed_ns / 1e9, sent,
-		answered, (double)hist_quantile(&r->result.late, 0.99) / 1e3);
+	struct run *r = ctx;
+	bar_show(&r->bar, p, r->result.late.n ? hist_quantile(&r->result.late, 0.99) : 0, stderr);
 }
 
 static int targets(struct run *r, struct diag *d)
@@ -246,6 +248,18 @@ static void print_hist(const char *what, const struct hist *h)
 		       (double)hist_quantile(h, 0.9) / 1e3, (double)hist_quantile(h, 0.99) / 1e3, (double)h->max / 1e3);
 }
 
+static void print_rcodes(const struct sender_counts *c)
+{
+	char word[16];
+	if (!c->answered)
+		return;
+	printf("  answers:");
+	for (uint16_t i = 0; i < 16; i++)
+		if (c->rcode[i])
+			printf(" %s %" PRIu64, dns_rcode_str(i, word), c->rcode[i]);
+	printf("\n");
+}
+
 static void print_text(const struct run *r)
 {
 	const struct sender_result *s = &r->result;
@@ -264,6 +278,7 @@ static void print_text(const struct run *r)
 			       c->missed_full, c->missed_cap, c->missed_socket);
 		if (c->again)
 			printf("  asked once more on another connection, because the target closed theirs: %" PRIu64 "\n", c->again);
+		print_rcodes(c);
 		print_hist("answer after intended sending", &c->from_due);
 		print_hist("answer after actual sending", &c->from_sent);
 	}
@@ -305,13 +320,25 @@ static void print_json(const struct run *r)
 		jout_u64(&j, "missed", sender_missed(c));
 		jout_u64(&j, "asked_again", c->again);
 		jout_u64(&j, "unexpected", c->unexpected);
+		jout_u64(&j, "truncated", c->truncated);
+		jout_open(&j, "rcodes", '{');
+		for (uint16_t k = 0; k < 16; k++) {
+			char word[16];
+			if (c->rcode[k])
+				jout_u64(&j, dns_rcode_str(k, word), c->rcode[k]);
+		}
+		jout_close(&j, '}');
+		jout_open(&j, "not_sent", '{');
+		jout_u64(&j, "over_max_outstanding", c->missed_full);
+		jout_u64(&j, "over_rate_cap", c->missed_cap);
+		jout_u64(&j, "without_socket", c->missed_socket);
+		jout_close(&j, '}');
 		json_hist(&j, "from_intended_ns", &c->from_due);
 		json_hist(&j, "from_actual_ns", &c->from_sent);
 		jout_close(&j, '}');
 	}
 	jout_close(&j, ']');
-	if (r->compares)
-		{
+	if (r->compares) {
 		jout_open(&j, "compared", '{');
 		verdicts_json(&r->verdicts, &j);
 		jout_close(&j, '}');
@@ -375,7 +402,9 @@ static int run_all(struct run *r, int n_given, char **given, struct diag *d)
 	}
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	r->bar.on_terminal = isatty(STDERR_FILENO);
 	int rc = sender_run(&c, &r->result, d);
+	bar_end(&r->bar, stderr);
 	if (rc == 0 && r->compares)
 		rc = try_again(r, d);
 	if (rc)

@@ -230,10 +230,19 @@ static void prepare_first(struct sender *s)
 
 static void progress(struct sender *s, uint64_t now_ns)
 {
-	if (!s->c->progress || now_ns < s->next_progress_ns)
-		return;
+	uint64_t last_ns = due_of(s, s->c->plan->n * s->c->loops - 1) - s->start_ns;
+	struct sender_progress p = {.elapsed_ns = now_ns - s->start_ns, .whole_ns = last_ns};
+	if (s->c->limit_ns && s->c->limit_ns < last_ns)
+		p.whole_ns = s->c->limit_ns;
+	for (unsigned i = 0; i < s->c->n_targets; i++) {
+		const struct sender_counts *c = &s->r->target[i];
+		p.sent += c->sent;
+		p.answered += c->answered;
+		p.lost += c->timeouts;
+		p.missed += sender_missed(c);
+	}
 	s->next_progress_ns = now_ns + NS_PER_S;
-	s->c->progress(s->c->ctx, now_ns - s->start_ns, s->r->target[0].sent, s->r->target[0].answered);
+	s->c->progress(s->c->ctx, &p);
 }
 
 static uint64_t end_of(const struct sender *s)
@@ -262,7 +271,8 @@ static void loop(struct sender *s)
 		uint64_t now_ns = clock_mono_ns(), until_ns = due_ns;
 		sender_expire(s, now_ns);
 		send_again(s);
-		progress(s, now_ns);
+		if (s->c->progress && now_ns >= s->next_progress_ns)
+			progress(s, now_ns);
 		if (s->oldest && s->oldest->sent_ns + s->c->timeout_ns < until_ns)
 			until_ns = s->oldest->sent_ns + s->c->timeout_ns;
 		if (s->again.waiting && until_ns > now_ns + NS_PER_MS) /* the rate cap has held them back */

@@ -32,6 +32,11 @@ struct sender_done { /* one question at one target */
 	size_t len;
 };
 
+struct sender_progress { /* counts are those of all targets */
+	uint64_t elapsed_ns, whole_ns; /* since the start; when the last is due */
+	uint64_t sent, answered, lost, missed;
+};
+
 struct sender_conf {
 	const struct plan *plan;
 	const struct target *target;
@@ -48,7 +53,7 @@ struct sender_conf {
 	const volatile sig_atomic_t *stop; /* set: no more is sent; what is out is waited for */
 	void *ctx;
 	void (*done)(void *ctx, const struct sender_done *d); /* may be NULL */
-	void (*progress)(void *ctx, uint64_t elapsed_ns, uint64_t sent, uint64_t answered); /* every second; may be NULL */
+	void (*progress)(void *ctx, const struct sender_progress *p); /* every second; may be NULL */
 };
 
 struct sender_counts { /* of one target */

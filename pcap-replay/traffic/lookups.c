@@ -19,6 +19,7 @@
 #include "lib/base/rng.h"
 #include "lib/dns/wire.h"
 #include "pcap-replay/traffic/retry.h"
+#include "pcap-replay/traffic/waste.h"
 
 #define CLIENTS  4096
 #define RING_MAX 64
@@ -68,11 +69,15 @@ struct lookups {
 struct lookups *lookups_new(struct budget *b)
 {
 	struct lookups *l = calloc(1, sizeof(*l));
-	if (l) {
-		l->budget = b;
-		rng_os_bytes(&l->key, sizeof(l->key));
-	}
-	return l;
+	if (!l)
+		return NULL;
+	l->budget = b;
+	rng_os_bytes(&l->key, sizeof(l->key));
+	l->waste.by = waste_new(b, b->max / 32);
+	if (l->waste.by)
+		return l;
+	free(l);
+	return NULL;
 }
 
 static void room_drop(struct lookups *l, struct lookup_open *o)
@@ -111,6 +116,7 @@ void lookups_free(struct lookups *l)
 			budget_give(l->budget, RING_BYTES);
 		free(l->ring[i]);
 	}
+	waste_free(l->waste.by);
 	free(l);
 }
 
@@ -352,6 +358,7 @@ void lookups_answer(struct lookups *l, struct lookup_open *o, uint32_t lookup, u
 	l->waste.ndots1 += dots >= 1 ? o->n_denied : 0;
 	l->waste.ndots2 += dots >= 2 ? o->n_denied : 0;
 	l->waste.lookups++;
+	waste_add(l->waste.by, &o->client, o->name, o->name_len, o->n_denied);
 	o->n_denied = 0;
 }
 

@@ -16,6 +16,7 @@
 
 struct lookups;
 struct lookup_open;
+struct waste;
 struct lookups *lookups_new(struct budget *b);
 void lookups_free(struct lookups *l);
 /* Number of the lookup, from 1; where it is kept at *ret, for its answers: NULL when memory was out. `name`: in
@@ -36,6 +37,7 @@ struct lookups_waste {
 	uint64_t queries;  /* saved by a dot at the name's end */
 	uint64_t ndots1, ndots2; /* saved by that value, because the name has as many dots */
 	uint64_t lookups;  /* that paid */
+	struct waste *by;  /* who, before which names */
 };
 const struct lookups_waste *lookups_waste(const struct lookups *l);
 uint64_t lookups_count(const struct lookups *l);

@@ -15,6 +15,7 @@
 
 #define RCODES       4096
 #define TOP          10
+#define ADVICE       3  /* workloads that are told what to change */
 #define RETRY_RULES  16
 
 /* counters of a tally's row */

@@ -7,6 +7,7 @@
 #include "lib/dns/name.h"
 #include "lib/dns/wire.h"
 #include "lib/base/jout.h"
+#include "pcap-replay/traffic/waste.h"
 
 struct figure {
 	const char *name;
@@ -177,6 +178,32 @@ static void quantiles(struct jout *j, const char *key, const struct hist *h)
 	jout_close(j, '}');
 }
 
+static void advice(struct jout *j, const struct summary *s, const struct summary_ends *e)
+{
+	struct waste_advice a[ADVICE];
+	char text[NAME_MAX_TEXT];
+	size_t n = e->waste->queries ? waste_advise(e->waste->by, s->map, a, ADVICE) : 0;
+	jout_open(j, "workloads", '[');
+	for (size_t i = 0; i < n; i++) {
+		jout_open(j, NULL, '{');
+		jout_text(j, "workload", a[i].who);
+		jout_u64(j, "addresses", a[i].clients);
+		jout_u64(j, "queries_wasted", a[i].queries);
+		jout_u64(j, "names", a[i].n_names);
+		jout_u64(j, "saved_by_ndots_1", a[i].ndots1);
+		jout_u64(j, "saved_by_ndots_2", a[i].ndots2);
+		jout_u64(j, "saved_by_dots", a[i].by_names);
+		jout_open(j, "dots_behind", '[');
+		for (size_t k = 0; k < a[i].shown; k++) {
+			name_to_text(a[i].name[k].b, text, sizeof(text));
+			jout_text(j, NULL, text);
+		}
+		jout_close(j, ']');
+		jout_close(j, '}');
+	}
+	jout_close(j, ']');
+}
+
 void summary_json(const struct summary *s, const struct summary_ends *e, FILE *out)
 {
 	struct jout j;
@@ -202,6 +229,7 @@ void summary_json(const struct summary *s, const struct summary_ends *e, FILE *o
 	jout_u64(&j, "queries_wasted", e->waste->queries);
 	jout_u64(&j, "saved_by_ndots_1", e->waste->ndots1);
 	jout_u64(&j, "saved_by_ndots_2", e->waste->ndots2);
+	advice(&j, s, e);
 	jout_close(&j, '}');
 	quantiles(&j, "latency_ns", &s->latency);
 	quantiles(&j, "latency_behind_nat_ns", &s->beyond);

@@ -7,6 +7,7 @@
 
 #include "lib/dns/name.h"
 #include "lib/dns/wire.h"
+#include "pcap-replay/traffic/waste.h"
 
 static void line(FILE *out, const char *what, uint64_t n, const char *note)
 {
@@ -57,6 +58,47 @@ static void say_search(const struct summary *s, const struct summary_ends *e, FI
 	fprintf(out, ", ndots:1 %" PRIu64 ", ndots:2 %" PRIu64 "\n", e->waste->ndots1, e->waste->ndots2);
 }
 
+/* "default/web (3 addresses)" */
+static void print_who(const struct waste_advice *a, FILE *out)
+{
+	fputs(a->who, out);
+	if (a->clients > 1)
+		fprintf(out, " (%" PRIu64 " addresses)", a->clients);
+}
+
+static void say_whose(const struct summary *s, const struct waste_advice *a, FILE *out)
+{
+	char text[NAME_MAX_TEXT];
+	bool few = waste_is_few(a);
+	unsigned ndots = waste_ndots(a);
+	uint64_t saved = few ? a->by_names : ndots == 2 ? a->ndots2 : a->ndots1;
+	if (saved * 100 < s->queries)
+		return;
+	if (few) {
+		fputs("    a dot behind ", out);
+		for (size_t i = 0; i < a->shown; i++) {
+			name_to_text(a->name[i].b, text, sizeof(text));
+			fprintf(out, "%s%.*s", i == 0 ? "" : i + 1 < a->shown ? ", " : " and ", (int)strlen(text) - 1, text);
+		}
+		fputs(" in the configuration of ", out);
+		print_who(a, out);
+	} else {
+		fprintf(out, "    ndots:%u for ", ndots);
+		print_who(a, out);
+		fprintf(out, ", which asks for %" PRIu64 " such names", a->n_names);
+	}
+	fprintf(out, ": %.1f %% fewer queries\n", percent(saved, s->queries));
+}
+
+/* Those that are worth it, and of each what is least to do. */
+static void say_advice(const struct summary *s, const struct summary_ends *e, FILE *out)
+{
+	struct waste_advice a[ADVICE];
+	size_t n = e->waste->queries ? waste_advise(e->waste->by, s->map, a, ADVICE) : 0;
+	for (size_t i = 0; i < n; i++)
+		say_whose(s, &a[i], out);
+}
+
 static void print_verdict(const struct summary *s, const struct summary_ends *e, FILE *out)
 {
 	if (!s->queries)
@@ -65,6 +107,7 @@ static void print_verdict(const struct summary *s, const struct summary_ends *e,
 	say_lost(s, out);
 	say_gaps(s, out);
 	say_search(s, e, out);
+	say_advice(s, e, out);
 	if (s->to_local)
 		fprintf(out, "  %.1f %% of queries went to a link-local address: a node-local cache is in the path of those\n",
 			percent(s->to_local, s->queries));

@@ -129,6 +129,41 @@ def _():
     expect(metrics(p.close()), queries__sent=7, queries__retried=2, lookups__total=3)
 
 
+@case("whose search lists are walked in vain, before which names, and what spares that: by Deployment where the pods are known")
+def _():
+    def walks(p, client, names, port, times):
+        for n in range(times):
+            for i, base in enumerate(names):
+                t = (n * 40 + i) * 100 * MS
+                for k, suffix in enumerate(SUFFIXES):
+                    pair(p, t + k * 2 * MS, 100 * n + k, base + suffix, client=client, port=port + n * 40 + i, ident=port + n * 160 + i * 4 + k, rcode=0 if k == 3 else 3)
+    few, many = ["db.example", "api.example", "www.shop.example"], ["n%d.x.example" % i for i in range(30)]
+    p = Story("advice")
+    walks(p, "10.244.1.2", few, 20000, 4)
+    walks(p, "10.244.1.3", few[:1], 21000, 3)
+    walks(p, "10.244.1.4", many, 22000, 1)
+    for i in range(15):
+        pair(p, i * S, i, "svc.default.svc.cluster.local", client="10.244.1.5", port=23000 + i)
+    f = p.close()
+    with open(path("pods"), "w") as g:
+        g.write("NAMESPACE  NAME                      READY  STATUS  RESTARTS  AGE  IP          NODE\n"
+                "shop       web-5d9c7b6f4d-x2x5q      1/1    Running 0         1d   10.244.1.2  n\n"
+                "shop       web-5d9c7b6f4d-bb5tq      1/1    Running 0         1d   10.244.1.3  n\n"
+                "jobs       crawler-0                 1/1    Running 0         1d   10.244.1.4  n\n")
+    s = summary(f, args=["--map", path("pods")])
+    expect(s["metrics"], queries__sent=195, lookups__wasted=135)
+    w = s["search_list"]["workloads"]
+    assert [(x["workload"], x["addresses"], x["queries_wasted"], x["names"], x["saved_by_dots"]) for x in w] == \
+        [("jobs/crawler", 1, 90, 30, 9), ("shop/web", 2, 45, 3, 45)], w
+    assert w[1]["dots_behind"] == ["db.example.", "api.example.", "www.shop.example."], w
+    assert (w[1]["saved_by_ndots_1"], w[1]["saved_by_ndots_2"], w[0]["saved_by_ndots_2"]) == (45, 12, 90), w
+    text = run(REPLAY, "summary", "--map", path("pods"), f).stdout.decode()
+    assert "a dot behind db.example, api.example and www.shop.example in the configuration of shop/web (2 addresses): 23.1 % fewer queries" in text, text
+    assert "ndots:2 for jobs/crawler, which asks for 30 such names: 46.2 % fewer queries" in text, text
+    text = run(REPLAY, "summary", f).stdout.decode()
+    assert "in the configuration of 10.244.1.2: 18.5 % fewer queries" in text, text
+
+
 KUBECTL = """NAMESPACE     NAME              READY   STATUS    RESTARTS     AGE   IP           NODE   NOMINATED NODE
 default       pod/web-0         1/1     Running   1 (2d ago)   10d   %s   n1     <none>
 default       pod/waits-0       0/1     Pending   0            1m    <none>       <none> <none>
