@@ -8,7 +8,7 @@
 #include "pcap-replay/read/defrag.h"
 #include "pcap-replay/read/layers.h"
 
-#define LAYERS_MAX 40 /* deeper is somebody's joke */
+#define LAYERS_MAX 64 /* three tunnels with everything in each; deeper is somebody's joke */
 
 #define BUCKETS 64
 

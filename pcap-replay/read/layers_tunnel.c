@@ -41,8 +41,12 @@ bool layer_looks_vxlan(const uint8_t *p, uint32_t n)
 {
 	if (n < 22 || p[0] != 0x08 || p[1] || p[2] || p[3] || p[7])
 		return false;
+	static const uint16_t inside[] = {0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x9100, 0x8847, 0x8864};
 	uint16_t type = get_be16(p + 20);
-	return type == 0x0800 || type == 0x86dd || type == 0x0806 || type == 0x8100;
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
+		if (type == inside[i])
+			return true;
+	return type <= n - 22 && n >= 30 && get_be32(p + 22) == 0xaaaa0300; /* 802.3 with SNAP */
 }
 
 static enum decode_verdict vxlan(struct cursor *c)
