@@ -26,48 +26,64 @@ static uint32_t pow2_below(uint64_t n)
 	return p;
 }
 
-static void part_init(struct cache_part *p, uint8_t *at, size_t len)
+static size_t ghosts_len(size_t part)
 {
-	size_t ghosts = pow2_below(len / BYTES_PER_GHOST) * sizeof(uint32_t);
+	return (pow2_below(part / BYTES_PER_GHOST) * sizeof(uint32_t) + 7) & ~(size_t)7;
+}
+
+/* Of `len` octets the ghosts' are at `ghost`, those of the entries at `at`. */
+static void part_init(struct cache_part *p, uint8_t *ghost, uint8_t *at, size_t len)
+{
 	size_t small;
 
-	p->ghost = (uint32_t *)(void *)at;
-	p->ghost_mask = (uint32_t)(ghosts / sizeof(uint32_t)) - 1;
-	at += (ghosts + 7) & ~(size_t)7;
-	len -= (ghosts + 7) & ~(size_t)7;
+	p->ghost = (uint32_t *)(void *)ghost;
+	p->ghost_mask = pow2_below(len / BYTES_PER_GHOST) - 1;
+	len -= ghosts_len(len);
 	small = len / 100 * SMALL_PERCENT & ~(size_t)7;
 	ring_init(&p->small, at, small);
 	ring_init(&p->main, at + small, len - small);
 }
 
+/* Index and ghosts begin empty, and pages that nobody has used stay untouched; entries are written
+ * before they are read, so nobody clears their place. */
 int cache_init(struct cache *c, uint64_t bytes, unsigned neg_share_percent)
 {
-	size_t slots_len, denial;
+	size_t slots_len, len, denial, ghosts[CACHE_REGIONS];
 
 	memset(c, 0, sizeof(*c));
 	if (bytes < BYTES_MIN || bytes / 8 >= UINT32_MAX || neg_share_percent < 5 ||
 	    neg_share_percent > 90)
 		return ERR_RANGE;
-	c->block_len = bytes & ~(uint64_t)7;
-	c->block = calloc(1, c->block_len); /* pages stay untouched until used */
-	if (!c->block)
-		return ERR_NOMEM;
-	c->n_slots = (uint32_t)(c->block_len / BYTES_PER_SLOT);
+	c->len = bytes & ~(uint64_t)7;
+	c->n_slots = (uint32_t)(c->len / BYTES_PER_SLOT);
 	slots_len = c->n_slots * sizeof(*c->slot);
-	c->slot = (struct cache_slot *)(void *)c->block;
-	denial = (c->block_len - slots_len) / 100 * neg_share_percent & ~(size_t)7;
-	part_init(&c->part[CACHE_POSITIVE], c->block + slots_len, c->block_len - slots_len - denial);
-	part_init(&c->part[CACHE_DENIAL], c->block + c->block_len - denial, denial);
+	len = c->len - slots_len;
+	denial = len / 100 * neg_share_percent & ~(size_t)7;
+	ghosts[CACHE_POSITIVE] = ghosts_len(len - denial);
+	ghosts[CACHE_DENIAL] = ghosts_len(denial);
+	c->slot = calloc(1, slots_len + ghosts[CACHE_POSITIVE] + ghosts[CACHE_DENIAL]);
+	c->entries = malloc(len - ghosts[CACHE_POSITIVE] - ghosts[CACHE_DENIAL]);
+	if (!c->slot || !c->entries) {
+		free(c->slot);
+		free(c->entries);
+		memset(c, 0, sizeof(*c));
+		return ERR_NOMEM;
+	}
+	uint8_t *ghost = (uint8_t *)c->slot + slots_len;
+	part_init(&c->part[CACHE_POSITIVE], ghost, c->entries, len - denial);
+	part_init(&c->part[CACHE_DENIAL], ghost + ghosts[CACHE_POSITIVE],
+		  c->entries + len - denial - ghosts[CACHE_POSITIVE], denial);
 	return 0;
 }
 
 void cache_release(struct cache *c)
 {
-	for (unsigned i = 0; c->block && i < CACHE_REGIONS; i++) {
+	for (unsigned i = 0; c->entries && i < CACHE_REGIONS; i++) {
 		ring_release(&c->part[i].small);
 		ring_release(&c->part[i].main);
 	}
-	free(c->block);
+	free(c->slot);
+	free(c->entries);
 }
 
 /* --- entries --- */

@@ -45,9 +45,9 @@ struct cache_counts {
 };
 
 struct cache {
-	uint8_t *block;
-	size_t block_len;
-	struct cache_slot *slot;
+	size_t len; /* octets in all: index, ghosts and entries */
+	uint8_t *entries;
+	struct cache_slot *slot; /* behind the last one are the ghosts */
 	uint32_t n_slots, n_used;
 	struct cache_part part[CACHE_REGIONS];
 	struct cache_counts counts;

@@ -14,7 +14,7 @@ static uint32_t home_of(const struct cache *c, uint64_t place)
 
 static struct entry *slot_entry(const struct cache *c, const struct cache_slot *s)
 {
-	return (struct entry *)(void *)(c->block + ((size_t)s->at - 1) * 8);
+	return (struct entry *)(void *)(c->entries + ((size_t)s->at - 1) * 8);
 }
 
 static bool same_name(const struct entry *e, const struct cache_key *k)

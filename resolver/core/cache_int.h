@@ -48,7 +48,7 @@ static inline uint64_t place_of(const struct entry *e)
 
 static inline uint32_t entry_at(const struct cache *c, const struct entry *e)
 {
-	return (uint32_t)((size_t)((const uint8_t *)e - c->block) / 8) + 1;
+	return (uint32_t)((size_t)((const uint8_t *)e - c->entries) / 8) + 1;
 }
 
 static inline enum cache_region region_of(unsigned kind)

@@ -241,7 +241,7 @@ int core_new(struct core **ret, const struct core_conf *conf, const struct core_
 	for (size_t i = 0; i < c->conf->n_upstreams; i++)
 		upstream_fresh(c, &c->up[i], &c->conf->upstream[i]);
 	stats_bind(c);
-	stats->bytes_limit = c->cache.block_len;
+	stats->bytes_limit = c->cache.len;
 	cache_gauges(c);
 	*ret = c;
 	return 0;

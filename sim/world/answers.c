@@ -11,7 +11,7 @@
 
 #include "lib/dns/wire.h"
 
-#define SLOTS 8192
+#define SLOTS 65536  /* 32 MiB a thread at most: a cluster of thousands of services asks some 50,000 different questions */
 #define SLOT_CAP 496 /* of both messages, without their ids */
 #define ID_LEN 2
 #define LINE 64
@@ -25,20 +25,30 @@ struct slot {
 };
 
 struct answers {
-	_Alignas(LINE) struct slot slot[SLOTS];
+	struct slot *slot; /* at the begin of a line within `memory` */
+	void *memory;
 };
 
+/* Slots that nobody has used stay untouched: a small scenario has few questions. */
 struct answers *answers_new(void)
 {
-	struct answers *a = aligned_alloc(LINE, sizeof(*a));
+	struct answers *a = calloc(1, sizeof(*a));
 
 	if (a)
-		memset(a, 0, sizeof(*a));
+		a->memory = calloc(1, SLOTS * sizeof(*a->slot) + LINE);
+	if (!a || !a->memory) {
+		free(a);
+		return NULL;
+	}
+	a->slot = (struct slot *)(((uintptr_t)a->memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
 	return a;
 }
 
 void answers_free(struct answers *a)
 {
+	if (!a)
+		return;
+	free(a->memory);
 	free(a);
 }
 
