@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The real world behind struct corefile_env: environment, interfaces, names. */
+#include <errno.h>
 #include <glob.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -68,7 +69,7 @@ int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag
 	int err = 0;
 
 	if (!f)
-		return ERR_SYS;
+		return errno == ENOMEM ? ERR_NOMEM : ERR_SYS;
 	if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
 		err = diag_set(d, ERR_SYS, "%s: is a directory", path);
 	while (err == 0) {
@@ -77,8 +78,8 @@ int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag
 			char *grown = cap > CF_TEXT_MAX * 2u ? NULL : realloc(text, cap);
 
 			if (!grown) {
-				err = diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path,
-					       CF_TEXT_MAX);
+				err = cap > CF_TEXT_MAX * 2u ? diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path, CF_TEXT_MAX)
+							    : diag_set(d, ERR_NOMEM, "%s: out of memory", path);
 				break;
 			}
 			text = grown;

@@ -219,7 +219,9 @@ const char *cf_read(struct cf_setup *s, const struct cf_token *at, const char *p
 	}
 	int err = cf_env_read(s->env, path, kind == COREFILE_FILE_TLS, &text, &len, &d);
 
-	if (err && kind == COREFILE_FILE_HOSTS)
+	if (err == ERR_NOMEM)
+		cf_nomem(s);
+	else if (err && kind == COREFILE_FILE_HOSTS)
 		cf_warn(s, at, "%s (it is used once it can be read)", d.text);
 	else if (err)
 		cf_missing(s, at, "%s", d.text);

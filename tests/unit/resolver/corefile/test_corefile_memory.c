@@ -120,7 +120,7 @@ static void text_of(char *to, size_t cap, size_t i)
 }
 
 /* With so little room it is no plan; the same words each time would hide where. */
-static bool fits(const char *text, size_t which, size_t octets)
+static bool fits(const char *text, bool is_good, size_t which, size_t octets)
 {
 	struct corefile_plan *p = NULL;
 	struct diag d;
@@ -133,6 +133,8 @@ static bool fits(const char *text, size_t which, size_t octets)
 	if (err) {
 		cr_assert_null(p);
 		cr_assert_neq(d.text[0], 0, "refused without a word at %zu octets", octets);
+		if (is_good)
+			cr_assert(strstr(d.text, "memory"), "%zu octets: %s", octets, d.text);
 	} else {
 		cr_assert(p);
 		corefile_plan_free(p);
@@ -161,9 +163,9 @@ Test(corefile_memory, each_limit_of_the_arena)
 			size_t n = 0, step, before;
 
 			/* from one piece that is the first without room to the next one */
-			while (!fits(text, which, n) && n < 1u << 20) {
+			while (!fits(text, is_good, which, n) && n < 1u << 20) {
 				before = used[which];
-				for (step = 16; !fits(text, which, n + step) && used[which] == before; step *= 2)
+				for (step = 16; !fits(text, is_good, which, n + step) && used[which] == before; step *= 2)
 					if (!is_good && n + step > 20000) /* one fault, and no room for its words */
 						break;
 				if (!is_good && n + step > 20000)
@@ -176,6 +178,16 @@ Test(corefile_memory, each_limit_of_the_arena)
 				  used[which], all[which], text);
 		}
 	}
+}
+
+/* Files that could not be read: such a plan is taken, and answers otherwise. */
+static size_t n_absent(const struct corefile_plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_files; i++)
+		n += strcmp(p->file[i].digest, "absent") == 0;
+	return n;
 }
 
 /* The same for what is taken from the heap itself: all after one, and one alone. */
@@ -192,6 +204,8 @@ Test(corefile_memory, each_allocation_fails)
 
 		text_of(text, sizeof(text), i / 2);
 		cr_assert_eq(compile(text, &p, &d), 0, "%s", d.text); /* what libraries keep is kept now */
+		size_t absent = n_absent(p);
+
 		corefile_plan_free(p);
 		for (long n = 0; is_short; n++) {
 			long kept = memory_kept;
@@ -203,9 +217,10 @@ Test(corefile_memory, each_allocation_fails)
 			is_short = memory_back();
 			cr_assert_lt(n, 5000);
 			if (err)
-				cr_assert(!p && d.text[0] && is_short, "%s", d.text);
+				cr_assert(!p && strstr(d.text, "memory") && is_short, "%s", d.text);
 			else
-				corefile_plan_free(p);
+				cr_assert_eq(n_absent(p), absent, "a file is missing without allocation %ld of\n%s", n, text);
+			corefile_plan_free(p);
 			cr_assert_eq(memory_kept, kept, "%ld pieces are kept of allocation %ld in\n%s", memory_kept - kept, n, text);
 		}
 	}
