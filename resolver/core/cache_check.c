@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must hold of the cache between two calls (check.c): rings, index and counts agree. */
+/* What must hold of the cache between two calls (check.c): rings, index and counts agree; and what only tests ask. */
 #include "resolver/core/cache_int.h"
 
 #include <assert.h>
@@ -55,4 +55,20 @@ void cache_check(const struct cache *c)
 		n += live;
 	}
 	assert(n == c->n_used);
+}
+
+unsigned cache_walk_longest(const struct cache *c)
+{
+	unsigned longest = 0;
+
+	for (uint32_t i = 0; i < c->n_slots; i++) {
+		uint32_t home, n;
+
+		if (!c->slot[i].at)
+			continue;
+		home = home_of(c, place_of(slot_entry(c, &c->slot[i])));
+		n = 1 + (i >= home ? i - home : i + c->n_slots - home);
+		longest = n > longest ? n : longest;
+	}
+	return longest;
 }

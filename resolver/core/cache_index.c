@@ -7,16 +7,6 @@
 
 #include "lib/base/hot.h"
 
-static uint32_t home_of(const struct cache *c, uint64_t place)
-{
-	return (uint32_t)((place >> 32) * c->n_slots >> 32);
-}
-
-static struct entry *slot_entry(const struct cache *c, const struct cache_slot *s)
-{
-	return (struct entry *)(void *)(c->entries + ((size_t)s->at - 1) * 8);
-}
-
 static bool same_name(const struct entry *e, const struct cache_key *k)
 {
 	return e->hash == k->hash && e->name_len == k->name_len &&
@@ -55,22 +45,6 @@ struct entry *slot_occupant(const struct cache *c, const struct cache_key *k)
 			return e;
 	}
 	return NULL;
-}
-
-unsigned cache_walk_longest(const struct cache *c)
-{
-	unsigned longest = 0;
-
-	for (uint32_t i = 0; i < c->n_slots; i++) {
-		uint32_t home, n;
-
-		if (!c->slot[i].at)
-			continue;
-		home = home_of(c, place_of(slot_entry(c, &c->slot[i])));
-		n = 1 + (i >= home ? i - home : i + c->n_slots - home);
-		longest = n > longest ? n : longest;
-	}
-	return longest;
 }
 
 struct cache_slot *slot_of(const struct cache *c, const struct entry *e)

@@ -51,6 +51,16 @@ static inline uint32_t entry_at(const struct cache *c, const struct entry *e)
 	return (uint32_t)((size_t)((const uint8_t *)e - c->entries) / 8) + 1;
 }
 
+static inline uint32_t home_of(const struct cache *c, uint64_t place)
+{
+	return (uint32_t)((place >> 32) * c->n_slots >> 32);
+}
+
+static inline struct entry *slot_entry(const struct cache *c, const struct cache_slot *s)
+{
+	return (struct entry *)(void *)(c->entries + ((size_t)s->at - 1) * 8);
+}
+
 static inline enum cache_region region_of(unsigned kind)
 {
 	return kind == ANSWER_POSITIVE ? CACHE_POSITIVE : CACHE_DENIAL;

@@ -77,11 +77,13 @@ int cf_read_file(const char *path, char **ret_text, size_t *ret_len, struct diag
 			cap = cap ? cap * 2 : 8192;
 			char *grown = cap > CF_TEXT_MAX * 2u ? NULL : realloc(text, cap);
 
-			if (!grown) {
-				err = cap > CF_TEXT_MAX * 2u ? diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path, CF_TEXT_MAX)
-							    : diag_set(d, ERR_NOMEM, "%s: out of memory", path);
+			if (!grown && cap > CF_TEXT_MAX * 2u)
+				err = diag_set(d, ERR_LIMIT, "%s: larger than %d octets", path,
+					       CF_TEXT_MAX);
+			else if (!grown)
+				err = diag_set(d, ERR_NOMEM, "%s: out of memory", path);
+			if (!grown)
 				break;
-			}
 			text = grown;
 		}
 		size_t got = fread(text + n, 1, cap - n - 1, f);

@@ -2,6 +2,8 @@
 /* Who goes when the cache is full, and who stays. */
 #include "tests/fixtures/cache_world.h"
 
+#include "lib/base/rng.h"
+
 /* Full is full: what comes displaces about its own size, never a share of the
  * cache, whatever its size and kind. */
 Test(cache_evict, bound_11_a_full_cache_gives_way_entry_by_entry)
@@ -251,4 +253,58 @@ Test(cache_evict, entries_too_small_for_the_index)
 		cr_expect(of[CACHE_POSITIVE] && of[CACHE_DENIAL]);
 		cache_release(&tight);
 	}
+}
+
+/* Who stays is policy, and no order of these is wrong: but none changes unless somebody means it
+ * to. Names of all popularities, sizes, kinds and times to live, four times what there is room for;
+ * each hit and miss, what an entry has earned by then and where it lies make one number. */
+Test(cache_evict, the_policy_is_what_it_was)
+{
+	static const uint32_t ttls[] = {1, 5, 30, 300, 3600, 3600};
+	static const size_t pads[] = {1, 1, 1, 100, 100, 400, 2500};
+	struct hash_key known = {0, 0};
+	uint64_t now_ns = NS_PER_S;
+	struct rng rng;
+	char name[32];
+
+	rng_seed(&rng, 11);
+	cr_assert_eq(cache_init(&tight, 128 * 1024, 30), 0);
+	for (unsigned i = 0; i < 40000; i++) {
+		uint64_t popular = rng_below(&rng, 4000);
+		unsigned n = (unsigned)rng_below(&rng, 1 + rng_below(&rng, 1 + popular));
+		uint64_t seen[6] = {n};
+		struct cache_key k;
+		struct entry *e;
+		struct name nm;
+
+		now_ns += rng_below(&rng, 200) * NS_PER_MS;
+		snprintf(name, sizeof(name), "n%u.example.", n);
+		key_make(&k, &nm, name, n % 7 ? DNS_A : DNS_TXT, n % 5 ? 0 : QUERY_DO);
+		e = cache_find(&tight, &k);
+		if (e && entry_expires_ns(e) > now_ns) {
+			cache_touch(e, now_ns);
+		} else {
+			struct model_entry m = {.kind = (uint8_t)(n % 4 ? ANSWER_POSITIVE : ANSWER_NXDOMAIN),
+						.ttl_s = ttls[rng_below(&rng, 6)], .qtype = k.qtype};
+			struct answer a;
+
+			answer_build(&a, &shared, &k, &m, pads[rng_below(&rng, 7)]); /* sizes and kinds change with time, as they do */
+			a.own_s = n % 8 ? 0 : 60;
+			seen[1] = e != NULL;
+			e = cache_put(&tight, &k, &a, now_ns);
+		}
+		if (n % 97 == 3 && e)
+			cache_remove(&tight, e);
+		else if (e)
+			seen[2] = (uint64_t)e->freq << 40 | (uint64_t)e->ring << 32 | e->hits, seen[3] = e->size;
+		seen[4] = tight.counts.evicted << 32 | tight.counts.reclaimed;
+		seen[5] = cache_bytes_used(&tight);
+		known.k0 = hash_sip13(&known, seen, sizeof(seen));
+		if (i % 500 == 0)
+			cache_check(&tight);
+	}
+	cr_assert_gt(tight.counts.evicted, 1000);
+	cr_assert_gt(tight.counts.reclaimed, 1000);
+	cr_assert_eq(known.k0, 0x7fdb2d68fd463606u, "%016lx", known.k0);
+	cache_release(&tight);
 }
