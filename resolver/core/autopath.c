@@ -111,14 +111,14 @@ static bool is_joined(const struct query *q, const struct name *base, bool svc, 
 	return q->name_len - off == name_len(tail) && name_eq(q->name + off, tail);
 }
 
-/* Step `step` of a list: 1 is <ns>.svc.D. False: no such step, or too long. */
+/* Step `step` of a list, from 2 on: 1 is <ns>.svc.D. False: no such step, or too long. */
 static bool step_name(const struct path_list *list, const uint8_t *base, unsigned base_len,
 		      const uint8_t *origin, unsigned step, struct name *ret)
 {
 	const uint8_t *tail = origin;
 	unsigned len = base_len;
 
-	if (step < 2 || step > 4u + list->n_extra)
+	if (step > 4u + list->n_extra)
 		return false;
 	memcpy(ret->b, base, base_len);
 	if (step == 2) { /* there is room for it: more stood behind this base */

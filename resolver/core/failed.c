@@ -210,7 +210,6 @@ static void exchange_timeout(struct core *c, uint32_t qi, uint64_t now_ns)
 		    now_ns - a->sent_ns >= 2 * f->read_timeout_ns)
 			continue; /* not yet, or counted at the time-out before */
 		stats_upstream_of(c->stats, a->upstream)->timeouts++;
-		q->last_ede = EDE_NO_REACHABLE;
 		failure_note(q, a, CORE_FAIL_TIMEOUT);
 		broken_note(q, a);
 		if (c->up[a->upstream].answered_ns <= a->sent_ns) /* else the name is slow, not it */

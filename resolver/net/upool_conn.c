@@ -274,7 +274,7 @@ static void conn_handshake(struct upool_conn *c)
 {
 	struct upstreams *u = upool_conn_all(c);
 	struct diag d;
-	bool want_write = false;
+	bool want_write;
 	int rc = tls_handshake(c->stream.tls, &want_write, &d);
 	if (rc < 0) {
 		char where[SOCKADDR_TEXT], text[sizeof(d.text) + SOCKADDR_TEXT + 8];

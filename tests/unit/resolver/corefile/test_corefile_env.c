@@ -535,3 +535,22 @@ Test(corefile_env, what_tls_needs_is_secret)
 	unlink(file);
 	rmdir(path);
 }
+
+/* "stdin" is no file of that name. */
+Test(corefile_env, a_corefile_from_standard_input)
+{
+	char path[] = "/tmp/corefile-env-XXXXXX";
+	struct corefile_env e = test_env();
+	struct corefile *c;
+	struct diag d;
+	int fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, "a.org {\n whoami\n}\n", 19), 19);
+	close(fd);
+	cr_assert(freopen(path, "r", stdin));
+	unlink(path);
+	cr_assert_eq(corefile_parse_file(&c, "stdin", &e, &d), 0, "%s", d.text);
+	cr_assert_eq(c->n_servers, 1);
+	cr_assert_str_eq(c->server[0].key[0].text, "a.org");
+	corefile_free(c);
+}
