@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/first.h"
 #include "resolver/node/proc_net.h"
 
 #define BATCH    32 /* each is acknowledged, and a socket has room for some hundred acknowledgements */
@@ -159,20 +160,20 @@ static int walk_file(const struct walk *w, const char *file, struct diag *d)
 		w->put(&b, &e);
 		if (++n % BATCH)
 			continue;
-		err = batch_send(w, &b, first ? NULL : d);
-		first = first ? first : err;
+		err = batch_send(w, &b, diag_first(first, d));
+		first = err_first(first, err);
 	}
 	if (f)
 		fclose(f);
-	err = n % BATCH ? batch_send(w, &b, first ? NULL : d) : 0;
-	return first ? first : err;
+	err = n % BATCH ? batch_send(w, &b, diag_first(first, d)) : 0;
+	return err_first(first, err);
 }
 
 static int walk_all(const struct walk *w, struct diag *d)
 {
 	int v4 = walk_file(w, "/proc/net/tcp", d), v6 = walk_file(w, "/proc/net/tcp6", v4 ? NULL : d);
 
-	return v4 ? v4 : v6;
+	return err_first(v4, v6);
 }
 
 int established_clear(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
@@ -308,7 +309,7 @@ int established_enter(struct netlink *nl, const struct flags_ip *ip, size_t n_ip
 	struct walk w = {nl, ip, n_ips, port, established_put, "conntrack: entering connections"};
 	int cleared = established_clear(nl, ip, n_ips, port, d), entered = walk_all(&w, cleared ? NULL : d);
 
-	return cleared ? cleared : entered;
+	return err_first(cleared, entered);
 }
 
 /* --- ours that are none any more --- */
@@ -374,9 +375,9 @@ static int end_from(const char *file, struct netlink *nl, struct netlink *diag, 
 	while (f && fgets(line, sizeof line, f)) {
 		if (!established_parse(line, &e) || !is_ours(&e, w->ip, w->n_ips, w->port) || !is_elsewhere(nl, &e))
 			continue;
-		int err = socket_end(diag, &e, first ? NULL : d);
+		int err = socket_end(diag, &e, diag_first(first, d));
 
-		first = first ? first : err;
+		first = err_first(first, err);
 	}
 	if (f)
 		fclose(f);
@@ -388,5 +389,5 @@ int established_end(struct netlink *nl, struct netlink *diag, const struct flags
 	struct walk w = {.ip = ip, .n_ips = n_ips, .port = port};
 	int v4 = end_from("/proc/net/tcp", nl, diag, &w, d), v6 = end_from("/proc/net/tcp6", nl, diag, &w, v4 ? NULL : d);
 
-	return v4 ? v4 : v6;
+	return err_first(v4, v6);
 }

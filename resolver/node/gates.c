@@ -3,6 +3,7 @@
 #include "resolver/node/gates.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/first.h"
 #include "resolver/node/ipset.h"
 #include "resolver/node/recent.h"
 
@@ -56,10 +57,10 @@ int gates_renew(struct gates *g, struct diag *d)
 
 	for (int v4 = 0; v4 < 2 && g->kind; v4++) {
 		size_t n = some_ips(g, v4, false, ip);
-		int err = idle_take(g, v4, first ? NULL : d);
+		int err = idle_take(g, v4, diag_first(first, d));
 
-		first = first ? first : err;
-		struct diag *words = first ? NULL : d;
+		first = err_first(first, err);
+		struct diag *words = diag_first(first, d);
 
 		if (!n)
 			continue;
@@ -67,7 +68,7 @@ int gates_renew(struct gates *g, struct diag *d)
 			err = ipset_put(g->netfilter, gates_name(v4), ip, n, v4, gates_hold_s(g->f), words);
 		else
 			err = recent_put(gates_name(v4), ip, n, v4, words);
-		first = first ? first : err;
+		first = err_first(first, err);
 	}
 	return first;
 }
@@ -91,14 +92,14 @@ int gates_flush(struct gates *g, struct diag *d)
 	int first = 0;
 
 	for (int v4 = 0; v4 < 2 && g->kind; v4++) {
-		struct diag *words = first ? NULL : d;
+		struct diag *words = diag_first(first, d);
 		int err;
 
 		if (!flags_has_family(g->f, v4))
 			continue;
 		err = g->kind == NODE_GATE_SET ? ipset_flush(g->netfilter, gates_name(v4), words)
 					       : recent_flush(gates_name(v4), words);
-		first = first ? first : err;
+		first = err_first(first, err);
 	}
 	return first;
 }

@@ -2,6 +2,8 @@
 /* Link and addresses through route netlink: look, then change only what differs. */
 #include "resolver/node/iface.h"
 
+#include "lib/base/first.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -218,8 +220,8 @@ int iface_undo(struct iface *i, struct netlink *route, const struct flags_ip *ip
 		return link_delete(route, &l, i->name, d);
 	for (size_t k = 0; k < n; k++) {
 		if (i->added & 1ull << k) {
-			err = addr_change(route, RTM_DELADDR, l.index, &ip[k], first ? NULL : d);
-			first = first ? first : err;
+			err = addr_change(route, RTM_DELADDR, l.index, &ip[k], diag_first(first, d));
+			first = err_first(first, err);
 		}
 	}
 	i->added = 0;
@@ -243,12 +245,12 @@ int iface_remove(struct iface *i, struct netlink *route, const struct flags_ip *
 	for (size_t k = 0; k < n; k++) {
 		if ((p.have & (p.ours | i->added)) & 1ull << k) {
 			err = addr_change(route, RTM_DELADDR, l.index, &ip[k], d);
-			first = first ? first : err;
+			first = err_first(first, err);
 		}
 	}
 	for (size_t k = 0; i->all && k < p.n_strays; k++) {
 		err = addr_change(route, RTM_DELADDR, l.index, &p.stray[k], d);
-		first = first ? first : err;
+		first = err_first(first, err);
 	}
 	i->added = 0;
 	return first;
@@ -352,11 +354,11 @@ int iface_sweep(struct iface *i, struct netlink *route, const struct flags_ip *i
 		/* On another interface ours is one too many. */
 		if (!theirs || (here && x.one[k].wanted) || (!x.one[k].wanted && strays_held(s, &x.one[k].ip.addr)))
 			continue;
-		err = addr_change(route, RTM_DELADDR, x.one[k].index, &x.one[k].ip, first ? NULL : d);
+		err = addr_change(route, RTM_DELADDR, x.one[k].index, &x.one[k].ip, diag_first(first, d));
 		if (!err && !here)
-			err = link_sweep(route, x.one[k].index, first ? NULL : d);
-		first = first ? first : err;
+			err = link_sweep(route, x.one[k].index, diag_first(first, d));
+		first = err_first(first, err);
 		err = 0;
 	}
-	return err ? err : first;
+	return err_first(err, first);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/first.h"
 #include "resolver/node/established.h"
 #include "resolver/node/iptables_backend.h"
 #include "resolver/node/local.h"
@@ -175,12 +176,12 @@ static int iptables_both(struct node *n, enum ipt_intent intent, bool *ret_chang
 
 		if (!flags_has_family(n->f, v4))
 			continue;
-		err = iptables_apply(&c, intent, &changed, &fault, first ? NULL : d);
+		err = iptables_apply(&c, intent, &changed, &fault, diag_first(first, d));
 		if (ret_changed)
 			*ret_changed |= changed;
 		if (err) {
 			node_error_count(n, fault == IPT_FAULT_LOCK ? NODE_ERR_IPTABLES_LOCK : NODE_ERR_IPTABLES);
-			first = first ? first : err;
+			first = err_first(first, err);
 		}
 	}
 	return first;
@@ -225,9 +226,9 @@ static int iptables_drop_both(struct node *n, enum ipt_part part, struct diag *d
 
 	for (int v4 = 1; v4 >= 0; v4--) {
 		struct ipt_conf c = node_ipt_conf(n->f, v4, n->gates.kind, n->deadline_ns, n->netfilter);
-		int err = flags_has_family(n->f, v4) ? iptables_drop(&c, part, first ? NULL : d) : 0;
+		int err = flags_has_family(n->f, v4) ? iptables_drop(&c, part, diag_first(first, d)) : 0;
 
-		first = first ? first : err;
+		first = err_first(first, err);
 	}
 	n->stands = false;
 	return first;
@@ -376,7 +377,7 @@ int node_rules_remove(struct node *n, struct diag *d)
 	}
 	if (!n->swept)
 		left = node_sweep(n, err ? NULL : d);
-	return err ? err : left;
+	return err_first(err, left);
 }
 
 int node_rules_refresh(struct node *n, struct diag *d)
@@ -495,21 +496,21 @@ int node_cleanup(const struct node_flags *f, struct diag *d)
 
 	for (int b = 0; b < IPT_BACKENDS; b++) {
 		for (int v4 = 0; v4 < 2; v4++) {
-			err = backend_cleanup(f, (enum ipt_backend)b, v4, netfilter, first ? NULL : d);
-			first = first ? first : err;
+			err = backend_cleanup(f, (enum ipt_backend)b, v4, netfilter, diag_first(first, d));
+			first = err_first(first, err);
 		}
 	}
 	if (netfilter) {
-		err = nft_remove(netfilter, first ? NULL : d);
+		err = nft_remove(netfilter, diag_first(first, d));
 		gates_destroy(netfilter, true);
 		gates_destroy(netfilter, false);
-		first = first ? first : err;
+		first = err_first(first, err);
 	}
 	if (f->setup_interface) {
-		err = netlink_open(&route, NETLINK_ROUTE, first ? NULL : d);
+		err = netlink_open(&route, NETLINK_ROUTE, diag_first(first, d));
 		if (!err)
-			err = iface_remove(&iface, route, f->localip, f->n_localips, first ? NULL : d);
-		first = first ? first : err;
+			err = iface_remove(&iface, route, f->localip, f->n_localips, diag_first(first, d));
+		first = err_first(first, err);
 	}
 	netlink_close(route);
 	netlink_close(netfilter);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/first.h"
 #include "resolver/node/iptables_backend.h"
 #include "resolver/node/iptables_kernel.h"
 #include "resolver/node/node_int.h"
@@ -31,9 +32,9 @@ static int sweep_kernel(struct node *n, bool keep, struct diag *d)
 	for (int v4 = 1; v4 >= 0; v4--) {
 		struct ipt_conf c = sweep_conf(n, v4, keep, 0);
 		bool any = false;
-		int err = iptables_kernel_drop(n->netfilter, &c, IPT_SWEEP, &any, first ? NULL : d);
+		int err = iptables_kernel_drop(n->netfilter, &c, IPT_SWEEP, &any, diag_first(first, d));
 
-		first = first ? first : err;
+		first = err_first(first, err);
 	}
 	return first;
 }
@@ -61,8 +62,8 @@ static int sweep_legacy(struct node *n, bool keep, struct diag *d)
 
 		if (!iptables_present(v4) || !legacy_use(n, v4))
 			continue;
-		err = iptables_apply(&c, IPT_SWEEP, &changed, &fault, first ? NULL : d);
-		first = first ? first : err;
+		err = iptables_apply(&c, IPT_SWEEP, &changed, &fault, diag_first(first, d));
+		first = err_first(first, err);
 	}
 	iptables_backend_set(was);
 	return first;
@@ -105,8 +106,8 @@ int node_sweep(struct node *n, struct diag *d)
 	if (ours_iptables)
 		err = nft_sweep(n->netfilter, &n->nft, &n->strays, n->owed_until_ns, d);
 	in_kernel = sweep_kernel(n, ours_iptables && !ours_old, err ? NULL : d);
-	err = err ? err : in_kernel;
+	err = err_first(err, in_kernel);
 	in_old = sweep_old_tables(n, ours_old, err ? NULL : d);
 	sweep_sets(n);
-	return err ? err : in_old;
+	return err_first(err, in_old);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/first.h"
 #include "resolver/plugins/plugins.h"
 
 /* Of a panic, which there is none of. */
@@ -68,5 +69,5 @@ int setup_errors(struct cf_setup *s, const struct cf_node *n)
 	s->b->out.has_errors = s->b->zone.has_errors = true;
 	int more = cf_options(s, n, options, NULL);
 
-	return err ? err : more;
+	return err_first(err, more);
 }

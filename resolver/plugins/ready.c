@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ready [ADDRESS] { monitor until-ready|continuously }: /ready. */
+#include "lib/base/first.h"
 #include "resolver/plugins/plugins.h"
 
 static int ready_monitor(struct cf_setup *s, const struct cf_node *n, void *to)
@@ -30,5 +31,5 @@ int setup_ready(struct cf_setup *s, const struct cf_node *n)
 		err = cf_listen_addr(s, &n->tok[1], a);
 	int more = cf_options(s, n, options, NULL);
 
-	return err ? err : more;
+	return err_first(err, more);
 }

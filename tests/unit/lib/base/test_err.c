@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/err.h"
+#include "lib/base/first.h"
 
 Test(err, every_code_has_words)
 {
@@ -84,4 +85,17 @@ Test(err, suggestions)
 		else
 			cr_expect_null(got, "%s -> %s", row[i].word, got);
 	}
+}
+
+/* Of two faults the first, and its words alone. */
+Test(err, the_first_counts)
+{
+	struct diag d = {""};
+
+	cr_assert_eq(err_first(0, 0), 0);
+	cr_assert_eq(err_first(0, ERR_SYS), ERR_SYS);
+	cr_assert_eq(err_first(ERR_RANGE, 0), ERR_RANGE);
+	cr_assert_eq(err_first(ERR_RANGE, ERR_SYS), ERR_RANGE);
+	cr_assert_eq(diag_first(0, &d), &d);
+	cr_assert_null(diag_first(ERR_SYS, &d));
 }
