@@ -237,8 +237,8 @@ enum ct_verdict ctable_packet(struct ctable *t, uint64_t now_ns, const struct ct
 {
 	assert(p->tuple.netns < CT_NETNS_MAX);
 	ctable_advance(t, now_ns);
-	const struct ct_told *told = ct_ahead_take(t, &p->tuple);
-	struct ct_spot at = told ? told->at[0] : ct_spot_again(t, &p->tuple);
+	struct ct_spot at;
+	const struct ct_told *told = ct_ahead_take(t, &p->tuple, &at);
 	uint32_t node = ct_walk(t, &p->tuple, at);
 	if (node == CT_NO_NODE)
 		return flow_new(t, p, at, told, ret_reply);

@@ -100,12 +100,12 @@ struct ct_heads {
 	unsigned shift;
 };
 
-#define CT_AHEAD 16
+#define CT_AHEAD 32 /* more than anybody tells before the first of them comes */
 struct ct_ahead { /* packets that will come, in this order */
 	struct ct_told {
 		struct ct_tuple tuple[2];
 		struct ct_spot at[2];
-		bool has_reply;
+		bool has_reply, leads[2]; /* leads: there is more to fetch by at[] */
 	} packet[CT_AHEAD];
 	uint32_t print[CT_AHEAD]; /* of its tuple: most that come are not among those told */
 	uint32_t told, taken;	  /* how many so far */
@@ -238,9 +238,9 @@ uint32_t ct_chain_left(const struct ctable *t, uint32_t bucket, uint32_t n_befor
 
 /* ctentry.c */
 struct ct_spot ct_spot(const struct ctable *t, const struct ct_tuple *tuple);
-/* Of the reply of a new flow, for when it comes; and of any tuple, hashed only where it is not known. */
+/* Of the reply of a new flow, for when it comes. */
 void ct_spot_keep(struct ctable *t, const struct ct_tuple *reply, struct ct_spot at);
-struct ct_spot ct_spot_again(const struct ctable *t, const struct ct_tuple *tuple);
+bool ct_spot_kept(const struct ctable *t, const struct ct_tuple *tuple, struct ct_spot *ret);
 uint64_t ct_jiffies(const struct ctable *t, uint64_t now_ns);
 bool ct_pool_room(struct ctable *t); /* for an entry more */
 uint32_t ct_pool_take(struct ctable *t);
@@ -252,8 +252,9 @@ void ct_kill(struct ctable *t, uint32_t entry);
 #define CT_NO_NODE UINT32_MAX
 uint32_t ct_walk(struct ctable *t, const struct ct_tuple *tuple, struct ct_spot at);
 
-/* ctahead.c: what was told of the packet that has come now, and those before it are forgotten; NULL: nothing. */
-const struct ct_told *ct_ahead_take(struct ctable *t, const struct ct_tuple *tuple);
+/* ctahead.c: what was told of the packet that has come now, and those before it are forgotten; NULL: nothing.
+ * Its spot is hashed only where nobody knows it. */
+const struct ct_told *ct_ahead_take(struct ctable *t, const struct ct_tuple *tuple, struct ct_spot *ret);
 
 /* Goes over the buckets some way before the gc, which is at `bucket`. Zeroed for each slice. */
 #define CT_SCOUT 64

@@ -33,11 +33,12 @@ void ct_spot_keep(struct ctable *t, const struct ct_tuple *reply, struct ct_spot
 	t->kept[kept_at(reply)] = (struct ct_kept){*reply, at};
 }
 
-struct ct_spot ct_spot_again(const struct ctable *t, const struct ct_tuple *tuple)
+bool ct_spot_kept(const struct ctable *t, const struct ct_tuple *tuple, struct ct_spot *ret)
 {
 	const struct ct_kept *k = &t->kept[kept_at(tuple)];
 
-	return ct_tuple_eq(&k->tuple, tuple) ? k->at : ct_spot(t, tuple);
+	*ret = k->at;
+	return ct_tuple_eq(&k->tuple, tuple);
 }
 
 /* --- the pool --- */
