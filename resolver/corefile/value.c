@@ -211,7 +211,7 @@ int cf_listen_addr(struct cf_setup *s, const struct cf_token *t, struct corefile
 
 bool cf_parse_cidr(const char *text, struct in6_addr *ret, unsigned *ret_bits)
 {
-	char buf[INET6_ADDRSTRLEN + 1];
+	char buf[INET6_ADDRSTRLEN];
 	const char *slash = strchr(text, '/');
 	size_t n = slash ? (size_t)(slash - text) : strlen(text);
 	struct in6_addr a;

@@ -155,7 +155,7 @@ static int look_elements(struct netlink *nl, const char *set, struct reading *s,
 
 int nft_look_owed(struct netlink *nl, struct nft_owed *o, struct diag *d)
 {
-	struct nft_seen none = {.table = false};
+	struct nft_seen none = {0};
 	struct reading s = {.seen = &none, .owed = o};
 	int err = 0;
 

@@ -99,6 +99,11 @@ Test(corefile_value, nets)
 		b = addr_of(cases[i].out);
 		cr_expect_not(cf_cidr_match(&net, bits, &b), "%s holds not %s", cases[i].net, cases[i].out);
 	}
+	struct in6_addr longest, same = addr_of("255.255.255.255");
+	unsigned all;
+
+	cr_expect(cf_parse_cidr("0000:0000:0000:0000:0000:ffff:255.255.255.255/128", &longest, &all));
+	cr_expect(cf_cidr_match(&longest, all, &same));
 	static const char *const none[] = {"10.0.0.0/33", "fd00::/129", "10.0.0/8", "/8", "", "10.0.0.0/", "10.0.0.0/x",
 					   "10.0.0.0/8/8", "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa/8"};
 
