@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/hash.h"
 #include "lib/base/hot.h"
 #include "resolver/plugins/plugin.h"
@@ -57,7 +58,7 @@ struct arena {
 
 static size_t rounded(size_t len)
 {
-	return (len + 15) & ~(size_t)15;
+	return len ? ((len + 15) & ~(size_t)15) + ASAN_GAP(4096) : 0;
 }
 
 static void *arena_take(struct arena *a, const void *src, size_t len)
@@ -68,6 +69,7 @@ static void *arena_take(struct arena *a, const void *src, size_t len)
 	assert(a->len <= a->cap);
 	if (src && len)
 		memcpy(p, src, len);
+	asan_forbid((uint8_t *)p + len, rounded(len) - len);
 	return p;
 }
 

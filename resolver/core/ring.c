@@ -7,21 +7,6 @@
 
 #include "lib/base/checked.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#include <sanitizer/asan_interface.h>
-#endif
-#endif
-#ifdef ASAN_POISON_MEMORY_REGION
-#define asan_forbid(p, len) ASAN_POISON_MEMORY_REGION(p, len)
-#define asan_allow(p, len)  ASAN_UNPOISON_MEMORY_REGION(p, len)
-#else
-#define asan_forbid(p, len) ((void)(p), (void)(len))
-#define asan_allow(p, len)  ((void)(p), (void)(len))
-#endif
-
 void ring_release(struct ring *r)
 {
 	asan_allow(r->base, r->cap);

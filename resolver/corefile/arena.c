@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/checked.h"
+
 enum { BLOCK_BYTES = 16384 };
 
 struct chunk {
@@ -42,7 +44,7 @@ void arena_free(struct arena *a)
 
 void *arena_alloc(struct arena *a, size_t n_bytes)
 {
-	size_t n = (n_bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	size_t n = ((n_bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1)) + ASAN_GAP(16);
 
 	if (n < n_bytes || n > a->left)
 		return NULL;
@@ -60,6 +62,7 @@ void *arena_alloc(struct arena *a, size_t n_bytes)
 	void *p = a->head->b + a->head->used;
 
 	a->head->used += n;
+	asan_forbid((unsigned char *)p + n_bytes, n - n_bytes);
 	return p;
 }
 

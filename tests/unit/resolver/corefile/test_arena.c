@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/checked.h"
+
 Test(arena, the_limit_is_the_sum)
 {
-	struct arena *a = arena_new(100000);
+	struct arena *a = arena_new(100000 + 100 * ASAN_GAP(16));
 	size_t n = 0;
 
-	cr_expect_null(arena_alloc(a, 100001));
+	cr_expect_null(arena_alloc(a, 100001 + 100 * ASAN_GAP(16)));
 	cr_expect_null(arena_alloc(a, SIZE_MAX), "rounded up it would be none");
 	cr_expect_null(arena_alloc(a, SIZE_MAX - 14));
 	while (arena_alloc(a, 1000))
@@ -22,7 +24,7 @@ Test(arena, the_limit_is_the_sum)
 	cr_expect_null(arena_printf(a, "%5000d", 7));
 	arena_free(a);
 	arena_free(NULL);
-	a = arena_new(64);
+	a = arena_new(64 + 2 * ASAN_GAP(16));
 	cr_expect_not_null(arena_alloc(a, 64), "to the octet");
 	cr_expect_not_null(arena_alloc(a, 0));
 	cr_expect_null(arena_alloc(a, 1));
@@ -80,7 +82,7 @@ Test(arena, text_and_arrays)
 /* What does not fit leaves the array as it was. */
 Test(arena, an_array_that_cannot_grow)
 {
-	struct arena *a = arena_new(4 * sizeof(uint64_t));
+	struct arena *a = arena_new(4 * sizeof(uint64_t) + ASAN_GAP(16));
 	uint64_t *list = NULL, *before;
 	size_t n = 0;
 
