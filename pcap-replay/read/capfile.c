@@ -173,13 +173,14 @@ static uint64_t ng_time_ns(const struct iface *f, uint32_t high, uint32_t low)
 {
 	uint64_t ticks = (uint64_t)high << 32 | low;
 	unsigned exp = f->tsresol & 0x7f;
-	__uint128_t ns = ticks;
+	__int128_t ns = ticks;
 	if (f->tsresol & 0x80)
 		ns = exp < 64 ? (ns * 1000000000u) >> exp : 0;
 	else
 		for (unsigned e = exp; e != 9; e < 9 ? e++ : e--)
 			ns = e < 9 ? ns * 10 : ns / 10;
-	return (uint64_t)ns + (uint64_t)f->tsoffset_s * 1000000000u;
+	ns += (__int128_t)f->tsoffset_s * 1000000000;
+	return ns < 0 ? 0 : ns > INT64_MAX ? INT64_MAX : (uint64_t)ns;
 }
 
 /* Enhanced, obsolete and simple packet blocks differ in their fixed part only. */

@@ -23,7 +23,8 @@ struct lane {
 	struct capfile *file; /* NULL: free */
 	const char *path;
 	struct frame f;       /* waiting to be handed out */
-	uint64_t newest_ns, shift_ns;
+	uint64_t newest_ns;   /* at most INT64_MAX */
+	int64_t shift_ns;
 };
 
 struct frames {
@@ -145,17 +146,20 @@ static void lane_advance(struct frames *fs, struct lane *l)
 		fs->counts.first_ns = raw;
 	if (raw > fs->counts.last_ns)
 		fs->counts.last_ns = raw;
-	l->f.t_ns += l->shift_ns;
-	if (l->f.t_ns < l->newest_ns) {
+	int64_t t_ns, newest_ns = (int64_t)l->newest_ns;
+	/* steps there and back add up; where time has no numbers any more it stands */
+	bool beyond = __builtin_add_overflow((int64_t)raw, l->shift_ns, &t_ns);
+	if (beyond || t_ns < newest_ns) {
 		fs->counts.out_of_order++;
-		if (l->newest_ns - l->f.t_ns > STEP_NS) {
+		if (beyond || t_ns < 0 || newest_ns - t_ns > (int64_t)STEP_NS) {
 			fs->counts.clock_steps++;
-			l->shift_ns += l->newest_ns - l->f.t_ns;
-			l->f.t_ns = l->newest_ns;
+			l->shift_ns = newest_ns - (int64_t)raw;
+			t_ns = newest_ns;
 		}
+		l->f.t_ns = (uint64_t)t_ns;
 		return;
 	}
-	l->newest_ns = l->f.t_ns;
+	l->f.t_ns = l->newest_ns = (uint64_t)t_ns;
 }
 
 static void lane_open(struct frames *fs, const struct part *p)
@@ -172,7 +176,8 @@ static void lane_open(struct frames *fs, const struct part *p)
 	struct lane *l = &fs->lane[i];
 	fs->lanes = i + 1 > fs->lanes ? i + 1 : fs->lanes;
 	l->path = p->path;
-	l->newest_ns = l->shift_ns = 0;
+	l->newest_ns = 0;
+	l->shift_ns = 0;
 	int rc = capfile_open(&l->file, p->path, &d);
 	if (rc) {
 		l->file = NULL;

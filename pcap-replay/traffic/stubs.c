@@ -28,6 +28,10 @@ struct stubs *stubs_new(struct budget *b, size_t share)
 		return NULL;
 	s->budget = b;
 	s->share = share;
+	if (!budget_take(b, share - share / 4)) {
+		free(s);
+		return NULL;
+	}
 	s->number = tally_new(b, share / 4);
 	if (s->number)
 		return s;
@@ -42,7 +46,7 @@ void stubs_free(struct stubs *s)
 	for (size_t i = 0; i < s->n; i++)
 		free(s->client[i]);
 	free(s->client);
-	budget_give(s->budget, s->used);
+	budget_give(s->budget, s->share - s->share / 4);
 	tally_free(s->number);
 	free(s);
 }
@@ -50,7 +54,7 @@ void stubs_free(struct stubs *s)
 static bool room(struct stubs *s)
 {
 	size_t more = sizeof(struct stub_client) + 2 * sizeof(struct stub_client *);
-	if (s->used + more > s->share - s->share / 4 || !budget_take(s->budget, more))
+	if (s->used + more > s->share - s->share / 4)
 		return false;
 	s->used += more;
 	if (s->n < s->cap)

@@ -67,9 +67,9 @@ struct summary *summary_new(struct budget *b, const struct addrmap *map)
 	hist_init(&s->inside);
 	s->second.width_ns = NS_PER_S;
 	s->tenth.width_ns = NS_PER_S / 10;
-	s->names = tally_new(b, b->max / 4);
+	s->names = tally_new(b, b->max / 8);
 	s->clients = tally_new(b, b->max / 16);
-	s->servers = tally_new(b, b->max / 16);
+	s->servers = tally_new(b, b->max / 32);
 	s->paths = paths_new(b, b->max / 16);
 	s->stubs = stubs_new(b, b->max / 16);
 	s->map = map;

@@ -23,7 +23,7 @@ struct tally {
 
 static bool take(struct tally *t, size_t n)
 {
-	if (n > t->share - t->used || !budget_take(t->budget, n))
+	if (n > t->share - t->used)
 		return false;
 	t->used += n;
 	return true;
@@ -31,7 +31,7 @@ static bool take(struct tally *t, size_t n)
 
 struct tally *tally_new(struct budget *b, size_t share)
 {
-	struct tally *t = calloc(1, sizeof(*t));
+	struct tally *t = b && !budget_take(b, share) ? NULL : calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
 	t->budget = b;
@@ -55,7 +55,8 @@ void tally_free(struct tally *t)
 		free(t->slot[i]);
 	free(t->slot);
 	free(t->memo);
-	budget_give(t->budget, t->used);
+	if (t->budget)
+		budget_give(t->budget, t->share);
 	free(t);
 }
 

@@ -21,7 +21,8 @@ struct tally_row {
 };
 
 struct tally;
-/* Uses at most `share` octets of the budget. */
+/* Takes `share` octets of the budget at once, so that what comes and goes (transactions, streams) leaves it that; NULL
+ * for somebody who has taken them. */
 struct tally *tally_new(struct budget *b, size_t share);
 void tally_free(struct tally *t);
 /* The key's counters, for the caller to add to; those of "all others" when there is

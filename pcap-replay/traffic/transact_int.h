@@ -17,6 +17,7 @@
 #define EARLY_MAX 64
 #define TXN_SIZES 16  /* of 64 octets each above what all have: names, at most */
 #define EXPECTED_MAX 16 /* a power of two; one of them is being looked at */
+#define TXN_INDEX_BYTES (4 * 2 * sizeof(struct txn_slot)) /* four indexes, half empty when they have grown */
 #define CONNS_MAX 256 /* begins and ends of connections of the last moment */
 
 struct conn { /* a SYN or FIN that may be seen elsewhere too */

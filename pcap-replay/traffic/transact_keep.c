@@ -137,7 +137,7 @@ static bool spare_drop(struct transact *t)
 		if (!x)
 			continue;
 		t->spare[i] = x->newer;
-		budget_give(t->c.budget, x->own_bytes);
+		budget_give(t->c.budget, x->own_bytes + TXN_INDEX_BYTES);
 		free(x);
 		return true;
 	}
@@ -151,10 +151,10 @@ struct txn *transact_alloc(struct transact *t, const struct txn *keep, size_t *b
 	struct txn *x = t->spare[size];
 	if (x)
 		t->spare[size] = x->newer;
-	else if (!transact_make_room(t, keep, own))
+	else if (!transact_make_room(t, keep, own + TXN_INDEX_BYTES))
 		return NULL;
 	else if (!(x = malloc(own)))
-		budget_give(t->c.budget, own);
+		budget_give(t->c.budget, own + TXN_INDEX_BYTES);
 	if (!x)
 		return NULL;
 	memset(x, 0, sizeof(*x));
@@ -262,6 +262,10 @@ struct txn_view *txn_view_at(struct txn *x, const struct seen *s)
 
 void txn_view_add(struct transact *t, struct txn *x, const struct seen *s)
 {
+	if (x->n_views == TXN_VIEWS_MAX) {
+		x->n_dups++;
+		return;
+	}
 	struct txn_view *v = transact_make_room(t, x, sizeof(*v)) ? malloc(sizeof(*v)) : NULL;
 	if (!v)
 		return;

@@ -15,6 +15,8 @@
 
 #include "lib/record/qstream.h"
 
+#define TXN_VIEWS_MAX 64 /* no packet passes as many places */
+
 struct place { /* where a packet was seen */
 	uint32_t iface;
 	uint16_t lane;
@@ -42,7 +44,7 @@ struct txn_view {
 	uint32_t proof;       /* of the last sending: IPv4 identification or TCP sequence number; 0: none */
 	uint64_t first_ns, last_ns; /* sendings seen here */
 	uint64_t answer_ns;   /* 0: no answer seen here */
-	uint16_t n_sent;
+	uint32_t n_sent;
 };
 
 struct txn {
@@ -64,11 +66,11 @@ struct txn {
 	uint32_t start_proof;
 	int32_t ttl_s;              /* smallest of the answer; -1 unknown */
 	uint16_t id, qtype, qclass, rcode, reply_flags, edns_size;
-	uint16_t n_views;           /* 1 and more */
-	uint16_t n_sent;            /* sendings, the same message each time */
-	uint16_t n_dups;            /* copies at one place (SPAN, cooked captures without interfaces) */
-	uint16_t n_again;           /* further answers */
-	uint16_t n_elsewhere;       /* answers from another address than the one asked */
+	uint16_t n_views;           /* 1 to TXN_VIEWS_MAX */
+	uint32_t n_sent;            /* sendings, the same message each time */
+	uint32_t n_dups;            /* copies at one place (SPAN, cooked captures without interfaces), or at too many */
+	uint32_t n_again;           /* further answers */
+	uint32_t n_elsewhere;       /* answers from another address than the one asked */
 	uint8_t opcode;
 	char proto;
 	bool readable;              /* has a question */

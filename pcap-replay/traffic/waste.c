@@ -15,7 +15,7 @@ enum { BY_QUERIES, BY_NDOTS1, BY_NDOTS2, BY_NAMES, BY_CLIENTS };
 
 struct waste {
 	struct budget *budget;
-	size_t share;
+	size_t share;       /* of the rows, and of each of the tables that they are put together in at the end */
 	struct tally *rows; /* address and name */
 };
 
@@ -25,11 +25,15 @@ struct waste *waste_new(struct budget *b, size_t share)
 	if (!w)
 		return NULL;
 	w->budget = b;
-	w->share = share;
-	w->rows = tally_new(b, share);
+	w->share = share / 4;
+	if (!budget_take(b, w->share * 3)) {
+		free(w);
+		return NULL;
+	}
+	w->rows = tally_new(b, w->share);
 	if (w->rows)
 		return w;
-	free(w);
+	waste_free(w);
 	return NULL;
 }
 
@@ -38,6 +42,7 @@ void waste_free(struct waste *w)
 	if (!w)
 		return;
 	tally_free(w->rows);
+	budget_give(w->budget, w->share * 3);
 	free(w);
 }
 
@@ -156,7 +161,7 @@ static void advise(struct waste_advice *a, const struct tally_row *whose, const 
 
 size_t waste_advise(const struct waste *w, const struct addrmap *map, struct waste_advice *ret, size_t n)
 {
-	struct together t = {tally_new(w->budget, w->share), tally_new(w->budget, w->share), tally_new(w->budget, w->share)};
+	struct together t = {tally_new(NULL, w->share), tally_new(NULL, w->share), tally_new(NULL, w->share)};
 	const struct tally_row *top[MOST];
 	size_t have = 0;
 	if (t.whose && t.names && t.clients) {

@@ -19,7 +19,7 @@
 
 struct addrmap;
 struct waste;
-/* Uses at most `share` octets of the budget. */
+/* Takes `share` octets of the budget at once. */
 struct waste *waste_new(struct budget *b, size_t share);
 void waste_free(struct waste *w);
 /* This client was denied so many names before `name`, of `len` octets in lower case, which ended its search list. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is one query, a copy of it, another sending, an answer; and who asks."""
 import os
+import struct
 
 from pcap_case import *
 
@@ -246,6 +247,38 @@ def _():
     pair(p, 2 * S, 4, "c.example", port=40004, rtt=6 * S)
     marks = {r["id"]: r["marks"] for r in rows(p.close())}
     assert marks == {"1": "tc", "2": "tcp-after-tc", "3": "twice", "4": "late"}, marks
+
+
+@case("a clock that jumps by decades, there and back, as long as it likes: time goes on, and its stream is one")
+def _():
+    p = Pcap(path("decades"))
+    for i, t in enumerate((1, 4294967295, 5, 2000000000, 3, 4294967294, 0, 4294967290, 7, 4294967291)):
+        p.put(t * S, eth(dns(POD, 40000 + i, VIP, 53, query(i, "a%d.example" % i), i + 1)), absolute=True)
+    qs, got = stream(p.close())
+    t = [int(r["t_ns"]) for r in got]
+    assert len(t) == 10 and t == sorted(t) and t[-1] < 2**63, t
+    assert "10 queries tracked" in model(qs)
+    p = Pcapng(path("decades2"))  # the same by an offset of the interface
+    p.block(1, struct.pack("<HHI", 1, 0, 0) + struct.pack("<HHq", 14, 8, 2**62) + bytes(4))
+    p.block(1, struct.pack("<HHI", 1, 0, 0) + struct.pack("<HHq", 14, 8, -2**62) + bytes(4))
+    for i in range(6):
+        p.packet(i % 2, i, eth(dns(POD, 40000 + i, VIP, 53, query(i, "a%d.example" % i), i + 1)))
+    qs, got = stream(p.close())
+    assert len(got) == 6 and "6 queries tracked" in model(qs), got
+
+
+@case("a hundred thousand sendings of one question, and as many tuples of one packet: counted, and no list of them is kept")
+def _():
+    frame = bytearray(eth(dns(POD, 40000, VIP, 53, query(1, "a.example"), 1)))
+    for name_, at, want in (("hammered", 18, {"queries.sent": 100000, "queries.retried": 99999}), ("mirrored", 28, {"queries.sent": 1, "capture.hops": 63})):
+        p = Pcap(path(name_))
+        for i in range(100000):  # another IPv4 identification; or another client, with the same
+            frame[at:at + 2] = struct.pack("!H", i % 65535 + 1)
+            if at == 28:
+                frame[26:28] = struct.pack("!H", 0x0a00 + i // 65535)
+            p.put(i * 100 * (1 if at == 28 else 100), bytes(frame))
+        got = metrics(p.close())
+        assert {k: got[k] for k in want} == want, {k: got[k] for k in want}
 
 
 @case("NOTIFY is no query for SOA")
