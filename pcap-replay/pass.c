@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/interrupt.h"
 #include "lib/base/log.h"
 #include "lib/record/metrics_common.h"
 #include "pcap-replay/read/confine.h"
@@ -74,6 +75,15 @@ static int open_all(struct pass *p, const struct extract_ports *ports, struct di
 	p->qs.source = "capture";
 	rc = rc ? rc : confine_parser(c->out != NULL, d);
 	return rc ? rc : extract_open(&p->x, &xc, d);
+}
+
+/* An interrupt of standard input is no end: what has come is written. */
+static bool reads_stdin(const struct pass_conf *c)
+{
+	for (size_t i = 0; i < c->n_paths; i++)
+		if (!strcmp(c->paths[i], "-"))
+			return true;
+	return false;
 }
 
 static int read_all(struct pass *p, struct diag *d)
@@ -173,7 +183,9 @@ int pass_run(const struct pass_conf *c)
 	asked_init(&p.asked, &p.budget);
 	int rc = open_all(&p, &ports, &d);
 	bool begun = rc == 0;
-	if (begun)
+	if (begun && !reads_stdin(c))
+		rc = outputs_guard(written, 3, &d);
+	if (rc == 0)
 		rc = read_all(&p, &d);
 	if (rc == 0 && c->domain)
 		rc = what_if(&p, &d);
@@ -182,6 +194,7 @@ int pass_run(const struct pass_conf *c)
 	if (begun && (rc == 0 || extract_counts(p.x)->frames.frames))
 		show(&p);
 	int rc2 = close_all(&p, begun, &d);
+	interrupt_files_forget();
 	if (rc2)
 		log_error("%s", d.text);
 	return rc || rc2 ? EXIT_FAILED : EXIT_DONE;

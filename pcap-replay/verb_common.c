@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/base/interrupt.h"
 #include "lib/base/log.h"
 #include "pcap-replay/verbs.h"
 
@@ -71,6 +72,22 @@ int reading_spares(const char *out, const char *const *in, size_t n, struct diag
 			return diag_set(d, ERR_RANGE, "%s would be read, as part of %s: write it elsewhere", out, in[k]);
 	}
 	return 0;
+}
+
+int outputs_guard(const char *const *out, size_t n, struct diag *d)
+{
+	struct stat st;
+	bool any = false;
+	int rc = 0;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (!out[i] || !strcmp(out[i], "-") || stat(out[i], &st) || !S_ISREG(st.st_mode))
+			continue;
+		any = true;
+		rc = interrupt_file(out[i], d);
+	}
+	if (any && rc == 0)
+		interrupt_begin("pcap-replay");
+	return rc;
 }
 
 int reading_ports(struct extract_ports *ret, const struct reading *r, struct diag *d)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/interrupt.h"
 #include "lib/base/log.h"
 #include "lib/base/jout.h"
 #include "pcap-replay/traffic/dnsperf.h"
@@ -206,12 +207,14 @@ static int run(int n, char **argv, int n_given, char **given)
 	c->out = argv[2];
 	int rc = keys(c, &d);
 	rc = rc ? rc : open_both(c, &d);
+	rc = rc ? rc : outputs_guard(&c->out, 1, &d);
 	while (rc == 0 && (rc = c->qs_in ? qs_reader_next(c->qs_in, &r, &d) : dnsperf_next(&c->text, &r, &d)) > 0) {
 		c->n_in++;
 		put(c, &r);
 		rc = 0;
 	}
 	int rc2 = close_both(c, &later);
+	interrupt_files_forget();
 	if (rc || rc2)
 		log_error("%s", rc ? d.text : later.text);
 	else if (o.json)

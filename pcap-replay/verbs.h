@@ -41,6 +41,9 @@ struct reading {
 /* What is to be written is none of what is to be read, nor in a folder of it: opening it would empty it. `out` may be
  * NULL or "-". 0, or ERR_RANGE and a diag. */
 int reading_spares(const char *out, const char *const *in, size_t n, struct diag *d);
+/* A stream or table that is cut off looks like a whole one: from here on these files (NULL: none) go when a signal ends
+ * the program, until interrupt_files_forget. Only what is a file, and no device or pipe. */
+int outputs_guard(const char *const *out, size_t n, struct diag *d);
 /* 0, or negative and a diag. */
 int reading_ports(struct extract_ports *ret, const struct reading *r, struct diag *d);
 

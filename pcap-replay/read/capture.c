@@ -89,6 +89,8 @@ static int live_loop(struct live *l, const struct capture_conf *c, struct captur
 		if (n < 0)
 			return diag_set(d, ERR_SYS, "%s: %s", c->iface, pcap_geterr(l->pcap));
 		ret->captured += (uint64_t)n;
+		if (ferror(pcap_dump_file(l->dump))) /* pcap_dump itself is silent */
+			return diag_errno(d, "%s", c->path);
 		ret->bytes = (uint64_t)pcap_dump_ftell(l->dump);
 		if (last && n == 0)
 			return 0;

@@ -72,7 +72,7 @@ struct sender_result {
 	uint64_t elapsed_ns;    /* from the first intended time to the last sending */
 	uint64_t sockets;       /* made */
 	bool stopped;           /* before the plan's end */
-	char fault[160];        /* the first thing wrong with a connection over TLS; empty: nothing */
+	char fault[160];        /* the first thing wrong with a socket, or a connection over TLS; empty: nothing */
 };
 /* ERR_PEER: a target over TLS cannot be reached, or is not to be trusted; nothing was sent. */
 int sender_run(const struct sender_conf *c, struct sender_result *ret, struct diag *d);

@@ -204,6 +204,8 @@ static int plain_open(struct socks *k, struct sock *s)
 			return 0;
 	}
 	int why = errno;
+	if (!k->fault[0] && why != EMFILE && why != ENFILE)
+		snprintf(k->fault, sizeof(k->fault), "%.80s: %.60s", t->text, strerror(why));
 	if (s->fd >= 0)
 		close(s->fd);
 	return why == EMFILE || why == ENFILE ? ERR_LIMIT : ERR_SYS;
