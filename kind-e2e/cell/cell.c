@@ -285,7 +285,8 @@ static int loads_state(struct cell *c, struct diag *d)
 static int watch_load(struct cell *c, struct diag *d)
 {
 	uint64_t len = c->lab->s->warmup_ns + c->lab->s->duration_ns;
-	uint64_t next = c->t0_ns, now;
+	uint64_t next = c->t0_ns, now, from_ns = 0, used_ns = 0;
+	unsigned processors;
 	int state;
 
 	while ((state = loads_state(c, d)) > 0) {
@@ -293,6 +294,10 @@ static int watch_load(struct cell *c, struct diag *d)
 
 		now = clock_mono_ns();
 		if (!code && now >= next) {
+			if (!from_ns) {
+				from_ns = now;
+				used_ns = proc_machine_ns(&processors);
+			}
 			code = cell_sample(c, d);
 			next += SAMPLE_NS;
 			c->lab->progress(c->lab->progress_arg,
@@ -304,7 +309,10 @@ static int watch_load(struct cell *c, struct diag *d)
 			return code;
 		poll(NULL, 0, 5);
 	}
-	c->load_ns = clock_mono_ns() - c->t0_ns;
+	now = clock_mono_ns();
+	c->load_ns = now - c->t0_ns;
+	used_ns = proc_machine_ns(&processors) - used_ns;
+	c->busy = from_ns && processors ? (double)used_ns / (double)(now - from_ns) / processors : -1;
 	return state ? state : cell_sample(c, d);
 }
 

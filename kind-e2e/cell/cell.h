@@ -83,6 +83,7 @@ struct cell {
 	struct gai_shared *gai;
 	struct ctnl *ct;
 	uint64_t t0_ns, load_ns; /* when the load began, and how long it took */
+	double busy;		 /* of that: share of the processors' time that was used; negative: not known */
 	struct snap before, after;
 	struct sample *samples;
 	size_t n_samples;

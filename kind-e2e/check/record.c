@@ -173,6 +173,8 @@ static void put_lab(const struct cell *c, const struct totals *t, struct result 
 	result_num(r, "lab.getaddrinfo_asked", (double)c->gai->asked);
 	result_num(r, "lab.getaddrinfo_right", (double)c->gai->right);
 	result_num(r, "lab.setup_s", (double)c->setup_ns / 1e9);
+	if (c->busy >= 0)
+		result_num(r, "processors.busy", c->busy);
 	if (c->captured) {
 		result_num(r, "lab.captured_queries", (double)c->captured_queries);
 		result_num(r, "lab.captured_answers", (double)c->captured_answers);

@@ -85,6 +85,21 @@ uint64_t proc_cpu_ns(pid_t pid)
 	return sum_tree(pid, own_cpu_ns);
 }
 
+uint64_t proc_machine_ns(unsigned *ret_processors)
+{
+	char *text = proc_slurp("/proc/schedstat");
+	uint64_t sum = 0, ns;
+
+	*ret_processors = 0;
+	for (const char *at = text; at; at = strstr(at + 1, "\ncpu"))
+		if (sscanf(at, "\ncpu%*u %*u %*u %*u %*u %*u %*u %" SCNu64, &ns) == 1) {
+			sum += ns;
+			(*ret_processors)++;
+		}
+	free(text);
+	return sum;
+}
+
 uint64_t proc_rss_bytes(pid_t pid)
 {
 	return sum_tree(pid, own_rss_bytes);

@@ -53,6 +53,7 @@
 	{ "cache.misses",            "queries", MERGE_SUM, "of these, not in memory" }, \
 	{ "cache.cpu_s",             "s",       MERGE_SUM, "processor time of the cache" }, \
 	{ "cache.rss_bytes",         "bytes",   MERGE_MAX, "resident memory of the cache" }, \
+	{ "processors.busy",         "1",       MERGE_MAX, "share of the processors' time that was used while the load ran, by whatever it was" }, \
 	{ "world.nodes",             "nodes",   MERGE_SAME, "nodes of the cluster that the record speaks of" }, \
 	{ "world.pods",              "pods",    MERGE_SAME, "pods that asked, on all nodes" }, \
 	{ "world.load_s",            "s",       MERGE_SAME, "how long the counted load ran" }, \

@@ -249,6 +249,26 @@ static void took_of(struct took *t, const struct scenario *s, const struct sim_r
 				*to[i] = r->latency[k];
 }
 
+/* Of both cells, each from the first lookup to the last. */
+static double busy_of(const struct fit *f, const struct scenario *s)
+{
+	double ns = (double)(s->warmup_ns + s->duration_ns) * (double)f->k->processors, sum = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		sum += (double)f->out[i].sum.busy_ns / (double)f->out[i].sum.n_nodes / ns;
+	return sum / 2;
+}
+
+static double busy_in_lab(const struct fit *f)
+{
+	double off, on;
+
+	if (record_num(f->off.r, "processors.busy", &off) && record_num(f->on.r, "processors.busy", &on))
+		return (off + on) / 2;
+	log_warn("the records do not say how busy the processors were (processors.busy): nothing is taken to run aside");
+	return -1;
+}
+
 static void mend_shared(struct fit *f)
 {
 	f->sim->off = f->sim_off;
@@ -280,6 +300,7 @@ static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 		if (f->sim) {
 			f->sim->late = f->out[0].sum.late;
 			hist_merge(&f->sim->late, &f->out[1].sum.late);
+			f->sim->busy = busy_of(f, l.s);
 		}
 		cell_outcome_release(&f->out[0]);
 		cell_outcome_release(&f->out[1]);
@@ -346,6 +367,7 @@ static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
 		f->lab->on = f->on.took;
 		f->lab->late = f->off.late;
 		hist_merge(&f->lab->late, &f->on.late);
+		f->lab->busy = busy_in_lab(f);
 	} else {
 		guess(f->k, f);
 	}

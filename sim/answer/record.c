@@ -208,6 +208,10 @@ static void put_servers(const struct out *o, const struct sim_result *r, const s
 		result_num(o->r, "replica.throttled_s", (double)r->replica_throttled_ns / (double)r->n_parts / 1e9);
 		result_num(o->r, "replica.queue_peak", (double)r->replica_queue_peak);
 	}
+	if (c->costs->processors) {
+		double ns = (double)(o->s->warmup_ns + o->s->duration_ns) * (double)c->costs->processors;
+		result_num(o->r, "processors.busy", (double)r->busy_ns / (double)r->n_nodes / ns);
+	}
 	if (c->cache == SIM_NOCACHE)
 		return;
 	sum(o, "upstream.connections", r->upstream_conns);

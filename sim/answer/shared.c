@@ -2,12 +2,13 @@
 /* See the header. */
 #include "sim/answer/shared.h"
 
+#include <math.h>
+
 #include "sim/answer/numbers.h"
 
 #define UNDISTURBED 0.25   /* of the lookups at least waited for nobody */
 #define GAIN 0.7	   /* who waits for longer pieces waits longer, too */
 #define PIECES 4	   /* a pair's questions and answers, one after another */
-#define ASIDE_STEP 4000.0 /* ns a round: how much is waited grows faster than what is waited for */
 
 static double alone(const struct hist *h)
 {
@@ -18,11 +19,6 @@ static double alone(const struct hist *h)
 static double usual(const struct hist *h)
 {
 	return numbers_quantile(h, 0.5);
-}
-
-static double waited(const struct hist *late)
-{
-	return hist_mean(late) - alone(late);
 }
 
 static double fresh_more(const struct took *t)
@@ -52,7 +48,8 @@ void shared_guess(struct sim_costs *k, uint64_t processors)
 
 	for (size_t i = 0; i < sizeof(legs) / sizeof(legs[0]); i++)
 		leg_set(legs[i], (struct scen_delay){0, 0});
-	k->socket_ns = k->new_flow_ns = k->aside_ns = 0;
+	k->socket_ns = k->new_flow_ns = 0;
+	k->aside = 0;
 	k->processors = processors;
 }
 
@@ -66,9 +63,9 @@ static void ways_mend(struct leg *there, struct leg *back, const struct hist *la
 void shared_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
 {
 	double socket = fresh_more(&lab->on) - fresh_more(&sim->on), flow = fresh_more(&lab->off) - fresh_more(&sim->off) - socket;
-	double aside = waited(&lab->late) - waited(&sim->late);
+	double aside = k->aside + (lab->busy < 0 ? 0 : (lab->busy - sim->busy) * (double)k->processors);
 
-	ns_add(&k->aside_ns, aside > ASIDE_STEP ? ASIDE_STEP : aside < -ASIDE_STEP ? -ASIDE_STEP : aside);
+	k->aside = fmin(fmax(aside, 0), 1); /* what the lab's processors did that no lookup explains */
 	leg_add(&k->start, GAIN * (alone(&lab->late) - alone(&sim->late)));
 	leg_add(&k->tcp_setup, GAIN * (usual(&lab->on.tcp) - usual(&sim->on.tcp)));
 	leg_add(&k->tcp_backend, GAIN * (usual(&lab->off.tcp) - usual(&sim->off.tcp)));

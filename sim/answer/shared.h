@@ -17,6 +17,7 @@ struct took { /* lookups of a cell of calibrate.yaml, by load */
 struct seen { /* of both cells under one kind of rules, in the lab or simulated: lookups from when they were meant to begin */
 	struct took off, on;
 	struct hist late; /* how long after that they began */
+	double busy;	  /* share of the processors' time that was used, by whatever it was; negative: nobody said */
 };
 
 void shared_guess(struct sim_costs *k, uint64_t processors);

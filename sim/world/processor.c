@@ -4,7 +4,10 @@
  * and so is the cache, as there; a way is work of the pod at its end, or of the cache where it asks. Turns are as Linux's
  * fair scheduler gives them (kernel/sched/fair.c before 6.6): the thread that has run least is next and keeps its processor
  * until it has nothing more to do; one that wakes takes it from one that has run a good deal more, and nobody keeps claims
- * from long ago. A backend's delay is a timer, and waits for nobody.
+ * from long ago. Who is let in by what it was sent is so before the sender can go to sleep: a cache that sleeps between
+ * questions answers within the pod's system call, and the pod goes on without waiting for another turn. A backend's delay
+ * is a timer, and waits for nobody. What else such a machine does (the kernel's ticks, captures, who watches the lab) is a
+ * share of its time, at the rate of the ticks.
  */
 #include <stdlib.h>
 
@@ -24,9 +27,10 @@ struct work {
 #define WEIGHT (9548.0 / 1024)
 #define CLAIM_NS (3e6 * WEIGHT) /* half of sched_latency_ns: what a sleeper is given at most */
 #define GRAIN_NS 1e6		/* sched_wakeup_granularity_ns, which is weighed already */
+#define TICK_NS (4 * NS_PER_MS) /* HZ 250 */
 
 struct thread {
-	struct work *first, **end, *now; /* now: begun */
+	struct work *first, *now; /* now: begun */
 	uint64_t left_ns;		 /* of it */
 	double ran_ns;			 /* as the scheduler counts it */
 	bool up;			 /* it runs, or waits for its turn */
@@ -64,8 +68,10 @@ int processors_init(struct world *w, struct node *n)
 	if (!ps->on || !ps->thread)
 		return ERR_NOMEM;
 	ps->n_threads = n_threads;
-	for (uint32_t i = 0; i < n_threads; i++)
-		ps->thread[i].end = &ps->thread[i].first;
+	for (uint32_t i = (uint32_t)w->s->n_pods; i < n_threads; i++)
+		ps->thread[i].ran_ns = -CLAIM_NS; /* it was there before the pods, and slept */
+	if (w->c->costs->aside > 0)
+		evq_push(&w->q, 0, EV_ASIDE, n->index, NULL);
 	return 0;
 }
 
@@ -114,8 +120,6 @@ static void begin(struct world *w, struct node *n, uint32_t on, uint32_t thread)
 	if (!t->now) {
 		struct work *k = t->first;
 		t->first = k->next;
-		if (!t->first)
-			t->end = &t->first;
 		k->next = NULL;
 		if (k->kind == WORK_CACHE) { /* how long is known when it has looked at it */
 			ps->on[on].looks = k;
@@ -139,6 +143,7 @@ static void count(struct world *w, struct processors *ps, uint32_t on)
 	t->ran_ns = least;
 	t->left_ns -= ran_ns;
 	c->since_ns = w->now_ns;
+	w->r->busy_ns += ran_ns;
 	for (uint32_t i = 0; i < ps->n_threads; i++)
 		if (ps->thread[i].up && ps->thread[i].ran_ns < least)
 			least = ps->thread[i].ran_ns;
@@ -170,7 +175,7 @@ static void wake(struct world *w, struct node *n, uint32_t thread)
 	}
 	t->ran_ns = t->ran_ns > ps->least_ns - CLAIM_NS ? t->ran_ns : ps->least_ns - CLAIM_NS;
 	struct thread *other = &ps->thread[ps->on[on].thread];
-	if (!other->now || other->ran_ns - t->ran_ns <= GRAIN_NS) {
+	if (ps->on[on].looks || other->ran_ns - t->ran_ns <= GRAIN_NS) {
 		wait_turn(ps, t);
 		return;
 	}
@@ -178,18 +183,29 @@ static void wake(struct world *w, struct node *n, uint32_t thread)
 	begin(w, n, on, thread);
 }
 
+/* A pod's thread is the lab's load program: what a lookup sends goes out at once, then lookups begin that are due, and
+ * only then is another answer read. Everybody else takes what comes as it comes. */
+static unsigned rank(const struct world *w, uint32_t thread, const struct work *k)
+{
+	if (thread >= w->s->n_pods)
+		return 0;
+	return k->kind == WORK_START ? 1 : k->p->event == EV_AT_POD ? 2 : 0;
+}
+
 static void put(struct world *w, struct node *n, uint32_t thread, struct work what)
 {
 	struct thread *t = &n->processors->thread[thread];
-	struct work *k = malloc(sizeof(*k));
+	struct work *k = malloc(sizeof(*k)), **at = &t->first;
 
 	if (!k) {
 		w->err = ERR_NOMEM;
 		return;
 	}
 	*k = what;
-	*t->end = k;
-	t->end = &k->next;
+	while (*at && rank(w, thread, *at) <= rank(w, thread, k))
+		at = &(*at)->next;
+	k->next = *at;
+	*at = k;
 	if (!t->up)
 		wake(w, n, thread);
 }
@@ -215,13 +231,6 @@ void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns)
 	evq_push(&w->q, w->now_ns + ns, EV_WORKED, node, (void *)arg);
 }
 
-static void arrived(struct world *w, struct node *n, struct pkt *p)
-{
-	if (w->c->costs->aside_ns)
-		put(w, n, n->processors->n_threads - 1, (struct work){.kind = WORK_ASIDE, .ns = w->c->costs->aside_ns});
-	evq_push(&w->q, w->now_ns, p->event, 0, p);
-}
-
 void processor_worked(struct world *w, uint32_t node, uintptr_t arg)
 {
 	struct processors *ps = w->node[node].processors;
@@ -238,10 +247,22 @@ void processor_worked(struct world *w, uint32_t node, uintptr_t arg)
 	else if (k->kind == WORK_WAY && k->then_ns)
 		put(w, &w->node[node], k->then, (struct work){.kind = WORK_WAY, .ns = k->then_ns, .p = k->p});
 	else if (k->kind == WORK_WAY)
-		arrived(w, &w->node[node], k->p);
+		evq_push(&w->q, w->now_ns, k->p->event, 0, k->p);
 	free(k);
-	/* what comes of it is this thread's, too, and comes first */
+	/* what comes of it comes first: more of this thread's, or somebody who is woken and takes its place */
 	evq_push(&w->q, w->now_ns, EV_NEXT, node, (void *)arg);
+}
+
+static struct thread *next_of(struct processors *ps)
+{
+	struct thread *next = NULL;
+
+	for (uint32_t i = 0; i < ps->n_threads; i++) {
+		struct thread *t = &ps->thread[i];
+		if (t->since && (!next || t->ran_ns < next->ran_ns || (t->ran_ns <= next->ran_ns && t->since < next->since)))
+			next = t;
+	}
+	return next;
 }
 
 void processor_next(struct world *w, uint32_t node, uintptr_t arg)
@@ -249,21 +270,23 @@ void processor_next(struct world *w, uint32_t node, uintptr_t arg)
 	struct node *n = &w->node[node];
 	struct processors *ps = n->processors;
 	uint32_t on = arg & 0xffff, thread = ps->on[on].thread;
-	struct thread *next = NULL;
 
+	if (event_arg(ps, on) != (void *)arg)
+		return;
 	if (ps->thread[thread].first) {
 		begin(w, n, on, thread);
 		return;
 	}
 	ps->thread[thread].up = false;
 	ps->on[on].busy = false;
-	for (uint32_t i = 0; i < ps->n_threads; i++) {
-		struct thread *t = &ps->thread[i];
-		if (t->since && (!next || t->ran_ns < next->ran_ns || (t->ran_ns <= next->ran_ns && t->since < next->since)))
-			next = t;
+	for (struct thread *t; (t = next_of(ps));) {
+		if (t->now || t->first) {
+			begin(w, n, on, (uint32_t)(t - ps->thread));
+			return;
+		}
+		t->since = 0; /* it gave its place away with its last work done, and now sleeps */
+		t->up = false;
 	}
-	if (next)
-		begin(w, n, on, (uint32_t)(next - ps->thread));
 }
 
 /* --- what there is to do --- */
@@ -276,6 +299,15 @@ void processor_start(struct world *w, struct node *n, uint32_t pod, uint32_t run
 void processor_cache(struct world *w, struct node *n, struct pkt *p)
 {
 	put(w, n, (uint32_t)w->s->n_pods, (struct work){.kind = WORK_CACHE, .p = p});
+}
+
+void processor_aside(struct world *w, uint32_t node)
+{
+	struct node *n = &w->node[node];
+	uint64_t ns = (uint64_t)(w->c->costs->aside * (double)TICK_NS);
+
+	put(w, n, n->processors->n_threads - 1, (struct work){.kind = WORK_ASIDE, .ns = ns});
+	evq_push(&w->q, w->now_ns + TICK_NS, EV_ASIDE, node, NULL);
 }
 
 /* Between pod and cache a way is the pod's, for the cache's part is told by its own processor time; and so one

@@ -47,6 +47,7 @@ enum sim_event {
 	EV_WORK,   /* a packet's way is due, and takes its turn where processors are shared */
 	EV_WORKED, /* a piece of work is done; a: node, p: its processor */
 	EV_NEXT,   /* and so is what came of it */
+	EV_ASIDE,  /* what else a machine does that is shared, at its ticks; a: node */
 	EV_STARTED,    /* a pod's program has come to a lookup; a: lookup, p: generation */
 	EV_CACHE_TURN, /* the cache has its turn on a processor; a: node, p: the processor */
 	EV_SAMPLE,
@@ -250,6 +251,7 @@ void processor_cache(struct world *w, struct node *n, struct pkt *p);
 void processor_work(struct world *w, struct pkt *p);		     /* EV_WORK */
 void processor_worked(struct world *w, uint32_t node, uintptr_t arg); /* EV_WORKED */
 void processor_next(struct world *w, uint32_t node, uintptr_t arg);   /* EV_NEXT */
+void processor_aside(struct world *w, uint32_t node);		     /* EV_ASIDE */
 /* EV_CACHE_TURN: what the cache looks at, and, when it has, how long that lasts from now. */
 struct pkt *processor_looks(struct world *w, uint32_t node, uintptr_t arg);
 void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns);
