@@ -7,6 +7,8 @@
 #include "sim/world/flow.h"
 #include "sim/world/net.h"
 
+#define ALONG_NS 2 /* both halves of a way's work for what travels in the segment of the message before */
+
 static struct ct_tuple pod_tuple(const struct world *w, unsigned pod, uint16_t port, bool tcp)
 {
 	return net_tuple(pod_addr(pod), port, addr_of(w->s->cluster_dns), tcp);
@@ -99,8 +101,11 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 		}
 		p->conn = s->flow;
 		p->conn_gen = f->gen;
-		flow_send(w, f, FLOW_OUT, p, from_ns, leg_draw(way, &n->rng) + net_idle(w, n, cached ? WAY_CACHE : WAY_BACKEND) + opening(s),
-			  cached ? EV_AT_CACHE : EV_AT_BACKEND);
+		uint64_t way_ns = leg_draw(way, &n->rng) + net_idle(w, n, cached ? WAY_CACHE : WAY_BACKEND) + opening(s);
+		if (n->processors && s->sent_ns == w->now_ns)
+			way_ns = ALONG_NS;
+		s->sent_ns = w->now_ns;
+		flow_send(w, f, FLOW_OUT, p, from_ns, way_ns, cached ? EV_AT_CACHE : EV_AT_BACKEND);
 		return;
 	}
 	if (!node_has_cache(n)) {
@@ -114,12 +119,13 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 		net_travel(w, p, left_ns, leg_draw(way, &n->rng) + net_idle(w, n, WAY_CACHE) + opening(s), EV_AT_CACHE, NULL);
 }
 
-/* When it is up; where processors are shared, it is work, as opening() is. */
-static uint64_t connecting(const struct node *n, struct slot *s, uint64_t ns)
+/* When it is up; where processors are shared, it is work, as opening() is, and half of what a connection takes is for its end. */
+static uint64_t connecting(const struct node *n, struct slot *s, uint64_t setup_ns, uint64_t rtt_ns)
 {
 	if (!n->processors)
-		return ns;
-	s->opens_ns += ns;
+		return setup_ns + rtt_ns;
+	s->closes_ns = setup_ns / 2;
+	s->opens_ns += setup_ns - s->closes_ns + rtt_ns;
 	return 0;
 }
 
@@ -130,7 +136,7 @@ static bool connect_cache(struct world *w, struct node *n, struct slot *s, uint6
 
 	w->r->notrack_in += 2;
 	w->r->notrack_out++;
-	s->flow = flow_open(w, n->index, BACKEND_WORLD, w->now_ns + connecting(n, s, setup_ns + rtt_ns), rtt_ns);
+	s->flow = flow_open(w, n->index, BACKEND_WORLD, w->now_ns + connecting(n, s, setup_ns, rtt_ns), rtt_ns);
 	return s->flow != FLOW_NONE;
 }
 
@@ -177,7 +183,7 @@ bool net_pod_connect(struct world *w, struct lookup_run *l, unsigned slot)
 	uint16_t ignored;
 	net_to_service(w, n, &orig, CT_ACK, &ignored);
 	uint64_t rtt_ns = leg_draw(&k->pod_backend, &n->rng) + leg_draw(&k->backend_pod, &n->rng) + net_idle(w, n, WAY_BACKEND);
-	s->flow = flow_open(w, n->index, s->backend, w->now_ns + connecting(n, s, setup_ns + k->new_flow_ns + rtt_ns),
+	s->flow = flow_open(w, n->index, s->backend, w->now_ns + connecting(n, s, setup_ns, k->new_flow_ns + rtt_ns),
 			    rtt_ns);
 	return s->flow != FLOW_NONE;
 }

@@ -188,7 +188,7 @@ static void slot_open(struct world *w, uint32_t id, unsigned slot, bool tcp)
 	struct stream_state *st = stream_of(w, &l->what);
 	bool same = w->s->load[l->what.load].transport == SCEN_SAME_SOCKET && slot == 0 && !tcp;
 
-	l->slot[slot] = (struct slot){.open = true, .tcp = tcp, .new_ns = T_NEVER};
+	l->slot[slot] = (struct slot){.open = true, .tcp = tcp, .new_ns = T_NEVER, .sent_ns = T_NEVER};
 	l->slot[slot].port = same ? st->same_port : port_draw(&st->rng);
 	if (!same && w->node[l->what.node].processors)
 		l->slot[slot].opens_ns = w->c->costs->socket_ns;
@@ -214,6 +214,21 @@ static void slot_close(struct world *w, struct lookup_run *l, unsigned slot)
 	s->open = false;
 }
 
+/* Where processors are shared, closing a connection is work, and the lookup goes on when it has been done. */
+static bool closing(struct world *w, uint32_t id, unsigned slot)
+{
+	struct lookup_run *l = w->run[id];
+	struct node *n = &w->node[l->what.node];
+	const struct slot *s = &l->slot[slot];
+
+	if (!n->processors || !s->open || !s->tcp || !s->up)
+		return false;
+	uint64_t cache_ns = node_has_cache(n) ? s->n_sent * w->c->costs->tcp_cpu_ns : 0;
+	w->r->cache_cpu_ns += cache_ns;
+	processor_close(w, n, l->what.pod, id, l->gen, s->closes_ns, cache_ns);
+	return true;
+}
+
 static void slot_send(struct world *w, uint32_t id, const struct stub_action *a)
 {
 	struct lookup_run *l = w->run[id];
@@ -232,6 +247,7 @@ static void slot_send(struct world *w, uint32_t id, const struct stub_action *a)
 	p->port = s->port;
 	p->tcp = s->tcp;
 	w->r->queries++;
+	s->n_sent++;
 	qs_put(w, l, s, QS_QUESTION, a->query, a->len);
 	if (!s->tcp || s->up) {
 		net_pod_send(w, l, p);
@@ -329,9 +345,13 @@ static void pull(struct world *w, uint32_t id)
 		case STUB_SEND:
 			slot_send(w, id, &a);
 			break;
-		case STUB_CLOSE:
+		case STUB_CLOSE: {
+			bool work = closing(w, id, a.slot);
 			slot_close(w, l, a.slot);
+			if (work)
+				return;
 			break;
+		}
 		case STUB_WAIT:
 			l->deadline_ns = a.deadline_ns;
 			if (l->deadline_ns <
@@ -363,6 +383,12 @@ void pods_begin(struct world *w, uint32_t run, uint32_t gen)
 		return;
 	}
 	pull(w, run);
+}
+
+void pods_closed(struct world *w, uint32_t run, uint32_t gen)
+{
+	if (run_of(w, run, gen))
+		pull(w, run);
 }
 
 static void count_late(struct world *w, const struct lookup_run *l, uint64_t late_ns)

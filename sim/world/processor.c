@@ -15,12 +15,12 @@
 
 struct work {
 	struct work *next;
-	enum { WORK_START, WORK_WAY, WORK_CACHE, WORK_ASIDE } kind;
+	enum { WORK_START, WORK_WAY, WORK_CACHE, WORK_CLOSE, WORK_CLOSED, WORK_ASIDE } kind;
 	uint64_t ns;
 	struct pkt *p;	   /* a way's, the cache's */
-	uint64_t then_ns; /* of a way: what is another thread's of it */
+	uint64_t then_ns; /* of a way, or of closing: what is another thread's of it */
 	uint32_t then;
-	uint32_t run, gen; /* the lookup that starts */
+	uint32_t run, gen; /* the lookup that starts, or goes on */
 };
 
 /* Of processor time: the lab's threads weigh 9548 (nice -10), by which the scheduler multiplies its own times. */
@@ -189,7 +189,7 @@ static unsigned rank(const struct world *w, uint32_t thread, const struct work *
 {
 	if (thread >= w->s->n_pods)
 		return 0;
-	return k->kind == WORK_START ? 1 : k->p->event == EV_AT_POD ? 2 : 0;
+	return k->kind == WORK_START ? 1 : k->kind == WORK_WAY && k->p->event == EV_AT_POD ? 2 : 0;
 }
 
 static void put(struct world *w, struct node *n, uint32_t thread, struct work what)
@@ -231,6 +231,14 @@ void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns)
 	evq_push(&w->q, w->now_ns + ns, EV_WORKED, node, (void *)arg);
 }
 
+/* The FIN is at the cache, which has its part to do: before the lookup goes on where it has run less. */
+static void closed(struct world *w, struct node *n, uint32_t pod, const struct work *k)
+{
+	if (k->then_ns)
+		put(w, n, k->then, (struct work){.kind = WORK_ASIDE, .ns = k->then_ns});
+	put(w, n, pod, (struct work){.kind = WORK_CLOSED, .run = k->run, .gen = k->gen});
+}
+
 void processor_worked(struct world *w, uint32_t node, uintptr_t arg)
 {
 	struct processors *ps = w->node[node].processors;
@@ -246,6 +254,10 @@ void processor_worked(struct world *w, uint32_t node, uintptr_t arg)
 		evq_push(&w->q, w->now_ns, EV_STARTED, k->run, (void *)(uintptr_t)k->gen);
 	else if (k->kind == WORK_WAY && k->then_ns)
 		put(w, &w->node[node], k->then, (struct work){.kind = WORK_WAY, .ns = k->then_ns, .p = k->p});
+	else if (k->kind == WORK_CLOSE)
+		closed(w, &w->node[node], ps->on[on].thread, k);
+	else if (k->kind == WORK_CLOSED)
+		evq_push(&w->q, w->now_ns, EV_CLOSED, k->run, (void *)(uintptr_t)k->gen);
 	else if (k->kind == WORK_WAY)
 		evq_push(&w->q, w->now_ns, k->p->event, 0, k->p);
 	free(k);
@@ -294,6 +306,12 @@ void processor_next(struct world *w, uint32_t node, uintptr_t arg)
 void processor_start(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns)
 {
 	put(w, n, pod, (struct work){.kind = WORK_START, .ns = ns, .run = run, .gen = gen});
+}
+
+void processor_close(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns, uint64_t cache_ns)
+{
+	put(w, n, pod,
+	    (struct work){.kind = WORK_CLOSE, .ns = ns, .run = run, .gen = gen, .then = (uint32_t)w->s->n_pods, .then_ns = cache_ns});
 }
 
 void processor_cache(struct world *w, struct node *n, struct pkt *p)

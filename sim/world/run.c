@@ -182,6 +182,9 @@ static void step(struct world *w, const struct event *e)
 	case EV_NEXT:
 		processor_next(w, e->a, arg);
 		break;
+	case EV_CLOSED:
+		pods_closed(w, e->a, (uint32_t)arg);
+		break;
 	case EV_ASIDE:
 		processor_aside(w, e->a);
 		break;

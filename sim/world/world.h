@@ -47,6 +47,7 @@ enum sim_event {
 	EV_WORK,   /* a packet's way is due, and takes its turn where processors are shared */
 	EV_WORKED, /* a piece of work is done; a: node, p: its processor */
 	EV_NEXT,   /* and so is what came of it */
+	EV_CLOSED, /* a connection has been, and its lookup goes on; a: lookup, p: generation */
 	EV_ASIDE,  /* what else a machine does that is shared, at its ticks; a: node */
 	EV_STARTED,    /* a pod's program has come to a lookup; a: lookup, p: generation */
 	EV_CACHE_TURN, /* the cache has its turn on a processor; a: node, p: the processor */
@@ -71,10 +72,12 @@ struct pkt {
 
 struct slot {		    /* a socket of a lookup */
 	bool open, tcp, up; /* up: TCP is established */
-	uint8_t n_syn;
+	uint8_t n_syn, n_sent;
 	uint16_t port, backend;
 	uint64_t ready_ns; /* UDP: when it can send */
 	uint64_t opens_ns; /* or, where processors are shared: what its first message takes longer */
+	uint64_t closes_ns; /* and there, over TCP: what its end takes */
+	uint64_t sent_ns;   /* over TCP: when it last sent */
 	uint64_t new_ns; /* UDP: when its flow got its entry */
 	uint32_t flow;	 /* up: index */
 	struct pkt *pending, **pending_end;
@@ -231,6 +234,7 @@ void pods_release(struct world *w);
 void pods_lookup(struct world *w); /* EV_LOOKUP */
 void pods_started(struct world *w, uint32_t run, uint32_t gen); /* EV_STARTED */
 void pods_begin(struct world *w, uint32_t run, uint32_t gen);
+void pods_closed(struct world *w, uint32_t run, uint32_t gen); /* EV_CLOSED */
 void pods_expire(struct world *w, uint32_t run, uint32_t gen);
 void pods_syn(struct world *w, uint32_t run, uint32_t gen, unsigned slot);
 void pods_receive(struct world *w, struct pkt *p); /* EV_AT_POD */
@@ -247,6 +251,8 @@ int processors_init(struct world *w, struct node *n);
 void processors_release(struct world *w, struct node *n);
 /* A lookup starts in a pod, the cache has a message: each waits for its turn. */
 void processor_start(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns);
+/* A pod closes a connection of a lookup, the cache has its part of that, and EV_CLOSED tells the lookup. */
+void processor_close(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns, uint64_t cache_ns);
 void processor_cache(struct world *w, struct node *n, struct pkt *p);
 void processor_work(struct world *w, struct pkt *p);		     /* EV_WORK */
 void processor_worked(struct world *w, uint32_t node, uintptr_t arg); /* EV_WORKED */

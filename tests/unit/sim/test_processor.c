@@ -54,6 +54,38 @@ Test(processor, a_lookup_alone_takes_all_its_pieces)
 	lab_free(l);
 }
 
+/* Half of what a connection takes is for its end. Both questions travel in one segment; and the cache, which has run less, takes
+ * the connection's end in before the lookup goes on: what it does more for messages over TCP. */
+Test(processor, a_connection_alone_takes_all_its_pieces)
+{
+	struct lab *l = shared("  - {name: a, transport: tcp, rate: 2/s}\n", true, 1);
+
+	constant(&l->costs.start, 10);
+	constant(&l->costs.pod_cache, 50);
+	constant(&l->costs.cache_pod, 40);
+	constant(&l->costs.tcp_setup, 80);
+	l->costs.hit_cpu_ns = 30 * NS_PER_US;
+	l->costs.tcp_cpu_ns = 20 * NS_PER_US;
+	lab_run(l);
+	cr_expect_float_eq((double)hist_quantile(&l->r.latency[0], 0.5) / 1e3, 10 + 80 + (50 + 40) + 50 + 2 * (30 + 40) + 2 * 20, 7, "%g us",
+			   (double)hist_quantile(&l->r.latency[0], 0.5) / 1e3);
+	cr_expect_float_eq((double)l->r.cache_cpu_ns / (double)(l->r.total + l->r.warmup), 100e3, 1500);
+	lab_free(l);
+}
+
+/* Who has run less than the cache goes on before it takes the end in. */
+Test(processor, who_has_run_less_does_not_wait_for_the_end_of_a_connection)
+{
+	struct lab *l = shared("  - {name: a, transport: tcp, rate: 50/s}\n", true, 1);
+
+	constant(&l->costs.start, 10);
+	l->costs.hit_cpu_ns = 30 * NS_PER_US;
+	l->costs.tcp_cpu_ns = 300 * NS_PER_US;
+	lab_run(l);
+	cr_expect_lt((double)hist_quantile(&l->r.latency[0], 0.5) / 1e3, 100, "%g us", (double)hist_quantile(&l->r.latency[0], 0.5) / 1e3);
+	lab_free(l);
+}
+
 /* A backend's delay is a timer: both wait for it together. */
 Test(processor, a_delay_is_nobodys_work)
 {
