@@ -296,7 +296,7 @@ static int watch_load(struct cell *c, struct diag *d)
 		if (!code && now >= next) {
 			if (!from_ns) {
 				from_ns = now;
-				used_ns = proc_machine_ns(&processors);
+				used_ns = proc_machine_ns(PROC_SCHEDSTAT, &processors);
 			}
 			code = cell_sample(c, d);
 			next += SAMPLE_NS;
@@ -311,7 +311,7 @@ static int watch_load(struct cell *c, struct diag *d)
 	}
 	now = clock_mono_ns();
 	c->load_ns = now - c->t0_ns;
-	used_ns = proc_machine_ns(&processors) - used_ns;
+	used_ns = proc_machine_ns(PROC_SCHEDSTAT, &processors) - used_ns;
 	c->busy = from_ns && processors ? (double)used_ns / (double)(now - from_ns) / processors : -1;
 	return state ? state : cell_sample(c, d);
 }

@@ -41,8 +41,9 @@ bool proc_named(pid_t pid, const char *name); /* by /proc/PID/comm */
 /* Processor time of a process, its threads and all living descendants. */
 uint64_t proc_cpu_ns(pid_t pid);
 uint64_t proc_rss_bytes(pid_t pid); /* likewise, summed */
-/* That of all processes since the machine began, and of how many processors; none where its kernel does not say. */
-uint64_t proc_machine_ns(unsigned *ret_processors);
+/* That of all processes since the machine began, by PROC_SCHEDSTAT, and of how many processors; none where its kernel does not say. */
+#define PROC_SCHEDSTAT "/proc/schedstat"
+uint64_t proc_machine_ns(const char *schedstat, unsigned *ret_processors);
 
 /* A whole small file as text (caller frees), or NULL. */
 char *proc_slurp(const char *path);

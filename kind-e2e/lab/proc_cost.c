@@ -85,9 +85,9 @@ uint64_t proc_cpu_ns(pid_t pid)
 	return sum_tree(pid, own_cpu_ns);
 }
 
-uint64_t proc_machine_ns(unsigned *ret_processors)
+uint64_t proc_machine_ns(const char *schedstat, unsigned *ret_processors)
 {
-	char *text = proc_slurp("/proc/schedstat");
+	char *text = proc_slurp(schedstat);
 	uint64_t sum = 0, ns;
 
 	*ret_processors = 0;

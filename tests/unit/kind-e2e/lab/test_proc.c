@@ -2,6 +2,7 @@
 /* Children: run to the end, stopped, accounted. */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -108,4 +109,22 @@ Test(proc, work_shows_as_processor_time_and_memory)
 	while (proc_cpu_ns(getpid()) < before + 20 * NS_PER_MS)
 		; /* reading it is work enough */
 	cr_expect(proc_rss_bytes(getpid()) > 100000);
+}
+
+Test(proc, what_all_processors_did)
+{
+	char path[] = "/tmp/schedstat-XXXXXX";
+	unsigned n = 7;
+	FILE *f = fdopen(mkstemp(path), "w");
+
+	fputs("version 15\ntimestamp 4294894144\n"
+	      "cpu0 0 0 100 5 60 30 1500000000 2 90\ndomain0 3 0 0 0 0 0 0 0 0\n"
+	      "cpu1 0 0 100 5 60 30 2500000000 2 90\n",
+	      f);
+	fclose(f);
+	cr_expect_eq(proc_machine_ns(path, &n), 4000000000u);
+	cr_expect_eq(n, 2);
+	unlink(path);
+	cr_expect_eq(proc_machine_ns(path, &n), 0);
+	cr_expect_eq(n, 0);
 }
