@@ -7,12 +7,13 @@
 #include <time.h>
 
 #include "lib/base/hot.h"
+#include "lib/base/worked.h"
 
 static uint64_t clock_read_ns(clockid_t id)
 {
 	struct timespec t;
 
-	clock_gettime(id, &t); /* cannot fail for the two clocks below */
+	clock_gettime(id, &t); /* cannot fail for the clocks below */
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
@@ -24,6 +25,11 @@ HOT uint64_t clock_mono_ns(void)
 uint64_t clock_real_ns(void)
 {
 	return clock_read_ns(CLOCK_REALTIME);
+}
+
+uint64_t clock_worked_ns(void)
+{
+	return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void clock_sleep_until(uint64_t t_mono_ns)

@@ -20,10 +20,11 @@
 #define BATCH    32 /* each is acknowledged, and a socket has room for some hundred acknowledgements */
 #define LEFT_S   60 /* until the first packet; then the kernel's own times hold */
 #define LINE_MAX 512
-#define LEFT_MAX 512 /* deleted at a time: each of them is what a client or two have left */
+#define LEFT_MAX 1024 /* deleted at a time */
+#define LEFT_ONE 256  /* in one datagram: an entry takes more than 140 octets */
 
 /* include/net/tcp_states.h */
-enum { ESTABLISHED = 1, SYN_RECEIVED = 3, FIN_WAIT1 = 4, FIN_WAIT2 = 5, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+enum { ESTABLISHED = 1, SYN_RECEIVED = 3, FIN_WAIT1 = 4, FIN_WAIT2 = 5, TIME_WAIT = 6, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
 
 bool established_parse(const char *line, struct established *ret)
 {
@@ -34,10 +35,10 @@ bool established_parse(const char *line, struct established *ret)
 	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x", local, &port, client, &client_port, &state) != 5 ||
 	    !proc_net_addr(local, &e.local) || !proc_net_addr(client, &e.client))
 		return false;
+	e.closing = e.closed = false;
 	switch (state) {
 	case ESTABLISHED:
 	case SYN_RECEIVED:
-		e.closing = false;
 		break;
 	case FIN_WAIT1:
 	case FIN_WAIT2:
@@ -45,6 +46,9 @@ bool established_parse(const char *line, struct established *ret)
 	case LAST_ACK:
 	case CLOSING:
 		e.closing = true;
+		break;
+	case TIME_WAIT:
+		e.closed = true;
 		break;
 	default:
 		return false;
@@ -143,19 +147,53 @@ static int batch_send(const struct walk *w, struct nl_buf *b, struct diag *d)
 	return diag_set(d, err, "%s", words.text);
 }
 
-/* One family's file; where the kernel has it not there is nothing to do. */
-static int walk_file(const struct walk *w, const char *file, struct diag *d)
+bool established_walking(const struct established_walk *at)
+{
+	return at->f || at->file;
+}
+
+void established_walk_end(struct established_walk *at)
+{
+	if (at->f)
+		fclose(at->f);
+	*at = (struct established_walk){0};
+}
+
+/* The next of ours within so many lines. Where the kernel has not one family's file there is nothing to do. */
+static bool walk_next(const struct walk *w, struct established_walk *at, unsigned *lines, struct established *ret)
+{
+	static const char *const file[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+	char line[LINE_MAX];
+
+	while (*lines && at->file < 2) {
+		if (!at->f)
+			at->f = fopen(file[at->file], "re");
+		if (at->f && fgets(line, sizeof line, at->f)) {
+			--*lines;
+			if (established_parse(line, ret) && is_ours(ret, w->ip, w->n_ips, w->port))
+				return true;
+			continue;
+		}
+		if (at->f)
+			fclose(at->f);
+		at->f = NULL;
+		at->file++;
+	}
+	if (at->file == 2)
+		established_walk_end(at);
+	return false;
+}
+
+static int walk_part(const struct walk *w, struct established_walk *at, struct diag *d)
 {
 	struct nl_buf b;
 	struct established e;
-	unsigned n = 0;
+	unsigned n = 0, lines = ESTABLISHED_LINES;
 	int first = 0, err;
-	char line[LINE_MAX];
-	FILE *f = fopen(file, "re");
 
 	nl_init(&b);
-	while (f && fgets(line, sizeof line, f)) {
-		if (!established_parse(line, &e) || !is_ours(&e, w->ip, w->n_ips, w->port))
+	while (walk_next(w, at, &lines, &e)) {
+		if (e.closed)
 			continue;
 		w->put(&b, &e);
 		if (++n % BATCH)
@@ -163,24 +201,29 @@ static int walk_file(const struct walk *w, const char *file, struct diag *d)
 		err = batch_send(w, &b, diag_first(first, d));
 		first = err_first(first, err);
 	}
-	if (f)
-		fclose(f);
 	err = n % BATCH ? batch_send(w, &b, diag_first(first, d)) : 0;
 	return err_first(first, err);
 }
 
 static int walk_all(const struct walk *w, struct diag *d)
 {
-	int v4 = walk_file(w, "/proc/net/tcp", d), v6 = walk_file(w, "/proc/net/tcp6", v4 ? NULL : d);
+	struct established_walk at = {0};
+	int first = 0;
 
-	return err_first(v4, v6);
+	do {
+		int err = walk_part(w, &at, diag_first(first, d));
+
+		first = err_first(first, err);
+	} while (established_walking(&at));
+	return first;
 }
 
-int established_clear(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
+int established_clear(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_walk *at,
+		      struct diag *d)
 {
 	struct walk w = {nl, ip, n_ips, port, established_put_end, "conntrack: deleting what others left"};
 
-	return walk_all(&w, d);
+	return at ? walk_part(&w, at, d) : walk_all(&w, d);
 }
 
 /* --- what no connection is behind --- */
@@ -188,6 +231,8 @@ int established_clear(struct netlink *nl, const struct flags_ip *ip, size_t n_ip
 /* net/netfilter/nf_conntrack_netlink.c; a kernel that knows no filters tells of all. By IPv6 addresses kernels choose
  * all others, so addresses are looked at here. */
 enum { FILTER_PROTO = 1 << 3, FILTER_SPORT = 1 << 4, FILTER_DPORT = 1 << 5 };
+
+#define LOOKING "conntrack: looking for what others left"
 
 struct left {
 	const struct flags_ip *ip;
@@ -242,20 +287,34 @@ static void entry_seen(void *ctx, const struct nlmsghdr *h)
 		l->one[l->n++] = e;
 }
 
-static int left_look(struct netlink *nl, struct left *l, const struct in6_addr *one, struct diag *d)
+/* The kernel goes through all of its table for it, a datagram at a time. */
+static int left_begin(struct established_sweep *at, const struct left *l, const struct in6_addr *one, struct diag *d)
 {
 	struct established us = {.local = *one, .client = *one, .port = l->port, .client_port = l->port};
 	uint32_t flags = FILTER_PROTO | (l->from_us ? FILTER_SPORT : FILTER_DPORT);
 	struct nl_buf b;
 	size_t nest;
+	int err = netlink_open(&at->nl, NETLINK_NETFILTER, d);
 
+	if (err)
+		return err;
 	nl_init(&b);
 	put_head(&b, &us, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
 	nest = nl_nest(&b, CTA_FILTER);
 	nl_put_u32(&b, CTA_FILTER_ORIG_FLAGS, flags);
 	nl_put_u32(&b, CTA_FILTER_REPLY_FLAGS, 0);
 	nl_end(&b, nest);
-	return netlink_send(nl, &b, entry_seen, l, "conntrack: looking for what others left", d);
+	return netlink_dump(at->nl, &b, LOOKING, d);
+}
+
+/* 1: there is more to be read. */
+static int left_read(struct established_sweep *at, struct left *l, struct diag *d)
+{
+	int more = 1;
+
+	for (unsigned i = 0; more > 0 && i < ESTABLISHED_DATAGRAMS && l->n + LEFT_ONE <= LEFT_MAX; i++)
+		more = netlink_more(at->nl, entry_seen, l, LOOKING, d);
+	return more;
 }
 
 static int left_end(struct netlink *nl, const struct left *l, struct diag *d)
@@ -281,33 +340,50 @@ static const struct in6_addr *first_of(const struct flags_ip *ip, size_t n_ips, 
 	return NULL;
 }
 
-int established_sweep(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, unsigned part, struct diag *d)
+void established_sweep_end(struct established_sweep *at)
 {
-	const struct in6_addr *one = first_of(ip, n_ips, part / 2);
-	struct left *l = one ? malloc(sizeof *l) : NULL;
-	int err;
+	netlink_close(at->nl);
+	*at = (struct established_sweep){0};
+}
 
-	if (!l)
-		return one ? diag_set(d, ERR_NOMEM, "conntrack: no memory to look") : 0;
-	l->ip = ip;
-	l->n_ips = n_ips;
-	l->port = port;
-	l->v4 = part / 2;
-	l->from_us = part % 2;
-	l->n = 0;
-	err = left_look(nl, l, one, d);
-	if (!err)
-		err = left_end(nl, l, d);
-	if (!err)
-		err = l->n == LEFT_MAX;
+/* One of the four, from where it is; 0: it is done. */
+static int left_part(struct netlink *nl, struct left *l, const struct in6_addr *one, struct established_sweep *at, struct diag *d)
+{
+	int err = at->nl ? 0 : left_begin(at, l, one, d), more = err ? err : left_read(at, l, d);
+
+	err = left_end(nl, l, more < 0 ? NULL : d);
+	return more < 0 ? more : err ? err : more;
+}
+
+int established_sweep(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_sweep *at,
+		      struct diag *d)
+{
+	bool v4 = at->which / 2;
+	const struct in6_addr *one = first_of(ip, n_ips, v4);
+	struct left *l = one ? malloc(sizeof *l) : NULL;
+	int rc = 0;
+
+	if (one && !l)
+		return diag_set(d, ERR_NOMEM, "conntrack: no memory to look");
+	if (one) {
+		*l = (struct left){.ip = ip, .n_ips = n_ips, .port = port, .v4 = v4, .from_us = at->which % 2};
+		rc = left_part(nl, l, one, at, d);
+	}
 	free(l);
-	return err;
+	if (rc == 0) {
+		netlink_close(at->nl);
+		at->nl = NULL;
+		rc = ++at->which < 4;
+	}
+	if (rc <= 0)
+		established_sweep_end(at);
+	return rc;
 }
 
 int established_enter(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
 {
 	struct walk w = {nl, ip, n_ips, port, established_put, "conntrack: entering connections"};
-	int cleared = established_clear(nl, ip, n_ips, port, d), entered = walk_all(&w, cleared ? NULL : d);
+	int cleared = established_clear(nl, ip, n_ips, port, NULL, d), entered = walk_all(&w, diag_first(cleared, d));
 
 	return err_first(cleared, entered);
 }
@@ -360,34 +436,24 @@ static int socket_end(struct netlink *diag, const struct established *e, struct 
 	memcpy(r->id.idiag_src, e->local.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
 	memcpy(r->id.idiag_dst, e->client.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
 	r->id.idiag_cookie[0] = r->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-	int err = netlink_send(diag, &b, NULL, NULL, "ending what is elsewhere now", d);
+	int err = netlink_send(diag, &b, NULL, NULL, "ending what is elsewhere now", d), no = netlink_errno(diag);
 
-	return err && netlink_errno(diag) == ENOENT ? 0 : err; /* it has ended */
+	/* It has ended; or it had, and this kernel (before 6.10) makes none forget. */
+	return err && (no == ENOENT || (no == EOPNOTSUPP && e->closed)) ? 0 : err;
 }
 
-static int end_from(const char *file, struct netlink *nl, struct netlink *diag, const struct walk *w, struct diag *d)
+int established_end(struct netlink *nl, struct netlink *diag, const struct flags_ip *ip, size_t n_ips, uint16_t port,
+		    struct established_walk *at, struct diag *d)
 {
+	struct walk w = {.ip = ip, .n_ips = n_ips, .port = port};
 	struct established e;
+	unsigned lines = ESTABLISHED_LINES;
 	int first = 0;
-	char line[LINE_MAX];
-	FILE *f = fopen(file, "re");
 
-	while (f && fgets(line, sizeof line, f)) {
-		if (!established_parse(line, &e) || !is_ours(&e, w->ip, w->n_ips, w->port) || !is_elsewhere(nl, &e))
-			continue;
-		int err = socket_end(diag, &e, diag_first(first, d));
+	while (walk_next(&w, at, &lines, &e)) {
+		int err = is_elsewhere(nl, &e) ? socket_end(diag, &e, diag_first(first, d)) : 0;
 
 		first = err_first(first, err);
 	}
-	if (f)
-		fclose(f);
 	return first;
-}
-
-int established_end(struct netlink *nl, struct netlink *diag, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
-{
-	struct walk w = {.ip = ip, .n_ips = n_ips, .port = port};
-	int v4 = end_from("/proc/net/tcp", nl, diag, &w, d), v6 = end_from("/proc/net/tcp6", nl, diag, &w, v4 ? NULL : d);
-
-	return err_first(v4, v6);
 }

@@ -15,38 +15,61 @@
 #ifndef NODENS_ESTABLISHED_H
 #define NODENS_ESTABLISHED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/base/err.h"
 #include "resolver/config/flags.h"
 #include "resolver/node/netlink.h"
 
+/* There may be tens of thousands of connections, and hundreds of thousands of entries, and whoever looks at them has rules to
+ * renew meanwhile. So a look is done a part at a time, and this says where it has come to. Zeroed: at the beginning. */
+struct established_walk {
+	FILE *f;
+	unsigned file; /* of /proc/net/tcp and tcp6 */
+};
+#define ESTABLISHED_LINES 512 /* a part: about 10 ms of processor time */
+bool established_walking(const struct established_walk *at);
+void established_walk_end(struct established_walk *at);
+
 /* Of all TCP connections of this network namespace to a port of these addresses, handshakes and those
- * that are still to be accepted among them: what entries there are by their clients' addresses and ports goes. */
-int established_clear(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d);
+ * that are still to be accepted among them: what entries there are by their clients' addresses and ports goes. The
+ * next part of them; at NULL: all at once. */
+int established_clear(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_walk *at,
+		      struct diag *d);
 /* And each gets one. Again: they are brought up to date. */
 int established_enter(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d);
 
-/* All entries of TCP connections to or from this port of these addresses go: while rules stand none of ours has one, and
- * what the cluster DNS was asked before is answered or will not be. A part of them at a time, which takes a look at the whole
- * table. 1: there may be more of it. */
-#define ESTABLISHED_PARTS 4
-int established_sweep(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, unsigned part, struct diag *d);
-
-/* When rules are back: those of the same connections whose clients have asked the cluster DNS meanwhile, from the same port,
- * end. Such a client's next segment comes here, to a socket that knows other numbers, and is told them again
- * and again, and never reset. `diag` is of the bus NETLINK_SOCK_DIAG. */
+/* When rules are back: those of the same connections end whose clients have asked the cluster DNS meanwhile, from the same
+ * port. Such a client's next segment comes here, to a socket that knows other numbers, and is told them again
+ * and again, and never reset. So does one that has closed, and remembers it for a minute. The next part of them.
+ * `diag` is of the bus NETLINK_SOCK_DIAG. */
 int established_end(struct netlink *netfilter, struct netlink *diag, const struct flags_ip *ip, size_t n_ips, uint16_t port,
-		    struct diag *d);
+		    struct established_walk *at, struct diag *d);
+
+/* All entries of TCP connections to or from this port of these addresses go: while rules stand none of ours has one, and
+ * what the cluster DNS was asked before is answered or will not be. The kernel is asked for all to or from that port four
+ * times (family, direction); one of its datagrams is what it finds on its way through the whole table, if that is little. */
+struct established_sweep {
+	struct netlink *nl; /* of the look that has begun */
+	unsigned which;     /* of the four */
+};
+#define ESTABLISHED_DATAGRAMS 16 /* a part: about 10 ms, if they are full */
+/* 1: there may be more, 0: done. */
+int established_sweep(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_sweep *at,
+		      struct diag *d);
+void established_sweep_end(struct established_sweep *at);
 
 /* The part of it that is no system call. A line of /proc/net/tcp or tcp6 (proc(5)). */
 struct established {
 	struct in6_addr local, client;
 	uint16_t port, client_port;
 	bool closing; /* one end at least has said that it is done */
+	bool closed;  /* both have, and what was between them is remembered */
 };
-/* False: no connection, or one whose ends have both gone. */
+/* False: no connection. */
 bool established_parse(const char *line, struct established *ret);
 /* One message that enters it; or that deletes what is entered. */
 void established_put(struct nl_buf *b, const struct established *e);

@@ -12,9 +12,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define DATAGRAM 32768 /* what the kernel packs into one of a dump at most */
+
 struct netlink {
 	struct mnl_socket *s;
-	uint32_t seq;
+	uint32_t seq, first_seq; /* of the last attempt */
 	int last_errno;
 };
 
@@ -136,8 +138,7 @@ void nl_end(struct nl_buf *b, size_t nest)
 }
 
 /* One datagram of replies. Returns false when nothing more will come. */
-static bool take_replies(struct netlink *nl, char *mem, size_t size, uint32_t first_seq, bool dump,
-			 netlink_seen *seen, void *ctx)
+static bool take_replies(struct netlink *nl, char *mem, size_t size, bool dump, netlink_seen *seen, void *ctx)
 {
 	ssize_t n = recv(mnl_socket_get_fd(nl->s), mem, size, dump ? 0 : MSG_DONTWAIT);
 	const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)mem;
@@ -151,7 +152,7 @@ static bool take_replies(struct netlink *nl, char *mem, size_t size, uint32_t fi
 		return false;
 	}
 	for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
-		if (h->nlmsg_seq < first_seq)
+		if (h->nlmsg_seq < nl->first_seq)
 			continue; /* left over from an attempt given up */
 		if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof(struct nlmsgerr)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
@@ -169,33 +170,61 @@ static bool take_replies(struct netlink *nl, char *mem, size_t size, uint32_t fi
 	return true;
 }
 
-int netlink_send(struct netlink *nl, struct nl_buf *b, netlink_seen *seen, void *ctx, const char *what,
-		 struct diag *d)
+static int verdict(const struct netlink *nl, const char *what, struct diag *d)
 {
-	char mem[32768]; /* what the kernel packs into one datagram of a dump at most */
-	uint32_t first_seq = nl->seq + 1;
-	bool dump = false;
-
-	close_message(b);
-	if (b->full)
-		return diag_set(d, ERR_LIMIT, "%s: request too long", what);
-	for (size_t at = 0; at < b->len;) {
-		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(b->mem + at);
-
-		h->nlmsg_seq = ++nl->seq;
-		dump |= (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-		at += MNL_ALIGN(h->nlmsg_len);
-	}
-	nl->last_errno = 0;
-	if (mnl_socket_sendto(nl->s, b->mem, b->len) < 0)
-		nl->last_errno = errno;
-	else
-		while (take_replies(nl, mem, sizeof mem, first_seq, dump, seen, ctx))
-			;
 	if (!nl->last_errno)
 		return 0;
 	errno = nl->last_errno;
 	return diag_errno(d, "%s", what);
+}
+
+static int put_out(struct netlink *nl, struct nl_buf *b, bool *ret_dump, const char *what, struct diag *d)
+{
+	close_message(b);
+	if (b->full)
+		return diag_set(d, ERR_LIMIT, "%s: request too long", what);
+	*ret_dump = false;
+	nl->first_seq = nl->seq + 1;
+	for (size_t at = 0; at < b->len;) {
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(b->mem + at);
+
+		h->nlmsg_seq = ++nl->seq;
+		*ret_dump |= (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+		at += MNL_ALIGN(h->nlmsg_len);
+	}
+	nl->last_errno = mnl_socket_sendto(nl->s, b->mem, b->len) < 0 ? errno : 0;
+	return 0;
+}
+
+int netlink_send(struct netlink *nl, struct nl_buf *b, netlink_seen *seen, void *ctx, const char *what,
+		 struct diag *d)
+{
+	char mem[DATAGRAM];
+	bool dump;
+	int err = put_out(nl, b, &dump, what, d);
+
+	if (err)
+		return err;
+	if (!nl->last_errno)
+		while (take_replies(nl, mem, sizeof mem, dump, seen, ctx))
+			;
+	return verdict(nl, what, d);
+}
+
+int netlink_dump(struct netlink *nl, struct nl_buf *b, const char *what, struct diag *d)
+{
+	bool dump;
+	int err = put_out(nl, b, &dump, what, d);
+
+	return err ? err : verdict(nl, what, d);
+}
+
+int netlink_more(struct netlink *nl, netlink_seen *seen, void *ctx, const char *what, struct diag *d)
+{
+	char mem[DATAGRAM];
+	bool more = take_replies(nl, mem, sizeof mem, true, seen, ctx);
+
+	return nl->last_errno ? verdict(nl, what, d) : more;
 }
 
 int netlink_errno(const struct netlink *nl)

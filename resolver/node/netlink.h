@@ -2,7 +2,7 @@
 /*
  * Netlink for interface and rules: messages are built into one bounded buffer
  * with a sticky overflow, sent as one unit, and the kernel's verdicts are
- * collected. Both buses used here (route, netfilter) answer within the send, so
+ * collected. All buses used here (route, netfilter, sockets) answer within the send, so
  * nothing ever waits. Door to libmnl.
  */
 #ifndef NODENS_NODE_NETLINK_H
@@ -53,6 +53,10 @@ typedef void netlink_seen(void *ctx, const struct nlmsghdr *h);
 int netlink_send(struct netlink *nl, struct nl_buf *b, netlink_seen *seen, void *ctx, const char *what,
 		 struct diag *d);
 int netlink_errno(const struct netlink *nl);
+/* For what is long: asks for all (a message with NLM_F_DUMP), and reads a datagram of it. Then for another, or closes:
+ * nothing else may be sent meanwhile. 1: there is more, 0: that was all. */
+int netlink_dump(struct netlink *nl, struct nl_buf *b, const char *what, struct diag *d);
+int netlink_more(struct netlink *nl, netlink_seen *seen, void *ctx, const char *what, struct diag *d);
 
 /* --- reading --- */
 struct nl_attr {

@@ -336,30 +336,28 @@ int node_connections_keep(struct node *n, uint64_t which, struct diag *d)
 	return n_ips ? established_enter(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
 }
 
-int node_connections_clear(struct node *n, uint64_t which, struct diag *d)
+int node_connections_clear(struct node *n, uint64_t which, struct established_walk *at, struct diag *d)
 {
 	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
 	size_t n_ips = some_ips(n, which, ip);
 
-	return n_ips ? established_clear(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
+	return n_ips ? established_clear(n->netfilter, ip, n_ips, n->f->dns_port, at, d) : 0;
 }
 
-int node_connections_end(struct node *n, uint64_t which, struct diag *d)
+int node_connections_end(struct node *n, uint64_t which, struct established_walk *at, struct diag *d)
 {
 	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
 	size_t n_ips = n->diag ? some_ips(n, which, ip) : 0;
 
-	return n_ips ? established_end(n->netfilter, n->diag, ip, n_ips, n->f->dns_port, d) : 0;
+	return n_ips ? established_end(n->netfilter, n->diag, ip, n_ips, n->f->dns_port, at, d) : 0;
 }
 
-int node_connections_sweep(struct node *n, uint64_t which, unsigned *part, struct diag *d)
+int node_connections_sweep(struct node *n, uint64_t which, struct established_sweep *at, struct diag *d)
 {
 	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
 	size_t n_ips = some_ips(n, which, ip);
-	int rc = n_ips ? established_sweep(n->netfilter, ip, n_ips, n->f->dns_port, *part, d) : 0;
 
-	*part += rc == 0;
-	return rc < 0 ? rc : n_ips && *part < ESTABLISHED_PARTS;
+	return n_ips ? established_sweep(n->netfilter, ip, n_ips, n->f->dns_port, at, d) : 0;
 }
 
 int node_rules_remove(struct node *n, struct diag *d)

@@ -25,6 +25,8 @@
 #include "resolver/node/node_types.h"
 
 struct node;
+struct established_walk; /* established.h */
+struct established_sweep;
 
 /* Decides what RULES_AUTO means here and opens what is needed; touches nothing
  * yet. `f` must outlive the node. */
@@ -55,13 +57,13 @@ int node_rules_withdraw(struct node *n, struct diag *d);
 /* TCP connections of ours (of local addresses, a bit each) go on as such when questions take the other way;
  * to be called before that (established.h). */
 int node_connections_keep(struct node *n, uint64_t which, struct diag *d);
-/* No reply to them is taken for another connection's when it is tracked; to be called before that. */
-int node_connections_clear(struct node *n, uint64_t which, struct diag *d);
-/* Rules are back: those of them end whose clients have gone on elsewhere, from the same port. */
-int node_connections_end(struct node *n, uint64_t which, struct diag *d);
-/* Some time after rules have come: nothing is left of what was tracked before. *part from 0 on; 0: done, 1: to be
- * called again, with what *part is then. */
-int node_connections_sweep(struct node *n, uint64_t which, unsigned *part, struct diag *d);
+/* No reply to them is taken for another connection's when it is tracked; to be called before that. The next part of
+ * them, at NULL: all at once. */
+int node_connections_clear(struct node *n, uint64_t which, struct established_walk *at, struct diag *d);
+/* Rules are back: those of them end whose clients have gone on elsewhere, from the same port. The next part. */
+int node_connections_end(struct node *n, uint64_t which, struct established_walk *at, struct diag *d);
+/* Some time after rules have come: nothing is left of what was tracked before. 0: done, 1: to be called again. */
+int node_connections_sweep(struct node *n, uint64_t which, struct established_sweep *at, struct diag *d);
 int node_rules_remove(struct node *n, struct diag *d);
 /* Proof of life: call at least three times within the fail-open time, and only
  * after a self-test passed. Cheap (one netlink message). */

@@ -40,13 +40,35 @@ static void keeper_tell(struct rules *r, uint32_t ask)
 		log_error("rules: asking for them: %s", strerror(errno));
 }
 
+/* What there is to be done about connections while rules hold. */
+static void tracked_go_on(struct rules *r)
+{
+	uint64_t hold = node_hold_ns(r->p->node);
+	bool more = false;
+	if (r->lapsed || (hold && clock_mono_ns() - r->renewed_ns >= hold))
+		rules_tracked_stop(&r->tracked);
+	else
+		more = rules_tracked_go_on(&r->tracked, r->p->node, ~rules_idle(&r->idle),
+					   rules_hold_now(r, NULL) && !handover_paused(r->p->handover)); /* else what is tracked is in use */
+	loop_timer_set(&r->p->loop, &r->tracked_timer, more ? clock_mono_ns() + RULES_TRACKED_PAUSE_NS : T_NEVER);
+}
+
+static void tracked_due(struct loop_timer *t)
+{
+	tracked_go_on(container_of(t, struct rules, tracked_timer));
+}
+
 /* They hold from now on; if they did not until now, others' connections have left entries. */
 static void renewed(struct rules *r)
 {
-	uint64_t now = clock_mono_ns();
-	if (r->lapsed || !r->renewed_ns || now - r->renewed_ns >= node_hold_ns(r->p->node))
-		rules_tracked_came(&r->tracked, r->p->node, ~rules_idle(&r->idle));
+	uint64_t now = clock_mono_ns(), hold = node_hold_ns(r->p->node);
+	bool came = r->lapsed || !r->renewed_ns || (hold && now - r->renewed_ns >= hold);
 	r->renewed_ns = now;
+	r->lapsed = false;
+	if (!came)
+		return;
+	rules_tracked_came(&r->tracked);
+	tracked_go_on(r);
 }
 
 /* --- outcomes --- */
@@ -127,8 +149,9 @@ static void ensured(struct rules *r, int err, bool changed, const char *text)
 	if (changed && was_on && !r->lapsed)
 		log_warn("rules were missing or changed: repaired");
 	r->p->metrics.rules_repaired += changed && was_on && !r->lapsed;
+	if (changed) /* somebody had taken them away, nobody knows when */
+		r->renewed_ns = 0;
 	renewed(r);
-	r->lapsed = false;
 	r->count.last.stand = true; /* until somebody looks again */
 	r->generation = node_rules_generation(r->p->node);
 	/* What was asked for took its time: the gates may have closed meanwhile. */
@@ -298,8 +321,8 @@ void rules_refresh(struct rules *r)
 	} else {
 		renewed(r);
 	}
-	if (rules_hold_now(r, NULL) && !handover_paused(r->p->handover)) /* else what is tracked is in use */
-		rules_tracked_sweep(&r->tracked, r->p->node, ~rules_idle(&r->idle));
+	if (!r->tracked_timer.armed)
+		tracked_go_on(r);
 	touched_look(r);
 }
 
@@ -344,8 +367,10 @@ static void connections_clear(struct rules *r, uint64_t which)
 
 void rules_doubt(struct rules *r)
 {
-	if (rules_expire(r) && !r->lapsed)
-		connections_clear(r, UINT64_MAX);
+	if (!rules_expire(r) || r->lapsed)
+		return;
+	rules_tracked_doubted(&r->tracked);
+	tracked_go_on(r);
 }
 
 void rules_lapse(struct rules *r)
@@ -353,8 +378,10 @@ void rules_lapse(struct rules *r)
 	struct diag d = { "" };
 	if (!rules_expire(r))
 		return;
-	rules_doubt(r);
+	if (!r->lapsed)
+		connections_clear(r, UINT64_MAX);
 	r->lapsed = true;
+	tracked_go_on(r);
 	if (all_or_none(r))
 		keeper_tell(r, KEEPER_LAPSE);
 	else if (node_rules_lapse(r->p->node, &d) < 0)
@@ -493,6 +520,7 @@ int rules_start(struct rules *r, struct process *p, int keeper_fd, const struct 
 	r->hook = hook;
 	r->ctx = ctx;
 	r->count.timer.due = count_due;
+	r->tracked_timer.due = tracked_due;
 	r->keeper.ready = keeper_ready;
 	r->keeper.fd = keeper_fd;
 	if (keeper_fd >= 0 && loop_add(&r->p->loop, &r->keeper, keeper_fd, EPOLLIN) < 0)
@@ -505,6 +533,8 @@ void rules_release(struct rules *r)
 	if (!r->p)
 		return;
 	loop_timer_set(&r->p->loop, &r->count.timer, T_NEVER);
+	loop_timer_set(&r->p->loop, &r->tracked_timer, T_NEVER);
+	rules_tracked_stop(&r->tracked);
 	loop_del(&r->p->loop, &r->keeper);
 	if (rules_kept(r))
 		close(r->keeper.fd);

@@ -35,6 +35,7 @@ struct rules {
 	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
 	uint64_t renewed_ns;    /* last */
 	struct rules_tracked tracked; /* what connection tracking has from times without them */
+	struct loop_timer tracked_timer; /* there is more of it */
 	uint32_t generation;    /* of iptables' rules: when they were last seen standing */
 	uint64_t asked_ns;      /* and when they were last asked for */
 	bool said_no_failopen;

@@ -17,10 +17,10 @@
 
 #define ATTRS 32
 
-/* Every state of include/net/tcp_states.h: 1 entered, 2 as closing. */
+/* Every state of include/net/tcp_states.h: 1 entered, 2 as closing, 3 closed. */
 Test(established, lines)
 {
-	static const char of_state[] = {0, 1, 0, 1, 2, 2, 0, 0, 2, 2, 0, 2, 0};
+	static const char of_state[] = {0, 1, 0, 1, 2, 2, 3, 0, 2, 2, 0, 2, 0};
 	struct established e;
 	char line[200];
 
@@ -30,6 +30,7 @@ Test(established, lines)
 		if (!of_state[state])
 			continue;
 		cr_expect_eq(e.closing, of_state[state] == 2, "state %u", state);
+		cr_expect_eq(e.closed, of_state[state] == 3, "state %u", state);
 		cr_expect_eq(e.local.s6_addr32[3], inet_addr("10.96.0.10"));
 		cr_expect_eq(e.client.s6_addr32[3], inet_addr("10.244.0.5"));
 		cr_expect(IN6_IS_ADDR_V4MAPPED(&e.client));
@@ -129,9 +130,9 @@ Test(established, entered)
 	s = look(nl);
 	cr_expect_eq(s.n, 82, "got %u", s.n);
 	cr_expect_eq(s.state[TCP_CONNTRACK_TIME_WAIT], 2, "brought up to date");
-	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, &d), 0, "%s", d.text);
+	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, NULL, &d), 0, "%s", d.text);
 	cr_expect_eq(look(nl).n, 41, "the other family's are left");
-	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, &d), 0, "none is none: %s", d.text);
+	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, NULL, &d), 0, "none is none: %s", d.text);
 	close(elsewhere);
 	netlink_close(nl);
 }
@@ -165,6 +166,23 @@ Test(established, instead_of_what_was_left)
 	netlink_close(nl);
 }
 
+/* In how many parts. */
+static unsigned sweep_all(struct netlink *nl, const struct flags_ip *ip, size_t n_ips)
+{
+	struct established_sweep at = {0};
+	struct diag d = {""};
+	unsigned n = 0;
+	int rc;
+
+	do {
+		rc = established_sweep(nl, ip, n_ips, 53, &at, &d);
+		n++;
+	} while (rc > 0);
+	cr_expect_eq(rc, 0, "%s", d.text);
+	cr_expect(!at.nl && !at.which, "from the beginning the next time");
+	return n;
+}
+
 /* All that is left of connections to port 53 and from it, of these addresses and no others, whoever holds it. */
 Test(established, swept)
 {
@@ -185,12 +203,112 @@ Test(established, swept)
 		cr_skip_test("no conntrack, or no translation");
 	inet_pton(AF_INET6, "::ffff:10.96.0.10", &ip[0].addr);
 	inet_pton(AF_INET6, "fd00:96::a", &ip[1].addr);
-	for (unsigned part = 0; part < ESTABLISHED_PARTS; part++) {
-		if (part == 2)
-			cr_expect_eq(established_sweep(nl, ip, 2, 53, part, &d), 1, "more than at a time: %s", d.text);
-		cr_expect_eq(established_sweep(nl, ip, 2, 53, part, &d), 0, "%u: %s", part, d.text);
-		cr_expect_eq(established_sweep(nl, ip, 0, 53, part, &d), 0, "none of them");
+	cr_expect_eq(sweep_all(nl, ip, 0), 4, "none of them");
+	cr_expect_geq(sweep_all(nl, ip, 2), 4);
+	cr_expect_eq(system("[ $({ conntrack -L -f ipv4; conntrack -L -f ipv6; } 2>/dev/null | wc -l) = 3 ]"), 0);
+	netlink_close(nl);
+}
+
+/* Others' connections to port 53 are read, too, a part at a time however many they are, and stay. */
+Test(established, swept_among_many)
+{
+	enum { OTHERS = 20000, PER_DATAGRAM = 256 };
+	struct flags_ip ip = {.is_v4 = true};
+	struct established e = {.port = 53};
+	struct netlink *nl;
+	struct diag d = {""};
+	struct nl_buf b;
+
+	own_net(NULL);
+	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
+	inet_pton(AF_INET6, "::ffff:10.96.0.10", &ip.addr);
+	inet_pton(AF_INET6, "::ffff:10.244.0.5", &e.client);
+	nl_init(&b);
+	for (unsigned i = 0; i < OTHERS; i++) {
+		inet_pton(AF_INET6, i % 100 ? "::ffff:10.96.0.11" : "::ffff:10.96.0.10", &e.local);
+		e.client_port = (uint16_t)(1024 + i);
+		established_put(&b, &e);
+		if (i % 32 == 31 && netlink_send(nl, &b, NULL, NULL, "others", &d))
+			cr_skip_test("no conntrack netlink: %s", d.text);
+		if (i % 32 == 31)
+			nl_init(&b);
 	}
-cr_expect_eq(system("[ $({ conntrack -L -f ipv4; conntrack -L -f ipv6; } 2>/dev/null | wc -l) = 3 ]"), 0);
+	cr_expect_geq(sweep_all(nl, &ip, 1), OTHERS / (PER_DATAGRAM * ESTABLISHED_DATAGRAMS) + 4);
+	cr_expect_eq(look(nl).n, OTHERS - OTHERS / 100);
+	netlink_close(nl);
+}
+
+/* So are connections. */
+Test(established, cleared_a_part_at_a_time)
+{
+	enum { N = 600 };
+	struct flags_ip ip = {.is_v4 = true};
+	struct established_walk at = {0};
+	struct netlink *nl;
+	struct diag d = {""};
+	unsigned n = 0;
+
+	own_net(NULL);
+	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &ip.addr);
+	int server = listening(&ip, 53);
+
+	for (int i = 0; i < N; i++) { /* each is two lines, its client's and ours */
+		asking(&ip, 53);
+		cr_assert_geq(accept(server, NULL, NULL), 0);
+	}
+	if (established_enter(nl, &ip, 1, 53, &d) || look(nl).n == 0)
+		cr_skip_test("no conntrack netlink: %s", d.text);
+	cr_expect_eq(look(nl).n, N, "all at once");
+	do {
+		cr_assert_eq(established_clear(nl, &ip, 1, 53, &at, &d), 0, "%s", d.text);
+		n++;
+		cr_expect_leq(N - look(nl).n, n * ESTABLISHED_LINES);
+	} while (established_walking(&at));
+	cr_expect_eq(n, (2 * N + ESTABLISHED_LINES) / ESTABLISHED_LINES);
+	cr_expect_eq(look(nl).n, 0);
+	cr_assert_eq(established_clear(nl, &ip, 1, 53, &at, &d), 0);
+	established_walk_end(&at);
+	cr_expect_not(established_walking(&at), "given up");
+	netlink_close(nl);
+}
+
+/* Our end has closed, and remembers it; the client has gone elsewhere from the same port. Another, that has not, stays. */
+Test(established, what_is_remembered_ends)
+{
+	struct flags_ip ip = {.is_v4 = true};
+	struct sockaddr_in6 from;
+	struct established_walk at = {0};
+	struct netlink *nl, *diag;
+	struct diag d = {""};
+	socklen_t len = sizeof(from);
+	char left[200], c;
+
+	own_net(NULL);
+	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
+	cr_assert_eq(netlink_open(&diag, NETLINK_SOCK_DIAG, &d), 0, "%s", d.text);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &ip.addr);
+	int server = listening(&ip, 53);
+
+	for (int i = 0; i < 2; i++) {
+		int fd = asking(&ip, 53);
+
+		cr_assert_eq(getsockname(fd, (struct sockaddr *)&from, &len), 0);
+		close(accept(server, NULL, NULL));
+		cr_assert_eq(read(fd, &c, 1), 0);
+		close(fd);
+	}
+	cr_assert_eq(system("[ $(grep -c ':0035 .* 06 ' /proc/net/tcp6) = 2 ]"), 0);
+	snprintf(left, sizeof(left), "conntrack -I -p tcp -s 127.0.0.1 -d 127.0.0.1 --sport %u --dport 53 --dst-nat 127.0.0.2 -t 99 "
+		 "--state ESTABLISHED >/dev/null 2>&1", ntohs(from.sin6_port));
+	if (system(left))
+		cr_skip_test("no conntrack, or no translation");
+	do
+		cr_assert_eq(established_end(nl, diag, &ip, 1, 53, &at, &d), 0, "%s", d.text);
+	while (established_walking(&at));
+	if (system("uname -r | awk -F. '{ exit $1 * 1000 + $2 < 6010 }'"))
+		cr_skip_test("a kernel that makes none forget");
+	cr_expect_eq(system("[ $(grep -c ':0035 .* 06 ' /proc/net/tcp6) = 1 ]"), 0);
+	netlink_close(diag);
 	netlink_close(nl);
 }

@@ -206,15 +206,23 @@ static void left_behind(const char *addr, int fd)
 		cr_skip_test("no conntrack, or no translation");
 }
 
+static int connected_more(const char *addr)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = inet_addr(addr)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
 static int connected(const char *addr)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = inet_addr(addr)};
-	int server = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+	int server = socket(AF_INET, SOCK_STREAM, 0);
 
 	cr_assert_eq(bind(server, (struct sockaddr *)&at, sizeof(at)), 0);
-	cr_assert_eq(listen(server, 8), 0);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	return fd;
+	cr_assert_eq(listen(server, 500), 0);
+	return connected_more(addr);
 }
 
 /* When rules lapse no connection's answer clashes with what was left; one at an address that rules have left
@@ -245,6 +253,14 @@ Test(rules, connections_when_they_lapse)
 	corefile_plan_free(next);
 }
 
+/* What is to be done a part at a time. */
+static void go_on(void)
+{
+	do
+		rules_refresh(&r);
+	while (r.tracked_timer.armed && (r.tracked_timer.due(&r.tracked_timer), 1) && r.tracked_timer.armed);
+}
+
 /* Each time that they have come, and not at once; but for addresses that they are not for. */
 Test(rules, what_was_left_is_swept)
 {
@@ -256,13 +272,13 @@ Test(rules, what_was_left_is_swept)
 	left_behind("169.254.20.10", link);
 	connected("10.96.0.10");
 	cr_expect(rules_leave(&r, next));
-	for (int i = 0; i < 5; i++)
-		rules_refresh(&r);
+	go_on();
 	cr_expect_eq(entries("169.254.20.10"), 1, "not yet");
 	cr_expect_geq(r.tracked.sweep_ns, clock_mono_ns() - 60 * NS_PER_S);
 	r.tracked.sweep_ns = clock_mono_ns() - 1;
-	for (int i = 0; i < 5; i++)
-		rules_refresh(&r);
+	rules_refresh(&r);
+	cr_expect(r.tracked_timer.armed, "a part of it");
+	go_on();
 	cr_expect_eq(entries("169.254.20.10"), 0);
 	cr_expect_eq(entries("10.96.0.10"), 1);
 	cr_expect_eq(r.tracked.sweep_ns, 0, "done");
@@ -278,10 +294,53 @@ Test(rules, what_was_left_is_swept)
 	r.tracked.sweep_ns = clock_mono_ns() - 1;
 	r.tracked.rest_ns = clock_mono_ns() + NS_PER_S;
 	left_behind("169.254.20.10", link);
-	for (int i = 0; i < 5; i++)
-		rules_refresh(&r);
+	go_on();
 	cr_expect_eq(entries("169.254.20.10"), 1, "it took long the last time");
 	corefile_plan_free(next);
+	r.tracked.sweep_ns = 0;
+	cr_assert_eq(node_rules_remove(p.node, &d), 0);
+	rules_refresh(&r);
+	cr_expect_gt(r.tracked.sweep_ns, clock_mono_ns(), "somebody had taken them away");
+	r.tracked.sweep_ns = 0;
+	flags.failopen_ns = 0;
+	rules_ensure(&r);
+	cr_expect_eq(r.tracked.sweep_ns, 0, "they never lapse, and stood");
+}
+
+/* Of many connections some are looked at, then rules are renewed, and so on; not when they hold no more. */
+Test(rules, many_connections_are_looked_at_a_part_at_a_time)
+{
+	nft_begin();
+	int link = connected("169.254.20.10");
+
+	for (int i = 0; i < 300; i++)
+		connected_more("169.254.20.10");
+	left_behind("169.254.20.10", link);
+	r.renewed_ns -= 60 * NS_PER_S;
+	rules_refresh(&r);
+	cr_expect(r.tracked.ends && r.tracked_timer.armed);
+	cr_expect_leq(r.tracked_timer.at_ns, clock_mono_ns() + RULES_TRACKED_PAUSE_NS);
+	go_on();
+	cr_expect_not(r.tracked.ends);
+	cr_expect_eq(entries("169.254.20.10"), 1, "until it is swept");
+	link = connected_more("169.254.20.10");
+	left_behind("169.254.20.10", link);
+	rules_doubt(&r);
+	cr_expect(r.tracked.clears && r.tracked_timer.armed);
+	go_on();
+	cr_expect_not(r.tracked.clears);
+	cr_expect_eq(entries("169.254.20.10"), 1);
+	left_behind("169.254.20.10", link);
+	rules_doubt(&r);
+	cr_expect(r.tracked.clears);
+	rules_lapse(&r);
+	cr_expect(!r.tracked.clears && !r.tracked_timer.armed);
+	cr_expect_eq(entries("169.254.20.10"), 1, "all at once");
+	rules_refresh(&r);
+	cr_expect(r.tracked.ends);
+	r.renewed_ns -= 60 * NS_PER_S;
+	r.tracked_timer.due(&r.tracked_timer);
+	cr_expect(!r.tracked.ends && !r.tracked_timer.armed, "they lapsed by themselves");
 }
 
 /* One address leads astray: those at it, and no others. */
