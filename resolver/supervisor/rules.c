@@ -40,12 +40,18 @@ static void keeper_tell(struct rules *r, uint32_t ask)
 		log_error("rules: asking for them: %s", strerror(errno));
 }
 
+/* Nobody has let them lapse, and they have not by themselves. */
+static bool in_time(const struct rules *r)
+{
+	uint64_t hold = node_hold_ns(r->p->node);
+	return !r->lapsed && (hold == 0 || clock_mono_ns() - r->renewed_ns < hold);
+}
+
 /* What there is to be done about connections while rules hold. */
 static void tracked_go_on(struct rules *r)
 {
-	uint64_t hold = node_hold_ns(r->p->node);
 	bool more = false;
-	if (r->lapsed || (hold && clock_mono_ns() - r->renewed_ns >= hold))
+	if (!(r->on || r->heir) || !in_time(r)) /* off: those that are open are in the table as what they are */
 		rules_tracked_stop(&r->tracked);
 	else
 		more = rules_tracked_go_on(&r->tracked, r->p->node, ~rules_idle(&r->idle),
@@ -58,12 +64,13 @@ static void tracked_due(struct loop_timer *t)
 	tracked_go_on(container_of(t, struct rules, tracked_timer));
 }
 
-/* They hold from now on; if they did not until now, others' connections have left entries. */
+/* They hold from now on; if they did not until now, for all addresses or for one, others' connections have left entries. */
 static void renewed(struct rules *r)
 {
-	uint64_t now = clock_mono_ns(), hold = node_hold_ns(r->p->node);
-	bool came = r->lapsed || !r->renewed_ns || (hold && now - r->renewed_ns >= hold);
-	r->renewed_ns = now;
+	uint64_t idle = rules_idle(&r->idle);
+	bool came = !in_time(r) || !r->renewed_ns || (r->idle_before & ~idle);
+	r->idle_before = idle;
+	r->renewed_ns = clock_mono_ns();
 	r->lapsed = false;
 	if (!came)
 		return;
@@ -333,21 +340,31 @@ void rules_listeners(struct rules *r)
 }
 
 /* The first look takes its time where there are many; what began meanwhile is the second's, and then
- * nothing begins any more that would have its handshake here and its question elsewhere. */
+ * nothing begins any more that would have its handshake here and its question elsewhere. If rules have lapsed
+ * by themselves before, on a machine that is busy with others, what is tracked is in use: by connections of ours, as
+ * what they are, and by those that their clients have gone on with elsewhere. */
 static void connections_keep(struct rules *r, uint64_t which, const struct corefile_plan *but)
 {
 	struct diag d;
-	int rc = node_connections_keep(r->p->node, which, &d);
+	int rc = in_time(r) ? node_connections_keep(r->p->node, which, &d) : 0;
 	r->hook->leaving(r->ctx, but);
-	if (rc == 0)
+	if (rc == 0 && in_time(r))
 		rc = node_connections_keep(r->p->node, which, &d);
 	if (rc < 0)
 		log_warn("rules: TCP connections that are open may break: %s", d.text);
 }
 
+/* For what takes its time, and needs them. */
+static void renew_once_more(struct rules *r)
+{
+	if (rules_expire(r) && r->p->good && in_time(r) && !all_or_none(r) && node_rules_refresh(r->p->node, NULL) == 0)
+		renewed(r);
+}
+
 bool rules_leave(struct rules *r, const struct corefile_plan *next)
 {
 	uint64_t before = rules_idle(&r->idle), go;
+	renew_once_more(r);
 	bool changed = rules_idle_listeners(&r->idle, r->p, next);
 	go = rules_idle(&r->idle) & ~before;
 	if (!changed || !go || !rules_expire(r) || r->lapsed || all_or_none(r))
@@ -418,6 +435,7 @@ static void take_away(struct rules *r, uint32_t what, int (*act)(struct node *n,
 
 static void rules_withdraw(struct rules *r)
 {
+	renew_once_more(r);
 	connections_keep(r, UINT64_MAX, NULL);
 	if (rules_kept(r) && node_failopen(r->p->node)) /* at once, whatever holds up the rest */
 		node_rules_lapse(r->p->node, NULL);
@@ -468,12 +486,11 @@ bool rules_renewed(const struct rules *r)
  * was put there has not been taken away, withdrawn, or left to expire. */
 bool rules_hold_now(const struct rules *r, const struct node_counters *seen)
 {
-	uint64_t hold = node_hold_ns(r->p->node);
-	if (!r->on || r->lapsed || node_rules_kind(r->p->node) == RULES_NONE || (seen && !seen->stand))
+	if (!r->on || node_rules_kind(r->p->node) == RULES_NONE || (seen && !seen->stand))
 		return false;
 	if (rules_idle(&r->idle) + 1 == (uint64_t)1 << r->p->flags->n_localips)
 		return false; /* for no address */
-	return hold == 0 || clock_mono_ns() - r->renewed_ns < hold;
+	return in_time(r);
 }
 
 bool rules_active(const struct rules *r, const struct node_counters *seen)

@@ -34,6 +34,7 @@ struct rules {
 	bool withdrawn;         /* off, and what replies need stands */
 	bool has_raw;           /* CAP_NET_RAW was kept, for programs that rules may need */
 	uint64_t renewed_ns;    /* last */
+	uint64_t idle_before;   /* and what they were not for then */
 	struct rules_tracked tracked; /* what connection tracking has from times without them */
 	struct loop_timer tracked_timer; /* there is more of it */
 	uint32_t generation;    /* of iptables' rules: when they were last seen standing */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When rules of nftables are asked for, renewed, withdrawn and given up, and whose addresses go meanwhile. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 
@@ -341,6 +342,84 @@ Test(rules, many_connections_are_looked_at_a_part_at_a_time)
 	r.renewed_ns -= 60 * NS_PER_S;
 	r.tracked_timer.due(&r.tracked_timer);
 	cr_expect(!r.tracked.ends && !r.tracked_timer.armed, "they lapsed by themselves");
+	rules_refresh(&r);
+	rules_doubt(&r);
+	cr_expect(r.tracked.clears);
+	rules_off(&r);
+	int n = entries("169.254.20.10");
+
+	cr_expect_geq(n, 1);
+	r.tracked_timer.due(&r.tracked_timer);
+	cr_expect(!r.tracked.clears && !r.tracked_timer.armed);
+	cr_expect_eq(entries("169.254.20.10"), n, "kept");
+}
+
+static bool is_elsewhere(const char *addr)
+{
+	char command[120];
+
+	snprintf(command, sizeof(command), "conntrack -L -p tcp -d %s --dport 53 2>/dev/null | grep -q 192.0.2.9", addr);
+	return system(command) == 0;
+}
+
+/* An address that is listened at again is one that rules have come for: who has gone on elsewhere is told. */
+Test(rules, connections_when_one_is_listened_at_again)
+{
+	struct corefile_plan *next = plan_of(".:53 {\n bind 169.254.20.10\n forward . 192.0.2.1\n}\n");
+	char c;
+
+	nft_begin();
+	int vip = connected("10.96.0.10"), link = connected("169.254.20.10");
+
+	cr_expect(rules_leave(&r, next));
+	go_on();
+	cr_assert_eq(system("conntrack -D -p tcp --dport 53 >/dev/null 2>&1"), 0);
+	left_behind("10.96.0.10", vip);
+	r.tracked.sweep_ns = 0;
+	rules_refresh(&r);
+	cr_expect_eq(r.tracked.sweep_ns, 0, "not yet");
+	cr_expect_eq(recv(vip, &c, 1, MSG_DONTWAIT), -1);
+	cr_expect_eq(errno, EAGAIN);
+	rules_listeners(&r);
+	go_on();
+	cr_expect_gt(r.tracked.sweep_ns, clock_mono_ns());
+	cr_expect_eq(recv(vip, &c, 1, MSG_DONTWAIT), -1);
+	cr_expect_eq(errno, ECONNRESET);
+	cr_expect_eq(recv(link, &c, 1, MSG_DONTWAIT), -1);
+	cr_expect_eq(errno, EAGAIN, "it has not gone");
+	corefile_plan_free(next);
+}
+
+/* Whose rules have lapsed by themselves has no connections to keep: those in the table are in use elsewhere. */
+Test(rules, connections_that_have_gone_on_are_left_alone)
+{
+	struct corefile_plan *next = plan_of(".:53 {\n bind 169.254.20.10\n forward . 192.0.2.1\n}\n");
+
+	nft_begin();
+	left_behind("10.96.0.10", connected("10.96.0.10"));
+	r.renewed_ns -= 60 * NS_PER_S;
+	cr_expect(rules_leave(&r, next));
+	cr_expect(is_elsewhere("10.96.0.10"));
+	r.renewed_ns -= 60 * NS_PER_S;
+	rules_off(&r);
+	cr_expect(is_elsewhere("10.96.0.10"));
+	corefile_plan_free(next);
+}
+
+/* What takes its time before they go has all of theirs; not while the self-test fails. */
+Test(rules, renewed_once_more)
+{
+	nft_begin();
+	uint64_t before = r.renewed_ns -= 50 * NS_PER_S;
+
+	rules_off(&r);
+	cr_expect_gt(r.renewed_ns, before + 40 * NS_PER_S);
+	rules_remove(&r);
+	rules_ensure(&r);
+	before = r.renewed_ns -= 50 * NS_PER_S;
+	p.good = false;
+	rules_off(&r);
+	cr_expect_eq(r.renewed_ns, before);
 }
 
 /* One address leads astray: those at it, and no others. */
