@@ -21,7 +21,7 @@ struct pack {
 
 static void rdata_name(struct pack *p, bool compress)
 {
-	struct name n = {.len = 1};
+	struct name n = {0};
 
 	wire_name(&p->in, &n);
 	if (p->in.err)
@@ -109,7 +109,7 @@ static unsigned section_pack(struct pack *p, unsigned n, enum dns_section sec)
 	unsigned kept = 0;
 
 	for (; n > 0 && !p->in.err && !p->out.err; n--) {
-		struct name owner = {.len = 1};
+		struct name owner = {0};
 		struct dns_rr rr = {0};
 		size_t start = p->in.off, mark;
 

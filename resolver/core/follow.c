@@ -97,7 +97,7 @@ static unsigned cnames_copy(struct wire *w, unsigned n, const struct question *q
 	unsigned kept = 0;
 
 	for (; n > 0 && !w->err; n--) {
-		struct name owner = {.len = 1};
+		struct name owner = {0};
 		struct wire head = *w, data;
 		struct dns_rr rr = {0};
 		size_t mark;
@@ -123,7 +123,7 @@ bool follow_keep(struct core *c, struct question *q, const uint8_t *msg, size_t 
 {
 	struct head *head = head_take(c, q);
 	struct dns_header h = {0}, to = {.flags = DNS_QR, .n_qd = 1};
-	struct name target = {.len = 1};
+	struct name target = {0};
 	struct dns_question old;
 	struct wire_out o;
 	struct wire w;

@@ -53,7 +53,7 @@ enum alias { ALIAS_NONE, ALIAS_STRANGE, ALIAS_FOLLOWED, ALIAS_GROWS };
 /* The record that `w` stands before, which is left behind it. */
 static enum alias chain_step(struct scrub *s, struct wire *w)
 {
-	struct name owner = {.len = 1}, target = {.len = 1};
+	struct name owner = {0}, target = {0};
 	size_t start = w->off;
 	struct dns_rr rr = {0};
 	const struct name *from = NULL;

@@ -53,7 +53,7 @@ static unsigned targets_arrive(struct core *c, const struct visit *v, const stru
 	if (asked.qtype == DNS_CNAME) /* the alias itself: it leads nowhere */
 		return PLUGIN_NEXT;
 	for (unsigned n = 0; n < h.n_an; n++) {
-		struct name target = {.len = 1};
+		struct name target = {0};
 		struct dns_rr rr = {0};
 		struct wire data;
 		unsigned verdict;
