@@ -228,7 +228,7 @@ void path_observe(struct core *c, const struct visit *v)
 	walk_begin(p, q, base_len, ns);
 }
 
-void path_check(const struct core *c)
+ONLY_CHECKS void path_check(const struct core *c)
 {
 	for (unsigned i = 0; c->path && i < PATH_CLIENTS; i++) {
 		const struct path_client *p = &c->path[i];

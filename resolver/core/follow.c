@@ -74,7 +74,7 @@ void follow_release(struct core *c, struct question *q)
 	q->head = 0;
 }
 
-void follow_check(const struct core *c)
+ONLY_CHECKS void follow_check(const struct core *c)
 {
 	const struct follow *f = c->follow;
 	unsigned n = 0;
