@@ -341,6 +341,7 @@ static int start(struct supervisor *s, int keeper_fd, struct diag *d)
 static void release(struct supervisor *s)
 {
 	struct process *p = &s->process;
+	sockets_close(&s->sockets); /* who still waits there to be accepted is told so, from an address that is there */
 	rules_remove(&s->rules);
 	upkeep_undo(&s->upkeep);
 	upkeep_leave(&s->upkeep);
@@ -351,7 +352,6 @@ static void release(struct supervisor *s)
 	rules_release(&s->rules);
 	handover_free(p->handover);
 	endpoints_release(&s->endpoints);
-	sockets_close(&s->sockets);
 	configuration_release(&s->configuration);
 	node_close(p->node);
 	loop_del(&p->loop, &s->signals);
