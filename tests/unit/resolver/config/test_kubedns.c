@@ -215,7 +215,7 @@ Test(kubedns, many)
 			break;
 		}
 		cr_assert_eq(rc, 0, "%s", d.text);
-		cr_assert_eq(c.n_stubs, n);
+		cr_assert_eq(c.n_stubs, (size_t)n);
 		for (int i = 0; i < n; i++) {
 			char name[32];
 
