@@ -73,6 +73,7 @@ static void tail_free(struct ring *r)
 	size_t size = e->size;
 
 	tail_skip(r);
+	asan_allow(e, size); /* of a dead one the most is forbidden already */
 	SPOIL(e, size);
 	asan_forbid(e, size);
 }

@@ -86,7 +86,7 @@ struct entry *ring_push(struct ring *r, size_t size);
 /* The oldest entry, paddings passed over and freed; NULL when empty. */
 struct entry *ring_tail(struct ring *r);
 void ring_pop(struct ring *r); /* frees what ring_tail returned */
-/* Takes the tail's entry to the head; always fits. Returns its new place. */
+/* Takes the tail's entry, which lives, to the head; always fits. Returns its new place. */
 struct entry *ring_rotate(struct ring *r);
 /* Entry after `e` in age, or NULL; e NULL: the oldest. Paddings are skipped. */
 struct entry *ring_next(const struct ring *r, const struct entry *e);

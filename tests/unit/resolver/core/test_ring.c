@@ -156,7 +156,7 @@ Test(ring, as_a_list_would)
 			break;
 		case 4:
 		case 5:
-			if (n_listed)
+			if (n_listed && !list[0].dead) /* nobody keeps a dead one */
 				go_round();
 			break;
 		case 6:
