@@ -13,7 +13,8 @@
 
 enum { EDE_TEXT_MAX = 100 };
 
-/* A query that only wants a cookie names no zone: any of the listener's will do. */
+/* A query that only wants a cookie names no zone: any of the listener's will do. Of one that names
+ * something and has no zone the listener may be gone. */
 bool cookies_given(const struct core *c, const struct visit *v)
 {
 	const struct config *conf = c->conf;
@@ -21,9 +22,11 @@ bool cookies_given(const struct core *c, const struct visit *v)
 
 	if (v->zone)
 		return v->zone->z.cookies;
+	if (v->q->question_end > DNS_HEADER_LEN)
+		return false;
 	for (size_t i = 0; i < conf->n_routes[l]; i++)
 		if (conf->zone[conf->route[l][i].zone].z.cookies)
-			return v->q->question_end <= DNS_HEADER_LEN;
+			return true;
 	return false;
 }
 
