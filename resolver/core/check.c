@@ -174,7 +174,12 @@ static void states_check(const struct core *c, const struct question *q)
 	unsigned targets = 0;
 
 	assert(q->is_counted <= (q->end_ns != T_NEVER) && q->is_settled <= (q->last_rcode && q->is_counted));
-	assert(q->hedge_ns == T_NEVER || (q->is_counted && !q->is_settled && q->retry_ns != T_NEVER));
+	assert(q->hedge_ns == T_NEVER || (q->is_counted && !q->is_settled && q->retry_ns != T_NEVER && asks_open(q)));
+	assert(!q->is_settled || asks_open(q));
+	assert(q->is_counted <= (q->retry_ns != T_NEVER || asks_open(q))); /* the last may still answer */
+	assert(q->stale_ns == T_NEVER || q->first_waiter != NIL);
+	assert(!q->last_why || q->last_upstream < c->conf->n_upstreams);
+	assert(!q->n_follows || q->end_ns == T_NEVER || q->leader == NIL || q->follows_target || q->follow_ns != T_NEVER);
 	assert(q->retry_ns == T_NEVER || q->is_counted);
 	assert(q->follow_ns == T_NEVER || (q->leader != NIL && !q->follows_target));
 	assert(!q->follows_target || (q->head && !q->is_counted && q->retry_ns == T_NEVER));

@@ -27,7 +27,7 @@ void question_release_forward(struct core *c, struct question *q)
 {
 	if (q->is_counted)
 		state_of(c, q)->concurrent--;
-	q->is_counted = false;
+	q->is_counted = q->is_settled = false;
 }
 
 /* --- choosing --- */
@@ -219,7 +219,6 @@ static void forward_enter(struct core *c, uint32_t qi, size_t index, uint64_t no
 	}
 	state->concurrent++;
 	q->is_counted = true;
-	q->is_settled = false;
 	q->n_tries = 0;
 	q->tried = q->damaged = q->respelled = q->no_edns = 0;
 	if (q->end_ns == T_NEVER)
