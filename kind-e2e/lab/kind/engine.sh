@@ -25,9 +25,9 @@ node_image_loaded() {
 		docker load -i "$node_archive" >"$lab/image" 2>&1 &&
 			docker tag "$(sed -n 's/^Loaded image ID: //p; s/^Loaded image: //p' "$lab/image" | head -n 1)" $node_name
 	fi || { said=$(tail -n 1 "$lab/image"); return 1; }
-	kube_version=$(docker run --rm --entrypoint cat $node_name /kind/version)
+	kube_version=$(docker run --rm --entrypoint cat $node_name /kind/version 2>"$lab/image") && [ -n "$kube_version" ] ||
+		{ said="no container runs: $(grep -m 1 . "$lab/image")"; return 1; }
 	said="$node_image, Kubernetes $kube_version, $(($(docker image inspect -f '{{.Size}}' $node_name) / 1000000)) MB"
-	[ -n "$kube_version" ]
 }
 kind_config() {
 	cat <<-END
