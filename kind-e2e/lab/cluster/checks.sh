@@ -159,6 +159,10 @@ table_empty() {
 	client_entries >"$out/client-entries"
 	entries=$(wc -l <"$out/client-entries") udp=$(($(coredns_count 'proto="udp"') - udp))
 	said="$said; $entries connection-table entries of the pods, $udp questions came to CoreDNS over UDP"
+	if [ "$entries" -gt 0 ]; then # which, and whether rules have been away
+		cp "$out/client-entries" "$out/client-entries.$(date +%H%M%S)"
+		said="$said; one of them: $(head -n 1 "$out/client-entries"); $(renewals)"
+	fi
 	[ "$entries" = 0 ] && [ "$udp" = 0 ] && awk -v s="$share" 'BEGIN { exit !(s >= 0 && s < 10) }'
 }
 counters_grow() { # everything that was sent is in the cache's own count
