@@ -30,7 +30,7 @@ struct undo { /* one thing to do to names of the answer */
 struct rewrite_run {
 	const struct name *asked;
 	const struct plugin_query *query;
-	struct edns0_list *options; /* collected here, unless NULL */
+	struct edns0_list options; /* so far */
 	char name[NAME_MAX_TEXT]; /* the question's name as it stands */
 	uint16_t qtype, qclass;
 	size_t n_undo, n_auto;
@@ -101,7 +101,7 @@ static int rule_run(const struct rewrite_rule *r, struct rewrite_run *run)
 		undo_add(run, &(struct undo){.kind = UNDO_CNAME, .values = true, .rule = r});
 		return 1;
 	case REWRITE_EDNS0:
-		return edns0_apply(&r->edns0, run->query, run->options);
+		return edns0_apply(&r->edns0, run->query, &run->options);
 	default:
 		break;
 	}
@@ -125,14 +125,13 @@ static int rule_run(const struct rewrite_rule *r, struct rewrite_run *run)
 }
 
 /* How many rules applied; -1 as above. */
-static int rules_run(const struct rewrite *w, const struct plugin_query *q, struct rewrite_run *run,
-		     struct edns0_list *options)
+static int rules_run(const struct rewrite *w, const struct plugin_query *q, struct rewrite_run *run)
 {
 	int n = 0;
 
 	run->asked = &q->name;
 	run->query = q;
-	run->options = options;
+	run->options.n = 0;
 	run->qtype = q->qtype;
 	run->qclass = q->qclass;
 	run->n_undo = run->n_auto = 0;
@@ -156,7 +155,7 @@ static enum plugin_verdict rewrite_ask(const struct plugin_step *s, struct plugi
 {
 	struct rewrite_run run;
 	struct name name;
-	int n = rules_run((const struct rewrite *)s, q, &run, NULL);
+	int n = rules_run((const struct rewrite *)s, q, &run);
 
 	(void)out;
 	if (n == 0)
@@ -292,7 +291,7 @@ static size_t rewrite_answered(const struct plugin_step *s, struct plugin_query 
 	struct rewrite_run run;
 	size_t to_len;
 
-	if (len < DNS_HEADER_LEN || rules_run((const struct rewrite *)s, q, &run, NULL) <= 0)
+	if (len < DNS_HEADER_LEN || rules_run((const struct rewrite *)s, q, &run) <= 0)
 		return len;
 	if (!run.n_undo && !run.has_ttl && !run.has_rcode)
 		return len;
@@ -315,11 +314,10 @@ static size_t rewrite_answered(const struct plugin_step *s, struct plugin_query 
 static void rewrite_options(const struct plugin_step *s, const struct plugin_query *q,
 			    struct wire_out *out)
 {
-	struct edns0_list options = {.n = 0};
 	struct rewrite_run run;
 
-	if (rules_run((const struct rewrite *)s, q, &run, &options) > 0)
-		edns0_put(&options, out);
+	if (rules_run((const struct rewrite *)s, q, &run) > 0)
+		edns0_put(&run.options, out);
 }
 
 static const struct plugin_ops ops = {.name = "rewrite",

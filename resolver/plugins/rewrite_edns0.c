@@ -17,7 +17,7 @@ enum { EDNS_SUBNET = 8 };
 
 static struct edns0_option *option_find(struct edns0_list *l, uint16_t code)
 {
-	for (size_t i = 0; l && i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++)
 		if (l->opt[i].code == code)
 			return &l->opt[i];
 	return NULL;
@@ -114,8 +114,6 @@ bool edns0_apply(const struct rewrite_edns0 *e, const struct plugin_query *q, st
 	if ((e->action == EDNS0_REPLACE && !o && !sent) ||
 	    (e->action == EDNS0_APPEND && o && !e->is_local) || !data_make(e, q, &fresh))
 		return false;
-	if (!l)
-		return true;
 	if (!o || e->action == EDNS0_APPEND)
 		o = l->n < EDNS0_OPTIONS_MAX ? &l->opt[l->n++] : NULL;
 	if (o)

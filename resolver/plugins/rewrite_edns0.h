@@ -35,7 +35,7 @@ struct edns0_list { /* options of one question */
 };
 /* The words after `edns0`. ERR_UNSUPPORTED: warned of, leave the rule out. */
 int edns0_read(struct cf_setup *s, const struct cf_token *tok, size_t n, struct rewrite_edns0 *e);
-/* Does the rule apply? If so, what it does to the list (NULL: only tell). */
+/* Does the rule apply? If so, what it does to the list. */
 bool edns0_apply(const struct rewrite_edns0 *e, const struct plugin_query *q, struct edns0_list *l);
 void edns0_put(const struct edns0_list *l, struct wire_out *o);
 
