@@ -17,7 +17,7 @@ HOT struct entry *cache_find(const struct cache *c, const struct cache_key *k)
 {
 	uint64_t place = key_mix(k->hash, key_place(k->qtype, k->qclass, k->key_flags));
 
-	for (uint32_t i = home_of(c, place); c->slot[i].at; i = i + 1 == c->n_slots ? 0 : i + 1) {
+	for (uint32_t i = home_of(c, place); c->slot[i].at; i = slot_after(c, i)) {
 		struct entry *e;
 
 		if (c->slot[i].tag != (uint32_t)place)
@@ -35,7 +35,7 @@ struct entry *slot_occupant(const struct cache *c, const struct cache_key *k)
 	uint64_t rest = key_place(k->qtype, k->qclass, k->key_flags);
 	uint64_t place = key_mix(k->hash, rest);
 
-	for (uint32_t i = home_of(c, place); c->slot[i].at; i = i + 1 == c->n_slots ? 0 : i + 1) {
+	for (uint32_t i = home_of(c, place); c->slot[i].at; i = slot_after(c, i)) {
 		struct entry *e;
 
 		if (c->slot[i].tag != (uint32_t)place)
@@ -54,7 +54,7 @@ struct cache_slot *slot_of(const struct cache *c, const struct entry *e)
 
 	while (c->slot[i].at != at) {
 		assert(c->slot[i].at);
-		i = i + 1 == c->n_slots ? 0 : i + 1;
+		i = slot_after(c, i);
 	}
 	return &c->slot[i];
 }
@@ -65,7 +65,7 @@ void slot_add(struct cache *c, const struct entry *e)
 	uint32_t i = home_of(c, place);
 
 	while (c->slot[i].at)
-		i = i + 1 == c->n_slots ? 0 : i + 1;
+		i = slot_after(c, i);
 	c->slot[i].tag = (uint32_t)place;
 	c->slot[i].at = entry_at(c, e);
 	c->n_used++;
@@ -80,7 +80,7 @@ void slot_drop(struct cache *c, struct cache_slot *s)
 	for (;;) {
 		uint32_t home;
 
-		i = i + 1 == c->n_slots ? 0 : i + 1;
+		i = slot_after(c, i);
 		if (!c->slot[i].at)
 			break;
 		home = home_of(c, place_of(slot_entry(c, &c->slot[i])));

@@ -55,6 +55,10 @@ static inline uint32_t home_of(const struct cache *c, uint64_t place)
 {
 	return (uint32_t)((place >> 32) * c->n_slots >> 32);
 }
+static inline uint32_t slot_after(const struct cache *c, uint32_t i)
+{
+	return i + 1 == c->n_slots ? 0 : i + 1;
+}
 
 static inline struct entry *slot_entry(const struct cache *c, const struct cache_slot *s)
 {

@@ -259,7 +259,6 @@ static const char *index_fault(struct gotext_expr *e)
 		return "there are at most 15 groups";
 	e->text = at->text;
 	e->num = at->num;
-	e->n = 0;
 	return NULL;
 }
 

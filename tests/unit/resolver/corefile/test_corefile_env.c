@@ -333,6 +333,7 @@ Test(corefile_env, files_are_read_whole)
 		file_expect(path, sizes[i], 0, "");
 	}
 	file_expect(dir, 0, ERR_SYS, ": is a directory");
+	file_expect("/proc/self/mem", 0, ERR_SYS, "/proc/self/mem: Input/output error"); /* nothing lies at 0 */
 	file_expect("/nonexistent/x", 0, ERR_SYS, "/nonexistent/x: No such file or directory");
 	cr_assert_eq(truncate(path, 64 << 20), 0);
 	file_expect(path, 0, ERR_LIMIT, "larger than ");

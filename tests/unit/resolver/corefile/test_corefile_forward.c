@@ -296,6 +296,7 @@ Test(corefile_forward, forward_faults)
 		 "unknown policy 'rnadom' (did you mean 'random'?): expected random, round_robin "
 		 "or sequential"},
 		{"forward . 1.1.1.1 {\n failover NOERROR\n}", "NOERROR cannot be used in failover"},
+		{"forward . 1.1.1.1 {\n next RCODE31\n failover RCODE32\n}", "'RCODE32' cannot be used here"},
 		{"forward . 1.1.1.1 {\n next NXDOMIAN\n}", "'NXDOMIAN' is not a response code"},
 		{"forward . 1.1.1.1 {\n max_age 5s\n}",
 		 "max_age (5s) must not be less than expire (10s)"},

@@ -4,6 +4,8 @@
  * replaced and put together with the next; each note, where it points, and what becomes of the
  * plan are compared with tests/golden/corefile/told. GOLDEN_UPDATE=1 writes that file anew; its
  * difference in git is read before it is committed: each line of it is a change that somebody meant.
+ * Likewise each octet left out, or another in its place: what is said of all those of one text makes one
+ * number of tests/golden/corefile/odd, and ODD=n prints what a number is of.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include "tests/fixtures/corefile_util.h"
 
 #define GOLDEN "tests/golden/corefile/told"
+#define ODD    "tests/golden/corefile/odd"
 
 static const char *const texts[] = {
 	"(a) {\n errors\n log \"x {name}\"\n}\na.org:53 b.org, c.org:54 {\n import a\n bind 127.0.0.1 eth0\n"
@@ -43,6 +46,16 @@ static const char *const texts[] = {
 	"a.org,b.org c.org,10.0.0.0/15, d.org {\n forward . 192.0.2.1\n}\n",
 	"# nothing\n",
 	"cluster.local {\n search_path {\n cluster\n autopath\n }\n forward . 192.0.2.1\n}\n",
+};
+
+/* Words as they may be written, for octets. */
+static const char *const written[] = {
+	"(s) {\n log \"a \\\"b\\\" c\"\n}\n\n# note\na.org {\n import s # twice\n import s\n bind {$IP} {%IP%}\n forward . {$IP}:54\n nsid {$NO}x{$REF}\n}\n",
+	"\xef\xbb\xbf" "a.org:53 , b.org\\\\x {\r\n\terrors\r\n template IN TXT {\n answer \"{{ .Name }} 5 IN TXT \\\"a;b\\\" c\"\r\n }\n}\n",
+	"dns://c.org 10.1.2.0/23 fd00::/12 {\n hosts /h {\n fd00::1 h.org # x\n 10.0.0.1\tH.org g\n }\n template ANY ANY {\n rcode NXDOMAIN\n }\n}\n",
+	"a.org {\n import x*\n template IN A {\n answer \"{{ if eq .Name \\\"x.\\\" }}x 1 IN A 1.2.3.4{{ else }}{{ printf \\\"%s\\\" .Name }} 1 IN A 1.2.3.5{{ end }}\"\n }\n}\n",
+	". {\n template IN ANY {\n answer \"{{ .Name }} 1 IN SOA a. b. (1 2 3 4 5)\"\n answer \"x. 1 IN CAA 0 issue y\"\n additional \"x. 1 IN TYPE65 \\# 3 0a0B0c\"\n"
+	" authority \"x. 1 IN SRV 1 2 3 a.b.\"\n additional \"x. 1 IN NAPTR 1 2 a b c .\"\n }\n}\n",
 };
 
 /* --- the machine that they are read on --- */
@@ -252,6 +265,70 @@ static void fault_make(char *to, size_t cap, const char *text, size_t at, size_t
 	}
 	n += snprintf(to + n, cap - (size_t)n, "%s", rest);
 	cr_assert_lt((size_t)n, cap);
+}
+
+/* The octet at `at` is left out, or another. */
+static void octet_make(char *to, const char *text, size_t at, unsigned fault)
+{
+	static const char others[] = "{}\\#.,:-9a{`\r(%";
+
+	strcpy(to, text);
+	switch (fault) {
+	case 0:
+		memmove(to + at, to + at + 1, strlen(to + at));
+		break;
+	case 1:
+		to[at] = '"';
+		break;
+	case 2:
+		to[at] = '\n';
+		break;
+	default:
+		to[at] = others[at % (sizeof(others) - 1)];
+	}
+}
+enum { OCTET_FAULTS = 4 };
+
+/* Of all octets of a text with such a fault. */
+static uint64_t odd_number(const char *text, unsigned fault, bool is_printed)
+{
+	char broken[4096];
+	uint64_t number = 0;
+
+	for (size_t at = 0; text[at]; at++) {
+		char *plan = NULL, *line;
+		struct hash_key key = {number, at};
+
+		octet_make(broken, text, at, fault);
+		line = told(broken, &plan);
+		number = hash_sip13(&key, line, strlen(line));
+		if (is_printed)
+			fprintf(stderr, "%zu %016lx: %s\n", at, number, line);
+		free(line);
+		free(plan);
+	}
+	return number;
+}
+
+Test(corefile_told, each_octet_of_good_ones_broken, .timeout = 120)
+{
+	enum { N = sizeof(texts) / sizeof(texts[0]), N_WRITTEN = sizeof(written) / sizeof(written[0]) };
+	const char *which = getenv("ODD");
+	FILE *f = fopen(ODD, getenv("GOLDEN_UPDATE") ? "w" : "r");
+
+	cr_assert(f, "%s", ODD);
+	for (unsigned i = 0; i < (N + N_WRITTEN) * OCTET_FAULTS; i++) {
+		unsigned t = i / OCTET_FAULTS, number = 0;
+		unsigned long want = 0, got;
+
+		got = odd_number(t < N ? texts[t] : written[t - N], i % OCTET_FAULTS, which && strtoul(which, NULL, 10) == i);
+		if (getenv("GOLDEN_UPDATE"))
+			fprintf(f, "%u %016lx\n", i, got);
+		else
+			cr_expect(fscanf(f, "%u %lx", &number, &want) == 2 && number == i && want == got, "text %u, fault %u (ODD=%u)", t,
+				  i % OCTET_FAULTS, i);
+	}
+	fclose(f);
 }
 
 static FILE *golden;

@@ -44,6 +44,7 @@ Test(plugin_rewrite, names)
 		 "d.org",
 		 "a.org", "c.org."},
 		{"rewrite stop {\n name suffix .old .new answer auto\n}", "x.old", "x.new."},
+		{"rewrite name regex (.*)[.]old {1}.NEW", "x.old", "x.new."},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
