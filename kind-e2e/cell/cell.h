@@ -61,7 +61,8 @@ struct snap { /* counters at one moment; what is reported is a difference */
 	uint64_t served[CELL_SERVERS_MAX];
 	double cache_queries, cache_hits, cache_misses;
 	double cache_again; /* hedges, retries and refreshes: questions upstream that are no miss */
-	uint64_t cpu_ns, rss_bytes;
+	uint64_t cpu_ns, rss_bytes; /* the cache's */
+	uint64_t servers_cpu_ns;
 };
 
 struct sample {

@@ -183,6 +183,8 @@ int snap_take(struct cell *c, struct snap *ret, struct diag *d)
 	code = code ? code : pods_tcp(c, &s, d);
 	for (unsigned i = 0; i <= c->topo.n_backends; i++)
 		s.served[i] = c->served[i].udp + c->served[i].tcp;
+	for (unsigned i = 0; i <= c->topo.n_backends; i++)
+		s.servers_cpu_ns += proc_cpu_ns(c->server[i]);
 	code = code ? code : ctnl_stats(c->ct, &s.ct, d);
 	code = code ? code : cell_split(c, &s.split, d);
 	if (!code)
@@ -216,6 +218,7 @@ int snap_settle(struct cell *c, struct snap *ret, struct diag *d)
 	now.ct = last.ct; /* the earlier look: nearer to the load's end */
 	now.split = last.split;
 	now.cpu_ns = last.cpu_ns;
+	now.servers_cpu_ns = last.servers_cpu_ns;
 	*ret = now;
 	return 0;
 }

@@ -175,6 +175,8 @@ static void put_lab(const struct cell *c, const struct totals *t, struct result 
 	result_num(r, "lab.setup_s", (double)c->setup_ns / 1e9);
 	if (c->busy >= 0)
 		result_num(r, "processors.busy", c->busy);
+	result_num(r, "pods.cpu_s", (double)t->cpu_ns / 1e9);
+	result_num(r, "servers.cpu_s", (double)(c->after.servers_cpu_ns - c->before.servers_cpu_ns) / 1e9);
 	if (c->captured) {
 		result_num(r, "lab.captured_queries", (double)c->captured_queries);
 		result_num(r, "lab.captured_answers", (double)c->captured_answers);

@@ -12,6 +12,7 @@
 
 #include "kind-e2e/load/load_int.h"
 #include "lib/base/clock.h"
+#include "lib/base/worked.h"
 
 /* --- answers -------------------------------------------------------------------- */
 
@@ -264,16 +265,19 @@ static int set_up(struct load *l, struct diag *d)
 int load_main(const struct load_conf *c)
 {
 	static struct load l;
+	uint64_t cpu_ns;
 	struct diag d = {""};
 	int code;
 
 	l.c = c;
 	l.out = c->shared;
 	code = set_up(&l, &d);
+	cpu_ns = clock_worked_ns();
 	while (!code && (l.have_next || l.actives)) {
 		evloop_turn(&l.loop, next_moment(&l));
 		do_due(&l);
 	}
+	l.out->cpu_ns = clock_worked_ns() - cpu_ns;
 	for (size_t i = 0; !code && i < c->s->n_loads; i++)
 		if (l.stream[i].shared_sock)
 			sock_close(l.stream[i].shared_sock);

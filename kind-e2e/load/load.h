@@ -29,6 +29,7 @@ struct load_shared {		  /* written by the load program, read by the lab */
 	uint64_t tuples;		 /* distinct (protocol, port) used */
 	uint64_t send_errors, unmatched, open_failed;
 	uint64_t verified, wrong;
+	uint64_t cpu_ns; /* of the program, from its first lookup to the last */
 	char why_wrong[160]; /* of the first wrong answer */
 	struct {
 		char id[24]; /* from the NSID; "" : none given */

@@ -53,6 +53,8 @@
 	{ "cache.misses",            "queries", MERGE_SUM, "of these, not in memory" }, \
 	{ "cache.cpu_s",             "s",       MERGE_SUM, "processor time of the cache" }, \
 	{ "cache.rss_bytes",         "bytes",   MERGE_MAX, "resident memory of the cache" }, \
+	{ "pods.cpu_s",              "s",       MERGE_SUM, "processor time of the pods, their lookups' only" }, \
+	{ "servers.cpu_s",           "s",       MERGE_SUM, "processor time of the DNS servers that are no cache" }, \
 	{ "processors.busy",         "1",       MERGE_MAX, "share of the processors' time that was used while the load ran, by whatever it was" }, \
 	{ "world.nodes",             "nodes",   MERGE_SAME, "nodes of the cluster that the record speaks of" }, \
 	{ "world.pods",              "pods",    MERGE_SAME, "pods that asked, on all nodes" }, \

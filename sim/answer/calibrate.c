@@ -6,7 +6,8 @@
  * wake-up. So the costs are those under which the simulator, run on the same scenario, takes as long as the
  * lab did: from a first guess each is corrected by what is still missing, quantile by quantile, some rounds.
  * A lookup there is a pair of questions answered in one step, so its latency is the slower of two ways: a way's
- * share p takes what the pair's share p x p takes. What the load program was late by is measured by itself.
+ * share p takes what the pair's share p x p takes. What the load program was late by is measured by itself. A name's octets,
+ * and a denial that the cache makes of one above, cost what their loads take longer than one of a short name that is there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #define LEAST_NS 1000.0
 #define ROUNDS 6
 #define REPS 8
-#define SHARED_ROUNDS 14 /* by smaller steps, to what is no tail */
+#define SHARED_ROUNDS 20 /* by smaller steps, to what is no tail */
 #define SHARED_REPS 4
 
 static const double shares[] = {0,    0.01, 0.05, 0.1,  0.2,   0.3,  0.4,   0.5,   0.6,   0.7,   0.8,   0.85, 0.9,
@@ -39,14 +40,16 @@ struct fit { /* under one kind of rules */
 	struct sim_costs *k;
 	struct cell off, on;
 	struct took sim_off, sim_on;
+	double octets; /* which the name of the load `long` has more than the others' */
 	struct cell_outcome out[2];
 	struct hist late; /* of the first: of all cells */
 	struct seen *lab, *sim; /* where processors are shared; else NULL */
 };
 
-#define TOOK_HISTS(t) &(t)->fresh, &(t)->same, &(t)->tcp, &(t)->miss
-static const char *const loads[] = {"new", "same", "tcp", "miss"};
+#define TOOK_HISTS(t) &(t)->fresh, &(t)->same, &(t)->tcp, &(t)->miss, &(t)->longer, &(t)->cut
+static const char *const loads[] = {"new", "same", "tcp", "miss", "long", "cut"};
 #define TOOK_N (sizeof(loads) / sizeof(loads[0]))
+#define TOOK_OLD 4 /* which have always been measured */
 
 static bool took_load(struct took *t, const struct record *r, const char *kind)
 {
@@ -55,8 +58,11 @@ static bool took_load(struct took *t, const struct record *r, const char *kind)
 
 	for (size_t i = 0; i < TOOK_N; i++) {
 		snprintf(name, sizeof(name), "%s.%s", kind, loads[i]);
-		if (!record_hist(r, name, to[i]))
+		if (record_hist(r, name, to[i]))
+			continue;
+		if (i < TOOK_OLD)
 			return false;
+		hist_init(to[i]);
 	}
 	return true;
 }
@@ -157,6 +163,26 @@ static void processor(struct sim_costs *k, const struct cell *on)
 	k->tcp_cpu_ns = (uint64_t)((double)k->tcp_cpu_ns * scale);
 }
 
+static void scale(uint64_t *ns, double by)
+{
+	*ns = (uint64_t)((double)*ns * by + 0.5);
+}
+
+/* What names cost is in the daemon's time, too, and stands beside it: so what is left of the time is known when that is. */
+static void processor_mend(struct sim_costs *k, const struct cell *on, const struct sim_result *sim)
+{
+	double cpu_s, queries;
+
+	if (!record_num(on->r, "cache.cpu_s", &cpu_s) || !record_num(on->r, "cache.queries", &queries) || queries < 100 ||
+	    !sim->cache_cpu_ns || !sim->cache_queries)
+		return;
+	double by = cpu_s * 1e9 / queries / ((double)sim->cache_cpu_ns / (double)sim->cache_queries);
+	scale(&k->hit_cpu_ns, by);
+	scale(&k->miss_cpu_ns, by);
+	scale(&k->answer_cpu_ns, by);
+	scale(&k->tcp_cpu_ns, by);
+}
+
 static void guess(struct sim_costs *k, const struct fit *f)
 {
 	const struct scen_delay none = {0, 0};
@@ -173,7 +199,7 @@ static void guess(struct sim_costs *k, const struct fit *f)
 	leg_set(&k->world_node, none);
 	leg_set(&k->start, none); /* until the end */
 	way_first(&k->node_backend, &f->on.took.miss);
-	k->socket_ns = k->new_flow_ns = 0;
+	k->socket_ns = k->new_flow_ns = k->octet_ns = k->cut_cpu_ns = 0;
 }
 
 /* --- pauses --- */
@@ -226,9 +252,31 @@ static double fresh_more(const struct took *t)
 	return median(&t->fresh) - median(&t->same);
 }
 
+static double longer_more(const struct took *t)
+{
+	return median(&t->longer) - median(&t->same);
+}
+
+static double cut_more(const struct took *t)
+{
+	return median(&t->cut) - median(&t->same);
+}
+
+static void mend_names(struct sim_costs *k, const struct fit *f)
+{
+	const struct took *lab = &f->on.took, *sim = &f->sim_on;
+
+	if (lab->longer.n && f->octets > 0)
+		cost_mend(&k->octet_ns, (longer_more(lab) - longer_more(sim)) / HANDLED / f->octets);
+	if (lab->cut.n)
+		cost_mend(&k->cut_cpu_ns, (cut_more(lab) - cut_more(sim)) / 2);
+}
+
 static void mend(struct sim_costs *k, const struct fit *f)
 {
 	double socket = fresh_more(&f->on.took) - fresh_more(&f->sim_on);
+
+	mend_names(k, f);
 
 	leg_mend(&k->pod_cache, &f->on.took.same, &f->sim_on.same, 2);
 	leg_mend(&k->pod_backend, &f->off.took.same, &f->sim_off.same, 2);
@@ -247,6 +295,14 @@ static void took_of(struct took *t, const struct scenario *s, const struct sim_r
 		for (size_t k = 0; k < s->n_loads; k++)
 			if (strcmp(s->load[k].name, loads[i]) == 0)
 				*to[i] = r->latency[k];
+}
+
+static double octets_more(const struct scenario *s)
+{
+	for (size_t i = 0; i < s->n_loads; i++)
+		if (strcmp(s->load[i].name, "long") == 0 && s->load[i].ask)
+			return (double)strlen(s->load[i].ask) - (double)strlen(s->ask[0].name);
+	return 0;
 }
 
 /* Of both cells, each from the first lookup to the last. */
@@ -269,11 +325,36 @@ static double busy_in_lab(const struct fit *f)
 	return -1;
 }
 
+/* Of the lab's record. */
+static int spent_in(struct spent *ret, const struct record *r, struct diag *d)
+{
+	double lookups, warmup, asked, queries = 0, missed = 0;
+
+	if (!record_num(r, "pods.cpu_s", &ret->pods) || !record_num(r, "servers.cpu_s", &ret->servers))
+		return diag_set(d, ERR_MISSING, "--processors: the records do not say whose the processors' time was (pods.cpu_s)");
+	if (!record_num(r, "lookups.total", &lookups) || !record_num(r, "lookups.warmup", &warmup) || !record_num(r, "queries.sent", &asked) ||
+	    lookups + warmup < 1 || asked < 1)
+		return diag_set(d, ERR_MISSING, "--processors: the records do not count lookups and questions");
+	if (!record_num(r, "cache.cpu_s", &ret->cache) || !record_num(r, "cache.queries", &queries) || !record_num(r, "cache.misses", &missed))
+		ret->cache = 0;
+	double all = lookups + warmup;
+	*ret = (struct spent){ret->pods * 1e9 / all, ret->cache * 1e9 / all, ret->servers * 1e9 / all, asked / all, missed / all};
+	return 0;
+}
+
+static void spent_by(struct spent *ret, const struct sim_result *r)
+{
+	double all = (double)(r->total + r->warmup);
+
+	*ret = (struct spent){(double)r->pods_cpu_ns / all, (double)r->cache_cpu_ns / all, (double)r->servers_cpu_ns / all,
+			      (double)r->queries / all, (double)r->cache_misses / all};
+}
+
 static void mend_shared(struct fit *f)
 {
 	f->sim->off = f->sim_off;
 	f->sim->on = f->sim_on;
-	shared_mend(f->k, f->lab, f->sim);
+	shared_mend(f->k, f->lab, f->sim, f->octets);
 }
 
 static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
@@ -283,6 +364,7 @@ static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 
 	if (rc < 0)
 		return rc;
+	f->octets = octets_more(l.s);
 	struct cell_job job[2] = {l.cell[0], l.cell[0]};
 	job[0].cache = SIM_NOCACHE;
 	job[1].cache = SIM_CACHE;
@@ -301,6 +383,10 @@ static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 			f->sim->late = f->out[0].sum.late;
 			hist_merge(&f->sim->late, &f->out[1].sum.late);
 			f->sim->busy = busy_of(f, l.s);
+			spent_by(&f->sim->off_spent, &f->out[0].sum);
+			spent_by(&f->sim->on_spent, &f->out[1].sum);
+		} else {
+			processor_mend(f->k, &f->on, &f->out[1].sum);
 		}
 		cell_outcome_release(&f->out[0]);
 		cell_outcome_release(&f->out[1]);
@@ -368,6 +454,10 @@ static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
 		f->lab->late = f->off.late;
 		hist_merge(&f->lab->late, &f->on.late);
 		f->lab->busy = busy_in_lab(f);
+		int code = spent_in(&f->lab->off_spent, f->off.r, d);
+		code = code ? code : spent_in(&f->lab->on_spent, f->on.r, d);
+		if (code)
+			return code;
 	} else {
 		guess(f->k, f);
 	}
@@ -376,6 +466,9 @@ static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
 		printf("%s: a hit's way %.0f us, a backend's %.0f us at the median; %.0f and %.0f us at the 99th percentile\n",
 		       scen_proxy_str(f->proxy), (double)f->k->pod_cache.d.median_ns / 1e3, (double)f->k->pod_backend.d.median_ns / 1e3,
 		       (double)f->k->pod_cache.d.p99_ns / 1e3, (double)f->k->pod_backend.d.p99_ns / 1e3);
+	if (rc == 0 && f->lab)
+		printf("%s: the pods' processor time with the cache, of which nothing was made: %.0f us a lookup, and %.0f in the lab\n",
+		       scen_proxy_str(f->proxy), f->sim->on_spent.pods / 1e3, f->lab->on_spent.pods / 1e3);
 	return rc;
 }
 

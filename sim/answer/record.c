@@ -211,6 +211,8 @@ static void put_servers(const struct out *o, const struct sim_result *r, const s
 	if (c->costs->processors) {
 		double ns = (double)(o->s->warmup_ns + o->s->duration_ns) * (double)c->costs->processors;
 		result_num(o->r, "processors.busy", (double)r->busy_ns / (double)r->n_nodes / ns);
+		result_num(o->r, "pods.cpu_s", (double)r->pods_cpu_ns * o->scale / 1e9);
+		result_num(o->r, "servers.cpu_s", (double)r->servers_cpu_ns * o->scale / 1e9);
 	}
 	if (c->cache == SIM_NOCACHE)
 		return;

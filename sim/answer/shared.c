@@ -26,6 +26,16 @@ static double fresh_more(const struct took *t)
 	return alone(&t->fresh) - alone(&t->same);
 }
 
+static double longer_more(const struct took *t)
+{
+	return alone(&t->longer) - alone(&t->same);
+}
+
+static double cut_more(const struct took *t)
+{
+	return alone(&t->cut) - alone(&t->same);
+}
+
 static void ns_add(uint64_t *ns, double by)
 {
 	double now = (double)*ns + by;
@@ -48,7 +58,8 @@ void shared_guess(struct sim_costs *k, uint64_t processors)
 
 	for (size_t i = 0; i < sizeof(legs) / sizeof(legs[0]); i++)
 		leg_set(legs[i], (struct scen_delay){0, 0});
-	k->socket_ns = k->new_flow_ns = 0;
+	k->socket_ns = k->new_flow_ns = k->octet_ns = k->cut_cpu_ns = 0;
+	k->pod_share = 0.5;
 	k->aside = 0;
 	k->processors = processors;
 }
@@ -60,7 +71,37 @@ static void ways_mend(struct leg *there, struct leg *back, const struct hist *la
 	*back = *there;
 }
 
-void shared_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
+/* Whose work it is, by the processor time of cache and servers; a pod's is what is left of a latency. */
+static void cache_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
+{
+	const struct spent *want = &lab->on_spent, *got = &sim->on_spent;
+	double hit = GAIN * (want->cache - got->cache) / want->asked, tcp = k->hit_cpu_ns ? (double)k->tcp_cpu_ns / (double)k->hit_cpu_ns : 0;
+
+	ns_add(&k->hit_cpu_ns, hit);
+	ns_add(&k->tcp_cpu_ns, hit * tcp);
+	if (want->missed > 0) /* there and back */
+		leg_add(&k->node_backend, GAIN * (want->servers - got->servers) / want->missed / 2);
+	k->backend_node = k->node_world = k->world_node = k->node_backend;
+	double miss = GAIN * (alone(&lab->on.miss) - alone(&sim->on.miss)) / PIECES;
+	ns_add(&k->miss_cpu_ns, miss);
+	ns_add(&k->answer_cpu_ns, miss);
+}
+
+/* A pair without the cache overlaps with its own answers, and its latency does not tell a pod's work from a server's: both
+ * have their processor time, there and back. */
+static void backends_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
+{
+	const struct spent *want = &lab->off_spent, *got = &sim->off_spent;
+	double servers = (want->servers - got->servers) / want->asked / 2, pods = (want->pods - got->pods) / want->asked / 2;
+
+	if (k->pod_backend.d.median_ns)
+		k->pod_share += GAIN * (pods * (1 - k->pod_share) - servers * k->pod_share) / (double)k->pod_backend.d.median_ns;
+	leg_add(&k->pod_backend, GAIN * (pods + servers));
+	k->backend_pod = k->pod_backend;
+	k->pod_share = fmin(fmax(k->pod_share, 0), 1);
+}
+
+void shared_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim, double octets)
 {
 	double socket = fresh_more(&lab->on) - fresh_more(&sim->on), flow = fresh_more(&lab->off) - fresh_more(&sim->off) - socket;
 	double aside = k->aside + (lab->busy < 0 ? 0 : (lab->busy - sim->busy) * (double)k->processors);
@@ -70,10 +111,12 @@ void shared_mend(struct sim_costs *k, const struct seen *lab, const struct seen 
 	leg_add(&k->tcp_setup, GAIN * (usual(&lab->on.tcp) - usual(&sim->on.tcp)));
 	leg_add(&k->tcp_backend, GAIN * (usual(&lab->off.tcp) - usual(&sim->off.tcp)));
 	ways_mend(&k->pod_cache, &k->cache_pod, &lab->on.same, &sim->on.same);
-	ways_mend(&k->pod_backend, &k->backend_pod, &lab->off.same, &sim->off.same);
-	ways_mend(&k->node_backend, &k->backend_node, &lab->on.miss, &sim->on.miss);
-	k->node_world = k->node_backend;
-	k->world_node = k->backend_node;
+	cache_mend(k, lab, sim);
+	backends_mend(k, lab, sim);
 	ns_add(&k->socket_ns, GAIN * socket);
 	ns_add(&k->new_flow_ns, GAIN * flow);
+	if (lab->on.longer.n && octets > 0)
+		ns_add(&k->octet_ns, GAIN * (longer_more(&lab->on) - longer_more(&sim->on)) / HANDLED / octets);
+	if (lab->on.cut.n)
+		ns_add(&k->cut_cpu_ns, GAIN * (cut_more(&lab->on) - cut_more(&sim->on)) / 2);
 }

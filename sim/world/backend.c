@@ -13,7 +13,7 @@ static void send_back(struct world *w, struct pkt *p, uint64_t leaves_ns)
 	struct node *n = &w->node[p->node];
 	uint64_t way_ns = p->from_node ? net_way_back(w, n, p->backend)
 				       : leg_draw(&w->c->costs->backend_pod, &n->rng) +
-						 leg_draw(&w->c->costs->client, &n->rng);
+						 leg_draw(&w->c->costs->client, &n->rng) + net_octets_ns(w, p->data, p->len);
 	enum sim_event event = p->from_node ? EV_AT_NODE : EV_AT_POD;
 
 	if (p->tcp) {

@@ -41,6 +41,7 @@ static const struct sim_costs defaults = {
 	.conn_age_ns = 120 * NS_PER_S,
 	.cache_queue = 4096,
 	.backend_queue = 256,
+	.pod_share = 0.5,
 	.race_share = 0,
 };
 
@@ -66,6 +67,7 @@ const struct cost_def cost_defs[] = {
 	ROW(tcp_backend,  COST_DELAY, "and more where kube-proxy's rules lead it to a backend"),
 	ROW(client,       COST_DELAY, "the pod's thread wakes up and goes on"),
 	ROW(start,        COST_DELAY, "a lookup's intended start to its first packet: the load program"),
+	ROW(pod_share,    COST_SHARE, "where processors are shared: of a way between pod and backend, the share that is the pod's work"),
 	ROW(idle_cache,   COST_IDLE, "more for what goes to the cache after a pause, by its length"),
 	ROW(idle_backend, COST_IDLE, "more for what goes to a backend after a pause"),
 	ROW_NS(hit_cpu,      "the cache answers from memory"),
@@ -75,6 +77,8 @@ const struct cost_def cost_defs[] = {
 	ROW_NS(original_miss_cpu,   "it asks upstream"),
 	ROW_NS(original_answer_cpu, "it takes an answer from upstream"),
 	ROW_NS(tcp_cpu,      "more for each message over a pod's TCP connection"),
+	ROW_NS(cut_cpu,      "more where the cache denies a name by what it knows of one above"),
+	ROW_NS(octet,        "more for each octet of the name asked, wherever a message is made, answered or read"),
 	ROW(backend_cpu,  COST_DELAY, "a backend works on a query; 0: it is never busy"),
 	ROW_NS(socket,       "a pod opens a socket, before its first datagram"),
 	ROW_NS(new_flow,     "the first packet of a flow walks the rules"),

@@ -27,12 +27,15 @@ struct sim_costs {
 	struct leg tcp_backend;		      /* more than that where it is to a backend */
 	struct leg client;		      /* pod's thread: wake up, go on */
 	struct leg start;		      /* intended start to first packet */
+	double pod_share;		      /* where processors are shared: so much of a way between pod and backend is the pod's work */
 	struct idle idle_cache, idle_backend; /* more for a way that was not used for long */
 	/* processor time, constant */
 	uint64_t hit_cpu_ns, miss_cpu_ns, answer_cpu_ns; /* the cache, a message */
 	/* the original's, a message: measured side by side with ours */
 	uint64_t original_hit_cpu_ns, original_miss_cpu_ns, original_answer_cpu_ns;
 	uint64_t tcp_cpu_ns;				 /* more for a message over TCP */
+	uint64_t cut_cpu_ns;				 /* more for a denial that the cache makes of one above */
+	uint64_t octet_ns;				 /* each octet of the name, of whoever handles a message */
 	struct leg backend_cpu;				 /* a backend, a query; 0: never busy */
 	uint64_t socket_ns;				 /* a pod opens a socket, before its first packet */
 	uint64_t new_flow_ns;				 /* rules walked by a flow's first packet */

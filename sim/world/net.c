@@ -79,6 +79,15 @@ void net_close_flow(struct world *w, struct node *n, const struct ct_tuple *orig
 	net_to_service(w, n, orig, CT_ACK, &ignored);
 }
 
+uint64_t net_octets_ns(const struct world *w, const uint8_t *msg, size_t len)
+{
+	uint64_t octet_ns = w->c->costs->octet_ns;
+
+	if (!octet_ns || len <= DNS_HEADER_LEN)
+		return 0;
+	return octet_ns * name_check(msg + DNS_HEADER_LEN, len - DNS_HEADER_LEN); /* the question's, as it was asked */
+}
+
 uint64_t net_in_order(uint64_t *last_ns, uint64_t t_ns)
 {
 	if (t_ns < *last_ns)

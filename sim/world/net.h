@@ -42,6 +42,9 @@ bool net_outside_full(struct world *w, struct node *n);
 void net_drop(struct world *w, struct pkt *p, enum sim_cause why);
 enum sim_cause net_cause(enum ct_verdict v); /* of one that dropped it */
 
+/* What a message costs whoever makes, answers or reads it by the length of its name. */
+uint64_t net_octets_ns(const struct world *w, const uint8_t *msg, size_t len);
+
 /* Not before the one before it. */
 uint64_t net_in_order(uint64_t *last_ns, uint64_t t_ns);
 /* A packet that leaves then and takes so long comes to its next station, not before one that came at *last_ns (or NULL); later

@@ -177,7 +177,7 @@ static void ask_tcp(struct world *w, struct node *n, unsigned upstream, struct p
 	n->asked[p->ask_id % ASKED_N] = (struct asked){
 		.id = p->ask_id, .upstream = (uint8_t)upstream, .conn = p->slot, .sent_ns = w->now_ns};
 	flow_send(w, f, FLOW_OUT, p, f->ready_ns > n->out_ns ? f->ready_ns : n->out_ns,
-		  net_way_out(w, n, c->backend), EV_AT_BACKEND);
+		  net_way_out(w, n, c->backend) + net_octets_ns(w, p->data, p->len), EV_AT_BACKEND);
 }
 
 static void ask_udp(struct world *w, struct node *n, unsigned upstream, struct pkt *p)
@@ -198,7 +198,7 @@ static void ask_udp(struct world *w, struct node *n, unsigned upstream, struct p
 		net_drop(w, p, CAUSE_LINK);
 		return;
 	}
-	uint64_t way_ns = net_way_out(w, n, p->backend) + (v == CT_NEW ? w->c->costs->new_flow_ns : 0);
+	uint64_t way_ns = net_way_out(w, n, p->backend) + (v == CT_NEW ? w->c->costs->new_flow_ns : 0) + net_octets_ns(w, p->data, p->len);
 	net_travel(w, p, n->out_ns, way_ns, EV_AT_BACKEND, NULL);
 }
 

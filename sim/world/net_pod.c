@@ -64,6 +64,7 @@ static void send_datagram(struct world *w, struct node *n, struct slot *s, struc
 	}
 	v = races(w, n, s) ? race(w, n, &orig, p) : net_to_service(w, n, &orig, 0, &p->backend);
 	uint64_t way_ns = leg_draw(&w->c->costs->pod_backend, &n->rng) + net_idle(w, n, WAY_BACKEND) + opening(s);
+	way_ns += 2 * net_octets_ns(w, p->data, p->len); /* the backend has its own of it */
 	count_flow(w, v);
 	if (ct_verdict_dropped(v)) {
 		net_drop(w, p, net_cause(v));
@@ -104,6 +105,7 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 		uint64_t way_ns = leg_draw(way, &n->rng) + net_idle(w, n, cached ? WAY_CACHE : WAY_BACKEND) + opening(s);
 		if (n->processors && s->sent_ns == w->now_ns)
 			way_ns = ALONG_NS;
+		way_ns += (cached ? 1 : 2) * net_octets_ns(w, p->data, p->len);
 		s->sent_ns = w->now_ns;
 		flow_send(w, f, FLOW_OUT, p, from_ns, way_ns, cached ? EV_AT_CACHE : EV_AT_BACKEND);
 		return;
@@ -116,7 +118,8 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 	if (left_ns == T_NEVER)
 		net_drop(w, p, CAUSE_BACKLOG);
 	else
-		net_travel(w, p, left_ns, leg_draw(way, &n->rng) + net_idle(w, n, WAY_CACHE) + opening(s), EV_AT_CACHE, NULL);
+		net_travel(w, p, left_ns, leg_draw(way, &n->rng) + net_idle(w, n, WAY_CACHE) + opening(s) + net_octets_ns(w, p->data, p->len),
+			   EV_AT_CACHE, NULL);
 }
 
 /* When it is up; where processors are shared, it is work, as opening() is, and half of what a connection takes is for its end. */
@@ -230,7 +233,7 @@ void net_cache_reply(struct world *w, struct node *n, const struct core_client *
 	p->node = n->index;
 	p->tcp = cl->proto == CORE_TCP;
 	uint64_t way_ns = leg_draw(&w->c->costs->cache_pod, &n->rng) +
-			  leg_draw(&w->c->costs->client, &n->rng);
+			  leg_draw(&w->c->costs->client, &n->rng) + net_octets_ns(w, bytes, len);
 	struct lookup_run *l = w->run[run];
 	w->r->notrack_out++;
 	if (p->tcp && l->active && l->gen == gen && l->slot[p->slot].up) {

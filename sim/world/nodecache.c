@@ -148,6 +148,7 @@ static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p
 {
 	const struct sim_costs *k = w->c->costs;
 	uint64_t more_ns = p->tcp && !n->processors ? k->tcp_cpu_ns : 0; /* else when the connection closes */
+	uint64_t made = n->stats->shield_synth;
 	struct core_client cl = {
 		.addr = pod_addr(p->pod),
 		.local = w->core_conf->listener[w->listener].addr,
@@ -158,6 +159,7 @@ static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p
 	};
 	size_t len = 0;
 
+	more_ns += net_octets_ns(w, p->data, p->len);
 	enum core_verdict verdict =
 		core_query(n->core, w->now_ns, &cl, p->data, p->len, w->scratch, &len);
 	n->out_ns = w->now_ns + k->miss_cpu_ns + more_ns;
@@ -165,6 +167,7 @@ static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p
 		core_tick(n->core, w->now_ns); /* its asks leave when it has been paid for */
 	if (verdict != CORE_REPLY)
 		return k->miss_cpu_ns + more_ns;
+	more_ns += n->stats->shield_synth > made ? k->cut_cpu_ns : 0;
 	n->out_ns = w->now_ns + k->hit_cpu_ns + more_ns;
 	net_cache_reply(w, n, &cl, w->scratch, len, true);
 	return k->hit_cpu_ns + more_ns;
@@ -172,7 +175,7 @@ static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p
 
 static uint64_t serve_answer(struct world *w, struct node *n, struct pkt *p)
 {
-	uint64_t cpu_ns = w->c->costs->answer_cpu_ns;
+	uint64_t cpu_ns = w->c->costs->answer_cpu_ns + net_octets_ns(w, p->data, p->len);
 
 	n->out_ns = w->now_ns + cpu_ns;
 	if (net_node_reply(w, p))

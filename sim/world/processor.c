@@ -132,6 +132,15 @@ static void begin(struct world *w, struct node *n, uint32_t on, uint32_t thread)
 	evq_push(&w->q, w->now_ns + t->left_ns, EV_WORKED, n->index, event_arg(ps, on));
 }
 
+static void count_for(struct world *w, const struct processors *ps, uint32_t thread, uint64_t ran_ns)
+{
+	w->r->busy_ns += ran_ns;
+	if (thread < w->s->n_pods)
+		w->r->pods_cpu_ns += ran_ns;
+	else if (thread > w->s->n_pods && thread < ps->n_threads - 1) /* between the cache and what runs aside */
+		w->r->servers_cpu_ns += ran_ns;
+}
+
 /* What it has run since it was last counted. */
 static void count(struct world *w, struct processors *ps, uint32_t on)
 {
@@ -143,7 +152,7 @@ static void count(struct world *w, struct processors *ps, uint32_t on)
 	t->ran_ns = least;
 	t->left_ns -= ran_ns;
 	c->since_ns = w->now_ns;
-	w->r->busy_ns += ran_ns;
+	count_for(w, ps, c->thread, ran_ns);
 	for (uint32_t i = 0; i < ps->n_threads; i++)
 		if (ps->thread[i].up && ps->thread[i].ran_ns < least)
 			least = ps->thread[i].ran_ns;
@@ -329,7 +338,7 @@ void processor_aside(struct world *w, uint32_t node)
 }
 
 /* Between pod and cache a way is the pod's, for the cache's part is told by its own processor time; and so one
- * between cache and backend is the backend's. Between pod and backend each has its half. */
+ * between cache and backend is the backend's. Between pod and backend each has its share. */
 void processor_work(struct world *w, struct pkt *p)
 {
 	struct node *n = &w->node[p->node];
@@ -339,9 +348,10 @@ void processor_work(struct world *w, struct pkt *p)
 
 	if (!p->from_node && !node_has_cache(n)) {
 		bool there = p->event == EV_AT_BACKEND;
-		k.then_ns = p->way_ns / 2;
-		k.ns -= k.then_ns;
+		double share = w->c->costs->pod_share;
 		who = there ? p->pod : backend;
+		k.then_ns = (uint64_t)((double)p->way_ns * (there ? 1 - share : share));
+		k.ns -= k.then_ns;
 		k.then = there ? backend : p->pod;
 	}
 	put(w, n, who, k);

@@ -251,3 +251,54 @@ Test(processor, whatever_is_asked_is_answered)
 		lab_free(l);
 	}
 }
+
+/* Six messages of a pair, each made, answered or read by somebody to whom each octet of the name costs the same. */
+Test(processor, each_octet_of_a_name_costs_whoever_handles_it)
+{
+	struct lab *l = shared("  - {name: a, transport: same-socket, rate: 2/s}\n", true, 1);
+
+	l->costs.octet_ns = NS_PER_US;
+	lab_run(l);
+	cr_expect_float_eq((double)hist_quantile(&l->r.latency[0], 0.5) / 1e3, 6 * sizeof("web.default.svc.cluster.local."), 4);
+	cr_expect_float_eq((double)l->r.cache_cpu_ns / (double)(l->r.total + l->r.warmup) / 1e3, 2 * sizeof("web.default.svc.cluster.local."), 1);
+	lab_free(l);
+}
+
+/* What is found further along the search list is denied, from the second time on, because of a name above it. */
+Test(processor, a_denial_made_of_one_above_costs_more_than_a_hit)
+{
+	static const char world[] = HEAD
+		"duration: 60s\nwarmup: 5s\npods: {per_node: 1, search: []}\nloads:\n"
+		"  - {name: a, transport: same-socket, rate: 20/s, ask: www.example.com.default.svc.cluster.local.}\n"
+		"  - {name: b, transport: same-socket, rate: 2/s}\n"
+		"names:\n  ask: [www.example.com.]\ncache: {ttl: 3600s, negative_ttl: 1s}\ncluster:\n  ttl: 3600s\n  negative_ttl: 3600s\n"
+		"  records:\n    - web.default.svc.cluster.local. 3600 A 10.96.10.1\n    - www.example.com. 3600 A 192.0.2.1\n    - www.example.com. 3600 AAAA 2001:db8::1\n";
+	struct lab *l = lab_new(world, true);
+
+	memset(&l->costs, 0, sizeof(l->costs));
+	l->costs.processors = 1;
+	l->costs.cache_queue = l->costs.backend_queue = 1 << 20;
+	l->costs.rto_ns = l->costs.syn_rto_ns = l->costs.conn_idle_ns = l->costs.conn_age_ns = 1000 * NS_PER_S;
+	l->costs.hit_cpu_ns = 30 * NS_PER_US;
+	l->costs.cut_cpu_ns = 200 * NS_PER_US;
+	lab_run(l);
+	cr_expect_float_eq((double)hist_quantile(&l->r.latency[0], 0.5) / 1e3, 2 * (30 + 200), 8, "%g us", (double)hist_quantile(&l->r.latency[0], 0.5) / 1e3);
+	cr_expect_float_eq((double)hist_quantile(&l->r.latency[1], 0.5) / 1e3, 2 * 30, 2);
+	lab_free(l);
+}
+
+/* Whose work is whose: a pod's share of both ways, and the rest the servers'. */
+Test(processor, a_way_to_a_backend_is_shared_as_the_costs_say)
+{
+	struct lab *l = shared("  - {name: a, transport: same-socket, rate: 2/s}\n", false, 1);
+
+	constant(&l->costs.pod_backend, 100);
+	constant(&l->costs.backend_pod, 100);
+	l->costs.pod_share = 0.7;
+	lab_run(l);
+	double n = (double)(l->r.total + l->r.warmup);
+	cr_expect_float_eq((double)l->r.pods_cpu_ns / n / 1e3, 4 * 70, 1, "%g us", (double)l->r.pods_cpu_ns / n / 1e3);
+	cr_expect_float_eq((double)l->r.servers_cpu_ns / n / 1e3, 4 * 30, 1, "%g us", (double)l->r.servers_cpu_ns / n / 1e3);
+	cr_expect_eq(l->r.busy_ns, l->r.pods_cpu_ns + l->r.servers_cpu_ns);
+	lab_free(l);
+}
