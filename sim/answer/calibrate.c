@@ -444,11 +444,22 @@ static int fit_load(struct fit *f, const struct sim_ask *a, struct diag *d)
 	return rc ? rc : cell_choose(&f->on, a, sim_cell_str(f->proxy, SIM_CACHE, name), d);
 }
 
+/* Of the lab's kernel; what is simulated has none. */
+static bool since_6_6(const struct record *r)
+{
+	const char *kernel = record_fact(r, "kernel"), *tool = record_fact(r, "tool");
+	unsigned major, minor;
+
+	return kernel && tool && strcmp(tool, "kind-e2e") == 0 && sscanf(kernel, "Linux %u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 6));
+}
+
 static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
 {
 	if (f->lab) {
 		processor(f->k, &f->on);
 		shared_guess(f->k, a->processors);
+		f->k->eevdf = since_6_6(f->on.r);
 		f->lab->off = f->off.took;
 		f->lab->on = f->on.took;
 		f->lab->late = f->off.late;

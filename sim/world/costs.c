@@ -89,6 +89,7 @@ const struct cost_def cost_defs[] = {
 	ROW(cache_queue,   COST_COUNT, "datagrams that wait for the cache before more are lost"),
 	ROW(backend_queue, COST_COUNT, "datagrams that wait for a busy backend"),
 	ROW(processors,    COST_COUNT, "a node's pods, cache and backends share so many processors; 0: they wait for none"),
+	ROW(eevdf,         COST_COUNT, "1: their scheduler is that of kernels since 6.6"),
 	ROW(aside,         COST_SHARE, "and so much of one's time goes to whatever else the machine does"),
 	ROW(race_share,    COST_SHARE, "share of A/AAAA pairs from one socket that race for one entry"),
 	{0},

@@ -43,6 +43,7 @@ struct sim_costs {
 	uint64_t conn_idle_ns, conn_age_ns;		 /* the cache's connections */
 	uint64_t cache_queue, backend_queue;		 /* datagrams a socket buffer holds */
 	uint64_t processors;				 /* shared by all that is on a node; 0: nobody waits for one */
+	uint64_t eevdf;					 /* their turns are those of kernels since 6.6 */
 	double aside;					 /* share of one's time that goes to what else there is */
 	bool by_dialect; /* of nftables' list: the file had lines of its own for it */
 	char measured[160]; /* when and where, as the file says: "#! measured=..."; empty: the stock list */

@@ -2,16 +2,17 @@
 /*
  * Where a node's pods, its cache and the backends share processors, as in a lab on one machine. Each pod is a thread
  * and so is the cache, as there; a way is work of the pod at its end, or of the cache where it asks. Turns are as Linux's
- * fair scheduler gives them (kernel/sched/fair.c before 6.6): the thread that has run least is next and keeps its processor
- * until it has nothing more to do; one that wakes takes it from one that has run a good deal more, and nobody keeps claims
- * from long ago. Who is let in by what it was sent is so before the sender can go to sleep: a cache that sleeps between
+ * fair scheduler gives them (turns.h). Who is let in by what it was sent is so before the sender can go to sleep: a cache that sleeps between
  * questions answers within the pod's system call, and the pod goes on without waiting for another turn. A backend's delay
  * is a timer, and waits for nobody. What else such a machine does (the kernel's ticks, captures, who watches the lab) is a
  * share of its time, at the rate of the ticks.
  */
 #include <stdlib.h>
 
+#include "sim/world/turns.h"
 #include "sim/world/world.h"
+
+#define TICK_NS (4 * NS_PER_MS) /* HZ 250 */
 
 struct work {
 	struct work *next;
@@ -23,18 +24,9 @@ struct work {
 	uint32_t run, gen; /* the lookup that starts, or goes on */
 };
 
-/* Of processor time: the lab's threads weigh 9548 (nice -10), by which the scheduler multiplies its own times. */
-#define WEIGHT (9548.0 / 1024)
-#define CLAIM_NS (3e6 * WEIGHT) /* half of sched_latency_ns: what a sleeper is given at most */
-#define GRAIN_NS 1e6		/* sched_wakeup_granularity_ns, which is weighed already */
-#define TICK_NS (4 * NS_PER_MS) /* HZ 250 */
-
 struct thread {
 	struct work *first, *now; /* now: begun */
 	uint64_t left_ns;		 /* of it */
-	double ran_ns;			 /* as the scheduler counts it */
-	bool up;			 /* it runs, or waits for its turn */
-	uint64_t since;			 /* which turn it is that it waits for; 0: it waits for none */
 };
 
 struct processor {
@@ -46,8 +38,7 @@ struct processor {
 
 struct processors {
 	uint32_t n, n_threads;
-	uint64_t n_turns;
-	double least_ns; /* what all that are up have run, at least; never less than before */
+	struct turns turns;
 	struct processor *on;
 	struct thread *thread; /* pods, the cache, who is outside the cluster, backends, what is done aside */
 };
@@ -65,11 +56,12 @@ int processors_init(struct world *w, struct node *n)
 	ps->n = many;
 	ps->on = calloc(many, sizeof(*ps->on));
 	ps->thread = calloc(n_threads, sizeof(*ps->thread));
-	if (!ps->on || !ps->thread)
+	ps->turns = (struct turns){.eevdf = w->c->costs->eevdf, .n = n_threads, .of = calloc(n_threads, sizeof(*ps->turns.of))};
+	if (!ps->on || !ps->thread || !ps->turns.of)
 		return ERR_NOMEM;
 	ps->n_threads = n_threads;
-	for (uint32_t i = (uint32_t)w->s->n_pods; i < n_threads; i++)
-		ps->thread[i].ran_ns = -CLAIM_NS; /* it was there before the pods, and slept */
+	for (uint32_t i = 0; i < n_threads; i++)
+		turns_init(&ps->turns, i, i >= w->s->n_pods);
 	if (w->c->costs->aside > 0)
 		evq_push(&w->q, 0, EV_ASIDE, n->index, NULL);
 	return 0;
@@ -99,6 +91,7 @@ void processors_release(struct world *w, struct node *n)
 		work_free(w, ps->on[i].looks);
 	free(ps->on);
 	free(ps->thread);
+	free(ps->turns.of);
 	free(ps);
 	n->processors = NULL;
 }
@@ -115,7 +108,7 @@ static void begin(struct world *w, struct node *n, uint32_t on, uint32_t thread)
 	struct processors *ps = n->processors;
 	struct thread *t = &ps->thread[thread];
 
-	t->since = 0;
+	turns_run(&ps->turns, thread);
 	ps->on[on] = (struct processor){true, thread, ps->on[on].gen + 1, w->now_ns, NULL};
 	if (!t->now) {
 		struct work *k = t->first;
@@ -147,49 +140,45 @@ static void count(struct world *w, struct processors *ps, uint32_t on)
 	struct processor *c = &ps->on[on];
 	struct thread *t = &ps->thread[c->thread];
 	uint64_t ran_ns = w->now_ns - c->since_ns;
-	double least = t->ran_ns + (double)ran_ns;
 
-	t->ran_ns = least;
+	turns_ran(&ps->turns, c->thread, (double)ran_ns);
 	t->left_ns -= ran_ns;
 	c->since_ns = w->now_ns;
 	count_for(w, ps, c->thread, ran_ns);
-	for (uint32_t i = 0; i < ps->n_threads; i++)
-		if (ps->thread[i].up && ps->thread[i].ran_ns < least)
-			least = ps->thread[i].ran_ns;
-	if (least > ps->least_ns)
-		ps->least_ns = least;
 }
 
-static void wait_turn(struct processors *ps, struct thread *t)
+static bool has_work(const struct processors *ps, uint32_t thread)
 {
-	t->since = ++ps->n_turns;
+	return ps->thread[thread].now || ps->thread[thread].first;
 }
 
 static void wake(struct world *w, struct node *n, uint32_t thread)
 {
 	struct processors *ps = n->processors;
-	struct thread *t = &ps->thread[thread];
-	uint32_t on = 0;
+	const struct turn *of = ps->turns.of;
+	uint32_t on = 0, next;
 
-	t->up = true;
 	for (uint32_t i = 0; i < ps->n; i++) {
 		if (!ps->on[i].busy) {
-			t->ran_ns = t->ran_ns > ps->least_ns - CLAIM_NS ? t->ran_ns : ps->least_ns - CLAIM_NS;
+			turns_wake(&ps->turns, thread);
 			begin(w, n, i, thread);
 			return;
 		}
 		count(w, ps, i);
-		if (ps->thread[ps->on[i].thread].ran_ns > ps->thread[ps->on[on].thread].ran_ns)
+		if (of[ps->on[i].thread].ran_ns > of[ps->on[on].thread].ran_ns)
 			on = i;
 	}
-	t->ran_ns = t->ran_ns > ps->least_ns - CLAIM_NS ? t->ran_ns : ps->least_ns - CLAIM_NS;
-	struct thread *other = &ps->thread[ps->on[on].thread];
-	if (ps->on[on].looks || other->ran_ns - t->ran_ns <= GRAIN_NS) {
-		wait_turn(ps, t);
+	turns_wake(&ps->turns, thread);
+	turns_wait(&ps->turns, thread);
+	if (ps->on[on].looks)
 		return;
-	}
-	wait_turn(ps, other);
-	begin(w, n, on, thread);
+	uint32_t runs = ps->on[on].thread;
+	while ((next = turns_after_wake(&ps->turns, runs, thread)) != TURNS_NONE && !has_work(ps, next))
+		turns_sleep(&ps->turns, next); /* as below */
+	if (next == TURNS_NONE)
+		return;
+	turns_wait(&ps->turns, runs);
+	begin(w, n, on, next);
 }
 
 /* A pod's thread is the lab's load program: what a lookup sends goes out at once, then lookups begin that are due, and
@@ -215,7 +204,7 @@ static void put(struct world *w, struct node *n, uint32_t thread, struct work wh
 		at = &(*at)->next;
 	k->next = *at;
 	*at = k;
-	if (!t->up)
+	if (!n->processors->turns.of[thread].up)
 		wake(w, n, thread);
 }
 
@@ -274,18 +263,6 @@ void processor_worked(struct world *w, uint32_t node, uintptr_t arg)
 	evq_push(&w->q, w->now_ns, EV_NEXT, node, (void *)arg);
 }
 
-static struct thread *next_of(struct processors *ps)
-{
-	struct thread *next = NULL;
-
-	for (uint32_t i = 0; i < ps->n_threads; i++) {
-		struct thread *t = &ps->thread[i];
-		if (t->since && (!next || t->ran_ns < next->ran_ns || (t->ran_ns <= next->ran_ns && t->since < next->since)))
-			next = t;
-	}
-	return next;
-}
-
 void processor_next(struct world *w, uint32_t node, uintptr_t arg)
 {
 	struct node *n = &w->node[node];
@@ -298,15 +275,14 @@ void processor_next(struct world *w, uint32_t node, uintptr_t arg)
 		begin(w, n, on, thread);
 		return;
 	}
-	ps->thread[thread].up = false;
+	turns_sleep(&ps->turns, thread);
 	ps->on[on].busy = false;
-	for (struct thread *t; (t = next_of(ps));) {
-		if (t->now || t->first) {
-			begin(w, n, on, (uint32_t)(t - ps->thread));
+	for (uint32_t next; (next = turns_next(&ps->turns)) != TURNS_NONE;) {
+		if (has_work(ps, next)) {
+			begin(w, n, on, next);
 			return;
 		}
-		t->since = 0; /* it gave its place away with its last work done, and now sleeps */
-		t->up = false;
+		turns_sleep(&ps->turns, next); /* it gave its place away with its last work done */
 	}
 }
 
