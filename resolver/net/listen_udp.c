@@ -249,12 +249,7 @@ void udp_reply(struct udp_listener *u, const struct core_client *c, const uint8_
 	uint8_t *room = out_room(u);
 	assert(len <= CORE_UDP_MAX);
 	memcpy(room, bytes, len);
-	if (u->v6 && addr_is_v4(&c->addr)) { /* dual-stack wildcard socket */
-		to.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(c->port),
-					       .sin6_addr = c->addr };
-	} else {
-		sockaddr_from(&to, &c->addr, c->port, c->scope_id);
-	}
+	sockaddr_from(&to, &c->addr, c->port, c->scope_id); /* Linux takes IPv4's at a socket for both as well */
 	out_commit(u, &to, &c->local, len);
 }
 

@@ -29,7 +29,7 @@ bool rewrite_text_fill(char *buf, const char *to, const char *src, const struct 
 		if (*to == '{')
 			while (to[n] >= '0' && to[n] <= '9' && n < 4)
 				g = g * 10 + (unsigned)(to[n++] - '0');
-		if (*to != '{' || n == 1 || to[n] != '}' || g >= m->n) {
+		if (n == 1 || to[n] != '}' || g >= m->n) {
 			if (!rewrite_text_add(buf, &at, to++, 1))
 				return false;
 			continue;

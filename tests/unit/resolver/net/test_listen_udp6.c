@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* UDP clients of IPv6 sockets: at an address, and at all of them, where IPv4's come too. */
 #include "tests/fixtures/listen_world.h"
+#include "tests/fixtures/own_net.h"
 
 TestSuite(listen_udp6, .timeout = 30);
 
@@ -133,4 +134,25 @@ Test(listen_udp6, a_batch_of_both_families)
 	}
 	cr_expect_eq(stats.udp_received, 8);
 	cr_expect_lt(stats.udp_batches, 8);
+}
+
+/* The kernel itself would answer an address of ours from the same. */
+Test(listen_udp6, from_the_address_that_was_asked)
+{
+	struct tcp_limits limits;
+	union sockaddr_any from;
+	struct in6_addr a;
+	uint16_t p;
+
+	own_net("ip addr add fd00::1/64 dev lo nodad && ip addr add fd00::2/64 dev lo nodad");
+	tcp_limits_default(&limits);
+	start(&limits, "::");
+	int to = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	cr_assert_eq(sockaddr_parse("fd00::2", 0, &a, &p), 0);
+	cr_assert_eq(bind(to, &from.sa, sockaddr_from(&from, &a, 0, 0)), 0);
+	cr_assert_eq(sockaddr_parse("fd00::1", 0, &a, &p), 0);
+	cr_assert_eq(connect(to, &from.sa, sockaddr_from(&from, &a, port, 0)), 0);
+	asked_and_answered(to, "fd00::2", 20, NOW, 1);
+	close(to);
 }

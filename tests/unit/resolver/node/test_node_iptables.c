@@ -149,6 +149,17 @@ Test(node_iptables, a_cleanup_that_fails_in_part)
 			unlink(path);
 		}
 	}
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, program[i]);
+		cr_assert_eq(symlink("/bin/true", path), 0);
+	}
+	chmod(dir, 0755);
+	if (geteuid() == 0 && setuid(65534) == 0)
+		cr_expect_neq(node_cleanup(&flags, &words), 0, "nftables' table may not be taken away");
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, program[i]);
+		unlink(path);
+	}
 	rmdir(dir);
 }
 

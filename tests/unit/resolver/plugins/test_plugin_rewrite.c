@@ -45,6 +45,7 @@ Test(plugin_rewrite, names)
 		 "a.org", "c.org."},
 		{"rewrite stop {\n name suffix .old .new answer auto\n}", "x.old", "x.new."},
 		{"rewrite name regex (.*)[.]old {1}.NEW", "x.old", "x.new."},
+		{"rewrite name regex (.*)[.]old {1}{}.{1x.{.new", "y.old", "y{}.{1x.{.new."},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -364,7 +364,7 @@ static void answer(size_t i)
 	h.flags |= below(5) ? 0 : DNS_AD;
 	if (kind == 18)
 		h.flags |= rcodes[below(4)];
-	else if (kind == 17 && g.proto == CORE_UDP)
+	else if (kind == 17 && (g.proto == CORE_UDP || !below(3)))
 		h.flags |= DNS_TC;
 	else if (kind > 12 && kind < 17)
 		h.flags |= DNS_NXDOMAIN;

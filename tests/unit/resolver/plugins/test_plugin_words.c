@@ -174,6 +174,7 @@ Test(plugin_words, come_through)
 		{"dnstap unix:///run/x.sock full 1 4096 {\n identity a\n version b\n extra c\n}", "dnstap '/run/x.sock' tcp 0 full 1 'a' 'b' 'c'\n"},
 		{"dnstap tcp://192.0.2.1:6000", "dnstap '192.0.2.1:6000' tcp 1 full 0"},
 		{"dnstap tcp://[fd00::1]:6000", "dnstap '[fd00::1]:6000' tcp 1"},
+		{"dnstap tcp://[::1]:6000", "dnstap '[::1]:6000' tcp 1"},
 		{"dnstap tcp://dns.example.net:6000", "dnstap '[::ffff:198.51.100.1]:6000' tcp 1"},
 		{"dnstap /x {\n skipverify\n}", "warning f:3:2: 'skipverify' does nothing: dnstap goes to a unix socket or plain TCP\n"},
 		{"dnstap /x {\n tls a b c\n}", "warning f:3:2: 'tls' does nothing"},
