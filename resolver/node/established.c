@@ -53,6 +53,7 @@ bool established_parse(const char *line, struct established *ret)
 	default:
 		return false;
 	}
+	e.asked = e.local;
 	e.port = (uint16_t)port;
 	e.client_port = (uint16_t)client_port;
 	*ret = e;
@@ -99,7 +100,7 @@ static void put_head(struct nl_buf *b, const struct established *e, uint16_t typ
 
 	if (g)
 		g->nfgen_family = IN6_IS_ADDR_V4MAPPED(&e->client) ? AF_INET : AF_INET6;
-	put_tuple(b, CTA_TUPLE_ORIG, &e->client, e->client_port, &e->local, e->port);
+	put_tuple(b, CTA_TUPLE_ORIG, &e->client, e->client_port, &e->asked, e->port);
 }
 
 void established_put_end(struct nl_buf *b, const struct established *e)
@@ -110,28 +111,36 @@ void established_put_end(struct nl_buf *b, const struct established *e)
 void established_put(struct nl_buf *b, const struct established *e)
 {
 	put_head(b, e, IPCTNL_MSG_CT_NEW, NLM_F_CREATE);
-	put_tuple(b, CTA_TUPLE_REPLY, &e->local, e->port, &e->client, e->client_port);
+	put_tuple(b, CTA_TUPLE_REPLY, &e->asked, e->port, &e->client, e->client_port);
 	/* Seen both ways: nobody looks for a translation of it any more. */
 	nl_put_be32(b, CTA_STATUS, IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED);
 	nl_put_be32(b, CTA_TIMEOUT, LEFT_S);
 	put_state(b, e->closing);
 }
 
-static bool is_ours(const struct established *e, const struct flags_ip *ip, size_t n_ips, uint16_t port)
+static const struct in6_addr *asked_of(const struct established_with *us, size_t i)
+{
+	return us->asked ? &us->asked[i].addr : &us->ip[i].addr;
+}
+
+/* A connection's own end, and what its client asked. */
+static bool is_ours(struct established *e, const struct established_with *us)
 {
 	bool ours = false;
 
-	for (size_t i = 0; i < n_ips; i++)
-		ours |= e->port == port && IN6_ARE_ADDR_EQUAL(&e->local, &ip[i].addr);
+	for (size_t i = 0; i < us->n_ips && !ours; i++) {
+		ours = e->port == us->port && IN6_ARE_ADDR_EQUAL(&e->local, &us->ip[i].addr);
+		if (ours)
+			e->asked = *asked_of(us, i);
+	}
 	return ours;
 }
 
 struct walk {
 	struct netlink *nl;
-	const struct flags_ip *ip;
-	size_t n_ips;
-	uint16_t port;
+	const struct established_with *us;
 	void (*put)(struct nl_buf *b, const struct established *e);
+	bool not_rewritten; /* others are passed over */
 	const char *what;
 };
 
@@ -170,7 +179,7 @@ static bool walk_next(const struct walk *w, struct established_walk *at, unsigne
 			at->f = fopen(file[at->file], "re");
 		if (at->f && fgets(line, sizeof line, at->f)) {
 			--*lines;
-			if (established_parse(line, ret) && is_ours(ret, w->ip, w->n_ips, w->port))
+			if (established_parse(line, ret) && is_ours(ret, w->us))
 				return true;
 			continue;
 		}
@@ -193,7 +202,7 @@ static int walk_part(const struct walk *w, struct established_walk *at, struct d
 
 	nl_init(&b);
 	while (walk_next(w, at, &lines, &e)) {
-		if (e.closed)
+		if (e.closed || (w->not_rewritten && !IN6_ARE_ADDR_EQUAL(&e.asked, &e.local)))
 			continue;
 		w->put(&b, &e);
 		if (++n % BATCH)
@@ -218,10 +227,9 @@ static int walk_all(const struct walk *w, struct diag *d)
 	return first;
 }
 
-int established_clear(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_walk *at,
-		      struct diag *d)
+int established_clear(struct netlink *nl, const struct established_with *us, struct established_walk *at, struct diag *d)
 {
-	struct walk w = {nl, ip, n_ips, port, established_put_end, "conntrack: deleting what others left"};
+	struct walk w = {.nl = nl, .us = us, .put = established_put_end, .what = "conntrack: deleting what others left"};
 
 	return at ? walk_part(&w, at, d) : walk_all(&w, d);
 }
@@ -235,9 +243,7 @@ enum { FILTER_PROTO = 1 << 3, FILTER_SPORT = 1 << 4, FILTER_DPORT = 1 << 5 };
 #define LOOKING "conntrack: looking for what others left"
 
 struct left {
-	const struct flags_ip *ip;
-	size_t n_ips;
-	uint16_t port;
+	const struct established_with *us;
 	bool v4;
 	bool from_us; /* entries that our segments made, else those that clients' did */
 	size_t n;
@@ -268,7 +274,18 @@ static bool tuple_parse(struct nl_attr nest, bool v4, struct established *ret)
 	nl_parse_nest(tuple[CTA_TUPLE_PROTO], proto, CTA_PROTO_DST_PORT + 1);
 	return proto[CTA_PROTO_NUM].len == 1 && *(const uint8_t *)proto[CTA_PROTO_NUM].data == IPPROTO_TCP &&
 	       take_end(ip[v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC], proto[CTA_PROTO_SRC_PORT], v4, &ret->client, &ret->client_port) &&
-	       take_end(ip[v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST], proto[CTA_PROTO_DST_PORT], v4, &ret->local, &ret->port);
+	       take_end(ip[v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST], proto[CTA_PROTO_DST_PORT], v4, &ret->asked, &ret->port);
+}
+
+/* By either of its addresses: it is no connection of ours that an entry here tells of. */
+static bool is_left(const struct left *l, const struct established *e)
+{
+	bool left = false;
+
+	for (size_t i = 0; i < l->us->n_ips; i++)
+		left |= e->port == l->us->port &&
+			(IN6_ARE_ADDR_EQUAL(&e->asked, &l->us->ip[i].addr) || IN6_ARE_ADDR_EQUAL(&e->asked, asked_of(l->us, i)));
+	return left;
 }
 
 static void entry_seen(void *ctx, const struct nlmsghdr *h)
@@ -282,15 +299,15 @@ static void entry_seen(void *ctx, const struct nlmsghdr *h)
 		return;
 	e = t;
 	if (l->from_us)
-		e = (struct established){.local = t.client, .port = t.client_port, .client = t.local, .client_port = t.port};
-	if (l->n < LEFT_MAX && is_ours(&e, l->ip, l->n_ips, l->port))
+		e = (struct established){.asked = t.client, .port = t.client_port, .client = t.asked, .client_port = t.port};
+	if (l->n < LEFT_MAX && is_left(l, &e))
 		l->one[l->n++] = e;
 }
 
 /* The kernel goes through all of its table for it, a datagram at a time. */
 static int left_begin(struct established_sweep *at, const struct left *l, const struct in6_addr *one, struct diag *d)
 {
-	struct established us = {.local = *one, .client = *one, .port = l->port, .client_port = l->port};
+	struct established us = {.asked = *one, .client = *one, .port = l->us->port, .client_port = l->us->port};
 	uint32_t flags = FILTER_PROTO | (l->from_us ? FILTER_SPORT : FILTER_DPORT);
 	struct nl_buf b;
 	size_t nest;
@@ -332,11 +349,11 @@ static int left_end(struct netlink *nl, const struct left *l, struct diag *d)
 	return err;
 }
 
-static const struct in6_addr *first_of(const struct flags_ip *ip, size_t n_ips, bool v4)
+static const struct in6_addr *first_of(const struct established_with *us, bool v4)
 {
-	for (size_t i = 0; i < n_ips; i++)
-		if (ip[i].is_v4 == v4)
-			return &ip[i].addr;
+	for (size_t i = 0; i < us->n_ips; i++)
+		if (us->ip[i].is_v4 == v4)
+			return &us->ip[i].addr;
 	return NULL;
 }
 
@@ -355,18 +372,17 @@ static int left_part(struct netlink *nl, struct left *l, const struct in6_addr *
 	return more < 0 ? more : err ? err : more;
 }
 
-int established_sweep(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_sweep *at,
-		      struct diag *d)
+int established_sweep(struct netlink *nl, const struct established_with *us, struct established_sweep *at, struct diag *d)
 {
 	bool v4 = at->which / 2;
-	const struct in6_addr *one = first_of(ip, n_ips, v4);
+	const struct in6_addr *one = first_of(us, v4);
 	struct left *l = one ? malloc(sizeof *l) : NULL;
 	int rc = 0;
 
 	if (one && !l)
 		return diag_set(d, ERR_NOMEM, "conntrack: no memory to look");
 	if (one) {
-		*l = (struct left){.ip = ip, .n_ips = n_ips, .port = port, .v4 = v4, .from_us = at->which % 2};
+		*l = (struct left){.us = us, .v4 = v4, .from_us = at->which % 2};
 		rc = left_part(nl, l, one, at, d);
 	}
 	free(l);
@@ -380,10 +396,10 @@ int established_sweep(struct netlink *nl, const struct flags_ip *ip, size_t n_ip
 	return rc;
 }
 
-int established_enter(struct netlink *nl, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d)
+int established_enter(struct netlink *nl, const struct established_with *us, struct diag *d)
 {
-	struct walk w = {nl, ip, n_ips, port, established_put, "conntrack: entering connections"};
-	int cleared = established_clear(nl, ip, n_ips, port, NULL, d), entered = walk_all(&w, diag_first(cleared, d));
+	struct walk w = {nl, us, established_put, true, "conntrack: entering connections"};
+	int cleared = established_clear(nl, us, NULL, d), entered = walk_all(&w, diag_first(cleared, d));
 
 	return err_first(cleared, entered);
 }
@@ -404,8 +420,8 @@ static void asked_seen(void *ctx, const struct nlmsghdr *h)
 
 	nl_parse(h, sizeof(struct nfgenmsg), a, CTA_TUPLE_REPLY + 1);
 	if (tuple_parse(a[CTA_TUPLE_ORIG], v4, &there) && tuple_parse(a[CTA_TUPLE_REPLY], v4, &back))
-		q->elsewhere = IN6_ARE_ADDR_EQUAL(&there.local, &q->e->local) && there.port == q->e->port &&
-			       !IN6_ARE_ADDR_EQUAL(&back.client, &q->e->local);
+		q->elsewhere = IN6_ARE_ADDR_EQUAL(&there.asked, &q->e->asked) && there.port == q->e->port &&
+			       !IN6_ARE_ADDR_EQUAL(&back.client, &q->e->asked);
 }
 
 static bool is_elsewhere(struct netlink *nl, const struct established *e)
@@ -442,10 +458,10 @@ static int socket_end(struct netlink *diag, const struct established *e, struct 
 	return err && (no == ENOENT || (no == EOPNOTSUPP && e->closed)) ? 0 : err;
 }
 
-int established_end(struct netlink *nl, struct netlink *diag, const struct flags_ip *ip, size_t n_ips, uint16_t port,
-		    struct established_walk *at, struct diag *d)
+int established_end(struct netlink *nl, struct netlink *diag, const struct established_with *us, struct established_walk *at,
+		    struct diag *d)
 {
-	struct walk w = {.ip = ip, .n_ips = n_ips, .port = port};
+	struct walk w = {.us = us};
 	struct established e;
 	unsigned lines = ESTABLISHED_LINES;
 	int first = 0;

@@ -11,6 +11,9 @@
  * cluster DNS while there were no rules (in TIME_WAIT for two minutes; for days, when rules came in
  * the middle of it). Our segments clash with that one: the kernel has them leave from another port than
  * 53, the client resets what it does not know, and waits for an answer for ever. So such go first.
+ *
+ * Where the cluster's address is rewritten (-intercept rewrite) clients ask that, and our sockets have another. Our segments
+ * leave from the cluster's address and are never tracked; clients' are, by the address that they ask.
  */
 #ifndef NODENS_ESTABLISHED_H
 #define NODENS_ESTABLISHED_H
@@ -34,20 +37,28 @@ struct established_walk {
 bool established_walking(const struct established_walk *at);
 void established_walk_end(struct established_walk *at);
 
-/* Of all TCP connections of this network namespace to a port of these addresses, handshakes and those
+/* Connections of this network namespace to a port of these addresses. */
+struct established_with {
+	const struct flags_ip *ip;    /* our sockets' */
+	const struct flags_ip *asked; /* for each, what clients ask instead; NULL: the same */
+	size_t n_ips;
+	uint16_t port;
+};
+
+/* Of all TCP connections with us, handshakes and those
  * that are still to be accepted among them: what entries there are by their clients' addresses and ports goes. The
  * next part of them; at NULL: all at once. */
-int established_clear(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_walk *at,
-		      struct diag *d);
-/* And each gets one. Again: they are brought up to date. */
-int established_enter(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct diag *d);
+int established_clear(struct netlink *netfilter, const struct established_with *us, struct established_walk *at, struct diag *d);
+/* And each gets one, unless it asked another address: its next segment is to be reset by the cluster DNS, for an entry that sees
+ * its segments alone would lead what comes from its port later here, when nobody is. Again: they are brought up to date. */
+int established_enter(struct netlink *netfilter, const struct established_with *us, struct diag *d);
 
 /* When rules are back: those of the same connections end whose clients have asked the cluster DNS meanwhile, from the same
  * port. Such a client's next segment comes here, to a socket that knows other numbers, and is told them again
  * and again, and never reset. So does one that has closed, and remembers it for a minute. The next part of them.
  * `diag` is of the bus NETLINK_SOCK_DIAG. */
-int established_end(struct netlink *netfilter, struct netlink *diag, const struct flags_ip *ip, size_t n_ips, uint16_t port,
-		    struct established_walk *at, struct diag *d);
+int established_end(struct netlink *netfilter, struct netlink *diag, const struct established_with *us, struct established_walk *at,
+		    struct diag *d);
 
 /* All entries of TCP connections to or from this port of these addresses go: while rules stand none of ours has one, and
  * what the cluster DNS was asked before is answered or will not be. The kernel is asked for all to or from that port four
@@ -58,13 +69,13 @@ struct established_sweep {
 };
 #define ESTABLISHED_DATAGRAMS 16 /* a part: about 10 ms, if they are full */
 /* 1: there may be more, 0: done. */
-int established_sweep(struct netlink *netfilter, const struct flags_ip *ip, size_t n_ips, uint16_t port, struct established_sweep *at,
-		      struct diag *d);
+int established_sweep(struct netlink *netfilter, const struct established_with *us, struct established_sweep *at, struct diag *d);
 void established_sweep_end(struct established_sweep *at);
 
 /* The part of it that is no system call. A line of /proc/net/tcp or tcp6 (proc(5)). */
 struct established {
 	struct in6_addr local, client;
+	struct in6_addr asked; /* `local`, unless that is rewritten */
 	uint16_t port, client_port;
 	bool closing; /* one end at least has said that it is done */
 	bool closed;  /* both have, and what was between them is remembered */

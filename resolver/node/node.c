@@ -318,46 +318,57 @@ int node_rules_withdraw(struct node *n, struct diag *d)
 	return n->kind == RULES_IPTABLES ? iptables_withdraw(n, d) : 0;
 }
 
-static size_t some_ips(const struct node *n, uint64_t which, struct flags_ip ret[FLAGS_LOCALIPS_MAX])
+/* Some of our addresses, and what clients ask instead. */
+struct some {
+	struct flags_ip ip[FLAGS_LOCALIPS_MAX], asked[FLAGS_LOCALIPS_MAX];
+	struct established_with us; /* none: n_ips 0 */
+};
+
+static void some_take(const struct node *n, uint64_t which, struct some *ret)
 {
 	size_t n_ips = 0;
 
-	for (size_t i = 0; n->kind != RULES_NONE && n->netfilter && i < n->f->n_localips; i++)
-		if (which >> i & 1)
-			ret[n_ips++] = n->f->localip[i];
-	return n_ips;
+	for (size_t i = 0; n->kind != RULES_NONE && n->netfilter && i < n->f->n_localips; i++) {
+		const struct flags_ip *ip = &n->f->localip[i];
+
+		if (!(which >> i & 1))
+			continue;
+		ret->ip[n_ips] = *ip;
+		ret->asked[n_ips++] = ip == n->nft.target[!ip->is_v4] ? *n->nft.vip[!ip->is_v4] : *ip;
+	}
+	ret->us = (struct established_with){ret->ip, ret->asked, n_ips, n->f->dns_port};
 }
 
 int node_connections_keep(struct node *n, uint64_t which, struct diag *d)
 {
-	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
-	size_t n_ips = some_ips(n, which, ip);
+	struct some s;
 
-	return n_ips ? established_enter(n->netfilter, ip, n_ips, n->f->dns_port, d) : 0;
+	some_take(n, which, &s);
+	return s.us.n_ips ? established_enter(n->netfilter, &s.us, d) : 0;
 }
 
 int node_connections_clear(struct node *n, uint64_t which, struct established_walk *at, struct diag *d)
 {
-	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
-	size_t n_ips = some_ips(n, which, ip);
+	struct some s;
 
-	return n_ips ? established_clear(n->netfilter, ip, n_ips, n->f->dns_port, at, d) : 0;
+	some_take(n, which, &s);
+	return s.us.n_ips ? established_clear(n->netfilter, &s.us, at, d) : 0;
 }
 
 int node_connections_end(struct node *n, uint64_t which, struct established_walk *at, struct diag *d)
 {
-	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
-	size_t n_ips = n->diag ? some_ips(n, which, ip) : 0;
+	struct some s;
 
-	return n_ips ? established_end(n->netfilter, n->diag, ip, n_ips, n->f->dns_port, at, d) : 0;
+	some_take(n, which, &s);
+	return s.us.n_ips && n->diag ? established_end(n->netfilter, n->diag, &s.us, at, d) : 0;
 }
 
 int node_connections_sweep(struct node *n, uint64_t which, struct established_sweep *at, struct diag *d)
 {
-	struct flags_ip ip[FLAGS_LOCALIPS_MAX];
-	size_t n_ips = some_ips(n, which, ip);
+	struct some s;
 
-	return n_ips ? established_sweep(n->netfilter, ip, n_ips, n->f->dns_port, at, d) : 0;
+	some_take(n, which, &s);
+	return s.us.n_ips ? established_sweep(n->netfilter, &s.us, at, d) : 0;
 }
 
 int node_rules_remove(struct node *n, struct diag *d)

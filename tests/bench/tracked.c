@@ -84,7 +84,7 @@ static void others(unsigned n)
 	struct diag d;
 	struct nl_buf b;
 
-	inet_pton(AF_INET6, "::ffff:192.0.2.1", &e.local);
+	inet_pton(AF_INET6, "::ffff:192.0.2.1", &e.asked);
 	nl_init(&b);
 	for (unsigned i = 0; i < n; i++) {
 		inet_pton(AF_INET6, "::ffff:10.244.0.0", &e.client);
@@ -138,19 +138,19 @@ int main(int argc, char **argv)
 	others((unsigned)atoi(argv[2]));
 	do {
 		t = worked_ms();
-		check(established_end(nl, diag, ip, 2, 53, &walk, &d) == 0, d.text);
+		check(established_end(nl, diag, &(struct established_with){ip, NULL, 2, 53}, &walk, &d) == 0, d.text);
 		add(&end, t);
 	} while (established_walking(&walk));
 	say("end", &end);
 	do {
 		t = worked_ms();
-		check(established_clear(nl, ip, 2, 53, &walk, &d) == 0, d.text);
+		check(established_clear(nl, &(struct established_with){ip, NULL, 2, 53}, &walk, &d) == 0, d.text);
 		add(&clear, t);
 	} while (established_walking(&walk));
 	say("clear", &clear);
 	do {
 		t = worked_ms();
-		rc = established_sweep(nl, ip, 2, 53, &sweep, &d);
+		rc = established_sweep(nl, &(struct established_with){ip, NULL, 2, 53}, &sweep, &d);
 		check(rc >= 0, d.text);
 		add(&swept, t);
 	} while (rc);

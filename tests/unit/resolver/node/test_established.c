@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -104,7 +105,7 @@ Test(established, entered)
 
 	own_net(NULL);
 	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
-	if (established_enter(nl, ip, 0, 53, &d) || system("conntrack -L >/dev/null 2>&1"))
+	if (established_enter(nl, &(struct established_with){ip, NULL, 0, 53}, &d) || system("conntrack -L >/dev/null 2>&1"))
 		cr_skip_test("no conntrack netlink");
 	inet_pton(AF_INET6, "::ffff:127.0.0.1", &ip[0].addr);
 	inet_pton(AF_INET6, "::1", &ip[1].addr);
@@ -118,7 +119,7 @@ Test(established, entered)
 	}
 	shutdown(accept(server[0], NULL, NULL), SHUT_WR);
 	asking(&ip[0], 54);
-	cr_assert_eq(established_enter(nl, ip, 2, 53, &d), 0, "%s", d.text);
+	cr_assert_eq(established_enter(nl, &(struct established_with){ip, NULL, 2, 53}, &d), 0, "%s", d.text);
 	struct seen s = look(nl);
 
 	cr_expect_eq(s.n, 82, "got %u", s.n);
@@ -126,13 +127,13 @@ Test(established, entered)
 	cr_expect_eq(s.state[TCP_CONNTRACK_TIME_WAIT], 1);
 	cr_expect_eq(s.odd, 0);
 	shutdown(accept(server[1], NULL, NULL), SHUT_WR);
-	cr_assert_eq(established_enter(nl, ip, 2, 53, &d), 0, "again: %s", d.text);
+	cr_assert_eq(established_enter(nl, &(struct established_with){ip, NULL, 2, 53}, &d), 0, "again: %s", d.text);
 	s = look(nl);
 	cr_expect_eq(s.n, 82, "got %u", s.n);
 	cr_expect_eq(s.state[TCP_CONNTRACK_TIME_WAIT], 2, "brought up to date");
-	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, NULL, &d), 0, "%s", d.text);
+	cr_assert_eq(established_clear(nl, &(struct established_with){&ip[0], NULL, 1, 53}, NULL, &d), 0, "%s", d.text);
 	cr_expect_eq(look(nl).n, 41, "the other family's are left");
-	cr_assert_eq(established_clear(nl, &ip[0], 1, 53, NULL, &d), 0, "none is none: %s", d.text);
+	cr_assert_eq(established_clear(nl, &(struct established_with){&ip[0], NULL, 1, 53}, NULL, &d), 0, "none is none: %s", d.text);
 	close(elsewhere);
 	netlink_close(nl);
 }
@@ -157,7 +158,7 @@ Test(established, instead_of_what_was_left)
 	if (system(left))
 		cr_skip_test("no conntrack, or no translation");
 	cr_expect_eq(look(nl).odd, 1);
-	cr_assert_eq(established_enter(nl, &ip, 1, 53, &d), 0, "%s", d.text);
+	cr_assert_eq(established_enter(nl, &(struct established_with){&ip, NULL, 1, 53}, &d), 0, "%s", d.text);
 	struct seen s = look(nl);
 
 	cr_expect_eq(s.n, 1);
@@ -175,7 +176,7 @@ static unsigned sweep_all(struct netlink *nl, const struct flags_ip *ip, size_t 
 	int rc;
 
 	do {
-		rc = established_sweep(nl, ip, n_ips, 53, &at, &d);
+		rc = established_sweep(nl, &(struct established_with){ip, NULL, n_ips, 53}, &at, &d);
 		n++;
 	} while (rc > 0);
 	cr_expect_eq(rc, 0, "%s", d.text);
@@ -225,7 +226,7 @@ Test(established, swept_among_many)
 	inet_pton(AF_INET6, "::ffff:10.244.0.5", &e.client);
 	nl_init(&b);
 	for (unsigned i = 0; i < OTHERS; i++) {
-		inet_pton(AF_INET6, i % 100 ? "::ffff:10.96.0.11" : "::ffff:10.96.0.10", &e.local);
+		inet_pton(AF_INET6, i % 100 ? "::ffff:10.96.0.11" : "::ffff:10.96.0.10", &e.asked);
 		e.client_port = (uint16_t)(1024 + i);
 		established_put(&b, &e);
 		if (i % 32 == 31 && netlink_send(nl, &b, NULL, NULL, "others", &d))
@@ -257,17 +258,17 @@ Test(established, cleared_a_part_at_a_time)
 		asking(&ip, 53);
 		cr_assert_geq(accept(server, NULL, NULL), 0);
 	}
-	if (established_enter(nl, &ip, 1, 53, &d) || look(nl).n == 0)
+	if (established_enter(nl, &(struct established_with){&ip, NULL, 1, 53}, &d) || look(nl).n == 0)
 		cr_skip_test("no conntrack netlink: %s", d.text);
 	cr_expect_eq(look(nl).n, N, "all at once");
 	do {
-		cr_assert_eq(established_clear(nl, &ip, 1, 53, &at, &d), 0, "%s", d.text);
+		cr_assert_eq(established_clear(nl, &(struct established_with){&ip, NULL, 1, 53}, &at, &d), 0, "%s", d.text);
 		n++;
 		cr_expect_leq(N - look(nl).n, n * ESTABLISHED_LINES);
 	} while (established_walking(&at));
 	cr_expect_eq(n, (2 * N + ESTABLISHED_LINES) / ESTABLISHED_LINES);
 	cr_expect_eq(look(nl).n, 0);
-	cr_assert_eq(established_clear(nl, &ip, 1, 53, &at, &d), 0);
+	cr_assert_eq(established_clear(nl, &(struct established_with){&ip, NULL, 1, 53}, &at, &d), 0);
 	established_walk_end(&at);
 	cr_expect_not(established_walking(&at), "given up");
 	netlink_close(nl);
@@ -304,11 +305,53 @@ Test(established, what_is_remembered_ends)
 	if (system(left))
 		cr_skip_test("no conntrack, or no translation");
 	do
-		cr_assert_eq(established_end(nl, diag, &ip, 1, 53, &at, &d), 0, "%s", d.text);
+		cr_assert_eq(established_end(nl, diag, &(struct established_with){&ip, NULL, 1, 53}, &at, &d), 0, "%s", d.text);
 	while (established_walking(&at));
 	if (system("uname -r | awk -F. '{ exit $1 * 1000 + $2 < 6010 }'"))
 		cr_skip_test("a kernel that makes none forget");
 	cr_expect_eq(system("[ $(grep -c ':0035 .* 06 ' /proc/net/tcp6) = 1 ]"), 0);
+	netlink_close(diag);
+	netlink_close(nl);
+}
+
+/* Clients ask another address than ours, which is rewritten: by that one the connection table knows them. */
+Test(established, rewritten)
+{
+	struct flags_ip ip = {.is_v4 = true}, asked = {.is_v4 = true};
+	struct established_with us = {&ip, &asked, 1, 53};
+	struct sockaddr_in6 from;
+	struct established_sweep sweep = {0};
+	struct established_walk at = {0};
+	struct netlink *nl, *diag;
+	struct diag d = {""};
+	socklen_t len = sizeof(from);
+	char left[200], c;
+
+	own_net(NULL);
+	cr_assert_eq(netlink_open(&nl, NETLINK_NETFILTER, &d), 0, "%s", d.text);
+	cr_assert_eq(netlink_open(&diag, NETLINK_SOCK_DIAG, &d), 0, "%s", d.text);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &ip.addr);
+	inet_pton(AF_INET6, "::ffff:10.96.0.10", &asked.addr);
+	int server = listening(&ip, 53), client = asking(&ip, 53);
+
+	cr_assert_geq(accept(server, NULL, NULL), 0);
+	cr_assert_eq(getsockname(client, (struct sockaddr *)&from, &len), 0);
+	snprintf(left, sizeof(left), "conntrack -I -p tcp -s 127.0.0.1 -d 10.96.0.10 --sport %u --dport 53 --dst-nat 127.0.0.2 -t 99 "
+		 "--state TIME_WAIT >/dev/null 2>&1", ntohs(from.sin6_port));
+	if (system(left))
+		cr_skip_test("no conntrack, or no translation");
+	cr_assert_eq(established_enter(nl, &us, &d), 0, "%s", d.text);
+	cr_expect_eq(look(nl).n, 0, "what was left has gone, and nothing came");
+	cr_assert_eq(system(left), 0);
+	while (established_sweep(nl, &us, &sweep, &d) > 0)
+		;
+	cr_expect_eq(look(nl).n, 0, "swept");
+	cr_assert_eq(established_end(nl, diag, &us, &at, &d), 0, "%s", d.text);
+	cr_expect_eq(recv(client, &c, 1, MSG_DONTWAIT), -1);
+	cr_expect_eq(errno, EAGAIN, "it has not gone elsewhere");
+	cr_assert_eq(system(left), 0);
+	cr_assert_eq(established_end(nl, diag, &us, &at, &d), 0, "%s", d.text);
+	cr_expect_leq(recv(client, &c, 1, 0), 0, "now it has");
 	netlink_close(diag);
 	netlink_close(nl);
 }
