@@ -69,11 +69,12 @@ static bool may_try(const struct core_forward *f, const struct question *q)
 }
 
 /* "Refused" over UDP is a message of ICMP, for which a forger needs to know the port only.
- * So that it alone cannot end a question, the last try is by TCP. */
+ * So that it alone cannot end a question, the last try is by TCP. So it is where none leaves this host: a
+ * connection table that is full has no room for one more port, while a connection that is open goes on. */
 static bool is_last_after_refusals(const struct core *c, const struct question *q,
 				   const struct core_forward *f, unsigned upstream)
 {
-	return q->last_why == CORE_FAIL_REFUSED + 1 && q->last_proto == CORE_UDP &&
+	return (q->last_why == CORE_FAIL_REFUSED + 1 || q->last_why == CORE_FAIL_UNREACHABLE + 1) && q->last_proto == CORE_UDP &&
 	       !asks_open(q) && !may_try(f, q) &&
 	       c->conf->upstream[upstream].transport == CORE_TO_AUTO;
 }
