@@ -50,7 +50,7 @@ struct selftest {
 	struct loop *loop;
 	selftest_done_f *done;
 	void *ctx;
-	bool busy;
+	bool busy, held_back;
 	unsigned n, n_open, n_sends;
 	uint64_t start_ns, deadline_ns, step_ns;
 	uint64_t own_ns; /* when the last of our own addresses had answered */
@@ -90,7 +90,7 @@ static void words_of(const struct probe *p, const char *why, char *ret, size_t s
 
 static void finish(struct selftest *t, const struct probe *failed, const char *why)
 {
-	struct selftest_result r = { .ok = !failed, .asked = t->asked, .astray = t->lost,
+	struct selftest_result r = { .ok = !failed, .held_back = failed && t->held_back, .asked = t->asked, .astray = t->lost,
 				     .took_ns = t->loop->now_ns - t->start_ns };
 	if (failed)
 		words_of(failed, why, r.words, sizeof(r.words));
@@ -143,6 +143,8 @@ static int probe_send(struct probe *p)
 	} else {
 		p->sent = send(p->watch.fd, from, len, MSG_NOSIGNAL) == (ssize_t)len;
 	}
+	/* What the connection table has no room for, or a rule drops, is told to who sends it. */
+	p->test->held_back |= !p->sent && errno == EPERM && !p->through;
 	return p->sent ? 0 : -1;
 }
 
@@ -318,6 +320,7 @@ void selftest_run(struct selftest *t, const struct core_conf *conf, const uint32
 	t->own_ns = t->loop->now_ns;
 	t->ways = ways ? *ways : (struct selftest_ways){ .holds = false };
 	t->asked = t->lost = 0;
+	t->held_back = false;
 	*t->astray = '\0';
 	t->start_ns = t->loop->now_ns;
 	t->deadline_ns = t->start_ns + timeout_ns;

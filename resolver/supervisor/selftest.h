@@ -35,6 +35,7 @@ struct selftest_ways {
 
 struct selftest_result {
 	bool ok;
+	bool held_back; /* else: netfilter let none of our questions out; nothing is known about who answers */
 	uint64_t asked, astray; /* Services' addresses, by their bits: where one was sent to, and of these, got no answer */
 	uint64_t took_ns;
 	char words[160]; /* what failed; of those that got no answer, the first */

@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "resolver/net/sockaddr.h"
 #include "tests/fixtures/corefile_util.h"
+#include "tests/fixtures/own_net.h"
 
 enum { UDP, TCP };
 enum reply { RIGHT, SILENT, WRONG_ID, QUESTION, SHORT, CLOSES };
@@ -367,4 +368,21 @@ Test(selftest, ended_in_the_middle)
 	selftest_free(NULL);
 	cr_expect_eq(loop_step(&loop, loop.now_ns), 0);
 	cr_expect_eq(n_done, 0);
+}
+
+/* What does not leave this host says nothing of who answers. */
+Test(selftest, held_back)
+{
+	char words[100];
+
+	cr_expect(!run(NULL, LONG_NS)->held_back);
+	close(host[0].fd[UDP]);
+	cr_expect_not(run(NULL, LONG_NS)->ok);
+	cr_expect_not(result.held_back, "refused is said by who would answer");
+	own_net("nft add table inet full && nft add chain inet full out '{ type filter hook output priority 0; }' &&"
+		" nft add rule inet full out udp dport 5300 drop");
+	snprintf(words, sizeof(words), "udp %s:5300: Operation not permitted", address[0]);
+	cr_expect_not(run(NULL, LONG_NS)->ok);
+	cr_expect(result.held_back);
+	cr_expect_str_eq(result.words, words);
 }
