@@ -24,7 +24,7 @@
 #define LEFT_ONE 256  /* in one datagram: an entry takes more than 140 octets */
 
 /* include/net/tcp_states.h */
-enum { ESTABLISHED = 1, SYN_RECEIVED = 3, FIN_WAIT1 = 4, FIN_WAIT2 = 5, TIME_WAIT = 6, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+enum { ESTABLISHED = 1, SYN_RECEIVED = 3, FIN_WAIT1 = 4, FIN_WAIT2 = 5, TIME_WAIT = 6, CLOSE_WAIT = 8, LAST_ACK = 9, LISTEN = 10, CLOSING = 11 };
 
 bool established_parse(const char *line, struct established *ret)
 {
@@ -434,14 +434,31 @@ static bool is_elsewhere(struct netlink *nl, const struct established *e)
 	return netlink_send(nl, &b, asked_seen, &q, "", NULL) == 0 && q.elsewhere;
 }
 
-static int socket_end(struct netlink *diag, const struct established *e, struct diag *d)
+struct found {
+	bool there;
+	uint32_t cookie[2];
+};
+
+static void found_seen(void *ctx, const struct nlmsghdr *h)
+{
+	const struct inet_diag_msg *m = NLMSG_DATA(h);
+	struct found *f = ctx;
+
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || h->nlmsg_len < NLMSG_LENGTH(sizeof *m) || m->idiag_state == LISTEN)
+		return;
+	memcpy(f->cookie, m->id.idiag_cookie, sizeof f->cookie);
+	f->there = true;
+}
+
+/* The one that was found, or whichever the kernel finds. */
+static int socket_ask(struct netlink *diag, uint16_t what, const struct established *e, struct found *f, struct diag *d)
 {
 	struct inet_diag_req_v2 *r;
 	struct nl_buf b;
 	bool v4 = IN6_IS_ADDR_V4MAPPED(&e->client);
 
 	nl_init(&b);
-	r = nl_begin(&b, SOCK_DESTROY, 0, sizeof *r);
+	r = nl_begin(&b, what, 0, sizeof *r);
 	if (!r)
 		return ERR_LIMIT;
 	r->sdiag_family = v4 ? AF_INET : AF_INET6;
@@ -451,11 +468,22 @@ static int socket_end(struct netlink *diag, const struct established *e, struct 
 	r->id.idiag_dport = htons(e->client_port);
 	memcpy(r->id.idiag_src, e->local.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
 	memcpy(r->id.idiag_dst, e->client.s6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
-	r->id.idiag_cookie[0] = r->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-	int err = netlink_send(diag, &b, NULL, NULL, "ending what is elsewhere now", d), no = netlink_errno(diag);
+	memcpy(r->id.idiag_cookie, f->cookie, sizeof f->cookie);
+	return netlink_send(diag, &b, f->there ? NULL : found_seen, f, "ending what is elsewhere now", d);
+}
 
+/* For one that has gone meanwhile the kernel takes who listens there, and would end that. So it is told by its cookie. */
+int established_end_one(struct netlink *diag, const struct established *e, struct diag *d)
+{
+	struct found f = {.cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}};
+	int err = socket_ask(diag, SOCK_DIAG_BY_FAMILY, e, &f, d), no = netlink_errno(diag);
+
+	if (!err && f.there) {
+		err = socket_ask(diag, SOCK_DESTROY, e, &f, d);
+		no = netlink_errno(diag);
+	}
 	/* It has ended; or it had, and this kernel (before 6.10) makes none forget. */
-	return err && (no == ENOENT || (no == EOPNOTSUPP && e->closed)) ? 0 : err;
+	return err && (no == ENOENT || no == ESTALE || (no == EOPNOTSUPP && e->closed)) ? 0 : err;
 }
 
 int established_end(struct netlink *nl, struct netlink *diag, const struct established_with *us, struct established_walk *at,
@@ -467,7 +495,7 @@ int established_end(struct netlink *nl, struct netlink *diag, const struct estab
 	int first = 0;
 
 	while (walk_next(&w, at, &lines, &e)) {
-		int err = is_elsewhere(nl, &e) ? socket_end(diag, &e, diag_first(first, d)) : 0;
+		int err = is_elsewhere(nl, &e) ? established_end_one(diag, &e, diag_first(first, d)) : 0;
 
 		first = err_first(first, err);
 	}

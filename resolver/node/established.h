@@ -60,6 +60,10 @@ int established_enter(struct netlink *netfilter, const struct established_with *
 int established_end(struct netlink *netfilter, struct netlink *diag, const struct established_with *us, struct established_walk *at,
 		    struct diag *d);
 
+/* One of them. */
+struct established;
+int established_end_one(struct netlink *diag, const struct established *e, struct diag *d);
+
 /* All entries of TCP connections to or from this port of these addresses go: while rules stand none of ours has one, and
  * what the cluster DNS was asked before is answered or will not be. The kernel is asked for all to or from that port four
  * times (family, direction); one of its datagrams is what it finds on its way through the whole table, if that is little. */

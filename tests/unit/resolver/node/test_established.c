@@ -351,7 +351,30 @@ Test(established, rewritten)
 	cr_expect_eq(errno, EAGAIN, "it has not gone elsewhere");
 	cr_assert_eq(system(left), 0);
 	cr_assert_eq(established_end(nl, diag, &us, &at, &d), 0, "%s", d.text);
-	cr_expect_leq(recv(client, &c, 1, 0), 0, "now it has");
+	cr_expect_eq(recv(client, &c, 1, MSG_DONTWAIT), -1);
+	cr_expect_eq(errno, ECONNRESET, "now it has");
 	netlink_close(diag);
 	netlink_close(nl);
+}
+
+/* It has gone since it was looked at: the kernel then finds who listens there by its addresses and ports. */
+Test(established, who_listens_goes_on)
+{
+	struct flags_ip ip = {.is_v4 = true};
+	struct established e = {.port = 53, .client_port = 9};
+	struct netlink *diag;
+	struct diag d = {""};
+
+	own_net(NULL);
+	cr_assert_eq(netlink_open(&diag, NETLINK_SOCK_DIAG, &d), 0, "%s", d.text);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &ip.addr);
+	e.local = e.asked = e.client = ip.addr;
+	int server = listening(&ip, 53);
+
+	cr_expect_eq(established_end_one(diag, &e, &d), 0, "%s", d.text);
+	asking(&ip, 53);
+	cr_expect_geq(accept(server, NULL, NULL), 0);
+	close(server);
+	cr_expect_eq(established_end_one(diag, &e, &d), 0, "nobody at all: %s", d.text);
+	netlink_close(diag);
 }
