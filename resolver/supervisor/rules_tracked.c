@@ -7,6 +7,7 @@
 #include "lib/base/worked.h"
 
 #define SWEEP_NS      (10 * NS_PER_S) /* what was asked elsewhere has its answer by then */
+#define CLEAR_NS      (2 * NS_PER_S) /* until then: rules may lapse and come again, and who has come to us meanwhile has not gone on elsewhere */
 #define SWEEP_LONG_NS (200 * NS_PER_MS) /* for a part: the table is very large, the kernel goes through it at once, and renewing must not wait */
 #define SWEEP_REST_NS (3600 * NS_PER_S)
 #define SWEEP_FOR_NS  (60 * NS_PER_S) /* then the rest is left */
@@ -23,6 +24,7 @@ void rules_tracked_came(struct rules_tracked *t)
 	rules_tracked_stop(t);
 	t->ends = true;
 	t->sweep_ns = clock_mono_ns() + SWEEP_NS;
+	t->clear_ns = clock_mono_ns() + CLEAR_NS;
 }
 
 void rules_tracked_doubted(struct rules_tracked *t)
@@ -74,8 +76,18 @@ static bool sweep_part(struct rules_tracked *t, struct node *n, uint64_t which)
 	return false;
 }
 
+static void clear_when_due(struct rules_tracked *t)
+{
+	uint64_t now = clock_mono_ns();
+	if (t->clears || t->ends || now < t->clear_ns || now >= t->sweep_ns)
+		return;
+	t->clears = true;
+	t->clear_ns = now + CLEAR_NS;
+}
+
 bool rules_tracked_go_on(struct rules_tracked *t, struct node *n, uint64_t which, bool sweep)
 {
+	clear_when_due(t);
 	if (t->clears)
 		clear_part(t, n, which);
 	else if (t->ends)

@@ -15,6 +15,7 @@ struct rules_tracked {
 	struct established_sweep sweeping;
 	uint64_t sweep_ns; /* when it is to go; 0: it has */
 	uint64_t rest_ns;  /* not before */
+	uint64_t clear_ns; /* until it goes: when entries by the clients' ports of ours go the next time */
 	bool ends, clears; /* not all has been looked at */
 	bool said; /* that it could not be had */
 };

@@ -273,8 +273,15 @@ Test(rules, what_was_left_is_swept)
 	left_behind("169.254.20.10", link);
 	connected("10.96.0.10");
 	cr_expect(rules_leave(&r, next));
+	r.tracked.clear_ns = UINT64_MAX;
 	go_on();
 	cr_expect_eq(entries("169.254.20.10"), 1, "not yet");
+	r.tracked.clear_ns = clock_mono_ns() - 1;
+	go_on();
+	cr_expect_eq(entries("169.254.20.10"), 0, "that client is with us");
+	cr_expect_geq(r.tracked.clear_ns, clock_mono_ns() - 60 * NS_PER_S, "and others will be");
+	left_behind("169.254.20.10", link);
+	r.tracked.clear_ns = UINT64_MAX;
 	cr_expect_geq(r.tracked.sweep_ns, clock_mono_ns() - 60 * NS_PER_S);
 	r.tracked.sweep_ns = clock_mono_ns() - 1;
 	rules_refresh(&r);
@@ -319,6 +326,7 @@ Test(rules, many_connections_are_looked_at_a_part_at_a_time)
 	left_behind("169.254.20.10", link);
 	r.renewed_ns -= 60 * NS_PER_S;
 	rules_refresh(&r);
+	r.tracked.clear_ns = UINT64_MAX;
 	cr_expect(r.tracked.ends && r.tracked_timer.armed);
 	cr_expect_leq(r.tracked_timer.at_ns, clock_mono_ns() + RULES_TRACKED_PAUSE_NS);
 	go_on();
