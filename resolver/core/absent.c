@@ -45,13 +45,15 @@ int absent_init(struct absent *t, uint64_t bytes)
 	t->n_lines = 1;
 	while ((uint64_t)t->n_lines * 2 * WAYS * sizeof(*t->mark) <= bytes && t->n_lines < 1u << 24)
 		t->n_lines *= 2;
-	t->mark = calloc((size_t)t->n_lines * WAYS, sizeof(*t->mark)); /* untouched until used */
-	return t->mark ? 0 : ERR_NOMEM;
+	t->mark = malloc((size_t)t->n_lines * WAYS * sizeof(*t->mark)); /* a line is cleared when it is taken */
+	t->line = calloc(t->n_lines, sizeof(*t->line));
+	return t->mark && t->line ? 0 : ERR_NOMEM;
 }
 
 void absent_release(struct absent *t)
 {
 	free(t->mark);
+	free(t->line);
 }
 
 void absent_forget(struct absent *t)
@@ -71,16 +73,30 @@ static uint32_t type_bit(const struct cache_key *k)
 	return k->qtype == DNS_AAAA ? 2 : 1;
 }
 
+/* Its marks; NULL: it has none. */
 static uint64_t *line_of(const struct absent *t, uint64_t mix)
 {
-	return &t->mark[(mix & (t->n_lines - 1)) * WAYS];
+	uint32_t at = t->line[mix & (t->n_lines - 1)];
+
+	return at ? &t->mark[(size_t)(at - 1) * WAYS] : NULL;
+}
+
+static uint64_t *line_take(struct absent *t, uint64_t mix)
+{
+	uint32_t *at = &t->line[mix & (t->n_lines - 1)];
+
+	if (!*at) {
+		memset(&t->mark[(size_t)t->n_used * WAYS], 0, WAYS * sizeof(*t->mark));
+		*at = ++t->n_used;
+	}
+	return line_of(t, mix);
 }
 
 static uint64_t *mark_find(const struct absent *t, uint64_t mix)
 {
 	uint64_t *line = line_of(t, mix);
 
-	for (unsigned i = 0; i < WAYS; i++)
+	for (unsigned i = 0; line && i < WAYS; i++)
 		if (line[i] && line[i] >> 32 == mix >> 32)
 			return &line[i];
 	return NULL;
@@ -105,14 +121,20 @@ static uint32_t worth(uint64_t m, uint32_t now_s)
 	return 2 + x.last_s + (x.known_s ? SPAN_S : 0);
 }
 
-static uint64_t *mark_new(const struct absent *t, uint64_t mix, uint32_t now_s)
+static uint64_t *mark_new(struct absent *t, uint64_t mix, uint32_t now_s)
 {
-	uint64_t *line = line_of(t, mix), *least = line;
+	uint64_t *line = line_take(t, mix), *least = line;
 
 	for (unsigned i = 1; i < WAYS; i++)
 		if (worth(line[i], now_s) < worth(*least, now_s))
 			least = &line[i];
 	return least;
+}
+
+static void lines_empty(struct absent *t)
+{
+	memset(t->line, 0, t->n_lines * sizeof(*t->line));
+	t->n_used = 0;
 }
 
 /* The clock of the marks; they are all void when it starts again. */
@@ -123,7 +145,7 @@ static uint32_t clock_read(struct absent *t, uint64_t now_ns)
 	if (t->is_used && s - t->from_s < SPAN_S)
 		return (uint32_t)(s - t->from_s);
 	if (t->is_used)
-		memset(t->mark, 0, (size_t)t->n_lines * WAYS * sizeof(*t->mark));
+		lines_empty(t);
 	t->is_used = true;
 	t->from_s = s;
 	return 0;

@@ -7,7 +7,8 @@
  * allows a denial); then the name is asked for again.
  *
  * Fixed, eight octets a name, eight names a cache line. Where a line is full, those
- * go first that were denied once. What is lost is asked again.
+ * go first that were denied once. What is lost is asked again. Lines lie side by side in
+ * the order in which they were first needed, so that a table of few names touches few pages.
  */
 #ifndef NODENS_CORE_ABSENT_H
 #define NODENS_CORE_ABSENT_H
@@ -22,7 +23,9 @@
 
 struct absent {
 	uint64_t *mark;
+	uint32_t *line;	  /* where the marks of each are, and 1; 0: it has none yet */
 	uint32_t n_lines; /* power of two */
+	uint32_t n_used;  /* so many have marks, the first ones of mark[] */
 	uint64_t from_s;  /* marks count seconds from here */
 	uint64_t turn;    /* mixed into every mark: another turn finds none of them */
 	bool is_used;
@@ -33,7 +36,7 @@ struct absent_age {
 	uint32_t known_s; /* from the first denial to that one */
 };
 
-/* At most `bytes`, a line at least. 0 or ERR_NOMEM. */
+/* Marks of at most `bytes`, a line at least. 0 or ERR_NOMEM. */
 int absent_init(struct absent *t, uint64_t bytes);
 void absent_release(struct absent *t);
 /* The key's name was denied for its type. */

@@ -51,12 +51,13 @@ int cache_init(struct cache *c, uint64_t bytes, unsigned neg_share_percent)
 	size_t slots_len, len, denial, ghosts[CACHE_REGIONS];
 
 	memset(c, 0, sizeof(*c));
-	if (bytes < BYTES_MIN || bytes / 8 >= UINT32_MAX || neg_share_percent < 5 ||
+	if (bytes < BYTES_MIN || bytes / 8 >= INT32_MAX || neg_share_percent < 5 ||
 	    neg_share_percent > 90)
 		return ERR_RANGE;
 	c->len = bytes & ~(uint64_t)7;
-	c->n_slots = (uint32_t)(c->len / BYTES_PER_SLOT);
-	slots_len = c->n_slots * sizeof(*c->slot);
+	c->most_slots = (uint32_t)(c->len / BYTES_PER_SLOT);
+	c->n_slots = slots_first(c->most_slots);
+	slots_len = c->most_slots * sizeof(*c->slot);
 	len = c->len - slots_len;
 	denial = len / 100 * neg_share_percent & ~(size_t)7;
 	ghosts[CACHE_POSITIVE] = ghosts_len(len - denial);
@@ -228,7 +229,7 @@ HOT void cache_answer(const struct entry *e, struct answer *ret)
 
 uint64_t cache_bytes_used(const struct cache *c)
 {
-	uint64_t n = c->n_slots * sizeof(*c->slot);
+	uint64_t n = c->most_slots * sizeof(*c->slot);
 
 	for (unsigned i = 0; i < CACHE_REGIONS; i++)
 		n += c->part[i].small.used + c->part[i].main.used;

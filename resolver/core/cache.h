@@ -48,7 +48,7 @@ struct cache {
 	size_t len; /* octets in all: index, ghosts and entries */
 	uint8_t *entries;
 	struct cache_slot *slot; /* behind the last one are the ghosts */
-	uint32_t n_slots, n_used;
+	uint32_t n_slots, most_slots, n_used; /* n_slots: that are used now (cache_index.c) */
 	struct cache_part part[CACHE_REGIONS];
 	struct cache_counts counts;
 	uint64_t (*block_entries)[CACHE_REGIONS]; /* the caller's, 256 rows; NULL: not counted */

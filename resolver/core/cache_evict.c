@@ -165,7 +165,7 @@ struct entry *region_push(struct cache *c, struct cache_part *p, size_t size, bo
 
 	ring_clock(&p->small, (uint32_t)(now_ns / NS_PER_S));
 	ring_clock(&p->main, (uint32_t)(now_ns / NS_PER_S));
-	while (c->n_used + 1 > c->n_slots / 4 * 3) /* walks stay short */
+	while (c->n_used + 1 > c->most_slots / 4 * 3) /* walks stay short */
 		index_yield(c, p, now_ns);
 	if (to_main)
 		return main_push(c, p, size, now_ns, &moves);

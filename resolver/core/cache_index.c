@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cache's index: open addressing with linear probing, no tombstones. */
+/*
+ * The cache's index: open addressing with linear probing, no tombstones. A few entries among all the slots that a full
+ * cache needs would each touch a page of their own, so a cache begins with a sixteenth of them and takes the rest at
+ * once when half of those are used: some thousands are placed anew then, once in a cache's life.
+ */
 #include "resolver/core/cache_int.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "lib/base/hot.h"
+
+#define FIRST_SHARE 16
+#define FIRST_LEAST 512	 /* slots of a page */
+#define SETTLED (1u << 31) /* of a slot's `at` while the index grows */
 
 static bool same_name(const struct entry *e, const struct cache_key *k)
 {
@@ -59,8 +67,49 @@ struct cache_slot *slot_of(const struct cache *c, const struct entry *e)
 	return &c->slot[i];
 }
 
+/* A cache so small that it gains no page has all at once. */
+uint32_t slots_first(uint32_t most)
+{
+	return most / FIRST_SHARE < FIRST_LEAST ? most : most / FIRST_SHARE;
+}
+
+/* Each entry goes to the first slot from its new home on where none has settled, and who is found there goes on in its
+ * turn: the slots before a settled one have settled, so a walk finds it, and nothing but the index itself is needed. */
+static void settle(struct cache *c, struct cache_slot x)
+{
+	while (x.at) {
+		uint32_t i = home_of(c, place_of(slot_entry(c, &x)));
+
+		while (c->slot[i].at & SETTLED)
+			i = i + 1 == c->n_slots ? 0 : i + 1;
+		struct cache_slot there = c->slot[i];
+		x.at |= SETTLED;
+		c->slot[i] = x;
+		x = there;
+	}
+}
+
+static void slots_grow(struct cache *c)
+{
+	uint32_t before = c->n_slots;
+
+	c->n_slots = c->most_slots;
+	for (uint32_t i = 0; i < before; i++) {
+		struct cache_slot x = c->slot[i];
+
+		if (x.at & SETTLED)
+			continue;
+		c->slot[i].at = 0;
+		settle(c, x);
+	}
+	for (uint32_t i = 0; i < c->n_slots; i++)
+		c->slot[i].at &= ~SETTLED;
+}
+
 void slot_add(struct cache *c, const struct entry *e)
 {
+	if (c->n_slots < c->most_slots && c->n_used + 1 > c->n_slots / 2)
+		slots_grow(c);
 	uint64_t place = place_of(e);
 	uint32_t i = home_of(c, place);
 

@@ -90,6 +90,7 @@ static inline void block_count(struct cache *c, const struct entry *e, int by)
 }
 
 /* --- cache_index.c --- */
+uint32_t slots_first(uint32_t most); /* of an empty cache that will have so many */
 /* What stands in the key's place: its own entry, or a rare type's instead. */
 struct entry *slot_occupant(const struct cache *c, const struct cache_key *k);
 struct cache_slot *slot_of(const struct cache *c, const struct entry *e); /* of a live entry */

@@ -71,7 +71,8 @@ static void buckets_check(const struct questions *t)
 	uint32_t n = 0;
 
 	for (uint32_t b = 0; b < t->n_buckets; b++) {
-		for (uint32_t i = t->bucket[b]; i != NIL; i = t->question[i].next) {
+		for (uint32_t at = t->bucket[b]; at; at = t->question[at - 1].next) {
+			uint32_t i = at - 1;
 			struct cache_key k;
 
 			assert(t->question[i].in_use && !t->question[i].is_hidden && n < t->in_use);

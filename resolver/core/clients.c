@@ -19,11 +19,8 @@ static int table_init(struct client_table *h, uint32_t n)
 {
 	h->n = n;
 	h->thing = calloc(n + HOLDS_LEAVING_MAX, sizeof(*h->thing));
-	h->level = malloc((n + 1) * sizeof(*h->level));
-	if (!h->thing || !h->level)
-		return ERR_NOMEM;
-	memset(h->level, 0xff, (n + 1) * sizeof(*h->level));
-	return 0;
+	h->level = malloc((n + 1) * sizeof(*h->level)); /* each is emptied when it is the most */
+	return h->thing && h->level ? 0 : ERR_NOMEM;
 }
 
 int clients_init(struct clients *t, const struct hash_key *key, uint32_t n_waiters,
@@ -35,11 +32,10 @@ int clients_init(struct clients *t, const struct hash_key *key, uint32_t n_waite
 	t->n_buckets = t->n_rows;
 	t->free = NIL;
 	t->row = malloc(t->n_rows * sizeof(*t->row)); /* each is filled when it is first used */
-	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
+	t->bucket = calloc(t->n_buckets, sizeof(*t->bucket)); /* pages that nobody has used stay untouched */
 	if (!t->row || !t->bucket || table_init(&t->of[HOLDS_WAITERS], n_waiters) < 0 ||
 	    table_init(&t->of[HOLDS_QUESTIONS], n_questions) < 0)
 		return ERR_NOMEM;
-	memset(t->bucket, 0xff, t->n_buckets * sizeof(*t->bucket));
 	return 0;
 }
 
@@ -66,9 +62,9 @@ static uint32_t row_find(const struct clients *t, const struct in6_addr *addr)
 {
 	uint32_t i = *bucket_of(t, addr);
 
-	while (i != NIL && memcmp(&t->row[i].addr, addr, sizeof(*addr)) != 0)
-		i = t->row[i].next;
-	return i;
+	while (i && memcmp(&t->row[i - 1].addr, addr, sizeof(*addr)) != 0)
+		i = t->row[i - 1].next;
+	return i ? i - 1 : NIL;
 }
 
 static uint32_t row_new(struct clients *t, const struct in6_addr *addr)
@@ -87,7 +83,7 @@ static uint32_t row_new(struct clients *t, const struct in6_addr *addr)
 	for (unsigned k = 0; k < HOLDS_N; k++)
 		r->of[k] = (struct client_hold){.first = NIL, .last = NIL};
 	r->next = *bucket;
-	*bucket = i;
+	*bucket = i + 1;
 	t->in_use++;
 	return i;
 }
@@ -96,8 +92,8 @@ static void row_free(struct clients *t, uint32_t row)
 {
 	uint32_t *link = bucket_of(t, &t->row[row].addr);
 
-	while (*link != row)
-		link = &t->row[*link].next;
+	while (*link != row + 1)
+		link = &t->row[*link - 1].next;
 	*link = t->row[row].next;
 	SPOIL(&t->row[row].addr, sizeof(t->row[row].addr));
 	SPOIL(&t->row[row].credit, sizeof(t->row[row].credit));
@@ -142,6 +138,8 @@ static void hold_change(struct clients *t, enum holds what, uint32_t row, int by
 	if (h->n)
 		level_leave(t, what, row);
 	h->n += (uint32_t)by;
+	if (h->n > k->most)
+		k->level[h->n] = NIL; /* nobody held so many: whatever is there is nobody's */
 	if (h->n)
 		level_enter(t, what, row);
 	if (h->n > k->most)

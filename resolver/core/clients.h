@@ -33,7 +33,7 @@ struct client_hold {
 };
 struct client_row {
 	struct in6_addr addr;
-	uint32_t next; /* in its bucket; or in the free list */
+	uint32_t next; /* in its bucket, and 1, or 0; or in the free list */
 	uint32_t credit; /* for second tries, in quarters of one */
 	struct client_hold of[HOLDS_N];
 };
@@ -42,13 +42,13 @@ struct client_thing {
 };
 struct client_table { /* one kind */
 	struct client_thing *thing;
-	uint32_t *level; /* rows that hold 1, 2, ... n: who has held so many longest, first */
+	uint32_t *level; /* rows that hold 1, 2, ... most: who has held so many longest, first */
 	uint32_t n, most, active; /* n: how many things may be held */
 };
 struct clients {
 	const struct hash_key *key;
 	struct client_row *row;
-	uint32_t *bucket;
+	uint32_t *bucket; /* the first row, and 1; 0: none */
 	uint32_t n_rows, n_buckets, in_use, free, used; /* used: rows ever handed out */
 	struct client_table of[HOLDS_N];
 };

@@ -24,11 +24,10 @@ int questions_init(struct questions *t, const struct hash_key *key, uint32_t n_q
 	/* not cleared: nobody looks at a place that was never taken, and who takes one fills it */
 	t->question = malloc(t->question_places * sizeof(*t->question));
 	t->waiter = malloc(t->waiter_places * sizeof(*t->waiter));
-	t->bucket = malloc(t->n_buckets * sizeof(*t->bucket));
+	t->bucket = calloc(t->n_buckets, sizeof(*t->bucket)); /* pages that nobody has used stay untouched */
 	if (!t->question || !t->waiter || !t->bucket ||
 	    clients_init(&t->clients, key, n_waiters, n_questions) < 0)
 		return ERR_NOMEM;
-	memset(t->bucket, 0xff, t->n_buckets * sizeof(*t->bucket));
 	t->free_question = t->free_waiter = NIL;
 	t->due_first = t->due_last = t->due_waiter_first = t->due_waiter_last = NIL;
 	return 0;
@@ -57,9 +56,9 @@ static bool same_name(const struct question *q, const struct cache_key *k)
 
 uint32_t question_find(const struct questions *t, const struct cache_key *k)
 {
-	for (uint32_t i = *bucket_of(t, k); i != NIL; i = t->question[i].next)
-		if (t->question[i].qtype == k->qtype && same_name(&t->question[i], k))
-			return i;
+	for (uint32_t i = *bucket_of(t, k); i; i = t->question[i - 1].next)
+		if (t->question[i - 1].qtype == k->qtype && same_name(&t->question[i - 1], k))
+			return i - 1;
 	return NIL;
 }
 
@@ -99,7 +98,7 @@ uint32_t question_add(struct questions *t, const struct cache_key *k)
 	q->due_next = q->due_prev = NIL;
 	q->retry_ns = q->hedge_ns = q->stale_ns = q->follow_ns = q->end_ns = T_NEVER;
 	q->next = *bucket;
-	*bucket = i;
+	*bucket = i + 1;
 	t->in_use++;
 	return i;
 }
@@ -111,8 +110,8 @@ static void bucket_leave(struct questions *t, uint32_t qi)
 
 	question_key(&t->question[qi], &k);
 	link = bucket_of(t, &k);
-	while (*link != qi)
-		link = &t->question[*link].next;
+	while (*link != qi + 1)
+		link = &t->question[*link - 1].next;
 	*link = t->question[qi].next;
 }
 

@@ -65,7 +65,7 @@ struct question {
 	uint8_t listener, proto;  /* where the first client asked, and how */
 	uint16_t qtype, qclass, zone;
 	uint64_t hash, view;
-	uint32_t next;            /* in its bucket; or in the free list */
+	uint32_t next;            /* in its bucket, and 1, or 0; or in the free list */
 	uint32_t first_waiter, last_waiter;
 	uint32_t leader, first_follower, next_follower;
 	/* asking */

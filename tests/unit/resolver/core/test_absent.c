@@ -113,3 +113,22 @@ Test(absent, nothing_survives_a_reload_or_the_clock_s_range)
 		}
 	absent_release(&t);
 }
+
+/* A table of few names touches little of its memory: their lines lie side by side. */
+Test(absent, lines_lie_in_the_order_of_their_need)
+{
+	struct absent t;
+
+	cr_assert_eq(absent_init(&t, 1 << 20), 0);
+	cr_assert_eq(t.n_lines, 1u << 14);
+	for (uint64_t i = 1; i <= 500; i++) {
+		cr_assert_not(holds(&t, i, DNS_A, 1000)); /* nor does looking need one */
+		note(&t, i, DNS_A, 1000);
+	}
+	cr_assert_leq(t.n_used, 500u);
+	for (uint64_t i = 1; i <= 500; i++)
+		cr_assert(holds(&t, i, DNS_A, 1000));
+	for (uint32_t i = 0; i < t.n_lines; i++)
+		cr_assert_leq(t.line[i], t.n_used);
+	absent_release(&t);
+}

@@ -234,7 +234,7 @@ Test(cache_evict, entries_too_small_for_the_index)
 		uint32_t most;
 
 		cr_assert_eq(cache_init(&tight, 65536, cases[k].share), 0);
-		most = tight.n_slots / 4 * 3;
+		most = tight.most_slots / 4 * 3;
 		for (unsigned i = 0; i < 1000; i++)
 			cr_assert_not_null(put_tiny(i, cases[k].first));
 		if (k) /* one region has all */

@@ -97,3 +97,41 @@ Test(cache_index, sizes_out_of_range_are_refused)
 	cr_assert_lt(cache_init(&c, MIB, 0), 0);
 	cr_assert_lt(cache_init(&c, MIB, 95), 0);
 }
+
+/* Few entries use few slots, and all are found before and after the index takes the rest. */
+Test(cache_index, a_cache_of_few_entries_uses_a_sixteenth_of_its_slots)
+{
+	char name[32];
+	uint32_t first;
+
+	cr_assert_eq(cache_init(&tight, 4 * MIB, 40), 0);
+	first = tight.n_slots;
+	cr_assert_eq(first, tight.most_slots / 16);
+	for (unsigned n = 1; n <= first; n++) {
+		snprintf(name, sizeof(name), "n%u.example.", n - 1);
+		put_ttl(name, 3600, NS_PER_S);
+		cr_assert_eq(tight.n_used, n);
+		cr_assert_eq(tight.n_slots, n <= first / 2 ? first : tight.most_slots, "%u of %u", n, first);
+		if (n < first / 2 - 1 || n > first / 2 + 1)
+			continue;
+		cache_check(&tight);
+		cr_assert_lt(cache_walk_longest(&tight), 64u);
+		for (unsigned i = 0; i < n; i++) {
+			struct cache_key k;
+			struct name b;
+
+			snprintf(name, sizeof(name), "n%u.example.", i);
+			key_make(&k, &b, name, DNS_A, 0);
+			cr_assert_not_null(cache_find(&tight, &k), "%s", name);
+		}
+	}
+	cache_check(&tight);
+	cache_release(&tight);
+}
+
+Test(cache_index, a_small_cache_has_all_its_slots_at_once)
+{
+	cr_assert_eq(cache_init(&tight, 65536, 40), 0);
+	cr_assert_eq(tight.n_slots, tight.most_slots);
+	cache_release(&tight);
+}
