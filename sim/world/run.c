@@ -225,12 +225,13 @@ void sim_memory_init(void)
 	sim_memory_keep(true); /* until cells_run knows: a zone's thousands of records each want 64 KiB for a moment */
 }
 
-/* Pages that are given back and come anew cost a node more than a third of its time: each of some five hundred is a fault. */
+/* Pages that are given back and come anew cost a node more than a third of its time: each of some five hundred is a fault.
+ * Where nodes share a world memory counts, and most of a table is never touched: what the allocator has it would clear. */
 void sim_memory_keep(bool keep)
 {
-	mallopt(M_MMAP_THRESHOLD, keep ? 32 << 20 : 1 << 20);
+	mallopt(M_MMAP_THRESHOLD, keep ? 32 << 20 : 16 << 10);
 	mallopt(M_TRIM_THRESHOLD, keep ? 1 << 30 : 128 << 10);
-	mallopt(M_TOP_PAD, keep ? 4 << 20 : 128 << 10);
+	mallopt(M_TOP_PAD, keep ? 4 << 20 : 0);
 }
 
 int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d)

@@ -4,7 +4,7 @@
  * exponential time later) and of the simulator whole, operations a second of a connection table, the memory of
  * an entry and of a node, and how time and memory grow with the cluster.
  *
- *   simspeed [SCENARIO]
+ *   simspeed [SCENARIO [PART]]    one part of it: memory, queue, table, lines, whole, verified, growth
  */
 #include <arpa/inet.h>
 #include <malloc.h>
@@ -252,29 +252,38 @@ static void memory(const char *path)
 	scenario_free(s);
 }
 
+static bool wanted(int argc, char **argv, const char *part)
+{
+	return argc < 3 || strcmp(argv[2], part) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = argc > 1 ? argv[1] : "kind-e2e/scenarios/cluster-5000-nodes.yaml";
 
 	setvbuf(stdout, NULL, _IOLBF, 0); /* it takes a minute or two */
 	sim_memory_init();
-	memory(path);
-	hold(1000);
-	hold(10000);
-	hold(100000);
-	table(100, 65536);
-	table(1000, 262144);
-	table(3000, 262144);
-	table(20000, 262144);
-	for (size_t mib = 1; mib <= 128; mib *= mib == 1 ? 8 : 4)
+	if (wanted(argc, argv, "memory"))
+		memory(path);
+	for (size_t n = 1000; n <= 100000 && wanted(argc, argv, "queue"); n *= 10)
+		hold(n);
+	if (wanted(argc, argv, "table")) {
+		table(100, 65536);
+		table(1000, 262144);
+		table(3000, 262144);
+		table(20000, 262144);
+	}
+	for (size_t mib = 1; mib <= 128 && wanted(argc, argv, "lines"); mib *= mib == 1 ? 8 : 4)
 		lines(mib);
-	for (unsigned threads = 1; threads <= 2; threads++) {
+	for (unsigned threads = 1; threads <= 2 && wanted(argc, argv, "whole"); threads++) {
 		whole(path, SIM_NOCACHE, false, threads);
 		whole(path, SIM_CACHE, false, threads);
 	}
-	whole(path, SIM_NOCACHE, true, 1);
-	whole(path, SIM_CACHE, true, 1);
-	for (unsigned nodes = 33; nodes < 40000; nodes *= 10)
+	if (wanted(argc, argv, "verified")) {
+		whole(path, SIM_NOCACHE, true, 1);
+		whole(path, SIM_CACHE, true, 1);
+	}
+	for (unsigned nodes = 33; nodes < 40000 && wanted(argc, argv, "growth"); nodes *= 10)
 		growth(path, nodes);
 	return 0;
 }
