@@ -156,7 +156,7 @@ bool cf_parse_ip_port(const char *text, uint16_t default_port, struct in6_addr *
 	}
 	uint64_t p = default_port;
 
-	if (n == 0 || n >= sizeof(buf) || (port && (!digits_parse(port, &p) || p < 1 || p > 65535)))
+	if (n >= sizeof(buf) || (port && (!digits_parse(port, &p) || p < 1 || p > 65535)))
 		return false;
 	memcpy(buf, text, n);
 	buf[n] = 0;
