@@ -160,7 +160,7 @@ static void ensured(struct rules *r, int err, bool changed, const char *text)
 		r->renewed_ns = 0;
 	renewed(r);
 	r->count.last.stand = true; /* until somebody looks again */
-	r->generation = node_rules_generation(r->p->node);
+	r->generation = r->asked_generation; /* who came meanwhile may have come after they were looked at */
 	/* What was asked for took its time: the gates may have closed meanwhile. */
 	if (rules_kept(r) && r->p->good)
 		rules_refresh(r);
@@ -288,6 +288,7 @@ void rules_ensure(struct rules *r)
 	}
 	r->ensuring = true;
 	r->asked_ns = r->p->loop.now_ns;
+	r->asked_generation = node_rules_generation(r->p->node);
 	keeper_tell(r, KEEPER_ENSURE);
 	heir_renew(r);
 	if (first)

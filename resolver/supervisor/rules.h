@@ -37,7 +37,8 @@ struct rules {
 	uint64_t idle_before;   /* and what they were not for then */
 	struct rules_tracked tracked; /* what connection tracking has from times without them */
 	struct loop_timer tracked_timer; /* there is more of it */
-	uint32_t generation;    /* of iptables' rules: when they were last seen standing */
+	uint32_t generation;    /* of iptables' rules: when they were last asked for, and then seen standing */
+	uint32_t asked_generation;
 	uint64_t asked_ns;      /* and when they were last asked for */
 	bool said_no_failopen;
 	uint64_t said_left_ns;  /* until then nothing is said of what other dialects left */

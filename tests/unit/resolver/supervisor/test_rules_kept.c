@@ -230,6 +230,22 @@ Test(rules_kept, kept_and_touched)
 		cr_expect_eq(asked(), -1, "nobody has changed anything since");
 	}
 	cr_assert_eq(system("nft add table ip other"), 0);
+	looked_after(200 * NS_PER_S); /* a step sets the clock back */
+	cr_expect_eq(asked(), KEEPER_ALIVE);
+	cr_expect_eq(asked(), KEEPER_ENSURE);
+	cr_assert_eq(system("nft add table ip meanwhile"), 0);
+	reply((struct keeper_reply){.ask = KEEPER_ENSURE, .swept = true});
+	r.keeper.ready(&r.keeper, EPOLLIN); /* and the clock stays */
+	while (asked() >= 0)
+		;
+	looked_after(20 * NS_PER_S);
+	cr_expect_eq(asked(), KEEPER_ALIVE);
+	cr_expect_eq(asked(), KEEPER_ENSURE, "somebody came while they were looked at");
+	reply((struct keeper_reply){.ask = KEEPER_ENSURE, .swept = true});
+	step();
+	while (asked() >= 0)
+		;
+	cr_assert_eq(system("nft add table ip third"), 0);
 	p.good = false;
 	looked_after(20 * NS_PER_S);
 	cr_expect_eq(asked(), KEEPER_ALIVE);
