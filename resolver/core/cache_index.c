@@ -13,7 +13,8 @@
 
 #define FIRST_SHARE 16
 #define FIRST_LEAST 512	 /* slots of a page */
-#define SETTLED (1u << 31) /* of a slot's `at` while the index grows */
+#define FIRST_MOST  (1u << 17) /* 12 MiB: placing anew takes a millisecond or two there, with 1 GiB 700 */
+#define SETTLED     (1u << 31) /* of a slot's `at` while the index grows */
 
 static bool same_name(const struct entry *e, const struct cache_key *k)
 {
@@ -67,10 +68,10 @@ struct cache_slot *slot_of(const struct cache *c, const struct entry *e)
 	return &c->slot[i];
 }
 
-/* A cache so small that it gains no page has all at once. */
+/* A cache so small that it gains no page has all at once, and so has one that could not make up for them in one piece. */
 uint32_t slots_first(uint32_t most)
 {
-	return most / FIRST_SHARE < FIRST_LEAST ? most : most / FIRST_SHARE;
+	return most / FIRST_SHARE < FIRST_LEAST || most > FIRST_MOST ? most : most / FIRST_SHARE;
 }
 
 /* Each entry goes to the first slot from its new home on where none has settled, and who is found there goes on in its

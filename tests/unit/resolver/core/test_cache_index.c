@@ -135,3 +135,14 @@ Test(cache_index, a_small_cache_has_all_its_slots_at_once)
 	cr_assert_eq(tight.n_slots, tight.most_slots);
 	cache_release(&tight);
 }
+
+/* Nobody waits for a large cache's index: it never grows in one piece. */
+Test(cache_index, a_large_cache_has_all_its_slots_from_the_beginning)
+{
+	cr_assert_eq(cache_init(&tight, 8 * MIB, 40), 0);
+	cr_assert_lt(tight.n_slots, tight.most_slots);
+	cache_release(&tight);
+	cr_assert_eq(cache_init(&tight, 16 * MIB, 40), 0);
+	cr_assert_eq(tight.n_slots, tight.most_slots);
+	cache_release(&tight);
+}
