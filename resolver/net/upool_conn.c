@@ -73,8 +73,7 @@ static uint64_t or_default(uint64_t v, uint64_t otherwise)
 	return v ? v : otherwise;
 }
 
-/* The next moment at which something about the connection must change. */
-static uint64_t conn_deadline(const struct upool_conn *c)
+uint64_t upool_conn_deadline(const struct upool_conn *c)
 {
 	const struct upstream_conf *conf = &c->pool->up->conf;
 	uint64_t at;
@@ -91,9 +90,18 @@ static uint64_t conn_deadline(const struct upool_conn *c)
  * moved only when the deadline comes nearer. */
 void upool_conn_timer_update(struct upool_conn *c)
 {
-	uint64_t at = conn_deadline(c);
+	uint64_t at = upool_conn_deadline(c);
 	if (!c->timer.armed || at < c->timer.at_ns)
 		loop_timer_set(conn_loop(c), &c->timer, at);
+}
+
+void upool_conn_reconfigured(struct upool_conn *c)
+{
+	uint64_t oldest_ns = c->born_ns + or_default(c->pool->up->conf.max_age_ns, MAX_AGE_NS);
+
+	if (c->retire_ns > oldest_ns)
+		c->retire_ns = oldest_ns;
+	upool_conn_timer_update(c);
 }
 
 static void conn_timer_due(struct loop_timer *t)
@@ -101,7 +109,7 @@ static void conn_timer_due(struct loop_timer *t)
 	struct upool_conn *c = container_of(t, struct upool_conn, timer);
 	struct upstreams *u = upool_conn_all(c);
 	uint64_t now = u->loop->now_ns;
-	if (conn_deadline(c) > now) {
+	if (upool_conn_deadline(c) > now) {
 		upool_conn_timer_update(c);
 		return;
 	}
@@ -266,7 +274,7 @@ static void conn_opened(struct upool_conn *c)
 	c->state = CONN_OPEN;
 	c->heard_ns = c->idle_ns = conn_loop(c)->now_ns;
 	c->retire_ns = c->heard_ns + age - rng_os_u64() % (age / 4 + 1);
-	loop_timer_set(conn_loop(c), &c->timer, conn_deadline(c));
+	loop_timer_set(conn_loop(c), &c->timer, upool_conn_deadline(c));
 	upool_touch(c);
 }
 

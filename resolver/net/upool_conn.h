@@ -83,5 +83,9 @@ void upool_conn_close(struct upool_conn *c);
 void upool_conn_flush(struct upool_conn *c);
 /* What it waits for may have come nearer. */
 void upool_conn_timer_update(struct upool_conn *c);
+/* Its age and the timer by the upstream's configuration, which has changed. */
+void upool_conn_reconfigured(struct upool_conn *c);
+/* The next moment at which something about the connection must change. */
+uint64_t upool_conn_deadline(const struct upool_conn *c);
 
 #endif

@@ -164,6 +164,12 @@ void upool_retire(struct upool *p)
 	}
 }
 
+void upool_reconfigured(struct upool *p)
+{
+	for (struct upool_conn *c = p->conns; c; c = c->next)
+		upool_conn_reconfigured(c);
+}
+
 void upool_release(struct upool *p)
 {
 	while (p->conns)

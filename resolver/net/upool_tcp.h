@@ -36,6 +36,9 @@ void upool_cancel(struct ask *a);
 /* No new connection will be opened; idle ones close now, others when done. */
 void upool_retire(struct upool *p);
 
+/* The upstream's configuration has changed: it holds for the connections there are, too. */
+void upool_reconfigured(struct upool *p);
+
 void upool_flush(struct upstreams *u);
 
 #endif

@@ -264,6 +264,8 @@ void upstreams_commit(struct upstreams *u, struct upstreams_next *next)
 		up->conf.expire_ns = next->conf[i].expire_ns;
 		up->conf.max_idle_conns = next->conf[i].max_idle_conns;
 		up->conf.quiet_ns = next->conf[i].quiet_ns;
+		upool_reconfigured(&up->tcp);
+		upool_reconfigured(&up->tls);
 		u->up[i] = up;
 	}
 	u->n = next->n;

@@ -207,6 +207,8 @@ void upstream_udp_ask(struct upstream *up, struct ask *a, const struct core_ask 
 	u->udp_queue->n = u->udp_dirty ? u->udp_queue->n : 0;
 	struct udp_sock *s = sock_choose(up, what);
 	if (!s || idmap_add(&s->ids, a, &a->dns_id) < 0) {
+		if (s && s->single)
+			udp_sock_retire(s); /* nobody else asks by it */
 		upstream_fail_later(u, a, s ? CORE_FAIL_NOSOCKET : upstream_why(errno));
 		return;
 	}

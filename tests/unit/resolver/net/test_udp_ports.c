@@ -176,6 +176,7 @@ Test(udp_ports, memory_is_short)
 		cr_assert_eq(n_fails, i < 3 ? (int)i + 1 : 3);
 		if (i < 3)
 			cr_expect_eq(fail_why[i], CORE_FAIL_NOSOCKET, "%u", i);
+		cr_expect_eq(stats.up_udp_open, i == 3, "%u: what nobody asks by is closed", i);
 	}
 	cr_expect_eq(stats.up_no_socket, 3);
 	cr_assert_eq(recv(udp_fd, b, sizeof(b), 0), 18);

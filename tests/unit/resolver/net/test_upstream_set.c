@@ -4,6 +4,7 @@
 #include "tests/fixtures/upstream_world.h"
 
 #include "resolver/net/asks.h"
+#include "resolver/net/upool_conn.h"
 
 TestSuite(upstream_set, .init = setup, .fini = teardown, .timeout = 20);
 
@@ -49,6 +50,39 @@ Test(upstream_set, what_makes_it_another)
 		upstreams_flush(&ups);
 		cr_expect_null(ups.retired, "one with nothing open goes at once");
 	}
+}
+
+/* A shorter patience holds for the connections that there are as well. */
+Test(upstream_set, what_changes_for_an_open_connection)
+{
+	struct upstream_conf conf = ups.up[0]->conf;
+	uint8_t q[1][20];
+	int fd;
+
+	conf.expire_ns = 60 * NS_PER_S;
+	configure(&conf, 1);
+	ask(1, CORE_TCP);
+	fd = accept_one();
+	questions_read(fd, q, 1);
+	answer_write(fd, q[0]);
+	until(&n_answers, 1);
+	const struct upool_conn *c = ups.up[0]->tcp.conns;
+	uint64_t retire_ns = c->retire_ns;
+
+	loop_timer_set(&loop, &ups.up[0]->tcp.conns->timer, c->idle_ns + conf.expire_ns); /* as it is when it has rung once */
+	conf.expire_ns = 2 * NS_PER_S;
+	configure(&conf, 1);
+	cr_expect(c->timer.armed);
+	cr_expect_eq(c->timer.at_ns, c->idle_ns + 2 * NS_PER_S);
+	cr_expect_eq(c->retire_ns, retire_ns);
+	conf.max_age_ns = 200 * NS_PER_S;
+	configure(&conf, 1);
+	cr_expect_eq(c->retire_ns, retire_ns, "it goes sooner already");
+	conf.max_age_ns = NS_PER_S;
+	configure(&conf, 1);
+	cr_expect_eq(c->retire_ns, c->born_ns + NS_PER_S);
+	cr_expect_eq(c->timer.at_ns, c->retire_ns);
+	close(fd);
 }
 
 /* Twice the same stays two, each for one that there was. */
