@@ -2,7 +2,7 @@
 /*
  * Builds that check themselves, for tests: those with the address sanitizer, and any with
  * -DNODENS_CHECK. What has been released is spoilt there, so that whoever reads it, or takes it
- * again and does not fill it, is seen. Other builds have nothing of this; where it says asan, only the
+ * again and does not fill it, is seen; and tables are looked at when they should be at rest (IF_CHECKED). Other builds have nothing of this; where it says asan, only the
  * sanitizer's.
  */
 #ifndef NODENS_CHECKED_H
@@ -39,9 +39,11 @@
 
 #if CHECKED
 #include <string.h>
-#define SPOIL(p, len) ((void)memset((p), 0xa5, (len)))
+#define SPOIL(p, len)	 ((void)memset((p), 0xa5, (len)))
+#define IF_CHECKED(call) call
 #else
-#define SPOIL(p, len) ((void)(p))
+#define SPOIL(p, len)	 ((void)(p))
+#define IF_CHECKED(call) ((void)0)
 #endif
 
 #endif

@@ -327,6 +327,31 @@ void core_check(const struct core *c)
 		cache_check(&c->cache);
 }
 
+void core_asks_check(const struct core *c, void (*seen)(void *ctx, uint32_t ask_id, unsigned upstream, enum core_proto proto), void *ctx)
+{
+	for (uint32_t i = 0; i < c->tab.questions_taken * ASKS_MAX; i++) {
+		const struct question *q = &c->tab.question[i / ASKS_MAX];
+		const struct ask *a = &q->ask[i % ASKS_MAX];
+
+		if (q->in_use && a->id && !a->failed)
+			seen(ctx, a->id, a->upstream, (enum core_proto)a->proto);
+	}
+	for (unsigned u = 0; u < c->conf->n_upstreams; u++)
+		if (c->up[u].probe_id && !c->up[u].probe_failed)
+			seen(ctx, c->up[u].probe_id, u, (enum core_proto)c->up[u].probe_proto);
+}
+
+void core_waiters_check(const struct core *c, void (*seen)(void *ctx, const struct core_client *client), void *ctx)
+{
+	const struct questions *t = &c->tab;
+
+	for (uint32_t qi = 0; qi < t->questions_taken; qi++)
+		for (uint32_t i = t->question[qi].in_use ? t->question[qi].first_waiter : NIL; i != NIL; i = t->waiter[i].next)
+			seen(ctx, &t->waiter[i].client);
+	for (uint32_t i = t->due_waiter_first; i != NIL; i = t->waiter[i].next)
+		seen(ctx, &t->waiter[i].client);
+}
+
 void core_check_some(struct core *c)
 {
 	if (c->tab.in_use + c->tab.waiting < CHECK_ALWAYS || ++c->n_checks % CHECK_ONE_IN == 0)

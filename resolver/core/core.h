@@ -166,6 +166,10 @@ uint64_t core_deadline(const struct core *c);
 
 /* For tests, between two calls: asserts what must hold of all tables. */
 void core_check(const struct core *c);
+/* For tests of drivers: each exchange that the driver has still to carry out, and each client that
+ * has still to be answered, for comparison with what the driver has. */
+void core_asks_check(const struct core *c, void (*seen)(void *ctx, uint32_t ask_id, unsigned upstream, enum core_proto proto), void *ctx);
+void core_waiters_check(const struct core *c, void (*seen)(void *ctx, const struct core_client *client), void *ctx);
 
 /* Iterate stored entries, for snapshots, hand-over and /debug; false at the end. */
 struct core_entry {

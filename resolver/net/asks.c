@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/err.h"
 
 int asks_init(struct asks *t, size_t n)
@@ -70,6 +71,7 @@ void asks_free(struct asks *t, struct ask *a)
 	struct ask **l = link_of(t, a->id);
 	assert(*l == a);
 	*l = a->hash_next;
+	SPOIL(a, sizeof(*a));
 	a->id = 0;
 	a->place = ASK_FREE;
 	a->list_next = t->free;

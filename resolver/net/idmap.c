@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/err.h"
 #include "lib/base/rng.h"
 
@@ -80,6 +81,7 @@ bool idmap_take(struct idmap *m, uint16_t id, void **ret_owner)
 		m->row[hole] = m->row[i];
 		hole = i;
 	}
+	SPOIL(&m->row[hole], sizeof(m->row[hole]));
 	m->row[hole].used = false;
 	m->n--;
 	return true;

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/clock.h"
 
 #define PROGRESS_BYTES 4096        /* who takes so much within the time is not slow */
@@ -306,6 +307,7 @@ void tcp_flush(struct tcp_server *s)
 		if (c->dying)
 			tcp_conn_close(c);
 	}
+	IF_CHECKED(tcp_server_check(s));
 }
 
 static struct tcp_conn *conn_of(struct tcp_server *s, uint64_t cookie)

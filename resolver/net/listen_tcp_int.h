@@ -12,6 +12,8 @@
 #include "resolver/net/listen_tcp_clients.h"
 #include "resolver/net/sockaddr.h"
 
+#define TCP_HOLD_MIN 4096u /* less is not counted: an answer on its way */
+
 struct tcp_conn {
 	struct tcp_server *server;
 	struct loop_fd watch;
@@ -102,5 +104,8 @@ bool tcp_share_lingers(struct tcp_conn *c);
 /* May it read in this round? Octets, 0: not now. */
 size_t tcp_turn_take(struct tcp_conn *c);
 void tcp_turn_used(struct tcp_conn *c, size_t n);
+
+/* For tests, behind tcp_flush: asserts what must hold of all connections. */
+void tcp_server_check(const struct tcp_server *s);
 
 #endif

@@ -27,7 +27,6 @@
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
 #endif
-#define HOLD_MIN      4096u           /* less is not counted: an answer on its way */
 #define LOOK_BYTES    (16u * 1024)    /* sent since the last look: look again */
 #define LOOK_NS       (100 * NS_PER_MS)
 #define WAKE_NS       (20 * NS_PER_MS)
@@ -71,7 +70,7 @@ static void recount(struct tcp_conn *c)
 {
 	struct tcp_server *s = c->server;
 	size_t out = c->stream.out_len + c->kernel_out_bytes, n = c->stream.out_cap + c->stream.in_cap + c->kernel_out_bytes + c->kernel_in_bytes;
-	if (n < HOLD_MIN) {
+	if (n < TCP_HOLD_MIN) {
 		n = 0;
 		tcp_list_remove(c, TCP_HOLDING);
 	} else if (!c->listed[TCP_HOLDING]) {
@@ -104,7 +103,7 @@ bool tcp_share_lingers(struct tcp_conn *c)
 {
 	kernel_look(c);
 	recount(c);
-	return c->listed[TCP_HOLDING] && c->kernel_out_bytes >= HOLD_MIN;
+	return c->listed[TCP_HOLDING] && c->kernel_out_bytes >= TCP_HOLD_MIN;
 }
 
 /* --- too much --- */
@@ -233,7 +232,7 @@ static void trim(struct tcp_server *s)
 static bool stuck(const struct tcp_conn *c)
 {
 	const struct tcp_server *s = c->server;
-	return !c->dying && c->kernel_out_bytes + c->stream.out_len >= HOLD_MIN &&
+	return !c->dying && c->kernel_out_bytes + c->stream.out_len >= TCP_HOLD_MIN &&
 	       s->loop->now_ns - c->hold_ns > s->timers[c->listener].write_ns;
 }
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/clock.h"
 #include "lib/base/hot.h"
 
@@ -272,6 +273,7 @@ HOT int loop_step(struct loop *l, uint64_t until_ns)
 		return ERR_SYS;
 	events_run(l, n);
 	timers_run(l);
+	IF_CHECKED(loop_check(l));
 	return 0;
 }
 

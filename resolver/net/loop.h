@@ -79,4 +79,7 @@ int loop_step(struct loop *l, uint64_t until_ns);
 /* Rounds until l->stop, and the hook once more: what the last round gathered leaves, too. */
 int loop_run(struct loop *l);
 
+/* For tests, between two rounds: asserts what must hold of the timers. */
+void loop_check(const struct loop *l);
+
 #endif

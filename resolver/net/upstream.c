@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/rng.h"
@@ -293,6 +294,7 @@ void upstreams_flush(struct upstreams *u)
 		loop_timer_set(u->loop, &u->later, u->loop->now_ns + NS_PER_MS);
 	if (u->retired)
 		retired_free(u);
+	IF_CHECKED(upstreams_check(u));
 }
 
 /* A quarter of the descriptors is for these; half may be clients', and what is left

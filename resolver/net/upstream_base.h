@@ -92,4 +92,7 @@ enum core_fail_why upstream_why(int err_no);
 /* Was it for want of descriptors that a socket could not be opened, and is there one now? */
 bool upstream_descriptor_make(struct upstreams *u, int err_no);
 
+/* For tests, behind upstreams_flush: asserts what must hold of all tables. */
+void upstreams_check(const struct upstreams *u);
+
 #endif

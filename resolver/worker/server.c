@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/rng.h"
@@ -113,6 +114,7 @@ static void before_sleep(void *ctx)
 			udp_flush(&s->listener[i].udp);
 	observe_flush(s->observe);
 	loop_timer_set(s->loop, &s->core_timer, core_deadline(s->core));
+	IF_CHECKED(server_check(s));
 }
 
 /* --- configuration --- */

@@ -58,4 +58,7 @@ bool server_idle(const struct server *s);
 struct core *server_core(struct server *s);
 const struct corefile_plan *server_plan(const struct server *s);
 
+/* For tests, before the loop sleeps: asserts that core, upstreams and listeners agree on what is under way. */
+void server_check(const struct server *s);
+
 #endif

@@ -281,7 +281,7 @@ static void code_only(char *code, bool *in_comment)
 static bool is_beside(const char *code)
 {
 	static const char *const beside[] = {"assert(", "diag_", "log_", "core_say(", "cf_error(",
-					     "cf_warn",	"static const", "asan_allow(", "asan_forbid(", "SPOIL(", "core_acts("};
+					     "cf_warn",	"static const", "asan_allow(", "asan_forbid(", "SPOIL(", "IF_CHECKED(", "core_acts("};
 
 	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
 		if (strstr(code, beside[i]))

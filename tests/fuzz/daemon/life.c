@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/clock.h"
 #include "tests/fuzz/daemon/diary.h"
 #include "tests/fuzz/daemon/world.h"
@@ -85,6 +86,16 @@ void life_reload(unsigned conf, unsigned failing)
 	k.fault[KC_EPOLL_ADD].count = k.fault[KC_GETSOCKNAME].count = 0;
 }
 
+static void (*flush_all)(void *ctx);
+
+/* Builds with sanitizers look by themselves. */
+static void before_sleep(void *ctx)
+{
+	flush_all(ctx);
+	if (!CHECKED)
+		server_check(w.server);
+}
+
 void life_begin(void)
 {
 	struct diag d;
@@ -92,6 +103,8 @@ void life_begin(void)
 	k.fault[KC_EPOLL_ADD].count = 0;
 	if (loop_init(&w.loop, &d) < 0 || server_new(&w.server, &w.loop, &shm, &w.probes, &d) < 0)
 		abort();
+	flush_all = w.loop.before_sleep;
+	w.loop.before_sleep = before_sleep;
 }
 
 void life_end(void)

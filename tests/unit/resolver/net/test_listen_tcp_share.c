@@ -208,6 +208,7 @@ Test(listen_tcp_share, who_is_woken_of_several_clients)
 	for (int i = 0; i < 4; i++) {
 		c[i] = served_from(i % 2 ? "127.0.0.3" : "127.0.0.2", &client[i]);
 		tcp_share_hold_up(c[i]);
+		tcp_conn_touch(c[i]);
 	}
 	client[4] = client_from(SOCK_STREAM, "127.0.0.2");
 	query_tcp(client[4], 1, LATER);
