@@ -85,8 +85,12 @@ static size_t room(const struct nl_buf *b)
 
 void nl_put(struct nl_buf *b, uint16_t attr, const void *data, size_t len)
 {
-	if (b->full || !b->h || !mnl_attr_put_check(b->h, room(b), attr, len, data))
+	if (b->full || !b->h || !mnl_attr_put_check(b->h, room(b), attr, len, data)) {
 		b->full = true;
+		return;
+	}
+	/* What the library leaves between two of them as it was is our stack's. */
+	memset((char *)mnl_nlmsg_get_payload_tail(b->h) - (MNL_ALIGN(len) - len), 0, MNL_ALIGN(len) - len);
 }
 
 void nl_put_text(struct nl_buf *b, uint16_t attr, const char *text)
