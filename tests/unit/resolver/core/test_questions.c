@@ -201,7 +201,7 @@ static unsigned chain_longest(const struct questions *q)
 	for (uint32_t b = 0; b < q->n_buckets; b++) {
 		unsigned n = 0;
 
-		for (uint32_t i = q->bucket[b]; i != NIL; i = q->question[i].next)
+		for (uint32_t i = q->bucket[b]; i; i = q->question[i - 1].next)
 			n++;
 		longest = n > longest ? n : longest;
 	}
