@@ -193,6 +193,7 @@ Test(upool_choice, since_when_it_is_silent)
 	questions_read(fd, q, 1);
 	struct upool_conn *c = opened();
 
+	c->born_ns -= NS_PER_MS; /* nothing is older than its connection */
 	uint64_t was = c->heard_ns = c->last_rx_ns = c->idle_ns = c->heard_ns - NS_PER_MS;
 
 	upool_conn_timer_update(c);
