@@ -51,7 +51,7 @@ int cache_init(struct cache *c, uint64_t bytes, unsigned neg_share_percent)
 	size_t slots_len, len, denial, ghosts[CACHE_REGIONS];
 
 	memset(c, 0, sizeof(*c));
-	if (bytes < BYTES_MIN || bytes / 8 >= INT32_MAX || neg_share_percent < 5 ||
+	if (bytes < BYTES_MIN || bytes / 8 >= UINT32_MAX || neg_share_percent < 5 ||
 	    neg_share_percent > 90)
 		return ERR_RANGE;
 	c->len = bytes & ~(uint64_t)7;

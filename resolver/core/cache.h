@@ -79,7 +79,7 @@ static inline uint64_t key_rest(unsigned qtype, unsigned qclass, unsigned key_fl
 	return (uint64_t)qtype << 32 | qclass << 8 | key_flags;
 }
 
-/* `bytes` for everything, index and ghosts included; 0 or ERR_NOMEM, ERR_RANGE. */
+/* `bytes`, below 32 GiB, for everything, index and ghosts included; 0 or ERR_NOMEM, ERR_RANGE. */
 int cache_init(struct cache *c, uint64_t bytes, unsigned neg_share_percent);
 void cache_release(struct cache *c);
 

@@ -14,7 +14,7 @@
 #define FIRST_SHARE 16
 #define FIRST_LEAST 512	 /* slots of a page */
 #define FIRST_MOST  (1u << 17) /* 12 MiB: placing anew takes a millisecond or two there, with 1 GiB 700 */
-#define SETTLED     (1u << 31) /* of a slot's `at` while the index grows */
+#define SETTLED     (1u << 31) /* of a slot's `at` while the index grows: a cache that does has no place so high */
 
 static bool same_name(const struct entry *e, const struct cache_key *k)
 {
