@@ -74,8 +74,8 @@ static bool may_try(const struct core_forward *f, const struct question *q)
 static bool is_last_after_refusals(const struct core *c, const struct question *q,
 				   const struct core_forward *f, unsigned upstream)
 {
-	return (q->last_why == CORE_FAIL_REFUSED + 1 || q->last_why == CORE_FAIL_UNREACHABLE + 1) && q->last_proto == CORE_UDP &&
-	       !asks_open(q) && !may_try(f, q) &&
+	return (q->last_why == CORE_FAIL_REFUSED + 1 || q->last_why == CORE_FAIL_UNREACHABLE + 1) &&
+	       q->last_proto == CORE_UDP && !asks_open(q) && !may_try(f, q) &&
 	       c->conf->upstream[upstream].transport == CORE_TO_AUTO;
 }
 

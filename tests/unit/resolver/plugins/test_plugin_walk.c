@@ -13,66 +13,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/rng.h"
 #include "tests/fixtures/corefile_util.h"
+#include "tests/fixtures/walk_words.h"
 
 #define GOLDEN "tests/golden/corefile/walks"
 #define STEPS  1200
 #define SEEDS  4 /* of each configuration; with the first it is never reloaded, with the last upstreams are honest */
-#define TAIL   " cache 40\n bind 10.0.0.10\n errors\n forward . 192.0.2.53 192.0.2.54\n}\n"
-
-static const char *const texts[] = {
-	". {\n template IN ANY {\n match \"^(?P<a>[a-z]*)[-.](?P<b>[0-9]+)[.](.*)$\"\n"
-	" answer \"{{ .Name }} 60 {{ .Class }} {{ .Type }} {{ .Group.b }}\"\n"
-	" answer \"{{ .Name }} 60 IN TXT \\\"{{ .Group.a }} {{ index .Match 3 }} {{ .Zone }}\\\"\"\n"
-	" additional \"{{ index .Match 3 }} 1 IN A 192.0.2.{{ .Group.b }}\"\n fallthrough\n }\n" TAIL,
-	". {\n template IN A a.test {\n match \"^ip-([0-9]+)-([0-9]+)-(.*)[.]a[.]test[.]$\"\n"
-	" answer \"{{ .Name }} 5 IN A 10.{{ parseInt (index .Match 1) 10 8 }}.{{ index .Match 2 }}.{{ index .Match 3 }}\"\n"
-	" authority \"{{ .Zone }} 60 IN SOA ns.{{ .Name }} h. ({{ len .Name }} 1 1 1 1)\"\n"
-	" ederror 21 \"{{ .Remote }} no\"\n rcode REFUSED\n }\n template ANY TXT b.test {\n rcode NXDOMAIN\n }\n" TAIL,
-	". {\n template IN ANY short {\n match ^(.*)[.]short[.]$\n"
-	" answer \"{{ .Name }} 30 IN CNAME {{ index .Match 1 }}.a.test.\"\n }\n loadbalance\n" TAIL,
-	". {\n rewrite stop name regex (.*)-(a|b)[.](.*) {2}.{1}.{3} answer auto\n rewrite continue name suffix .short .b.test answer auto\n"
-	" rewrite name substring xx y\n rewrite name prefix ip very.long.name.that.grows.\n rewrite type ANY HINFO\n"
-	" rewrite class CH IN\n rewrite ttl regex (.*)test 30-60\n" TAIL,
-	". {\n rewrite continue name exact web.a.test a.b.test answer auto\n rewrite edns0 local set 0xffee {client_ip}\n" TAIL,
-	". {\n rewrite continue edns0 local replace 0xffed {qname}\n rewrite continue edns0 nsid append\n rewrite continue edns0 subnet set 24 56\n"
-	" rewrite continue cname suffix a.test. b.test.\n rewrite continue cname regex (.*)x[.](.*) {2}.{1}\n rewrite rcode regex (.*)b(.*) SERVFAIL NXDOMAIN\n" TAIL,
-	". {\n dns64 {\n prefix 64:ff9b::/96\n translate_all\n allow_ipv4\n }\n loadbalance round_robin\n minimal\n any\n"
-	" acl {\n filter type TXT net 10.0.0.0/8\n block type MX net *\n drop type SRV net 10.0.1.4/32\n allow net *\n }\n" TAIL,
-	". {\n dns64 64:ff9b:1::/48\n acl a.test {\n block net 10.0.1.1/32\n allow type A net 10.0.1.2/31\n filter net 10.0.1.0/24 fd00::/8\n }\n" TAIL,
-	". {\n hosts /h a.test b.test in-addr.arpa ip6.arpa {\n 192.0.2.1 a.b.test *.w.a.test\n 2001:db8::1 a.b.test c.a.test\n 0.0.0.0 x.a.test\n 10.0.1.9 web.a.test web.b.test\n ttl 77\n"
-	" fallthrough\n }\n nsid here\n cookies\n" TAIL,
-	". {\n hosts /h {\n 192.0.2.1 a.b.test\n no_reverse\n fallthrough b.test\n fallthrough_unsupported\n }\n loadbalance weighted /w\n bufsize 600\n" TAIL,
-	"a.test {\n whoami\n bind 10.0.0.10\n}\n. {\n errors {\n consolidate 1m .*\n }\n log . \"{remote} {name} {rcode}\"\n bind 10.0.0.10\n"
-	" cache {\n success 100 30 2\n denial 50 20 1\n servfail 7s\n serve_stale 1h verify 1s\n prefetch 2 30s 60%\n keepttl\n }\n"
-	" forward b.test 192.0.2.53 192.0.2.54 {\n except web.b.test\n policy sequential\n failover SERVFAIL REFUSED\n max_fails 1\n }\n"
-	" forward . 192.0.2.55 {\n next NXDOMAIN\n next_on_nodata\n max_concurrent 3\n }\n forward . 192.0.2.56 {\n force_tcp\n }\n}\n",
-	". {\n bind 10.0.0.10 10.0.0.11\n cache 60\n errors\n forward a.test tls://192.0.2.60 tls://192.0.2.61 {\n health_check 1s no_rec domain ok.test\n"
-	" failfast_all_unhealthy_upstreams\n max_fails 1\n next SERVFAIL NXDOMAIN\n }\n forward b.test https://192.0.2.62/q {\n max_connect_attempts 2\n"
-	" policy sequential\n failover NOTIMP FORMERR\n }\n forward . 192.0.2.63 192.0.2.64 192.0.2.65 {\n policy round_robin\n failover SERVFAIL\n max_concurrent 6\n }\n}\n"
-	"short:54 {\n bind 10.0.0.10\n cache 5 {\n success 20 2\n denial 20 3\n servfail 3s\n }\n forward . 192.0.2.53 {\n max_fails 0\n }\n}\n",
-	". {\n template ANY AAAA {\n rcode NXDOMAIN\n fallthrough web.a.test short\n }\n rewrite name suffix .w.a.test .b.test answer auto\n dns64\n minimal\n"
-	" cache {\n serve_stale 10m\n servfail 2s\n }\n bind 10.0.0.10\n forward . 192.0.2.53 192.0.2.66 {\n next_on_nodata\n }\n forward . 192.0.2.67 {\n force_tcp\n }\n}\n",
-	"cluster.local {\n search_path {\n cluster\n autopath\n shield on\n }\n rewrite name regex (.*)-a[.](.*) web.{2} answer auto\n cache 30 {\n denial 200 20\n prefetch 1 1m\n }\n"
-	" bind 10.0.0.10\n errors\n forward . 192.0.2.68\n}\n. {\n acl {\n filter type MX net 10.0.1.1/32\n block type SRV net 10.0.1.2/32\n allow net *\n }\n cookies\n nsid n\n cache 9\n"
-	" bind 10.0.0.10\n forward . 192.0.2.69 192.0.2.53\n}\n",
-	"cluster.local in-addr.arpa {\n search_path {\n cluster\n autopath\n }\n loadbalance {\n prefer 192.0.2.0/25\n }\n cache 30\n bind 10.0.0.10\n"
-	" forward . 192.0.2.53 192.0.2.54 {\n prefer_udp\n policy round_robin\n }\n}\n. {\n cache {\n disable denial b.test\n serve_stale\n }\n bind 10.0.0.10\n forward . 192.0.2.55\n}\n",
-};
-enum { N_TEXTS = sizeof(texts) / sizeof(texts[0]) };
-
-static const char *const names[] = {
-	"a.b.test.", "web.a.test.", "web.b.test.", "c.a.test.", "x.a.test.", "y.w.a.test.", "a-7.b.test.", "x.12.a.test.", "ip-10-2-3.a.test.",
-	"ip-300-2-3.a.test.", "foo-a.b.test.", "foo-b.a.test.", "web.short.", "c.short.", "xxx.b.test.", "b.test.", "test.", ".",
-	"9.1.0.10.in-addr.arpa.", "1.2.0.192.in-addr.arpa.", "WEB.A.test.", "web.default.svc.cluster.local.", "a.b.test.default.svc.cluster.local.",
-	"a.b.test.svc.cluster.local.", "a.b.test.cluster.local.", "a.b.test.node.example.", "_http._tcp.web.default.svc.cluster.local.", "no.such.test.",
-	"1234567890123456789012345678901234567890123456789012345678901-a.b.test.", "db.default.svc.cluster.local.", "db.other.svc.cluster.local.",
-};
-enum { N_NAMES = sizeof(names) / sizeof(names[0]) };
-/* What a search list makes of a name that is not found, one after another. */
-static const char *const bases[] = {"a.b.test", "web", "db.other", "x", "no.such.test"};
-static const char *const suffixes[] = {".default.svc.cluster.local.", ".svc.cluster.local.", ".cluster.local.", ".node.example.", "."};
-enum { N_BASES = sizeof(bases) / sizeof(bases[0]), N_SUFFIXES = sizeof(suffixes) / sizeof(suffixes[0]) };
-static const uint16_t types[] = {DNS_A, DNS_A, DNS_A, DNS_AAAA, DNS_AAAA, DNS_TXT, DNS_MX, DNS_SRV, DNS_PTR, DNS_HTTPS, DNS_ANY, DNS_CNAME, DNS_SOA};
 
 static struct walk {
 	struct core *core;
