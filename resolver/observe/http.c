@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -189,13 +190,26 @@ void http_sweep(struct http_server *h)
 			listener_close(&h->listener[i]);
 }
 
+static unsigned at_most(unsigned n, rlim_t most)
+{
+	if (most < 1)
+		most = 1;
+	return n < most ? n : (unsigned)most;
+}
+
+/* Descriptors are needed for more than what pods ask for: the self-test, a worker that is replaced, a reload. */
 void http_limits_default(struct http_limits *l)
 {
+	struct rlimit r;
 	*l = (struct http_limits){
 		.conns_max = 96, .conns_share = 8, .node_max = 32,
 		.header_ns = 5 * NS_PER_S, .idle_ns = 30 * NS_PER_S, .write_ns = 10 * NS_PER_S,
 		.work_ns = 2 * NS_PER_MS, .slice_ns = 10 * NS_PER_MS,
 	};
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+		l->conns_max = at_most(l->conns_max, r.rlim_cur / 4);
+		l->node_max = at_most(l->node_max, r.rlim_cur / 8);
+	}
 }
 
 static void turn_due(struct loop_timer *t)

@@ -3,6 +3,8 @@
  * Who gets in, and who goes for it: pods of several addresses and processes of the node, in
  * a network namespace that dies with the test.
  */
+#include <sys/resource.h>
+
 #include "tests/fixtures/http_world.h"
 #include "tests/fixtures/own_net.h"
 
@@ -149,4 +151,27 @@ Test(http_room, the_nodes_own)
 	for (unsigned i = 1; i < 4; i++)
 		cr_expect(served(own[i]), "%u", i);
 	cr_expect(served(more) && served(fifth));
+}
+
+/* What else a supervisor does wants descriptors, too: pods take a quarter of them at most, the node's processes an eighth. */
+Test(http_room, where_descriptors_are_few_connections_are_too)
+{
+	struct rlimit all, few;
+	struct http_limits l, usual, least;
+
+	http_limits_default(&usual);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = (struct rlimit){.rlim_cur = 64, .rlim_max = all.rlim_max};
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	http_limits_default(&l);
+	few.rlim_cur = 3;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	http_limits_default(&least);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	cr_expect_eq(usual.conns_max, 96);
+	cr_expect_eq(usual.node_max, 32);
+	cr_expect_eq(l.conns_max, 16);
+	cr_expect_eq(l.node_max, 8);
+	cr_expect_eq(least.conns_max, 1);
+	cr_expect_eq(least.node_max, 1);
 }
