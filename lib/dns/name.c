@@ -93,6 +93,11 @@ static bool fold_eq(const uint8_t *a, const uint8_t *b, size_t len)
 	return true;
 }
 
+bool name_eq_len(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	return fold_eq(a, b, len);
+}
+
 bool name_eq(const uint8_t *a, const uint8_t *b)
 {
 	size_t len = name_len(a);
@@ -102,8 +107,11 @@ bool name_eq(const uint8_t *a, const uint8_t *b)
 
 bool name_within(const uint8_t *name, const uint8_t *zone)
 {
-	size_t len = name_len(name), zone_len = name_len(zone);
+	return name_within_len(name, name_len(name), zone, name_len(zone));
+}
 
+bool name_within_len(const uint8_t *name, size_t len, const uint8_t *zone, size_t zone_len)
+{
 	while (len > zone_len) {
 		len -= 1u + *name;
 		name += 1 + *name;

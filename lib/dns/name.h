@@ -35,8 +35,10 @@ size_t name_check(const uint8_t *b, size_t max);
 size_t name_len(const uint8_t *name);      /* octets, root included */
 unsigned name_labels(const uint8_t *name); /* without the root: "." is 0 */
 bool name_eq(const uint8_t *a, const uint8_t *b);
+bool name_eq_len(const uint8_t *a, const uint8_t *b, size_t len); /* of two that are both so long */
 /* Equal to `zone`, or below it. Everything is below the root. */
 bool name_within(const uint8_t *name, const uint8_t *zone);
+bool name_within_len(const uint8_t *name, size_t len, const uint8_t *zone, size_t zone_len); /* so long are they */
 /* One label up; the root's parent is the root. Points into `name`. */
 const uint8_t *name_parent(const uint8_t *name);
 /* The rightmost `n` labels; points into `name`. n may exceed its labels. */

@@ -24,7 +24,7 @@ static void wire_fail(struct wire *w, int err)
 		w->err = err;
 }
 
-const uint8_t *wire_bytes(struct wire *w, size_t n)
+static inline const uint8_t *take(struct wire *w, size_t n)
 {
 	const uint8_t *p;
 
@@ -37,28 +37,33 @@ const uint8_t *wire_bytes(struct wire *w, size_t n)
 	return p;
 }
 
+const uint8_t *wire_bytes(struct wire *w, size_t n)
+{
+	return take(w, n);
+}
+
 void wire_skip(struct wire *w, size_t n)
 {
-	wire_bytes(w, n);
+	take(w, n);
 }
 
 uint8_t wire_u8(struct wire *w)
 {
-	const uint8_t *p = wire_bytes(w, 1);
+	const uint8_t *p = take(w, 1);
 
 	return p ? *p : 0;
 }
 
 uint16_t wire_u16(struct wire *w)
 {
-	const uint8_t *p = wire_bytes(w, 2);
+	const uint8_t *p = take(w, 2);
 
 	return p ? get_be16(p) : 0;
 }
 
 uint32_t wire_u32(struct wire *w)
 {
-	const uint8_t *p = wire_bytes(w, 4);
+	const uint8_t *p = take(w, 4);
 
 	return p ? get_be32(p) : 0;
 }
@@ -79,85 +84,100 @@ static int pointer_target(const struct wire *w, size_t off, size_t start, size_t
 	return 0;
 }
 
-/* Expands the name at w->off into `ret` (NULL: only looks at it); *ret_end is where it ends in place. */
-static int name_walk(struct wire *w, struct name *ret, size_t *ret_end)
+/* Walks the name at w->off; *ret_len and *ret_end, where it ends in place, are its measure. */
+static int name_walk(struct wire *w, size_t *ret_len, size_t *ret_end)
 {
-	size_t off = w->off, start = off, end = 0, len = 0;
+	const uint8_t *base = w->base;
+	size_t end_of_all = w->len, off = w->off, start = off, end = 0, len = 0;
 	unsigned jumps = 0;
 
 	for (;;) {
-		unsigned c;
-
-		if (off >= w->len)
+		if (off >= end_of_all)
 			return ERR_SHORT;
-		c = w->base[off];
-		if (c >= 0xc0) {
-			int err;
-
-			if (!end)
-				end = off + 2;
-			if (++jumps > WIRE_NAME_JUMPS_MAX || ++w->jumps > WIRE_JUMPS_MAX)
+		unsigned c = base[off];
+		if (c <= LABEL_MAX) {
+			if (c + 1 > end_of_all - off)
+				return ERR_SHORT;
+			len += c + 1;
+			if (len > NAME_MAX_WIRE)
 				return ERR_LIMIT;
-			err = pointer_target(w, off, start, &off);
-			if (err)
-				return err;
-			start = off;
+			off += c + 1;
+			if (c == 0)
+				break;
 			continue;
 		}
-		if (c > LABEL_MAX)
+		if (c < 0xc0)
 			return ERR_SYNTAX;
-		if (c + 1 > w->len - off)
-			return ERR_SHORT;
-		if (len + c + 1 > NAME_MAX_WIRE)
+		if (!end)
+			end = off + 2;
+		if (++jumps > WIRE_NAME_JUMPS_MAX || ++w->jumps > WIRE_JUMPS_MAX)
 			return ERR_LIMIT;
-		if (ret)
-			memcpy(ret->b + len, w->base + off, c + 1);
-		len += c + 1;
-		off += c + 1;
-		if (c == 0)
-			break;
+		int err = pointer_target(w, off, start, &off);
+		if (err)
+			return err;
+		start = off;
 	}
-	if (ret)
-		ret->len = (uint8_t)len;
+	*ret_len = len;
 	*ret_end = end ? end : off;
 	return 0;
 }
 
+/* The name at `off`, which has been walked, run by run. */
+static void name_expand(const struct wire *w, size_t off, struct name *ret, size_t len)
+{
+	const uint8_t *base = w->base;
+	uint8_t *to = ret->b;
+
+	ret->len = (uint8_t)len;
+	for (;;) {
+		size_t from = off;
+		while (base[off] - 1u < LABEL_MAX)
+			off += 1u + base[off];
+		memcpy(to, base + from, off - from);
+		to += off - from;
+		if (base[off] == 0)
+			break;
+		off = get_be16(base + off) & NAME_POINTER_MAX;
+	}
+	*to = 0;
+}
+
 void wire_name(struct wire *w, struct name *ret)
 {
-	struct name n;
-	size_t end;
-	int err;
+	size_t len, end;
 
 	if (w->err)
 		return;
-	err = name_walk(w, &n, &end);
+	int err = name_walk(w, &len, &end);
 	if (err) {
 		wire_fail(w, err);
 		return;
 	}
-	memcpy(ret->b, n.b, n.len);
-	ret->len = n.len;
+	name_expand(w, w->off, ret, len);
 	w->off = end;
 }
 
-void wire_name_skip(struct wire *w)
+static inline void name_skip(struct wire *w)
 {
-	size_t end;
-	int err;
+	size_t len, end;
 
 	if (w->err)
 		return;
-	err = name_walk(w, NULL, &end);
+	int err = name_walk(w, &len, &end);
 	if (err)
 		wire_fail(w, err);
 	else
 		w->off = end;
 }
 
+void wire_name_skip(struct wire *w)
+{
+	name_skip(w);
+}
+
 void wire_header(struct wire *w, struct dns_header *ret)
 {
-	const uint8_t *p = wire_bytes(w, DNS_HEADER_LEN);
+	const uint8_t *p = take(w, DNS_HEADER_LEN);
 
 	if (!p)
 		return;
@@ -178,9 +198,8 @@ void wire_question(struct wire *w, struct dns_question *ret)
 		return;
 	len = name_check(name, w->len - w->off);
 	if (!len) {
-		struct name n;
 		size_t end;
-		int err = name_walk(w, &n, &end);
+		int err = name_walk(w, &len, &end);
 
 		wire_fail(w, err ? err : ERR_SYNTAX);
 		return;
@@ -189,51 +208,53 @@ void wire_question(struct wire *w, struct dns_question *ret)
 		wire_fail(w, ERR_SHORT);
 		return;
 	}
-	p = wire_bytes(w, len + 4);
+	p = take(w, len + 4);
 	ret->name = name;
 	ret->name_len = (uint8_t)len;
 	ret->qtype = get_be16(p + len);
 	ret->qclass = get_be16(p + len + 2);
 }
 
+/* False: there was an error, and `ret` is as it was. */
+static inline bool rr_take(struct wire *w, struct dns_rr *ret)
+{
+	size_t off = w->off;
+
+	name_skip(w);
+	const uint8_t *p = take(w, 10);
+	if (!p)
+		return false;
+	uint16_t rdlen = get_be16(p + 8);
+	size_t rdata_off = w->off;
+	if (!take(w, rdlen))
+		return false;
+	*ret = (struct dns_rr){.off = off, .ttl_off = rdata_off - 6, .rdata_off = rdata_off, .end = w->off,
+			       .type = get_be16(p), .rclass = get_be16(p + 2), .rdlen = rdlen, .ttl = get_be32(p + 4)};
+	return true;
+}
+
 void wire_rr(struct wire *w, struct dns_rr *ret)
 {
-	struct dns_rr rr = {.off = w->off};
-	const uint8_t *p;
-
-	wire_name_skip(w);
-	p = wire_bytes(w, 10);
-	if (!p)
-		return;
-	rr.type = get_be16(p);
-	rr.rclass = get_be16(p + 2);
-	rr.ttl = get_be32(p + 4);
-	rr.rdlen = get_be16(p + 8);
-	rr.rdata_off = w->off;
-	rr.ttl_off = w->off - 6;
-	wire_skip(w, rr.rdlen);
-	rr.end = w->off;
-	if (!w->err)
-		*ret = rr;
+	rr_take(w, ret);
 }
 
 const uint8_t *dns_edns_option(const struct dns_edns *e, uint16_t code, uint16_t *ret_len)
 {
-	struct wire w;
+	const uint8_t *p = e->opts;
 
-	if (!e->present || !e->opts)
+	if (!e->present || !p)
 		return NULL;
-	wire_init(&w, e->opts, e->opts_len);
-	while (w.off < w.len) {
-		uint16_t c = wire_u16(&w), n = wire_u16(&w);
-		const uint8_t *p = wire_bytes(&w, n);
+	for (size_t left = e->opts_len; left >= 4;) {
+		uint16_t n = get_be16(p + 2);
 
-		if (w.err)
+		if (n > left - 4)
 			return NULL;
-		if (c == code) {
+		if (get_be16(p) == code) {
 			*ret_len = n;
-			return p;
+			return p + 4;
 		}
+		p += 4 + n;
+		left -= 4u + n;
 	}
 	return NULL;
 }
@@ -278,11 +299,10 @@ static void section_parse(struct wire *w, unsigned n, enum dns_section sec, stru
 			  bool is_reply)
 {
 	for (; n > 0 && !w->err; n--) {
-		struct dns_rr rr = {0};
+		struct dns_rr rr;
 		uint32_t ttl_s;
 
-		wire_rr(w, &rr);
-		if (w->err)
+		if (!rr_take(w, &rr))
 			return;
 		if (rr.type == DNS_OPT) {
 			if (sec == DNS_SEC_ADDITIONAL && !(is_reply && m->edns.present))
@@ -300,10 +320,9 @@ bool wire_has_type(const struct wire *w, unsigned n, uint16_t type)
 	struct wire at = *w;
 
 	for (; n > 0 && !at.err; n--) {
-		struct dns_rr rr = {0};
+		struct dns_rr rr;
 
-		wire_rr(&at, &rr);
-		if (!at.err && (rr.type == type || type == DNS_ANY))
+		if (rr_take(&at, &rr) && (rr.type == type || type == DNS_ANY))
 			return true;
 	}
 	return false;
