@@ -306,6 +306,8 @@ static int read_scenario(struct draft *t, const char *path, struct yaml_at root,
 		rc = expand_loads(&r);
 	if (!rc)
 		rc = check_whole(&r, t, root);
+	if (!rc)
+		rc = expand_asks(&r);
 	t->s.cache_off = t->cache_cells & CELL_CACHE_OFF;
 	t->s.cache_on = t->cache_cells & CELL_CACHE_ON;
 	t->s.cache_original = t->cache_cells & CELL_CACHE_ORIGINAL;

@@ -59,6 +59,7 @@ struct scen_load { /* one open-loop stream, run in every pod */
 struct scen_ask { /* a name pods look up, as the application spells it */
 	const char *name;   /* trailing dot: absolute, no search list */
 	double weight;
+	const uint8_t *wire; /* the same as octets (lib/dns/name.h); of a scenario that was loaded */
 };
 
 struct scen_record { /* zone data: "owner ttl type rdata" in presentation form */
@@ -132,6 +133,7 @@ struct scenario {
 	size_t n_asks;
 	struct scen_ask *ask;
 	double zipf_s;            /* >0: weights are by rank, 1/rank^s, over ask[] order */
+	double *ask_upto;         /* weights so far added up: every node's workload draws by it. NULL: not yet */
 
 	/* the cluster */
 	const char *domain;       /* "cluster.local" */
@@ -179,6 +181,8 @@ int scenario_load(struct scenario **ret, const char *path, struct diag *d);
 int scenario_load_set(struct scenario **ret, const char *path, const char *const *sets, size_t n_sets,
 		      struct diag *d);
 void scenario_free(struct scenario *s);
+/* The weights of its n_asks names added up, to `ret`: what ask_upto is of one that was loaded. */
+void scen_weights(const struct scenario *s, double *ret);
 
 const char *scen_proxy_str(enum scen_proxy p);       /* "iptables" */
 const char *scen_transport_str(enum scen_transport t); /* "new-port" */

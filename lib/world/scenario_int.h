@@ -69,6 +69,7 @@ int read_records(struct reading *r, struct yaml_at n, const struct field *f, voi
 /* names.services: adds that many names and their records. */
 int expand_services(struct reading *r, unsigned n_services, unsigned line);
 int expand_loads(struct reading *r); /* after the services */
+int expand_asks(struct reading *r);  /* after both */
 /* The kubelet's search list for a pod of namespace default. */
 int default_search(struct reading *r);
 

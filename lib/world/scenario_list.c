@@ -6,6 +6,7 @@
  */
 #include "lib/world/scenario_int.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -218,6 +219,38 @@ int expand_loads(struct reading *r)
 		ask[n++] = (struct scen_ask){ s->load[i].ask, 0 };
 	}
 	s->ask = ask;
+	return 0;
+}
+
+void scen_weights(const struct scenario *s, double *ret)
+{
+	double sum = 0;
+	for (size_t i = 0; i < s->n_asks; i++) {
+		sum += s->zipf_s > 0 ? 1 / pow((double)(i + 1), s->zipf_s) : s->ask[i].weight;
+		ret[i] = sum;
+	}
+}
+
+/* What every node would else work out again. */
+int expand_asks(struct reading *r)
+{
+	struct scenario *s = r->s;
+	size_t n = s->n_asks;
+	for (size_t i = 0; i < s->n_loads; i++)
+		n += s->load[i].ask != NULL;
+	for (size_t i = 0; i < n; i++) {
+		struct name wire;
+		int rc = name_from_text(&wire, s->ask[i].name);
+		uint8_t *copy = rc ? NULL : scen_alloc(s, wire.len);
+		if (!copy)
+			return diag_set(r->d, rc ? rc : ERR_NOMEM, "%s: %s", s->ask[i].name, err_str(rc ? rc : ERR_NOMEM));
+		memcpy(copy, wire.b, wire.len);
+		s->ask[i].wire = copy;
+	}
+	s->ask_upto = scen_alloc(s, s->n_asks * sizeof(*s->ask_upto));
+	if (!s->ask_upto)
+		return diag_set(r->d, ERR_NOMEM, "no memory");
+	scen_weights(s, s->ask_upto);
 	return 0;
 }
 

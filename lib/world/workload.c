@@ -7,7 +7,6 @@
  */
 #include "lib/world/workload.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
@@ -26,7 +25,8 @@ struct workload {
 	const struct scenario *s;
 	uint64_t seed;
 	uint64_t end_ns, far_ns; /* far: past the end on the bent clock, too */
-	double *cumulative; /* of the asks' weights; the last is the sum */
+	const double *cumulative; /* of the asks' weights; the last is the sum */
+	double *own;		  /* or NULL: they are the scenario's */
 	size_t n_heap;
 	uint32_t *heap; /* indexes into stream[], earliest first */
 	struct stream *stream;
@@ -103,11 +103,9 @@ static void stream_init(struct workload *w, struct stream *st, unsigned node, un
 
 static double *cumulate(const struct scenario *s)
 {
-	double sum = 0, *c = calloc(s->n_asks, sizeof(*c));
-	for (size_t i = 0; c && i < s->n_asks; i++) {
-		sum += s->zipf_s > 0 ? 1 / pow((double)(i + 1), s->zipf_s) : s->ask[i].weight;
-		c[i] = sum;
-	}
+	double *c = calloc(s->n_asks, sizeof(*c));
+	if (c)
+		scen_weights(s, c);
 	return c;
 }
 
@@ -138,7 +136,8 @@ static struct workload *make(const struct scenario *s, uint64_t seed, size_t fir
 	w->far_ns = w->end_ns;
 	for (size_t i = 0; i < s->n_surges; i++)
 		w->far_ns += (uint64_t)((double)s->surge[i].for_ns * s->surge[i].times);
-	w->cumulative = cumulate(s);
+	w->own = s->ask_upto ? NULL : cumulate(s);
+	w->cumulative = s->ask_upto ? s->ask_upto : w->own;
 	w->heap = calloc(n + 1, sizeof(*w->heap));
 	w->stream = calloc(n + 1, sizeof(*w->stream));
 	if (!w->cumulative || !w->heap || !w->stream) {
@@ -192,7 +191,7 @@ void workload_free(struct workload *w)
 {
 	if (!w)
 		return;
-	free(w->cumulative);
+	free(w->own);
 	free(w->heap);
 	free(w->stream);
 	free(w);
