@@ -79,19 +79,28 @@ int stub_start(struct stub *s, const struct stub_conf *c, struct stub_thread *t,
 	struct name base;
 	int err = name_from_text(&base, name);
 
-	if (err)
-		return err;
+	return err ? err : stub_start_known(s, c, t, rng, name, base.b, now_ns);
+}
+
+int stub_start_known(struct stub *s, const struct stub_conf *c, struct stub_thread *t, struct rng *rng,
+		     const char *name, const uint8_t *wire, uint64_t now_ns)
+{
 	if (c->n_servers == 0 || c->n_servers > STUB_SERVERS_MAX || c->attempts == 0)
 		return ERR_RANGE;
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, offsetof(struct stub, action));
+	for (unsigned i = 0; i < 2; i++) {
+		s->q[i].sent = false;
+		s->q[i].id = 0;
+	}
 	s->c = c;
 	s->t = t;
 	s->rng = rng;
 	s->lib = lib_of(c->lib);
 	s->last_slot = STUB_SLOTS_MAX - 1;
-	s->base = base;
+	name_copy(&s->base, wire);
 	s->absolute = text_is_absolute(name);
-	s->dots = name_labels(base.b) ? name_labels(base.b) - 1 : 0;
+	unsigned labels = name_labels(wire);
+	s->dots = labels ? labels - 1 : 0;
 	s->n_q = c->family == SCEN_A_AAAA ? 2 : 1;
 	s->q[0].type = c->family == SCEN_AAAA ? DNS_AAAA : DNS_A;
 	s->q[1].type = DNS_AAAA;
@@ -112,14 +121,26 @@ void stub_q_renew(struct stub *s, unsigned q)
 	set_be16(s->q[q].msg, id);
 }
 
+static bool name_put(struct stub *s, int at)
+{
+	const struct name *head = &s->base, *tail = at == STUB_BARE ? NULL : &s->c->search[at];
+	size_t head_len = head->len - (tail != NULL), tail_len = tail ? tail->len : 0;
+
+	if (head_len + tail_len > NAME_MAX_WIRE)
+		return false;
+	memcpy(s->qname.b, head->b, head_len);
+	if (tail)
+		memcpy(s->qname.b + head_len, tail->b, tail_len);
+	s->qname.len = (uint8_t)(head_len + tail_len);
+	return true;
+}
+
 bool stub_name_set(struct stub *s, int at)
 {
 	const struct stub_conf *c = s->c;
 	uint16_t size = c->nsid ? c->edns_size : c->lib == SCEN_GO ? GO_EDNS_SIZE : 0;
 
-	if (at == STUB_BARE)
-		s->qname = s->base;
-	else if (name_join(&s->qname, s->base.b, c->search[at].b) != 0)
+	if (!name_put(s, at))
 		return false;
 	s->name_at = at;
 	s->out.n_names++;
@@ -221,7 +242,6 @@ void stub_finish(struct stub *s, enum stub_result result)
 	stub_slots_close(s);
 	s->done = true;
 	s->out.result = result;
-	s->out.final_name = s->qname;
 	for (unsigned i = 0; i < s->n_q; i++) {
 		bool have = result == STUB_OK && s->q[i].state == Q_RECORDS;
 
@@ -263,8 +283,7 @@ void stub_next(struct stub *s, uint64_t now_ns, struct stub_action *ret)
 	*ret = a;
 }
 
-static enum stub_q_state reply_state(const struct dns_msg *m, const uint8_t *msg, size_t len,
-				     uint16_t type)
+static enum stub_q_state reply_state(const struct dns_msg *m, const uint8_t *msg, size_t len)
 {
 	if (m->rcode == DNS_NXDOMAIN)
 		return Q_NXDOMAIN;
@@ -273,34 +292,58 @@ static enum stub_q_state reply_state(const struct dns_msg *m, const uint8_t *msg
 	struct wire w;
 	wire_init(&w, msg, len);
 	w.off = m->answer_off;
-	return wire_has_type(&w, m->h.n_an, type) ? Q_RECORDS : Q_NODATA;
+	return wire_has_type(&w, m->h.n_an, m->q.qtype) ? Q_RECORDS : Q_NODATA;
 }
 
-bool stub_receive(struct stub *s, uint64_t now_ns, unsigned slot, const uint8_t *msg, size_t len)
+void stub_said_of(struct stub_said *ret, const struct dns_msg *m, const uint8_t *msg, size_t len)
+{
+	*ret = (struct stub_said){.reply = m->h.flags & DNS_QR && m->h.n_qd == 1};
+	if (!ret->reply)
+		return;
+	ret->state = (uint8_t)reply_state(m, msg, len);
+	ret->tc = m->h.flags & DNS_TC;
+	ret->lame = ret->state == Q_NODATA && !(m->h.flags & (DNS_AA | DNS_RA)) && m->h.n_an == 0;
+	ret->rcode = m->rcode;
+	ret->qtype = m->q.qtype;
+	ret->name_len = m->q.name_len;
+}
+
+bool stub_take(struct stub *s, uint64_t now_ns, unsigned slot, const uint8_t *msg, const struct stub_said *said)
 {
 	struct stub_reply r = {.slot = slot};
-	struct dns_msg m;
+	uint16_t id = get_be16(msg);
 
-	if (s->done || dns_msg_parse(&m, msg, len) != 0 || !(m.h.flags & DNS_QR) || m.h.n_qd != 1)
+	if (s->done || !said->reply)
 		return false;
 	if (!slot_is_drivers(s, slot) && (slot >= STUB_SLOTS_MAX || !(s->slots & 1u << slot)))
 		return false;
 	for (r.q = 0; r.q < s->n_q; r.q++) {
 		const struct stub_q *q = &s->q[r.q];
 
-		if (q->sent && q->id == m.h.id && q->type == m.q.qtype &&
-		    name_eq(s->qname.b, m.q.name))
+		if (q->sent && q->id == id && q->type == said->qtype && s->qname.len == said->name_len &&
+		    name_eq_len(s->qname.b, msg + DNS_HEADER_LEN, said->name_len))
 			break;
 	}
 	if (r.q == s->n_q || s->q[r.q].state != Q_PENDING)
 		return false;
-	r.rcode = m.rcode;
-	r.tc = m.h.flags & DNS_TC;
-	r.state = reply_state(&m, msg, len, s->q[r.q].type);
-	r.lame = r.state == Q_NODATA && !(m.h.flags & (DNS_AA | DNS_RA)) && m.h.n_an == 0;
+	r.rcode = said->rcode;
+	r.tc = said->tc;
+	r.state = said->state;
+	r.lame = said->lame;
 	s->out.n_tc += r.tc;
 	s->lib->receive(s, now_ns, &r);
 	return true;
+}
+
+bool stub_receive(struct stub *s, uint64_t now_ns, unsigned slot, const uint8_t *msg, size_t len)
+{
+	struct stub_said said;
+	struct dns_msg m;
+
+	if (s->done || dns_msg_parse(&m, msg, len) != 0)
+		return false;
+	stub_said_of(&said, &m, msg, len);
+	return stub_take(s, now_ns, slot, msg, &said);
 }
 
 void stub_broken(struct stub *s, uint64_t now_ns, unsigned slot)
@@ -321,4 +364,11 @@ void stub_outcome(const struct stub *s, struct stub_outcome *ret)
 {
 	assert(s->done);
 	*ret = s->out;
+	ret->final_name = s->qname;
+}
+
+const struct stub_outcome *stub_outcome_see(const struct stub *s)
+{
+	assert(s->done);
+	return &s->out;
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "lib/dns/name.h"
+#include "lib/dns/wire.h"
 #include "lib/base/rng.h"
 #include "lib/world/scenario.h"
 
@@ -80,13 +81,27 @@ size_t stub_sizeof(void);       /* for drivers that pool their storage */
  * configuration without servers or attempts. */
 int stub_start(struct stub *s, const struct stub_conf *c, struct stub_thread *t,
 	       struct rng *rng, const char *name, uint64_t now_ns);
+/* The same for a name whose octets are known. */
+int stub_start_known(struct stub *s, const struct stub_conf *c, struct stub_thread *t, struct rng *rng,
+		     const char *name, const uint8_t *wire, uint64_t now_ns);
 void stub_next(struct stub *s, uint64_t now_ns, struct stub_action *ret);
 /* A message arrived on a slot. Wrong id or question is ignored as libc does;
  * returns true when it was the answer to something outstanding. */
 bool stub_receive(struct stub *s, uint64_t now_ns, unsigned slot, const uint8_t *msg, size_t len);
+/* The same in two steps, for who has read the message or knows its like. */
+struct stub_said {  /* what a message says, its id and its spelling aside */
+	bool reply; /* to one question; false: nothing else is valid */
+	bool tc, lame;
+	uint8_t state; /* as the stub takes it */
+	uint8_t name_len;
+	uint16_t rcode, qtype;
+};
+void stub_said_of(struct stub_said *ret, const struct dns_msg *m, const uint8_t *msg, size_t len); /* m: what dns_msg_parse made of it */
+bool stub_take(struct stub *s, uint64_t now_ns, unsigned slot, const uint8_t *msg, const struct stub_said *said);
 /* The transport broke: ICMP refusal, connection refused or closed. */
 void stub_broken(struct stub *s, uint64_t now_ns, unsigned slot);
 void stub_expire(struct stub *s, uint64_t now_ns);
 void stub_outcome(const struct stub *s, struct stub_outcome *ret); /* after STUB_DONE */
+const struct stub_outcome *stub_outcome_see(const struct stub *s); /* the same, but for the name */
 
 #endif

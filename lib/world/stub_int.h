@@ -72,13 +72,10 @@ struct stub {
 	struct stub_thread *t;
 	struct rng *rng;
 	const struct stub_lib *lib;
-	struct name base;  /* as the application wrote it */
-	bool absolute;	   /* it ended with a dot */
+	bool absolute;	   /* the name ended with a dot */
 	unsigned dots;	   /* as ndots counts them */
-	struct name qname; /* base with or without a search domain */
 	int name_at;	   /* index into search, or STUB_BARE */
 	unsigned n_q;
-	struct stub_q q[2];
 	unsigned slots; /* bit set: open; never all, so that opening always finds one */
 	unsigned last_slot;
 	bool done;
@@ -89,10 +86,14 @@ struct stub {
 		struct stub_go go;
 	} u;
 	unsigned n_actions, first_action;
+	/* what follows is not cleared for a new lookup: each is filled before it is looked at */
 	struct {
 		uint8_t act, slot, server, q;
 		bool tcp, unconnected;
 	} action[STUB_ACTIONS_MAX];
+	struct name base;  /* as the application wrote it */
+	struct name qname; /* base with or without a search domain */
+	struct stub_q q[2];
 };
 
 /* Makes search[at] (or STUB_BARE) the current name and its questions pending,

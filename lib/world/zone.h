@@ -14,6 +14,7 @@
 
 #include "lib/base/err.h"
 #include "lib/dns/name.h"
+#include "lib/dns/wire.h"
 #include "lib/world/scenario.h"
 
 struct zone;
@@ -36,5 +37,7 @@ size_t zone_reply(const struct zone *z, const char *server_id, const uint8_t *qu
  * order, TTLs at most the zone's)? NULL when it does, else what differs
  * (static text). Truncated replies are accepted when marked so. */
 const char *zone_check(const struct zone *z, const uint8_t *reply, size_t len);
+/* The same of one that dns_msg_parse has taken apart. */
+const char *zone_check_parsed(const struct zone *z, const struct dns_msg *m, const uint8_t *reply, size_t len);
 
 #endif

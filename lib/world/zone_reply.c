@@ -271,23 +271,27 @@ static const char *answers_check(const struct zone_answer *a, const uint8_t *rep
 
 const char *zone_check(const struct zone *z, const uint8_t *reply, size_t len)
 {
-	struct zone_answer a;
 	struct dns_msg m;
+
+	return dns_msg_parse(&m, reply, len) != 0 ? "malformed message" : zone_check_parsed(z, &m, reply, len);
+}
+
+const char *zone_check_parsed(const struct zone *z, const struct dns_msg *m, const uint8_t *reply, size_t len)
+{
+	struct zone_answer a;
 	unsigned want;
 
-	if (dns_msg_parse(&m, reply, len) != 0)
-		return "malformed message";
-	if (!(m.h.flags & DNS_QR) || DNS_OPCODE(m.h.flags) != DNS_QUERY || m.h.n_qd != 1)
+	if (!(m->h.flags & DNS_QR) || DNS_OPCODE(m->h.flags) != DNS_QUERY || m->h.n_qd != 1)
 		return "not a reply to a question";
-	if (m.q.qclass != DNS_IN)
+	if (m->q.qclass != DNS_IN)
 		return "not a reply in class IN";
-	zone_answer_find(z, m.q.name, m.q.qtype, &a);
+	zone_answer_find(z, m->q.name, m->q.qtype, &a);
 	want = a.verdict == ZONE_NXDOMAIN ? DNS_NXDOMAIN : DNS_NOERROR;
-	if (m.rcode != want)
+	if (m->rcode != want)
 		return want == DNS_NXDOMAIN	 ? "rcode is not the zone's NXDOMAIN"
-		       : m.rcode == DNS_NXDOMAIN ? "NXDOMAIN for a name that exists"
+		       : m->rcode == DNS_NXDOMAIN ? "NXDOMAIN for a name that exists"
 						 : "rcode is not the zone's NOERROR";
-	if (m.h.flags & DNS_TC)
+	if (m->h.flags & DNS_TC)
 		return NULL;
-	return answers_check(&a, reply, len, &m);
+	return answers_check(&a, reply, len, m);
 }

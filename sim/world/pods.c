@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/world/answers.h"
 #include "sim/world/net.h"
 #include "sim/world/probers.h"
 
@@ -304,13 +305,12 @@ static void finish(struct world *w, uint32_t id)
 {
 	struct lookup_run *l = w->run[id];
 	struct sim_result *r = w->r;
-	struct stub_outcome o;
+	const struct stub_outcome *o = stub_outcome_see(l->stub);
 
-	stub_outcome(l->stub, &o);
-	r->retried += o.n_retries;
+	r->retried += o->n_retries;
 	for (unsigned i = 0; i < STUB_SLOTS_MAX; i++)
 		slot_close(w, l, i);
-	if (o.result == STUB_FAIL && again(w, id))
+	if (o->result == STUB_FAIL && again(w, id))
 		return;
 	w->n_done++;
 	w->late_ns += w->now_ns - l->what.t_ns;
@@ -318,15 +318,15 @@ static void finish(struct world *w, uint32_t id)
 		r->warmup++;
 	} else {
 		r->total++;
-		r->partial += o.partial;
-		if (o.result == STUB_FAIL)
+		r->partial += o->partial;
+		if (o->result == STUB_FAIL)
 			count_lost(w, l);
-		r->ok += o.result == STUB_OK;
-		r->notfound += o.result == STUB_NOTFOUND;
+		r->ok += o->result == STUB_OK;
+		r->notfound += o->result == STUB_NOTFOUND;
 		hist_record(&r->latency[l->what.load], w->now_ns - l->what.t_ns);
 		hist_record(&r->path[path_of(w, l)], w->now_ns - l->what.t_ns);
 		heat_record(&r->heat, l->what.t_ns, w->now_ns - l->what.t_ns);
-		probers_took(w, &l->what, w->now_ns - l->what.t_ns, o.result != STUB_OK);
+		probers_took(w, &l->what, w->now_ns - l->what.t_ns, o->result != STUB_OK);
 	}
 	run_give(w, id);
 }
@@ -375,8 +375,9 @@ void pods_begin(struct world *w, uint32_t run, uint32_t gen)
 	if (!l)
 		return;
 	struct stream_state *st = stream_of(w, &l->what);
-	int rc = stub_start(l->stub, &w->stub_conf[l->what.load], &st->thread, &st->rng,
-			    w->s->ask[l->what.ask].name, w->now_ns);
+	const struct scen_ask *ask = &w->s->ask[l->what.ask];
+	int rc = stub_start_known(l->stub, &w->stub_conf[l->what.load], &st->thread, &st->rng,
+				  ask->name, ask->wire, w->now_ns);
 	if (rc < 0) {
 		w->err = rc;
 		run_give(w, run);
@@ -445,7 +446,27 @@ void pods_expire(struct world *w, uint32_t run, uint32_t gen)
 	pull(w, run);
 }
 
-static void judge(struct world *w, const struct pkt *p)
+/* A reply, read once: by whoever made it, when it is the very same, or here. */
+struct read_reply {
+	struct dns_msg m;
+	bool parsed;
+	struct answer_said own, *said;
+};
+
+static void reply_read(struct world *w, const struct pkt *p, struct read_reply *r)
+{
+	r->parsed = false;
+	r->said = node_has_cache(&w->node[p->node]) ? NULL : answers_said(w->answers, p->spot, w->c->zone, p->data, p->len);
+	if (r->said)
+		return;
+	r->said = &r->own;
+	r->own = (struct answer_said){.judged = false};
+	r->parsed = dns_msg_parse(&r->m, p->data, p->len) == 0;
+	if (r->parsed)
+		stub_said_of(&r->own.stub, &r->m, p->data, p->len);
+}
+
+static void judge(struct world *w, const struct pkt *p, const struct read_reply *r)
 {
 	if (node_has_cache(&w->node[p->node]))
 		w->r->by_cache++;
@@ -453,20 +474,22 @@ static void judge(struct world *w, const struct pkt *p)
 		w->r->by_backend++;
 	if (!w->c->verify)
 		return;
-	const char *why = zone_check(w->c->zone, p->data, p->len);
+	if (!r->said->judged)
+		r->said->why = r->parsed ? zone_check_parsed(w->c->zone, &r->m, p->data, p->len) : zone_check(w->c->zone, p->data, p->len);
+	r->said->judged = true;
+	const char *why = r->said->why;
 	if (!why)
 		w->r->verified++;
 	else if (!w->r->wrong++)
 		snprintf(w->r->why_wrong, sizeof(w->r->why_wrong), "%s", why);
 }
 
-static void note_path(const struct world *w, struct lookup_run *l, const struct pkt *p)
+static void note_path(const struct world *w, struct lookup_run *l, const struct pkt *p, const struct read_reply *r)
 {
 	const uint8_t *name = p->data + DNS_HEADER_LEN; /* the question's, as it was asked */
 
 	l->missed |= !p->at_once;
-	if (p->len > DNS_HEADER_LEN && name_check(name, p->len - DNS_HEADER_LEN))
-		l->outside |= !name_within(name, w->domain.b);
+	l->outside |= !name_within_len(name, r->said->stub.name_len, w->domain.b, w->domain.len);
 }
 
 /* The reply crosses the pod's veth first. False: not yet, or never. */
@@ -492,9 +515,11 @@ void pods_receive(struct world *w, struct pkt *p)
 
 	if (passed && l && l->slot[p->slot].open) {
 		qs_put(w, l, &l->slot[p->slot], QS_REPLY, p->data, p->len);
-		if (stub_receive(l->stub, w->now_ns, p->slot, p->data, p->len)) {
-			judge(w, p);
-			note_path(w, l, p);
+		struct read_reply r;
+		reply_read(w, p, &r);
+		if (stub_take(l->stub, w->now_ns, p->slot, p->data, &r.said->stub)) {
+			judge(w, p, &r);
+			note_path(w, l, p, &r);
 			pull(w, p->lookup);
 		}
 	}
