@@ -89,6 +89,7 @@ int node_open(struct node **ret, const struct node_flags *f, struct diag *d)
 		return diag_set(d, ERR_NOMEM, "out of memory");
 	n->f = f;
 	n->iface.name = f->interface_name;
+	n->strays.port = f->dns_port;
 	nft_conf_fill(&n->nft, f);
 	if (f->setup_interface)
 		err = netlink_open(&n->route, NETLINK_ROUTE, d);

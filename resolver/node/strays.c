@@ -17,14 +17,20 @@ static bool known(const struct strays *s, const struct in6_addr *addr)
 	return false;
 }
 
+/* Who asks at an address that this host has does so from that very address. Such sockets are no server's. */
+static bool is_client(const struct strays *s, unsigned port, unsigned peer_port)
+{
+	return peer_port && port != s->port;
+}
+
 static void line_take(struct strays *s, const char *line)
 {
 	struct in6_addr addr;
-	unsigned state;
+	unsigned state, port, peer_port;
 	char hex[33];
 
-	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%*x %*[0-9A-Fa-f]:%*x %x", hex, &state) != 2 || state == TIME_WAIT ||
-	    !proc_net_addr(hex, &addr) || known(s, &addr))
+	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%x %x", hex, &port, &peer_port, &state) != 4 ||
+	    state == TIME_WAIT || is_client(s, port, peer_port) || !proc_net_addr(hex, &addr) || known(s, &addr))
 		return;
 	s->many |= s->n_held == STRAYS_HELD_MAX;
 	if (!s->many)
