@@ -2,14 +2,23 @@
 /* Steps are folded in pairs when time runs past the last; merging folds the finer grid. */
 #include "lib/base/heat.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define SUB_BITS 2
 #define SUB      (1u << SUB_BITS)
+static_assert(HEAT_BANDS % 2 == 0, "bands are folded in pairs");
 
 void heat_init(struct heat *h, uint64_t step_ns)
 {
 	memset(h, 0, sizeof(*h));
+	h->step_ns = step_ns;
+}
+
+void heat_clear(struct heat *h, uint64_t step_ns)
+{
+	memset(h->count, 0, h->n_steps * sizeof(h->count[0]));
+	h->n_steps = 0;
 	h->step_ns = step_ns;
 }
 
@@ -38,13 +47,20 @@ static void add(uint32_t *count, uint32_t n)
 	*count = *count > UINT32_MAX - n ? UINT32_MAX : *count + n;
 }
 
+/* Most of the grid holds nothing: two bands are looked at at once. */
 static void fold(struct heat *h)
 {
-	for (unsigned i = 0; i < HEAT_STEPS; i++)
-		for (unsigned b = 0; b < HEAT_BANDS; b++) {
-			uint32_t n = h->count[i][b];
-			h->count[i][b] = 0;
-			add(&h->count[i / 2][b], n);
+	for (unsigned i = 0; i < h->n_steps; i++)
+		for (unsigned b = 0; b < HEAT_BANDS; b += 2) {
+			uint32_t n[2];
+			uint64_t both;
+			memcpy(&both, &h->count[i][b], sizeof(both));
+			if (!both)
+				continue;
+			memcpy(n, &both, sizeof(n));
+			h->count[i][b] = h->count[i][b + 1] = 0;
+			add(&h->count[i / 2][b], n[0]);
+			add(&h->count[i / 2][b + 1], n[1]);
 		}
 	h->n_steps = (h->n_steps + 1) / 2;
 	h->step_ns *= 2;

@@ -22,6 +22,7 @@ struct heat {
 
 /* step_ns > 0: the finest step. */
 void heat_init(struct heat *h, uint64_t step_ns);
+void heat_clear(struct heat *h, uint64_t step_ns); /* the same for one that was in use, or is all zeros */
 /* t_ns: since the run began. A count that is full stays so. */
 void heat_record(struct heat *h, uint64_t t_ns, uint64_t value_ns);
 /* Both began with the same step; one of zeros takes the other's. */

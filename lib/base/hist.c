@@ -18,6 +18,24 @@ void hist_init(struct hist *h)
 	h->min = UINT64_MAX;
 }
 
+/* The buckets that hold anything lie between these. */
+static void used(const struct hist *h, unsigned *ret_first, unsigned *ret_end)
+{
+	*ret_first = h->n ? hist_index(h->min) : 0;
+	*ret_end = h->n ? hist_index(h->max) + 1 : 0;
+}
+
+void hist_clear(struct hist *h)
+{
+	unsigned first, end;
+
+	used(h, &first, &end);
+	memset(&h->count[first], 0, (end - first) * sizeof(h->count[0]));
+	h->n = h->max = 0;
+	h->min = UINT64_MAX;
+	h->sum = 0;
+}
+
 unsigned hist_index(uint64_t value)
 {
 	unsigned shift;
@@ -61,7 +79,10 @@ void hist_record(struct hist *h, uint64_t value)
 
 void hist_merge(struct hist *into, const struct hist *from)
 {
-	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+	unsigned first, end;
+
+	used(from, &first, &end);
+	for (unsigned i = first; i < end; i++)
 		into->count[i] += from->count[i];
 	into->n += from->n;
 	into->sum += from->sum;

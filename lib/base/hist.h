@@ -21,6 +21,7 @@ struct hist {
 };
 
 void hist_init(struct hist *h);
+void hist_clear(struct hist *h); /* the same for one that was in use, or is all zeros: touches what it used */
 void hist_record(struct hist *h, uint64_t value);
 void hist_record_n(struct hist *h, uint64_t value, uint64_t n);
 void hist_merge(struct hist *into, const struct hist *from);

@@ -36,6 +36,9 @@ struct crew {
 	struct pending **pending; /* [job][rep] */
 	unsigned *n_folded;	  /* [job]: replications in its outcome */
 	struct sim_progress progress;
+	unsigned n_threads;
+	struct sim_result **spare; /* that have been added, for the next tasks */
+	size_t n_spare;
 	int rc;
 	struct diag d;
 };
@@ -131,7 +134,10 @@ static void add(struct crew *c, const struct task *t, struct sim_result *r)
 		if (sim_result_add(&p->sum, next) < 0)
 			c->rc = ERR_NOMEM;
 		sim_result_release(next);
-		free(next);
+		if (c->n_spare < c->n_threads)
+			c->spare[c->n_spare++] = next;
+		else
+			free(next);
 	}
 	fold(c, t->job);
 }
@@ -171,8 +177,10 @@ static void *work(void *arg)
 	while (c->next < c->n_tasks && c->rc == 0) {
 		struct task t = c->task[c->next++];
 		struct diag d = {{0}};
+		struct sim_result *r = c->n_spare ? c->spare[--c->n_spare] : NULL;
 		pthread_mutex_unlock(&c->lock);
-		struct sim_result *r = malloc(sizeof(*r));
+		if (!r)
+			r = calloc(1, sizeof(*r));
 		int rc = r ? run_task(c, &t, answers, r, &d) : diag_set(&d, ERR_NOMEM, "out of memory");
 		pthread_mutex_lock(&c->lock);
 		if (rc == 0) {
@@ -200,13 +208,13 @@ static uint64_t virtual_ns(const struct crew *c)
 	return ns;
 }
 
-static void run_threads(struct crew *c, unsigned n_threads, const char *name)
+static void run_threads(struct crew *c, const char *name)
 {
-	pthread_t *thread = calloc(n_threads, sizeof(*thread));
+	pthread_t *thread = calloc(c->n_threads, sizeof(*thread));
 	struct progress *line = name ? progress_begin(name, virtual_ns(c), &c->progress) : NULL;
 	unsigned n = 0;
 
-	while (thread && n + 1 < n_threads && pthread_create(&thread[n], NULL, work, c) == 0)
+	while (thread && n + 1 < c->n_threads && pthread_create(&thread[n], NULL, work, c) == 0)
 		n++;
 	work(c);
 	for (unsigned i = 0; i < n; i++)
@@ -224,7 +232,8 @@ static int prepare(struct crew *c, size_t n_jobs)
 	c->task = calloc(c->n_tasks + 1, sizeof(*c->task));
 	c->pending = calloc(n_jobs + 1, sizeof(*c->pending));
 	c->n_folded = calloc(n_jobs + 1, sizeof(*c->n_folded));
-	if (!c->task || !c->pending || !c->n_folded)
+	c->spare = calloc(c->n_threads, sizeof(*c->spare));
+	if (!c->task || !c->pending || !c->n_folded || !c->spare)
 		return ERR_NOMEM;
 	size_t n = 0;
 	for (uint32_t j = 0; j < n_jobs; j++) {
@@ -261,6 +270,9 @@ static void take_apart(struct crew *c, size_t n_jobs)
 		}
 		free(c->pending[j]);
 	}
+	while (c->n_spare)
+		free(c->spare[--c->n_spare]);
+	free(c->spare);
 	free(c->pending);
 	free(c->n_folded);
 	free(c->task);
@@ -270,14 +282,14 @@ static void take_apart(struct crew *c, size_t n_jobs)
 int cells_run(const struct cell_job *job, size_t n_jobs, unsigned n_threads, const char *name,
 	      struct cell_outcome *ret, const struct cells_each *each, struct diag *d)
 {
-	struct crew c = {.job = job, .out = ret, .each = each};
+	struct crew c = {.job = job, .out = ret, .each = each, .n_threads = n_threads ? n_threads : 1};
 
 	pthread_mutex_init(&c.lock, NULL);
 	memset(ret, 0, n_jobs * sizeof(*ret));
 	c.rc = prepare(&c, n_jobs);
 	sim_memory_keep(all_apart(job, n_jobs));
 	if (c.rc == 0)
-		run_threads(&c, n_threads ? n_threads : 1, name);
+		run_threads(&c, name);
 	take_apart(&c, n_jobs);
 	if (c.rc == 0)
 		return 0;

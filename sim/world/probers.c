@@ -20,7 +20,6 @@ int probers_init(struct world *w)
 {
 	unsigned load = 0;
 
-	hist_init(&w->r->sli);
 	while (load < w->s->n_loads && strcmp(w->s->load[load].name, SLI_LOAD) != 0)
 		load++;
 	if (load == w->s->n_loads)

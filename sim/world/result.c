@@ -32,6 +32,22 @@ void sim_result_release(struct sim_result *r)
 	r->n_samples = r->cap_samples = 0;
 }
 
+void sim_result_clear(struct sim_result *r)
+{
+	free(r->sample);
+	memset(r, 0, offsetof(struct sim_result, latency));
+	for (size_t i = 0; i < SCEN_LOADS_MAX; i++)
+		hist_clear(&r->latency[i]);
+	hist_clear(&r->late);
+	for (size_t i = 0; i < SIM_PATHS_N; i++)
+		hist_clear(&r->path[i]);
+	heat_clear(&r->heat, HEAT_STEP_NS);
+	hist_clear(&r->sli);
+	hist_clear(&r->node_peak);
+	r->sample = NULL;
+	r->n_samples = r->cap_samples = 0;
+}
+
 static uint64_t sum(uint64_t a, uint64_t b)
 {
 	return a + b;

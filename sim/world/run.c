@@ -74,13 +74,6 @@ static int build(struct world *w, struct diag *d)
 			return diag_set(d, ERR_NOMEM, "out of memory");
 	life_init(w);
 	name_from_text(&w->domain, w->s->domain); /* the scenario has seen to it that it is one */
-	hist_init(&w->r->node_peak);
-	heat_init(&w->r->heat, HEAT_STEP_NS);
-	for (size_t i = 0; i < SCEN_LOADS_MAX; i++)
-		hist_init(&w->r->latency[i]);
-	hist_init(&w->r->late);
-	for (size_t i = 0; i < SIM_PATHS_N; i++)
-		hist_init(&w->r->path[i]);
 	int rc = w->c->cache ? nodecache_init(w, d) : 0;
 	if (rc == 0 && w->c->qs_path)
 		rc = qs_writer_open(&w->qs, w->c->qs_path, d);
@@ -238,7 +231,7 @@ int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	memset(ret, 0, sizeof(*ret));
+	sim_result_clear(ret);
 	if (!w)
 		return diag_set(d, ERR_NOMEM, "out of memory");
 	w->c = c;

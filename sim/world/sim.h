@@ -105,7 +105,7 @@ struct sim_result {
 	uint64_t dropped[SIM_CAUSES_N];	      /* packets */
 	uint64_t upstream_backend[SIM_BACKENDS_MAX];
 	uint64_t backend_cpu_ns[SIM_BACKENDS_MAX]; /* ghosts included */
-	char why_wrong[96];		      /* of the first wrong answer */
+	char why_wrong[96];		      /* of the first wrong answer; what follows is cleared by what of it was used */
 	struct hist latency[SCEN_LOADS_MAX];
 	struct hist late;		      /* how long after their intended start lookups began */
 	struct hist path[SIM_PATHS_N];	      /* the same lookups, by enum sim_path */
@@ -120,8 +120,10 @@ struct sim_result {
 void sim_memory_init(void);
 /* Worlds are small and come one after another: what one leaves the next one takes, some 25 MiB a thread. */
 void sim_memory_keep(bool keep);
+/* `ret` is all zeros, or has been filled before: most of its three quarters of a MiB then needs no clearing. */
 int sim_run(struct sim_result *ret, const struct sim_conf *c, struct diag *d);
 void sim_result_release(struct sim_result *r);
+void sim_result_clear(struct sim_result *r); /* all zeros, or filled before: as it is before a run */
 /* Adds a part of the same cell: other nodes, or another replication. */
 int sim_result_add(struct sim_result *into, const struct sim_result *part);
 
