@@ -39,43 +39,6 @@ void rng_seed_stream(struct rng *r, uint64_t seed, uint64_t stream)
 	rng_seed(r, a ^ splitmix64(&b));
 }
 
-static inline uint64_t rotl(uint64_t x, int k)
-{
-	return x << k | x >> (64 - k);
-}
-
-uint64_t rng_u64(struct rng *r)
-{
-	uint64_t *s = r->s;
-	uint64_t result = rotl(s[1] * 5, 7) * 9;
-	uint64_t t = s[1] << 17;
-
-	s[2] ^= s[0];
-	s[3] ^= s[1];
-	s[1] ^= s[2];
-	s[0] ^= s[3];
-	s[2] ^= t;
-	s[3] = rotl(s[3], 45);
-	return result;
-}
-
-uint64_t rng_below(struct rng *r, uint64_t n)
-{
-	uint64_t x, reject;
-
-	assert(n > 0);
-	reject = -n % n; /* 2^64 mod n: values below it would favour small results */
-	do
-		x = rng_u64(r);
-	while (x < reject);
-	return x % n;
-}
-
-double rng_unit(struct rng *r)
-{
-	return (double)(rng_u64(r) >> 11) * 0x1p-53;
-}
-
 /* --- the kernel's numbers --- */
 
 static pthread_once_t fork_watch = PTHREAD_ONCE_INIT;

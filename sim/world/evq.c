@@ -6,6 +6,8 @@
  * the highest digit in which it differs from `base_ns`, in the bucket of what it has there. All times on a level are
  * before all on the next, so what comes first is the lowest bucket of the lowest level. A bucket of few becomes
  * the heap; one of many is dealt out over the level below.
+ *
+ * The line is a ring, a power of two long. Whatever would not be its last goes where all else does.
  */
 #include "sim/world/evq.h"
 
@@ -216,29 +218,76 @@ static void wheel_begin(struct evq *q)
 	q->n = 0;
 }
 
-/* --- both --- */
+/* --- the line --- */
+
+static bool line_grow(struct evq *q)
+{
+	size_t cap = q->line_cap ? q->line_cap * 2 : 256;
+	struct event *p = malloc(cap * sizeof(*p));
+
+	if (!p)
+		return false;
+	for (size_t i = 0; i < q->line_n; i++)
+		p[i] = q->line[(q->line_first + i) & (q->line_cap - 1)];
+	free(q->line);
+	q->line = p;
+	q->line_first = 0;
+	q->line_cap = cap;
+	return true;
+}
+
+static bool line_push(struct evq *q, const struct event *e)
+{
+	if (q->line_n && e->t_ns < q->line[(q->line_first + q->line_n - 1) & (q->line_cap - 1)].t_ns)
+		return false;
+	if (q->line_n == q->line_cap && !line_grow(q))
+		return false;
+	q->line[(q->line_first + q->line_n++) & (q->line_cap - 1)] = *e;
+	return true;
+}
+
+/* --- all --- */
 
 static bool waiting(const struct evq *q)
 {
 	return q->wheel && q->wheel->n;
 }
 
+static inline void push(struct evq *q, const struct event *e)
+{
+	if (!waiting(q) && q->n >= HEAP_MOST && q->n >= q->most)
+		wheel_begin(q);
+	if (waiting(q) && e->t_ns >= q->horizon_ns)
+		wheel_push(q, e);
+	else
+		heap_push(q, e);
+}
+
 void evq_push(struct evq *q, uint64_t t_ns, uint32_t kind, uint32_t a, void *p)
 {
 	struct event e = {.t_ns = t_ns, .seq = q->next_seq++, .kind = kind, .a = a, .p = p};
 
-	if (!waiting(q) && q->n >= HEAP_MOST && q->n >= q->most)
-		wheel_begin(q);
-	if (waiting(q) && t_ns >= q->horizon_ns)
-		wheel_push(q, &e);
-	else
-		heap_push(q, &e);
+	push(q, &e);
+}
+
+void evq_push_timeout(struct evq *q, uint64_t t_ns, uint32_t kind, uint32_t a, void *p)
+{
+	struct event e = {.t_ns = t_ns, .seq = q->next_seq++, .kind = kind, .a = a, .p = p};
+
+	if (!line_push(q, &e))
+		push(q, &e);
 }
 
 bool evq_pop(struct evq *q, struct event *ret)
 {
 	while (!q->n && waiting(q))
 		bucket_deal(q);
+	if (q->line_n && (!q->n || before(&q->line[q->line_first], &q->heap[0]))) {
+		*ret = q->line[q->line_first];
+		q->line_first = (q->line_first + 1) & (q->line_cap - 1);
+		q->line_n--;
+		return true;
+	}
 	if (!q->n)
 		return false;
 	heap_pop(q, ret);
@@ -262,5 +311,6 @@ void evq_release(struct evq *q)
 		chunks_free(q->wheel->spare);
 	free(q->wheel);
 	free(q->heap);
+	free(q->line);
 	*q = (struct evq){0};
 }

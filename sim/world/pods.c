@@ -357,8 +357,8 @@ static void pull(struct world *w, uint32_t id)
 			if (l->deadline_ns <
 			    l->expire_at_ns) { /* else the event on its way will do */
 				l->expire_at_ns = l->deadline_ns;
-				evq_push(&w->q, l->deadline_ns, EV_EXPIRE, id,
-					 (void *)(uintptr_t)l->gen);
+				evq_push_timeout(&w->q, l->deadline_ns, EV_EXPIRE, id,
+						 (void *)(uintptr_t)l->gen);
 			}
 			return;
 		case STUB_DONE:
@@ -439,7 +439,7 @@ void pods_expire(struct world *w, uint32_t run, uint32_t gen)
 	l->expire_at_ns = T_NEVER;
 	if (l->deadline_ns > w->now_ns) { /* it was moved meanwhile */
 		l->expire_at_ns = l->deadline_ns;
-		evq_push(&w->q, l->deadline_ns, EV_EXPIRE, run, (void *)(uintptr_t)gen);
+		evq_push_timeout(&w->q, l->deadline_ns, EV_EXPIRE, run, (void *)(uintptr_t)gen);
 		return;
 	}
 	stub_expire(l->stub, w->now_ns);

@@ -80,8 +80,10 @@ Test(evq, any_order_of_any_length_is_that_of_a_list)
 		for (unsigned i = 0; i < 20000; i++) {
 			bool filling = i / 4000 % 2 == 0; /* and emptied to nothing between */
 			if (n < most[k] && rng_below(&r, 10) < (filling ? 9 : 1)) {
-				list[n] = (struct told){ahead_ns(&r, now_ns), seq++};
-				evq_push(&q, list[n++].t_ns, i, 0, NULL);
+				bool timeout = rng_below(&r, 3) == 0; /* and seldom one that is not the last of them */
+				uint64_t t_ns = timeout && rng_below(&r, 8) ? now_ns + 5 * NS_PER_S : ahead_ns(&r, now_ns);
+				list[n] = (struct told){t_ns, seq++};
+				(timeout ? evq_push_timeout : evq_push)(&q, list[n++].t_ns, i, 0, NULL);
 			} else if (n) {
 				size_t first = first_of(list, n);
 				cr_assert(evq_pop(&q, &e));
