@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/hash.h"
 #include "lib/dns/msg.h"
 #include "lib/dns/wire.h"
 #include "lib/world/zone_int.h"
@@ -30,15 +29,25 @@ struct zone {
 	struct zone_node **bucket;
 };
 
-/* Only the scenario's names are stored, so nobody can aim at this key. */
-static const struct hash_key zone_key = {0x6e6f64656e73u, 0x7a6f6e65u};
-
-static struct zone_node **node_slot(const struct zone *z, const uint8_t *lower)
+/* Only the scenario's names are stored, so nobody can aim at a bucket. */
+static uint64_t hash_of(const uint8_t *p, size_t len)
 {
-	uint64_t h = hash_sip13(&zone_key, lower, name_len(lower));
-	struct zone_node **slot = &z->bucket[h & (z->n_buckets - 1)];
+	uint64_t h = len, word;
 
-	while (*slot && !name_eq((*slot)->name.b, lower))
+	for (; len; len -= len < sizeof(word) ? len : sizeof(word), p += sizeof(word)) {
+		word = 0;
+		memcpy(&word, p, len < sizeof(word) ? len : sizeof(word));
+		unsigned __int128 product = (unsigned __int128)(h ^ word ^ 0x9e3779b97f4a7c15u) * 0xd1b54a32d192ed03u;
+		h = (uint64_t)product ^ (uint64_t)(product >> 64);
+	}
+	return h;
+}
+
+static struct zone_node **node_slot(const struct zone *z, const uint8_t *lower, size_t len)
+{
+	struct zone_node **slot = &z->bucket[hash_of(lower, len) & (z->n_buckets - 1)];
+
+	while (*slot && ((*slot)->name.len != len || memcmp((*slot)->name.b, lower, len) != 0))
 		slot = &(*slot)->next;
 	return slot;
 }
@@ -47,8 +56,8 @@ static const struct zone_node *node_find(const struct zone *z, const uint8_t *na
 {
 	struct name lower;
 
-	name_lower(lower.b, name);
-	return *node_slot(z, lower.b);
+	size_t len = name_lower(lower.b, name);
+	return *node_slot(z, lower.b, len);
 }
 
 /* The name and all above it; NULL without memory. */
@@ -59,7 +68,7 @@ static struct zone_node *node_add(struct zone *z, const uint8_t *name)
 
 	lower.len = (uint8_t)name_lower(lower.b, name);
 	for (const uint8_t *p = lower.b;; p = name_parent(p)) {
-		struct zone_node **slot = node_slot(z, p);
+		struct zone_node **slot = node_slot(z, p, lower.len - (size_t)(p - lower.b));
 
 		if (!*slot) {
 			*slot = calloc(1, sizeof(**slot));
@@ -209,8 +218,9 @@ void zone_free(struct zone *z)
 static const struct zone_apex *apex_find(const struct zone *z, const uint8_t *name)
 {
 	const struct zone_apex *a = z->apex;
+	size_t len = name_len(name);
 
-	while (!name_within(name, a->name.b)) /* everything is within the last */
+	while (!name_within_len(name, len, a->name.b, a->name.len)) /* everything is within the last */
 		a++;
 	return a;
 }
@@ -247,7 +257,7 @@ void zone_answer_find(const struct zone *z, const uint8_t *name, uint16_t qtype,
 		const struct zone_node *node = node_find(z, name);
 		const struct zone_rec *cname;
 
-		ret->denier = apex_find(z, name);
+		ret->denier = hop ? apex_find(z, name) : ret->apex;
 		if (!node) {
 			ret->verdict = ZONE_NXDOMAIN;
 			return;

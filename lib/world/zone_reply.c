@@ -244,13 +244,14 @@ static const char *record_check(const struct zone_answer *a, bool seen[ZONE_ANSW
 static const char *answers_check(const struct zone_answer *a, const uint8_t *reply, size_t len,
 				 const struct dns_msg *m)
 {
-	bool seen[ZONE_ANSWER_MAX] = {false};
+	bool seen[ZONE_ANSWER_MAX];
 	struct wire w;
 
 	if (m->h.n_an < a->n)
 		return "answer lacks records of the zone";
 	if (m->h.n_an > a->n)
 		return "answer holds more records than the zone";
+	memset(seen, 0, a->n);
 	wire_init(&w, reply, len);
 	w.off = m->answer_off;
 	for (unsigned i = 0; i < m->h.n_an; i++) {

@@ -15,11 +15,12 @@
 struct answers;
 struct answers *answers_new(void); /* NULL: no memory */
 void answers_free(struct answers *a);
-/* Where a question's answer would be; it is fetched while the question travels. */
-uint32_t answers_ahead(const struct answers *a, const uint8_t *query, size_t len, bool tcp);
-/* As zone_reply, to the octet. `spot` is what answers_ahead said of this question. */
+/* Where a question's answer would be; it is fetched while the question travels. `spelled`: it is of who spells each
+ * of his own anew, as the cache does. */
+uint32_t answers_ahead(const struct answers *a, const uint8_t *query, size_t len, bool tcp, bool spelled);
+/* As zone_reply, to the octet. `spot` is what answers_ahead said of this question, spelled or not. */
 size_t answers_reply(struct answers *a, uint32_t spot, const struct zone *z, const char *server_id,
-		     const uint8_t *query, size_t len, bool tcp, uint8_t *out, size_t cap);
+		     const uint8_t *query, size_t len, bool tcp, bool spelled, uint8_t *out, size_t cap);
 
 struct answer_said {
 	struct stub_said stub;

@@ -66,7 +66,7 @@ void backend_receive(struct world *w, struct pkt *p)
 		if (!done_ns)
 			return;
 	}
-	size_t len = answers_reply(w->answers, p->spot, w->c->zone, id, p->data, p->len, p->tcp, w->scratch,
+	size_t len = answers_reply(w->answers, p->spot, w->c->zone, id, p->data, p->len, p->tcp, p->from_node, w->scratch,
 				   sizeof(w->scratch));
 	if (!len) {
 		pkt_free(w, p);

@@ -215,7 +215,7 @@ void net_ask(struct world *w, struct node *n, const struct core_ask *a)
 	p->pod = a->upstream;
 	p->tcp = a->proto != CORE_UDP;
 	set_be16(p->data, p->id);
-	p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp);
+	p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp, true);
 	if (p->tcp)
 		ask_tcp(w, n, a->upstream, p);
 	else

@@ -91,7 +91,7 @@ void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p)
 	if (cached)
 		w->r->notrack_in++;
 	else
-		p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp);
+		p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp, false);
 	if (p->tcp) {
 		struct flow *f = w->flow[s->flow];
 		uint64_t from_ns = softirq_pass(w, n, p, SOFTIRQ_OUT, f->ready_ns > w->now_ns ? f->ready_ns : w->now_ns);

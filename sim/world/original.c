@@ -211,7 +211,7 @@ static void ask(struct world *w, struct node *n, uint32_t id)
 	p->port = q->sock->port;
 	p->tcp = q->block == BLOCK_CLUSTER;
 	set_be16(p->data, p->id);
-	p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp);
+	p->spot = answers_ahead(w->answers, p->data, p->len, p->tcp, true);
 	enum ct_verdict v = net_leave_node(w, n, &o->upstream[q->block], p->port, CT_ACK, p->tcp, &p->backend);
 	if (!p->tcp) {
 		if (ct_verdict_dropped(v)) {

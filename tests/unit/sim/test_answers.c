@@ -34,18 +34,29 @@ Test(answers, are_the_zones_to_the_octet)
 	for (unsigned round = 0; round < 3; round++)
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 			for (size_t t = 0; t < 3; t++)
-				for (unsigned v = 0; v < 4 * 3 * 2 * 2; v++) {
+				for (unsigned v = 0; v < 4 * 3 * 2 * 2 * 2; v++) {
 					uint8_t q[600], want[2048], got[2048];
 					struct name name;
 					const char *server = servers[v % 4];
-					bool nsid = v / 24 % 2, tcp = v / 12 % 2;
+					bool nsid = v / 24 % 2, tcp = v / 12 % 2, spelled = v / 48 % 2;
 					cr_assert_eq(name_from_text(&name, names[i]), 0);
 					size_t len = dns_query_build(q, sizeof(q), (uint16_t)(round * 977 + n), name.b, types[t], DNS_RD,
 								     sizes[v / 4 % 3], false, nsid);
 					size_t n_want = zone_reply(z, server, q, len, tcp, want, sizeof(want));
-					size_t n_got = answers_reply(a, answers_ahead(a, q, len, tcp), z, server, q, len, tcp, got, sizeof(got));
+					size_t n_got = answers_reply(a, answers_ahead(a, q, len, tcp, spelled), z, server, q, len, tcp, spelled, got, sizeof(got));
 					cr_assert_eq(n_got, n_want);
 					cr_assert_arr_eq(got, want, n_want, "%s, type %u, %s", names[i], types[t], server);
+					const struct answer_said *said = answers_said(a, answers_ahead(a, q, len, tcp, spelled), z, got, n_got);
+					struct stub_said read;
+					struct dns_msg m;
+					cr_assert_eq(dns_msg_parse(&m, got, n_got), 0);
+					stub_said_of(&read, &m, got, n_got);
+					if (said)
+						cr_assert_eq(memcmp(&said->stub, &read, sizeof(read)), 0);
+					if (!spelled && n_got < 400)
+						cr_assert(said, "%s, type %u, %s", names[i], types[t], server);
+					got[n_got / 2] ^= 1;
+					cr_assert_null(answers_said(a, answers_ahead(a, q, len, tcp, spelled), z, got, n_got), "other octets");
 					n++;
 				}
 	/* no question, and what is none */
@@ -54,7 +65,7 @@ Test(answers, are_the_zones_to_the_octet)
 		for (unsigned round = 0; round < 2; round++) {
 			uint8_t want[512];
 			size_t n_want = zone_reply(z, "backend-1", junk, len, false, want, sizeof(want));
-			cr_assert_eq(answers_reply(a, answers_ahead(a, junk, len, false), z, "backend-1", junk, len, false, out, sizeof(out)), n_want);
+			cr_assert_eq(answers_reply(a, answers_ahead(a, junk, len, false, true), z, "backend-1", junk, len, false, true, out, sizeof(out)), n_want);
 			cr_assert_arr_eq(out, want, n_want);
 		}
 	zone_free(z);
