@@ -111,6 +111,10 @@ static int compile(const struct config_attempt *a, struct config *c, struct conf
 	env.loop = s->loops ? s->loops->found : NULL;
 	env.private_port = s->private_port;
 	env.lenient = c->lenient;
+	if (s->host_addrs) {
+		env.host_addrs = s->host_addrs;
+		env.ctx = s->host_ctx; /* the others make nothing of it */
+	}
 	config_reader_install(r, &env, a->last ? &a->last->files : NULL);
 	c->len = strlen(c->text);
 	int rc = corefile_parse_text(&tree, c->name, c->text, c->len, &env, d);

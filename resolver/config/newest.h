@@ -22,6 +22,10 @@ struct config_source {
 	const struct node_flags *flags;
 	uint16_t private_port;        /* of corefile_env */
 	const struct loopcheck_shared *loops; /* upstreams to leave out, or NULL */
+	/* corefile_env's, with its first argument; NULL: names are looked up here, and waited for */
+	size_t (*host_addrs)(void *ctx, const char *host, const struct in6_addr *server, const uint16_t *port, size_t n,
+			     struct in6_addr *ret, size_t max);
+	void *host_ctx;
 	char *stdin_text;             /* can be read only once */
 	/* for the template; cluster_dns points to what is beside it, or to the environment */
 	const char *cluster_dns;      /* NULL: unknown */

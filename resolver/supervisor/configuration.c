@@ -282,6 +282,12 @@ static int reload_try(struct configuration *c, const struct config_newest *newes
 	struct config_refused why = { 0 };
 	struct diag d = { "" };
 	int rc = config_choose(&c->source, newest, &c->serves, keep_corefile, &fresh, &why, &d);
+	if (hostnames_go(c->hostnames)) {
+		config_release(&fresh);
+		config_refused_release(&why);
+		c->told |= told;
+		return 0;
+	}
 	if (keep_corefile)
 		why.part[CONFIG_COREFILE] = c->refusals.part[CONFIG_COREFILE];
 	refusals_take(c, &why, told);
@@ -325,7 +331,7 @@ static int reload_try(struct configuration *c, const struct config_newest *newes
 static bool not_now(const struct configuration *c)
 {
 	bool takes_over = c->p->not_ours && c->p->phase == PHASE_STARTING;
-	return c->pending.plan || !c->serves.plan || handover_busy(c->p->handover) || takes_over;
+	return c->pending.plan || !c->serves.plan || hostnames_busy(c->hostnames) || handover_busy(c->p->handover) || takes_over;
 }
 
 void configuration_reload(struct configuration *c, bool told)
@@ -348,6 +354,7 @@ void configuration_reload(struct configuration *c, bool told)
 	if (reload_try(c, &newest, told, false) < 0)
 		reload_try(c, &newest, false, true);
 	config_newest_release(&newest);
+	hostnames_forget(c->hostnames);
 	if (!c->pending.plan)
 		files_watch(c); /* what is missing may come */
 }
@@ -378,6 +385,15 @@ static void files_changed(void *ctx)
 	struct configuration *c = ctx;
 	if (c->p->phase <= PHASE_SERVING)
 		configuration_reload(c, false);
+}
+
+/* Read once more: what names stand for is known now, or that they stand for nothing. */
+static void names_known(void *ctx)
+{
+	struct configuration *c = ctx;
+	c->again = true;
+	if (c->p->phase <= PHASE_SERVING)
+		configuration_resume(c);
 }
 
 static void loops_changed(void *ctx)
@@ -420,6 +436,9 @@ int configuration_start(struct configuration *c, uint16_t private_port, struct d
 	c->loopcheck = loopcheck_new(&c->p->loop, &c->p->shm->loops, loops_changed, c);
 	if (!c->loopcheck)
 		return diag_set(d, ERR_NOMEM, "no memory for the loop check");
+	c->hostnames = hostnames_new(&c->p->loop, names_known, c);
+	if (!c->hostnames)
+		return diag_set(d, ERR_NOMEM, "no memory for looking up names");
 	config_newest_read(&c->source, false, &newest);
 	int rc = config_choose(&c->source, &newest, NULL, false, &first, &why, d);
 	config_newest_release(&newest);
@@ -427,6 +446,9 @@ int configuration_start(struct configuration *c, uint16_t private_port, struct d
 		config_refused_release(&why);
 		return rc;
 	}
+	/* This once names were waited for: there was nothing to be renewed. */
+	c->source.host_addrs = hostnames_addrs;
+	c->source.host_ctx = c->hostnames;
 	refusals_take(c, &why, false);
 	warnings_say(first.plan);
 	c->poll.due = poll_due;
@@ -443,6 +465,8 @@ void configuration_release(struct configuration *c)
 {
 	loopcheck_free(c->loopcheck);
 	c->loopcheck = NULL;
+	hostnames_free(c->hostnames);
+	c->hostnames = NULL;
 	watch_release(&c->watch);
 	loop_timer_set(&c->p->loop, &c->poll, T_NEVER);
 	loop_timer_set(&c->p->loop, &c->later, T_NEVER);

@@ -12,6 +12,7 @@
 #include "resolver/config/watch.h"
 #include "resolver/crew/sockets.h"
 #include "resolver/crew/workers.h"
+#include "resolver/supervisor/hostnames.h"
 #include "resolver/supervisor/loopcheck.h"
 #include "resolver/supervisor/process.h"
 
@@ -45,6 +46,7 @@ struct configuration {
 	struct config_refused refusals; /* parts of the newest that are not served */
 	struct diag unwritten;          /* why the rendered file was not written; "": it was */
 	struct loopcheck *loopcheck;
+	struct hostnames *hostnames;        /* names in what is read; while they are looked up no other reading begins */
 	struct watch watch;
 	struct loop_timer poll;         /* looks at the files whatever inotify says */
 	bool partial, said_partial;     /* inotify does not see all of them */
