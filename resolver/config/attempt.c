@@ -62,16 +62,28 @@ static bool path_eq(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool files_eq(const struct corefile_upstream *a, const struct corefile_upstream *b)
+{
+	return path_eq(a->tls_ca, b->tls_ca) && path_eq(a->tls_cert, b->tls_cert) && path_eq(a->tls_key, b->tls_key);
+}
+
 /* Does the running configuration use these files? Then its connections have them already. */
 static bool tls_known(const struct config *last, const struct corefile_upstream *x)
 {
 	const struct corefile_plan *p = last ? last->plan : NULL;
 	for (size_t i = 0; p && i < p->conf.n_upstreams; i++) {
-		const struct corefile_upstream *o = &p->upstream[i];
-		if (path_eq(o->tls_ca, x->tls_ca) && path_eq(o->tls_cert, x->tls_cert) &&
-		    path_eq(o->tls_key, x->tls_key))
+		if (files_eq(&p->upstream[i], x))
 			return true;
 	}
+	return false;
+}
+
+/* Upstreams of one block have the same, and a file of CA certificates takes a while. */
+static bool tls_tried(const struct corefile_plan *p, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (files_eq(&p->upstream[k], &p->upstream[i]))
+			return true;
 	return false;
 }
 
@@ -85,7 +97,7 @@ static int tls_check(const struct corefile_plan *p, const struct config *last, b
 		const struct corefile_upstream *x = &p->upstream[i];
 		struct tls_conf t = { .server_name = p->conf.upstream[i].tls_name, .ca_file = x->tls_ca,
 				      .cert_file = x->tls_cert, .key_file = x->tls_key };
-		if (!x->tls_ca && !x->tls_cert)
+		if ((!x->tls_ca && !x->tls_cert) || tls_tried(p, i))
 			continue;
 		int rc = tls_ctx_new(&ctx, &t, &why);
 		if (rc == 0)

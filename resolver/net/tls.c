@@ -10,9 +10,22 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* What is trusted by a file of CA certificates, read once for all contexts that name it while it is that file: a system's
+ * takes 30 ms and a megabyte, during which nobody is answered. */
+struct trust {
+	struct trust *next;
+	X509_STORE *store;
+	unsigned n_ctxs;
+	char *ca_file; /* NULL: the system's */
+	struct stat of;
+};
+static struct trust *trusts;
 
 struct tls_ctx {
 	SSL_CTX *ssl;
+	struct trust *trust;
 	SSL_SESSION *ticket; /* newest one received */
 	const char *server_name, *alpn;
 };
@@ -40,12 +53,96 @@ static int ticket_new(SSL *ssl, SSL_SESSION *ticket)
 	return 1;
 }
 
+/* --- whom we trust --- */
+
+static const char *system_file(void)
+{
+	const char *named = secure_getenv(X509_get_default_cert_file_env());
+	return named ? named : X509_get_default_cert_file();
+}
+
+/* Zeroes: it is not there. */
+static struct stat file_now(const char *ca_file)
+{
+	struct stat st;
+	if (stat(ca_file ? ca_file : system_file(), &st) < 0)
+		memset(&st, 0, sizeof(st));
+	return st;
+}
+
+static bool time_eq(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool trust_is(const struct trust *t, const char *ca_file, const struct stat *st)
+{
+	return (t->ca_file ? ca_file && strcmp(t->ca_file, ca_file) == 0 : !ca_file) && t->of.st_dev == st->st_dev &&
+	       t->of.st_ino == st->st_ino && t->of.st_size == st->st_size && time_eq(&t->of.st_mtim, &st->st_mtim) &&
+	       time_eq(&t->of.st_ctim, &st->st_ctim);
+}
+
+static void trust_leave(struct trust *t)
+{
+	struct trust **l = &trusts;
+	if (!t || --t->n_ctxs)
+		return;
+	while (*l != t)
+		l = &(*l)->next;
+	*l = t->next;
+	X509_STORE_free(t->store);
+	free(t->ca_file);
+	free(t);
+}
+
+/* A context's own store becomes everybody's; without memory for that it stays its own. */
+static void trust_share(struct tls_ctx *c, const char *ca_file, const struct stat *st)
+{
+	struct trust *t = calloc(1, sizeof(*t));
+	if (!t || (ca_file && !(t->ca_file = strdup(ca_file)))) {
+		free(t);
+		return;
+	}
+	t->of = *st;
+	t->store = SSL_CTX_get_cert_store(c->ssl);
+	X509_STORE_up_ref(t->store);
+	t->n_ctxs = 1;
+	t->next = trusts;
+	trusts = t;
+	c->trust = t;
+}
+
+static int trust_take(struct tls_ctx *c, const char *ca_file, struct diag *d)
+{
+	struct stat st = file_now(ca_file);
+	for (struct trust *t = trusts; t; t = t->next)
+		if (trust_is(t, ca_file, &st)) {
+			SSL_CTX_set1_cert_store(c->ssl, t->store);
+			t->n_ctxs++;
+			c->trust = t;
+			return 0;
+		}
+	if (ca_file && SSL_CTX_load_verify_file(c->ssl, ca_file) != 1)
+		return diag_set(d, ERR_SYS, "tls: CA file '%s': %s", ca_file, why());
+	if (!ca_file && SSL_CTX_set_default_verify_paths(c->ssl) != 1)
+		return diag_set(d, ERR_SYS, "tls: the system's CA certificates: %s", why());
+	trust_share(c, ca_file, &st);
+	return 0;
+}
+
+unsigned tls_trusts(void)
+{
+	unsigned n = 0;
+	for (const struct trust *t = trusts; t; t = t->next)
+		n++;
+	return n;
+}
+
 static int trust_load(struct tls_ctx *c, const struct tls_conf *conf, struct diag *d)
 {
-	if (conf->ca_file && SSL_CTX_load_verify_file(c->ssl, conf->ca_file) != 1)
-		return diag_set(d, ERR_SYS, "tls: CA file '%s': %s", conf->ca_file, why());
-	if (!conf->ca_file && SSL_CTX_set_default_verify_paths(c->ssl) != 1)
-		return diag_set(d, ERR_SYS, "tls: the system's CA certificates: %s", why());
+	int rc = trust_take(c, conf->ca_file, d);
+	if (rc < 0)
+		return rc;
 	if (!conf->cert_file)
 		return 0;
 	if (SSL_CTX_use_certificate_chain_file(c->ssl, conf->cert_file) != 1)
@@ -106,6 +203,7 @@ void tls_ctx_free(struct tls_ctx *c)
 		return;
 	SSL_SESSION_free(c->ticket);
 	SSL_CTX_free(c->ssl);
+	trust_leave(c->trust);
 	free(c);
 }
 

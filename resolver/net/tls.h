@@ -26,6 +26,8 @@ struct tls_conf {
 
 int tls_ctx_new(struct tls_ctx **ret, const struct tls_conf *conf, struct diag *d);
 void tls_ctx_free(struct tls_ctx *c);
+/* Files of CA certificates in memory: those of all contexts, each once. For tests. */
+unsigned tls_trusts(void);
 
 struct tls_session *tls_session_new(struct tls_ctx *c, int fd);
 /* Sends close_notify if it can without waiting. */

@@ -13,7 +13,7 @@
 #include "lib/base/clock.h"
 #include "resolver/corefile/setup.h"
 
-#define NAMES_MAX    64
+#define NAMES_MAX    320 /* more than upstreams and blocks with dnstap can name */
 #define CHILDREN_MAX 8
 #define ADDRS_MAX    16
 #define SERVERS_MAX  4

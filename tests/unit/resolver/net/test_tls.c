@@ -452,3 +452,39 @@ Test(tls, no_memory)
 	session_end();
 	ctx_end();
 }
+
+/* CA certificates are read once for all upstreams that name them, and anew when the file is another: a system's take 30 ms each time. */
+Test(tls, what_is_trusted_is_shared_while_the_file_is_the_same)
+{
+	struct tls_ctx *more[3], *renewed;
+	struct tls_conf conf = {.server_name = "dns.test"}, system = {.server_name = "dns.test"};
+	char ca[80];
+
+	snprintf(ca, sizeof(ca), "%s/ca", dir);
+	cr_assert_eq(link(good, ca), 0);
+	conf.ca_file = ca;
+	cr_expect_eq(tls_trusts(), 0);
+	for (unsigned i = 0; i < 3; i++)
+		cr_assert_eq(tls_ctx_new(&more[i], i == 2 ? &system : &conf, &words), 0, "%s", words.text);
+	cr_expect_eq(tls_trusts(), 2, "a file's and the system's");
+	cr_expect_eq(session_start(&conf), 1, "the third of the file's: %s", words.text);
+	cr_expect_eq(tls_trusts(), 2);
+	session_end();
+	cr_assert_eq(unlink(ca), 0);
+	cr_assert_eq(link(stranger, ca), 0);
+	cr_assert_eq(tls_ctx_new(&renewed, &conf, &words), 0, "%s", words.text);
+	cr_expect_eq(tls_trusts(), 3, "the file is another");
+	tls_ctx_free(more[0]);
+	cr_expect_eq(session_start(&conf), 1, "who has read it before trusts what it was: %s", words.text);
+	session_end();
+	tls_ctx_free(ctx);
+	ctx = renewed;
+	cr_expect_eq(session_start(&conf), ERR_PEER, "who reads it now does not");
+	session_end();
+	ctx_end();
+	tls_ctx_free(more[2]);
+	cr_expect_eq(tls_trusts(), 1);
+	tls_ctx_free(more[1]);
+	cr_expect_eq(tls_trusts(), 0);
+	cr_expect_eq(unlink(ca), 0);
+}

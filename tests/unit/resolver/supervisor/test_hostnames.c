@@ -130,10 +130,10 @@ Test(hostnames, more_names_than_there_is_room_for_are_unknown)
 {
 	char name[32];
 
-	for (unsigned i = 0; i < 64; i++) {
+	for (unsigned i = 0; i < 320; i++) {
 		snprintf(name, sizeof name, "n%u.test", i);
 		cr_assert_eq(ask(name, SERVES), 1);
 	}
 	cr_expect_eq(ask("another.test", SERVES), 0);
-	cr_expect_eq(ask("n63.test", SERVES), 1);
+	cr_expect_eq(ask("n319.test", SERVES), 1);
 }
