@@ -426,6 +426,21 @@ void configuration_init(struct configuration *c, struct process *p, struct socke
 	config_source_init(&c->source, p->flags);
 }
 
+/* This once names are waited for: there is nothing to be renewed yet. */
+static int first_choose(struct configuration *c, const struct config_newest *newest, struct config *ret, struct config_refused *why,
+			struct diag *d)
+{
+	int rc = config_choose(&c->source, newest, NULL, false, ret, why, d);
+	while (hostnames_go(c->hostnames)) {
+		config_release(ret);
+		config_refused_release(why);
+		hostnames_wait(c->hostnames);
+		rc = config_choose(&c->source, newest, NULL, false, ret, why, d);
+	}
+	hostnames_forget(c->hostnames);
+	return rc;
+}
+
 int configuration_start(struct configuration *c, uint16_t private_port, struct diag *d)
 {
 	struct config first = { 0 };
@@ -439,16 +454,15 @@ int configuration_start(struct configuration *c, uint16_t private_port, struct d
 	c->hostnames = hostnames_new(&c->p->loop, names_known, c);
 	if (!c->hostnames)
 		return diag_set(d, ERR_NOMEM, "no memory for looking up names");
+	c->source.host_addrs = hostnames_addrs;
+	c->source.host_ctx = c->hostnames;
 	config_newest_read(&c->source, false, &newest);
-	int rc = config_choose(&c->source, &newest, NULL, false, &first, &why, d);
+	int rc = first_choose(c, &newest, &first, &why, d);
 	config_newest_release(&newest);
 	if (rc < 0) {
 		config_refused_release(&why);
 		return rc;
 	}
-	/* This once names were waited for: there was nothing to be renewed. */
-	c->source.host_addrs = hostnames_addrs;
-	c->source.host_ctx = c->hostnames;
 	refusals_take(c, &why, false);
 	warnings_say(first.plan);
 	c->poll.due = poll_due;

@@ -3,6 +3,7 @@
 #include "resolver/supervisor/hostnames.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,20 +142,26 @@ static void late_due(struct loop_timer *t)
 	all_ended(container_of(t, struct hostnames, late));
 }
 
-static void pipe_ready(struct loop_fd *w, uint32_t events)
+/* True: all have said what they have. */
+static bool said_read(struct hostnames *l)
 {
-	struct hostnames *l = container_of(w, struct hostnames, pipe);
 	struct said s;
 	ssize_t n;
-	(void)events;
-	while ((n = read(w->fd, &s, sizeof(s))) == (ssize_t)sizeof(s)) {
+	while ((n = read(l->pipe.fd, &s, sizeof(s))) == (ssize_t)sizeof(s)) {
 		if (s.index >= l->n || s.n > ADDRS_MAX)
 			continue;
 		l->one[s.index].known = true;
 		l->one[s.index].n = s.n;
 		memcpy(l->one[s.index].addr, s.addr, sizeof(s.addr));
 	}
-	if (n == 0)
+	return n == 0;
+}
+
+static void pipe_ready(struct loop_fd *w, uint32_t events)
+{
+	struct hostnames *l = container_of(w, struct hostnames, pipe);
+	(void)events;
+	if (said_read(l))
 		all_ended(l);
 }
 
@@ -190,10 +197,21 @@ bool hostnames_go(struct hostnames *l)
 		l->pipe.fd = -1;
 		return true;
 	}
-	loop_timer_set(l->loop, &l->late, l->loop->now_ns + LOOKUPS_NS);
+	loop_timer_set(l->loop, &l->late, clock_mono_ns() + LOOKUPS_NS); /* at a start the loop has not turned for a while */
 	children_start(l, fd[1], n_wanted);
 	close(fd[1]);
 	return true;
+}
+
+void hostnames_wait(struct hostnames *l)
+{
+	uint64_t now;
+	while (l->busy && l->pipe.fd >= 0 && (now = clock_mono_ns()) < l->late.at_ns) {
+		struct pollfd p = { l->pipe.fd, POLLIN, 0 };
+		if (poll(&p, 1, (int)((l->late.at_ns - now) / NS_PER_MS) + 1) > 0 && said_read(l))
+			break;
+	}
+	end(l);
 }
 
 void hostnames_forget(struct hostnames *l)

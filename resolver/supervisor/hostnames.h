@@ -25,6 +25,7 @@ size_t hostnames_addrs(void *hostnames, const char *host, const struct in6_addr 
 		     struct in6_addr *ret, size_t max);
 /* True: something was asked for that is not known, and is being looked up; the next reading finds it. */
 bool hostnames_go(struct hostnames *l);
+void hostnames_wait(struct hostnames *l); /* instead of the loop, at a start; `done` does not come */
 void hostnames_forget(struct hostnames *l); /* all, unless busy: the next reading asks anew */
 bool hostnames_busy(const struct hostnames *l);
 

@@ -3,6 +3,8 @@
 #include "resolver/supervisor/hostnames.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "lib/base/clock.h"
@@ -136,4 +138,29 @@ Test(hostnames, more_names_than_there_is_room_for_are_unknown)
 	}
 	cr_expect_eq(ask("another.test", SERVES), 0);
 	cr_expect_eq(ask("n319.test", SERVES), 1);
+}
+
+/* At a start nothing else is to be done meanwhile, and the loop may not have turned for long. */
+Test(hostnames, a_start_waits_for_them)
+{
+	pid_t serves = fork();
+
+	if (serves == 0)
+		for (;;) {
+			struct pollfd p = {.fd = up, .events = POLLIN};
+
+			poll(&p, 1, -1);
+			serve();
+		}
+	loop.now_ns -= 60 * NS_PER_S;
+	cr_expect_eq(ask("one.test", SERVES), 1);
+	cr_expect_eq(ask("one.test", NOBODY), 1);
+	cr_expect(hostnames_go(hostnames));
+	hostnames_wait(hostnames);
+	kill(serves, SIGKILL);
+	cr_expect_not(hostnames_busy(hostnames));
+	cr_expect_eq(ask("one.test", SERVES), 2);
+	cr_expect_eq(ask("one.test", NOBODY), 0);
+	cr_expect_not(hostnames_go(hostnames));
+	cr_expect_eq(n_done, 0);
 }
