@@ -358,6 +358,8 @@ unsigned asks_open(const struct question *q);
 uint64_t asked_hash(const struct core *c, const struct question *q); /* of the name asked for */
 
 /* --- health.c --- */
+/* It counts as failed, but no probe is sent yet; false: it did already, or never does. */
+bool upstream_suspected(struct core *c, unsigned u, const struct core_forward *f, bool tcp);
 void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, bool tcp,
 		     uint64_t now_ns);
 void upstream_answered(struct core *c, unsigned u, uint64_t now_ns);

@@ -44,20 +44,26 @@ static enum core_proto probe_proto(const struct core_upstream *u, const struct c
 	}
 }
 
-void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, bool tcp,
-		     uint64_t now_ns)
+bool upstream_suspected(struct core *c, unsigned u, const struct core_forward *f, bool tcp)
 {
 	struct upstream *up = &c->up[u];
 
 	if (!f->max_fails || up->is_suspect)
-		return; /* never down, or being probed already */
+		return false; /* never down, or being probed already */
 	up->is_suspect = true;
 	up->max_fails = f->max_fails;
 	up->health_ns = f->health_ns;
 	up->probe_name = f->health_domain;
 	up->probe_rd = !f->health_no_rec;
 	up->probe_proto = (uint8_t)probe_proto(&c->conf->upstream[u], f, tcp);
-	probe_send(c, u, now_ns);
+	return true;
+}
+
+void upstream_failed(struct core *c, unsigned u, const struct core_forward *f, bool tcp,
+		     uint64_t now_ns)
+{
+	if (upstream_suspected(c, u, f, tcp))
+		probe_send(c, u, now_ns);
 }
 
 void upstream_answered(struct core *c, unsigned u, uint64_t now_ns)

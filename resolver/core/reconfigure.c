@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
+
+#define SILENT_NS (500 * NS_PER_MS) /* half of what is between two changes (resolver/supervisor/configuration.c) */
+
 static const struct upstream *upstream_known(const struct core *c, const struct core_upstream *u)
 {
 	for (size_t i = 0; i < c->conf->n_upstreams; i++) {
@@ -71,6 +75,22 @@ static void waiters_put_off(struct core *c, const struct config *to)
 		w->zone = 0;
 		if (w->leaves)
 			w->waits = WAITS_ANSWER;
+	}
+}
+
+/* Where configurations change faster than a try takes to fail, each begins with the same dead upstream. So who has been
+ * silent for a while counts as failed: others are asked first, if there are, and it is probed. */
+static void silences_note(struct core *c, uint64_t now_ns)
+{
+	for (uint32_t qi = 0; qi < c->tab.questions_taken; qi++) {
+		const struct question *q = &c->tab.question[qi];
+
+		for (unsigned i = 0; q->in_use && i < ASKS_MAX; i++) {
+			const struct ask *a = &q->ask[i];
+
+			if (a->id && now_ns - a->sent_ns >= SILENT_NS && c->up[a->upstream].answered_ns <= a->sent_ns)
+				upstream_suspected(c, a->upstream, question_forward(c, q), a->proto != CORE_UDP);
+		}
 	}
 }
 
@@ -161,6 +181,7 @@ int core_reconfigure(struct core *c, const struct core_conf *conf, uint64_t now_
 	if (err)
 		return err;
 	core_enter(c, CORE_NOTES);
+	silences_note(c, now_ns);
 	waiters_put_off(c, n.conf);
 	questions_end(c);
 	next_take(c, &n);
