@@ -62,6 +62,7 @@ struct snap { /* counters at one moment; what is reported is a difference */
 	double cache_queries, cache_hits, cache_misses;
 	double cache_again; /* hedges, retries and refreshes: questions upstream that are no miss */
 	uint64_t cpu_ns, rss_bytes; /* the cache's */
+	uint64_t worker_cpu_ns, worker_sleeps; /* of its first worker, who answers; 0: it has none */
 	uint64_t servers_cpu_ns;
 };
 
@@ -155,6 +156,7 @@ void cache_kill(struct cell *c);
 /* A second instance that takes over from the one that runs. */
 int cache_hand_over(struct cell *c, struct diag *d);
 /* The process that answers, or 0. */
+#define CACHE_WORKER "node-cache-dns"
 pid_t cache_worker(const struct cell *c);
 
 /* cell_capture.c: none of it is fatal; the reason of a missing capture is kept */

@@ -24,7 +24,6 @@
 #include "lib/base/clock.h"
 
 #define CACHE_READY_NS (20 * NS_PER_S)
-#define CACHE_WORKER "node-cache-dns"
 #define CACHE_RUN_DIR "/run/nodelocaldns"
 /* CACHE_FAILOPEN_LOAD: a lab shares its processors with whatever else the machine does. A cache
  * that is starved for longer than the default lets its rules lapse, rightly, and in the middle of a
@@ -373,11 +372,5 @@ void cache_kill(struct cell *c)
 
 pid_t cache_worker(const struct cell *c)
 {
-	pid_t all[64];
-	unsigned n = proc_tree(c->cache, all, 64);
-
-	for (unsigned i = 0; i < n; i++)
-		if (proc_named(all[i], CACHE_WORKER))
-			return all[i];
-	return 0;
+	return proc_find(c->cache, CACHE_WORKER);
 }

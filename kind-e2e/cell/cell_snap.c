@@ -171,6 +171,9 @@ static int node_side(struct cell *c, struct snap *s, struct diag *d)
 	if (code || !c->spec.with_cache)
 		return code;
 	s->cpu_ns = proc_cpu_ns(c->cache);
+	pid_t worker = proc_find(c->cache, CACHE_WORKER);
+	s->worker_cpu_ns = worker ? proc_cpu_ns(worker) : 0;
+	s->worker_sleeps = worker ? proc_sleeps(worker) : 0;
 	s->rss_bytes = proc_rss_bytes(c->cache);
 	return cache_metrics(s, d);
 }
@@ -218,6 +221,8 @@ int snap_settle(struct cell *c, struct snap *ret, struct diag *d)
 	now.ct = last.ct; /* the earlier look: nearer to the load's end */
 	now.split = last.split;
 	now.cpu_ns = last.cpu_ns;
+	now.worker_cpu_ns = last.worker_cpu_ns;
+	now.worker_sleeps = last.worker_sleeps;
 	now.servers_cpu_ns = last.servers_cpu_ns;
 	*ret = now;
 	return 0;

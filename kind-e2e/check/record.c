@@ -176,6 +176,7 @@ static void put_lab(const struct cell *c, const struct totals *t, struct result 
 	if (c->busy >= 0)
 		result_num(r, "processors.busy", c->busy);
 	result_num(r, "pods.cpu_s", (double)t->cpu_ns / 1e9);
+	result_num(r, "pods.sleeps", (double)t->sleeps);
 	result_num(r, "servers.cpu_s", (double)(c->after.servers_cpu_ns - c->before.servers_cpu_ns) / 1e9);
 	if (c->captured) {
 		result_num(r, "lab.captured_queries", (double)c->captured_queries);
@@ -216,6 +217,10 @@ static void put_servers(const struct cell *c, const struct totals *t, struct res
 	result_num(r, "cache.hits", c->after.cache_hits - c->before.cache_hits);
 	result_num(r, "cache.misses", c->after.cache_misses - c->before.cache_misses);
 	result_num(r, "cache.cpu_s", (double)(c->after.cpu_ns - c->before.cpu_ns) / 1e9);
+	if (c->before.worker_cpu_ns && c->after.worker_cpu_ns >= c->before.worker_cpu_ns) {
+		result_num(r, "cache.worker_cpu_s", (double)(c->after.worker_cpu_ns - c->before.worker_cpu_ns) / 1e9);
+		result_num(r, "cache.worker_sleeps", (double)(c->after.worker_sleeps - c->before.worker_sleeps));
+	}
 	result_num(r, "cache.rss_bytes", (double)c->after.rss_bytes);
 }
 

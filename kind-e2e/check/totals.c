@@ -39,6 +39,7 @@ static void add_pod(struct totals *t, const struct load_shared *p)
 	t->verified += p->verified;
 	t->wrong += p->wrong;
 	t->cpu_ns += p->cpu_ns;
+	t->sleeps += p->sleeps;
 	t->answered += p->udp_received + p->tcp_received;
 	if (!*t->why_wrong)
 		t->why_wrong = p->why_wrong;

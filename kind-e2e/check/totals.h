@@ -9,7 +9,7 @@ struct totals {
 	uint64_t total, ok, notfound, lost, warmup, partial;
 	uint64_t queries, retried, udp_sent, udp_received, connections, tuples;
 	uint64_t send_errors, unmatched, verified, wrong, by_cache, by_backend, by_other;
-	uint64_t cpu_ns;		  /* of the pods' load programs */
+	uint64_t cpu_ns, sleeps;	  /* of the pods' load programs */
 	uint64_t answered;		  /* messages that reached the load */
 	const char *why_wrong;		  /* "" when nothing was wrong */
 	uint64_t tcp_out, tcp_in;	  /* segments */

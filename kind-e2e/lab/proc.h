@@ -37,9 +37,11 @@ const char *proc_status_str(int status, char buf[32]);
 /* The process, then its descendants: how many there are, at most `max` of them in `ret`. */
 unsigned proc_tree(pid_t pid, pid_t *ret, unsigned max);
 bool proc_named(pid_t pid, const char *name); /* by /proc/PID/comm */
+pid_t proc_find(pid_t pid, const char *name); /* the first of the tree that is named so; 0: none */
 
 /* Processor time of a process, its threads and all living descendants. */
 uint64_t proc_cpu_ns(pid_t pid);
+uint64_t proc_sleeps(pid_t pid);    /* likewise, how often they went to sleep */
 uint64_t proc_rss_bytes(pid_t pid); /* likewise, summed */
 /* That of all processes since the machine began, by PROC_SCHEDSTAT, and of how many processors; none where its kernel does not say. */
 #define PROC_SCHEDSTAT "/proc/schedstat"

@@ -36,7 +36,16 @@ static uint64_t ticks_ns(pid_t pid)
 	return (utime + stime) * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-static uint64_t own_cpu_ns(pid_t pid)
+static uint64_t thread_sleeps(const char *path)
+{
+	char *text = proc_slurp(path), *at = text ? strstr(text, "\nvoluntary_ctxt_switches:") : NULL;
+	uint64_t n = at ? strtoull(strchr(at, ':') + 1, NULL, 10) : 0;
+
+	free(text);
+	return n;
+}
+
+static uint64_t sum_threads(pid_t pid, const char *file, uint64_t (*of)(const char *path))
 {
 	char path[300];
 	uint64_t sum = 0;
@@ -48,12 +57,24 @@ static uint64_t own_cpu_ns(pid_t pid)
 	while (dir && (e = readdir(dir))) {
 		if (e->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, e->d_name);
-		sum += thread_ns(path);
+		snprintf(path, sizeof path, "/proc/%d/task/%s/%s", pid, e->d_name, file);
+		sum += of(path);
 	}
 	if (dir)
 		closedir(dir);
+	return sum;
+}
+
+static uint64_t own_cpu_ns(pid_t pid)
+{
+	uint64_t sum = sum_threads(pid, "schedstat", thread_ns);
+
 	return sum ? sum : ticks_ns(pid);
+}
+
+static uint64_t own_sleeps(pid_t pid)
+{
+	return sum_threads(pid, "status", thread_sleeps);
 }
 
 static uint64_t own_rss_bytes(pid_t pid)
@@ -83,6 +104,11 @@ static uint64_t sum_tree(pid_t pid, uint64_t (*own)(pid_t))
 uint64_t proc_cpu_ns(pid_t pid)
 {
 	return sum_tree(pid, own_cpu_ns);
+}
+
+uint64_t proc_sleeps(pid_t pid)
+{
+	return sum_tree(pid, own_sleeps);
 }
 
 uint64_t proc_machine_ns(const char *schedstat, unsigned *ret_processors)

@@ -43,3 +43,14 @@ bool proc_named(pid_t pid, const char *name)
 	free(text);
 	return yes;
 }
+
+pid_t proc_find(pid_t pid, const char *name)
+{
+	pid_t all[64];
+	unsigned n = proc_tree(pid, all, 64);
+
+	for (unsigned i = 0; i < n; i++)
+		if (proc_named(all[i], name))
+			return all[i];
+	return 0;
+}

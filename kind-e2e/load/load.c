@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "kind-e2e/load/load_int.h"
 #include "lib/base/clock.h"
@@ -262,10 +263,17 @@ static int set_up(struct load *l, struct diag *d)
 	return code ? code : evloop_open(&l->loop, d);
 }
 
+static uint64_t slept(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_SELF, &u) ? 0 : (uint64_t)u.ru_nvcsw;
+}
+
 int load_main(const struct load_conf *c)
 {
 	static struct load l;
-	uint64_t cpu_ns;
+	uint64_t cpu_ns, sleeps;
 	struct diag d = {""};
 	int code;
 
@@ -273,11 +281,13 @@ int load_main(const struct load_conf *c)
 	l.out = c->shared;
 	code = set_up(&l, &d);
 	cpu_ns = clock_worked_ns();
+	sleeps = slept();
 	while (!code && (l.have_next || l.actives)) {
 		evloop_turn(&l.loop, next_moment(&l));
 		do_due(&l);
 	}
 	l.out->cpu_ns = clock_worked_ns() - cpu_ns;
+	l.out->sleeps = slept() - sleeps;
 	for (size_t i = 0; !code && i < c->s->n_loads; i++)
 		if (l.stream[i].shared_sock)
 			sock_close(l.stream[i].shared_sock);

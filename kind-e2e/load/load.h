@@ -30,6 +30,7 @@ struct load_shared {		  /* written by the load program, read by the lab */
 	uint64_t send_errors, unmatched, open_failed;
 	uint64_t verified, wrong;
 	uint64_t cpu_ns; /* of the program, from its first lookup to the last */
+	uint64_t sleeps; /* and how often it went to sleep */
 	char why_wrong[160]; /* of the first wrong answer */
 	struct {
 		char id[24]; /* from the NSID; "" : none given */

@@ -52,8 +52,11 @@
 	{ "cache.hits",              "queries", MERGE_SUM, "of these, answered from memory" }, \
 	{ "cache.misses",            "queries", MERGE_SUM, "of these, not in memory" }, \
 	{ "cache.cpu_s",             "s",       MERGE_SUM, "processor time of the cache" }, \
+	{ "cache.worker_cpu_s",      "s",       MERGE_SUM, "of that, its first worker's, who answers" }, \
+	{ "cache.worker_sleeps",     "1",       MERGE_SUM, "times that this one went to sleep, with nothing to do" }, \
 	{ "cache.rss_bytes",         "bytes",   MERGE_MAX, "resident memory of the cache" }, \
 	{ "pods.cpu_s",              "s",       MERGE_SUM, "processor time of the pods, their lookups' only" }, \
+	{ "pods.sleeps",             "1",       MERGE_SUM, "times that the pods went to sleep, while their lookups ran" }, \
 	{ "servers.cpu_s",           "s",       MERGE_SUM, "processor time of the DNS servers that are no cache" }, \
 	{ "processors.busy",         "1",       MERGE_MAX, "share of the processors' time that was used while the load ran, by whatever it was" }, \
 	{ "world.nodes",             "nodes",   MERGE_SAME, "nodes of the cluster that the record speaks of" }, \

@@ -111,6 +111,27 @@ Test(proc, work_shows_as_processor_time_and_memory)
 	cr_expect(proc_rss_bytes(getpid()) > 100000);
 }
 
+Test(proc, who_sleeps_is_counted)
+{
+	uint64_t before = proc_sleeps(getpid());
+
+	for (int i = 0; i < 20; i++)
+		usleep(1000);
+	uint64_t n = proc_sleeps(getpid()) - before;
+	cr_expect(n >= 20 && n < 200, "%lu", (unsigned long)n);
+}
+
+Test(proc, one_of_a_tree_is_found_by_its_name)
+{
+	char name[32] = "";
+	char *comm = proc_slurp("/proc/self/comm");
+
+	sscanf(comm, "%31[^\n]", name);
+	cr_expect_eq(proc_find(getpid(), name), getpid());
+	cr_expect_eq(proc_find(getpid(), "nobody's"), 0);
+	free(comm);
+}
+
 Test(proc, what_all_processors_did)
 {
 	char path[] = "/tmp/schedstat-XXXXXX";
