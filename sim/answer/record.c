@@ -213,6 +213,8 @@ static void put_servers(const struct out *o, const struct sim_result *r, const s
 		result_num(o->r, "processors.busy", (double)r->busy_ns / (double)r->n_nodes / ns);
 		result_num(o->r, "pods.cpu_s", (double)r->pods_cpu_ns * o->scale / 1e9);
 		result_num(o->r, "servers.cpu_s", (double)r->servers_cpu_ns * o->scale / 1e9);
+		if (c->costs->sleep_ns)
+			sum(o, "pods.sleeps", r->pods_sleeps);
 	}
 	if (c->cache == SIM_NOCACHE)
 		return;
@@ -224,6 +226,8 @@ static void put_servers(const struct out *o, const struct sim_result *r, const s
 	sum(o, "cache.misses", r->cache_misses);
 	sum(o, "sim.cache_dropped", r->dropped[CAUSE_CACHE_QUEUE]);
 	result_num(o->r, "cache.cpu_s", (double)r->cache_cpu_ns * o->scale / 1e9);
+	if (c->costs->sleep_ns)
+		sum(o, "cache.worker_sleeps", r->cache_sleeps);
 }
 
 static void put_series(const struct out *o, const struct sim_result *r)

@@ -78,6 +78,7 @@ const struct cost_def cost_defs[] = {
 	ROW_NS(original_answer_cpu, "it takes an answer from upstream"),
 	ROW_NS(tcp_cpu,      "more for each message over a pod's TCP connection"),
 	ROW_NS(cut_cpu,      "more where the cache denies a name by what it knows of one above"),
+	ROW_NS(sleep,        "where processors are shared: a thread that has nothing left to do goes to sleep, and is woken"),
 	ROW_NS(octet,        "more for each octet of the name asked, wherever a message is made, answered or read"),
 	ROW(backend_cpu,  COST_DELAY, "a backend works on a query; 0: it is never busy"),
 	ROW_NS(socket,       "a pod opens a socket, before its first datagram"),

@@ -35,6 +35,7 @@ struct sim_costs {
 	uint64_t original_hit_cpu_ns, original_miss_cpu_ns, original_answer_cpu_ns;
 	uint64_t tcp_cpu_ns;				 /* more for a message over TCP */
 	uint64_t cut_cpu_ns;				 /* more for a denial that the cache makes of one above */
+	uint64_t sleep_ns;				 /* where processors are shared: a thread goes to sleep and is woken */
 	uint64_t octet_ns;				 /* each octet of the name, of whoever handles a message */
 	struct leg backend_cpu;				 /* a backend, a query; 0: never busy */
 	uint64_t socket_ns;				 /* a pod opens a socket, before its first packet */

@@ -45,6 +45,11 @@ enum sim_cause net_cause(enum ct_verdict v); /* of one that dropped it */
 /* What a message costs whoever makes, answers or reads it by the length of its name. */
 uint64_t net_octets_ns(const struct world *w, const uint8_t *msg, size_t len);
 
+/* Where processors are shared, of what so many messages over one connection cost the cache more: it is woken to accept it, to
+ * read, and to see its end. */
+enum net_tcp { TCP_BEGINNING, TCP_MESSAGE, TCP_END };
+uint64_t net_tcp_ns(const struct world *w, unsigned n, enum net_tcp part);
+
 /* Not before the one before it. */
 uint64_t net_in_order(uint64_t *last_ns, uint64_t t_ns);
 /* A packet that leaves then and takes so long comes to its next station, not before one that came at *last_ns (or NULL); later

@@ -129,6 +129,8 @@ static uint64_t connecting(const struct node *n, struct slot *s, uint64_t setup_
 		return setup_ns + rtt_ns;
 	s->closes_ns = setup_ns / 2;
 	s->opens_ns += setup_ns - s->closes_ns + rtt_ns;
+	s->accepts_ns = node_has_cache(n) ? net_tcp_ns(n->w, 0, TCP_BEGINNING) : 0;
+	n->w->r->cache_cpu_ns += s->accepts_ns;
 	return 0;
 }
 
@@ -231,6 +233,7 @@ void net_cache_reply(struct world *w, struct node *n, const struct core_client *
 	p->at_once = at_once;
 	p->pod = (uint16_t)w->run[run]->what.pod;
 	p->node = n->index;
+	p->port = cl->port;
 	p->tcp = cl->proto == CORE_TCP;
 	uint64_t way_ns = leg_draw(&w->c->costs->cache_pod, &n->rng) +
 			  leg_draw(&w->c->costs->client, &n->rng) + net_octets_ns(w, bytes, len);

@@ -147,7 +147,7 @@ static void schedule_tick(struct world *w, struct node *n)
 static uint64_t serve_query(struct world *w, struct node *n, const struct pkt *p)
 {
 	const struct sim_costs *k = w->c->costs;
-	uint64_t more_ns = p->tcp && !n->processors ? k->tcp_cpu_ns : 0; /* else when the connection closes */
+	uint64_t more_ns = !p->tcp ? 0 : n->processors ? net_tcp_ns(w, 1, TCP_MESSAGE) : k->tcp_cpu_ns;
 	uint64_t made = n->stats->shield_synth;
 	struct core_client cl = {
 		.addr = pod_addr(p->pod),

@@ -331,7 +331,7 @@ uint64_t original_query(struct world *w, struct node *n, const struct pkt *p)
 {
 	struct original *o = n->original;
 	const struct sim_costs *k = w->c->costs;
-	uint64_t more_ns = p->tcp && !n->processors ? k->tcp_cpu_ns : 0;
+	uint64_t more_ns = !p->tcp ? 0 : n->processors ? net_tcp_ns(w, 1, TCP_MESSAGE) : k->tcp_cpu_ns;
 	struct core_client cl = {.cookie = (uint64_t)p->lookup << 32 | (uint64_t)p->gen << 8 | p->slot,
 				 .proto = p->tcp ? CORE_TCP : CORE_UDP};
 	struct dns_msg m;

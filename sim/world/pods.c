@@ -138,7 +138,12 @@ static void slot_connect(struct world *w, uint32_t id, unsigned slot)
 	struct slot *s = &l->slot[slot];
 
 	if (net_pod_connect(w, l, slot)) {
-		slot_up(w, l, s);
+		struct node *n = &w->node[l->what.node];
+		if (n->processors)
+			processor_open(w, n, l->what.pod, id, l->gen, slot, s);
+		else
+			slot_up(w, l, s);
+		s->opens_ns = 0;
 		return;
 	}
 	uint64_t wait_ns = w->c->costs->syn_rto_ns << s->n_syn;
@@ -153,6 +158,14 @@ void pods_syn(struct world *w, uint32_t run, uint32_t gen, unsigned slot)
 
 	if (l && l->slot[slot].open && l->slot[slot].tcp && !l->slot[slot].up)
 		slot_connect(w, run, slot);
+}
+
+void pods_opened(struct world *w, uint32_t run, uint32_t gen, unsigned slot)
+{
+	struct lookup_run *l = run_of(w, run, gen);
+
+	if (l && l->slot[slot].open && l->slot[slot].tcp && !l->slot[slot].up)
+		slot_up(w, l, &l->slot[slot]);
 }
 
 static void qs_put(struct world *w, const struct lookup_run *l, const struct slot *s, char kind,
@@ -224,7 +237,7 @@ static bool closing(struct world *w, uint32_t id, unsigned slot)
 
 	if (!n->processors || !s->open || !s->tcp || !s->up)
 		return false;
-	uint64_t cache_ns = node_has_cache(n) ? s->n_sent * w->c->costs->tcp_cpu_ns : 0;
+	uint64_t cache_ns = node_has_cache(n) ? net_tcp_ns(w, s->n_sent, TCP_END) : 0;
 	w->r->cache_cpu_ns += cache_ns;
 	processor_close(w, n, l->what.pod, id, l->gen, s->closes_ns, cache_ns);
 	return true;

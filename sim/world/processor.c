@@ -3,9 +3,10 @@
  * Where a node's pods, its cache and the backends share processors, as in a lab on one machine. Each pod is a thread
  * and so is the cache, as there; a way is work of the pod at its end, or of the cache where it asks. Turns are as Linux's
  * fair scheduler gives them (turns.h). Who is let in by what it was sent is so before the sender can go to sleep: a cache that sleeps between
- * questions answers within the pod's system call, and the pod goes on without waiting for another turn. A backend's delay
- * is a timer, and waits for nobody. What else such a machine does (the kernel's ticks, captures, who watches the lab) is a
- * share of its time, at the rate of the ticks.
+ * questions answers within the pod's system call, and the pod goes on without waiting for another turn. Who has nothing left to
+ * do goes to sleep, which is work. A backend's delay is a timer, and waits for nobody. What else such a machine does (the kernel's
+ * ticks, captures, who watches the lab) is a share of its time, at the rate of the ticks; it comes at once, for it is an interrupt,
+ * or a thread that has run next to nothing.
  */
 #include <stdlib.h>
 
@@ -16,17 +17,20 @@
 
 struct work {
 	struct work *next;
-	enum { WORK_START, WORK_WAY, WORK_CACHE, WORK_CLOSE, WORK_CLOSED, WORK_ASIDE } kind;
+	enum { WORK_START, WORK_WAY, WORK_CACHE, WORK_OPEN, WORK_OPENED, WORK_CLOSE, WORK_CLOSED, WORK_SLEEP, WORK_ASIDE } kind;
 	uint64_t ns;
 	struct pkt *p;	   /* a way's, the cache's */
-	uint64_t then_ns; /* of a way, or of closing: what is another thread's of it */
+	struct pkt *says;  /* what the cache sends when it is through */
+	uint64_t then_ns; /* of a way, of opening or of closing: what is another thread's of it */
 	uint32_t then;
 	uint32_t run, gen; /* the lookup that starts, or goes on */
+	uint8_t slot;	   /* of it: whose connection is open */
 };
 
 struct thread {
 	struct work *first, *now; /* now: begun */
 	uint64_t left_ns;		 /* of it */
+	bool sleepy;			 /* it is about to sleep, or does */
 };
 
 struct processor {
@@ -38,7 +42,9 @@ struct processor {
 
 struct processors {
 	uint32_t n, n_threads;
+	uint64_t sleep_ns;
 	struct turns turns;
+	struct work *looking; /* the cache, at this now */
 	struct processor *on;
 	struct thread *thread; /* pods, the cache, who is outside the cluster, backends, what is done aside */
 };
@@ -54,6 +60,7 @@ int processors_init(struct world *w, struct node *n)
 	if (!ps)
 		return ERR_NOMEM;
 	ps->n = many;
+	ps->sleep_ns = w->c->costs->sleep_ns;
 	ps->on = calloc(many, sizeof(*ps->on));
 	ps->thread = calloc(n_threads, sizeof(*ps->thread));
 	ps->turns = (struct turns){.eevdf = w->c->costs->eevdf, .n = n_threads, .of = calloc(n_threads, sizeof(*ps->turns.of))};
@@ -71,6 +78,10 @@ static void work_free(struct world *w, struct work *k)
 {
 	if (k && k->p)
 		pkt_free(w, k->p);
+	for (struct pkt *p = k ? k->says : NULL, *next; p; p = next) {
+		next = p->next;
+		pkt_free(w, p);
+	}
 	free(k);
 }
 
@@ -103,26 +114,75 @@ static void *event_arg(const struct processors *ps, uint32_t on)
 	return (void *)((uintptr_t)ps->on[on].gen << 16 | on);
 }
 
+static bool same_socket(const struct work *a, const struct work *b)
+{
+	return b->kind == WORK_WAY && a->p->event == EV_AT_POD && b->p->event == EV_AT_POD && !a->p->tcp && !b->p->tcp &&
+	       a->p->port == b->p->port;
+}
+
+/* A pod's program reads one datagram of a socket, and then those of its other sockets that have some: epoll has it so. */
+static void others_first(struct thread *t, const struct work *k)
+{
+	struct work *moved = NULL, **end = &moved, **at = &t->first;
+
+	if (k->kind != WORK_WAY)
+		return;
+	while (*at) {
+		struct work *x = *at;
+		if (!same_socket(k, x)) {
+			at = &x->next;
+			continue;
+		}
+		*at = x->next;
+		x->next = NULL;
+		*end = x;
+		end = &x->next;
+	}
+	*at = moved;
+}
+
+/* Who has nothing else to do goes to sleep, which is work, too. */
+static struct work *next_work(struct world *w, const struct processors *ps, struct thread *t)
+{
+	struct work *k = t->first;
+
+	t->sleepy = !k;
+	if (k) {
+		t->first = k->next;
+		k->next = NULL;
+		others_first(t, k);
+		return k;
+	}
+	k = calloc(1, sizeof(*k));
+	if (k)
+		*k = (struct work){.kind = WORK_SLEEP, .ns = ps->sleep_ns};
+	else
+		w->err = ERR_NOMEM;
+	return k;
+}
+
 static void begin(struct world *w, struct node *n, uint32_t on, uint32_t thread)
 {
 	struct processors *ps = n->processors;
 	struct thread *t = &ps->thread[thread];
 
+	uint64_t from_ns = ps->on[on].since_ns > w->now_ns ? ps->on[on].since_ns : w->now_ns;
+
 	turns_run(&ps->turns, thread);
-	ps->on[on] = (struct processor){true, thread, ps->on[on].gen + 1, w->now_ns, NULL};
+	ps->on[on] = (struct processor){true, thread, ps->on[on].gen + 1, from_ns, NULL};
 	if (!t->now) {
-		struct work *k = t->first;
-		t->first = k->next;
-		k->next = NULL;
+		struct work *k = next_work(w, ps, t);
+		if (!k)
+			return;
 		if (k->kind == WORK_CACHE) { /* how long is known when it has looked at it */
 			ps->on[on].looks = k;
-			evq_push(&w->q, w->now_ns, EV_CACHE_TURN, n->index, event_arg(ps, on));
+			evq_push(&w->q, from_ns, EV_CACHE_TURN, n->index, event_arg(ps, on));
 			return;
 		}
 		t->now = k;
 		t->left_ns = k->ns;
 	}
-	evq_push(&w->q, w->now_ns + t->left_ns, EV_WORKED, n->index, event_arg(ps, on));
+	evq_push(&w->q, from_ns + t->left_ns, EV_WORKED, n->index, event_arg(ps, on));
 }
 
 static void count_for(struct world *w, const struct processors *ps, uint32_t thread, uint64_t ran_ns)
@@ -139,17 +199,30 @@ static void count(struct world *w, struct processors *ps, uint32_t on)
 {
 	struct processor *c = &ps->on[on];
 	struct thread *t = &ps->thread[c->thread];
-	uint64_t ran_ns = w->now_ns - c->since_ns;
 
+	if (w->now_ns < c->since_ns)
+		return; /* what else there is to do goes first */
+	uint64_t ran_ns = w->now_ns - c->since_ns;
 	turns_ran(&ps->turns, c->thread, (double)ran_ns);
 	t->left_ns -= ran_ns;
 	c->since_ns = w->now_ns;
 	count_for(w, ps, c->thread, ran_ns);
 }
 
+static void count_sleep(struct world *w, uint32_t thread, uint64_t ns)
+{
+	w->r->pods_sleeps += thread < w->s->n_pods;
+	if (thread != w->s->n_pods)
+		return;
+	w->r->cache_sleeps++;
+	w->r->cache_cpu_ns += ns;
+}
+
 static bool has_work(const struct processors *ps, uint32_t thread)
 {
-	return ps->thread[thread].now || ps->thread[thread].first;
+	const struct thread *t = &ps->thread[thread];
+
+	return t->now || t->first || (ps->sleep_ns && !t->sleepy && thread != ps->n_threads - 1);
 }
 
 static void wake(struct world *w, struct node *n, uint32_t thread)
@@ -187,7 +260,7 @@ static unsigned rank(const struct world *w, uint32_t thread, const struct work *
 {
 	if (thread >= w->s->n_pods)
 		return 0;
-	return k->kind == WORK_START ? 1 : k->kind == WORK_WAY && k->p->event == EV_AT_POD ? 2 : 0;
+	return k->kind == WORK_START ? 1 : k->kind == WORK_OPENED || (k->kind == WORK_WAY && k->p->event == EV_AT_POD) ? 2 : 0;
 }
 
 static void put(struct world *w, struct node *n, uint32_t thread, struct work what)
@@ -204,17 +277,35 @@ static void put(struct world *w, struct node *n, uint32_t thread, struct work wh
 		at = &(*at)->next;
 	k->next = *at;
 	*at = k;
-	if (!n->processors->turns.of[thread].up)
+	if (!n->processors->turns.of[thread].up) {
+		t->sleepy = false;
 		wake(w, n, thread);
+	}
 }
 
 struct pkt *processor_looks(struct world *w, uint32_t node, uintptr_t arg)
 {
-	struct work *k = w->node[node].processors->on[arg & 0xffff].looks;
+	struct processors *ps = w->node[node].processors;
+	struct work *k = ps->on[arg & 0xffff].looks;
 	struct pkt *p = k->p;
 
+	ps->looking = k;
 	k->p = NULL;
 	return p;
+}
+
+struct pkt *processor_looks_on(struct world *w, uint32_t node, const struct pkt *p)
+{
+	struct thread *t = &w->node[node].processors->thread[w->s->n_pods];
+	struct work *k = t->first;
+
+	if (!p->tcp || p->from_node || !k || k->kind != WORK_CACHE || !k->p->tcp || k->p->from_node || k->p->lookup != p->lookup ||
+	    k->p->gen != p->gen || k->p->slot != p->slot)
+		return NULL;
+	struct pkt *next = k->p;
+	t->first = k->next;
+	free(k);
+	return next;
 }
 
 void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns)
@@ -224,9 +315,39 @@ void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns)
 	struct thread *t = &ps->thread[c->thread];
 
 	t->now = c->looks;
-	c->looks = NULL;
 	t->left_ns = ns;
+	c->looks = ps->looking = NULL;
 	evq_push(&w->q, w->now_ns + ns, EV_WORKED, node, (void *)arg);
+}
+
+bool processor_says(struct node *n, struct pkt *p)
+{
+	struct work *k = n->processors->looking;
+
+	if (!k)
+		return false;
+	struct pkt **at = &k->says;
+	while (*at)
+		at = &(*at)->next;
+	p->next = NULL;
+	*at = p;
+	return true;
+}
+
+static void said(struct world *w, struct work *k)
+{
+	for (struct pkt *p = k->says, *next; p; p = next) {
+		next = p->next;
+		processor_work(w, p);
+	}
+}
+
+/* Where a SYN has come to, somebody has his part to do; and the pod's program learns of it as of an answer. */
+static void opened(struct world *w, struct node *n, uint32_t pod, const struct work *k)
+{
+	if (k->then_ns)
+		put(w, n, k->then, (struct work){.kind = WORK_ASIDE, .ns = k->then_ns});
+	put(w, n, pod, (struct work){.kind = WORK_OPENED, .run = k->run, .gen = k->gen, .slot = k->slot});
 }
 
 /* The FIN is at the cache, which has its part to do: before the lookup goes on where it has run less. */
@@ -252,6 +373,14 @@ void processor_worked(struct world *w, uint32_t node, uintptr_t arg)
 		evq_push(&w->q, w->now_ns, EV_STARTED, k->run, (void *)(uintptr_t)k->gen);
 	else if (k->kind == WORK_WAY && k->then_ns)
 		put(w, &w->node[node], k->then, (struct work){.kind = WORK_WAY, .ns = k->then_ns, .p = k->p});
+	else if (k->kind == WORK_CACHE)
+		said(w, k);
+	else if (k->kind == WORK_OPEN)
+		opened(w, &w->node[node], ps->on[on].thread, k);
+	else if (k->kind == WORK_OPENED)
+		evq_push(&w->q, w->now_ns, EV_OPENED, k->run, (void *)((uintptr_t)k->gen << 8 | k->slot));
+	else if (k->kind == WORK_SLEEP)
+		count_sleep(w, ps->on[on].thread, k->ns);
 	else if (k->kind == WORK_CLOSE)
 		closed(w, &w->node[node], ps->on[on].thread, k);
 	else if (k->kind == WORK_CLOSED)
@@ -271,7 +400,7 @@ void processor_next(struct world *w, uint32_t node, uintptr_t arg)
 
 	if (event_arg(ps, on) != (void *)arg)
 		return;
-	if (ps->thread[thread].first) {
+	if (has_work(ps, thread)) {
 		begin(w, n, on, thread);
 		return;
 	}
@@ -293,6 +422,18 @@ void processor_start(struct world *w, struct node *n, uint32_t pod, uint32_t run
 	put(w, n, pod, (struct work){.kind = WORK_START, .ns = ns, .run = run, .gen = gen});
 }
 
+void processor_open(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, unsigned slot, const struct slot *s)
+{
+	bool cached = node_has_cache(n);
+	uint32_t cache = (uint32_t)w->s->n_pods;
+	struct work k = {.kind = WORK_OPEN, .ns = s->opens_ns, .run = run, .gen = gen, .slot = (uint8_t)slot};
+
+	k.then = cached ? cache : cache + 2 + s->backend;
+	k.then_ns = cached ? s->accepts_ns : (uint64_t)((double)k.ns * (1 - w->c->costs->pod_share));
+	k.ns -= cached ? 0 : k.then_ns;
+	put(w, n, pod, k);
+}
+
 void processor_close(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns, uint64_t cache_ns)
 {
 	put(w, n, pod,
@@ -307,9 +448,19 @@ void processor_cache(struct world *w, struct node *n, struct pkt *p)
 void processor_aside(struct world *w, uint32_t node)
 {
 	struct node *n = &w->node[node];
+	struct processors *ps = n->processors;
+	struct processor *c = ps->on;
 	uint64_t ns = (uint64_t)(w->c->costs->aside * (double)TICK_NS);
 
-	put(w, n, n->processors->n_threads - 1, (struct work){.kind = WORK_ASIDE, .ns = ns});
+	if (c->busy && !c->looks && c->since_ns <= w->now_ns && c->thread != ps->n_threads - 1) {
+		count(w, ps, 0);
+		c->since_ns = w->now_ns + ns;
+		c->gen++;
+		w->r->busy_ns += ns;
+		evq_push(&w->q, c->since_ns + ps->thread[c->thread].left_ns, EV_WORKED, node, event_arg(ps, 0));
+	} else {
+		put(w, n, ps->n_threads - 1, (struct work){.kind = WORK_ASIDE, .ns = ns});
+	}
 	evq_push(&w->q, w->now_ns + TICK_NS, EV_ASIDE, node, NULL);
 }
 

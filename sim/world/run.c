@@ -118,6 +118,17 @@ static void take_apart(struct world *w)
 
 /* --- running --- */
 
+static void cache_turn(struct world *w, uint32_t node, uintptr_t arg)
+{
+	uint64_t ns = 0;
+
+	for (struct pkt *p = processor_looks(w, node, arg), *next; p; p = next) {
+		next = processor_looks_on(w, node, p);
+		ns += nodecache_works(w, &w->node[node], p);
+	}
+	processor_lasts(w, node, arg, ns);
+}
+
 static void step(struct world *w, const struct event *e)
 {
 	uintptr_t arg = (uintptr_t)e->p;
@@ -175,6 +186,9 @@ static void step(struct world *w, const struct event *e)
 	case EV_NEXT:
 		processor_next(w, e->a, arg);
 		break;
+	case EV_OPENED:
+		pods_opened(w, e->a, (uint32_t)(arg >> 8), (unsigned)(arg & 0xff));
+		break;
 	case EV_CLOSED:
 		pods_closed(w, e->a, (uint32_t)arg);
 		break;
@@ -185,7 +199,7 @@ static void step(struct world *w, const struct event *e)
 		pods_started(w, e->a, (uint32_t)arg);
 		break;
 	case EV_CACHE_TURN:
-		processor_lasts(w, e->a, arg, nodecache_works(w, &w->node[e->a], processor_looks(w, e->a, arg)));
+		cache_turn(w, e->a, arg);
 		break;
 	case EV_SAMPLE:
 		sample_take(w);

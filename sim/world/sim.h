@@ -85,7 +85,7 @@ struct sim_sample { /* sums over the simulated nodes */
 	X(replica_cpu_ns, sum) X(replica_throttled_ns, sum) X(replica_queue_peak, max)            \
 	X(replicas_peak, max) X(replica_ns, sum) X(replica_used_ns, sum)                          \
 	X(sli_lookups, sum) X(sli_lost, sum) X(busy_ns, sum)               \
-	X(pods_cpu_ns, sum) X(servers_cpu_ns, sum)
+	X(pods_cpu_ns, sum) X(servers_cpu_ns, sum) X(pods_sleeps, sum) X(cache_sleeps, sum)
 /* busy_ns and the two after it: where processors are shared */
 #define SIM_NUMBER_FIELD(field, how) uint64_t field;
 

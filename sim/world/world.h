@@ -47,6 +47,7 @@ enum sim_event {
 	EV_WORK,   /* a packet's way is due, and takes its turn where processors are shared */
 	EV_WORKED, /* a piece of work is done; a: node, p: its processor */
 	EV_NEXT,   /* and so is what came of it */
+	EV_OPENED, /* a connection is open, and its lookup asks; a: lookup, p: generation and slot */
 	EV_CLOSED, /* a connection has been, and its lookup goes on; a: lookup, p: generation */
 	EV_ASIDE,  /* what else a machine does that is shared, at its ticks; a: node */
 	EV_STARTED,    /* a pod's program has come to a lookup; a: lookup, p: generation */
@@ -77,6 +78,7 @@ struct slot {		    /* a socket of a lookup */
 	uint64_t ready_ns; /* UDP: when it can send */
 	uint64_t opens_ns; /* or, where processors are shared: what its first message takes longer */
 	uint64_t closes_ns; /* and there, over TCP: what its end takes */
+	uint64_t accepts_ns; /* and what it takes the cache */
 	uint64_t sent_ns;   /* over TCP: when it last sent */
 	uint64_t new_ns; /* UDP: when its flow got its entry */
 	uint32_t flow;	 /* up: index */
@@ -234,6 +236,7 @@ void pods_release(struct world *w);
 void pods_lookup(struct world *w); /* EV_LOOKUP */
 void pods_started(struct world *w, uint32_t run, uint32_t gen); /* EV_STARTED */
 void pods_begin(struct world *w, uint32_t run, uint32_t gen);
+void pods_opened(struct world *w, uint32_t run, uint32_t gen, unsigned slot); /* EV_OPENED */
 void pods_closed(struct world *w, uint32_t run, uint32_t gen); /* EV_CLOSED */
 void pods_expire(struct world *w, uint32_t run, uint32_t gen);
 void pods_syn(struct world *w, uint32_t run, uint32_t gen, unsigned slot);
@@ -251,6 +254,8 @@ int processors_init(struct world *w, struct node *n);
 void processors_release(struct world *w, struct node *n);
 /* A lookup starts in a pod, the cache has a message: each waits for its turn. */
 void processor_start(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns);
+/* A pod opens a connection, whoever accepts it has his part of that, and EV_OPENED tells the lookup when the pod's program comes to it. */
+void processor_open(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, unsigned slot, const struct slot *s);
 /* A pod closes a connection of a lookup, the cache has its part of that, and EV_CLOSED tells the lookup. */
 void processor_close(struct world *w, struct node *n, uint32_t pod, uint32_t run, uint32_t gen, uint64_t ns, uint64_t cache_ns);
 void processor_cache(struct world *w, struct node *n, struct pkt *p);
@@ -258,9 +263,13 @@ void processor_work(struct world *w, struct pkt *p);		     /* EV_WORK */
 void processor_worked(struct world *w, uint32_t node, uintptr_t arg); /* EV_WORKED */
 void processor_next(struct world *w, uint32_t node, uintptr_t arg);   /* EV_NEXT */
 void processor_aside(struct world *w, uint32_t node);		     /* EV_ASIDE */
-/* EV_CACHE_TURN: what the cache looks at, and, when it has, how long that lasts from now. */
+/* EV_CACHE_TURN: what the cache looks at; what else has come over the same connection, for it reads all of that and answers it
+ * at once, or NULL; and, when it has looked, how long that lasts from now. */
 struct pkt *processor_looks(struct world *w, uint32_t node, uintptr_t arg);
+struct pkt *processor_looks_on(struct world *w, uint32_t node, const struct pkt *p);
 void processor_lasts(struct world *w, uint32_t node, uintptr_t arg, uint64_t ns);
+/* It sends that when it is through with what it looks at now; false: it looks at nothing. */
+bool processor_says(struct node *n, struct pkt *p);
 
 /* net.c: what lies between */
 void net_pod_send(struct world *w, struct lookup_run *l, struct pkt *p);
