@@ -59,6 +59,7 @@ static const struct opt_def defs[] = {
 	{"surge-times", 0, OPT_CUSTOM, &o.surge_times, "X", "cliff: the load during the surge, in times (3)", 0, 0, take_times},
 	{"surge-for", 0, OPT_CUSTOM, &o.surge_ns, "TIME", "cliff: how long it lasts (10s)", 0, 0, take_surge},
 	{"seldom", 0, OPT_LIST, &o.seldom, "DIR", "calibrate: records of the same with fewer lookups, for what pauses cost; may be repeated", 0, 0, NULL},
+	{"tcp", 0, OPT_LIST, &o.tcp, "DIR", "calibrate: with --processors, records of TCP alone (calibrate-tcp.yaml), for whose time that is; may be repeated", 0, 0, NULL},
 	{"processors", 0, OPT_U64, &o.processors, "N", "calibrate: the lab shares so many, and has them to itself (a guest with a counted clock: 1)", 1, 64, NULL},
 	{"costs", 0, OPT_TEXT, &costs_path, "FILE", "what things cost in time, in place of the defaults", 0, 0, NULL},
 	{"print-costs", 0, OPT_BOOL, &only_costs, NULL, "print the costs in the form --costs reads, and exit", 0, 0, NULL},
@@ -141,6 +142,7 @@ static const char *misplaced(const struct verb *v)
 		{"cliff", o.surge_times > 0, "--surge-times goes with cliff"},
 		{"cliff", o.surge_ns > 0, "--surge-for goes with cliff"},
 		{"calibrate", o.seldom.n > 0, "--seldom goes with calibrate"},
+		{"calibrate", o.tcp.n > 0, "--tcp goes with calibrate"},
 		{"predict", o.qs, "--qs goes with no verb"},
 	};
 

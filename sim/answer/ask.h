@@ -16,7 +16,7 @@
 
 struct sim_ask {
 	const char *scenario, *out, *qs;
-	struct opt_list cells, sets, seldom;
+	struct opt_list cells, sets, seldom, tcp;
 	uint64_t processors; /* calibrate: that the lab shares */
 	uint64_t nodes, part, seed, replications, threads;
 	bool no_verify, same_lookups;

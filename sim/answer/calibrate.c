@@ -22,7 +22,7 @@
 #define LEAST_NS 1000.0
 #define ROUNDS 6
 #define REPS 8
-#define SHARED_ROUNDS 20 /* by smaller steps, to what is no tail */
+#define SHARED_ROUNDS 30 /* by smaller steps, to what is no tail */
 #define SHARED_REPS 4
 
 static const double shares[] = {0,    0.01, 0.05, 0.1,  0.2,   0.3,  0.4,   0.5,   0.6,   0.7,   0.8,   0.85, 0.9,
@@ -41,7 +41,7 @@ struct fit { /* under one kind of rules */
 	struct cell off, on;
 	struct took sim_off, sim_on;
 	double octets; /* which the name of the load `long` has more than the others' */
-	struct cell_outcome out[2];
+	struct cell_outcome out[4];
 	struct hist late; /* of the first: of all cells */
 	struct seen *lab, *sim; /* where processors are shared; else NULL */
 };
@@ -338,7 +338,37 @@ static int spent_in(struct spent *ret, const struct record *r, struct diag *d)
 	if (!record_num(r, "cache.cpu_s", &ret->cache) || !record_num(r, "cache.queries", &queries) || !record_num(r, "cache.misses", &missed))
 		ret->cache = 0;
 	double all = lookups + warmup;
-	*ret = (struct spent){ret->pods * 1e9 / all, ret->cache * 1e9 / all, ret->servers * 1e9 / all, asked / all, missed / all};
+	double pods_slept = -1, cache_slept = -1, worker;
+	if (record_num(r, "cache.worker_cpu_s", &worker)) /* what its other processes do is done aside */
+		ret->cache = worker;
+	record_num(r, "pods.sleeps", &pods_slept);
+	record_num(r, "cache.worker_sleeps", &cache_slept);
+	*ret = (struct spent){ret->pods * 1e9 / all, ret->cache * 1e9 / all, ret->servers * 1e9 / all, asked / all, missed / all,
+			      pods_slept / all, cache_slept / all};
+	return 0;
+}
+
+/* The mean of all that were measured. */
+static int tcp_spent(struct spent *ret, const struct sim_ask *a, enum scen_proxy proxy, enum sim_cache cache, struct diag *d)
+{
+	char name[32], dir[4200];
+
+	*ret = (struct spent){0};
+	for (size_t i = 0; i < a->tcp.n; i++) {
+		double *to = (double *)ret, n = (double)a->tcp.n;
+		struct spent one;
+		struct record *r;
+		snprintf(dir, sizeof(dir), "%s/%s", a->tcp.item[i], sim_cell_str(proxy, cache, name));
+		int code = record_load(&r, dir, d);
+		if (code)
+			return code;
+		code = spent_in(&one, r, d);
+		record_free(r);
+		if (code)
+			return code;
+		for (size_t k = 0; k < sizeof(one) / sizeof(double); k++)
+			to[k] += ((const double *)&one)[k] / n;
+	}
 	return 0;
 }
 
@@ -347,7 +377,8 @@ static void spent_by(struct spent *ret, const struct sim_result *r)
 	double all = (double)(r->total + r->warmup);
 
 	*ret = (struct spent){(double)r->pods_cpu_ns / all, (double)r->cache_cpu_ns / all, (double)r->servers_cpu_ns / all,
-			      (double)r->queries / all, (double)r->cache_misses / all};
+			      (double)r->queries / all, (double)r->cache_misses / all, (double)r->pods_sleeps / all,
+			      (double)r->cache_sleeps / all};
 }
 
 static void mend_shared(struct fit *f)
@@ -355,6 +386,21 @@ static void mend_shared(struct fit *f)
 	f->sim->off = f->sim_off;
 	f->sim->on = f->sim_on;
 	shared_mend(f->k, f->lab, f->sim, f->octets);
+}
+
+/* The scenario's connections alone: what one costs is no matter of how many there are. */
+static struct scenario *only_tcp(const struct scenario *s)
+{
+	struct scenario *t = malloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	*t = *s;
+	t->n_loads = 0;
+	for (size_t i = 0; i < s->n_loads; i++)
+		if (s->load[i].transport == SCEN_TCP)
+			t->load[t->n_loads++] = s->load[i];
+	return t;
 }
 
 static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
@@ -365,7 +411,7 @@ static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 	if (rc < 0)
 		return rc;
 	f->octets = octets_more(l.s);
-	struct cell_job job[2] = {l.cell[0], l.cell[0]};
+	struct cell_job job[4] = {l.cell[0], l.cell[0]};
 	job[0].cache = SIM_NOCACHE;
 	job[1].cache = SIM_CACHE;
 	job[0].proxy = job[1].proxy = f->proxy;
@@ -373,8 +419,19 @@ static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 	job[0].verify = job[1].verify = false;
 	job[0].n_reps = job[1].n_reps = f->sim ? SHARED_REPS : REPS;
 	job[0].same_lookups = job[1].same_lookups = f->sim; /* the lab had them */
+	struct scenario *tcp = NULL;
+	if (f->lab && f->lab->tcp_on_spent.asked > 0) {
+		tcp = only_tcp(l.s);
+		if (!tcp) {
+			ask_release(&l);
+			return diag_set(d, ERR_NOMEM, "out of memory");
+		}
+		job[2] = job[0];
+		job[3] = job[1];
+		job[2].s = job[3].s = tcp;
+	}
 	for (unsigned i = 0; i < (f->sim ? SHARED_ROUNDS : ROUNDS) && rc == 0; i++) {
-		rc = cells_run(job, 2, ask_threads(a), NULL, f->out, NULL, d);
+		rc = cells_run(job, tcp ? 4 : 2, ask_threads(a), NULL, f->out, NULL, d);
 		if (rc < 0)
 			break;
 		took_of(&f->sim_off, l.s, &f->out[0].sum);
@@ -385,16 +442,21 @@ static int fit_rounds(struct fit *f, const struct sim_ask *a, struct diag *d)
 			f->sim->busy = busy_of(f, l.s);
 			spent_by(&f->sim->off_spent, &f->out[0].sum);
 			spent_by(&f->sim->on_spent, &f->out[1].sum);
+			if (tcp) {
+				spent_by(&f->sim->tcp_off_spent, &f->out[2].sum);
+				spent_by(&f->sim->tcp_on_spent, &f->out[3].sum);
+			}
 		} else {
 			processor_mend(f->k, &f->on, &f->out[1].sum);
 		}
-		cell_outcome_release(&f->out[0]);
-		cell_outcome_release(&f->out[1]);
+		for (unsigned k = 0; k < (tcp ? 4 : 2); k++)
+			cell_outcome_release(&f->out[k]);
 		if (f->sim)
 			mend_shared(f);
 		else
 			mend(f->k, f);
 	}
+	free(tcp);
 	ask_release(&l);
 	return rc;
 }
@@ -438,10 +500,12 @@ static int costs_write(const struct sim_costs *k, const struct sim_costs *nft, c
 
 static int fit_load(struct fit *f, const struct sim_ask *a, struct diag *d)
 {
-	char name[32];
-	int rc = cell_choose(&f->off, a, sim_cell_str(f->proxy, SIM_NOCACHE, name), d);
+	char off[32], on[32];
 
-	return rc ? rc : cell_choose(&f->on, a, sim_cell_str(f->proxy, SIM_CACHE, name), d);
+	sim_cell_str(f->proxy, SIM_NOCACHE, off);
+	sim_cell_str(f->proxy, SIM_CACHE, on);
+	int rc = cell_choose(&f->off, a, off, d);
+	return rc ? rc : cell_choose(&f->on, a, on, d);
 }
 
 /* Of the lab's kernel; what is simulated has none. */
@@ -467,6 +531,8 @@ static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
 		f->lab->busy = busy_in_lab(f);
 		int code = spent_in(&f->lab->off_spent, f->off.r, d);
 		code = code ? code : spent_in(&f->lab->on_spent, f->on.r, d);
+		code = code ? code : tcp_spent(&f->lab->tcp_off_spent, a, f->proxy, SIM_NOCACHE, d);
+		code = code ? code : tcp_spent(&f->lab->tcp_on_spent, a, f->proxy, SIM_CACHE, d);
 		if (code)
 			return code;
 	} else {
@@ -477,7 +543,10 @@ static int fit_costs(struct fit *f, const struct sim_ask *a, struct diag *d)
 		printf("%s: a hit's way %.0f us, a backend's %.0f us at the median; %.0f and %.0f us at the 99th percentile\n",
 		       scen_proxy_str(f->proxy), (double)f->k->pod_cache.d.median_ns / 1e3, (double)f->k->pod_backend.d.median_ns / 1e3,
 		       (double)f->k->pod_cache.d.p99_ns / 1e3, (double)f->k->pod_backend.d.p99_ns / 1e3);
-	if (rc == 0 && f->lab)
+	if (rc == 0 && f->lab && f->lab->tcp_on_spent.asked > 0)
+		printf("%s: a lookup over TCP with the cache, of which nothing was made: %.0f us at the median, and %.0f in the lab\n",
+		       scen_proxy_str(f->proxy), median(&f->sim_on.tcp) / 1e3, median(&f->on.took.tcp) / 1e3);
+	else if (rc == 0 && f->lab)
 		printf("%s: the pods' processor time with the cache, of which nothing was made: %.0f us a lookup, and %.0f in the lab\n",
 		       scen_proxy_str(f->proxy), f->sim->on_spent.pods / 1e3, f->lab->on_spent.pods / 1e3);
 	return rc;

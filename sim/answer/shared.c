@@ -8,6 +8,8 @@
 
 #define UNDISTURBED 0.25   /* of the lookups at least waited for nobody */
 #define GAIN 0.7	   /* who waits for longer pieces waits longer, too */
+#define SLEEP_GAIN 0.25
+#define NEARLY 0.05
 #define PIECES 4	   /* a pair's questions and answers, one after another */
 
 static double alone(const struct hist *h)
@@ -58,7 +60,7 @@ void shared_guess(struct sim_costs *k, uint64_t processors)
 
 	for (size_t i = 0; i < sizeof(legs) / sizeof(legs[0]); i++)
 		leg_set(legs[i], (struct scen_delay){0, 0});
-	k->socket_ns = k->new_flow_ns = k->octet_ns = k->cut_cpu_ns = 0;
+	k->socket_ns = k->new_flow_ns = k->octet_ns = k->cut_cpu_ns = k->sleep_ns = 0;
 	k->pod_share = 0.5;
 	k->aside = 0;
 	k->processors = processors;
@@ -71,14 +73,49 @@ static void ways_mend(struct leg *there, struct leg *back, const struct hist *la
 	*back = *there;
 }
 
+/* Times that the lab slept more. Who goes first, and so how often who sleeps, may be another one there for long: what is awake
+ * costs the same. */
+static double more(double lab, double sim)
+{
+	return lab < 0 ? 0 : lab - sim;
+}
+
+static double cache_more(const struct sim_costs *k, const struct spent *want, const struct spent *got)
+{
+	return (want->cache - got->cache - (double)k->sleep_ns * more(want->cache_slept, got->cache_slept)) / want->asked;
+}
+
+static double pods_more(const struct sim_costs *k, const struct spent *want, const struct spent *got)
+{
+	return want->pods - got->pods - (double)k->sleep_ns * more(want->pods_slept, got->pods_slept);
+}
+
+/* What a pod has done beside its lookups is its sleep's; where a latency is still to be made, there is nothing beside. The cache
+ * sleeps after each question, as long as it has run less than who asks. */
+static void sleep_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
+{
+	const struct spent *want = &lab->on_spent, *got = &sim->on_spent;
+	double was_ns = (double)k->sleep_ns;
+
+	if (fabs(alone(&sim->on.same) / alone(&lab->on.same) - 1) > NEARLY)
+		return;
+	ns_add(&k->sleep_ns, SLEEP_GAIN * pods_more(k, want, got));
+	ns_add(&k->hit_cpu_ns, was_ns - (double)k->sleep_ns);
+}
+
 /* Whose work it is, by the processor time of cache and servers; a pod's is what is left of a latency. */
 static void cache_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
 {
 	const struct spent *want = &lab->on_spent, *got = &sim->on_spent;
-	double hit = GAIN * (want->cache - got->cache) / want->asked, tcp = k->hit_cpu_ns ? (double)k->tcp_cpu_ns / (double)k->hit_cpu_ns : 0;
+	double hit = GAIN * cache_more(k, want, got), tcp = k->hit_cpu_ns ? (double)k->tcp_cpu_ns / (double)k->hit_cpu_ns : 0;
 
 	ns_add(&k->hit_cpu_ns, hit);
-	ns_add(&k->tcp_cpu_ns, hit * tcp);
+	if (lab->tcp_on_spent.asked > 0) {
+		ns_add(&k->tcp_cpu_ns, GAIN * cache_more(k, &lab->tcp_on_spent, &sim->tcp_on_spent));
+		sleep_mend(k, lab, sim);
+	} else {
+		ns_add(&k->tcp_cpu_ns, hit * tcp);
+	}
 	if (want->missed > 0) /* there and back */
 		leg_add(&k->node_backend, GAIN * (want->servers - got->servers) / want->missed / 2);
 	k->backend_node = k->node_world = k->world_node = k->node_backend;
@@ -101,6 +138,21 @@ static void backends_mend(struct sim_costs *k, const struct seen *lab, const str
 	k->pod_share = fmin(fmax(k->pod_share, 0), 1);
 }
 
+/* By whose time it takes where there is nothing but connections; else by what a lookup takes. */
+static void tcp_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim)
+{
+	const struct spent *on = &lab->tcp_on_spent, *off = &lab->tcp_off_spent;
+
+	if (on->asked <= 0 || off->asked <= 0) {
+		leg_add(&k->tcp_setup, GAIN * (usual(&lab->on.tcp) - usual(&sim->on.tcp)));
+		leg_add(&k->tcp_backend, GAIN * (usual(&lab->off.tcp) - usual(&sim->off.tcp)));
+		return;
+	}
+	double more_on = pods_more(k, on, &sim->tcp_on_spent), more_off = pods_more(k, off, &sim->tcp_off_spent);
+	leg_add(&k->tcp_setup, GAIN * more_on);
+	leg_add(&k->tcp_backend, GAIN * (more_off + off->servers - sim->tcp_off_spent.servers - more_on));
+}
+
 void shared_mend(struct sim_costs *k, const struct seen *lab, const struct seen *sim, double octets)
 {
 	double socket = fresh_more(&lab->on) - fresh_more(&sim->on), flow = fresh_more(&lab->off) - fresh_more(&sim->off) - socket;
@@ -108,8 +160,7 @@ void shared_mend(struct sim_costs *k, const struct seen *lab, const struct seen 
 
 	k->aside = fmin(fmax(aside, 0), 1); /* what the lab's processors did that no lookup explains */
 	leg_add(&k->start, GAIN * (alone(&lab->late) - alone(&sim->late)));
-	leg_add(&k->tcp_setup, GAIN * (usual(&lab->on.tcp) - usual(&sim->on.tcp)));
-	leg_add(&k->tcp_backend, GAIN * (usual(&lab->off.tcp) - usual(&sim->off.tcp)));
+	tcp_mend(k, lab, sim);
 	ways_mend(&k->pod_cache, &k->cache_pod, &lab->on.same, &sim->on.same);
 	cache_mend(k, lab, sim);
 	backends_mend(k, lab, sim);

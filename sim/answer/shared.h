@@ -21,12 +21,14 @@ struct took { /* lookups of a cell of calibrate.yaml, by load */
 struct spent { /* processor time, ns a lookup; questions a lookup, and those of the cache */
 	double pods, cache, servers;
 	double asked, missed;
+	double pods_slept, cache_slept; /* times a lookup; negative: nobody said */
 };
 
 struct seen { /* of both cells under one kind of rules, in the lab or simulated: lookups from when they were meant to begin */
 	struct took off, on;
 	struct hist late; /* how long after that they began */
 	struct spent off_spent, on_spent;
+	struct spent tcp_off_spent, tcp_on_spent; /* where all lookups are over TCP; asked 0: nobody measured that */
 	double busy;	  /* share of the processors' time that was used, by whatever it was; negative: nobody said */
 };
 
