@@ -162,11 +162,31 @@ size_t name_lower(uint8_t *ret, const uint8_t *name)
 	return len;
 }
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* Of eight octets the letters whose bit is set. */
+static inline uint64_t spell8(uint64_t x, uint64_t bits)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t low7 = x & 0x7f * ones;
+	uint64_t from_a = low7 + (0x80 - 'a') * ones; /* bit 7: >= 'a' */
+	uint64_t past_z = low7 + (0x7f - 'z') * ones; /* bit 7: > 'z' */
+	uint64_t chosen = (bits & 0xff) * ones & 0x8040201008040201u; /* octet i has bit i, or nothing */
+
+	return x ^ ((from_a ^ past_z) & ~x & (chosen + 0x7f * ones) & 0x80 * ones) >> 2;
+}
+#endif
+
 void name_spell(uint8_t *name, uint64_t bits)
 {
-	size_t len = name_len(name);
+	size_t len = name_len(name), i = 0;
 
-	for (size_t i = 0; i < len; i++) /* a length octet is below any letter */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	for (; i + 8 <= len; i += 8) {
+		uint64_t v = spell8(load8(name + i), bits >> (i % 64));
+		memcpy(name + i, &v, sizeof(v));
+	}
+#endif
+	for (; i < len; i++) /* a length octet is below any letter */
 		if (name[i] >= 'a' && name[i] <= 'z' && bits >> (i % 64) & 1)
 			name[i] = (uint8_t)(name[i] - 'a' + 'A');
 }

@@ -215,12 +215,9 @@ void wire_question(struct wire *w, struct dns_question *ret)
 	ret->qclass = get_be16(p + len + 2);
 }
 
-/* False: there was an error, and `ret` is as it was. */
-static inline bool rr_take(struct wire *w, struct dns_rr *ret)
+/* What follows the owner of the record that begins at `off`. False: there was an error, and `ret` is as it was. */
+static inline bool rr_rest(struct wire *w, size_t off, struct dns_rr *ret)
 {
-	size_t off = w->off;
-
-	name_skip(w);
 	const uint8_t *p = take(w, 10);
 	if (!p)
 		return false;
@@ -233,9 +230,25 @@ static inline bool rr_take(struct wire *w, struct dns_rr *ret)
 	return true;
 }
 
+static inline bool rr_take(struct wire *w, struct dns_rr *ret)
+{
+	size_t off = w->off;
+
+	name_skip(w);
+	return rr_rest(w, off, ret);
+}
+
 void wire_rr(struct wire *w, struct dns_rr *ret)
 {
 	rr_take(w, ret);
+}
+
+void wire_rr_owned(struct wire *w, struct name *ret_owner, struct dns_rr *ret)
+{
+	size_t off = w->off;
+
+	wire_name(w, ret_owner);
+	rr_rest(w, off, ret);
 }
 
 const uint8_t *dns_edns_option(const struct dns_edns *e, uint16_t code, uint16_t *ret_len)
@@ -332,7 +345,9 @@ static int parse(struct dns_msg *ret, const void *buf, size_t len, bool is_reply
 {
 	struct wire w;
 
-	memset(ret, 0, sizeof(*ret));
+	ret->h = (struct dns_header){0};
+	ret->q = (struct dns_question){0};
+	ret->edns = (struct dns_edns){0};
 	ret->min_ttl_s = UINT32_MAX;
 	wire_init(&w, buf, len);
 	wire_header(&w, &ret->h);

@@ -86,6 +86,7 @@ struct dns_rr { /* offsets from the message's start */
 	uint32_t ttl; /* as sent; RFC 2181 section 8: treat above 2^31-1 as 0 */
 };
 void wire_rr(struct wire *w, struct dns_rr *ret);
+void wire_rr_owned(struct wire *w, struct name *ret_owner, struct dns_rr *ret); /* the same, and whose it is */
 /* Is one of the next `n` records of this type (DNS_ANY: of any)? That there are
  * records says nothing: a CNAME alone is no address. `w` stays where it is; false
  * too when they cannot be read up to there. */

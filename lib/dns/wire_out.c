@@ -76,9 +76,11 @@ void wire_put_bytes(struct wire_out *o, const void *src, size_t n)
 		memcpy(p, src, n);
 }
 
-/* Does the name written at `off` (by us, so well-formed) equal `name`? */
-static bool written_eq(const struct wire_out *o, size_t off, const uint8_t *name)
+/* Does the name written at `off` (by us, so well-formed) equal `name`, which is `len` long? */
+static bool written_eq(const struct wire_out *o, size_t off, const uint8_t *name, size_t len)
 {
+	if (len <= o->len - off && memcmp(o->base + off, name, len) == 0)
+		return true; /* whole and spelled alike, as most are */
 	for (;;) {
 		const uint8_t *p = o->base + off;
 
@@ -107,7 +109,7 @@ static int written_find(struct wire_out *o, const uint8_t *name, size_t len)
 {
 	for (unsigned i = 0; i < o->n_names && o->work < WIRE_COMPRESS_WORK_MAX; i++) {
 		o->work += o->name_len[i] == len ? (uint32_t)len : 1;
-		if (o->name_len[i] == len && written_eq(o, o->name_at[i], name))
+		if (o->name_len[i] == len && written_eq(o, o->name_at[i], name, len))
 			return o->name_at[i];
 	}
 	return -1;
@@ -134,6 +136,8 @@ void wire_put_name(struct wire_out *o, const uint8_t *name)
 	int at = -1;
 	uint8_t *p;
 
+	if (!o->n_names)
+		tail += len - 1;
 	while (*tail && (at = written_find(o, tail, len - (size_t)(tail - name))) < 0)
 		tail += 1 + *tail;
 	head_len = (size_t)(tail - name);

@@ -21,7 +21,7 @@ struct pack {
 
 static void rdata_name(struct pack *p, bool compress)
 {
-	struct name n = {0};
+	struct name n;
 
 	wire_name(&p->in, &n);
 	if (p->in.err)
@@ -109,13 +109,11 @@ static unsigned section_pack(struct pack *p, unsigned n, enum dns_section sec)
 	unsigned kept = 0;
 
 	for (; n > 0 && !p->in.err && !p->out.err; n--) {
-		struct name owner = {0};
-		struct dns_rr rr = {0};
-		size_t start = p->in.off, mark;
+		struct name owner;
+		struct dns_rr rr;
+		size_t mark;
 
-		wire_name(&p->in, &owner);
-		p->in.off = start;
-		wire_rr(&p->in, &rr);
+		wire_rr_owned(&p->in, &owner, &rr);
 		if (p->in.err)
 			break;
 		if (rr.type == DNS_OPT || (p->scrub && !scrub_keeps(p->scrub, sec, owner.b, &rr)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plain query (one question, nothing else, or one OPT without options) is
+ * The plain query (one question, nothing else, or one OPT with few options or none) is
  * read in a single pass without the general parser; anything unusual takes
  * the general road and meets the same rules.
  */
@@ -77,16 +77,36 @@ static enum query_verdict rest_parse(struct query *q)
 	return edns_judge(q);
 }
 
-/* An OPT without options right behind the question is what nearly all EDNS
+#define OPT_LEN	     11
+#define OPTIONS_FEW  4
+
+/* Do a few options fill these octets? */
+static bool options_plain(const uint8_t *p, size_t len)
+{
+	for (unsigned n = 0; n < OPTIONS_FEW && len >= 4; n++) {
+		size_t used = 4u + get_be16(p + 2);
+
+		if (used > len)
+			return false;
+		p += used;
+		len -= used;
+	}
+	return len == 0;
+}
+
+/* An OPT right behind the question, without options or with a few, is what nearly all EDNS
  * queries end in. */
 static bool plain_opt(struct query *q)
 {
 	const uint8_t *p = q->msg + q->question_end;
+	size_t len = q->len - q->question_end;
 
-	if (q->len - q->question_end != 11 || p[0] != 0 || get_be16(p + 1) != DNS_OPT ||
-	    get_be16(p + 9) != 0)
+	if (len < OPT_LEN || p[0] != 0 || get_be16(p + 1) != DNS_OPT || get_be16(p + 9) != len - OPT_LEN ||
+	    !options_plain(p + OPT_LEN, len - OPT_LEN))
 		return false;
 	q->edns.present = true;
+	q->edns.opts = len > OPT_LEN ? p + OPT_LEN : NULL;
+	q->edns.opts_len = (uint16_t)(len - OPT_LEN);
 	q->edns.udp_size = get_be16(p + 3);
 	q->edns.ext_rcode = p[5];
 	q->edns.version = p[6];

@@ -87,7 +87,8 @@ static bool run_take(struct world *w, uint32_t *ret)
 	l->cause = CAUSE_LATE;
 	l->n_again = 0;
 	l->missed = l->outside = false;
-	memset(l->slot, 0, sizeof(l->slot));
+	for (unsigned i = 0; i < STUB_SLOTS_MAX; i++)
+		l->slot[i].open = false; /* the rest is set when it is opened */
 	w->n_active++;
 	return true;
 }
