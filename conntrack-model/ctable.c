@@ -15,6 +15,7 @@
 #define EARLY_DROP_BUCKETS 8
 #define CLASH_LIFE_S 1
 #define REMAP_TRIES 128
+#define CHAIN_SPREAD 30 /* MAX_CHAINLEN - MIN_CHAINLEN, of nf_conntrack_core.c */
 
 struct ctable *ctable_new(const struct ct_conf *c)
 {
@@ -25,7 +26,7 @@ struct ctable *ctable_new(const struct ct_conf *c)
 		return NULL;
 	t->conf = *c;
 	t->rules = ct_rules_of(c->kernel);
-	if (!ct_heads_init(&t->heads, c->buckets)) {
+	if (!ct_chains_init(&t->chains, c->buckets)) {
 		ctable_free(t);
 		return NULL;
 	}
@@ -42,8 +43,7 @@ void ctable_free(struct ctable *t)
 {
 	if (!t)
 		return;
-	ct_heads_release(&t->heads);
-	free(t->blocks.unit);
+	ct_chains_release(&t->chains);
 	free(t->wides.pair);
 	free(t->entry);
 	free(t);
@@ -80,12 +80,13 @@ void ctable_advance(struct ctable *t, uint64_t now_ns)
 static unsigned evict_bucket(struct ctable *t, uint32_t bucket, uint8_t netns)
 {
 	unsigned n_evicted = 0;
-	struct ct_chain c = ct_chain_of(t, bucket);
+	struct ct_turn w = ct_chain_all(&t->chains, bucket);
+	const struct ct_link *l;
 
-	for (uint32_t i = c.n; i-- > 0;) {
-		uint32_t id = ct_node_entry(c.link[i].node), n = c.n;
+	while ((l = ct_chain_next(&t->chains, &w))) {
+		uint32_t id = ct_node_entry(l->node);
 		const struct ct_entry *e = &t->entry[id];
-		bool expired = ct_link_expired(&c.link[i], t->now_j);
+		bool expired = ct_link_expired(l, t->now_j);
 		if (!expired && ((e->status & CTS_ASSURED) || e->key[0].netns != netns))
 			continue;
 		ct_kill(t, id);
@@ -93,8 +94,7 @@ static unsigned evict_bucket(struct ctable *t, uint32_t bucket, uint8_t netns)
 			t->stats.expired_lookup++;
 		else
 			n_evicted++;
-		c = ct_chain_of(t, bucket);
-		i = ct_chain_left(t, bucket, n, i);
+		w = ct_chain_all(&t->chains, bucket); /* those before are looked at again, in vain */
 	}
 	return n_evicted;
 }
@@ -146,8 +146,8 @@ static bool chain_too_long(struct ctable *t, uint32_t bucket)
 {
 	if (!t->rules->chain_min)
 		return false;
-	unsigned limit = t->rules->chain_min + (unsigned)rng_below(&t->rng, t->rules->chain_spread);
-	return ct_chain_of(t, bucket).n > limit;
+	unsigned limit = t->rules->chain_min + (unsigned)rng_below(&t->rng, CHAIN_SPREAD);
+	return ct_chain_longer(&t->chains, bucket, limit);
 }
 
 /* The reply tuple of a new flow, made unique when its NAT may do that. False:
@@ -159,13 +159,13 @@ static bool pick_reply(struct ctable *t, const struct ct_packet *p, const struct
 		*ret = *p->reply;
 	else
 		ct_tuple_invert(ret, &p->tuple);
-	*ret_at = told && told->has_reply && ct_tuple_eq(&told->tuple[1], ret) ? told->at[1] : ct_spot(t, ret);
+	*ret_at = told && told->has_reply && ct_tuple_eq(&told->tuple[1], ret) ? told->at[1] : ct_spot_of(t, ret);
 	ct_spot_keep(t, ret, *ret_at);
 	if (ct_walk(t, ret, *ret_at) == CT_NO_NODE)
 		return true;
 	for (unsigned i = 0; p->may_remap && i < REMAP_TRIES; i++) {
 		ret->dport = (uint16_t)(1024 + rng_below(&t->rng, 65536 - 1024));
-		*ret_at = ct_spot(t, ret);
+		*ret_at = ct_spot_of(t, ret);
 		if (ct_walk(t, ret, *ret_at) == CT_NO_NODE)
 			return true;
 	}
@@ -180,12 +180,12 @@ static bool confirm(struct ctable *t, uint32_t id, unsigned dir, const struct ct
 
 	e->bucket[0] = at[0].bucket;
 	e->bucket[1] = at[1].bucket;
-	if (!ct_chains_room(t, e->bucket, 2))
+	if (!ct_chains_room(&t->chains, 2))
 		return false;
 	e->key[0] = ct_key_take(&t->wides, orig);
 	e->key[1] = ct_key_take(&t->wides, reply);
 	for (; dir < 2; dir++)
-		ct_chain_add(t, at[dir].bucket, (struct ct_link){(uint32_t)e->expires_j, at[dir].tag, ct_node(id, dir)});
+		ct_chain_add(&t->chains, at[dir], (struct ct_link){(uint32_t)e->expires_j, ct_node(id, dir)});
 	t->stats.new_flows++;
 	t->ns[e->key[0].netns].new_flows++;
 	return true;
@@ -274,7 +274,7 @@ enum ct_verdict ctable_unconfirmed(struct ctable *t, uint64_t now_ns, const stru
 	uint32_t id;
 
 	ctable_advance(t, now_ns);
-	struct ct_spot at = ct_spot(t, &p->tuple);
+	struct ct_spot at = ct_spot_of(t, &p->tuple);
 	ct_walk(t, &p->tuple, at);
 	enum ct_verdict v = entry_alloc(t, at.bucket, netns, &id);
 	return v == CT_NEW ? refuse(t, id, netns, CT_DROP_CLASH) : v;
@@ -288,7 +288,7 @@ enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_p
 	uint32_t id;
 
 	ctable_advance(t, now_ns);
-	struct ct_spot at[2] = {ct_spot(t, &p->tuple)};
+	struct ct_spot at[2] = {ct_spot_of(t, &p->tuple)};
 	uint32_t node = ct_walk(t, &p->tuple, at[0]);
 	if (node == CT_NO_NODE)
 		return ctable_packet(t, now_ns, p, NULL);
@@ -303,7 +303,7 @@ enum ct_verdict ctable_race(struct ctable *t, uint64_t now_ns, const struct ct_p
 	enum ct_verdict v = entry_alloc(t, at[0].bucket, p->tuple.netns, &id);
 	if (v != CT_NEW)
 		return v;
-	at[1] = ct_spot(t, &reply);
+	at[1] = ct_spot_of(t, &reply);
 	if (!t->rules->clash_kept || ct_walk(t, &reply, at[1]) != CT_NO_NODE)
 		return refuse(t, id, p->tuple.netns, CT_DROP_CLASH);
 	t->entry[id] = (struct ct_entry){

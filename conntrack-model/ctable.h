@@ -69,7 +69,7 @@ struct ct_rules {
 	bool stream_after_2s;	/* a UDP flow needs 2 s to become a stream; before: a reply */
 	bool clash_kept;	/* the loser of a race is kept by its reply direction */
 	bool gc_averages;	/* sweeps follow the remaining lifetimes; before: 120 s apart */
-	unsigned chain_min, chain_spread; /* confirm refuses above min + random(spread); 0: never */
+	unsigned chain_min;	/* confirm refuses above this and what is drawn; 0: never */
 	unsigned max_factor;	/* default nf_conntrack_max over default buckets */
 	uint32_t buckets_4g, buckets_1g, buckets_min; /* defaults: above 4 GiB, above 1 GiB, least */
 };

@@ -4,12 +4,12 @@
  * protocol rules; nobody else includes it.
  *
  * A busy node has hundreds of thousands of entries, each in two of as many chains, and what takes time there is
- * memory that is not in the processor's caches. So most of what is looked at lies in one place: a bucket's slot holds its
- * only link, and only where there are more a block of links side by side. A link says what a walk or the gc asks of an
- * entry: whether it is dead, and enough of its hash to know that it is another's. The entry itself is one cache line,
- * touched when it is the one that was looked for, or dies.
+ * memory that is not in the processor's caches, and branches that it cannot foretell. So what is looked at lies in one cache line:
+ * the chains of some buckets that follow one another, side by side, with an octet of the bucket and one of the hash of each link in
+ * words that are compared at once. A link says what a walk or the gc asks of an entry: whether it is dead. The entry itself is
+ * one cache line, touched when it is the one that was looked for, or dies.
  *
- * Entries and blocks are named by index, so that growth moves nothing that is remembered. A node is one direction of an
+ * Entries and lines are named by index, so that growth moves nothing that is remembered. A node is one direction of an
  * entry. Times are jiffies since the table's own zero.
  */
 #ifndef NODENS_CTABLE_INT_H
@@ -52,35 +52,41 @@ struct ct_entry {
 	struct ct_key key[2];
 };
 
-struct ct_spot { /* of a tuple: where it is, and the rest of its hash */
-	uint32_t bucket, tag;
+struct ct_spot { /* of a tuple: where it is, and an octet of the rest of its hash */
+	uint32_t bucket;
+	uint8_t tag;
 };
 
 /* An entry in a chain. Whether it is dead is seen as the kernel sees it, by the difference of 32 bits. */
 struct ct_link {
-	uint32_t expires_j, tag, node;
-};
-#define CT_FREE 0 /* in place of a node: there is no link, */
-#define CT_MANY 1 /* or several, in the block that the tag names */
-
-/* Several links, oldest first. A block of class k has 16 << k octets. */
-struct ct_block {
-	uint32_t class : 5, n : 27;
-	struct ct_link link[];
-};
-#define CT_UNIT 16 /* of blocks, octets */
-#define CT_CLASSES 27
-
-struct ct_blocks {
-	uint8_t *unit;
-	uint32_t n_units, cap;
-	uint32_t free[CT_CLASSES]; /* by class, chained through their first link; 0: none */
+	uint32_t expires_j, node;
 };
 
-/* A chain as it is looked at: oldest first. Void when a link is added or taken away. */
-struct ct_chain {
-	struct ct_link *link;
-	uint32_t n;
+/* The links of some buckets that follow one another, in the reverse of the order in which the gc visits them: by bucket, the last
+ * first, and those of one oldest first. The i-th octet of `low` is the end of the i-th link's bucket, that of `tag` its tag. */
+#define CT_LINKS 6
+struct ct_line {
+	uint64_t low : 48, n : 8, more : 8; /* more: the last link's node is the line with those before these */
+	uint64_t tag : 48, : 16;
+	struct ct_link link[CT_LINKS];
+};
+#define CT_LOW_BITS 8
+
+struct ct_chains {
+	struct ct_line *slot; /* of each 1 << shift buckets the last line, */
+	struct ct_line *line; /* and the lines before those */
+	uint32_t buckets, n_slots, n_links, n_lines, cap, free; /* free: 0 is none */
+	unsigned shift;
+};
+
+/* A chain as it is looked at, from the newest: all links, or those that are dead by then or have a tag. Void when a link is
+ * added or taken away. */
+struct ct_turn {
+	const struct ct_line *line;
+	uint64_t rest; /* of the line, as ct_octets_eq gives them */
+	uint32_t bucket, now_j;
+	uint8_t tag;
+	bool all;
 };
 
 struct ct_gc { /* struct conntrack_gc_work */
@@ -90,22 +96,15 @@ struct ct_gc { /* struct conntrack_gc_work */
 	bool early_drop;
 };
 
-struct ct_heads {
-	struct ct_head {
-		uint32_t bucket;
-		struct ct_link link; /* of node CT_FREE: the slot is free */
-	} *slot;
-	uint64_t *used; /* a bit a bucket */
-	uint32_t buckets, n_slots, n_used;
-	unsigned shift;
-};
-
+#define CT_MET 4
 #define CT_AHEAD 32 /* more than anybody tells before the first of them comes */
 struct ct_ahead { /* packets that will come, in this order */
 	struct ct_told {
 		struct ct_tuple tuple[2];
 		struct ct_spot at[2];
-		bool has_reply, leads[2]; /* leads: there is more to fetch by at[] */
+		bool has_reply;
+		uint8_t n_met; /* links that its look-ups will meet: their nodes, as far as there is room */
+		uint32_t met[CT_MET];
 	} packet[CT_AHEAD];
 	uint32_t print[CT_AHEAD]; /* of its tuple: most that come are not among those told */
 	uint32_t told, taken;	  /* how many so far */
@@ -118,8 +117,7 @@ struct ctable {
 	const struct ct_rules *rules; /* of conf.kernel */
 	struct hash_key key;
 	struct rng rng;
-	struct ct_heads heads;
-	struct ct_blocks blocks;
+	struct ct_chains chains;
 	struct ct_wides wides;
 	struct ct_entry *entry;
 	uint32_t n_entries, cap, free_list; /* free entries chain through stream_j */
@@ -181,63 +179,97 @@ void ct_key_give(struct ct_wides *w, const struct ct_key *k);
 struct ct_tuple ct_key_tuple(const struct ct_wides *w, const struct ct_key *k);
 bool ct_key_is(const struct ct_wides *w, const struct ct_key *k, const struct ct_tuple *tuple);
 
-/* cthead.c: each bucket's first link, or where all are. */
-static inline bool ct_heads_has(const struct ct_heads *h, uint32_t bucket)
-{
-	return h->used[bucket / 64] >> bucket % 64 & 1;
-}
-static inline bool ct_heads_whole(const struct ct_heads *h)
-{
-	return h->shift == 0;
-}
-struct ct_head *ct_heads_find(const struct ct_heads *h, uint32_t bucket); /* of one that is used */
-static inline struct ct_head *ct_heads_at(const struct ct_heads *h, uint32_t bucket) /* NULL: it is empty */
-{
-	if (ct_heads_whole(h))
-		return h->slot[bucket].link.node == CT_FREE ? NULL : &h->slot[bucket];
-	return ct_heads_has(h, bucket) ? ct_heads_find(h, bucket) : NULL;
-}
-bool ct_heads_init(struct ct_heads *h, uint32_t buckets); /* false: no memory; release it */
-void ct_heads_release(struct ct_heads *h);
-/* For so many buckets more; false: no memory. */
-bool ct_heads_room(struct ct_heads *h, uint32_t more);
-/* The first link of an empty bucket for which there is room; and no link any more. Either may move all slots. */
-void ct_heads_add(struct ct_heads *h, uint32_t bucket, struct ct_link first);
-void ct_heads_remove(struct ct_heads *h, uint32_t bucket);
-/* The first from `bucket` on that has a chain; conf.buckets: none. */
-uint32_t ct_heads_next(const struct ct_heads *h, uint32_t bucket);
-
 /* ctmemory.c. */
 /* Memory of so many octets, those of `old` first and the rest as it comes; whoever grows frees `old`. NULL: there is none. */
 void *ct_memory(const void *old, size_t old_bytes, size_t bytes);
 
-/* ctchain.c. */
-static inline struct ct_block *ct_block_at(const struct ctable *t, uint32_t at)
+/* ctchain.c */
+/* Which octets of a word are such: their upper bits. Of a word's first six: whether the i-th, which has bit 8 i + 7. */
+static inline uint64_t ct_octets_eq(uint64_t word, uint8_t octet)
 {
-	return (struct ct_block *)(void *)(t->blocks.unit + (size_t)at * CT_UNIT);
-}
-static inline struct ct_chain ct_chain_of(const struct ctable *t, uint32_t bucket)
-{
-	struct ct_head *h = ct_heads_at(&t->heads, bucket);
+	const uint64_t ones = UINT64_C(0x0101010101010101), upper = ones << 7;
+	uint64_t differ = word ^ ones * octet;
 
-	if (!h)
-		return (struct ct_chain){NULL, 0};
-	if (h->link.node != CT_MANY)
-		return (struct ct_chain){&h->link, 1};
-	struct ct_block *b = ct_block_at(t, h->link.tag);
-	return (struct ct_chain){b->link, b->n};
+	return ~(((differ & ~upper) + ~upper) | differ) & upper;
 }
-/* Room for a link more in each of so many chains, and for so many chains more; false: no memory. */
-bool ct_chains_room(struct ctable *t, const uint32_t *bucket, unsigned n);
+static inline uint64_t ct_octets_first(unsigned n) /* all their bits; n < 8 */
+{
+	return (UINT64_C(1) << 8 * n) - 1;
+}
+static inline struct ct_line *ct_line_of(const struct ct_chains *c, uint32_t bucket)
+{
+	return &c->slot[bucket >> c->shift];
+}
+static inline struct ct_line *ct_line_before(const struct ct_chains *c, const struct ct_line *l) /* which has more */
+{
+	return &c->line[l->link[CT_LINKS - 1].node];
+}
+/* Of a link in the i-th slot. */
+static inline uint32_t ct_line_bucket(const struct ct_chains *c, uint32_t i, const struct ct_line *l, unsigned place)
+{
+	return i << c->shift | ((uint32_t)(l->low >> 8 * place) & ((UINT32_C(1) << c->shift) - 1));
+}
+/* Links of it and those before. */
+static inline uint32_t ct_line_links(const struct ct_chains *c, const struct ct_line *l)
+{
+	uint32_t n = l->n;
+
+	while (l->more) {
+		l = ct_line_before(c, l);
+		n += l->n;
+	}
+	return n;
+}
+static inline uint64_t ct_turn_line(const struct ct_turn *w) /* what is to be met in its line */
+{
+	const struct ct_line *l = w->line;
+	uint64_t here = ct_octets_eq(l->low, (uint8_t)w->bucket) & ct_octets_first(l->n), wanted = ct_octets_eq(l->tag, w->tag);
+
+	if (!here || w->all)
+		return here;
+	for (unsigned k = 0; k < CT_LINKS; k++)
+		wanted |= (uint64_t)ct_link_expired(&l->link[k], w->now_j) << (8 * k + 7);
+	return here & wanted;
+}
+static inline struct ct_turn ct_chain_all(const struct ct_chains *c, uint32_t bucket)
+{
+	struct ct_turn w = {.line = ct_line_of(c, bucket), .bucket = bucket, .all = true};
+
+	w.rest = ct_turn_line(&w);
+	return w;
+}
+static inline struct ct_turn ct_chain_wanted(const struct ct_chains *c, struct ct_spot at, uint64_t now_j)
+{
+	struct ct_turn w = {.line = ct_line_of(c, at.bucket), .bucket = at.bucket, .tag = at.tag, .now_j = (uint32_t)now_j};
+
+	w.rest = ct_turn_line(&w);
+	return w;
+}
+/* The newest link of them, then the one before that, and so on; NULL: there is none. */
+static inline const struct ct_link *ct_chain_next(const struct ct_chains *c, struct ct_turn *w)
+{
+	while (!w->rest) {
+		if (!w->line->more)
+			return NULL;
+		w->line = ct_line_before(c, w->line);
+		w->rest = ct_turn_line(w);
+	}
+	unsigned bit = 63 - (unsigned)__builtin_clzll(w->rest);
+	w->rest ^= UINT64_C(1) << bit;
+	return &w->line->link[bit / 8];
+}
+bool ct_chains_init(struct ct_chains *c, uint32_t buckets); /* false: no memory */
+void ct_chains_release(struct ct_chains *c);
+bool ct_chains_room(struct ct_chains *c, unsigned n); /* for so many links more; false: no memory. May move all */
 /* As the newest; there is room. */
-void ct_chain_add(struct ctable *t, uint32_t bucket, struct ct_link l);
-void ct_chain_remove(struct ctable *t, uint32_t bucket, uint32_t node);
-/* Where a walk goes on after the entry of link i, the i-th from the oldest, was killed in it, which may
- * have taken its other direction, too: back towards the oldest, 0 is the end. */
-uint32_t ct_chain_left(const struct ctable *t, uint32_t bucket, uint32_t n_before, uint32_t i);
+void ct_chain_add(struct ct_chains *c, struct ct_spot at, struct ct_link l);
+/* A link that is there: it has another expiry; and it is there no more. */
+void ct_chain_refresh(struct ct_chains *c, uint32_t bucket, struct ct_link l);
+void ct_chain_remove(struct ct_chains *c, uint32_t bucket, uint32_t node);
+bool ct_chain_longer(const struct ct_chains *c, uint32_t bucket, uint32_t n);
 
 /* ctentry.c */
-struct ct_spot ct_spot(const struct ctable *t, const struct ct_tuple *tuple);
+struct ct_spot ct_spot_of(const struct ctable *t, const struct ct_tuple *tuple);
 /* Of the reply of a new flow, for when it comes. */
 void ct_spot_keep(struct ctable *t, const struct ct_tuple *reply, struct ct_spot at);
 bool ct_spot_kept(const struct ctable *t, const struct ct_tuple *tuple, struct ct_spot *ret);
@@ -256,12 +288,12 @@ uint32_t ct_walk(struct ctable *t, const struct ct_tuple *tuple, struct ct_spot 
  * Its spot is hashed only where nobody knows it. */
 const struct ct_told *ct_ahead_take(struct ctable *t, const struct ct_tuple *tuple, struct ct_spot *ret);
 
-/* Goes over the buckets some way before the gc, which is at `bucket`. Zeroed for each slice. */
-#define CT_SCOUT 64
+/* Goes over the slots some way before the gc, which is at the i-th. Zeroed for each slice. */
+#define CT_SCOUT_DEAD 8 /* entries that are fetched before they are asked */
 struct ct_scout {
-	uint32_t bucket[CT_SCOUT], told, next;
+	uint32_t next, n_dead, dead[CT_SCOUT_DEAD];
 };
-void ct_scout(struct ct_scout *s, const struct ctable *t, uint32_t bucket);
+void ct_scout(struct ct_scout *s, const struct ctable *t, uint32_t i);
 /* Larger than a processor's near caches, about a MiB: before that fetching is only work. */
 static inline bool ct_is_large(const struct ctable *t)
 {

@@ -1,89 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What packets that are known beforehand will touch is fetched while earlier ones are dealt with. One thing leads to the
- * next (the bucket's slot to its links, those to the entries that have died in it, those to the other bucket they are in),
- * so each step is taken some packets after the one before it, when that has come.
+ * next (a slot to its second line, and the entries that have died in it, those to the other slot they are in), so each step is
+ * taken some packets after the one before it, when that has come.
  */
 #include "conntrack-model/ctable_int.h"
 
 #define STEPS 5
-#define STEP 3	     /* packets between a step and the next */
-#define STEP_SCOUT 8 /* buckets, which take less time */
-#define NOWHERE UINT32_MAX
+#define STEP 3	       /* packets between a step and the next */
+#define SCOUT_SLOTS 24 /* before the gc */
 
-static void fetch_head(const struct ctable *t, struct ct_spot at)
+static const struct ct_line *slot_of(const struct ctable *t, struct ct_spot at)
 {
-	__builtin_prefetch(&t->heads.slot[at.bucket >> t->heads.shift], 1);
+	return ct_line_of(&t->chains, at.bucket);
 }
 
-static bool is_wanted(const struct ctable *t, const struct ct_link *l, struct ct_spot at)
+static void fetch_second(const struct ctable *t, const struct ct_line *l)
 {
-	return l->tag == at.tag || ct_link_expired(l, t->now_j);
+	if (l->more)
+		__builtin_prefetch(ct_line_before(&t->chains, l), 1);
 }
 
-static bool fetch_entries(const struct ctable *t, struct ct_spot at, struct ct_chain c)
+/* The entries that a walk will look at. */
+static void fetch_entries(const struct ctable *t, struct ct_told *p, struct ct_spot at)
 {
-	bool any = false;
+	struct ct_turn w = ct_chain_wanted(&t->chains, at, t->now_j);
+	const struct ct_link *l;
 
-	for (uint32_t i = 0; i < c.n; i++)
-		if (is_wanted(t, &c.link[i], at)) {
-			__builtin_prefetch(&t->entry[ct_node_entry(c.link[i].node)], 1);
-			any = true;
-		}
-	return any;
-}
-
-static void fetch_block(const struct ctable *t, const struct ct_head *h)
-{
-	const uint8_t *b = (const uint8_t *)ct_block_at(t, h->link.tag);
-
-	__builtin_prefetch(b, 1);
-	__builtin_prefetch(b + 64, 1);
-}
-
-/* What leads on from a slot: its only link's entry, or the block with all links. */
-static bool fetch_chain(const struct ctable *t, struct ct_spot at)
-{
-	struct ct_head *h = ct_heads_at(&t->heads, at.bucket);
-
-	if (!h)
-		return false;
-	if (h->link.node != CT_MANY)
-		return fetch_entries(t, at, (struct ct_chain){&h->link, 1});
-	fetch_block(t, h);
-	return true;
-}
-
-/* Where the dead are besides: the slot of their other direction, then its block. */
-static void fetch_others(const struct ctable *t, struct ct_spot at, bool block)
-{
-	struct ct_chain c = ct_chain_of(t, at.bucket);
-
-	for (uint32_t i = 0; i < c.n; i++) {
-		uint32_t node = c.link[i].node;
-		if (!is_wanted(t, &c.link[i], at))
-			continue;
-		uint32_t other = t->entry[ct_node_entry(node)].bucket[!ct_node_dir(node)];
-		const struct ct_head *h = block ? ct_heads_at(&t->heads, other) : NULL;
-		if (!block)
-			fetch_head(t, (struct ct_spot){.bucket = other});
-		else if (h && h->link.node == CT_MANY)
-			fetch_block(t, h);
+	while (p->n_met < CT_MET && (l = ct_chain_next(&t->chains, &w))) {
+		__builtin_prefetch(&t->entry[ct_node_entry(l->node)], 1);
+		p->met[p->n_met++] = l->node;
 	}
 }
 
-/* False: nothing follows from it, as in nearly all buckets that the gc goes over. */
-static bool fetch(const struct ctable *t, struct ct_spot at, unsigned step)
+/* The other slots that those are in. */
+static const struct ct_line *other_slot(const struct ctable *t, uint32_t node)
 {
-	if (step == 0)
-		fetch_head(t, at);
-	else if (step == 1)
-		return fetch_chain(t, at);
-	else if (step == 2)
-		return fetch_entries(t, at, ct_chain_of(t, at.bucket));
-	else
-		fetch_others(t, at, step == 4);
-	return true;
+	return ct_line_of(&t->chains, t->entry[ct_node_entry(node)].bucket[!ct_node_dir(node)]);
+}
+
+static void fetch(const struct ctable *t, struct ct_told *p, unsigned step)
+{
+	for (unsigned dir = 0; step <= 2 && dir < 1u + p->has_reply; dir++) {
+		if (step == 0)
+			__builtin_prefetch(slot_of(t, p->at[dir]), 1);
+		else if (step == 1)
+			fetch_second(t, slot_of(t, p->at[dir]));
+		else
+			fetch_entries(t, p, p->at[dir]);
+	}
+	for (unsigned i = 0; step > 2 && i < p->n_met; i++) {
+		if (step == 3)
+			__builtin_prefetch(other_slot(t, p->met[i]), 1);
+		else
+			fetch_second(t, other_slot(t, p->met[i]));
+	}
 }
 
 /* The packet told `step` steps ago. */
@@ -91,11 +62,8 @@ static void fetch_packet(struct ctable *t, unsigned step)
 {
 	struct ct_ahead *a = &t->ahead;
 
-	if (a->told - a->taken <= step * STEP)
-		return;
-	struct ct_told *p = &a->packet[(a->told - 1 - step * STEP) % CT_AHEAD];
-	for (unsigned dir = 0; dir < 2; dir++)
-		p->leads[dir] = p->leads[dir] && fetch(t, p->at[dir], step);
+	if (a->told - a->taken > step * STEP)
+		fetch(t, &a->packet[(a->told - 1 - step * STEP) % CT_AHEAD], step);
 }
 
 void ctable_ahead(struct ctable *t, const struct ct_packet *p)
@@ -109,12 +77,12 @@ void ctable_ahead(struct ctable *t, const struct ct_packet *p)
 		a->taken++; /* it never came */
 	a->print[a->told % CT_AHEAD] = ct_tuple_print(&p->tuple);
 	to->tuple[0] = p->tuple;
-	to->at[0] = ct_spot(t, &p->tuple);
-	to->leads[0] = true;
-	to->leads[1] = to->has_reply = p->reply != NULL;
+	to->at[0] = ct_spot_of(t, &p->tuple);
+	to->n_met = 0;
+	to->has_reply = p->reply != NULL;
 	if (p->reply) {
 		to->tuple[1] = *p->reply;
-		to->at[1] = ct_spot(t, p->reply);
+		to->at[1] = ct_spot_of(t, p->reply);
 	}
 	a->told++;
 	for (unsigned step = 0; step < STEPS; step++)
@@ -144,33 +112,31 @@ const struct ct_told *ct_ahead_take(struct ctable *t, const struct ct_tuple *tup
 		return NULL;
 	if (!p)
 		p = find(a, next, a->told, print, tuple);
-	*ret = p ? p->at[0] : ct_spot(t, tuple);
+	*ret = p ? p->at[0] : ct_spot_of(t, tuple);
 	return p;
 }
 
-/* One bucket more, and each of those before one step further. Slots lie in the order of their buckets, so that
- * nobody need fetch them: it begins with what they lead to. */
+/* The dead of one slot more, and where those are besides that were found before. Slots lie in the order of their buckets, so
+ * that nobody need fetch them. */
 static void scout_on(struct ct_scout *s, const struct ctable *t)
 {
-	uint32_t bucket = ct_heads_next(&t->heads, s->next);
+	const struct ct_line *at = &t->chains.slot[s->next++];
 
-	s->next = bucket + 1;
-	s->bucket[s->told++ % CT_SCOUT] = bucket;
-	for (unsigned i = 0; i < STEPS - 1 && s->told > i * STEP_SCOUT; i++) {
-		uint32_t *b = &s->bucket[(s->told - 1 - i * STEP_SCOUT) % CT_SCOUT];
-		if (*b < t->conf.buckets && !fetch(t, (struct ct_spot){.bucket = *b}, i + 1))
-			*b = NOWHERE;
+	for (unsigned i = 0; i < at->n; i++) {
+		if (!ct_link_expired(&at->link[i], t->now_j))
+			continue;
+		__builtin_prefetch(&t->entry[ct_node_entry(at->link[i].node)], 1);
+		s->dead[s->n_dead++ % CT_SCOUT_DEAD] = at->link[i].node;
+		uint32_t node = s->dead[s->n_dead % CT_SCOUT_DEAD];
+		if (s->n_dead >= CT_SCOUT_DEAD)
+			__builtin_prefetch(ct_line_of(&t->chains, t->entry[ct_node_entry(node)].bucket[!ct_node_dir(node)]), 1);
 	}
 }
 
-void ct_scout(struct ct_scout *s, const struct ctable *t, uint32_t bucket)
+void ct_scout(struct ct_scout *s, const struct ctable *t, uint32_t i)
 {
-	if (s->next <= bucket) { /* it begins, or was overtaken */
-		s->next = bucket + 1;
-		s->told = 0;
-		while (s->told < (STEPS - 1) * STEP_SCOUT && s->next < t->conf.buckets)
-			scout_on(s, t);
-	}
-	if (s->next < t->conf.buckets + CT_SCOUT)
+	if (s->next < i)
+		s->next = i;
+	while (s->next < t->chains.n_slots && s->next < i + SCOUT_SLOTS)
 		scout_on(s, t);
 }

@@ -1,161 +1,286 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chains: one link is in the bucket's slot, several in a block of 32, 64, ... octets, with room for 2, 5, 10 ... of
- * them. Blocks come from one array, those of a cache line or more begin one; what is given back is kept by size. A chain
- * that has outgrown its block moves to the next size, and back when it would fill a quarter.
+ * The hash's chains, in cache lines. Of a quarter of a million buckets a node's DNS uses some
+ * thousands, so a slot begins as the place of many that follow one another; slots are doubled when
+ * they have three links each, until every bucket has its own. Who comes to a full line moves the
+ * links before its own to another line. Two that fit into one are joined.
  */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "conntrack-model/ctable_int.h"
 
-#define LINE_UNITS 4
-#define CLASS_LEAST 1
+_Static_assert(sizeof(struct ct_line) == 64, "a cache line");
 
-static uint32_t units_of(unsigned class)
+#define LINKS_A_SLOT 3
+
+/* --- memory --- */
+
+/* Empty ones, by shift. False: no memory. */
+static bool slots_new(struct ct_chains *c)
 {
-	return UINT32_C(1) << class;
+	c->n_slots = ((c->buckets - 1) >> c->shift) + 1;
+	c->slot = ct_memory(NULL, 0, c->n_slots * sizeof(*c->slot));
+	for (uint32_t i = 0; c->slot && i < c->n_slots; i++)
+		c->slot[i] = (struct ct_line){0};
+	return c->slot;
 }
 
-static uint32_t links_of(unsigned class)
+bool ct_chains_init(struct ct_chains *c, uint32_t buckets)
 {
-	return (units_of(class) * CT_UNIT - (uint32_t)sizeof(struct ct_block)) / (uint32_t)sizeof(struct ct_link);
+	*c = (struct ct_chains){.buckets = buckets, .shift = CT_LOW_BITS};
+	return slots_new(c);
 }
 
-/* --- blocks --- */
-
-static void block_give(struct ctable *t, uint32_t at, unsigned class)
+void ct_chains_release(struct ct_chains *c)
 {
-	ct_block_at(t, at)->link[0].node = t->blocks.free[class];
-	t->blocks.free[class] = at;
+	free(c->slot);
+	free(c->line);
 }
 
-static uint32_t block_take(struct ctable *t, unsigned class)
+static bool lines_room(struct ct_chains *c, uint32_t n)
 {
-	struct ct_blocks *c = &t->blocks;
-	uint32_t at = c->free[class];
+	uint32_t cap = c->cap ? c->cap * 2 : 64;
 
-	if (at) {
-		c->free[class] = ct_block_at(t, at)->link[0].node;
-		return at;
-	}
-	at = c->n_units;
-	c->n_units += units_of(class) < LINE_UNITS ? LINE_UNITS : units_of(class);
-	assert(c->n_units <= c->cap);
-	for (uint32_t rest = at + units_of(class); rest < at + LINE_UNITS; rest += units_of(class))
-		block_give(t, rest, class);
-	return at;
-}
-
-static bool units_room(struct ct_blocks *c, uint32_t more)
-{
-	if (c->n_units + more <= c->cap)
+	if (c->n_lines + n <= c->cap)
 		return true;
-	uint64_t cap = c->cap ? c->cap : 1024;
-	while (cap < (uint64_t)c->n_units + more)
-		cap *= 2;
-	if (cap > UINT32_MAX / 2)
+	if (cap > UINT32_MAX / 4)
 		return false;
-	uint8_t *p = ct_memory(c->unit, (size_t)c->n_units * CT_UNIT, cap * CT_UNIT);
+	struct ct_line *p = ct_memory(c->line, c->n_lines * sizeof(*p), cap * sizeof(*p));
 	if (!p)
 		return false;
-	free(c->unit);
-	c->unit = p;
-	c->cap = (uint32_t)cap;
-	if (!c->n_units)
-		c->n_units = LINE_UNITS; /* index 0 is none */
+	if (!c->n_lines)
+		c->n_lines = 1; /* 0 is none */
+	free(c->line);
+	c->line = p;
+	c->cap = cap;
 	return true;
 }
 
-bool ct_chains_room(struct ctable *t, const uint32_t *bucket, unsigned n)
+static uint32_t line_take(struct ct_chains *c)
 {
-	uint32_t units = LINE_UNITS; /* that of index 0 */
+	uint32_t at = c->free;
 
-	for (unsigned i = 0; i < n; i++) { /* twice a size more: both may be of one bucket */
-		const struct ct_head *h = ct_heads_at(&t->heads, bucket[i]);
-		units += units_of(h && h->link.node == CT_MANY ? ct_block_at(t, h->link.tag)->class + 3 : CLASS_LEAST + 3);
+	if (!at)
+		return c->n_lines++;
+	c->free = c->line[at].link[0].node;
+	__builtin_prefetch(&c->line[c->free], 1);
+	return at;
+}
+
+static void line_give(struct ct_chains *c, uint32_t at)
+{
+	c->line[at].link[0].node = c->free;
+	c->free = at;
+}
+
+/* Those of a line into slots of another number, oldest first. False: no memory. */
+static bool line_move(struct ct_chains *to, const struct ct_chains *from, uint32_t slot, const struct ct_line *l)
+{
+	for (unsigned k = 0; k < l->n; k++) {
+		struct ct_spot at = {ct_line_bucket(from, slot, l, k), (uint8_t)(l->tag >> 8 * k)};
+		if (!lines_room(to, 2))
+			return false;
+		ct_chain_add(to, at, l->link[k]);
 	}
-	return units_room(&t->blocks, units) && ct_heads_room(&t->heads, n);
+	return true;
+}
+
+/* All of a slot: few have more than a line. */
+static bool slot_move(struct ct_chains *to, const struct ct_chains *from, uint32_t slot)
+{
+	unsigned n = 0;
+
+	for (const struct ct_line *l = &from->slot[slot]; l->more; l = ct_line_before(from, l))
+		n++;
+	for (unsigned i = n + 1; i-- > 0;) {
+		const struct ct_line *l = &from->slot[slot];
+		for (unsigned k = 0; k < i; k++)
+			l = ct_line_before(from, l);
+		if (!line_move(to, from, slot, l))
+			return false;
+	}
+	return true;
+}
+
+/* False: no memory; all stays as it is. */
+static bool grow(struct ct_chains *c)
+{
+	struct ct_chains to = {.buckets = c->buckets, .shift = c->shift - 1};
+	bool ok = slots_new(&to);
+
+	for (uint32_t i = 0; ok && i < c->n_slots; i++)
+		ok = slot_move(&to, c, i);
+	ct_chains_release(ok ? c : &to);
+	if (ok)
+		*c = to;
+	return ok;
+}
+
+bool ct_chains_room(struct ct_chains *c, unsigned n)
+{
+	if (c->shift > 0 && c->n_links + n > LINKS_A_SLOT * (uint64_t)c->n_slots && !grow(c))
+		return false;
+	return lines_room(c, n);
 }
 
 /* --- links --- */
 
-static void block_fill(struct ct_block *b, unsigned class, const struct ct_link *link, uint32_t n)
+static unsigned fit(const struct ct_line *l)
 {
-	b->class = class & 31;
-	b->n = n & ((1u << 27) - 1);
-	memcpy(b->link, link, n * sizeof(*link));
+	return CT_LINKS - l->more;
 }
 
-/* To a block of another size, which has room. */
-static struct ct_block *block_move(struct ctable *t, struct ct_head *h, unsigned class)
+/* How many of a line's links are of such a bucket, or a later one: as their octets are not below,
+ * in as many subtractions at once. */
+static unsigned links_before(const struct ct_line *l, uint8_t low)
 {
-	uint32_t from = h->link.tag, to = block_take(t, class);
-	struct ct_block *b = ct_block_at(t, from), *moved = ct_block_at(t, to);
+	const uint64_t ones = UINT64_C(0x0101010101010101), upper = ones << 7;
+	uint64_t own = ones * low, word = l->low, lower7 = (word | upper) - (own & ~upper);
+	uint64_t not_below = ((word & ~own) | (~(word ^ own) & lower7)) & upper & ct_octets_first(l->n);
 
-	block_fill(moved, class, b->link, b->n);
-	block_give(t, from, b->class);
-	h->link.tag = to;
-	return moved;
+	return (unsigned)__builtin_ctzll(not_below ^ upper) / 8; /* they are the first */
 }
 
-void ct_chain_add(struct ctable *t, uint32_t bucket, struct ct_link l)
+static uint64_t octet_put(uint64_t word, unsigned i, uint8_t octet)
 {
-	struct ct_head *h = ct_heads_at(&t->heads, bucket);
+	uint64_t first = ct_octets_first(i);
 
-	if (!h) {
-		ct_heads_add(&t->heads, bucket, l);
+	return (word & first) | (word & ~first) << 8 | (uint64_t)octet << 8 * i;
+}
+
+static uint64_t octet_take(uint64_t word, unsigned i)
+{
+	uint64_t first = ct_octets_first(i);
+
+	return (word & first) | (word >> 8 & ~first);
+}
+
+/* All that follow are moved, and those that need not be onto themselves: cheaper than to foretell
+ * where it ends. */
+static void line_put(struct ct_line *l, unsigned i, struct ct_spot at, struct ct_link link)
+{
+	struct ct_link last = l->link[CT_LINKS - 1];
+
+	for (unsigned k = CT_LINKS - 1; k > 0; k--)
+		l->link[k] = l->link[k - (k > i)];
+	l->link[i] = link;
+	if (l->more)
+		l->link[CT_LINKS - 1] = last;
+	l->low = octet_put(l->low, i, (uint8_t)at.bucket);
+	l->tag = octet_put(l->tag, i, at.tag);
+	l->n++;
+}
+
+static void line_drop(struct ct_line *l, unsigned i)
+{
+	for (unsigned k = 0; k < CT_LINKS - 1; k++)
+		l->link[k] = l->link[k + (k >= i)];
+	l->low = octet_take(l->low, i);
+	l->tag = octet_take(l->tag, i);
+	l->n--;
+}
+
+/* Its first `n` links to a line before it. */
+static struct ct_line *line_split(struct ct_chains *c, struct ct_line *l, unsigned n)
+{
+	uint32_t at = line_take(c);
+	struct ct_line *before = &c->line[at];
+
+	*before = *l;
+	before->n = n & 7;
+	l->n -= n;
+	l->low = (uint64_t)l->low >> 8 * n;
+	l->tag = (uint64_t)l->tag >> 8 * n;
+	memmove(l->link, &l->link[n], l->n * sizeof(l->link[0]));
+	l->more = 1;
+	l->link[CT_LINKS - 1].node = at;
+	return before;
+}
+
+/* With the line before it, if both fit into one. */
+static void line_join(struct ct_chains *c, struct ct_line *l)
+{
+	if (!l->more)
 		return;
-	}
-	if (h->link.node != CT_MANY) {
-		uint32_t at = block_take(t, CLASS_LEAST);
-		block_fill(ct_block_at(t, at), CLASS_LEAST, &h->link, 1);
-		h->link = (struct ct_link){.tag = at, .node = CT_MANY};
-	}
-	struct ct_block *b = ct_block_at(t, h->link.tag);
-	if (b->n == links_of(b->class))
-		b = block_move(t, h, b->class + 1u);
-	b->link[b->n++] = l;
-}
-
-/* One of two is left: it is the slot's again. */
-static void block_end(struct ctable *t, struct ct_head *h)
-{
-	uint32_t at = h->link.tag;
-	struct ct_block *b = ct_block_at(t, at);
-
-	h->link = b->link[0];
-	block_give(t, at, b->class);
-}
-
-void ct_chain_remove(struct ctable *t, uint32_t bucket, uint32_t node)
-{
-	struct ct_head *h = ct_heads_at(&t->heads, bucket);
-	uint32_t i = 0;
-
-	assert(h);
-	if (h->link.node != CT_MANY) {
-		assert(h->link.node == node);
-		ct_heads_remove(&t->heads, bucket);
+	uint32_t at = l->link[CT_LINKS - 1].node;
+	const struct ct_line *before = &c->line[at];
+	unsigned n = before->n;
+	if (n + l->n > fit(before))
 		return;
-	}
-	struct ct_block *b = ct_block_at(t, h->link.tag);
-	while (b->link[i].node != node) {
-		i++;
-		assert(i < b->n);
-	}
-	b->n--;
-	memmove(&b->link[i], &b->link[i + 1], (b->n - i) * sizeof(b->link[0]));
-	if (b->n == 1)
-		block_end(t, h);
-	else if (b->class > CLASS_LEAST + 1 && b->n <= links_of(b->class - 2u))
-		block_move(t, h, b->class - 1u);
+	struct ct_line both = *before;
+	both.n = (n + l->n) & 7;
+	both.low = (before->low & ct_octets_first(n)) | (uint64_t)l->low << 8 * n;
+	both.tag = (before->tag & ct_octets_first(n)) | (uint64_t)l->tag << 8 * n;
+	memcpy(&both.link[n], l->link, l->n * sizeof(l->link[0]));
+	*l = both;
+	line_give(c, at);
 }
 
-uint32_t ct_chain_left(const struct ctable *t, uint32_t bucket, uint32_t n_before, uint32_t i)
+void ct_chain_add(struct ct_chains *c, struct ct_spot at, struct ct_link link)
 {
-	uint32_t gone = n_before - ct_chain_of(t, bucket).n;
+	struct ct_line *l = ct_line_of(c, at.bucket);
+	unsigned i = links_before(l, (uint8_t)at.bucket);
 
-	/* the other direction is older than the newest, and so is gone from before it */
-	return i + 1 - gone;
+	while (i == 0 && l->more) {
+		l = ct_line_before(c, l);
+		i = links_before(l, (uint8_t)at.bucket);
+	}
+	if (l->n == fit(l)) {
+		struct ct_line *before = line_split(c, l, i ? i : 1);
+		bool fits = before->n < fit(before);
+		l = fits ? before : l;
+		i = fits ? i : 0;
+	}
+	line_put(l, i, at, link);
+	c->n_links++;
+}
+
+/* Its place; CT_LINKS: it is not there. */
+static unsigned place_of(const struct ct_line *l, uint32_t node)
+{
+	unsigned at = CT_LINKS;
+
+	for (unsigned k = CT_LINKS; k-- > 0;)
+		at = l->link[k].node == node ? k : at;
+	return at < l->n ? at : CT_LINKS;
+}
+
+void ct_chain_refresh(struct ct_chains *c, uint32_t bucket, struct ct_link link)
+{
+	struct ct_line *l = ct_line_of(c, bucket);
+	unsigned i = place_of(l, link.node);
+
+	while (i == CT_LINKS) {
+		l = ct_line_before(c, l);
+		i = place_of(l, link.node);
+	}
+	l->link[i] = link;
+}
+
+void ct_chain_remove(struct ct_chains *c, uint32_t bucket, uint32_t node)
+{
+	struct ct_line *after = NULL, *l = ct_line_of(c, bucket);
+	unsigned i = place_of(l, node);
+
+	while (i == CT_LINKS) {
+		after = l;
+		l = ct_line_before(c, l);
+		i = place_of(l, node);
+	}
+	line_drop(l, i);
+	c->n_links--;
+	line_join(c, l);
+	if (after)
+		line_join(c, after);
+}
+
+bool ct_chain_longer(const struct ct_chains *c, uint32_t bucket, uint32_t n)
+{
+	if (n >= CT_LINKS && !ct_line_of(c, bucket)->more)
+		return false;
+	struct ct_turn w = ct_chain_all(c, bucket);
+	for (uint32_t k = 0; ct_chain_next(c, &w); k++)
+		if (k == n)
+			return true;
+	return false;
 }

@@ -39,11 +39,11 @@ void ctable_conf_init(struct ct_conf *c)
 /* Newest first. 5.4 and 5.10 are taken as their stable releases are since autumn 2021,
  * when the gc of 5.15 went back into them; the longer chains went back from 6.3 to 5.15. */
 static const struct ct_rules rules[] = {
-	{CT_KERNEL(5, 19), true, true, true, 50, 30, 1, 262144, 65536, 1024},
-	{CT_KERNEL(5, 15), true, true, false, 50, 30, 1, 262144, 65536, 1024},
-	{CT_KERNEL(5, 7), true, true, false, 0, 0, 4, 65536, 16384, 32},
-	{CT_KERNEL(5, 0), true, false, false, 0, 0, 4, 65536, 16384, 32},
-	{0, false, false, false, 0, 0, 4, 65536, 16384, 32},
+	{CT_KERNEL(5, 19), true, true, true, 50, 1, 262144, 65536, 1024},
+	{CT_KERNEL(5, 15), true, true, false, 50, 1, 262144, 65536, 1024},
+	{CT_KERNEL(5, 7), true, true, false, 0, 4, 65536, 16384, 32},
+	{CT_KERNEL(5, 0), true, false, false, 0, 4, 65536, 16384, 32},
+	{0, false, false, false, 0, 4, 65536, 16384, 32},
 };
 
 const struct ct_rules *ct_rules_of(unsigned kernel)

@@ -7,6 +7,7 @@
 
 #include "conntrack-model/ctable_int.h"
 #include "lib/base/clock.h"
+#include "lib/base/sip.h"
 
 _Static_assert(CT_KEPT == 1 << 6, "kept_at gives six bits");
 
@@ -15,12 +16,12 @@ uint64_t ct_jiffies(const struct ctable *t, uint64_t now_ns)
 	return now_ns / NS_PER_S * t->conf.hz + now_ns % NS_PER_S * t->conf.hz / NS_PER_S;
 }
 
-struct ct_spot ct_spot(const struct ctable *t, const struct ct_tuple *tuple)
+struct ct_spot ct_spot_of(const struct ctable *t, const struct ct_tuple *tuple)
 {
-	uint64_t hash = hash_sip13(&t->key, tuple, sizeof(*tuple));
+	uint64_t hash = sip13(&t->key, tuple, sizeof(*tuple));
 
 	/* reciprocal_scale() of its upper half */
-	return (struct ct_spot){(uint32_t)((hash >> 32) * t->conf.buckets >> 32), (uint32_t)hash};
+	return (struct ct_spot){(uint32_t)((hash >> 32) * t->conf.buckets >> 32), (uint8_t)hash};
 }
 
 static unsigned kept_at(const struct ct_tuple *tuple)
@@ -93,7 +94,7 @@ void ct_kill(struct ctable *t, uint32_t id)
 	struct ct_entry *e = &t->entry[id];
 
 	for (unsigned dir = first_dir(e); dir < 2; dir++)
-		ct_chain_remove(t, e->bucket[dir], ct_node(id, dir));
+		ct_chain_remove(&t->chains, e->bucket[dir], ct_node(id, dir));
 	t->count[e->key[0].netns]--;
 	ct_key_give(&t->wides, &e->key[0]);
 	ct_key_give(&t->wides, &e->key[1]);
@@ -104,34 +105,45 @@ void ct_refreshed(struct ctable *t, uint32_t id)
 {
 	const struct ct_entry *e = &t->entry[id];
 
-	for (unsigned dir = first_dir(e); dir < 2; dir++) {
-		struct ct_link *l = ct_chain_of(t, e->bucket[dir]).link;
-		while (l->node != ct_node(id, dir))
-			l++;
-		l->expires_j = (uint32_t)e->expires_j;
+	for (unsigned dir = first_dir(e); dir < 2; dir++)
+		ct_chain_refresh(&t->chains, e->bucket[dir], (struct ct_link){(uint32_t)e->expires_j, ct_node(id, dir)});
+}
+
+struct dead { /* entries that a walk has met */
+	uint32_t n, entry[32];
+};
+
+/* Looks on until it is found, or too many are dead. */
+static uint32_t look(const struct ctable *t, const struct ct_tuple *tuple, struct ct_spot at, struct dead *ret)
+{
+	struct ct_turn w = ct_chain_wanted(&t->chains, at, t->now_j);
+	const struct ct_link *l;
+
+	while (ret->n < sizeof(ret->entry) / sizeof(ret->entry[0]) && (l = ct_chain_next(&t->chains, &w))) {
+		if (ct_link_expired(l, t->now_j))
+			ret->entry[ret->n++] = ct_node_entry(l->node);
+		else if (tuple && ct_key_is(&t->wides, &t->entry[ct_node_entry(l->node)].key[ct_node_dir(l->node)], tuple))
+			return l->node;
 	}
+	return CT_NO_NODE;
 }
 
 uint32_t ct_walk(struct ctable *t, const struct ct_tuple *tuple, struct ct_spot at)
 {
-	struct ct_chain c = ct_chain_of(t, at.bucket);
+	uint32_t node;
+	struct dead dead;
 
-	for (uint32_t i = c.n; i-- > 0;) {
-		const struct ct_link *l = &c.link[i];
-		if (ct_link_expired(l, t->now_j)) {
-			uint32_t n = c.n;
-			ct_kill(t, ct_node_entry(l->node));
+	do {
+		dead.n = 0;
+		node = look(t, tuple, at, &dead);
+		for (uint32_t i = 0; i < dead.n; i++) {
+			if (!t->entry[dead.entry[i]].status)
+				continue; /* its other direction was in the same bucket */
+			ct_kill(t, dead.entry[i]);
 			t->stats.expired_lookup++;
-			c = ct_chain_of(t, at.bucket);
-			i = ct_chain_left(t, at.bucket, n, i);
-			continue;
 		}
-		if (!tuple || l->tag != at.tag)
-			continue;
-		if (ct_key_is(&t->wides, &t->entry[ct_node_entry(l->node)].key[ct_node_dir(l->node)], tuple))
-			return l->node;
-	}
-	return CT_NO_NODE;
+	} while (dead.n == sizeof(dead.entry) / sizeof(dead.entry[0]));
+	return node;
 }
 
 bool ctable_empty(const struct ctable *t)

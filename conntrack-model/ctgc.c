@@ -36,7 +36,9 @@ static int64_t clamp_j(int64_t v, int64_t low, int64_t high)
 /* The state of one slice; a sweep is one or more of them. */
 struct slice {
 	struct ctable *t;
-	uint64_t max95, elapsed_ns, n_evicted;
+	uint64_t max95, elapsed_ns, n_evicted, may_evict;
+	uint32_t next; /* bucket */
+	struct ct_scout scout;
 };
 
 static uint64_t slice_now_j(const struct slice *s)
@@ -61,59 +63,127 @@ static void average(struct ct_gc *gc, int64_t left_j)
 		gc->avg_j += by / n;
 }
 
-/* False: it was left where it is. */
+/* Whether an entry is to be freed. */
 static bool visit(struct slice *s, struct ct_link l)
 {
 	struct ctable *t = s->t;
-	uint32_t id = ct_node_entry(l.node);
 	uint64_t now_j = slice_now_j(s);
 
 	s->elapsed_ns += t->conf.gc_entry_ns;
 	if (ct_link_expired(&l, now_j)) {
-		ct_kill(t, id);
 		s->elapsed_ns += t->conf.gc_evict_ns;
-		s->n_evicted++;
 		t->stats.expired_gc++;
 		return true;
 	}
 	int32_t left_j = (int32_t)(l.expires_j - (uint32_t)now_j);
 	average(&t->gc, clamp_j(left_j, t->conf.hz, 300 * (int64_t)t->conf.hz));
-	if (!s->max95 || t->count[t->entry[id].key[0].netns] < s->max95 || !may_early_drop(&t->entry[id]))
+	if (!s->max95)
 		return false;
-	ct_kill(t, id);
-	s->n_evicted++;
+	const struct ct_entry *e = &t->entry[ct_node_entry(l.node)];
+	if (t->count[e->key[0].netns] < s->max95 || !may_early_drop(e))
+		return false;
 	t->stats.gc_killed++;
 	return true;
 }
 
-/* Buckets without a chain cost their time, and nothing else. Returns how many of the `left`
- * before the next chain fit into the slice. */
-static uint32_t skip_empty(struct slice *s, uint32_t left)
+/* To a bucket that has a chain. Those before it that have none cost their time, and nothing else. False: the slice ends before. */
+static bool pass_to(struct slice *s, uint32_t bucket)
 {
-	uint64_t fit = s->t->conf.gc_bucket_ns ? (SLICE_NS - s->elapsed_ns) / s->t->conf.gc_bucket_ns + 1 : left;
-	uint32_t n = fit < left ? (uint32_t)fit : left;
+	uint64_t n = bucket - s->next, each_ns = s->t->conf.gc_bucket_ns;
 
-	s->elapsed_ns += (uint64_t)n * s->t->conf.gc_bucket_ns;
-	return n;
+	if (s->elapsed_ns > SLICE_NS)
+		return false;
+	bool fits = s->elapsed_ns + n * each_ns <= SLICE_NS;
+	if (!fits)
+		n = (SLICE_NS - s->elapsed_ns) / each_ns + 1;
+	s->elapsed_ns += n * each_ns;
+	s->next += (uint32_t)n;
+	return fits;
 }
 
-/* False when the slice's eviction allowance ran out inside this bucket. */
-static bool visit_bucket(struct slice *s, uint32_t bucket)
-{
-	struct ct_chain c = ct_chain_of(s->t, bucket);
+/* A place among the links of a slot: those of `line` before the k-th are still to be visited, and the lines before it. */
+struct place {
+	struct ct_line *line;
+	uint32_t k;
+};
 
-	s->elapsed_ns += s->t->conf.gc_bucket_ns;
-	for (uint32_t i = c.n; i-- > 0;) {
-		if (s->t->rules->gc_averages && s->n_evicted > EVICT_PER_SECOND / s->t->conf.hz)
-			return false;
-		struct ct_link l = c.link[i];
-		/* both directions of one flow in one chain, one after the other: one visit */
-		bool both = i > 0 && ct_node_entry(c.link[i - 1].node) == ct_node_entry(l.node);
-		if (visit(s, l))
-			c = ct_chain_of(s->t, bucket);
-		i -= both;
+/* Where so many are still to be visited. */
+static struct place place_of(const struct ct_chains *c, uint32_t slot, uint32_t left)
+{
+	struct place p = {&c->slot[slot], c->slot[slot].n};
+	uint32_t skip = ct_line_links(c, p.line) - left;
+
+	for (; skip > p.k; p.k = p.line->n) {
+		skip -= p.k;
+		p.line = ct_line_before(c, p.line);
 	}
-	return true;
+	p.k -= skip;
+	return p;
+}
+
+/* Frees the entry of a link, the k-th, that has been visited. Its other direction's may be among those still to come. */
+static void free_at(struct slice *s, uint32_t slot, uint32_t bucket, struct place *p, uint32_t node)
+{
+	const struct ct_chains *c = &s->t->chains;
+	uint32_t other = s->t->entry[ct_node_entry(node)].bucket[!ct_node_dir(node)];
+	uint32_t left = p->k + ct_line_links(c, p->line) - p->line->n, n = ct_line_links(c, &c->slot[slot]);
+	bool to_come = other > bucket || (other == bucket && ct_node_dir(node));
+
+	ct_kill(s->t, ct_node_entry(node));
+	s->n_evicted++;
+	bool both = n - ct_line_links(c, &c->slot[slot]) == 2;
+	*p = place_of(c, slot, left - (to_come && both));
+}
+
+/* From its first bucket, and in that from the newest: from the end of its links. False: the slice ends. */
+static bool visit_slot(struct slice *s, uint32_t i)
+{
+	const struct ct_chains *c = &s->t->chains;
+	struct place p = {&c->slot[i], c->slot[i].n};
+	uint32_t bucket = UINT32_MAX, last = CT_NO_NODE;
+
+	for (;;) {
+		if (p.k == 0 && !p.line->more)
+			return true;
+		if (p.k == 0) {
+			p.line = ct_line_before(c, p.line);
+			p.k = p.line->n;
+			continue;
+		}
+		struct ct_link l = p.line->link[--p.k];
+		uint32_t of = ct_line_bucket(c, i, p.line, p.k);
+		if (of != bucket) {
+			if (of < s->next) /* visited by the slice before */
+				continue;
+			if (!pass_to(s, of))
+				return false;
+			bucket = of;
+			s->elapsed_ns += s->t->conf.gc_bucket_ns;
+		} else if (ct_node_entry(l.node) == ct_node_entry(last)) {
+			continue; /* both directions of one flow in one chain, one after the other: one visit */
+		}
+		s->next = of;
+		if (s->n_evicted > s->may_evict)
+			return false; /* inside this bucket, which is begun anew */
+		if (visit(s, l))
+			free_at(s, i, of, &p, l.node);
+		last = l.node;
+		s->next = of + 1;
+	}
+}
+
+/* From its first bucket on. */
+static void visit_slots(struct slice *s)
+{
+	const struct ct_chains *c = &s->t->chains;
+
+	for (uint32_t i = s->next >> c->shift; c->n_links && i < c->n_slots; i++) {
+		if (ct_is_large(s->t))
+			ct_scout(&s->scout, s->t, i);
+		if (!visit_slot(s, i))
+			return;
+	}
+	pass_to(s, c->buckets);
 }
 
 static void sweep_begin(struct ct_gc *gc, unsigned hz)
@@ -155,28 +225,18 @@ void ct_gc_idle(struct ctable *t, uint64_t now_j)
 
 void ct_gc_slice(struct ctable *t)
 {
-	struct slice s = {.t = t, .max95 = t->gc.early_drop ? t->conf.max / 100 * 95 : 0};
-	struct ct_scout scout = {.told = 0};
-	uint32_t i = t->gc.next_bucket;
+	struct slice s = {.t = t, .max95 = t->gc.early_drop ? t->conf.max / 100 * 95 : 0, .next = t->gc.next_bucket};
 	uint64_t delay_j;
 
-	if (i == 0)
+	s.may_evict = t->rules->gc_averages ? EVICT_PER_SECOND / t->conf.hz : UINT64_MAX;
+	if (s.next == 0)
 		sweep_begin(&t->gc, t->conf.hz);
-	while (i < t->conf.buckets && s.elapsed_ns <= SLICE_NS) {
-		i += skip_empty(&s, ct_heads_next(&t->heads, i) - i);
-		if (i >= t->conf.buckets || s.elapsed_ns > SLICE_NS)
-			break;
-		if (ct_is_large(t))
-			ct_scout(&scout, t, i);
-		if (!visit_bucket(&s, i))
-			break;
-		i++;
-	}
+	visit_slots(&s);
 	uint64_t now_j = slice_now_j(&s);
-	if (i >= t->conf.buckets) {
+	if (s.next >= t->conf.buckets) {
 		delay_j = sweep_end(t, now_j);
 	} else {
-		t->gc.next_bucket = i;
+		t->gc.next_bucket = s.next;
 		bool tired = s.elapsed_ns <= SLICE_NS; /* evictions, not time, ended it */
 		delay_j = tired && now_j - t->gc.start_j < 60ull * t->conf.hz;
 	}

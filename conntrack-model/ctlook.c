@@ -9,14 +9,14 @@ bool ctable_peek(const struct ctable *t, uint64_t now_ns, const struct ct_tuple 
 		 struct ct_tuple *ret_reply)
 {
 	uint64_t now_j = ct_jiffies(t, now_ns);
-	struct ct_spot at = ct_spot(t, tuple);
-	struct ct_chain c = ct_chain_of(t, at.bucket);
+	struct ct_spot at = ct_spot_of(t, tuple);
+	struct ct_turn w = ct_chain_wanted(&t->chains, at, now_j);
+	const struct ct_link *l;
 
-	for (uint32_t i = c.n; i-- > 0;) {
-		const struct ct_link *l = &c.link[i];
+	while ((l = ct_chain_next(&t->chains, &w))) {
 		const struct ct_entry *e = &t->entry[ct_node_entry(l->node)];
 		unsigned dir = ct_node_dir(l->node);
-		if (l->tag == at.tag && !ct_link_expired(l, now_j) && ct_key_is(&t->wides, &e->key[dir], tuple)) {
+		if (!ct_link_expired(l, now_j) && ct_key_is(&t->wides, &e->key[dir], tuple)) {
 			*ret_reply = ct_key_tuple(&t->wides, &e->key[!dir]);
 			return true;
 		}
