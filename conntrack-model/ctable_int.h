@@ -66,17 +66,17 @@ struct ct_link {
  * first, and those of one oldest first. The i-th octet of `low` is the end of the i-th link's bucket, that of `tag` its tag. */
 #define CT_LINKS 6
 struct ct_line {
-	uint64_t low : 48, n : 8, more : 8; /* more: the last link's node is the line with those before these */
+	uint64_t low : 48, n : 8, more : 8; /* more: the last link's node is the line with those before these; 0: the line beside it */
 	uint64_t tag : 48, : 16;
 	struct ct_link link[CT_LINKS];
 };
 #define CT_LOW_BITS 8
 
 struct ct_chains {
-	struct ct_line *slot; /* of each 1 << shift buckets the last line, */
+	struct ct_line *slot; /* of each 1 << shift buckets the last line, and where buckets are full one more beside it, */
 	struct ct_line *line; /* and the lines before those */
 	uint32_t buckets, n_slots, n_links, n_lines, cap, free; /* free: 0 is none */
-	unsigned shift;
+	unsigned shift, beside; /* beside: 1 line more */
 };
 
 /* A chain as it is looked at, from the newest: all links, or those that are dead by then or have a tag. Void when a link is
@@ -196,13 +196,19 @@ static inline uint64_t ct_octets_first(unsigned n) /* all their bits; n < 8 */
 {
 	return (UINT64_C(1) << 8 * n) - 1;
 }
+static inline struct ct_line *ct_slot(const struct ct_chains *c, uint32_t i)
+{
+	return &c->slot[(size_t)i << c->beside];
+}
 static inline struct ct_line *ct_line_of(const struct ct_chains *c, uint32_t bucket)
 {
-	return &c->slot[bucket >> c->shift];
+	return ct_slot(c, bucket >> c->shift);
 }
-static inline struct ct_line *ct_line_before(const struct ct_chains *c, const struct ct_line *l) /* which has more */
+static inline const struct ct_line *ct_line_before(const struct ct_chains *c, const struct ct_line *l) /* which has more */
 {
-	return &c->line[l->link[CT_LINKS - 1].node];
+	uint32_t at = l->link[CT_LINKS - 1].node;
+
+	return at ? &c->line[at] : l + 1;
 }
 /* Of a link in the i-th slot. */
 static inline uint32_t ct_line_bucket(const struct ct_chains *c, uint32_t i, const struct ct_line *l, unsigned place)

@@ -15,6 +15,12 @@ static const struct ct_line *slot_of(const struct ctable *t, struct ct_spot at)
 	return ct_line_of(&t->chains, at.bucket);
 }
 
+static void fetch_slot(const struct ctable *t, const struct ct_line *l)
+{
+	__builtin_prefetch(l, 1);
+	__builtin_prefetch(l + t->chains.beside, 1);
+}
+
 static void fetch_second(const struct ctable *t, const struct ct_line *l)
 {
 	if (l->more)
@@ -43,7 +49,7 @@ static void fetch(const struct ctable *t, struct ct_told *p, unsigned step)
 {
 	for (unsigned dir = 0; step <= 2 && dir < 1u + p->has_reply; dir++) {
 		if (step == 0)
-			__builtin_prefetch(slot_of(t, p->at[dir]), 1);
+			fetch_slot(t, slot_of(t, p->at[dir]));
 		else if (step == 1)
 			fetch_second(t, slot_of(t, p->at[dir]));
 		else
@@ -51,7 +57,7 @@ static void fetch(const struct ctable *t, struct ct_told *p, unsigned step)
 	}
 	for (unsigned i = 0; step > 2 && i < p->n_met; i++) {
 		if (step == 3)
-			__builtin_prefetch(other_slot(t, p->met[i]), 1);
+			fetch_slot(t, other_slot(t, p->met[i]));
 		else
 			fetch_second(t, other_slot(t, p->met[i]));
 	}
@@ -120,7 +126,7 @@ const struct ct_told *ct_ahead_take(struct ctable *t, const struct ct_tuple *tup
  * that nobody need fetch them. */
 static void scout_on(struct ct_scout *s, const struct ctable *t)
 {
-	const struct ct_line *at = &t->chains.slot[s->next++];
+	const struct ct_line *at = ct_slot(&t->chains, s->next++);
 
 	for (unsigned i = 0; i < at->n; i++) {
 		if (!ct_link_expired(&at->link[i], t->now_j))

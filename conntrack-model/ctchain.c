@@ -2,8 +2,9 @@
 /*
  * The hash's chains, in cache lines. Of a quarter of a million buckets a node's DNS uses some
  * thousands, so a slot begins as the place of many that follow one another; slots are doubled when
- * they have three links each, until every bucket has its own. Who comes to a full line moves the
- * links before its own to another line. Two that fit into one are joined.
+ * they have three links each, until every bucket has its own, and then once more in width. Who comes
+ * to a full line moves the links before its own to another line: the one beside it, or one of a
+ * pool. Two that fit into one are joined.
  */
 #include <stdlib.h>
 
@@ -19,9 +20,9 @@ _Static_assert(sizeof(struct ct_line) == 64, "a cache line");
 static bool slots_new(struct ct_chains *c)
 {
 	c->n_slots = ((c->buckets - 1) >> c->shift) + 1;
-	c->slot = ct_memory(NULL, 0, c->n_slots * sizeof(*c->slot));
+	c->slot = ct_memory(NULL, 0, (c->n_slots * sizeof(*c->slot)) << c->beside);
 	for (uint32_t i = 0; c->slot && i < c->n_slots; i++)
-		c->slot[i] = (struct ct_line){0};
+		*ct_slot(c, i) = (struct ct_line){0};
 	return c->slot;
 }
 
@@ -90,10 +91,10 @@ static bool slot_move(struct ct_chains *to, const struct ct_chains *from, uint32
 {
 	unsigned n = 0;
 
-	for (const struct ct_line *l = &from->slot[slot]; l->more; l = ct_line_before(from, l))
+	for (const struct ct_line *l = ct_slot(from, slot); l->more; l = ct_line_before(from, l))
 		n++;
 	for (unsigned i = n + 1; i-- > 0;) {
-		const struct ct_line *l = &from->slot[slot];
+		const struct ct_line *l = ct_slot(from, slot);
 		for (unsigned k = 0; k < i; k++)
 			l = ct_line_before(from, l);
 		if (!line_move(to, from, slot, l))
@@ -105,7 +106,7 @@ static bool slot_move(struct ct_chains *to, const struct ct_chains *from, uint32
 /* False: no memory; all stays as it is. */
 static bool grow(struct ct_chains *c)
 {
-	struct ct_chains to = {.buckets = c->buckets, .shift = c->shift - 1};
+	struct ct_chains to = {.buckets = c->buckets, .shift = c->shift - (c->shift > 0), .beside = c->shift == 0};
 	bool ok = slots_new(&to);
 
 	for (uint32_t i = 0; ok && i < c->n_slots; i++)
@@ -118,12 +119,19 @@ static bool grow(struct ct_chains *c)
 
 bool ct_chains_room(struct ct_chains *c, unsigned n)
 {
-	if (c->shift > 0 && c->n_links + n > LINKS_A_SLOT * (uint64_t)c->n_slots && !grow(c))
+	if (!c->beside && c->n_links + n > LINKS_A_SLOT * (uint64_t)c->n_slots && !grow(c))
 		return false;
 	return lines_room(c, n);
 }
 
 /* --- links --- */
+
+static struct ct_line *before_of(struct ct_chains *c, struct ct_line *l)
+{
+	uint32_t at = l->link[CT_LINKS - 1].node;
+
+	return at ? &c->line[at] : l + 1;
+}
 
 static unsigned fit(const struct ct_line *l)
 {
@@ -180,20 +188,35 @@ static void line_drop(struct ct_line *l, unsigned i)
 	l->n--;
 }
 
+static bool is_slot(const struct ct_chains *c, const struct ct_line *l)
+{
+	return l >= c->slot && l < ct_slot(c, c->n_slots);
+}
+
+static bool uses_beside(const struct ct_line *l)
+{
+	return l->more && l->link[CT_LINKS - 1].node == 0;
+}
+
 /* Its first `n` links to a line before it. */
 static struct ct_line *line_split(struct ct_chains *c, struct ct_line *l, unsigned n)
 {
-	uint32_t at = line_take(c);
-	struct ct_line *before = &c->line[at];
+	bool beside = c->beside && is_slot(c, l);
+	uint32_t at = !beside || uses_beside(l) ? line_take(c) : 0;
+	struct ct_line *before = beside ? l + 1 : &c->line[at], first = *l;
 
-	*before = *l;
+	if (beside && at) { /* what is there goes one further */
+		c->line[at] = *before;
+		first.link[CT_LINKS - 1].node = at;
+	}
+	*before = first;
 	before->n = n & 7;
 	l->n -= n;
 	l->low = (uint64_t)l->low >> 8 * n;
 	l->tag = (uint64_t)l->tag >> 8 * n;
 	memmove(l->link, &l->link[n], l->n * sizeof(l->link[0]));
 	l->more = 1;
-	l->link[CT_LINKS - 1].node = at;
+	l->link[CT_LINKS - 1].node = beside ? 0 : at;
 	return before;
 }
 
@@ -203,7 +226,7 @@ static void line_join(struct ct_chains *c, struct ct_line *l)
 	if (!l->more)
 		return;
 	uint32_t at = l->link[CT_LINKS - 1].node;
-	const struct ct_line *before = &c->line[at];
+	const struct ct_line *before = ct_line_before(c, l);
 	unsigned n = before->n;
 	if (n + l->n > fit(before))
 		return;
@@ -213,7 +236,8 @@ static void line_join(struct ct_chains *c, struct ct_line *l)
 	both.tag = (before->tag & ct_octets_first(n)) | (uint64_t)l->tag << 8 * n;
 	memcpy(&both.link[n], l->link, l->n * sizeof(l->link[0]));
 	*l = both;
-	line_give(c, at);
+	if (at)
+		line_give(c, at);
 }
 
 void ct_chain_add(struct ct_chains *c, struct ct_spot at, struct ct_link link)
@@ -222,7 +246,7 @@ void ct_chain_add(struct ct_chains *c, struct ct_spot at, struct ct_link link)
 	unsigned i = links_before(l, (uint8_t)at.bucket);
 
 	while (i == 0 && l->more) {
-		l = ct_line_before(c, l);
+		l = before_of(c, l);
 		i = links_before(l, (uint8_t)at.bucket);
 	}
 	if (l->n == fit(l)) {
@@ -251,7 +275,7 @@ void ct_chain_refresh(struct ct_chains *c, uint32_t bucket, struct ct_link link)
 	unsigned i = place_of(l, link.node);
 
 	while (i == CT_LINKS) {
-		l = ct_line_before(c, l);
+		l = before_of(c, l);
 		i = place_of(l, link.node);
 	}
 	l->link[i] = link;
@@ -264,7 +288,7 @@ void ct_chain_remove(struct ct_chains *c, uint32_t bucket, uint32_t node)
 
 	while (i == CT_LINKS) {
 		after = l;
-		l = ct_line_before(c, l);
+		l = before_of(c, l);
 		i = place_of(l, node);
 	}
 	line_drop(l, i);

@@ -103,14 +103,14 @@ static bool pass_to(struct slice *s, uint32_t bucket)
 
 /* A place among the links of a slot: those of `line` before the k-th are still to be visited, and the lines before it. */
 struct place {
-	struct ct_line *line;
+	const struct ct_line *line;
 	uint32_t k;
 };
 
 /* Where so many are still to be visited. */
 static struct place place_of(const struct ct_chains *c, uint32_t slot, uint32_t left)
 {
-	struct place p = {&c->slot[slot], c->slot[slot].n};
+	struct place p = {ct_slot(c, slot), ct_slot(c, slot)->n};
 	uint32_t skip = ct_line_links(c, p.line) - left;
 
 	for (; skip > p.k; p.k = p.line->n) {
@@ -126,12 +126,12 @@ static void free_at(struct slice *s, uint32_t slot, uint32_t bucket, struct plac
 {
 	const struct ct_chains *c = &s->t->chains;
 	uint32_t other = s->t->entry[ct_node_entry(node)].bucket[!ct_node_dir(node)];
-	uint32_t left = p->k + ct_line_links(c, p->line) - p->line->n, n = ct_line_links(c, &c->slot[slot]);
+	uint32_t left = p->k + ct_line_links(c, p->line) - p->line->n, n = ct_line_links(c, ct_slot(c, slot));
 	bool to_come = other > bucket || (other == bucket && ct_node_dir(node));
 
 	ct_kill(s->t, ct_node_entry(node));
 	s->n_evicted++;
-	bool both = n - ct_line_links(c, &c->slot[slot]) == 2;
+	bool both = n - ct_line_links(c, ct_slot(c, slot)) == 2;
 	*p = place_of(c, slot, left - (to_come && both));
 }
 
@@ -139,7 +139,7 @@ static void free_at(struct slice *s, uint32_t slot, uint32_t bucket, struct plac
 static bool visit_slot(struct slice *s, uint32_t i)
 {
 	const struct ct_chains *c = &s->t->chains;
-	struct place p = {&c->slot[i], c->slot[i].n};
+	struct place p = {ct_slot(c, i), ct_slot(c, i)->n};
 	uint32_t bucket = UINT32_MAX, last = CT_NO_NODE;
 
 	for (;;) {

@@ -52,7 +52,7 @@ static void agree_order(const struct ct_chains *c, uint32_t n)
 	uint32_t met = 0, last = 0;
 
 	for (uint32_t i = 0; i < c->n_slots; i++)
-		for (const struct ct_line *l = &c->slot[i]; l; l = l->more ? ct_line_before(c, l) : NULL) {
+		for (const struct ct_line *l = ct_slot(c, i); l; l = l->more ? ct_line_before(c, l) : NULL) {
 			cr_assert(l->n + l->more <= CT_LINKS);
 			for (unsigned k = l->n; k-- > 0; met++) {
 				cr_assert_geq(ct_line_bucket(c, i, l, k), last);
