@@ -2,7 +2,7 @@
 /*
  * The hash's chains, in cache lines. Of a quarter of a million buckets a node's DNS uses some
  * thousands, so a slot begins as the place of many that follow one another; slots are doubled when
- * they have three links each, until every bucket has its own, and then once more in width. Who comes
+ * they have four links each, until every bucket has its own, and then once more in width. Who comes
  * to a full line moves the links before its own to another line: the one beside it, or one of a
  * pool. Two that fit into one are joined.
  */
@@ -12,7 +12,7 @@
 
 _Static_assert(sizeof(struct ct_line) == 64, "a cache line");
 
-#define LINKS_A_SLOT 3
+#define LINKS_A_SLOT 4
 
 /* --- memory --- */
 
