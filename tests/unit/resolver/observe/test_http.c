@@ -106,7 +106,7 @@ Test(http, one_that_takes_nothing)
 	int fd = client(), size = 4096;
 	ssize_t n;
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	send(fd, "GET /large HTTP/1.1\r\n\r\n", 25, 0);
+	send(fd, "GET /large HTTP/1.1\r\n\r\n", 23, 0);
 	steps_until(&http_counted(server)->slow, 1);
 	cr_expect_eq(http_counted(server)->open, 0);
 	while ((n = recv(fd, b, sizeof(b), MSG_DONTWAIT)) > 0)
@@ -114,7 +114,7 @@ Test(http, one_that_takes_nothing)
 	cr_expect(n < 0 && errno == ECONNRESET, "%s", strerror(errno));
 	close(fd);
 	fd = client(); /* and who is gone in the middle is closed */
-	send(fd, "GET /large HTTP/1.1\r\n\r\n", 25, 0);
+	send(fd, "GET /large HTTP/1.1\r\n\r\n", 23, 0);
 	while (n_handled < 2)
 		cr_assert_eq(loop_step(&loop, loop.now_ns + NS_PER_MS), 0);
 	cr_expect_eq(http_counted(server)->open, 1);
