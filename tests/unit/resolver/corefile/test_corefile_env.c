@@ -546,7 +546,7 @@ Test(corefile_env, a_corefile_from_standard_input)
 	struct diag d;
 	int fd = mkstemp(path);
 
-	cr_assert_eq(write(fd, "a.org {\n whoami\n}\n", 19), 19);
+	cr_assert_eq(write(fd, "a.org {\n whoami\n}\n", 18), 18);
 	close(fd);
 	cr_assert(freopen(path, "r", stdin));
 	unlink(path);
