@@ -17,7 +17,6 @@ struct took { /* lookups of a cell of calibrate.yaml, by load */
 
 #define HANDLED 6 /* a pair's messages, each: made, answered, read */
 
-
 struct spent { /* processor time, ns a lookup; questions a lookup, and those of the cache */
 	double pods, cache, servers;
 	double asked, missed;
